@@ -1,0 +1,56 @@
+"""Activation functions: one file each, holding the whole truth about it.
+
+The re-exports below are eager on purpose: ``axon.activations.sigmoid`` is a module *and* a function,
+and only an eager import leaves the function under that name.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from axon.activations.linear import linear, linear_derivative
+from axon.activations.relu import relu, relu_derivative
+from axon.activations.sigmoid import sigmoid, sigmoid_derivative
+from axon.activations.softmax import softmax, softmax_derivative
+from axon.activations.tanh import tanh, tanh_derivative
+from axon.names import resolve
+
+Activation = Callable[[Any], Any]
+
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": linear,
+    "relu": relu,
+    "sigmoid": sigmoid,
+    "softmax": softmax,
+    "tanh": tanh,
+}
+
+
+def get(activation: str | Activation | None) -> Activation:
+    """Return the activation with this name; a function is returned as it is, None is linear.
+
+    Raises:
+        ValueError: no such name; the nearest one is suggested.
+        TypeError: neither a name nor a function.
+
+    >>> get("tanh") is tanh
+    True
+    """
+    if activation is None:
+        return linear
+    if isinstance(activation, str):
+        return resolve("activation", activation, ACTIVATIONS)
+    if not callable(activation):
+        raise TypeError(
+            f"activation: expected a name or a function, got {activation!r}. "
+            f"Known names: {', '.join(ACTIVATIONS)}."
+        )
+    return activation
+
+
+def name_of(activation: Activation) -> str:
+    """Return the name under which ``get`` finds an activation, or that of the function itself.
+
+    >>> name_of(relu)
+    'relu'
+    """
+    return getattr(activation, "__name__", type(activation).__name__)

@@ -1,0 +1,51 @@
+"""Sigmoid: squashes any number into (0, 1)."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, constant, floating
+from axon.core import primitive
+
+LARGEST = {np.dtype(t): float(np.log(np.finfo(t).max)) - 0.5 for t in ("f2", "f4", "f8")}
+
+
+@primitive(result=floating)
+def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
+    """1 / (1 + e^-x), accurate to rounding in both tails.
+
+    Below about -88 (float32) e^-x would overflow, so x stops there: the result is then a tiny
+    number whose reciprocal is finite, not 0, which keeps log(sigmoid(x)) finite.
+
+    >>> sigmoid(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([0.2689, 0.5   , 0.7311])
+    """
+    xp.negative(x, out=out)
+    xp.minimum(out, constant(LARGEST[out.dtype], out.dtype, xp), out=out)
+    xp.exp(out, out=out)
+    xp.add(out, constant(1, out.dtype, xp), out=out)
+    xp.reciprocal(out, out=out)
+
+
+@primitive(result=floating)
+def sigmoid_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
+    """g y (1 - y), where y = sigmoid(x)."""
+    xp.subtract(1, y, out=out)
+    xp.multiply(out, y, out=out)
+    xp.multiply(out, g, out=out)
+
+
+sigmoid.gradient(lambda g, y, x: sigmoid_gradient(g, y))
+sigmoid_gradient.gradient(
+    lambda gg, z, g, y: sigmoid_gradient(gg, y),
+    lambda gg, z, g, y: gg * g * (1.0 - 2.0 * y),
+)
+
+
+def sigmoid_derivative(y: Any) -> Any:
+    """Return the derivative in terms of the *output* y = sigmoid(x): y (1 - y).
+
+    >>> float(sigmoid_derivative(sigmoid(0.0)))
+    0.25
+    """
+    return sigmoid_gradient(1.0, y)

@@ -1,0 +1,40 @@
+"""Hyperbolic tangent: squashes any number into (-1, 1)."""
+
+from typing import Any
+
+from axon.backend import Array, floating
+from axon.core import primitive
+
+
+@primitive(result=floating)
+def tanh(out: Array, x: Array, *, xp: Any) -> None:
+    """(e^x - e^-x) / (e^x + e^-x).
+
+    >>> float(tanh(0.0))
+    0.0
+    """
+    xp.tanh(x, out=out)
+
+
+@primitive(result=floating)
+def tanh_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
+    """g (1 - y^2), where y = tanh(x)."""
+    xp.multiply(y, y, out=out)
+    xp.subtract(1, out, out=out)
+    xp.multiply(out, g, out=out)
+
+
+tanh.gradient(lambda g, y, x: tanh_gradient(g, y))
+tanh_gradient.gradient(
+    lambda gg, z, g, y: tanh_gradient(gg, y),
+    lambda gg, z, g, y: gg * g * (-2.0 * y),
+)
+
+
+def tanh_derivative(y: Any) -> Any:
+    """Return the derivative in terms of the *output* y = tanh(x): 1 - y^2.
+
+    >>> float(tanh_derivative(tanh(0.0)))
+    1.0
+    """
+    return tanh_gradient(1.0, y)

@@ -1,0 +1,498 @@
+"""Floor 1: the engine. Primitive, Tensor, apply, backward, in one file because each needs the others.
+
+Everything AXON computes goes through one door, ``apply``. It runs a primitive's kernel, remembers for
+``backward`` where the result came from, and tells the recorder, if one listens, what was done.
+
+    eager  = allocate the result, then run the kernel       (here)
+    replay = run the kernel into memory planned beforehand   (program/)
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from axon.backend import FLOAT, Array, DType, Shape, as_array, elementwise, floating, xp
+from axon.modes import GradMode, modes, no_grad, refuse_while_recording
+
+PRIMITIVES: dict[str, Any] = {}  # name -> Primitive: the joint that every other part shares
+
+
+# ------------------------------------------------------------------------------------ primitives
+
+
+class Primitive:
+    """One operation: a kernel, a rule for the result's shape and type, and one gradient per input.
+
+    Kinds: **fills** writes every element of a fresh ``out``; **views** does no work, it is another
+    shape over the same memory; **writes** changes its first ``writes`` inputs in place.
+
+    Called with arrays it is a NumPy function; called with a Tensor it takes part in autograd.
+    """
+
+    __name__: str
+
+    def __init__(
+        self,
+        kernel: Callable[..., Any],
+        kind: str = "fills",
+        result: Callable[..., tuple[Shape, DType]] = elementwise,
+        workspace: Callable[..., Sequence[tuple[Shape, DType]]] | None = None,
+        writes: int = 0,
+    ) -> None:
+        self.name = self.__name__ = kernel.__name__.rstrip("_")
+        self.__doc__, self.__module__ = kernel.__doc__, kernel.__module__
+        self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
+        self.kind, self.workspace, self.writes = kind, workspace, writes
+        self.floats = result is floating  # integers are made floats before the kernel sees them
+        self.result = elementwise if self.floats else result
+        self.gradients: tuple[Callable[..., Tensor] | None, ...] | None = None
+        PRIMITIVES[self.name] = self
+
+    def gradient(self, *rules: "Callable[..., Tensor] | None") -> None:
+        """Give one rule per input, ``rule(g, y, *inputs, **meta)``; None where none exists."""
+        self.gradients = rules
+
+    def run(self, arrays: Sequence[Array], meta: dict[str, Any]) -> Array:
+        """Eager: allocate, then run the kernel."""
+        if self.kind == "views":
+            return self.kernel(*arrays, xp=xp, **meta)  # type: ignore[no-any-return]
+        if self.kind == "fills":
+            shape, dtype = self._outcome(arrays, meta)
+            arrays = [xp.empty(shape, dtype), *arrays]
+        if self.workspace:
+            needed = self.workspace(*arrays[self.kind == "fills" :], **meta)
+            meta = {**meta, "work": [xp.empty(shape, dtype) for shape, dtype in needed]}
+        self.kernel(*arrays, xp=xp, **meta)
+        return arrays[0]
+
+    def _outcome(self, arrays: Sequence[Array], meta: dict[str, Any]) -> tuple[Shape, DType]:
+        """Shape and type of the result, or an error that names the primitive and the shapes."""
+        try:
+            return self.result(*arrays, **meta)
+        except ValueError as error:
+            shapes = ", ".join(str(a.shape) for a in arrays)
+            raise ValueError(f"{self.name}: shapes {shapes} do not fit. {error}") from None
+
+    def __call__(self, *inputs: Any, **meta: Any) -> Any:
+        for given in inputs:
+            if isinstance(given, Tensor):
+                return apply(self, *self._tensors(inputs), **meta)
+        arrays = [as_array(x) for x in inputs]
+        if self.floats:
+            arrays = [a if a.dtype.kind == "f" else a.astype(FLOAT) for a in arrays]
+        out = self.run(arrays, meta)
+        return out if out.ndim else out[()]
+
+    def _tensors(self, inputs: Sequence[Any]) -> "list[Tensor]":
+        """Numbers and arrays join the precision of the tensors that they meet."""
+        tensors = [x for x in inputs if isinstance(x, Tensor)]
+        like = next((t.dtype for t in tensors if t.dtype.kind == "f"), tensors[0].dtype)
+        joined = [x if isinstance(x, Tensor) else _constant(x, like) for x in inputs]
+        if self.floats:
+            return [t if t.dtype.kind == "f" else t.astype(FLOAT) for t in joined]
+        return joined
+
+    def __repr__(self) -> str:
+        return f"<axon primitive {self.name}>"
+
+
+def primitive(
+    kernel: Callable[..., Any] | None = None, **declared: Any
+) -> Any:  # Primitive, or a decorator that makes one
+    """Declare a primitive: ``@primitive`` or ``@primitive(kind=..., result=..., workspace=...)``."""
+    if kernel is not None:
+        return Primitive(kernel)
+    return lambda kernel: Primitive(kernel, **declared)
+
+
+def _constant(value: object, like: DType) -> "Tensor":
+    array = as_array(value)
+    if like.kind == "f" and array.dtype.kind == "f":
+        return Tensor(array.astype(like, copy=False))
+    if isinstance(value, bool | int | float):
+        return Tensor(array.astype(FLOAT if array.dtype.kind == "f" else like))
+    return Tensor(array)
+
+
+# ------------------------------------------------------------------------------------ the one door
+
+
+class Creator(NamedTuple):
+    """Where a tensor came from."""
+
+    primitive: Primitive
+    inputs: "tuple[Tensor, ...]"
+    meta: dict[str, Any]
+
+
+def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
+    """Run a primitive on tensors: the one door that forward, backward and updates all go through."""
+    data = primitive.run([t.data for t in inputs], meta)
+    if primitive.kind == "writes":
+        out = inputs[0]
+    else:
+        out = Tensor(data)
+        if modes.grad and _differentiable(primitive, inputs):
+            out.requires_grad, out.creator = True, Creator(primitive, inputs, meta)
+    if modes.recorder is not None:
+        modes.recorder.record(primitive, inputs, out, meta)
+    return out
+
+
+def _differentiable(primitive: Primitive, inputs: "tuple[Tensor, ...]") -> bool:
+    rules = primitive.gradients
+    if rules is None:
+        return any(t.requires_grad for t in inputs)  # backward will say that the rules are missing
+    return any(t.requires_grad and rule is not None for t, rule in zip(inputs, rules, strict=True))
+
+
+# ------------------------------------------------------------------------------------ tensors
+
+
+def _binary(name: str) -> Any:
+    return lambda self, other: PRIMITIVES[name](self, other)
+
+
+def _swapped(name: str) -> Any:
+    return lambda self, other: PRIMITIVES[name](other, self)
+
+
+def _in_place(name: str) -> Any:
+    """``w -= ...`` updates a trainable leaf in place; any other tensor is computed anew."""
+
+    def update(self: "Tensor", other: object) -> "Tensor":
+        if not (self.requires_grad and self.creator is None):
+            return PRIMITIVES[name](self, other)
+        if isinstance(other, Tensor) and other.requires_grad and modes.grad:
+            raise ValueError(
+                f"in-place {name} on a trainable tensor of shape {self.shape}: the update itself "
+                "requires gradients. Use the gradient's values (w -= rate * w.grad) or wrap the "
+                "update in `with axon.no_grad():`."
+            )
+        with no_grad():
+            self.assign(PRIMITIVES[name](self, other))
+        return self
+
+    return update
+
+
+class Tensor:
+    """An array that remembers how it was computed, so that gradients can flow back through it.
+
+    Args:
+        data: numbers, a list, a NumPy array (shared, not copied) or a Tensor. Python floats become
+            float32; arrays keep their type.
+        dtype: convert to this type.
+        requires_grad: gradients with respect to this tensor are wanted.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([2., 4.], dtype=float32)
+    """
+
+    __slots__ = ("__weakref__", "creator", "data", "grad", "requires_grad")
+    __hash__ = object.__hash__  # == compares elements, so identity has to serve
+
+    def __init__(self, data: object, dtype: object = None, requires_grad: bool = False) -> None:
+        if type(data) is not np.ndarray or dtype is not None:
+            data = _to_data(data, dtype)
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(
+                f"only floating-point tensors can require gradients, got dtype {data.dtype}. "
+                "Pass dtype='float32'."
+            )
+        self.data: Array = data
+        self.grad: Tensor | None = None
+        self.requires_grad = requires_grad
+        self.creator: Creator | None = None
+
+    shape = property(lambda self: self.data.shape, doc="The size along each axis.")
+    ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
+    size = property(lambda self: self.data.size, doc="The number of elements.")
+    dtype = property(lambda self: self.data.dtype, doc="The type of the elements.")
+    T = property(lambda self: self.transpose(), doc="The tensor with its axes reversed.")
+
+    # -------------------------------------------------------------------- leaving AXON
+
+    def numpy(self) -> Array:
+        """Return the array itself (shared memory, no copy)."""
+        refuse_while_recording("numpy()")
+        return self.data
+
+    def item(self) -> float:
+        """Return the only element as a Python number."""
+        refuse_while_recording("item()")
+        return self.data.item()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        refuse_while_recording("turning it into a NumPy array")
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        refuse_while_recording("float()")
+        return float(self.data.item())
+
+    def __int__(self) -> int:
+        refuse_while_recording("int()")
+        return int(self.data.item())
+
+    def __bool__(self) -> bool:
+        refuse_while_recording("bool(), or using it in `if`,")
+        return bool(self.data)
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a tensor of shape () has no length")
+        return len(self.data)
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.data, separator=", ", prefix="Tensor(")
+        flag = ", requires_grad=True" if self.requires_grad else ""
+        return f"Tensor({body}, dtype={self.dtype}{flag})"
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> "Tensor":
+        """``np.exp(tensor)`` and ``array + tensor`` are AXON's primitives of the same name."""
+        if method == "__call__" and not options and ufunc.__name__ in PRIMITIVES:
+            return PRIMITIVES[ufunc.__name__](*inputs)
+        way = "with options such as out=" if ufunc.__name__ in PRIMITIVES else "on a Tensor"
+        raise TypeError(
+            f"np.{ufunc.__name__} {way} would leave autograd. Build it from AXON's operations "
+            "(axon.ops), or take the values first with tensor.numpy()."
+        )
+
+    # -------------------------------------------------------------------- computing
+
+    __add__, __radd__, __iadd__ = _binary("add"), _swapped("add"), _in_place("add")
+    __sub__, __rsub__, __isub__ = _binary("subtract"), _swapped("subtract"), _in_place("subtract")
+    __mul__, __rmul__, __imul__ = _binary("multiply"), _swapped("multiply"), _in_place("multiply")
+    __truediv__, __rtruediv__ = _binary("divide"), _swapped("divide")
+    __itruediv__ = _in_place("divide")
+    __matmul__, __rmatmul__ = _binary("matmul"), _swapped("matmul")
+    __rpow__ = _swapped("power")
+    __lt__, __le__ = _binary("less"), _binary("less_equal")
+    __gt__, __ge__ = _binary("greater"), _binary("greater_equal")
+    __eq__, __ne__ = _binary("equal"), _binary("not_equal")
+
+    def __pow__(self, p: Any) -> "Tensor":
+        if isinstance(p, int | float) and p == 2:
+            return PRIMITIVES["square"](self)
+        return PRIMITIVES["power"](self, p)
+
+    def __neg__(self) -> "Tensor":
+        return PRIMITIVES["negative"](self)
+
+    def __abs__(self) -> "Tensor":
+        return PRIMITIVES["absolute"](self)
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        """Select: numbers, slices, ``...`` and None make a view; whole-number arrays take rows."""
+        if isinstance(index, Tensor | np.ndarray | list):
+            return PRIMITIVES["take"](self, index)
+        return PRIMITIVES["slice"](self, index=index)
+
+    def sum(self, axis: int | Shape | None = None, keepdims: bool = False) -> "Tensor":
+        """Add up the elements along ``axis`` (all of them by default)."""
+        return PRIMITIVES["sum"](self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: int | Shape | None = None, keepdims: bool = False) -> "Tensor":
+        """Average the elements along ``axis`` (all of them by default)."""
+        total = self.sum(axis, keepdims)
+        return total * (total.size / self.size)
+
+    def max(self, axis: int | Shape | None = None, keepdims: bool = False) -> "Tensor":
+        """Return the largest element along ``axis`` (of all by default)."""
+        return PRIMITIVES["max"](self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> "Tensor":
+        """Return the same elements in another shape; one size may be -1."""
+        wanted = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        source = self if self.data.flags.c_contiguous else PRIMITIVES["copy"](self)
+        return PRIMITIVES["reshape"](source, shape=wanted)
+
+    def transpose(self, *axes: int) -> "Tensor":
+        """Return the tensor with its axes in another order (reversed by default)."""
+        order = axes or tuple(reversed(range(self.ndim)))
+        return PRIMITIVES["transpose"](self, axes=order)
+
+    def astype(self, dtype: Any) -> "Tensor":
+        """Return the elements converted to another type."""
+        return PRIMITIVES["cast"](self, dtype=np.dtype(dtype))
+
+    def detach(self) -> "Tensor":
+        """Return a tensor over the same memory that gradients do not flow through."""
+        with no_grad():
+            return PRIMITIVES["slice"](self, index=...)
+
+    def assign(self, value: object) -> None:
+        """Copy new values into this tensor's memory; the memory itself stays where it is."""
+        shape = value.shape if isinstance(value, Tensor) else np.shape(value)  # type: ignore[arg-type]
+        if shape != self.shape and shape != ():
+            raise ValueError(f"cannot assign values of shape {shape} to a tensor of {self.shape}.")
+        PRIMITIVES["assign"](self, value)
+
+    # -------------------------------------------------------------------- gradients
+
+    def backward(self, gradient: object = None, create_graph: bool = False) -> None:
+        """Add d(self)/d(leaf) to the ``.grad`` of every leaf that requires gradients.
+
+        Args:
+            gradient: the gradient arriving at this tensor, of its shape; 1 for a single number.
+            create_graph: let the gradients be differentiated again.
+
+        Raises:
+            ValueError: not a single number and no ``gradient``, or nothing requires gradients.
+        """
+        order = _inputs_first([self])
+        grads = _pull([self], [_seed(self, gradient)], order, {id(t) for t in order}, create_graph)
+        with no_grad():
+            for leaf in order:
+                if leaf.creator is None:
+                    leaf.accumulate(grads[id(leaf)])
+
+    def accumulate(self, gradient: "Tensor") -> None:
+        """Add to ``.grad``."""
+        self.grad = gradient if self.grad is None else self.grad + gradient
+
+
+def _to_data(data: object, dtype: object) -> Array:
+    array = as_array(data.data if isinstance(data, Tensor) else data)
+    if (
+        dtype is None
+        and array.dtype == np.float64
+        and not isinstance(data, np.ndarray | np.generic)
+    ):
+        dtype = array.dtype if isinstance(data, Tensor) else FLOAT
+    return array if dtype is None else array.astype(np.dtype(dtype), copy=False)  # type: ignore[call-overload,no-any-return]
+
+
+# ------------------------------------------------------------------------------------ backward
+
+
+def grad(
+    output: Any, inputs: Any = None, gradient: object = None, create_graph: bool = False
+) -> Any:
+    """Differentiate: ``grad(y, [x, w])`` of tensors, or ``grad(f)`` of a function.
+
+    Args:
+        output: a Tensor; or a function, and then the answer is the function that returns the
+            derivative of its result with respect to its first argument.
+        inputs: a Tensor, or a sequence of them, that ``output`` was computed from.
+        gradient: the gradient arriving at ``output``; 1 for a single number.
+        create_graph: let the result be differentiated again.
+
+    Returns:
+        One gradient for one input, a tuple for a sequence; zeros where ``output`` does not depend.
+
+    >>> cube = lambda x: x * x * x
+    >>> float(grad(cube)(2.0)), float(grad(grad(cube))(2.0))
+    (12.0, 12.0)
+    """
+    if callable(output):
+        return _derivative(output)
+    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    order = _inputs_first([output])
+    needed = _leading_to(wanted, order)
+    grads = _pull([output], [_seed(output, gradient)], order, needed, create_graph)
+    found = [grads.get(id(t)) for t in wanted]
+    result = tuple(
+        Tensor(xp.zeros_like(t.data)) if g is None else g
+        for t, g in zip(wanted, found, strict=True)
+    )
+    return result[0] if isinstance(inputs, Tensor) else result
+
+
+def _derivative(function: Callable[..., Any]) -> Callable[..., Any]:
+    def derivative(x: Any, *rest: Any) -> Any:
+        given = isinstance(x, Tensor)
+        leaf = x if given and x.requires_grad else Tensor(x, requires_grad=True)
+        slope = grad(function(leaf, *rest), leaf, create_graph=given)
+        return slope if given else slope.numpy()[()]
+
+    return derivative
+
+
+def _seed(output: Tensor, gradient: object) -> Tensor:
+    if not output.requires_grad:
+        raise ValueError(
+            f"backward: this tensor of shape {output.shape} does not depend on anything that "
+            "requires gradients. Create leaves with Tensor(..., requires_grad=True), and do not "
+            "compute inside no_grad()."
+        )
+    if gradient is None and output.size != 1:
+        raise ValueError(
+            f"backward: expected a single number, got a tensor of shape {output.shape}. "
+            "Reduce it first (.sum() or .mean()), or pass gradient=."
+        )
+    if gradient is None:
+        return Tensor(xp.ones_like(output.data))
+    seed = gradient if isinstance(gradient, Tensor) else _constant(gradient, output.dtype)
+    if seed.shape != output.shape:
+        raise ValueError(f"backward: gradient has shape {seed.shape}, expected {output.shape}.")
+    return seed
+
+
+def _inputs_first(outputs: list[Tensor]) -> list[Tensor]:
+    """Every tensor that gradients flow through, inputs before results; a loop, so any depth."""
+    order: list[Tensor] = []
+    seen: set[int] = set()
+    stack = [(t, False) for t in outputs]
+    while stack:
+        tensor, inputs_done = stack.pop()
+        if inputs_done:
+            order.append(tensor)
+        elif id(tensor) not in seen:
+            seen.add(id(tensor))
+            stack.append((tensor, True))
+            if tensor.creator is not None:
+                stack.extend((x, False) for x in tensor.creator.inputs if x.requires_grad)
+    return order
+
+
+def _leading_to(wanted: list[Tensor], order: list[Tensor]) -> set[int]:
+    """The ids of those tensors through which a wanted one is reached."""
+    needed = {id(t) for t in wanted}
+    for tensor in order:
+        if tensor.creator and any(id(x) in needed for x in tensor.creator.inputs):
+            needed.add(id(tensor))
+    return needed
+
+
+def _pull(
+    outputs: list[Tensor],
+    seeds: list[Tensor],
+    order: list[Tensor],
+    needed: set[int],
+    create_graph: bool,
+) -> dict[int, Tensor]:
+    """Reverse mode: walk from results to inputs, each rule giving one input its gradient."""
+    grads = {id(t): seed for t, seed in zip(outputs, seeds, strict=True)}
+    with GradMode(create_graph):
+        for tensor in reversed(order):
+            creator, g = tensor.creator, grads.get(id(tensor))
+            if creator is None or g is None:
+                continue
+            for x, rule in zip(creator.inputs, _rules(creator.primitive), strict=True):
+                if rule is not None and x.requires_grad and id(x) in needed:
+                    gx = _unbroadcast(rule(g, tensor, *creator.inputs, **creator.meta), x)
+                    before = grads.get(id(x))
+                    grads[id(x)] = gx if before is None else before + gx
+    return grads
+
+
+def _rules(primitive: Primitive) -> "tuple[Callable[..., Tensor] | None, ...]":
+    if primitive.gradients is None:
+        raise NotImplementedError(
+            f"primitive {primitive.name!r} has no gradient. Declare one rule per input with "
+            f"{primitive.name}.gradient(...), None where an input has no gradient."
+        )
+    return primitive.gradients
+
+
+def _unbroadcast(g: Tensor, x: Tensor) -> Tensor:
+    """Sum a gradient over the axes along which ``x`` was repeated: the only place that does."""
+    return g if g.shape == x.shape else PRIMITIVES["sum_to"](g, shape=x.shape)

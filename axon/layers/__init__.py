@@ -1,0 +1,5 @@
+"""Layers, from a single Neuron upwards."""
+
+from axon.layers.base import Layer, Module, Neuron
+from axon.layers.dense import Dense
+from axon.layers.preprocessing import Flatten, Normalization, Rescaling

@@ -1,0 +1,112 @@
+"""Dense: a row of neurons that all read the same inputs."""
+
+from typing import Any
+
+from axon import activations, initializers
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.layers.base import Layer, Neuron, whole
+from axon.parameter import Parameter
+
+
+class Dense(Layer):
+    """y = f(x W + b).
+
+    Args:
+        input_size: numbers per sample. Given only one size, it is the number of neurons, and the
+            input size is learned from the first data.
+        num_neurons: how many neurons.
+        activation: a function or its name; ``activation_function=`` is the same.
+        use_bias: False leaves b out.
+        kernel_initializer: how W begins; a name or a function (shape, dtype) -> array.
+        bias_initializer: how b begins.
+        name: what errors, summaries and files call it.
+        dtype: what it computes in; float32 unless told otherwise.
+
+    Parameters: ``weights`` W (input_size, num_neurons), the layout in which x W is fastest, and
+    ``bias`` b (num_neurons,). ``neurons[i]`` is a Neuron over column i of the same memory.
+
+    >>> layer = Dense(3, 2, activation="relu")
+    >>> layer.forward([[1.0, 2.0, 3.0]]).shape
+    (1, 2)
+    >>> layer.neurons[0]
+    Neuron(3, relu)
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        num_neurons: Any = None,
+        activation: "str | activations.Activation | None" = None,
+        *,
+        activation_function: "str | activations.Activation | None" = None,
+        use_bias: bool = True,
+        kernel_initializer: "str | initializers.Initializer" = "glorot_uniform",
+        bias_initializer: "str | initializers.Initializer" = "zeros",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, dtype)
+        if isinstance(num_neurons, str) or callable(num_neurons):  # Dense(128, "relu")
+            num_neurons, activation = None, num_neurons
+        sizes = (input_size,) if num_neurons is None else (input_size, num_neurons)
+        self.num_neurons = whole("Dense", "num_neurons", sizes[-1])
+        self.activation = activations.get(activation or activation_function)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.weights: Parameter | None = None
+        self.bias: Parameter | None = None
+        if len(sizes) == 2:
+            self.build((whole("Dense", "input_size", input_size),))
+
+    @property
+    def input_size(self) -> int | None:
+        """Numbers per sample; None until it is known."""
+        return self.input_shape[-1] if self.input_shape else None
+
+    def accept(self, shape: Shape) -> None:
+        """Only the last axis has to fit: all before it count as samples."""
+        size = self.input_size
+        if len(shape) < 2:
+            hint = f" For one sample use x.reshape(1, -1), shape (1, {shape[0]})." if shape else ""
+            raise self.misfit(f"(n, {size or 'features'})", shape, hint)
+        if size is not None and shape[-1] != size:
+            hint = f" Give it {size} features, or make the layer with input_size={shape[-1]}."
+            raise self.misfit(f"(n, {size})", shape, hint)
+
+    def create(self, input_shape: Shape) -> None:
+        """Create W and, unless left out, b."""
+        shape = (input_shape[-1], self.num_neurons)
+        self.weights = Parameter(self.kernel_initializer(shape, self.dtype), "weights")
+        if self.use_bias:
+            self.bias = Parameter(self.bias_initializer(shape[1:], self.dtype), "bias")
+
+    def call(self, x: Tensor) -> Tensor:
+        """Compute f(x W + b)."""
+        z = x @ self.weights
+        return self.activation(z + self.bias if self.use_bias else z)  # type: ignore[no-any-return]
+
+    @property
+    def neurons(self) -> list[Neuron]:
+        """The neurons one by one, each over its column of the same memory."""
+        if self.weights is None:
+            raise RuntimeError(f"layer {self.name!r} has no neurons yet: its input size is unknown.")
+        w = self.weights.data
+        b = self.bias.data if self.bias is not None else self.bias_initializer((w.shape[1],), w.dtype) * 0
+        return [Neuron.over(w[:, i], b[i : i + 1].reshape(()), self.activation) for i in range(w.shape[1])]
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this layer again, as JSON can hold them."""
+        return {
+            "input_size": self.num_neurons,
+            "activation": activations.name_of(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": self.kernel_initializer.__name__,
+            "bias_initializer": self.bias_initializer.__name__,
+            **super().config(),
+        }
+
+    def __repr__(self) -> str:
+        sizes = f"{self.input_size}, {self.num_neurons}" if self.input_size else f"{self.num_neurons}"
+        return f"Dense({sizes}, {activations.name_of(self.activation)})"

@@ -1,0 +1,104 @@
+"""Categorical cross-entropy: one class out of several."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.activations import softmax
+from axon.backend import Array, Shape
+from axon.core import Tensor
+from axon.losses.base import Loss, numbers, over_features, same_shape
+from axon.losses.cross_entropy import (
+    demand_probabilities,
+    log_probability,
+    logits_of,
+    softmax_cross_entropy,
+)
+
+
+class CategoricalCrossEntropy(Loss):
+    """L = -sum_j y_j log p_j, averaged over samples.
+
+    Predictions that come out of softmax are computed from its logits by one fused primitive.
+
+    Args:
+        from_logits: the predictions are logits, not probabilities.
+
+    ``y_true`` is one-hot (n, classes) or whole-number labels (n,); ``y_pred`` is (n, classes).
+
+    >>> loss = CategoricalCrossEntropy()
+    >>> loss.loss([0, 1], [[0.5, 0.5], [0.25, 0.75]])  # (log 2 - log 0.75) / 2
+    0.4904146...
+    >>> loss.gradient([0, 1], np.array([[0.5, 0.5], [0.25, 0.75]]))
+    array([[-1.        ,  0.        ],
+           [ 0.        , -0.66666667]])
+    """
+
+    name = "categorical_cross_entropy"
+
+    def __init__(self, from_logits: bool = False) -> None:
+        self.from_logits = from_logits
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """-sum_j y_j log p_j of each sample; further axes between are averaged."""
+        if y_true.ndim < y_pred.ndim:
+            y_true = one_hot(y_true, y_pred.shape[-1], y_pred.dtype)
+        logits = y_pred if self.from_logits else logits_of(y_pred, softmax)
+        if logits is not None:
+            return over_features(softmax_cross_entropy(logits, y_true))
+        demand_probabilities(self.name, y_pred, "softmax")
+        return over_features(-(y_true * log_probability(y_pred)).sum(axis=-1))
+
+    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+        """Labels as int64, one-hot rows as floats."""
+        given = numbers(self.name, y_true)
+        if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
+            return self._labels(given, output_shape[-1])
+        classes, width = output_shape[-1], given.shape[-1] if given.ndim else 0
+        if given.ndim == len(output_shape) and width == 1 != classes:
+            raise ValueError(
+                f"{self.name}: y has shape {given.shape}, but labels must have shape "
+                f"{output_shape[:-1]}. Use y.ravel()."
+            )
+        if given.ndim == len(output_shape) and width != classes:
+            raise ValueError(
+                f"{self.name}: y is one-hot for {width} classes, but the model has {classes} "
+                f"outputs. Expected y of shape {output_shape}, got {given.shape}."
+            )
+        return self._one_hot(same_shape(self.name, given, output_shape))
+
+    def _labels(self, labels: Array, classes: int) -> Array:
+        whole = labels.dtype.kind in "iub" or bool((labels == np.floor(labels)).all())
+        if not whole:
+            raise ValueError(
+                f"{self.name}: labels must be whole numbers, got {labels[labels % 1 != 0][0]!r}."
+            )
+        wrong = (labels < 0) | (labels >= classes)
+        if wrong.any():
+            row = int(np.argwhere(wrong)[0][0])
+            raise ValueError(
+                f"{self.name}: label {labels[wrong][0]} of sample {row} is out of range: the model "
+                f"has {classes} outputs, so labels go from 0 to {classes - 1}."
+            )
+        return labels.astype(np.int64, copy=False)
+
+    def _one_hot(self, rows: Array) -> Array:
+        sums = rows.sum(axis=-1)
+        wrong = (np.abs(sums - 1) > 1e-3) | (rows < 0).any(axis=-1)
+        if wrong.any():
+            row = int(np.argwhere(wrong)[0][0])
+            raise ValueError(
+                f"{self.name}: each row of y must be one-hot, or probabilities that add up to 1; "
+                f"row {row} adds up to {sums[wrong][0]:.4g}."
+            )
+        return rows if rows.dtype.kind == "f" else rows.astype(np.float32)
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this loss again, as JSON can hold them."""
+        return {"from_logits": self.from_logits}
+
+
+def one_hot(labels: Tensor, classes: int, dtype: Any) -> Tensor:
+    """Rows with a single 1: (n,) labels -> (n, classes)."""
+    columns = Tensor(np.arange(classes))
+    return (labels[..., None] == columns).astype(dtype)  # type: ignore[attr-defined,no-any-return]

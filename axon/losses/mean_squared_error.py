@@ -1,0 +1,29 @@
+"""Mean squared error: numbers that should come close to other numbers."""
+
+from typing import Any
+
+from axon.backend import Array, Shape
+from axon.core import Tensor
+from axon.losses.base import Loss, numbers, over_features, same_shape
+from axon.ops import square
+
+
+class MeanSquaredError(Loss):
+    """L = (y_pred - y_true)^2, averaged over outputs and samples.
+
+    ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs).
+
+    >>> MeanSquaredError().loss([[1.0], [2.0]], [[1.0], [4.0]])
+    2.0
+    """
+
+    name = "mean_squared_error"
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The squared error of each sample, averaged over its outputs."""
+        return over_features(square(y_pred - y_true))
+
+    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+        """Numbers of exactly the shape of the output."""
+        given = same_shape(self.name, numbers(self.name, y_true), output_shape)
+        return given if given.dtype.kind == "f" else given.astype("float32")

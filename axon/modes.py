@@ -1,0 +1,73 @@
+"""Floor 0: two switches of each thread. Is a graph built, and does a recorder write the steps down?"""
+
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+
+class _Modes(threading.local):
+    grad = True  # results remember their creator, so that backward can find the way
+    recorder: Any = None  # whoever listens at the door (program/trace.py), or None
+
+
+modes = _Modes()
+
+
+class GradMode:
+    """Turn graph building on or off inside a ``with`` block."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+    def __enter__(self) -> None:
+        self.before, modes.grad = modes.grad, self.enabled
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        modes.grad = self.before
+
+
+def no_grad() -> GradMode:
+    """Compute without building a graph: ``with axon.no_grad(): ...``.
+
+    >>> import axon
+    >>> w = axon.Tensor([1.0], requires_grad=True)
+    >>> with axon.no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
+    return GradMode(False)
+
+
+class RecordingError(RuntimeError):
+    """A step that is being recorded asked for a Python number, which a replay would freeze."""
+
+
+def refuse_while_recording(what: str) -> None:
+    """Raise RecordingError, naming the user's line, if a recorder listens."""
+    if modes.recorder is None:
+        return
+    raise RecordingError(
+        f"{what} needs a Tensor's value while a training step is being recorded, at {_users_line()}. "
+        "A replay would repeat the value of this first batch for ever. Keep the computation in "
+        "tensors (axon.ops.where instead of `if`), move it out of the step, or use "
+        "compile(..., eager=True), which does not record."
+    )
+
+
+def _users_line() -> str:
+    """Name the innermost line outside AXON itself: ``model.py:12: if loss > 3:``."""
+    import linecache  # only an error pays for it
+
+    package = str(Path(__file__).parent)
+    frame: Any = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith(package):
+        frame = frame.f_back
+    path, line = frame.f_code.co_filename, frame.f_lineno
+    return f"{path}:{line}: {linecache.getline(path, line).strip()}"

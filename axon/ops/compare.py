@@ -1,0 +1,74 @@
+"""Comparisons, and choosing by them. Truth values carry no gradient."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType, Shape, elementwise
+from axon.core import primitive
+
+
+def truth(*arrays: Array) -> tuple[Shape, DType]:
+    """The broadcast shape; the type is bool."""
+    return elementwise(*arrays)[0], np.dtype(np.bool_)
+
+
+def chosen(condition: Array, x: Array, y: Array) -> tuple[Shape, DType]:
+    """The broadcast shape of all three; the type of the two that are chosen from."""
+    return elementwise(condition, x, y)[0], elementwise(x, y)[1]
+
+
+@primitive(result=truth)
+def equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x == y, element by element."""
+    xp.equal(x, y, out=out)
+
+
+@primitive(result=truth)
+def not_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x != y, element by element."""
+    xp.not_equal(x, y, out=out)
+
+
+@primitive(result=truth)
+def less(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x < y, element by element."""
+    xp.less(x, y, out=out)
+
+
+@primitive(result=truth)
+def less_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x <= y, element by element."""
+    xp.less_equal(x, y, out=out)
+
+
+@primitive(result=truth)
+def greater(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x > y, element by element."""
+    xp.greater(x, y, out=out)
+
+
+@primitive(result=truth)
+def greater_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x >= y, element by element."""
+    xp.greater_equal(x, y, out=out)
+
+
+@primitive(result=chosen)
+def where(out: Array, condition: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x where the condition holds, y elsewhere: the `if` that can be recorded.
+
+    >>> where(np.array([True, False]), 1.0, 2.0)
+    array([1., 2.])
+    """
+    xp.copyto(out, y)
+    xp.copyto(out, x, where=condition)
+
+
+for comparison in (equal, not_equal, less, less_equal, greater, greater_equal):
+    comparison.gradient(None, None)
+where.gradient(
+    None,
+    lambda g, z, condition, x, y: where(condition, g, 0.0),
+    lambda g, z, condition, x, y: where(condition, 0.0, g),
+)

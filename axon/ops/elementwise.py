@@ -1,0 +1,116 @@
+"""Arithmetic and the elementary functions, element by element, with broadcasting as in NumPy."""
+
+from typing import Any
+
+from axon.backend import Array, floating
+from axon.core import primitive
+
+
+@primitive
+def add(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x + y."""
+    xp.add(x, y, out=out)
+
+
+@primitive
+def subtract(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x - y."""
+    xp.subtract(x, y, out=out)
+
+
+@primitive
+def multiply(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x y."""
+    xp.multiply(x, y, out=out)
+
+
+@primitive(result=floating)
+def divide(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """x / y."""
+    xp.divide(x, y, out=out)
+
+
+@primitive(result=floating)
+def power(out: Array, x: Array, p: Array, *, xp: Any) -> None:
+    """x^p, for x > 0, or for any x if p is whole."""
+    xp.power(x, p, out=out)
+
+
+@primitive
+def negative(out: Array, x: Array, *, xp: Any) -> None:
+    """-x."""
+    xp.negative(x, out=out)
+
+
+@primitive
+def absolute(out: Array, x: Array, *, xp: Any) -> None:
+    """|x|; the gradient at 0 is 0."""
+    xp.absolute(x, out=out)
+
+
+@primitive
+def sign(out: Array, x: Array, *, xp: Any) -> None:
+    """-1, 0 or 1."""
+    xp.sign(x, out=out)
+
+
+@primitive
+def square(out: Array, x: Array, *, xp: Any) -> None:
+    """x^2."""
+    xp.square(x, out=out)
+
+
+@primitive(result=floating)
+def sqrt(out: Array, x: Array, *, xp: Any) -> None:
+    """The square root of x."""
+    xp.sqrt(x, out=out)
+
+
+@primitive(result=floating)
+def exp(out: Array, x: Array, *, xp: Any) -> None:
+    """e^x."""
+    xp.exp(x, out=out)
+
+
+@primitive(result=floating)
+def log(out: Array, x: Array, *, xp: Any) -> None:
+    """The natural logarithm of x."""
+    xp.log(x, out=out)
+
+
+@primitive
+def maximum(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """The larger of x and y; where they are equal, each receives half the gradient."""
+    xp.maximum(x, y, out=out)
+
+
+@primitive
+def minimum(out: Array, x: Array, y: Array, *, xp: Any) -> None:
+    """The smaller of x and y; where they are equal, each receives half the gradient."""
+    xp.minimum(x, y, out=out)
+
+
+def _share(x: Any, y: Any) -> Any:
+    """1 where x > y, 0 where x < y, a half where they are equal."""
+    return 0.5 + 0.5 * sign(x - y)
+
+
+def _power_slope(x: Any, p: Any) -> Any:
+    """p x^(p-1), and 0 (not 0/0) where p is 0."""
+    return p * x ** (p - (p != 0.0).astype(p.dtype))
+
+
+add.gradient(lambda g, z, x, y: g, lambda g, z, x, y: g)
+subtract.gradient(lambda g, z, x, y: g, lambda g, z, x, y: -g)
+multiply.gradient(lambda g, z, x, y: g * y, lambda g, z, x, y: g * x)
+divide.gradient(lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y)
+power.gradient(lambda g, z, x, p: g * _power_slope(x, p), lambda g, z, x, p: g * z * log(x))
+negative.gradient(lambda g, y, x: -g)
+absolute.gradient(lambda g, y, x: g * sign(x))
+sign.gradient(None)
+square.gradient(lambda g, y, x: g * x * 2.0)
+sqrt.gradient(lambda g, y, x: g * 0.5 / y)
+exp.gradient(lambda g, y, x: g * y)
+log.gradient(lambda g, y, x: g / x)
+maximum.gradient(lambda g, z, x, y: g * _share(x, y), lambda g, z, x, y: g * _share(y, x))
+minimum.gradient(lambda g, z, x, y: g * _share(y, x), lambda g, z, x, y: g * _share(x, y))

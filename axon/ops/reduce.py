@@ -1,0 +1,102 @@
+"""Sums, maxima, and the two ways of stretching and shrinking that broadcasting needs."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType, Shape
+from axon.core import Tensor, primitive
+
+Axis = int | Shape | None
+
+
+def axes_of(axis: Axis, ndim: int) -> Shape:
+    """Normalize an axis argument: None means all, negative ones count from the end.
+
+    >>> axes_of(-1, 3), axes_of(None, 2)
+    ((2,), (0, 1))
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    given = axis if isinstance(axis, tuple) else (axis,)
+    for a in given:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"axis {a} is out of range for {ndim} axes.")
+    return tuple(a % ndim for a in given)
+
+
+def kept(shape: Shape, axis: Axis) -> Shape:
+    """The shape with the reduced axes kept at size 1."""
+    gone = axes_of(axis, len(shape))
+    return tuple(1 if i in gone else n for i, n in enumerate(shape))
+
+
+def reduced(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Shape, DType]:
+    """Shape and type of a reduction along ``axis``."""
+    if keepdims:
+        return kept(x.shape, axis), x.dtype
+    gone = axes_of(axis, x.ndim)
+    return tuple(n for i, n in enumerate(x.shape) if i not in gone), x.dtype
+
+
+def position(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:
+    """Shape of a reduction along ``axis``; the type of an index."""
+    return reduced(x, axis=axis)[0], np.dtype(np.intp)
+
+
+def to_shape(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
+    """The shape asked for, in the type that is there."""
+    return shape, x.dtype
+
+
+@primitive(result=reduced)
+def sum(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = False) -> None:
+    """The sum of the elements along ``axis`` (all of them by default)."""
+    xp.add.reduce(x, axis=axis, out=out, keepdims=keepdims)
+
+
+@primitive(result=reduced)
+def max(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = False) -> None:
+    """The largest element along ``axis``; equal ones share the gradient."""
+    xp.maximum.reduce(x, axis=axis, out=out, keepdims=keepdims)
+
+
+@primitive(result=position)
+def argmax(out: Array, x: Array, *, xp: Any, axis: int = -1) -> None:
+    """The position of the (first) largest element along ``axis``."""
+    xp.argmax(x, axis=axis, out=out)
+
+
+@primitive(result=to_shape)
+def broadcast_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
+    """Repeat x until it has ``shape``, by NumPy's broadcasting."""
+    xp.copyto(out, x)
+
+
+@primitive(result=to_shape)
+def sum_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
+    """Sum x down to ``shape``: the reverse of broadcasting, and of it alone."""
+    new = x.ndim - len(shape)
+    axes = (*range(new), *(new + i for i, n in enumerate(shape) if n != x.shape[new + i]))
+    xp.add.reduce(x, axis=axes, out=out.reshape((1,) * new + shape), keepdims=True)
+
+
+def _restore(t: Tensor, x: Tensor, axis: Axis) -> Tensor:
+    """Give a reduced tensor its lost axes back, each of size 1."""
+    return t.reshape(kept(x.shape, axis))
+
+
+def _sum_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: Any) -> Any:
+    return broadcast_to(_restore(g, x, axis), shape=x.shape)
+
+
+def _max_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: Any) -> Any:
+    largest = (x == _restore(y, x, axis)).astype(x.dtype)
+    return largest * _restore(g, x, axis) / largest.sum(axis, keepdims=True)
+
+
+sum.gradient(_sum_gradient)
+max.gradient(_max_gradient)
+argmax.gradient(None)
+broadcast_to.gradient(lambda g, y, x, shape: sum_to(g, shape=x.shape))
+sum_to.gradient(lambda g, y, x, shape: broadcast_to(g, shape=x.shape))

@@ -1,0 +1,27 @@
+"""Views: another shape over the same memory, no work done."""
+
+from typing import Any
+
+from axon.backend import Array, Shape
+from axon.core import primitive
+
+
+@primitive(kind="views")
+def reshape(x: Array, *, xp: Any, shape: Shape) -> Array:
+    """The same elements, row by row, in another shape; one size may be -1."""
+    return x.reshape(shape)
+
+
+@primitive(kind="views")
+def transpose(x: Array, *, xp: Any, axes: Shape) -> Array:
+    """The axes in another order."""
+    return x.transpose(axes)
+
+
+def _inverse(axes: Shape) -> Shape:
+    """The order that undoes ``axes``."""
+    return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+
+
+reshape.gradient(lambda g, y, x, shape: g.reshape(x.shape))
+transpose.gradient(lambda g, y, x, axes: g.transpose(*_inverse(axes)))

@@ -1,0 +1,85 @@
+"""Stochastic gradient descent, with and without momentum."""
+
+from typing import Any
+
+from axon.backend import Array, DType, Shape
+from axon.core import Tensor, primitive
+from axon.optimizers.base import Optimizer, fraction
+
+
+def like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
+    """Workspace: one array like the first."""
+    return [(x.shape, x.dtype)]
+
+
+@primitive(kind="writes", writes=1, workspace=like_first)
+def sgd_update(w: Array, g: Array, rate: Array, *, xp: Any, work: list[Array]) -> None:
+    """w <- w - rate g."""
+    (step,) = work
+    xp.multiply(g, rate, out=step)
+    xp.subtract(w, step, out=w)
+
+
+@primitive(kind="writes", writes=2, workspace=like_first)
+def momentum_update(
+    w: Array,
+    v: Array,
+    g: Array,
+    rate: Array,
+    *,
+    xp: Any,
+    work: list[Array],
+    momentum: float,
+    nesterov: bool,
+) -> None:
+    """v <- momentum v + g; w <- w - rate v, or with nesterov w <- w - rate (g + momentum v)."""
+    (step,) = work
+    xp.multiply(v, momentum, out=v)
+    xp.add(v, g, out=v)
+    if nesterov:
+        xp.multiply(v, momentum, out=step)
+        xp.add(step, g, out=step)
+        xp.multiply(step, rate, out=step)
+    else:
+        xp.multiply(v, rate, out=step)
+    xp.subtract(w, step, out=w)
+
+
+sgd_update.gradient(None, None, None)
+momentum_update.gradient(None, None, None, None)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: a step down the slope.
+
+    Args:
+        learning_rate: the size of a step.
+        momentum: how much of the last step is kept, in [0, 1).
+        nesterov: look ahead along the momentum (Nesterov 1983; Sutskever et al. 2013).
+
+    >>> SGD(learning_rate=0.1, momentum=0.9)
+    SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
+    """
+
+    def __init__(
+        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False
+    ) -> None:
+        super().__init__(learning_rate)
+        self.momentum, self.nesterov = fraction("SGD", "momentum", momentum), bool(nesterov)
+        if self.nesterov and not self.momentum:
+            raise ValueError("SGD: nesterov=True needs a momentum larger than 0, for example 0.9.")
+        if self.momentum:
+            self.state_names = ("velocity",)  # type: ignore[misc]
+
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+        """Apply one of the two primitives."""
+        *state, rate = rest
+        if state:
+            options = {"momentum": self.momentum, "nesterov": self.nesterov}
+            momentum_update(values, state[0], gradients, rate, **options)
+        else:
+            sgd_update(values, gradients, rate)
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this optimizer again, as JSON can hold them."""
+        return {**super().config(), "momentum": self.momentum, "nesterov": self.nesterov}

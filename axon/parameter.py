@@ -1,0 +1,85 @@
+"""Floor 1: trainable tensors, and the flat memory in which they lie one behind another.
+
+All values of a model's parameters share one buffer, all their gradients another. So an optimizer
+updates everything in one call, and saving or exchanging everything is one walk over memory.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+from axon.backend import Array, aligned_bytes, carve
+from axon.core import Tensor
+
+
+class Memory:
+    """Two flat buffers of equal length: the values of some parameters, and their gradients."""
+
+    def __init__(self, size: int, like: Array) -> None:
+        nbytes = size * like.dtype.itemsize
+        self.values = Tensor(carve(aligned_bytes(nbytes), 0, (size,), like.dtype))
+        self.gradients = Tensor(carve(aligned_bytes(nbytes), 0, (size,), like.dtype))
+        self.gradients.data.fill(0)
+
+
+class Parameter(Tensor):
+    """A trainable tensor with a name, for example ``dense/weights``.
+
+    Once an optimizer has gathered the parameters, ``data`` is a view into a Memory, beginning at
+    element ``start``, and gradients are written to ``home``, the view at the same place beside it.
+    """
+
+    __slots__ = ("home", "memory", "name", "start")
+
+    def __init__(self, data: object, name: str = "", requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad=requires_grad)
+        self.name = name
+        self.memory: Memory | None = None
+        self.home: Tensor | None = None
+        self.start = 0
+
+    def move(self, memory: Memory, start: int) -> None:
+        """Let the values live in ``memory`` from now on, and the gradients beside them."""
+        stop, shape = start + prod(self.shape), self.shape
+        values = memory.values.data[start:stop].reshape(shape)
+        values[...] = self.data
+        self.data, self.memory, self.start = values, memory, start
+        self.home = Tensor(memory.gradients.data[start:stop].reshape(shape))
+        if self.grad is not None:
+            self.home.assign(self.grad)
+            self.grad = self.home
+
+    def accumulate(self, gradient: Tensor) -> None:
+        """Add to ``.grad``, in its home if it has one."""
+        if self.grad is not None:
+            gradient = self.grad + gradient
+        if self.home is None or gradient.requires_grad:
+            self.grad = gradient
+        else:
+            self.home.assign(gradient)
+            self.grad = self.home
+
+
+def gather(parameters: Sequence[Parameter]) -> tuple[Memory, int, int]:
+    """Let parameters of one type lie one behind another; those that do already stay where they are.
+
+    Returns:
+        The memory and the first and last-but-one element in it.
+
+    >>> memory, start, stop = gather([Parameter([1.0, 2.0]), Parameter([[3.0]])])
+    >>> memory.values.data[start:stop]
+    array([1., 2., 3.], dtype=float32)
+    """
+    size = sum(p.size for p in parameters)
+    first = parameters[0]
+    if first.memory is None or not _adjacent(parameters):
+        memory, start = Memory(size, first.data), 0
+        for p in parameters:
+            p.move(memory, start)
+            start += p.size
+    assert first.memory
+    return first.memory, first.start, first.start + size
+
+
+def _adjacent(parameters: Sequence[Parameter]) -> bool:
+    pairs = zip(parameters, parameters[1:], strict=False)
+    return all(b.memory is a.memory and b.start == a.start + a.size for a, b in pairs)

@@ -1,0 +1,182 @@
+"""Plan: drop what nobody reads, find how long each result lives, and let results share buffers.
+
+Three passes over the list of instructions, each a plain loop; nothing is reordered.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from axon.backend import Array, aligned_bytes, carve, xp
+from axon.core import Tensor
+from axon.program.trace import Instruction
+
+
+class Plan:
+    """Where every result of a trace will live.
+
+    Attributes:
+        instructions: those that are needed, in the order in which they were recorded.
+        buffer: id of a result -> number of its buffer. Views share their root's; a result that is
+            written straight to where it belongs (a gradient) has none, and is in ``moved``.
+        work: for each instruction, the numbers of the buffers that are its workspace.
+        buffers: the memory itself.
+        bytes_before: what the results would take one by one.
+    """
+
+    def __init__(self, instructions: Sequence[Instruction], outputs: Sequence[Tensor]) -> None:
+        self.made = {id(i.out) for i in instructions if i.kind != "writes"}
+        self.roots = _roots(instructions)
+        self.moved: dict[int, Tensor] = {}
+        self.buffer: dict[int, int] = {}
+        self.work: list[list[int]] = []
+        live = self._without_dead(instructions, outputs)
+        self.bytes_before = sum(i.out.data.nbytes for i in live if i.kind == "fills")
+        self.instructions = self._without_copies(live, outputs)
+        self.buffers = [aligned_bytes(size) for size in self._share_buffers(outputs)]
+        self.arrays = self._bind()
+
+    @property
+    def bytes_after(self) -> int:
+        """What the buffers take."""
+        return sum(b.nbytes for b in self.buffers)
+
+    def root(self, tensor: Tensor) -> int:
+        """The id of the tensor whose memory this one is a view of, or its own."""
+        return self.roots.get(id(tensor), id(tensor))
+
+    def array(self, tensor: Tensor) -> Array:
+        """The array that a tensor of the trace is bound to."""
+        return self.arrays.get(id(tensor), tensor.data)
+
+    def scratch(self, number: int) -> list[Array]:
+        """The workspace arrays of one instruction."""
+        wanted = _workspace(self.instructions[number])
+        places = zip(self.work[number], wanted, strict=True)
+        return [carve(self.buffers[b], 0, shape, dtype) for b, (shape, dtype) in places]
+
+    # -------------------------------------------------------------------- pass 1: dead results
+
+    def _without_dead(
+        self, instructions: Sequence[Instruction], outputs: Sequence[Tensor]
+    ) -> list[Instruction]:
+        """Keep what leads to an output, or to a change of memory that outlives the step."""
+        wanted = {i for t in outputs for i in (id(t), self.root(t))}
+        live = []
+        for instruction in reversed(instructions):
+            if instruction.kind == "writes":
+                roots = [self.root(t) for t in instruction.changed]
+                needed = any(r not in self.made or r in wanted for r in roots)
+            else:
+                needed = id(instruction.out) in wanted
+            if needed:
+                live.append(instruction)
+                wanted.update(i for t in instruction.inputs for i in (id(t), self.root(t)))
+        return live[::-1]
+
+    # -------------------------------------------------------------------- pass 2: copies
+
+    def _without_copies(
+        self, live: list[Instruction], outputs: Sequence[Tensor]
+    ) -> list[Instruction]:
+        """A result that is only made to be assigned is written to its destination at once."""
+        made_at = {id(ins.out): i for i, ins in enumerate(live) if ins.kind == "fills"}
+        last = self._last_uses(live, outputs)
+        kept = []
+        for i, instruction in enumerate(live):
+            if instruction.primitive.name == "assign":
+                target, value = instruction.inputs
+                start = made_at.get(id(value), i)
+                if last[id(value)] == i and self._free_between(target, value, live[start:i]):
+                    self.moved[id(value)] = target
+                    continue
+            kept.append(instruction)
+        return kept
+
+    def _free_between(
+        self, target: Tensor, value: Tensor, between: Sequence[Instruction]
+    ) -> bool:
+        """Can ``value`` be made in the memory of ``target``, which outlives the step?"""
+        same = target.shape == value.shape and target.dtype == value.dtype
+        outlives = self.root(target) not in self.made and target.data.flags.c_contiguous
+        if not (between and same and outlives):
+            return False
+        used = [t for ins in between for t in ins.inputs if self.root(t) not in self.made]
+        homes = [self.moved[self.root(ins.out)] for ins in between if self.root(ins.out) in self.moved]
+        return not any(np.may_share_memory(target.data, t.data) for t in (*used, *homes))
+
+    # -------------------------------------------------------------------- pass 3: shared buffers
+
+    def _last_uses(self, live: Sequence[Instruction], outputs: Sequence[Tensor]) -> dict[int, int]:
+        """For each root, the number of the last instruction that reads or writes it."""
+        last: dict[int, int] = {}
+        for i, instruction in enumerate(live):
+            for tensor in (*instruction.inputs, instruction.out):
+                last[self.root(tensor)] = i
+        last.update((self.root(tensor), len(live)) for tensor in outputs)
+        return last
+
+    def _share_buffers(self, outputs: Sequence[Tensor]) -> list[int]:
+        """Hand out buffers; one is free again when nothing in it will be read. Returns sizes."""
+        last = self._last_uses(self.instructions, outputs)
+        pool = _Pool()
+        for i, instruction in enumerate(self.instructions):
+            work = [pool.take(_nbytes(*wanted)) for wanted in _workspace(instruction)]
+            self.work.append(work)
+            if instruction.kind == "fills" and id(instruction.out) not in self.moved:
+                self.buffer[id(instruction.out)] = pool.take(instruction.out.data.nbytes)
+            done = dict.fromkeys(self.root(t) for t in (*instruction.inputs, instruction.out))
+            pool.free += work + [self.buffer[r] for r in done if r in self.buffer and last[r] == i]
+        return pool.sizes
+
+    def _bind(self) -> dict[int, Array]:
+        """Lay an array over the memory of every result."""
+        arrays: dict[int, Array] = {}
+        for primitive, inputs, out, meta in self.instructions:
+            if primitive.kind == "views":
+                base = arrays.get(id(inputs[0]), inputs[0].data)
+                arrays[id(out)] = primitive.kernel(base, xp=xp, **meta)
+            elif id(out) in self.moved:
+                arrays[id(out)] = self.moved[id(out)].data
+            elif id(out) in self.buffer:
+                memory = self.buffers[self.buffer[id(out)]]
+                arrays[id(out)] = carve(memory, 0, out.shape, out.dtype)
+        return arrays
+
+
+class _Pool:
+    """Buffers by number, with their sizes in bytes; sizes may still grow while we plan."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.free: list[int] = []
+
+    def take(self, size: int) -> int:
+        """The smallest free buffer that is large enough; else the largest free one, enlarged."""
+        if not self.free:
+            self.sizes.append(size)
+            return len(self.sizes) - 1
+        fitting = [b for b in self.free if self.sizes[b] >= size]
+        best = min(fitting or self.free, key=lambda b: abs(self.sizes[b] - size))
+        self.free.remove(best)
+        self.sizes[best] = max(self.sizes[best], size)
+        return best
+
+
+def _roots(instructions: Sequence[Instruction]) -> dict[int, int]:
+    """Map every view to the tensor whose memory it shows."""
+    roots: dict[int, int] = {}
+    for instruction in instructions:
+        if instruction.kind == "views":
+            source = id(instruction.inputs[0])
+            roots[id(instruction.out)] = roots.get(source, source)
+    return roots
+
+
+def _workspace(instruction: Instruction) -> list[tuple[tuple[int, ...], np.dtype]]:
+    rule = instruction.primitive.workspace
+    return list(rule(*[t.data for t in instruction.inputs], **instruction.meta)) if rule else []
+
+
+def _nbytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    return int(np.prod(shape)) * dtype.itemsize

@@ -1,0 +1,167 @@
+"""Replay: a flat list of kernel calls with bound arrays. No tape, no graph, nothing allocated."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType, Shape, xp
+from axon.core import Tensor
+from axon.program.plan import Plan
+from axon.program.show import Line, describe, report
+from axon.program.trace import Instruction, trace
+
+Spec = tuple[Shape, DType]
+
+
+class Program:
+    """One recorded step: what it does, where its results live, and the calls that do it again.
+
+    A program is bound to arrays, not to names: parameters and inputs change only in place.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        plan: Plan,
+        inputs: dict[str, Array],
+        outputs: Sequence[Tensor],
+        labels: dict[int, str],
+        reason: str,
+    ) -> None:
+        self.name, self.inputs, self._reason = name, inputs, reason
+        self.outputs = [plan.array(t) for t in outputs]
+        self.calls = [_call(plan, i, ins) for i, ins in enumerate(plan.instructions)]
+        self.lines: list[Line] = describe(plan, labels)
+        self.buffers = [b.nbytes for b in plan.buffers]
+        self.bytes_before, self.bytes_after = plan.bytes_before, plan.bytes_after
+        made = {id(i.out) for i in plan.instructions if i.kind != "writes"}
+        outer = {id(t): t for i in plan.instructions for t in i.inputs if id(t) not in made}
+        self._bound = [(t, t.data) for t in outer.values()]
+
+    def run(self) -> list[Array]:
+        """Do it again on what the input arrays hold now; the outputs live in reused memory."""
+        for call in self.calls:
+            call()
+        return self.outputs
+
+    @property
+    def stale(self) -> bool:
+        """Has something that the program is bound to moved to other memory?"""
+        return any(tensor.data is not array for tensor, array in self._bound)
+
+    def why(self) -> str:
+        """Say why this program was recorded although others may have been before it."""
+        return self._reason
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __str__(self) -> str:
+        return report(self.name, self.inputs, self.lines, self.buffers, self.bytes_before)
+
+    def __repr__(self) -> str:
+        return f"<axon program {self.name}: {len(self.lines)} instructions>"
+
+
+def _call(plan: Plan, number: int, instruction: Instruction) -> Callable[[], Any]:
+    """Bind a kernel to its arrays."""
+    primitive, inputs, out, meta = instruction
+    arrays = [plan.array(t) for t in inputs]
+    if primitive.kind == "views":
+        return _nothing
+    if primitive.workspace:
+        meta = {**meta, "work": plan.scratch(number)}
+    if primitive.kind == "fills":
+        arrays.insert(0, plan.array(out))
+    return partial(primitive.kernel, *arrays, xp=xp, **meta)
+
+
+def _nothing() -> None:
+    """A view: the array was made when the program was bound."""
+
+
+class Step:
+    """A function of Tensors, run eagerly or recorded once per signature and replayed from then on.
+
+    Args:
+        name: what it is called in reports, such as ``train``.
+        function: takes Tensors, returns a list of Tensors; must do all its work through primitives.
+        names: what its arguments are called.
+        labels: gives names to the tensors that live outside (parameters, optimizer state).
+        eager: never record.
+
+    >>> from axon import ops
+    >>> step = Step("double", lambda x: [x + x], ["x"])
+    >>> (x,) = step.inputs(((2,), np.dtype("f4")))
+    >>> x[:] = 1, 2
+    >>> step.run([x])  # recorded
+    [array([2., 4.], dtype=float32)]
+    >>> x[:] = 3, 4
+    >>> step.run([x])  # replayed
+    [array([6., 8.], dtype=float32)]
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Sequence[Tensor]],
+        names: Sequence[str],
+        labels: Callable[[], dict[int, str]] = dict,
+        eager: bool = False,
+    ) -> None:
+        self.name, self.function, self.names = name, function, names
+        self.labels, self.eager = labels, eager
+        self.slots: dict[tuple[Spec, ...], list[Array]] = {}
+        self.programs: dict[tuple[Any, ...], Program] = {}
+        self.latest: Program | None = None
+
+    def inputs(self, *specs: Spec) -> list[Array]:
+        """The arrays to fill before ``run``: the same ones each time for the same signature."""
+        if specs not in self.slots:
+            self.slots[specs] = [xp.empty(shape, dtype) for shape, dtype in specs]
+        return self.slots[specs]
+
+    def run(self, arrays: list[Array], variant: tuple[Any, ...] = ()) -> list[Array]:
+        """Run on filled inputs. What comes back may be overwritten by the next run: copy it.
+
+        Args:
+            arrays: what ``inputs`` gave.
+            variant: what else the step depends on; another program is recorded for each value.
+        """
+        if self.eager:
+            return [t.data for t in self.function(*map(Tensor, arrays))]
+        key = (*((a.shape, a.dtype) for a in arrays), variant)
+        program = self.programs.get(key)
+        if program is None or program.stale:
+            return self._record(key, arrays, moved=program is not None)
+        self.latest = program
+        return program.run()
+
+    def _record(self, key: tuple[Any, ...], arrays: list[Array], moved: bool) -> list[Array]:
+        """The first run of a signature: eager, and written down."""
+        inputs = [Tensor(a) for a in arrays]
+        named = dict(zip(self.names, arrays, strict=False))
+        instructions, outputs = trace(self.function, inputs)
+        labels = {id(t): name for t, name in zip(inputs, self.names, strict=False)}
+        reason = self._why(key, moved)
+        plan = Plan(instructions, outputs)
+        program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
+        self.programs[key] = self.latest = program
+        return [t.data for t in outputs]
+
+    def _why(self, key: tuple[Any, ...], moved: bool) -> str:
+        if moved:
+            return f"{self.name} was recorded again because parameters moved to other memory."
+        if not self.programs:
+            return f"{self.name} was recorded because it ran for the first time."
+        before = list(self.programs)[-1]
+        changes = [
+            f"{name} has shape {new[0]} and dtype {new[1]}, before it had {old[0]} and {old[1]}"
+            for name, new, old in zip(self.names, key, before, strict=False)
+            if new != old and isinstance(new[1], np.dtype) and isinstance(old[1], np.dtype)
+        ]
+        if key[-1] != before[-1]:
+            changes.append(f"{key[-1]} replaces {before[-1]}")
+        return f"{self.name} was recorded again because {'; '.join(changes) or 'inputs changed'}."

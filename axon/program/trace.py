@@ -1,0 +1,60 @@
+"""Trace: run a step once, eagerly, and write down every primitive that comes through the door."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from axon.core import Primitive, Tensor
+from axon.modes import modes
+
+
+class Instruction(NamedTuple):
+    """One application of a primitive. What it ``writes`` in place is its own result."""
+
+    primitive: Primitive
+    inputs: tuple[Tensor, ...]
+    out: Tensor
+    meta: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """Fills, views or writes."""
+        return self.primitive.kind
+
+    @property
+    def changed(self) -> tuple[Tensor, ...]:
+        """The inputs that are changed in place."""
+        return self.inputs[: self.primitive.writes]
+
+
+class Trace:
+    """The recorder: a list that grows by one instruction for each call of ``apply``."""
+
+    def __init__(self) -> None:
+        self.instructions: list[Instruction] = []
+
+    def record(
+        self, primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
+    ) -> None:
+        """Take note of one application."""
+        self.instructions.append(Instruction(primitive, inputs, out, meta))
+
+
+def trace(
+    function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor]
+) -> tuple[list[Instruction], list[Tensor]]:
+    """Run ``function(*inputs)`` and return what it did, and what it returned.
+
+    >>> from axon import ops
+    >>> instructions, outputs = trace(lambda x: [ops.exp(x) + 1.0], [Tensor([0.0])])
+    >>> [i.primitive.name for i in instructions], outputs
+    (['exp', 'add'], [Tensor([2.], dtype=float32)])
+    """
+    if modes.recorder is not None:
+        raise RuntimeError("a step is being recorded already: one cannot be recorded inside it.")
+    modes.recorder = Trace()
+    try:
+        outputs = list(function(*inputs))
+        instructions: list[Instruction] = modes.recorder.instructions
+        return instructions, outputs
+    finally:
+        modes.recorder = None
