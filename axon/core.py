@@ -1,7 +1,7 @@
-"""Floor 1: the engine. Primitive, Tensor, apply, backward, in one file because each needs the others.
+"""Floor 1: the engine. Primitive, Tensor, apply and backward share a file: each needs the others.
 
-Everything AXON computes goes through one door, ``apply``. It runs a primitive's kernel, remembers for
-``backward`` where the result came from, and tells the recorder, if one listens, what was done.
+Everything AXON computes goes through one door, ``apply``. It runs a primitive's kernel, remembers
+for ``backward`` where the result came from, and tells the recorder, if one listens, what was done.
 
     eager  = allocate the result, then run the kernel       (here)
     replay = run the kernel into memory planned beforehand   (program/)
@@ -14,9 +14,7 @@ import numpy as np
 
 from axon.backend import FLOAT, Array, DType, Shape, as_array, elementwise, floating, xp
 from axon.modes import GradMode, modes, no_grad, refuse_while_recording
-
-PRIMITIVES: dict[str, Any] = {}  # name -> Primitive: the joint that every other part shares
-
+from axon.operators import PRIMITIVES, Operators
 
 # ------------------------------------------------------------------------------------ primitives
 
@@ -56,7 +54,7 @@ class Primitive:
     def run(self, arrays: Sequence[Array], meta: dict[str, Any]) -> Array:
         """Eager: allocate, then run the kernel."""
         if self.kind == "views":
-            return self.kernel(*arrays, xp=xp, **meta)  # type: ignore[no-any-return]
+            return self.kernel(*arrays, xp=xp, **meta)
         if self.kind == "fills":
             shape, dtype = self._outcome(arrays, meta)
             arrays = [xp.empty(shape, dtype), *arrays]
@@ -75,6 +73,7 @@ class Primitive:
             raise ValueError(f"{self.name}: shapes {shapes} do not fit. {error}") from None
 
     def __call__(self, *inputs: Any, **meta: Any) -> Any:
+        """Compute: NumPy in, NumPy out; Tensor in, Tensor out."""
         for given in inputs:
             if isinstance(given, Tensor):
                 return apply(self, *self._tensors(inputs), **meta)
@@ -97,10 +96,8 @@ class Primitive:
         return f"<axon primitive {self.name}>"
 
 
-def primitive(
-    kernel: Callable[..., Any] | None = None, **declared: Any
-) -> Any:  # Primitive, or a decorator that makes one
-    """Declare a primitive: ``@primitive`` or ``@primitive(kind=..., result=..., workspace=...)``."""
+def primitive(kernel: Callable[..., Any] | None = None, **declared: Any) -> Any:
+    """Declare a primitive: ``@primitive``, or ``@primitive(kind=..., result=..., ...)``."""
     if kernel is not None:
         return Primitive(kernel)
     return lambda kernel: Primitive(kernel, **declared)
@@ -127,7 +124,7 @@ class Creator(NamedTuple):
 
 
 def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
-    """Run a primitive on tensors: the one door that forward, backward and updates all go through."""
+    """Run a primitive on tensors: the door that forward, backward and updates all go through."""
     data = primitive.run([t.data for t in inputs], meta)
     if primitive.kind == "writes":
         out = inputs[0]
@@ -150,34 +147,7 @@ def _differentiable(primitive: Primitive, inputs: "tuple[Tensor, ...]") -> bool:
 # ------------------------------------------------------------------------------------ tensors
 
 
-def _binary(name: str) -> Any:
-    return lambda self, other: PRIMITIVES[name](self, other)
-
-
-def _swapped(name: str) -> Any:
-    return lambda self, other: PRIMITIVES[name](other, self)
-
-
-def _in_place(name: str) -> Any:
-    """``w -= ...`` updates a trainable leaf in place; any other tensor is computed anew."""
-
-    def update(self: "Tensor", other: object) -> "Tensor":
-        if not (self.requires_grad and self.creator is None):
-            return PRIMITIVES[name](self, other)
-        if isinstance(other, Tensor) and other.requires_grad and modes.grad:
-            raise ValueError(
-                f"in-place {name} on a trainable tensor of shape {self.shape}: the update itself "
-                "requires gradients. Use the gradient's values (w -= rate * w.grad) or wrap the "
-                "update in `with axon.no_grad():`."
-            )
-        with no_grad():
-            self.assign(PRIMITIVES[name](self, other))
-        return self
-
-    return update
-
-
-class Tensor:
+class Tensor(Operators):
     """An array that remembers how it was computed, so that gradients can flow back through it.
 
     Args:
@@ -212,7 +182,6 @@ class Tensor:
     ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
     size = property(lambda self: self.data.size, doc="The number of elements.")
     dtype = property(lambda self: self.data.dtype, doc="The type of the elements.")
-    T = property(lambda self: self.transpose(), doc="The tensor with its axes reversed.")
 
     # -------------------------------------------------------------------- leaving AXON
 
@@ -243,8 +212,6 @@ class Tensor:
         return bool(self.data)
 
     def __len__(self) -> int:
-        if not self.ndim:
-            raise TypeError("a tensor of shape () has no length")
         return len(self.data)
 
     def __iter__(self) -> "Iterator[Tensor]":
@@ -255,74 +222,6 @@ class Tensor:
         flag = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({body}, dtype={self.dtype}{flag})"
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> "Tensor":
-        """``np.exp(tensor)`` and ``array + tensor`` are AXON's primitives of the same name."""
-        if method == "__call__" and not options and ufunc.__name__ in PRIMITIVES:
-            return PRIMITIVES[ufunc.__name__](*inputs)
-        way = "with options such as out=" if ufunc.__name__ in PRIMITIVES else "on a Tensor"
-        raise TypeError(
-            f"np.{ufunc.__name__} {way} would leave autograd. Build it from AXON's operations "
-            "(axon.ops), or take the values first with tensor.numpy()."
-        )
-
-    # -------------------------------------------------------------------- computing
-
-    __add__, __radd__, __iadd__ = _binary("add"), _swapped("add"), _in_place("add")
-    __sub__, __rsub__, __isub__ = _binary("subtract"), _swapped("subtract"), _in_place("subtract")
-    __mul__, __rmul__, __imul__ = _binary("multiply"), _swapped("multiply"), _in_place("multiply")
-    __truediv__, __rtruediv__ = _binary("divide"), _swapped("divide")
-    __itruediv__ = _in_place("divide")
-    __matmul__, __rmatmul__ = _binary("matmul"), _swapped("matmul")
-    __rpow__ = _swapped("power")
-    __lt__, __le__ = _binary("less"), _binary("less_equal")
-    __gt__, __ge__ = _binary("greater"), _binary("greater_equal")
-    __eq__, __ne__ = _binary("equal"), _binary("not_equal")
-
-    def __pow__(self, p: Any) -> "Tensor":
-        if isinstance(p, int | float) and p == 2:
-            return PRIMITIVES["square"](self)
-        return PRIMITIVES["power"](self, p)
-
-    def __neg__(self) -> "Tensor":
-        return PRIMITIVES["negative"](self)
-
-    def __abs__(self) -> "Tensor":
-        return PRIMITIVES["absolute"](self)
-
-    def __getitem__(self, index: Any) -> "Tensor":
-        """Select: numbers, slices, ``...`` and None make a view; whole-number arrays take rows."""
-        if isinstance(index, Tensor | np.ndarray | list):
-            return PRIMITIVES["take"](self, index)
-        return PRIMITIVES["slice"](self, index=index)
-
-    def sum(self, axis: int | Shape | None = None, keepdims: bool = False) -> "Tensor":
-        """Add up the elements along ``axis`` (all of them by default)."""
-        return PRIMITIVES["sum"](self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: int | Shape | None = None, keepdims: bool = False) -> "Tensor":
-        """Average the elements along ``axis`` (all of them by default)."""
-        total = self.sum(axis, keepdims)
-        return total * (total.size / self.size)
-
-    def max(self, axis: int | Shape | None = None, keepdims: bool = False) -> "Tensor":
-        """Return the largest element along ``axis`` (of all by default)."""
-        return PRIMITIVES["max"](self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape: Any) -> "Tensor":
-        """Return the same elements in another shape; one size may be -1."""
-        wanted = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        source = self if self.data.flags.c_contiguous else PRIMITIVES["copy"](self)
-        return PRIMITIVES["reshape"](source, shape=wanted)
-
-    def transpose(self, *axes: int) -> "Tensor":
-        """Return the tensor with its axes in another order (reversed by default)."""
-        order = axes or tuple(reversed(range(self.ndim)))
-        return PRIMITIVES["transpose"](self, axes=order)
-
-    def astype(self, dtype: Any) -> "Tensor":
-        """Return the elements converted to another type."""
-        return PRIMITIVES["cast"](self, dtype=np.dtype(dtype))
-
     def detach(self) -> "Tensor":
         """Return a tensor over the same memory that gradients do not flow through."""
         with no_grad():
@@ -330,7 +229,7 @@ class Tensor:
 
     def assign(self, value: object) -> None:
         """Copy new values into this tensor's memory; the memory itself stays where it is."""
-        shape = value.shape if isinstance(value, Tensor) else np.shape(value)  # type: ignore[arg-type]
+        shape = value.shape if isinstance(value, Tensor) else as_array(value).shape
         if shape != self.shape and shape != ():
             raise ValueError(f"cannot assign values of shape {shape} to a tensor of {self.shape}.")
         PRIMITIVES["assign"](self, value)
@@ -367,7 +266,7 @@ def _to_data(data: object, dtype: object) -> Array:
         and not isinstance(data, np.ndarray | np.generic)
     ):
         dtype = array.dtype if isinstance(data, Tensor) else FLOAT
-    return array if dtype is None else array.astype(np.dtype(dtype), copy=False)  # type: ignore[call-overload,no-any-return]
+    return array if dtype is None else array.astype(np.dtype(dtype), copy=False)  # type: ignore[call-overload]
 
 
 # ------------------------------------------------------------------------------------ backward

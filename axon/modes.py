@@ -1,4 +1,4 @@
-"""Floor 0: two switches of each thread. Is a graph built, and does a recorder write the steps down?"""
+"""Floor 0: two switches of each thread: is a graph built, and does a recorder listen."""
 
 import sys
 import threading
@@ -54,9 +54,9 @@ def refuse_while_recording(what: str) -> None:
     if modes.recorder is None:
         return
     raise RecordingError(
-        f"{what} needs a Tensor's value while a training step is being recorded, at {_users_line()}. "
-        "A replay would repeat the value of this first batch for ever. Keep the computation in "
-        "tensors (axon.ops.where instead of `if`), move it out of the step, or use "
+        f"{what} needs a Tensor's value while a training step is being recorded, at "
+        f"{_users_line()}. A replay would repeat the value of this first batch for ever. Keep the "
+        "computation in tensors (axon.ops.where instead of `if`), move it out of the step, or use "
         "compile(..., eager=True), which does not record."
     )
 

@@ -1,4 +1,4 @@
-"""Floor 0: a name given as text becomes the thing it names, or an error that lists the known ones."""
+"""Floor 0: text becomes the thing that it names, or an error that lists the known names."""
 
 from collections.abc import Mapping
 from typing import TypeVar

@@ -5,6 +5,7 @@ updates everything in one call, and saving or exchanging everything is one walk 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 from axon.backend import Array, aligned_bytes, carve
@@ -81,5 +82,6 @@ def gather(parameters: Sequence[Parameter]) -> tuple[Memory, int, int]:
 
 
 def _adjacent(parameters: Sequence[Parameter]) -> bool:
-    pairs = zip(parameters, parameters[1:], strict=False)
-    return all(b.memory is a.memory and b.start == a.start + a.size for a, b in pairs)
+    return all(
+        b.memory is a.memory and b.start == a.start + a.size for a, b in pairwise(parameters)
+    )

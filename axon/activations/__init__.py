@@ -1,7 +1,7 @@
 """Activation functions: one file each, holding the whole truth about it.
 
-The re-exports below are eager on purpose: ``axon.activations.sigmoid`` is a module *and* a function,
-and only an eager import leaves the function under that name.
+The re-exports below are eager on purpose: ``axon.activations.sigmoid`` is a module *and* a
+function, and only an eager import leaves the function under that name.
 """
 
 from collections.abc import Callable

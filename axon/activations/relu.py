@@ -18,7 +18,7 @@ def relu(out: Array, x: Array, *, xp: Any) -> None:
 
 @primitive(result=floating)
 def relu_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
-    """g where y = relu(x) is positive, else 0."""
+    """G where y = relu(x) is positive, else 0."""
     xp.greater(y, 0, out=out)
     xp.multiply(out, g, out=out)
 

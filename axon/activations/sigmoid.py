@@ -29,7 +29,7 @@ def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
 
 @primitive(result=floating)
 def sigmoid_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
-    """g y (1 - y), where y = sigmoid(x)."""
+    """G y (1 - y), where y = sigmoid(x)."""
     xp.subtract(1, y, out=out)
     xp.multiply(out, y, out=out)
     xp.multiply(out, g, out=out)

@@ -42,7 +42,7 @@ def softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1)
 
 
 def _pull(g: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Any:
-    """y (g - sum_j g_j y_j)."""
+    """Y (g - sum_j g_j y_j)."""
     return y * (g - (g * y).sum(axis, keepdims=True))
 
 

@@ -18,7 +18,7 @@ def tanh(out: Array, x: Array, *, xp: Any) -> None:
 
 @primitive(result=floating)
 def tanh_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
-    """g (1 - y^2), where y = tanh(x)."""
+    """G (1 - y^2), where y = tanh(x)."""
     xp.multiply(y, y, out=out)
     xp.subtract(1, out, out=out)
     xp.multiply(out, g, out=out)

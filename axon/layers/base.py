@@ -1,4 +1,4 @@
-"""Floor 4: Neuron, the smallest network there is; Module and Layer, what larger ones are made of."""
+"""Floor 4: Neuron, the smallest network; Module and Layer, of which larger ones are made."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class Neuron:
     def over(
         cls, weights: Array, bias: Array, activation_function: "activations.Activation"
     ) -> "Neuron":
-        """Make a neuron that works on memory which is there already, such as a column of a Dense."""
+        """Make a neuron over memory that is there already, such as a column of a Dense."""
         neuron = cls.__new__(cls)
         neuron._connect(Parameter(weights), Parameter(bias), activation_function)
         return neuron
@@ -134,6 +134,7 @@ class Module(ABC):
         """Pull a gradient back through the last ``forward`` of an array; adds to each ``.grad``."""
 
     def __call__(self, x: Any) -> Any:
+        """Compute y from x, as ``forward`` does."""
         return self.forward(x)
 
     def children(self) -> "Iterator[tuple[str, Module]]":
@@ -189,8 +190,8 @@ def snake_case(name: str) -> str:
 class Layer(Module):
     """A layer: subclasses write ``call(x)`` on Tensors and, if they have parameters, ``create``.
 
-    The base keeps the rule "NumPy in, NumPy out; Tensor in, Tensor out", creates the parameters when
-    the size of the input is known, and remembers the last array that passed, for ``backward``.
+    The base keeps the rule "NumPy in, NumPy out; Tensor in, Tensor out", creates the parameters
+    when the size of the input is known, and remembers the last array that passed, for ``backward``.
 
     Args:
         name: what errors, summaries and files call it.

@@ -85,16 +85,25 @@ class Dense(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Compute f(x W + b)."""
         z = x @ self.weights
-        return self.activation(z + self.bias if self.use_bias else z)  # type: ignore[no-any-return]
+        return self.activation(z + self.bias if self.use_bias else z)
 
     @property
     def neurons(self) -> list[Neuron]:
         """The neurons one by one, each over its column of the same memory."""
         if self.weights is None:
-            raise RuntimeError(f"layer {self.name!r} has no neurons yet: its input size is unknown.")
+            raise RuntimeError(
+                f"layer {self.name!r} has no neurons yet: its input size is unknown."
+            )
         w = self.weights.data
-        b = self.bias.data if self.bias is not None else self.bias_initializer((w.shape[1],), w.dtype) * 0
-        return [Neuron.over(w[:, i], b[i : i + 1].reshape(()), self.activation) for i in range(w.shape[1])]
+        b = (
+            self.bias.data
+            if self.bias is not None
+            else self.bias_initializer((w.shape[1],), w.dtype) * 0
+        )
+        return [
+            Neuron.over(w[:, i], b[i : i + 1].reshape(()), self.activation)
+            for i in range(w.shape[1])
+        ]
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
@@ -108,5 +117,7 @@ class Dense(Layer):
         }
 
     def __repr__(self) -> str:
-        sizes = f"{self.input_size}, {self.num_neurons}" if self.input_size else f"{self.num_neurons}"
+        sizes = (
+            f"{self.input_size}, {self.num_neurons}" if self.input_size else f"{self.num_neurons}"
+        )
         return f"Dense({sizes}, {activations.name_of(self.activation)})"

@@ -100,7 +100,7 @@ class Normalization(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Shift, then scale."""
-        return (x - self._center) * self._slope  # type: ignore[no-any-return]
+        return (x - self._center) * self._slope
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""

@@ -1,6 +1,6 @@
 """Losses: how wrong a prediction is, as one number to be made small."""
 
-from axon.losses.base import Loss
+from axon.losses.base import Loss, numbers
 from axon.losses.binary_cross_entropy import BinaryCrossEntropy
 from axon.losses.categorical_cross_entropy import CategoricalCrossEntropy
 from axon.losses.mean_squared_error import MeanSquaredError
@@ -31,5 +31,7 @@ def get(loss: str | Loss) -> Loss:
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss()
     if not isinstance(loss, Loss):
-        raise TypeError(f"loss: expected a name or a Loss, got {loss!r}. Known: {', '.join(LOSSES)}.")
+        raise TypeError(
+            f"loss: expected a name or a Loss, got {loss!r}. Known: {', '.join(LOSSES)}."
+        )
     return loss

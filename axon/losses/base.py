@@ -79,8 +79,8 @@ class Loss(ABC):
             return losses.mean()
         if np.shape(sample_weight) != losses.shape and not isinstance(sample_weight, Tensor):
             raise ValueError(
-                f"{self.name}: sample_weight must have shape {losses.shape}, one weight per sample, "
-                f"got {np.shape(sample_weight)}."
+                f"{self.name}: sample_weight must have shape {losses.shape}, one weight per "
+                f"sample, got {np.shape(sample_weight)}."
             )
         return (losses * sample_weight).mean()
 
@@ -129,5 +129,6 @@ def same_shape(name: str, targets: Array, output_shape: Shape) -> Array:
     elif targets.shape[:1] != output_shape[:1]:
         hint = "x and y must have the same number of samples."
     raise ValueError(
-        f"{name}: y has shape {targets.shape}, but the predictions have shape {output_shape}. {hint}"
+        f"{name}: y has shape {targets.shape}, but the predictions have shape "
+        f"{output_shape}. {hint}"
     )

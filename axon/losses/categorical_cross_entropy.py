@@ -29,9 +29,9 @@ class CategoricalCrossEntropy(Loss):
     >>> loss = CategoricalCrossEntropy()
     >>> loss.loss([0, 1], [[0.5, 0.5], [0.25, 0.75]])  # (log 2 - log 0.75) / 2
     0.4904146...
-    >>> loss.gradient([0, 1], np.array([[0.5, 0.5], [0.25, 0.75]]))
-    array([[-1.        ,  0.        ],
-           [ 0.        , -0.66666667]])
+    >>> loss.gradient([0, 1], np.array([[0.5, 0.5], [0.25, 0.75]])).round(4) + 0.0
+    array([[-1.    ,  0.    ],
+           [ 0.    , -0.6667]])
     """
 
     name = "categorical_cross_entropy"
@@ -101,4 +101,4 @@ class CategoricalCrossEntropy(Loss):
 def one_hot(labels: Tensor, classes: int, dtype: Any) -> Tensor:
     """Rows with a single 1: (n,) labels -> (n, classes)."""
     columns = Tensor(np.arange(classes))
-    return (labels[..., None] == columns).astype(dtype)  # type: ignore[attr-defined,no-any-return]
+    return (labels[..., None] == columns).astype(dtype)

@@ -1,4 +1,4 @@
-"""What the cross-entropies share: a logarithm that stays finite, and the fused forms from logits."""
+"""What the cross-entropies share: a logarithm that stays finite, and fused forms from logits."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def log_probability(out: Array, p: Array, *, xp: Any) -> None:
 
 @primitive(result=floating)
 def over_probability(out: Array, g: Array, p: Array, *, xp: Any) -> None:
-    """g / p, for a p of at least the smallest normal number."""
+    """G / p, for a p of at least the smallest normal number."""
     xp.maximum(p, np.finfo(out.dtype).tiny, out=out)
     xp.divide(g, out, out=out)
 

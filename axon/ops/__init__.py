@@ -1,11 +1,11 @@
 """The vocabulary: every primitive that is not an activation, a loss or an optimizer's update.
 
-Called with arrays they are NumPy functions, called with Tensors they are recorded and differentiable:
-arrays are positional, everything else is by keyword.
+Called with arrays they are NumPy functions, called with Tensors they are recorded and
+differentiable. Arrays are positional, everything else is by keyword.
 
 >>> from axon import Tensor, ops
->>> ops.exp(0.0)
-1.0
+>>> ops.add([1.0, 2.0], 0.5)
+array([1.5, 2.5])
 >>> ops.sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
 Tensor([4., 6.], dtype=float32)
 """

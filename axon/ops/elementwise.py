@@ -8,25 +8,25 @@ from axon.core import primitive
 
 @primitive
 def add(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """x + y."""
+    """X + y."""
     xp.add(x, y, out=out)
 
 
 @primitive
 def subtract(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """x - y."""
+    """X - y."""
     xp.subtract(x, y, out=out)
 
 
 @primitive
 def multiply(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """x y."""
+    """X y."""
     xp.multiply(x, y, out=out)
 
 
 @primitive(result=floating)
 def divide(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """x / y."""
+    """X / y."""
     xp.divide(x, y, out=out)
 
 
@@ -96,7 +96,7 @@ def _share(x: Any, y: Any) -> Any:
 
 
 def _power_slope(x: Any, p: Any) -> Any:
-    """p x^(p-1), and 0 (not 0/0) where p is 0."""
+    """P x^(p-1), and 0 (not 0/0) where p is 0."""
     return p * x ** (p - (p != 0.0).astype(p.dtype))
 
 

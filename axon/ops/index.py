@@ -7,6 +7,8 @@ import numpy as np
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
 
+_VIEWS = (int, np.integer, type(np.s_[:]))
+
 
 def rows(x: Array, indices: Array) -> tuple[Shape, DType]:
     """Shape of the rows taken; also the place where wrong indices are found."""
@@ -52,7 +54,14 @@ def take_gradient(out: Array, g: Array, indices: Array, *, xp: Any, shape: Shape
 @primitive(kind="views")
 def slice(x: Array, *, xp: Any, index: Any) -> Array:
     """x[index], for numbers, slices, ``...`` and None."""
-    return x[index, ...] if not isinstance(index, tuple) else x[(*index, ...)[: _room(index)]]
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        if not (part is None or part is Ellipsis or isinstance(part, _VIEWS)):
+            raise IndexError(
+                f"a tensor is indexed by numbers, slices, ... and None, or by one array of row "
+                f"numbers; got {part!r} inside an index."
+            )
+    return x[parts] if Ellipsis in parts else x[(*parts, ...)]  # ... keeps the result an array
 
 
 @primitive(result=as_before)
@@ -60,11 +69,6 @@ def slice_gradient(out: Array, g: Array, *, xp: Any, shape: Shape, index: Any) -
     """Zeros, with g in the place that it was sliced from."""
     out.fill(0)
     out[index] = g
-
-
-def _room(index: tuple[Any, ...]) -> int:
-    """An ellipsis may stand only once; at the end it keeps the result an array."""
-    return len(index) if any(i is Ellipsis for i in index) else len(index) + 1
 
 
 def _slice_gradient(g: Tensor, y: Tensor, x: Tensor, *, index: Any) -> Any:

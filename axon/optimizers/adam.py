@@ -23,7 +23,7 @@ def adam_update(
     beta_1: float,
     beta_2: float,
 ) -> None:
-    """m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; w <- w - rate m / (sqrt(v) + epsilon)."""
+    """M <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; w <- w - rate m / (sqrt(v) + epsilon)."""
     (t,) = work
     xp.subtract(g, m, out=t)
     xp.multiply(t, 1 - beta_1, out=t)
@@ -74,7 +74,7 @@ class Adam(Optimizer):
         self.epsilon = float(epsilon)
 
     def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
-        """Both bias corrections, folded into the rate and into epsilon, in float64 until the end."""
+        """Both bias corrections, folded into rate and epsilon, in float64 until the end."""
         root = sqrt(1.0 - self.beta_2**self.iterations)
         rate = self._rate * root / (1.0 - self.beta_1**self.iterations)
         return rate.astype(dtype), (root * self.epsilon).astype(dtype)

@@ -1,4 +1,4 @@
-"""Floor 4: what every optimizer does. A leaf declares its state and its rule; the base does the rest."""
+"""Floor 4: what every optimizer does. A leaf declares its state and its rule."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,11 +10,12 @@ import numpy as np
 from axon.backend import xp
 from axon.core import Tensor
 from axon.modes import no_grad
+from axon.ops import add_in_place
 from axon.parameter import Parameter, gather
 
 
 class Group:
-    """Parameters of one type, one behind another in memory, and the optimizer's state beside them."""
+    """Parameters of one type, neighbours in memory, and the optimizer's state beside them."""
 
     def __init__(self, parameters: list[Parameter], state: Sequence[str]) -> None:
         self.parameters = parameters
@@ -48,7 +49,7 @@ class Optimizer(ABC):
     ``step()`` and ``zero_grad()``; or ``update(layers, dL_dout)`` after a forward pass on arrays.
 
     Args:
-        learning_rate: the size of a step; larger than 0. Setting it later reaches recorded programs.
+        learning_rate: the size of a step; larger than 0. Recorded programs follow when it is set.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
@@ -84,7 +85,7 @@ class Optimizer(ABC):
         self._rate.data[...] = value
 
     def build(self, parameters: Sequence[Parameter]) -> None:
-        """Take charge of these parameters; state that there already is for the same ones is kept."""
+        """Take charge of these parameters; state of the same ones is kept."""
         chosen = [p for p in parameters if p.requires_grad]
         if self._in_charge(chosen):
             return
@@ -125,7 +126,7 @@ class Optimizer(ABC):
             )
         self.build(self.parameters)
         with no_grad():
-            self.iterations += 1.0
+            add_in_place(self.iterations, 1.0)
             for group in self.groups:
                 scalars = self.per_step(group.memory.values.dtype)
                 for start, stop in group.runs():

@@ -1,6 +1,7 @@
 """Programs: a training step recorded once and replayed from then on.
 
-Read trace.py (write down), plan.py (who lives where), replay.py (run), show.py (print), in this order.
+Read, in this order: trace.py (write down), plan.py (who lives where), replay.py (run), show.py
+(print).
 """
 
 from axon.program.replay import Program, Step

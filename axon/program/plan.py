@@ -93,16 +93,16 @@ class Plan:
             kept.append(instruction)
         return kept
 
-    def _free_between(
-        self, target: Tensor, value: Tensor, between: Sequence[Instruction]
-    ) -> bool:
-        """Can ``value`` be made in the memory of ``target``, which outlives the step?"""
+    def _free_between(self, target: Tensor, value: Tensor, between: Sequence[Instruction]) -> bool:
+        """Whether ``value`` can be made in the memory of ``target``, which outlives the step."""
         same = target.shape == value.shape and target.dtype == value.dtype
         outlives = self.root(target) not in self.made and target.data.flags.c_contiguous
         if not (between and same and outlives):
             return False
         used = [t for ins in between for t in ins.inputs if self.root(t) not in self.made]
-        homes = [self.moved[self.root(ins.out)] for ins in between if self.root(ins.out) in self.moved]
+        homes = [
+            self.moved[self.root(ins.out)] for ins in between if self.root(ins.out) in self.moved
+        ]
         return not any(np.may_share_memory(target.data, t.data) for t in (*used, *homes))
 
     # -------------------------------------------------------------------- pass 3: shared buffers

@@ -48,7 +48,7 @@ class Program:
 
     @property
     def stale(self) -> bool:
-        """Has something that the program is bound to moved to other memory?"""
+        """Whether something that the program is bound to has moved to other memory."""
         return any(tensor.data is not array for tensor, array in self._bound)
 
     def why(self) -> str:

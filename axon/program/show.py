@@ -21,7 +21,7 @@ class Line(NamedTuple):
 def describe(plan: Plan, labels: dict[int, str]) -> list[Line]:
     """Give every result a number and write each instruction down."""
     names = dict(labels)
-    lines = []
+    lines: list[Line] = []
     for primitive, inputs, out, meta in plan.instructions:
         given = [names.get(id(t)) or _constant(t) for t in inputs]
         options = [f"{key}={_brief(value)}" for key, value in meta.items()]

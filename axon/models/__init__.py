@@ -1,0 +1,4 @@
+"""Models: layers joined into a network that trains."""
+
+from axon.models.model import Model
+from axon.models.sequential import Sequential

@@ -1,0 +1,100 @@
+"""Data on its way into a program: checked once, then gathered batch by batch without allocating."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType, as_array
+from axon.random import stream
+
+
+def samples(argument: str, data: Any) -> Array:
+    """Check features: numbers, at least one sample, all finite. The caller's array is not changed.
+
+    Raises:
+        TypeError: text or objects.
+        ValueError: no samples, no feature axis, NaN or infinity.
+
+    >>> samples("x", [[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    try:
+        array = as_array(data)
+    except TypeError as error:
+        raise TypeError(f"{argument}: {error}") from None
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{argument}: the rows do not form an array: {error}") from None
+    if not array.ndim or not len(array):
+        raise ValueError(
+            f"{argument}: expected at least one sample, shape (n, ...), got shape {array.shape}."
+        )
+    if array.dtype.kind == "f" and array.size:
+        if not (np.isfinite(array.min()) and np.isfinite(array.max())):
+            raise _not_finite(argument, array)
+    return np.ascontiguousarray(array)
+
+
+def _not_finite(argument: str, array: Array) -> ValueError:
+    row = next(i for i, sample in enumerate(array) if not np.isfinite(sample).all())
+    bad = array[row][~np.isfinite(array[row])]
+    return ValueError(
+        f"{argument}: sample {row} holds {bad.flat[0]}; NaN and infinity would spoil the whole "
+        f"model. Remove such rows or fill the gaps, for example with np.nan_to_num."
+    )
+
+
+def same_length(**columns: Array | None) -> int:
+    """Demand that all have as many samples as the first."""
+    lengths = {name: len(c) for name, c in columns.items() if c is not None}
+    if len(dict.fromkeys(lengths.values())) > 1:
+        listed = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise ValueError(f"Different numbers of samples: {listed}. Each sample needs one of each.")
+    return next(iter(lengths.values()))
+
+
+class Batches:
+    """Columns of samples (x, y, weights), handed out by batches, in a fresh order each epoch."""
+
+    def __init__(self, columns: list[Array], batch_size: int, shuffle: bool = False) -> None:
+        self.columns, self.batch_size = columns, batch_size
+        self.size = len(columns[0])
+        self.order = np.arange(self.size) if shuffle else None
+        self._staging: dict[tuple[int, int], Array] = {}
+
+    def __len__(self) -> int:
+        return -(-self.size // self.batch_size)
+
+    def bounds(self) -> Iterator[tuple[int, int]]:
+        """First and last-but-one sample of each batch; the last batch may be short."""
+        for start in range(0, self.size, self.batch_size):
+            yield start, min(start + self.batch_size, self.size)
+
+    def shuffle(self) -> None:
+        """Draw a new order, in place."""
+        if self.order is not None:
+            stream("shuffle").shuffle(self.order)
+
+    def specs(self, rows: int, dtypes: list[DType]) -> list[tuple[tuple[int, ...], DType]]:
+        """Shape and type of each column of a batch."""
+        shapes = [(rows, *column.shape[1:]) for column in self.columns]
+        return list(zip(shapes, dtypes, strict=True))
+
+    def fill(self, start: int, stop: int, slots: list[Array]) -> None:
+        """Copy a batch into arrays that are there, converting types on the way."""
+        for number, (column, slot) in enumerate(zip(self.columns, slots, strict=True)):
+            if self.order is None:
+                np.copyto(slot, column[start:stop], casting="unsafe")
+            elif column.dtype == slot.dtype:
+                np.take(column, self.order[start:stop], axis=0, out=slot, mode="clip")
+            else:
+                staged = self._stage(number, stop - start, column)
+                np.take(column, self.order[start:stop], axis=0, out=staged, mode="clip")
+                np.copyto(slot, staged, casting="unsafe")
+
+    def _stage(self, number: int, rows: int, column: Array) -> Array:
+        """Where rows wait for conversion: gathered in their own type, made once per batch size."""
+        key = (number, rows)
+        if key not in self._staging:
+            self._staging[key] = np.empty((rows, *column.shape[1:]), column.dtype)
+        return self._staging[key]

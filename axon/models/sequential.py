@@ -1,0 +1,98 @@
+"""Sequential: layers one after another."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from axon.backend import DType, Shape
+from axon.layers.base import Layer, Module
+from axon.models.model import Model
+
+
+class Sequential(Model):
+    """A model whose layers follow one another.
+
+    >>> from axon.layers import Dense
+    >>> model = Sequential([Dense(4, 3, "relu"), Dense(3, 2, "softmax")])
+    >>> model.forward([[1.0, 2.0, 3.0, 4.0]]).shape
+    (1, 2)
+    >>> model.count_params()
+    23
+    """
+
+    def __init__(self, layers: Iterable[Module] = (), name: str | None = None) -> None:
+        super().__init__(name)
+        self._stack: list[Module] = []
+        for layer in layers:
+            self.add(layer)
+
+    @property
+    def layers(self) -> list[Module]:
+        """The layers, first to last."""
+        return list(self._stack)
+
+    @property
+    def input_dtype(self) -> DType:
+        """What the first layer computes in."""
+        first = self._stack[0] if self._stack else None
+        return first.dtype if isinstance(first, Layer) else super().input_dtype
+
+    def add(self, layer: Module) -> None:
+        """Put a layer at the end.
+
+        Raises:
+            TypeError: it is not a layer.
+            ValueError: it does not fit behind the layer before it.
+        """
+        if not isinstance(layer, Module):
+            hint = f" Make one: {layer.__name__}(...)." if isinstance(layer, type) else ""
+            raise TypeError(
+                f"Sequential: expected a layer, such as Dense(64, activation='relu'), got "
+                f"{layer!r}.{hint}"
+            )
+        before = self._stack[-1] if self._stack else None
+        shape = getattr(before, "output_shape", None)
+        if shape is not None:
+            layer.build(shape)
+        layer.name = self._free_name(layer.name)
+        self._stack.append(layer)
+
+    def _free_name(self, name: str) -> str:
+        """``dense``, then ``dense_1``, ``dense_2``: names are unique within a model."""
+        taken = [layer.name for layer in self._stack]
+        numbered = (f"{name}_{i}" for i in range(1, len(taken) + 2))
+        return name if name not in taken else next(n for n in numbered if n not in taken)
+
+    def children(self) -> Any:
+        """The layers by name."""
+        return ((layer.name, layer) for layer in self._stack)
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Build every layer for inputs of this shape (without the batch axis)."""
+        if not self._stack:
+            raise ValueError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
+        for layer in self._stack:
+            input_shape = layer.build(input_shape)
+        return input_shape
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """The shape of the output without the batch axis, if it is known."""
+        last = self._stack[-1] if self._stack else None
+        return getattr(last, "output_shape", None)
+
+    def forward(self, x: Any) -> Any:
+        """Pass x through all layers: (n, ...) array or Tensor in, the same kind out."""
+        if not self._stack:
+            raise ValueError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
+        for layer in self._stack:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
+        """Pull a gradient back through all layers, last to first, after ``forward`` of an array."""
+        for i, layer in reversed(list(enumerate(self._stack))):
+            dL_dout = layer.backward(dL_dout, input_gradient or i > 0)
+        return dL_dout
+
+    def __repr__(self) -> str:
+        return f"Sequential([{', '.join(map(repr, self._stack))}])"

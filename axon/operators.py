@@ -1,0 +1,112 @@
+"""Floor 1: how arithmetic is written. Each operator and method names the primitive it means."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.modes import modes, no_grad
+
+PRIMITIVES: dict[str, Any] = {}  # name -> Primitive: the joint that every other part shares
+
+
+def _binary(name: str) -> Any:
+    return lambda self, other: PRIMITIVES[name](self, other)
+
+
+def _swapped(name: str) -> Any:
+    return lambda self, other: PRIMITIVES[name](other, self)
+
+
+def _in_place(name: str) -> Any:
+    """``w -= ...`` updates a trainable leaf in place; any other tensor is computed anew."""
+
+    def update(self: Any, other: Any) -> Any:
+        if not (self.requires_grad and self.creator is None):
+            return PRIMITIVES[name](self, other)
+        if isinstance(other, Operators) and other.requires_grad and modes.grad:  # type: ignore[attr-defined]
+            raise ValueError(
+                f"in-place {name} on a trainable tensor of shape {self.shape}: the update itself "
+                "requires gradients. Use the gradient's values (w -= rate * w.grad) or wrap the "
+                "update in `with axon.no_grad():`."
+            )
+        with no_grad():
+            self.assign(PRIMITIVES[name](self, other))
+        return self
+
+    return update
+
+
+class Operators:
+    """The notation of a Tensor: operators and methods, each one primitive or two."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # == compares elements, so identity has to serve
+
+    __add__, __radd__, __iadd__ = _binary("add"), _swapped("add"), _in_place("add")
+    __sub__, __rsub__, __isub__ = _binary("subtract"), _swapped("subtract"), _in_place("subtract")
+    __mul__, __rmul__, __imul__ = _binary("multiply"), _swapped("multiply"), _in_place("multiply")
+    __truediv__, __rtruediv__ = _binary("divide"), _swapped("divide")
+    __itruediv__ = _in_place("divide")
+    __matmul__, __rmatmul__ = _binary("matmul"), _swapped("matmul")
+    __rpow__ = _swapped("power")
+    __lt__, __le__ = _binary("less"), _binary("less_equal")
+    __gt__, __ge__ = _binary("greater"), _binary("greater_equal")
+    __eq__, __ne__ = _binary("equal"), _binary("not_equal")
+
+    def __pow__(self, p: Any) -> Any:
+        if isinstance(p, int | float) and p == 2:
+            return PRIMITIVES["square"](self)
+        return PRIMITIVES["power"](self, p)
+
+    def __neg__(self) -> Any:
+        return PRIMITIVES["negative"](self)
+
+    def __abs__(self) -> Any:
+        return PRIMITIVES["absolute"](self)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Select: numbers, slices, ``...`` and None make a view; whole-number arrays take rows."""
+        if isinstance(index, Operators | np.ndarray | list):
+            return PRIMITIVES["take"](self, index)
+        return PRIMITIVES["slice"](self, index=index)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """``np.exp(tensor)`` and ``array + tensor`` are AXON's primitives of the same name."""
+        if method == "__call__" and not options and ufunc.__name__ in PRIMITIVES:
+            return PRIMITIVES[ufunc.__name__](*inputs)
+        way = "with options such as out=" if ufunc.__name__ in PRIMITIVES else "on a Tensor"
+        raise TypeError(
+            f"np.{ufunc.__name__} {way} would leave autograd. Build it from AXON's operations "
+            "(axon.ops), or take the values first with tensor.numpy()."
+        )
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Add up the elements along ``axis`` (all of them by default)."""
+        return PRIMITIVES["sum"](self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Average the elements along ``axis`` (all of them by default)."""
+        total = self.sum(axis, keepdims)
+        return total * (total.size / self.size)  # type: ignore[attr-defined]
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the largest element along ``axis`` (of all by default)."""
+        return PRIMITIVES["max"](self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> Any:
+        """Return the same elements in another shape; one size may be -1."""
+        wanted = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        contiguous = self.data.flags.c_contiguous  # type: ignore[attr-defined]
+        source = self if contiguous else PRIMITIVES["copy"](self)
+        return PRIMITIVES["reshape"](source, shape=wanted)
+
+    def transpose(self, *axes: int) -> Any:
+        """Return the tensor with its axes in another order (reversed by default)."""
+        order = axes or tuple(reversed(range(self.ndim)))  # type: ignore[attr-defined]
+        return PRIMITIVES["transpose"](self, axes=order)
+
+    T = property(transpose, doc="The tensor with its axes reversed.")
+
+    def astype(self, dtype: Any) -> Any:
+        """Return the elements converted to another type."""
+        return PRIMITIVES["cast"](self, dtype=np.dtype(dtype))
