@@ -1,0 +1,137 @@
+"""Reading a model file: sizes and shapes are checked before memory is taken, and no code is run."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+import numpy as np
+
+from axon import layers
+from axon.backend import Array
+from axon.layers.base import Layer, Module
+from axon.models.saving import FORMAT
+from axon.models.sequential import Sequential
+from axon.names import suggestion
+from axon.parameter import Parameter
+from axon.version import __version__
+
+HEADER_ROOM = 4096  # bytes: more than the header of an .npy file takes
+JSON_LIMIT = 16 * 2**20  # bytes
+
+LAYERS: dict[str, type[Layer]] = {
+    "Dense": layers.Dense,
+    "Flatten": layers.Flatten,
+    "Normalization": layers.Normalization,
+    "Rescaling": layers.Rescaling,
+}
+
+
+class ModelFileError(ValueError):
+    """A file is not a model that can be loaded; the message says why."""
+
+
+def load(
+    path: "str | os.PathLike[str]", custom_objects: Mapping[str, Callable[..., Any]] | None = None
+) -> Sequential:
+    """Read a model that ``save`` wrote.
+
+    Args:
+        path: the file.
+        custom_objects: name -> layer class or function, for what is not part of AXON.
+
+    Raises:
+        OSError: the file cannot be read.
+        ModelFileError: it is not a model, is damaged, or needs ``custom_objects``.
+    """
+    import zipfile  # imported where used: most programs that import axon never load
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            described = _read_json(path, archive)
+            model = _make(path, described, custom_objects or {})
+            for name, parameter in model.named_parameters().items():
+                parameter.assign(_read_array(path, archive, name, parameter))
+    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as error:
+        raise ModelFileError(f"{path} is not a whole AXON model file: {error}.") from None
+    return model
+
+
+def _read_json(path: object, archive: Any) -> dict[str, Any]:
+    import json
+
+    info = archive.getinfo("model.json")
+    if info.file_size > JSON_LIMIT:
+        raise ModelFileError(f"{path}: model.json claims {info.file_size:,} bytes: too large.")
+    try:
+        described = json.loads(archive.read(info))
+    except ValueError as error:
+        raise ModelFileError(f"{path}: model.json is damaged: {error}.") from None
+    if not isinstance(described, dict) or not isinstance(described.get("format"), int):
+        raise ModelFileError(f"{path}: model.json does not describe an AXON model.")
+    if described["format"] > FORMAT:
+        raise ModelFileError(
+            f"{path} has format {described['format']}, written by AXON {described.get('axon')}; "
+            f"this is AXON {__version__}, which reads up to format {FORMAT}. Upgrade it."
+        )
+    return described
+
+
+def _make(path: object, described: dict[str, Any], custom: Mapping[str, Any]) -> Sequential:
+    try:
+        model = _module(described, custom)
+        model.build(tuple(described["input_shape"]))
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ModelFileError(f"{path} describes a model that cannot be made: {error}") from None
+    assert isinstance(model, Sequential)
+    model.metadata = dict(described.get("metadata", {}))
+    return model
+
+
+def _module(described: dict[str, Any], custom: Mapping[str, Any]) -> Module:
+    kind = described["class"]
+    if kind == "Sequential":
+        inner = [_module(d, custom) for d in described["layers"]]
+        return Sequential(inner, name=described["name"])
+    classes = {**LAYERS, **custom}
+    if kind not in classes:
+        hint = suggestion(kind, list(classes))
+        raise ValueError(
+            f"unknown layer class {kind!r}.{hint} Pass custom_objects={{{kind!r}: ...}}."
+        )
+    config = {
+        key: custom.get(value, value) if isinstance(value, str) and key != "name" else value
+        for key, value in described["config"].items()
+    }
+    return classes[kind](**config)
+
+
+def _read_array(path: object, archive: Any, name: str, parameter: Parameter) -> Array:
+    """One parameter's values, if shape and type are those expected; sizes are checked first."""
+    info = archive.getinfo(f"weights/{name}.npy")
+    if info.file_size > parameter.data.nbytes + HEADER_ROOM:
+        raise ModelFileError(f"{path}: {info.filename} claims {info.file_size:,} bytes: too large.")
+    with archive.open(info) as member:
+        shape, dtype = _header(path, info.filename, member)
+        if shape != parameter.shape or dtype != parameter.dtype:
+            raise ModelFileError(
+                f"{path}: {info.filename} has shape {shape} and dtype {dtype}, expected "
+                f"{parameter.shape} and {parameter.dtype}."
+            )
+        data = member.read()
+    if len(data) != parameter.data.nbytes:
+        raise ModelFileError(f"{path}: {info.filename} is truncated.")
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _header(path: object, name: str, member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
+        if read is None:
+            raise ValueError(f"version {version} of the .npy format")
+        shape, fortran, dtype = read(member, max_header_size=HEADER_ROOM)
+        if fortran:
+            raise ValueError("column-major order")
+        return shape, dtype
+    except ValueError as error:
+        raise ModelFileError(f"{path}: {name} cannot be read: {error}.") from None

@@ -1,0 +1,93 @@
+"""A trained network as one file: a zip of JSON and of .npy arrays. Never pickle: no code is run.
+
+model.json            format, class, layers with their arguments, input shape, metadata
+weights/PATH.npy      one array per parameter, such as weights/dense_1/bias.npy
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+import numpy as np
+
+from axon.version import __version__
+
+FORMAT = 1
+
+
+def save(model: Any, path: "str | os.PathLike[str]") -> None:
+    """Write a Sequential to one file, by convention ``*.axon``, whole or not at all.
+
+    Layers, weights and ``model.metadata`` are kept; loss, optimizer and its state are not.
+
+    Raises:
+        TypeError: the model is not a Sequential.
+        RuntimeError: its sizes are not known yet.
+        OSError: the file cannot be written; a file that was there is kept.
+    """
+    import json  # imported where used: most programs that import axon never save
+    import zipfile
+
+    described = {"format": FORMAT, "axon": __version__, **model.describe()}
+    if model.input_shape is None:
+        raise RuntimeError(f"save: model {model.name!r} is not built. Fit it, or build(shape).")
+    described |= {"input_shape": model.input_shape, "metadata": model.metadata}
+    text = json.dumps(described, indent=1)  # before the file is touched: it may fail
+    with atomic(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.json", text)
+        for name, parameter in model.named_parameters().items():
+            with archive.open(f"weights/{name}.npy", "w") as member:
+                np.lib.format.write_array(member, parameter.data, allow_pickle=False)
+
+
+@contextmanager
+def atomic(path: "str | os.PathLike[str]") -> Iterator[IO[bytes]]:
+    """Write beside ``path`` first and rename at the end: the old file stays until the new is whole.
+
+    >>> with atomic("x.txt") as stream:  # doctest: +SKIP
+    ...     stream.write(b"...")
+    """
+    import tempfile
+
+    folder, name = os.path.split(os.fspath(path))
+    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder or ".")
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def check_writable(path: "str | os.PathLike[str]") -> None:
+    """Raise OSError now if a file could not be written later.
+
+    >>> check_writable("no/such/folder/net.axon")
+    Traceback (most recent call last):
+    FileNotFoundError: cannot write no/such/folder/net.axon: there is no folder 'no/such/folder'.
+    """
+    import tempfile
+
+    folder = os.path.dirname(os.fspath(path)) or "."
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {folder!r}.")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"cannot write {path}: it is a folder.")
+    try:
+        handle, probe = tempfile.mkstemp(prefix=".axon.", dir=folder)
+    except OSError as error:
+        raise PermissionError(f"cannot write {path}: {error.strerror}.") from None
+    os.close(handle)
+    os.unlink(probe)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
