@@ -1,0 +1,183 @@
+"""A CSV file as text: its header and its rows, each with the line it stands on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from axon.datasets.errors import DatasetUnavailable
+
+Row = tuple[int, list[str]]  # the number of the line it begins on, and its cells
+SHOWN = 40  # names listed in a message
+
+
+class Sheet:
+    """A CSV file with its header read; the rows follow on request.
+
+    Commas part the cells, double quotes hold them together, blank lines and white space around a
+    cell do not count. A byte-order mark and any line ending will do. The header and the rows
+    may end in a comma, or leave out the cells of unnamed columns at the end.
+
+    Args:
+        path: the file, in UTF-8.
+
+    Raises:
+        DatasetUnavailable: the file cannot be read.
+        ValueError: it is not UTF-8, not CSV, or empty.
+
+    Example:
+        >>> from axon.datasets import breast_cancer
+        >>> sheet = Sheet(breast_cancer.DATA)
+        >>> sheet.names[:2]
+        ['diagnosis', 'radius_mean']
+        >>> line, cells = next(sheet.rows())
+        >>> line, cells[:2]
+        (2, ['M', '17.99'])
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self.text = _read_text(self.path)
+        self.header_line, self.names = self._read_header()
+
+    def rows(self, *, header: bool = True) -> Iterator[Row]:
+        """Yield each row as `(line, cells)`, one cell per column; `header` leaves out the first."""
+        records = self._records()
+        if header:
+            next(records)
+        line = 0
+        for line, cells in records:
+            yield line, self._fit(line, cells)
+        if not line:
+            raise ValueError(f"{self.path}: no rows; expected at least one below the header")
+
+    def error(self, line: int, column: int, what: str) -> ValueError:
+        """Build the error about one cell."""
+        return ValueError(f"{self.path}, line {line}, column {self.names[column]!r}: {what}")
+
+    def position(self, name: str) -> int:
+        """Return the column of a name, or raise `ValueError` with the nearest and all others."""
+        return self.positions([name])[0]
+
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Return the columns of some names, or raise `ValueError` with all that are missing."""
+        columns = {name: column for column, name in enumerate(self.names) if name}
+        if missing := [name for name in names if name not in columns]:
+            wanted = "; ".join(_with_nearest(name, columns) for name in missing)
+            raise ValueError(f"{self.path}: no column {wanted}. Its columns: {_shown(columns)}")
+        return [columns[name] for name in names]
+
+    def filled(self) -> list[int]:
+        """Return the columns in which at least one row has a value."""
+        empty = list(range(len(self.names)))
+        for _, cells in self.rows():
+            empty = [column for column in empty if not cells[column]]
+            if not empty:
+                break
+        return [column for column in range(len(self.names)) if column not in empty]
+
+    def check_unique(self) -> None:
+        """Raise `ValueError` if two columns have the same name."""
+        for column, name in enumerate(self.names):
+            if name and name in self.names[:column]:
+                raise ValueError(
+                    f"{self.path}, line {self.header_line}: columns {self.names.index(name) + 1} "
+                    f"and {column + 1} are both named {name!r}; rename or remove one"
+                )
+
+    def header_is_numbers(self) -> bool:
+        """Whether the first line looks like data: numbers only."""
+        return all(is_number(name) for name in self.names if name)
+
+    def _records(self) -> Iterator[Row]:
+        import csv
+        import io
+
+        reader = csv.reader(io.StringIO(self.text, newline=""), strict=True, skipinitialspace=True)
+        line = 1
+        try:
+            for record in reader:
+                cells = [cell.strip() for cell in record]
+                if any(cells):
+                    yield line, cells
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise ValueError(
+                f"{self.path}, line {line}: not CSV ({error}); expected cells parted by commas, "
+                'with double quotes around a cell that holds a comma or a quote (written "")'
+            ) from error
+
+    def _read_header(self) -> Row:
+        line, names = next(self._records(), (0, []))
+        if not line:
+            raise ValueError(f"{self.path}: the file is empty; expected a header line with names")
+        return line, names
+
+    def _fit(self, line: int, cells: list[str]) -> list[str]:
+        width = len(self.names)
+        named = any(not is_unnamed(name) for name in self.names[len(cells) :])
+        if named or any(cells[width:]):
+            raise ValueError(
+                f"{self.path}, line {line}: expected {width} cells, as in the header (line "
+                f"{self.header_line}), found {len(cells)}{_semicolons(self.names)}"
+            )
+        return cells[:width] + [""] * (width - len(cells))
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a column has no name, or the one pandas gives to a column without ("Unnamed: 32").
+
+    Example:
+        >>> is_unnamed(""), is_unnamed("Unnamed: 32"), is_unnamed("radius_mean")
+        (True, True, False)
+    """
+    return not name or (name.startswith("Unnamed: ") and name[9:].isdigit())
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell reads as a number (NaN and infinity do).
+
+    Example:
+        >>> is_number("-1e3"), is_number("one")
+        (True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_text(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read()
+    except OSError as error:
+        raise DatasetUnavailable(
+            f"{path}: cannot be read ({error.strerror or error}); expected a CSV file"
+        ) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); "
+            'expected a CSV file; a spreadsheet can save one as "CSV UTF-8"'
+        ) from error
+
+
+def _with_nearest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name)
+
+
+def _shown(names: Iterable[str]) -> str:
+    shown = [repr(name) for name in names]
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + more
+
+
+def _semicolons(names: Sequence[str]) -> str:
+    parted = len(names) == 1 and (";" in names[0] or "\t" in names[0])
+    return "; the header has semicolons or tabs where commas are expected" if parted else ""
