@@ -8,7 +8,7 @@ from zlib import crc32
 
 import numpy as np
 
-_streams: dict[str, np.random.Generator] = {}
+_streams: "dict[str, np.random.Generator]" = {}  # text: numpy.random is loaded when first used
 _seed: int | None = None
 
 
@@ -29,7 +29,7 @@ def set_random_seed(seed: int) -> None:
     _streams.clear()
 
 
-def stream(name: str) -> np.random.Generator:
+def stream(name: str) -> "np.random.Generator":
     """Return the generator of this name; unseeded ones begin somewhere else in every process."""
     if name not in _streams:
         entropy = None if _seed is None else [_seed, crc32(name.encode())]

@@ -4,7 +4,6 @@ Run as a program it loads that dataset in a process of its own:
 `python data_mirrors.py MIRROR...` prints "loaded" when it is done.
 """
 
-import dataclasses
 import gzip
 import hashlib
 import http.server
@@ -50,7 +49,7 @@ def tiny_source(mirrors=(), *, of_gz=False):
         if of_gz:
             checksum = "md5:" + hashlib.md5(PACKED[name + ".gz"]).hexdigest()
         files.append(DataFile(name, shape, checksum, of_gz))
-    return dataclasses.replace(mnist.SOURCE, mirrors=tuple(mirrors), files=tuple(files))
+    return mnist.SOURCE._replace(mirrors=tuple(mirrors), files=tuple(files))
 
 
 class Mirrors:

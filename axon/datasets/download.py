@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axon.datasets.errors import DatasetUnavailable
 from axon.datasets.search import Search, cache_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 CHUNK = 1 << 16  # bytes
 
@@ -96,7 +97,10 @@ def _save(search: Search, url: str, part: Path, pooch: Any, tqdm: Any) -> None:
     except OSError as error:
         raise _unwritable(search, part, error) from error
     # pooch puts in the length that the server states; the bar must not begin with none.
-    bar = tqdm.tqdm(desc=search.file.gz_name, total=search.file.size, unit="B", unit_scale=True)
+    # The delay keeps it away until data arrive: a mirror that is out of reach shows none.
+    bar = tqdm.tqdm(
+        desc=search.file.gz_name, total=search.file.size, unit="B", unit_scale=True, delay=0.01
+    )
     # A file served with "Content-Encoding: gzip" would be unpacked on the way: ask for none.
     headers = {"Accept-Encoding": "identity"}
     with stream, bar:

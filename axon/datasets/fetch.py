@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axon.datasets.download import download
 from axon.datasets.search import Search, places
@@ -15,6 +14,8 @@ from axon.datasets.split import Split
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def load_source(source: Source) -> Split:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axon.datasets.errors import DatasetUnavailable
 from axon.datasets.split import Pair, Split, split_data
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 def load_npz(path: str | os.PathLike[str], test_split: float = 0.2, seed: int = 0) -> Split:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axon.datasets.idx import parse_idx
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-@dataclass(frozen=True)
-class DataFile:
+class DataFile(NamedTuple):
     """One IDX file of a dataset, and how to tell a good copy from a bad one.
 
     Args:
@@ -109,8 +108,7 @@ class DataFile:
             )
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A published dataset: its folder's name, its title, its files and where to get them.
 
     Args:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pair = tuple[NDArray[Any], NDArray[Any]]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Pair = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 Split = tuple[Pair, Pair]  # (x_train, y_train), (x_test, y_test)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axon.datasets.sheet import Row, Sheet, is_number, is_unnamed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TARGETS = ("diagnosis", "label", "target", "class", "species", "y")
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
+class Table(NamedTuple):
     """Numbers with labels, and the names of both.
 
     Args:
