@@ -43,15 +43,20 @@ def load(
         OSError: the file cannot be read.
         ModelFileError: it is not a model, is damaged, or needs ``custom_objects``.
     """
-    import zipfile  # imported where used: most programs that import axon never load
+    import struct  # imported where used: most programs that import axon never load
+    import zipfile
+    import zlib
 
+    damage = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, RuntimeError)
     try:
         with zipfile.ZipFile(path) as archive:
             described = _read_json(path, archive)
             model = _make(path, described, custom_objects or {})
             for name, parameter in model.named_parameters().items():
                 parameter.assign(_read_array(path, archive, name, parameter))
-    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as error:
+    except ModelFileError:
+        raise
+    except (*damage, ValueError) as error:
         raise ModelFileError(f"{path} is not a whole AXON model file: {error}.") from None
     return model
 
@@ -60,8 +65,7 @@ def _read_json(path: object, archive: Any) -> dict[str, Any]:
     import json
 
     info = archive.getinfo("model.json")
-    if info.file_size > JSON_LIMIT:
-        raise ModelFileError(f"{path}: model.json claims {info.file_size:,} bytes: too large.")
+    _check_member(path, info, JSON_LIMIT)
     try:
         described = json.loads(archive.read(info))
     except ValueError as error:
@@ -76,11 +80,19 @@ def _read_json(path: object, archive: Any) -> dict[str, Any]:
     return described
 
 
+def _check_member(path: object, info: Any, limit: int) -> None:
+    """Refuse what would take more memory than it may, or is packed in a way that we do not use."""
+    if info.file_size > limit:
+        raise ModelFileError(f"{path}: {info.filename} claims {info.file_size:,} bytes: too large.")
+    if info.compress_type not in (0, 8) or info.flag_bits & 1:  # stored or deflated; not encrypted
+        raise ModelFileError(f"{path}: {info.filename} is compressed or encrypted in a foreign way.")
+
+
 def _make(path: object, described: dict[str, Any], custom: Mapping[str, Any]) -> Sequential:
     try:
         model = _module(described, custom)
         model.build(tuple(described["input_shape"]))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
         raise ModelFileError(f"{path} describes a model that cannot be made: {error}") from None
     assert isinstance(model, Sequential)
     model.metadata = dict(described.get("metadata", {}))
@@ -108,8 +120,7 @@ def _module(described: dict[str, Any], custom: Mapping[str, Any]) -> Module:
 def _read_array(path: object, archive: Any, name: str, parameter: Parameter) -> Array:
     """One parameter's values, if shape and type are those expected; sizes are checked first."""
     info = archive.getinfo(f"weights/{name}.npy")
-    if info.file_size > parameter.data.nbytes + HEADER_ROOM:
-        raise ModelFileError(f"{path}: {info.filename} claims {info.file_size:,} bytes: too large.")
+    _check_member(path, info, parameter.data.nbytes + HEADER_ROOM)
     with archive.open(info) as member:
         shape, dtype = _header(path, info.filename, member)
         if shape != parameter.shape or dtype != parameter.dtype:
