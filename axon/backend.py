@@ -4,7 +4,7 @@ Every other file says ``xp`` where it computes, and takes what this one gives. T
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from math import prod
 from typing import Any
 
@@ -17,6 +17,8 @@ Shape = tuple[int, ...]
 DType = np.dtype[Any]
 
 FLOAT = np.dtype(np.float32)  # what a model computes in unless told otherwise
+NATIVE = frozenset(map(np.dtype, "?bBhHiIlLqQefdg"))  # numbers, in this machine's byte order
+_NUMBER = (int, float, np.number, np.bool_)  # what is not an array, but may become one
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
 
 
@@ -30,13 +32,65 @@ def as_array(value: object, dtype: DType | None = None) -> Array:
     (2,)
     """
     array: Array = np.asarray(value)
+    if array.dtype in NATIVE and dtype is None:
+        return array
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"expected numbers, got an array of dtype {array.dtype} (first: {_first(array)!r}). "
             "Turn text or mixed columns into numbers first, for example with "
             "np.asarray(values, dtype='float32')."
         )
-    return array if dtype is None or array.dtype == dtype else array.astype(dtype)
+    return array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
+
+
+def as_arrays(values: Sequence[object], floats: bool = False) -> list[Array]:
+    """Turn each into an array; a Python float takes the precision of the arrays that it meets.
+
+    Args:
+        values: numbers, lists and arrays.
+        floats: turn whole numbers and truth values into floats, too.
+
+    >>> [a.dtype.name for a in as_arrays([np.ones(2, "float32"), 0.5])]
+    ['float32', 'float32']
+    """
+    like = float_type([v for v in values if isinstance(v, np.ndarray | np.generic)], np.float64)
+    arrays = [np.asarray(v, like) if type(v) is float else as_array(v) for v in values]
+    if not floats:
+        return arrays
+    like = float_type(arrays)
+    return [a if a.dtype.kind == "f" else a.astype(like) for a in arrays]
+
+
+def tensor_data(value: object, dtype: Any = None) -> Array:
+    """Return the array of a new tensor: arrays keep their type, Python floats become float32."""
+    if type(value) is np.ndarray and dtype is None and value.dtype in NATIVE:
+        return value
+    array = as_array(value, None if dtype is None else np.dtype(dtype))
+    if isinstance(value, np.ndarray | np.generic) or dtype is not None:
+        return array
+    return array.astype(FLOAT) if array.dtype.kind == "f" else array
+
+
+def joining(value: object, like: DType) -> Array:
+    """Turn what meets a tensor of type ``like`` into an array of that type, if it can be one.
+
+    Floats take the tensor's precision. Python numbers take its type, or their own if that one
+    cannot hold them.
+
+    >>> joining(2, FLOAT), joining(-1, np.dtype("uint8"))
+    (array(2., dtype=float32), array(-1))
+    """
+    number = isinstance(value, _NUMBER)
+    array: Array = np.asarray(value, like) if number and like.kind == "f" else as_array(value)
+    if array.dtype.kind == "f" and (number or like.kind == "f"):
+        return array.astype(like if like.kind == "f" else FLOAT, copy=False)
+    fits = number and like.kind in "iu" and np.iinfo(like).min <= array <= np.iinfo(like).max
+    return array.astype(like) if fits else array
+
+
+def float_type(tensors: Sequence[Any], otherwise: Any = FLOAT) -> DType:
+    """The type of the first that holds floats."""
+    return next((t.dtype for t in tensors if t.dtype.kind == "f"), np.dtype(otherwise))
 
 
 def _first(array: Array) -> object:
@@ -69,6 +123,17 @@ def constant(value: float, dtype: DType, xp: Any) -> Array:
     array(1., dtype=float32)
     """
     array: Array = xp.asarray(value, dtype)
+    return array
+
+
+@lru_cache(maxsize=64)
+def ones(size: int, dtype: DType, xp: Any) -> Array:
+    """Return a row of ones, made once for each size: a product with it is a sum.
+
+    >>> ones(3, FLOAT, np)
+    array([1., 1., 1.], dtype=float32)
+    """
+    array: Array = xp.ones(size, dtype)
     return array
 
 

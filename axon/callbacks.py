@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 Logs = dict[str, float]
@@ -94,6 +94,8 @@ class LinePrinter(Callback):
 class ProgressBar(LinePrinter):
     """A bar that moves while an epoch runs, then the line that stays; needs rich (axon-nn[cli])."""
 
+    _bar: Any = None
+
     def on_epoch_begin(self, epoch: int) -> None:
         """Show the bar."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -121,7 +123,7 @@ class ProgressBar(LinePrinter):
 
     def on_train_end(self) -> None:
         """Leave the terminal in order, also after an error."""
-        if hasattr(self, "_bar"):
+        if self._bar is not None:
             self._bar.stop()
 
 
@@ -135,7 +137,9 @@ def measured(logs: Logs) -> list[str]:
 
 
 def printer(verbose: int | str) -> list[Callback]:
-    """Choose what reports progress: 0 nothing, 1 a bar, 2 a line per epoch; "auto" by the terminal.
+    """Choose what reports progress: 0 nothing, 2 a line per epoch, 1 and "auto" a bar.
+
+    Where there is no terminal, or no rich, lines take the place of the bar.
 
     >>> printer(0)
     []
@@ -144,8 +148,8 @@ def printer(verbose: int | str) -> list[Callback]:
         raise ValueError(f'fit: verbose must be "auto", 0, 1 or 2, got {verbose!r}.')
     if verbose == 0:
         return []
-    bar = verbose == 1 or (verbose == "auto" and sys.stdout.isatty())
-    return [ProgressBar()] if bar and _has_rich() else [LinePrinter()]
+    bar = verbose != 2 and sys.stdout.isatty() and _has_rich()
+    return [ProgressBar()] if bar else [LinePrinter()]
 
 
 def _has_rich() -> bool:
@@ -154,12 +158,13 @@ def _has_rich() -> bool:
     return find_spec("rich") is not None
 
 
-def check(callbacks: Sequence[Any]) -> list[Callback]:
+def check(callbacks: Any) -> list[Callback]:
     """Demand that all are callbacks, before training starts."""
-    for callback in callbacks:
+    given = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for callback in given:
         if not isinstance(callback, Callback):
             raise TypeError(
                 f"callbacks: expected Callback objects, got {callback!r}. Derive your class from "
                 "axon.callbacks.Callback and pass an instance of it."
             )
-    return list(callbacks)
+    return given

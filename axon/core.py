@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from axon.backend import FLOAT, Array, DType, Shape, as_array, elementwise, floating, xp
+from axon.backend import (
+    Array,
+    DType,
+    Shape,
+    as_arrays,
+    elementwise,
+    float_type,
+    floating,
+    joining,
+    tensor_data,
+    xp,
+)
 from axon.modes import GradMode, modes, no_grad, refuse_while_recording
 from axon.operators import PRIMITIVES, Operators
 
@@ -37,13 +48,16 @@ class Primitive:
         result: Callable[..., tuple[Shape, DType]] = elementwise,
         workspace: Callable[..., Sequence[tuple[Shape, DType]]] | None = None,
         writes: int = 0,
+        floats: bool = False,
+        over: tuple[int, ...] = (),
     ) -> None:
         self.name = self.__name__ = kernel.__name__.rstrip("_")
         self.__doc__, self.__module__ = kernel.__doc__, kernel.__module__
         self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
         self.kind, self.workspace, self.writes = kind, workspace, writes
-        self.floats = result is floating  # integers are made floats before the kernel sees them
-        self.result = elementwise if self.floats else result
+        self.over = over  # inputs in whose memory the result may be written, if they die with it
+        self.floats = floats or result is floating  # the kernel never sees integers
+        self.result = elementwise if result is floating else result
         self.gradients: tuple[Callable[..., Tensor] | None, ...] | None = None
         PRIMITIVES[self.name] = self
 
@@ -77,20 +91,23 @@ class Primitive:
         for given in inputs:
             if isinstance(given, Tensor):
                 return apply(self, *self._tensors(inputs), **meta)
-        arrays = [as_array(x) for x in inputs]
-        if self.floats:
-            arrays = [a if a.dtype.kind == "f" else a.astype(FLOAT) for a in arrays]
-        out = self.run(arrays, meta)
+        out = self.run(as_arrays(inputs, self.floats), meta)
         return out if out.ndim else out[()]
 
     def _tensors(self, inputs: Sequence[Any]) -> "list[Tensor]":
         """Numbers and arrays join the precision of the tensors that they meet."""
+        if self.writes and not all(isinstance(x, Tensor) for x in inputs[: self.writes]):
+            raise TypeError(f"{self.name} changes its first {self.writes} inputs: pass Tensors.")
         tensors = [x for x in inputs if isinstance(x, Tensor)]
-        like = next((t.dtype for t in tensors if t.dtype.kind == "f"), tensors[0].dtype)
-        joined = [x if isinstance(x, Tensor) else _constant(x, like) for x in inputs]
+        like = float_type(tensors, otherwise=tensors[0].dtype)
+        joined = [x if isinstance(x, Tensor) else Tensor(joining(x, like)) for x in inputs]
         if self.floats:
-            return [t if t.dtype.kind == "f" else t.astype(FLOAT) for t in joined]
+            dtype = float_type(joined)
+            return [t if t.dtype.kind == "f" else t.astype(dtype) for t in joined]
         return joined
+
+    def __reduce__(self) -> str:
+        return self.__wrapped__.__name__  # a copy or a pickle is the primitive of that name itself
 
     def __repr__(self) -> str:
         return f"<axon primitive {self.name}>"
@@ -101,15 +118,6 @@ def primitive(kernel: Callable[..., Any] | None = None, **declared: Any) -> Any:
     if kernel is not None:
         return Primitive(kernel)
     return lambda kernel: Primitive(kernel, **declared)
-
-
-def _constant(value: object, like: DType) -> "Tensor":
-    array = as_array(value)
-    if like.kind == "f" and array.dtype.kind == "f":
-        return Tensor(array.astype(like, copy=False))
-    if isinstance(value, bool | int | float):
-        return Tensor(array.astype(FLOAT if array.dtype.kind == "f" else like))
-    return Tensor(array)
 
 
 # ------------------------------------------------------------------------------------ the one door
@@ -130,7 +138,7 @@ def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
         out = inputs[0]
     else:
         out = Tensor(data)
-        if modes.grad and _differentiable(primitive, inputs):
+        if modes.grad and data.dtype.kind == "f" and _differentiable(primitive, inputs):
             out.requires_grad, out.creator = True, Creator(primitive, inputs, meta)
     if modes.recorder is not None:
         modes.recorder.record(primitive, inputs, out, meta)
@@ -163,17 +171,14 @@ class Tensor(Operators):
     """
 
     __slots__ = ("__weakref__", "creator", "data", "grad", "requires_grad")
-    __hash__ = object.__hash__  # == compares elements, so identity has to serve
 
     def __init__(self, data: object, dtype: object = None, requires_grad: bool = False) -> None:
-        if type(data) is not np.ndarray or dtype is not None:
-            data = _to_data(data, dtype)
-        if requires_grad and data.dtype.kind != "f":
+        self.data: Array = tensor_data(data.data if isinstance(data, Tensor) else data, dtype)
+        if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(
-                f"only floating-point tensors can require gradients, got dtype {data.dtype}. "
+                f"only floating-point tensors can require gradients, got dtype {self.data.dtype}. "
                 "Pass dtype='float32'."
             )
-        self.data: Array = data
         self.grad: Tensor | None = None
         self.requires_grad = requires_grad
         self.creator: Creator | None = None
@@ -222,14 +227,22 @@ class Tensor(Operators):
         flag = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({body}, dtype={self.dtype}{flag})"
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __getstate__(self) -> Any:
+        """Copy or pickle the values; what they were computed from stays behind."""
+        leaf = self.requires_grad and self.creator is None
+        return None, {"data": self.data, "grad": self.grad, "requires_grad": leaf, "creator": None}
+
     def detach(self) -> "Tensor":
         """Return a tensor over the same memory that gradients do not flow through."""
         with no_grad():
             return PRIMITIVES["slice"](self, index=...)
 
-    def assign(self, value: object) -> None:
+    def assign(self, value: Any) -> None:
         """Copy new values into this tensor's memory; the memory itself stays where it is."""
-        shape = value.shape if isinstance(value, Tensor) else as_array(value).shape
+        shape = value.shape if isinstance(value, Tensor) else np.shape(value)
         if shape != self.shape and shape != ():
             raise ValueError(f"cannot assign values of shape {shape} to a tensor of {self.shape}.")
         PRIMITIVES["assign"](self, value)
@@ -246,27 +259,16 @@ class Tensor(Operators):
         Raises:
             ValueError: not a single number and no ``gradient``, or nothing requires gradients.
         """
-        order = _inputs_first([self])
-        grads = _pull([self], [_seed(self, gradient)], order, {id(t) for t in order}, create_graph)
-        with no_grad():
+        order = _inputs_first(self)
+        grads = _pull(self, _seed(self, gradient), order, {id(t) for t in order}, create_graph)
+        with GradMode(create_graph):
             for leaf in order:
-                if leaf.creator is None:
+                if leaf.creator is None and id(leaf) in grads:
                     leaf.accumulate(grads[id(leaf)])
 
     def accumulate(self, gradient: "Tensor") -> None:
-        """Add to ``.grad``."""
-        self.grad = gradient if self.grad is None else self.grad + gradient
-
-
-def _to_data(data: object, dtype: object) -> Array:
-    array = as_array(data.data if isinstance(data, Tensor) else data)
-    if (
-        dtype is None
-        and array.dtype == np.float64
-        and not isinstance(data, np.ndarray | np.generic)
-    ):
-        dtype = array.dtype if isinstance(data, Tensor) else FLOAT
-    return array if dtype is None else array.astype(np.dtype(dtype), copy=False)  # type: ignore[call-overload]
+        """Add to ``.grad``, which shares its memory with nothing else."""
+        self.grad = PRIMITIVES["copy"](gradient) if self.grad is None else self.grad + gradient
 
 
 # ------------------------------------------------------------------------------------ backward
@@ -294,13 +296,13 @@ def grad(
     if callable(output):
         return _derivative(output)
     wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    order = _inputs_first([output])
+    if not all(t.requires_grad for t in wanted):
+        raise ValueError("grad: inputs must be made with Tensor(..., requires_grad=True).")
+    order = _inputs_first(output)
     needed = _leading_to(wanted, order)
-    grads = _pull([output], [_seed(output, gradient)], order, needed, create_graph)
-    found = [grads.get(id(t)) for t in wanted]
+    grads = _pull(output, _seed(output, gradient), order, needed, create_graph)
     result = tuple(
-        Tensor(xp.zeros_like(t.data)) if g is None else g
-        for t, g in zip(wanted, found, strict=True)
+        grads[id(t)] if id(t) in grads else Tensor(xp.zeros_like(t.data)) for t in wanted
     )
     return result[0] if isinstance(inputs, Tensor) else result
 
@@ -308,8 +310,11 @@ def grad(
 def _derivative(function: Callable[..., Any]) -> Callable[..., Any]:
     def derivative(x: Any, *rest: Any) -> Any:
         given = isinstance(x, Tensor)
-        leaf = x if given and x.requires_grad else Tensor(x, requires_grad=True)
-        slope = grad(function(leaf, *rest), leaf, create_graph=given)
+        with GradMode(True):
+            leaf = x[...] if given and x.requires_grad else Tensor(x, requires_grad=True)
+            y = function(leaf, *rest)
+        depends = isinstance(y, Tensor) and y.requires_grad
+        slope = grad(y, leaf, create_graph=given) if depends else Tensor(xp.zeros_like(leaf.data))
         return slope if given else slope.numpy()[()]
 
     return derivative
@@ -329,17 +334,17 @@ def _seed(output: Tensor, gradient: object) -> Tensor:
         )
     if gradient is None:
         return Tensor(xp.ones_like(output.data))
-    seed = gradient if isinstance(gradient, Tensor) else _constant(gradient, output.dtype)
+    seed = gradient if isinstance(gradient, Tensor) else Tensor(joining(gradient, output.dtype))
     if seed.shape != output.shape:
         raise ValueError(f"backward: gradient has shape {seed.shape}, expected {output.shape}.")
     return seed
 
 
-def _inputs_first(outputs: list[Tensor]) -> list[Tensor]:
+def _inputs_first(output: Tensor) -> list[Tensor]:
     """Every tensor that gradients flow through, inputs before results; a loop, so any depth."""
     order: list[Tensor] = []
     seen: set[int] = set()
-    stack = [(t, False) for t in outputs]
+    stack = [(output, False)]
     while stack:
         tensor, inputs_done = stack.pop()
         if inputs_done:
@@ -362,14 +367,10 @@ def _leading_to(wanted: list[Tensor], order: list[Tensor]) -> set[int]:
 
 
 def _pull(
-    outputs: list[Tensor],
-    seeds: list[Tensor],
-    order: list[Tensor],
-    needed: set[int],
-    create_graph: bool,
+    output: Tensor, seed: Tensor, order: list[Tensor], needed: set[int], create_graph: bool
 ) -> dict[int, Tensor]:
     """Reverse mode: walk from results to inputs, each rule giving one input its gradient."""
-    grads = {id(t): seed for t, seed in zip(outputs, seeds, strict=True)}
+    grads = {id(output): seed}
     with GradMode(create_graph):
         for tensor in reversed(order):
             creator, g = tensor.creator, grads.get(id(tensor))
@@ -394,4 +395,5 @@ def _rules(primitive: Primitive) -> "tuple[Callable[..., Tensor] | None, ...]":
 
 def _unbroadcast(g: Tensor, x: Tensor) -> Tensor:
     """Sum a gradient over the axes along which ``x`` was repeated: the only place that does."""
-    return g if g.shape == x.shape else PRIMITIVES["sum_to"](g, shape=x.shape)
+    g = g if g.shape == x.shape else PRIMITIVES["sum_to"](g, shape=x.shape)
+    return g if g.dtype == x.dtype else g.astype(x.dtype)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from axon.backend import as_array
 from axon.core import Tensor
 from axon.losses import Loss
-from axon.losses.base import over_features
+from axon.losses.base import over_features, same_shape
 from axon.names import resolve
 from axon.ops import absolute, add_in_place, argmax, square
 
@@ -29,10 +30,22 @@ class Metric(ABC):
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The score of each sample, (n,)."""
 
-    def update(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
-        """Take a batch into account; all in primitives, so that it can be recorded."""
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch of arrays or Tensors into account; can be recorded.
+
+        Args:
+            y_true: targets, as the loss wants them.
+            y_pred: predictions (n, ...).
+            sample_weight: (n,); how much each sample counts.
+        """
+        y_true, y_pred = _tensor(y_true), _tensor(y_pred)
         scores = self.per_sample(y_true, y_pred)
-        self.add(scores if sample_weight is None else scores * sample_weight, sample_weight)
+        if sample_weight is None:
+            self.add(scores)
+        else:
+            weight = _tensor(sample_weight)
+            same_shape(f"{self.name}, sample_weight", weight.data, scores.shape)
+            self.add(scores * weight, weight)
 
     def add(self, scores: Tensor, sample_weight: Tensor | None = None) -> None:
         """Add scores (n,) that were computed already."""
@@ -50,6 +63,13 @@ class Metric(ABC):
         self._total.data[...] = 0
         self._count.data[...] = 0
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def _tensor(values: Any) -> Tensor:
+    return values if isinstance(values, Tensor) else Tensor(as_array(values))
+
 
 class Mean(Metric):
     """The mean of values that are handed in: the loss, for example."""
@@ -58,9 +78,14 @@ class Mean(Metric):
         super().__init__()
         self.name = name
 
+    def add_mean(self, mean: Tensor, count: int) -> None:
+        """Take the mean of ``count`` values into account."""
+        add_in_place(self._total, mean * float(count))
+        add_in_place(self._count, float(count))
+
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Not used: values come in through ``add``."""
-        raise NotImplementedError(f"{self.name}: use add(values).")
+        """Not used: values come in through ``add_mean``."""
+        raise NotImplementedError(f"{self.name}: use add_mean(mean, count).")
 
 
 class Accuracy(Metric):
@@ -70,12 +95,15 @@ class Accuracy(Metric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """1 for a right prediction, 0 for a wrong one."""
-        if y_true.ndim < y_pred.ndim:
+        several = y_pred.ndim > 1 and y_pred.shape[-1] > 1
+        if several and y_true.ndim < y_pred.ndim:
+            same_shape(self.name, y_true.data, y_pred.shape[:-1])
             right = argmax(y_pred) == y_true
-        elif y_pred.ndim > 1 and y_pred.shape[-1] > 1:
+        elif several:
+            same_shape(self.name, y_true.data, y_pred.shape)
             right = argmax(y_pred) == argmax(y_true)
         else:
-            right = (y_pred > 0.5) == (y_true > 0.5)
+            right = _same_side(self.name, y_true, y_pred)
         return over_features(right.astype(np.float64))
 
 
@@ -86,8 +114,13 @@ class BinaryAccuracy(Metric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The share of right outputs of each sample."""
-        right: Any = (y_pred > 0.5) == (y_true > 0.5)
-        return over_features(right.astype(np.float64))
+        return over_features(_same_side(self.name, y_true, y_pred).astype(np.float64))
+
+
+def _same_side(name: str, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    same_shape(name, y_true.data, y_pred.shape)
+    right: Any = (y_pred > 0.5) == (y_true > 0.5)
+    return right
 
 
 class MeanAbsoluteError(Metric):
@@ -97,6 +130,7 @@ class MeanAbsoluteError(Metric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The absolute error of each sample, averaged over its outputs."""
+        same_shape(self.name, y_true.data, y_pred.shape)
         return over_features(absolute(y_pred - y_true))
 
 
@@ -107,6 +141,7 @@ class MeanSquaredErrorMetric(Metric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The squared error of each sample, averaged over its outputs."""
+        same_shape(self.name, y_true.data, y_pred.shape)
         return over_features(square(y_pred - y_true))
 
 

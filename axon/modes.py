@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from os import sep
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,9 +21,11 @@ class GradMode:
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
+        self.before: list[bool] = []  # one for each ``with`` that is open
 
     def __enter__(self) -> None:
-        self.before, modes.grad = modes.grad, self.enabled
+        self.before.append(modes.grad)
+        modes.grad = self.enabled
 
     def __exit__(
         self,
@@ -30,7 +33,7 @@ class GradMode:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        modes.grad = self.before
+        modes.grad = self.before.pop()
 
 
 def no_grad() -> GradMode:
@@ -65,7 +68,7 @@ def _users_line() -> str:
     """Name the innermost line outside AXON itself: ``model.py:12: if loss > 3:``."""
     import linecache  # only an error pays for it
 
-    package = str(Path(__file__).parent)
+    package = f"{Path(__file__).parent}{sep}"
     frame: Any = sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename.startswith(package):
         frame = frame.f_back

@@ -1,5 +1,6 @@
 """Floor 1: how arithmetic is written. Each operator and method names the primitive it means."""
 
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ def _in_place(name: str) -> Any:
         return self
 
     return update
+
+
+def _unpacked(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``t.reshape((2, 3))`` means ``t.reshape(2, 3)``."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
 
 
 class Operators:
@@ -86,8 +92,8 @@ class Operators:
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Average the elements along ``axis`` (all of them by default)."""
-        total = self.sum(axis, keepdims)
-        return total * (total.size / self.size)  # type: ignore[attr-defined]
+        total, count = self.sum(axis, keepdims), self.size  # type: ignore[attr-defined]
+        return total * (total.size / count if count else nan)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return the largest element along ``axis`` (of all by default)."""
@@ -95,15 +101,15 @@ class Operators:
 
     def reshape(self, *shape: Any) -> Any:
         """Return the same elements in another shape; one size may be -1."""
-        wanted = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        wanted = _unpacked(shape)
         contiguous = self.data.flags.c_contiguous  # type: ignore[attr-defined]
         source = self if contiguous else PRIMITIVES["copy"](self)
         return PRIMITIVES["reshape"](source, shape=wanted)
 
-    def transpose(self, *axes: int) -> Any:
+    def transpose(self, *axes: Any) -> Any:
         """Return the tensor with its axes in another order (reversed by default)."""
-        order = axes or tuple(reversed(range(self.ndim)))  # type: ignore[attr-defined]
-        return PRIMITIVES["transpose"](self, axes=order)
+        backwards = tuple(reversed(range(self.ndim)))  # type: ignore[attr-defined]
+        return PRIMITIVES["transpose"](self, axes=_unpacked(axes) or backwards)
 
     T = property(transpose, doc="The tensor with its axes reversed.")
 

@@ -7,6 +7,7 @@ updates everything in one call, and saving or exchanging everything is one walk 
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 from axon.backend import Array, aligned_bytes, carve
 from axon.core import Tensor
@@ -51,13 +52,16 @@ class Parameter(Tensor):
 
     def accumulate(self, gradient: Tensor) -> None:
         """Add to ``.grad``, in its home if it has one."""
-        if self.grad is not None:
-            gradient = self.grad + gradient
         if self.home is None or gradient.requires_grad:
-            self.grad = gradient
+            super().accumulate(gradient)
         else:
-            self.home.assign(gradient)
+            self.home.assign(gradient if self.grad is None else self.grad + gradient)
             self.grad = self.home
+
+    def __getstate__(self) -> Any:
+        """Copy or pickle the values and the name; a copy lies in memory of its own."""
+        _, slots = super().__getstate__()
+        return None, {**slots, "name": self.name, "memory": None, "home": None, "start": 0}
 
 
 def gather(parameters: Sequence[Parameter]) -> tuple[Memory, int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from axon.activations.linear import linear, linear_derivative
+from axon.activations.log_softmax import log_softmax, log_softmax_derivative
 from axon.activations.relu import relu, relu_derivative
 from axon.activations.sigmoid import sigmoid, sigmoid_derivative
 from axon.activations.softmax import softmax, softmax_derivative
@@ -18,6 +19,7 @@ Activation = Callable[[Any], Any]
 
 ACTIVATIONS: dict[str, Activation] = {
     "linear": linear,
+    "log_softmax": log_softmax,
     "relu": relu,
     "sigmoid": sigmoid,
     "softmax": softmax,

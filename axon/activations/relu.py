@@ -6,7 +6,7 @@ from axon.backend import Array, floating
 from axon.core import primitive
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=(0,))
 def relu(out: Array, x: Array, *, xp: Any) -> None:
     """max(x, 0); the derivative at 0 is 0.
 
@@ -16,9 +16,9 @@ def relu(out: Array, x: Array, *, xp: Any) -> None:
     xp.maximum(x, 0, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=(1,))
 def relu_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
-    """G where y = relu(x) is positive, else 0."""
+    """g where y = relu(x) is positive, else 0."""
     xp.greater(y, 0, out=out)
     xp.multiply(out, g, out=out)
 

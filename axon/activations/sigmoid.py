@@ -1,16 +1,21 @@
 """Sigmoid: squashes any number into (0, 1)."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, constant, floating
+from axon.backend import Array, DType, constant, floating
 from axon.core import primitive
 
-LARGEST = {np.dtype(t): float(np.log(np.finfo(t).max)) - 0.5 for t in ("f2", "f4", "f8")}
+
+@cache
+def largest(dtype: DType) -> float:
+    """Of what e^x is still finite, with something to spare."""
+    return float(np.log(np.finfo(dtype).max)) - 0.5
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=(0,))
 def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
     """1 / (1 + e^-x), accurate to rounding in both tails.
 
@@ -21,7 +26,7 @@ def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
     array([0.2689, 0.5   , 0.7311])
     """
     xp.negative(x, out=out)
-    xp.minimum(out, constant(LARGEST[out.dtype], out.dtype, xp), out=out)
+    xp.minimum(out, constant(largest(out.dtype), out.dtype, xp), out=out)
     xp.exp(out, out=out)
     xp.add(out, constant(1, out.dtype, xp), out=out)
     xp.reciprocal(out, out=out)
@@ -29,7 +34,7 @@ def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
 
 @primitive(result=floating)
 def sigmoid_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
-    """G y (1 - y), where y = sigmoid(x)."""
+    """g y (1 - y), where y = sigmoid(x)."""
     xp.subtract(1, y, out=out)
     xp.multiply(out, y, out=out)
     xp.multiply(out, g, out=out)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape, floating
+from axon.backend import Array, DType, Shape, as_array
 from axon.core import Tensor, primitive
 
 
@@ -19,10 +19,10 @@ def per_axis(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:
     """The shape of x, which must have the axis."""
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"axis {axis} is out of range for {x.ndim} axes.")
-    return floating(x)
+    return x.shape, x.dtype
 
 
-@primitive(result=per_axis, workspace=one_per_row)
+@primitive(result=per_axis, workspace=one_per_row, floats=True, over=(0,))
 def softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) -> None:
     """e^x_i / sum_j e^x_j along ``axis``, shifted by the maximum so that nothing overflows.
 
@@ -42,7 +42,7 @@ def softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1)
 
 
 def _pull(g: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Any:
-    """Y (g - sum_j g_j y_j)."""
+    """y (g - sum_j g_j y_j)."""
     return y * (g - (g * y).sum(axis, keepdims=True))
 
 
@@ -56,5 +56,6 @@ def softmax_derivative(y: Any) -> Any:
     array([[ 0.1875, -0.1875],
            [-0.1875,  0.1875]])
     """
+    y = y if isinstance(y, Tensor) else as_array(y)
     identity = np.eye(y.shape[-1], dtype=y.dtype)
     return y[..., :, None] * (identity - y[..., None, :])

@@ -6,7 +6,7 @@ from axon.backend import Array, floating
 from axon.core import primitive
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=(0,))
 def tanh(out: Array, x: Array, *, xp: Any) -> None:
     """(e^x - e^-x) / (e^x + e^-x).
 
@@ -16,9 +16,9 @@ def tanh(out: Array, x: Array, *, xp: Any) -> None:
     xp.tanh(x, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=(1,))
 def tanh_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
-    """G (1 - y^2), where y = tanh(x)."""
+    """g (1 - y^2), where y = tanh(x)."""
     xp.multiply(y, y, out=out)
     xp.subtract(1, out, out=out)
     xp.multiply(out, g, out=out)

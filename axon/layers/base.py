@@ -1,7 +1,7 @@
 """Floor 4: Neuron, the smallest network; Module and Layer, of which larger ones are made."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from axon import activations, initializers
 from axon.backend import FLOAT, Array, DType, Shape, as_array
 from axon.core import Tensor, grad
-from axon.modes import modes
+from axon.modes import modes, no_grad
 from axon.parameter import Parameter
 
 
@@ -36,45 +36,61 @@ class Neuron:
         num_inputs: int,
         activation_function: "str | activations.Activation | None" = None,
     ) -> None:
-        size = whole("Neuron", "num_inputs", num_inputs)
-        weights = initializers.glorot_uniform((size, 1), FLOAT)[:, 0]
-        self._connect(Parameter(weights), Parameter(np.zeros((), FLOAT)), activation_function)
+        self.num_inputs = whole("Neuron", "num_inputs", num_inputs)
+        self.activation_function = activations.get(activation_function)
+        self._weights = Parameter(initializers.glorot_uniform((num_inputs, 1), FLOAT)[:, 0])
+        self._bias = Parameter(np.zeros((), FLOAT))
+        self._column: tuple[Parameter, Parameter | None, int] | None = None
 
     @classmethod
     def over(
-        cls, weights: Array, bias: Array, activation_function: "activations.Activation"
+        cls,
+        weights: Parameter,
+        bias: Parameter | None,
+        column: int,
+        activation_function: "activations.Activation",
     ) -> "Neuron":
-        """Make a neuron over memory that is there already, such as a column of a Dense."""
+        """Make a neuron of one column of a Dense: it reads and changes that layer's memory."""
         neuron = cls.__new__(cls)
-        neuron._connect(Parameter(weights), Parameter(bias), activation_function)
+        neuron.num_inputs, neuron.activation_function = len(weights), activation_function
+        neuron._weights = Parameter(weights.data[:, column])
+        neuron._bias = Parameter(np.zeros((), weights.dtype))
+        neuron._bias.data.flags.writeable = False  # used if the layer has no bias
+        neuron._column = weights, bias, column
         return neuron
 
-    def _connect(self, weights: Parameter, bias: Parameter, activation_function: Any) -> None:
-        self._weights, self._bias = weights, bias
-        self.activation_function = activations.get(activation_function)
-        self.num_inputs: int = weights.size
+    def parameters(self) -> list[Parameter]:
+        """Weights and bias as trainable Tensors, for autograd."""
+        if self._column is not None:
+            weights, bias, i = self._column
+            self._weights.data = weights.data[:, i]  # looked up: an optimizer may have moved it
+            if bias is not None:
+                self._bias.data = bias.data[i : i + 1].reshape(())
+        return [self._weights, self._bias]
 
     @property
     def weights(self) -> Array:
         """The weights (num_inputs,); assigning copies into them."""
-        return self._weights.data
+        return self.parameters()[0].data
 
     @weights.setter
     def weights(self, values: Any) -> None:
-        self._weights.assign(values)
+        self._assign("weights", self.parameters()[0], values)
 
     @property
     def bias(self) -> Array:
         """The bias, an array of shape (); assigning copies into it."""
-        return self._bias.data
+        return self.parameters()[1].data
 
     @bias.setter
     def bias(self, value: Any) -> None:
-        self._bias.assign(value)
+        self._assign("bias", self.parameters()[1], value)
 
-    def parameters(self) -> list[Parameter]:
-        """Weights and bias as trainable Tensors, for autograd."""
-        return [self._weights, self._bias]
+    def _assign(self, what: str, parameter: Parameter, values: Any) -> None:
+        try:
+            parameter.assign(values)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Neuron.{what}, shape {parameter.shape}: {error}") from None
 
     def forward(self, inputs: Any) -> Any:
         """Compute the output of one sample (num_inputs,) or of many (n, num_inputs).
@@ -82,17 +98,21 @@ class Neuron:
         Returns:
             One number for a sample, an array (n,) for many; a Tensor for a Tensor.
         """
+        w, b = self.parameters()
         if isinstance(inputs, Tensor):
-            return self.activation_function(inputs @ self._weights + self._bias)
-        w = self._weights.data
-        x = as_array(inputs, w.dtype)
-        try:
-            return self.activation_function(x.dot(w) + self._bias.data)
-        except ValueError:
+            self._accept(inputs.shape)
+            return self.activation_function(inputs @ w + b)
+        x = as_array(inputs, w.data.dtype)
+        if x.shape[-1:] != w.data.shape:  # asked here too: a call would cost more than the answer
+            self._accept(x.shape)
+        return self.activation_function(x.dot(w.data) + b.data)
+
+    def _accept(self, shape: Shape) -> None:
+        if shape[-1:] != (self.num_inputs,):
             raise ValueError(
                 f"Neuron: expected {self.num_inputs} inputs, shape ({self.num_inputs},) or "
-                f"(n, {self.num_inputs}); got shape {x.shape}."
-            ) from None
+                f"(n, {self.num_inputs}); got shape {shape}."
+            )
 
     __call__ = forward
 
@@ -116,6 +136,7 @@ class Module(ABC):
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self._trainable = True
+        self.placed = False  # part of a model, which has made its name unique
 
     @abstractmethod
     def forward(self, x: Any) -> Any:
@@ -133,17 +154,36 @@ class Module(ABC):
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """Pull a gradient back through the last ``forward`` of an array; adds to each ``.grad``."""
 
+    @property
+    @abstractmethod
+    def input_dtype(self) -> DType:
+        """What inputs are converted to."""
+
+    def changed(self) -> None:
+        """Take note that a module was put into this one; models do."""
+        del self
+
     def __call__(self, x: Any) -> Any:
         """Compute y from x, as ``forward`` does."""
         return self.forward(x)
 
     def children(self) -> "Iterator[tuple[str, Module]]":
-        """The modules inside this one, in the order in which they were defined."""
+        """The modules inside this one, in the order in which they were defined.
+
+        They are attributes, such as ``head``, or lie in a list or dict of one: ``blocks/0``.
+        """
         for key, value in vars(self).items():
             if isinstance(value, Module):
                 yield key, value
-            elif isinstance(value, list | tuple):
-                yield from ((m.name, m) for m in value if isinstance(m, Module))
+            elif isinstance(value, list | tuple | dict):
+                inside = value.items() if isinstance(value, dict) else enumerate(value)
+                yield from ((f"{key}/{i}", m) for i, m in inside if isinstance(m, Module))
+
+    def modules(self) -> "Iterator[Module]":
+        """Walk over this module, those inside it, and those inside them."""
+        yield self
+        for _, child in self.children():
+            yield from child.modules()
 
     def named_parameters(self) -> dict[str, Parameter]:
         """All parameters by path, such as ``dense_1/weights``, in the order of definition."""
@@ -155,6 +195,13 @@ class Module(ABC):
     def parameters(self) -> list[Parameter]:
         """All parameters, each once, in the order of definition."""
         return list({id(p): p for p in self.named_parameters().values()}.values())
+
+    def describe(self) -> dict[str, Any]:
+        """What ``save`` writes down of this module, and ``load_model`` makes it from again."""
+        raise TypeError(
+            f"save: {self.name!r} is a {type(self).__name__}, which cannot describe itself. Only "
+            "Sequential models of layers can be saved whole."
+        )
 
     def count_params(self) -> int:
         """The number of numbers that the module has learned or may learn."""
@@ -176,15 +223,40 @@ class Module(ABC):
     def __setattr__(self, key: str, value: object) -> None:
         """Assigning values to a parameter copies them into its memory, which others share."""
         current = self.__dict__.get(key)
-        if isinstance(current, Parameter) and not isinstance(value, Parameter):
-            current.assign(value)
-        else:
+        if isinstance(value, Module | Parameter) and "_trainable" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: call super().__init__() before assigning {key!r}."
+            )
+        if not isinstance(current, Parameter) or isinstance(value, Parameter):
             super().__setattr__(key, value)
+            if isinstance(value, Module):
+                self.changed()
+            return
+        try:
+            current.assign(value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self.name}.{key}, shape {current.shape}: {error}") from None
 
 
 def snake_case(name: str) -> str:
     """Return the name of a class as one of a thing: ``Dense`` -> ``dense``."""
     return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+ANY = -1  # stands in a shape for the number of samples, where it does not matter
+
+
+def shape_after(function: Callable[[Tensor], Any], input_shape: Shape, dtype: DType) -> Shape:
+    """Pass one sample of zeros through a function, unrecorded: the shape that comes out."""
+    recorder, modes.recorder = modes.recorder, None
+    try:
+        with no_grad(), np.errstate(all="ignore"):
+            out: Shape = function(Tensor(np.zeros((1, *input_shape), dtype))).shape
+    finally:
+        modes.recorder = recorder
+    if out[:1] != (1,):
+        raise ValueError(f"one sample went in, shape {(1, *input_shape)}, but {out} came out.")
+    return out[1:]
 
 
 class Layer(Module):
@@ -201,6 +273,11 @@ class Layer(Module):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name)
         self.dtype: DType = np.dtype(dtype or FLOAT)
+        if self.dtype.kind != "f":
+            raise ValueError(
+                f"layer {self.name!r}: dtype must be a floating-point type such as 'float32' or "
+                f"'float64', got {self.dtype.name!r}."
+            )
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
         self._last: tuple[Tensor, Tensor] | None = None
@@ -213,6 +290,23 @@ class Layer(Module):
         """Create the parameters for inputs of this shape (without the batch axis)."""
         del input_shape
 
+    def parameter(
+        self, name: str, initializer: "initializers.Initializer", shape: Shape
+    ) -> Parameter:
+        """Make a parameter of this layer's type with the values that the initializer gives."""
+        values = np.array(initializer(shape, self.dtype), self.dtype)
+        if values.shape != shape:
+            raise ValueError(
+                f"layer {self.name!r}: the initializer of {name!r} must return an array of shape "
+                f"{shape}, but its shape is {values.shape}."
+            )
+        return Parameter(values, name)
+
+    @property
+    def input_dtype(self) -> DType:
+        """What inputs are converted to: what the layer computes in."""
+        return self.dtype
+
     def accept(self, shape: Shape) -> None:
         """Raise ValueError if inputs of this shape, batch axis included, do not fit."""
         if self.input_shape is not None and shape[1:] != self.input_shape:
@@ -220,22 +314,21 @@ class Layer(Module):
 
     def misfit(self, expected: str, shape: Shape, hint: str = "") -> ValueError:
         """Make the error that names the layer, what it expected and what arrived."""
+        got = str(shape).replace(f"({ANY},", "(n,")
         return ValueError(
             f"layer {self.name!r} ({self!r}): expected inputs of shape {expected}, "
-            f"got shape {shape}.{hint}"
+            f"got shape {got}.{hint}"
         )
 
     def build(self, input_shape: Shape) -> Shape:
         """Create the parameters, if that was not done yet, and find the shape of the output."""
-        self.accept((1, *input_shape))
+        self.accept((ANY, *input_shape))
         if self.output_shape is None:
             self.create(input_shape)
             self.trainable = self._trainable
+        if self.output_shape is None or self.input_shape != input_shape:
+            self.output_shape = shape_after(self.call, input_shape, self.dtype)
             self.input_shape = input_shape
-            recorder, modes.recorder = modes.recorder, None
-            probe = Tensor(np.zeros((1, *input_shape), self.dtype))
-            self.output_shape = self.call(probe).shape[1:]
-            modes.recorder = recorder
         return self.output_shape
 
     def forward(self, x: Any) -> Any:
@@ -260,7 +353,7 @@ class Layer(Module):
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """One step of backpropagation, by hand, after ``forward`` of an array.
 
-        Adds dL/dp to the ``.grad`` of each parameter p.
+        Adds dL/dp to the ``.grad`` of each parameter p. Each forward serves one backward.
 
         Args:
             dL_dout: gradient of the loss with respect to the output, of its shape.
@@ -271,13 +364,21 @@ class Layer(Module):
         """
         if self._last is None:
             raise RuntimeError(
-                f"layer {self.name!r}: backward needs a forward before it. Call forward(x) with a "
-                "NumPy array first, outside no_grad()."
+                f"layer {self.name!r}: backward needs a forward before it, a new one each time. "
+                "Call forward(x) with a NumPy array first, outside no_grad(). A layer that stands "
+                "in a model twice needs autograd: loss(y, model(Tensor(x))).backward()."
             )
         inputs, outputs = self._last
+        slope = as_array(dL_dout)
+        if slope.shape != outputs.shape:
+            raise ValueError(
+                f"layer {self.name!r}: dL_dout must have the shape of the output, "
+                f"{outputs.shape}, got {slope.shape}."
+            )
+        self._last = None
         wanted = [p for p in self.parameters() if p.requires_grad]
         reached = [*wanted, inputs] if input_gradient else wanted
-        gradients = grad(outputs, reached, gradient=as_array(dL_dout))
+        gradients = grad(outputs, reached, gradient=slope)
         for parameter, gradient in zip(wanted, gradients, strict=False):
             parameter.accumulate(gradient)
         return gradients[-1].data if input_gradient else None
@@ -285,3 +386,7 @@ class Layer(Module):
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
         return {"name": self.name, "dtype": self.dtype.name}
+
+    def describe(self) -> dict[str, Any]:
+        """Class and arguments."""
+        return {"class": type(self).__name__, "config": self.config()}

@@ -13,8 +13,8 @@ class Dense(Layer):
     """y = f(x W + b).
 
     Args:
-        input_size: numbers per sample. Given only one size, it is the number of neurons, and the
-            input size is learned from the first data.
+        input_size: numbers per sample; None, or left out, to learn it from the first data. Given
+            only one size, it is the number of neurons.
         num_neurons: how many neurons.
         activation: a function or its name; ``activation_function=`` is the same.
         use_bias: False leaves b out.
@@ -35,7 +35,7 @@ class Dense(Layer):
 
     def __init__(
         self,
-        input_size: int,
+        input_size: int | None = None,
         num_neurons: Any = None,
         activation: "str | activations.Activation | None" = None,
         *,
@@ -47,17 +47,21 @@ class Dense(Layer):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, dtype)
+        given = [f for f in (activation, activation_function) if f is not None]
         if isinstance(num_neurons, str) or callable(num_neurons):  # Dense(128, "relu")
-            num_neurons, activation = None, num_neurons
-        sizes = (input_size,) if num_neurons is None else (input_size, num_neurons)
-        self.num_neurons = whole("Dense", "num_neurons", sizes[-1])
-        self.activation = activations.get(activation or activation_function)
+            given, num_neurons = [num_neurons, *given], None
+        if len(given) > 1:
+            raise TypeError(f"Dense: expected one activation, got {len(given)}: {given}.")
+        if num_neurons is None:  # Dense(128)
+            input_size, num_neurons = None, input_size
+        self.num_neurons = whole("Dense", "num_neurons", num_neurons)
+        self.activation = activations.get(given[0] if given else None)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.weights: Parameter | None = None
         self.bias: Parameter | None = None
-        if len(sizes) == 2:
+        if input_size is not None:
             self.build((whole("Dense", "input_size", input_size),))
 
     @property
@@ -69,7 +73,7 @@ class Dense(Layer):
         """Only the last axis has to fit: all before it count as samples."""
         size = self.input_size
         if len(shape) < 2:
-            hint = f" For one sample use x.reshape(1, -1), shape (1, {shape[0]})." if shape else ""
+            hint = " Use x.reshape(1, -1) for one sample, x.reshape(-1, 1) for one number each."
             raise self.misfit(f"(n, {size or 'features'})", shape, hint)
         if size is not None and shape[-1] != size:
             hint = f" Give it {size} features, or make the layer with input_size={shape[-1]}."
@@ -78,9 +82,9 @@ class Dense(Layer):
     def create(self, input_shape: Shape) -> None:
         """Create W and, unless left out, b."""
         shape = (input_shape[-1], self.num_neurons)
-        self.weights = Parameter(self.kernel_initializer(shape, self.dtype), "weights")
+        self.weights = self.parameter("weights", self.kernel_initializer, shape)
         if self.use_bias:
-            self.bias = Parameter(self.bias_initializer(shape[1:], self.dtype), "bias")
+            self.bias = self.parameter("bias", self.bias_initializer, shape[1:])
 
     def call(self, x: Tensor) -> Tensor:
         """Compute f(x W + b)."""
@@ -92,23 +96,17 @@ class Dense(Layer):
         """The neurons one by one, each over its column of the same memory."""
         if self.weights is None:
             raise RuntimeError(
-                f"layer {self.name!r} has no neurons yet: its input size is unknown."
+                f"layer {self.name!r} has no neurons yet: its input size is unknown. Give it, "
+                f"Dense(input_size, {self.num_neurons}), or call build((input_size,))."
             )
-        w = self.weights.data
-        b = (
-            self.bias.data
-            if self.bias is not None
-            else self.bias_initializer((w.shape[1],), w.dtype) * 0
-        )
-        return [
-            Neuron.over(w[:, i], b[i : i + 1].reshape(()), self.activation)
-            for i in range(w.shape[1])
-        ]
+        columns = range(self.num_neurons)
+        return [Neuron.over(self.weights, self.bias, i, self.activation) for i in columns]
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
         return {
-            "input_size": self.num_neurons,
+            "input_size": self.input_size,
+            "num_neurons": self.num_neurons,
             "activation": activations.name_of(self.activation),
             "use_bias": self.use_bias,
             "kernel_initializer": self.kernel_initializer.__name__,

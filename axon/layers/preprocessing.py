@@ -75,6 +75,7 @@ class Normalization(Layer):
     ) -> None:
         super().__init__(name, dtype)
         self.mean, self.variance = mean, variance
+        self._center = self._slope = Tensor(np.zeros(0, self.dtype))
         if mean is not None:
             self._set(as_array(mean, np.dtype("f8")), as_array(variance, np.dtype("f8")))
 
@@ -88,8 +89,11 @@ class Normalization(Layer):
     def _set(self, mean: Any, variance: Any) -> None:
         self.mean, self.variance = mean.tolist(), variance.tolist()
         slope = 1 / np.sqrt(np.where(variance > 0, variance, 1))
-        self._center = Tensor(mean.astype(self.dtype))
-        self._slope = Tensor(slope.astype(self.dtype))
+        if self._center.shape != mean.shape:
+            self._center = Tensor(np.empty(mean.shape, self.dtype))
+            self._slope = Tensor(np.empty(mean.shape, self.dtype))
+        self._center.assign(mean)  # in place, so that recorded programs follow
+        self._slope.assign(slope)
 
     def accept(self, shape: Shape) -> None:
         """The last axis has to be as long as the mean."""

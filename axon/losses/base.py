@@ -7,6 +7,8 @@ import numpy as np
 
 from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, grad
+from axon.modes import GradMode
+from axon.ops import copy
 
 
 class Loss(ABC):
@@ -49,11 +51,14 @@ class Loss(ABC):
 
     def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The gradient dL/dy_pred of the mean loss, of the shape of ``y_pred``."""
-        if isinstance(y_pred, Tensor):
-            return grad(self.loss(y_true, y_pred, sample_weight), y_pred, create_graph=True)
-        targets, predictions = self._tensors(y_true, y_pred)
-        predictions.requires_grad = True
-        return grad(self._mean(targets, predictions, sample_weight), predictions).data
+        with GradMode(True):
+            if isinstance(y_pred, Tensor):
+                p = copy(y_pred)  # apart from what made it, which may be a softmax
+                p.requires_grad, graph = True, p.requires_grad
+                return grad(self.loss(y_true, p, sample_weight), p, create_graph=graph)
+            targets, predictions = self._tensors(y_true, y_pred)
+            predictions.requires_grad = True
+            return grad(self._mean(targets, predictions, sample_weight), predictions).data
 
     def _tensors(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
         predictions = as_array(y_pred)
@@ -68,19 +73,22 @@ class Loss(ABC):
         return self._as_targets(targets, Tensor(predictions)), Tensor(predictions)
 
     def _as_targets(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        given = y_true.data if isinstance(y_true, Tensor) else y_true
+        targets = self.targets(given, y_pred.shape)
         if isinstance(y_true, Tensor):
             return y_true
-        targets = self.targets(y_true, y_pred.shape)
         return Tensor(targets.astype(y_pred.dtype) if targets.dtype.kind == "f" else targets)
 
     def _mean(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any) -> Tensor:
         losses = self.per_sample(y_true, y_pred)
         if sample_weight is None:
             return losses.mean()
-        if np.shape(sample_weight) != losses.shape and not isinstance(sample_weight, Tensor):
+        given = isinstance(sample_weight, Tensor)
+        shape = sample_weight.shape if given else as_array(sample_weight).shape
+        if shape != losses.shape:
             raise ValueError(
                 f"{self.name}: sample_weight must have shape {losses.shape}, one weight per "
-                f"sample, got {np.shape(sample_weight)}."
+                f"sample, got {shape}."
             )
         return (losses * sample_weight).mean()
 
@@ -100,13 +108,17 @@ def over_features(losses: Tensor) -> Tensor:
 
 def numbers(name: str, y_true: Any) -> Array:
     """Targets as an array of finite numbers, or an error that says how to make them so."""
-    targets = np.asarray(y_true)
+    try:
+        targets = np.asarray(y_true)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name}: the rows of y do not form an array: {error}") from None
     if targets.dtype.kind in "OUS":
         raise TypeError(
             f"{name}: y holds text or objects (dtype {targets.dtype}, first: {_first(targets)!r}). "
             "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
         )
-    targets = as_array(targets)
+    if targets.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: y must hold real numbers, got dtype {targets.dtype}.")
     if targets.dtype.kind == "f" and targets.size and not np.isfinite(targets).all():
         row = int(np.argwhere(~np.isfinite(targets))[0][0])
         raise ValueError(f"{name}: y holds NaN or infinity, first in sample {row}. Remove it.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.activations import softmax
+from axon.activations import log_softmax, softmax
 from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers, over_features, same_shape
@@ -12,14 +12,13 @@ from axon.losses.cross_entropy import (
     demand_probabilities,
     log_probability,
     logits_of,
-    softmax_cross_entropy,
 )
 
 
 class CategoricalCrossEntropy(Loss):
     """L = -sum_j y_j log p_j, averaged over samples.
 
-    Predictions that come out of softmax are computed from its logits by one fused primitive.
+    Where predictions come out of softmax, their logarithms are computed from its logits.
 
     Args:
         from_logits: the predictions are logits, not probabilities.
@@ -44,10 +43,10 @@ class CategoricalCrossEntropy(Loss):
         if y_true.ndim < y_pred.ndim:
             y_true = one_hot(y_true, y_pred.shape[-1], y_pred.dtype)
         logits = y_pred if self.from_logits else logits_of(y_pred, softmax)
-        if logits is not None:
-            return over_features(softmax_cross_entropy(logits, y_true))
-        demand_probabilities(self.name, y_pred, "softmax")
-        return over_features(-(y_true * log_probability(y_pred)).sum(axis=-1))
+        if logits is None:
+            demand_probabilities(self.name, y_pred, "softmax")
+        logarithms = log_probability(y_pred) if logits is None else log_softmax(logits)
+        return over_features(-(y_true * logarithms).sum(axis=-1))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Labels as int64, one-hot rows as floats."""
@@ -76,9 +75,15 @@ class CategoricalCrossEntropy(Loss):
         wrong = (labels < 0) | (labels >= classes)
         if wrong.any():
             row = int(np.argwhere(wrong)[0][0])
+            if classes == 1:
+                raise ValueError(
+                    f"{self.name}: a model with a single output cannot tell classes apart. Use "
+                    "BinaryCrossEntropy with sigmoid, or softmax with an output for each class."
+                )
             raise ValueError(
                 f"{self.name}: label {labels[wrong][0]} of sample {row} is out of range: the model "
-                f"has {classes} outputs, so labels go from 0 to {classes - 1}."
+                f"has {classes} outputs, so labels go from 0 to {classes - 1}. Number the classes "
+                "with np.unique(y, return_inverse=True), or give the model more outputs."
             )
         return labels.astype(np.int64, copy=False)
 

@@ -1,13 +1,12 @@
-"""What the cross-entropies share: a logarithm that stays finite, and fused forms from logits."""
+"""What the cross-entropies share: a logarithm that stays finite, and the way back to logits."""
 
 from typing import Any
 
 import numpy as np
 
-from axon.activations import sigmoid, softmax
-from axon.backend import Array, DType, Shape, elementwise, floating, promote
+from axon.activations import sigmoid
+from axon.backend import Array, DType, Shape, elementwise, floating
 from axon.core import Primitive, Tensor, primitive
-from axon.ops import log
 
 
 @primitive(result=floating)
@@ -22,7 +21,7 @@ def log_probability(out: Array, p: Array, *, xp: Any) -> None:
 
 @primitive(result=floating)
 def over_probability(out: Array, g: Array, p: Array, *, xp: Any) -> None:
-    """G / p, for a p of at least the smallest normal number."""
+    """g / p, for a p of at least the smallest normal number."""
     xp.maximum(p, np.finfo(out.dtype).tiny, out=out)
     xp.divide(g, out, out=out)
 
@@ -31,41 +30,6 @@ log_probability.gradient(lambda g, y, p: over_probability(g, p))
 over_probability.gradient(
     lambda gg, z, g, p: over_probability(gg, p),
     lambda gg, z, g, p: -over_probability(gg * z, p),
-)
-
-
-def _rows(x: Array, t: Array) -> tuple[Shape, DType]:
-    if x.shape != t.shape:
-        raise ValueError("Logits and targets must have the same shape.")
-    return x.shape[:-1], promote(x.dtype, t.dtype)
-
-
-def _row_work(x: Array, t: Array) -> list[tuple[Shape, DType]]:
-    dtype = promote(x.dtype, t.dtype)
-    return [(x.shape, dtype), (x.shape, dtype), ((*x.shape[:-1], 1), dtype)]
-
-
-@primitive(result=_rows, workspace=_row_work)
-def softmax_cross_entropy(out: Array, x: Array, t: Array, *, xp: Any, work: list[Array]) -> None:
-    """-sum_j t_j log softmax(x)_j along the last axis, for targets t that add up to 1.
-
-    Computed from the logits x, without the detour through probabilities: log softmax(x)_j is
-    x_j - m - log sum_k e^(x_k - m) with m = max x, so nothing overflows or rounds to 0.
-    """
-    surprise, powers, row = work
-    xp.maximum.reduce(x, axis=-1, out=row, keepdims=True)
-    xp.subtract(x, row, out=surprise)
-    xp.exp(surprise, out=powers)
-    xp.add.reduce(powers, axis=-1, out=row, keepdims=True)
-    xp.log(row, out=row)
-    xp.subtract(row, surprise, out=surprise)  # -log softmax(x)
-    xp.multiply(surprise, t, out=surprise)
-    xp.add.reduce(surprise, axis=-1, out=out)
-
-
-softmax_cross_entropy.gradient(
-    lambda g, y, x, t: g[..., None] * (softmax(x) - t),
-    lambda g, y, x, t: g[..., None] * -log(softmax(x)),
 )
 
 

@@ -5,16 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, as_array
+from axon.backend import FLOAT, Array, DType, Shape, as_array
 from axon.random import stream
 
 
-def samples(argument: str, data: Any) -> Array:
+def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
     """Check features: numbers, at least one sample, all finite. The caller's array is not changed.
+
+    Args:
+        argument: what errors call the data.
+        data: anything that NumPy makes an array of.
+        dtype: what the model computes in; the numbers must be finite in it.
 
     Raises:
         TypeError: text or objects.
-        ValueError: no samples, no feature axis, NaN or infinity.
+        ValueError: no samples, NaN or infinity.
 
     >>> samples("x", [[1, 2], [3, 4]]).shape
     (2, 2)
@@ -29,10 +34,23 @@ def samples(argument: str, data: Any) -> Array:
         raise ValueError(
             f"{argument}: expected at least one sample, shape (n, ...), got shape {array.shape}."
         )
-    if array.dtype.kind == "f" and array.size:
-        if not (np.isfinite(array.min()) and np.isfinite(array.max())):
-            raise _not_finite(argument, array)
+    demand_finite(argument, array, dtype)
     return np.ascontiguousarray(array)
+
+
+def demand_finite(argument: str, array: Array, dtype: DType) -> None:
+    """Demand that all numbers are finite, and stay so in the type that the model computes in."""
+    if array.dtype.kind != "f" or not array.size:
+        return
+    largest, limit = max(float(array.max()), -float(array.min())), float(np.finfo(dtype).max)
+    if not np.isfinite(largest):
+        raise _not_finite(argument, array)
+    if largest > limit:
+        raise ValueError(
+            f"{argument}: the size of the largest number is {largest:.3g}, but the model computes "
+            f"in {dtype}, which ends at {limit:.3g}. Scale the data, for example with "
+            "axon.layers.Normalization, or make the layers with dtype='float64'."
+        )
 
 
 def _not_finite(argument: str, array: Array) -> ValueError:
@@ -53,6 +71,29 @@ def same_length(**columns: Array | None) -> int:
     return next(iter(lengths.values()))
 
 
+def checked_share(share: Any) -> float:
+    """Check a validation_split; 0 means none."""
+    number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
+    if not number or not 0 <= share < 1:
+        raise ValueError(
+            f"fit: validation_split must lie between 0 and 1, such as 0.2, got {share!r}."
+        )
+    return float(share)
+
+
+def split(columns: list[Array], share: float) -> tuple[list[Array], list[Array]]:
+    """Keep the last samples for validation, as Keras does, before anything is shuffled."""
+    n = len(columns[0])
+    first = n - round(n * share)
+    if first in (0, n):
+        raise ValueError(
+            f"fit: validation_split={share} of {n} samples leaves none for "
+            f"{'training' if first == 0 else 'validation'}. Choose another share or "
+            "validation_data."
+        )
+    return [c[:first] for c in columns], [c[first:] for c in columns]
+
+
 class Batches:
     """Columns of samples (x, y, weights), handed out by batches, in a fresh order each epoch."""
 
@@ -61,6 +102,7 @@ class Batches:
         self.size = len(columns[0])
         self.order = np.arange(self.size) if shuffle else None
         self._staging: dict[tuple[int, int], Array] = {}
+        self._specs: dict[tuple[int, DType], tuple[tuple[Shape, DType], ...]] = {}
 
     def __len__(self) -> int:
         return -(-self.size // self.batch_size)
@@ -75,10 +117,13 @@ class Batches:
         if self.order is not None:
             stream("shuffle").shuffle(self.order)
 
-    def specs(self, rows: int, dtypes: list[DType]) -> list[tuple[tuple[int, ...], DType]]:
-        """Shape and type of each column of a batch."""
-        shapes = [(rows, *column.shape[1:]) for column in self.columns]
-        return list(zip(shapes, dtypes, strict=True))
+    def specs(self, rows: int, dtype: DType) -> tuple[tuple[Shape, DType], ...]:
+        """Shape and type of each column of a batch; the first, the samples, are to have dtype."""
+        if (rows, dtype) not in self._specs:
+            dtypes = [dtype, *(column.dtype for column in self.columns[1:])]
+            shapes = [(rows, *column.shape[1:]) for column in self.columns]
+            self._specs[rows, dtype] = tuple(zip(shapes, dtypes, strict=True))
+        return self._specs[rows, dtype]
 
     def fill(self, start: int, stop: int, slots: list[Array]) -> None:
         """Copy a batch into arrays that are there, converting types on the way."""

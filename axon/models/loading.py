@@ -85,7 +85,9 @@ def _check_member(path: object, info: Any, limit: int) -> None:
     if info.file_size > limit:
         raise ModelFileError(f"{path}: {info.filename} claims {info.file_size:,} bytes: too large.")
     if info.compress_type not in (0, 8) or info.flag_bits & 1:  # stored or deflated; not encrypted
-        raise ModelFileError(f"{path}: {info.filename} is compressed or encrypted in a foreign way.")
+        raise ModelFileError(
+            f"{path}: {info.filename} is compressed or encrypted in a foreign way."
+        )
 
 
 def _make(path: object, described: dict[str, Any], custom: Mapping[str, Any]) -> Sequential:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from axon.backend import DType, Shape
-from axon.layers.base import Layer, Module
+from axon.backend import Shape
+from axon.layers.base import Module
 from axon.models.model import Model
 
 
@@ -20,8 +20,11 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Iterable[Module] = (), name: str | None = None) -> None:
+        if isinstance(layers, Module) or isinstance(name, Module):
+            raise TypeError("Sequential: expected a list of layers: Sequential([layer, ...]).")
         super().__init__(name)
         self._stack: list[Module] = []
+        self._names: list[str] = []  # paths to the parameters begin with these
         for layer in layers:
             self.add(layer)
 
@@ -29,12 +32,6 @@ class Sequential(Model):
     def layers(self) -> list[Module]:
         """The layers, first to last."""
         return list(self._stack)
-
-    @property
-    def input_dtype(self) -> DType:
-        """What the first layer computes in."""
-        first = self._stack[0] if self._stack else None
-        return first.dtype if isinstance(first, Layer) else super().input_dtype
 
     def add(self, layer: Module) -> None:
         """Put a layer at the end.
@@ -53,23 +50,27 @@ class Sequential(Model):
         shape = getattr(before, "output_shape", None)
         if shape is not None:
             layer.build(shape)
-        layer.name = self._free_name(layer.name)
+        name = self._name_for(layer)
+        if not layer.placed:
+            layer.name, layer.placed = name, True
+        self._names.append(name)
         self._stack.append(layer)
+        self.changed()
 
-    def _free_name(self, name: str) -> str:
+    def _name_for(self, layer: Module) -> str:
         """``dense``, then ``dense_1``, ``dense_2``: names are unique within a model."""
-        taken = [layer.name for layer in self._stack]
-        numbered = (f"{name}_{i}" for i in range(1, len(taken) + 2))
-        return name if name not in taken else next(n for n in numbered if n not in taken)
+        taken = dict(zip(self._names, self._stack, strict=True))
+        numbered = (f"{layer.name}_{i}" for i in range(1, len(taken) + 1))
+        return next(n for n in (layer.name, *numbered) if taken.get(n, layer) is layer)
 
     def children(self) -> Any:
         """The layers by name."""
-        return ((layer.name, layer) for layer in self._stack)
+        return zip(self._names, self._stack, strict=True)
 
     def build(self, input_shape: Shape) -> Shape:
         """Build every layer for inputs of this shape (without the batch axis)."""
         if not self._stack:
-            raise ValueError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
+            raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
         for layer in self._stack:
             input_shape = layer.build(input_shape)
         return input_shape
@@ -83,7 +84,7 @@ class Sequential(Model):
     def forward(self, x: Any) -> Any:
         """Pass x through all layers: (n, ...) array or Tensor in, the same kind out."""
         if not self._stack:
-            raise ValueError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
+            raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
         for layer in self._stack:
             x = layer.forward(x)
         return x
@@ -93,6 +94,17 @@ class Sequential(Model):
         for i, layer in reversed(list(enumerate(self._stack))):
             dL_dout = layer.backward(dL_dout, input_gradient or i > 0)
         return dL_dout
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape of the input without the batch axis, if it is known."""
+        first = self._stack[0] if self._stack else None
+        return getattr(first, "input_shape", None)
+
+    def describe(self) -> dict[str, Any]:
+        """Class, name, and what the layers say."""
+        inner = [layer.describe() for layer in self._stack]
+        return {"class": "Sequential", "name": self.name, "layers": inner}
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self._stack))}])"

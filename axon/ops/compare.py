@@ -20,43 +20,43 @@ def chosen(condition: Array, x: Array, y: Array) -> tuple[Shape, DType]:
 
 @primitive(result=truth)
 def equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X == y, element by element."""
+    """x == y, element by element."""
     xp.equal(x, y, out=out)
 
 
 @primitive(result=truth)
 def not_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X != y, element by element."""
+    """x != y, element by element."""
     xp.not_equal(x, y, out=out)
 
 
 @primitive(result=truth)
 def less(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X < y, element by element."""
+    """x < y, element by element."""
     xp.less(x, y, out=out)
 
 
 @primitive(result=truth)
 def less_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X <= y, element by element."""
+    """x <= y, element by element."""
     xp.less_equal(x, y, out=out)
 
 
 @primitive(result=truth)
 def greater(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X > y, element by element."""
+    """x > y, element by element."""
     xp.greater(x, y, out=out)
 
 
 @primitive(result=truth)
 def greater_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X >= y, element by element."""
+    """x >= y, element by element."""
     xp.greater_equal(x, y, out=out)
 
 
 @primitive(result=chosen)
 def where(out: Array, condition: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X where the condition holds, y elsewhere: the `if` that can be recorded.
+    """x where the condition holds, y elsewhere: the `if` that can be recorded.
 
     >>> where(np.array([True, False]), 1.0, 2.0)
     array([1., 2.])

@@ -4,107 +4,115 @@ from typing import Any
 
 from axon.backend import Array, floating
 from axon.core import primitive
+from axon.ops.compare import where
+
+ANY = (0, 1)  # one pass over the elements: the result may be written over either input
 
 
-@primitive
+@primitive(over=ANY)
 def add(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X + y."""
+    """x + y."""
     xp.add(x, y, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def subtract(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X - y."""
+    """x - y."""
     xp.subtract(x, y, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def multiply(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X y."""
+    """x y."""
     xp.multiply(x, y, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=ANY)
 def divide(out: Array, x: Array, y: Array, *, xp: Any) -> None:
-    """X / y."""
+    """x / y."""
     xp.divide(x, y, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=ANY)
 def power(out: Array, x: Array, p: Array, *, xp: Any) -> None:
     """x^p, for x > 0, or for any x if p is whole."""
     xp.power(x, p, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def negative(out: Array, x: Array, *, xp: Any) -> None:
     """-x."""
     xp.negative(x, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def absolute(out: Array, x: Array, *, xp: Any) -> None:
     """|x|; the gradient at 0 is 0."""
     xp.absolute(x, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def sign(out: Array, x: Array, *, xp: Any) -> None:
     """-1, 0 or 1."""
     xp.sign(x, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def square(out: Array, x: Array, *, xp: Any) -> None:
     """x^2."""
     xp.square(x, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=ANY)
 def sqrt(out: Array, x: Array, *, xp: Any) -> None:
     """The square root of x."""
     xp.sqrt(x, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=ANY)
 def exp(out: Array, x: Array, *, xp: Any) -> None:
     """e^x."""
     xp.exp(x, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, over=ANY)
 def log(out: Array, x: Array, *, xp: Any) -> None:
     """The natural logarithm of x."""
     xp.log(x, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def maximum(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """The larger of x and y; where they are equal, each receives half the gradient."""
     xp.maximum(x, y, out=out)
 
 
-@primitive
+@primitive(over=ANY)
 def minimum(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """The smaller of x and y; where they are equal, each receives half the gradient."""
     xp.minimum(x, y, out=out)
 
 
 def _share(x: Any, y: Any) -> Any:
-    """1 where x > y, 0 where x < y, a half where they are equal."""
-    return 0.5 + 0.5 * sign(x - y)
+    """1 where x > y, 0 where x < y, a half where they are equal; x - y could overflow."""
+    return 0.5 * (x > y) + 0.5 * (x >= y)
 
 
 def _power_slope(x: Any, p: Any) -> Any:
-    """P x^(p-1), and 0 (not 0/0) where p is 0."""
+    """p x^(p-1), and 0 (not 0/0) where p is 0."""
     return p * x ** (p - (p != 0.0).astype(p.dtype))
+
+
+def _power_slope_p(g: Any, z: Any, x: Any, p: Any) -> Any:
+    """g x^p log x, and 0 (not 0 times infinity) where x is 0."""
+    return g * z * log(where(x == 0.0, 1.0, x))
 
 
 add.gradient(lambda g, z, x, y: g, lambda g, z, x, y: g)
 subtract.gradient(lambda g, z, x, y: g, lambda g, z, x, y: -g)
 multiply.gradient(lambda g, z, x, y: g * y, lambda g, z, x, y: g * x)
 divide.gradient(lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y)
-power.gradient(lambda g, z, x, p: g * _power_slope(x, p), lambda g, z, x, p: g * z * log(x))
+power.gradient(lambda g, z, x, p: g * _power_slope(x, p), _power_slope_p)
 negative.gradient(lambda g, y, x: -g)
 absolute.gradient(lambda g, y, x: g * sign(x))
 sign.gradient(None)

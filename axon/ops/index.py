@@ -7,7 +7,7 @@ import numpy as np
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
 
-_VIEWS = (int, np.integer, type(np.s_[:]))
+_VIEWS = (int, np.integer, type(np.s_[:]), type(...), type(None))
 
 
 def rows(x: Array, indices: Array) -> tuple[Shape, DType]:
@@ -17,6 +17,8 @@ def rows(x: Array, indices: Array) -> tuple[Shape, DType]:
             f"expected whole-number indices, got dtype {indices.dtype}. The size of a selection "
             "by truth values depends on the values: use axon.ops.where(condition, x, 0.0)."
         )
+    if not x.ndim:
+        raise IndexError("a tensor of shape () has no rows to take.")
     if indices.size and (indices.min() < -len(x) or indices.max() >= len(x)):
         wrong = indices[(indices < -len(x)) | (indices >= len(x))].flat[0]
         raise IndexError(f"index {wrong} is out of range for {len(x)} rows.")
@@ -40,7 +42,7 @@ def take(out: Array, x: Array, indices: Array, *, xp: Any, work: list[Array]) ->
     >>> take(np.array([10.0, 20.0, 30.0]), [2, -3])
     array([30., 10.])
     """
-    xp.remainder(indices, len(x), out=work[0], casting="unsafe")
+    xp.remainder(indices, len(x), out=work[0], dtype=np.intp, casting="unsafe")
     xp.take(x, work[0], axis=0, out=out, mode="clip")  # the only mode that does not allocate
 
 
@@ -56,7 +58,7 @@ def slice(x: Array, *, xp: Any, index: Any) -> Array:
     """x[index], for numbers, slices, ``...`` and None."""
     parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
-        if not (part is None or part is Ellipsis or isinstance(part, _VIEWS)):
+        if not isinstance(part, _VIEWS) or isinstance(part, bool):
             raise IndexError(
                 f"a tensor is indexed by numbers, slices, ... and None, or by one array of row "
                 f"numbers; got {part!r} inside an index."

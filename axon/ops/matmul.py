@@ -1,5 +1,6 @@
 """The matrix product, where nearly all the time of a network goes."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,14 @@ def product(a: Array, b: Array) -> tuple[Shape, DType]:
     return batch + rows + columns, promote(a.dtype, b.dtype)
 
 
-@primitive(result=product)
-def matmul(out: Array, a: Array, b: Array, *, xp: Any) -> None:
+def converted(a: Array, b: Array) -> list[tuple[Shape, DType]]:
+    """Workspace: a copy of an input in the type of the result, which NumPy would allocate."""
+    dtype = promote(a.dtype, b.dtype)
+    return [(x.shape, dtype) for x in (a, b) if x.dtype != dtype]
+
+
+@primitive(result=product, workspace=converted)
+def matmul(out: Array, a: Array, b: Array, *, xp: Any, work: list[Array]) -> None:
     """C = A B; further axes in front are batches, a vector is a single row or column.
 
     dA = dC B^T and dB = A^T dC.
@@ -28,12 +35,24 @@ def matmul(out: Array, a: Array, b: Array, *, xp: Any) -> None:
     array([[1., 2.],
            [3., 4.]])
     """
+    for copy in work:
+        if a.dtype != copy.dtype:
+            xp.copyto(copy, a)
+            a = copy
+        else:
+            xp.copyto(copy, b)
+            b = copy
     xp.matmul(a, b, out=out)
 
 
 def _swap(t: Tensor) -> Tensor:
     """Transpose the last two axes."""
     return t.transpose(*range(t.ndim - 2), t.ndim - 1, t.ndim - 2)
+
+
+def _rows(t: Tensor) -> Tensor:
+    """(..., n, m) -> (... * n, m)."""
+    return t.reshape(prod(t.shape[:-1]), t.shape[-1]) if t.ndim > 2 else t
 
 
 def _gradient_a(g: Tensor, c: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -49,6 +68,8 @@ def _gradient_b(g: Tensor, c: Tensor, a: Tensor, b: Tensor) -> Tensor:
         return a[:, None] * g[..., None, :] if b.ndim > 1 else g * a
     if b.ndim == 1:
         return (_swap(a) @ g[..., None])[..., 0]
+    if b.ndim == 2:  # the batches are but more rows: one product, not one for each and their sum
+        return _swap(_rows(a)) @ _rows(g)
     return _swap(a) @ g
 
 

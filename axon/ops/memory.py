@@ -30,13 +30,13 @@ def cast(out: Array, x: Array, *, xp: Any, dtype: DType) -> None:
 
 @primitive(kind="writes", writes=1)
 def assign(target: Array, value: Array, *, xp: Any) -> None:
-    """Target <- value."""
+    """target <- value."""
     xp.copyto(target, value, casting="unsafe")
 
 
 @primitive(kind="writes", writes=1)
 def add_in_place(target: Array, value: Array, *, xp: Any) -> None:
-    """Target <- target + value."""
+    """target <- target + value."""
     xp.add(target, value, out=target, casting="unsafe")
 
 

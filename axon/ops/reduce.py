@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, ones
 from axon.core import Tensor, primitive
 
 Axis = int | Shape | None
@@ -39,17 +39,42 @@ def reduced(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Sha
     return tuple(n for i, n in enumerate(x.shape) if i not in gone), x.dtype
 
 
+def total(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Shape, DType]:
+    """Shape and type of a sum: small integers and truth values add up to large integers."""
+    wide = np.result_type(x.dtype, np.uint if x.dtype.kind == "u" else np.int_)
+    return reduced(x, axis=axis, keepdims=keepdims)[0], x.dtype if x.dtype.kind == "f" else wide
+
+
 def position(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:
     """Shape of a reduction along ``axis``; the type of an index."""
     return reduced(x, axis=axis)[0], np.dtype(np.intp)
 
 
-def to_shape(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
-    """The shape asked for, in the type that is there."""
+def in_rows(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
+    """Workspace: a copy with ``axis`` last, unless x lies like that; NumPy would allocate it."""
+    if x.flags.c_contiguous and axis % x.ndim == x.ndim - 1:
+        return []
+    return [(np.moveaxis(x, axis, -1).shape, x.dtype)]
+
+
+def stretched(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
+    """The shape asked for, which x must broadcast to."""
+    _demand(x.shape, shape)
     return shape, x.dtype
 
 
-@primitive(result=reduced)
+def shrunk(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
+    """The shape asked for, which must broadcast to that of x."""
+    _demand(shape, x.shape)
+    return shape, x.dtype
+
+
+def _demand(small: Shape, large: Shape) -> None:
+    if np.broadcast_shapes(small, large) != tuple(large):
+        raise ValueError(f"{small} does not broadcast to {large}.")
+
+
+@primitive(result=total)
 def sum(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = False) -> None:
     """The sum of the elements along ``axis`` (all of them by default)."""
     xp.add.reduce(x, axis=axis, out=out, keepdims=keepdims)
@@ -61,24 +86,30 @@ def max(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = Fa
     xp.maximum.reduce(x, axis=axis, out=out, keepdims=keepdims)
 
 
-@primitive(result=position)
-def argmax(out: Array, x: Array, *, xp: Any, axis: int = -1) -> None:
+@primitive(result=position, workspace=in_rows)
+def argmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) -> None:
     """The position of the (first) largest element along ``axis``."""
-    xp.argmax(x, axis=axis, out=out)
+    for rows in work:
+        xp.copyto(rows, xp.moveaxis(x, axis, -1))
+        x = rows
+    xp.argmax(x, axis=-1, out=out)
 
 
-@primitive(result=to_shape)
+@primitive(result=stretched)
 def broadcast_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
     """Repeat x until it has ``shape``, by NumPy's broadcasting."""
     xp.copyto(out, x)
 
 
-@primitive(result=to_shape)
+@primitive(result=shrunk)
 def sum_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
     """Sum x down to ``shape``: the reverse of broadcasting, and of it alone."""
     new = x.ndim - len(shape)
     axes = (*range(new), *(new + i for i, n in enumerate(shape) if n != x.shape[new + i]))
-    xp.add.reduce(x, axis=axes, out=out.reshape((1,) * new + shape), keepdims=True)
+    if axes == (0,) and x.ndim == 2 and new and x.dtype.kind == "f":  # a bias: BLAS is faster
+        xp.matmul(ones(len(x), x.dtype, xp), x, out=out)
+    else:
+        xp.add.reduce(x, axis=axes, out=out.reshape((1,) * new + shape), keepdims=True)
 
 
 def _restore(t: Tensor, x: Tensor, axis: Axis) -> Tensor:

@@ -8,8 +8,19 @@ from axon.core import primitive
 
 @primitive(kind="views")
 def reshape(x: Array, *, xp: Any, shape: Shape) -> Array:
-    """The same elements, row by row, in another shape; one size may be -1."""
-    return x.reshape(shape)
+    """The same elements, row by row, in another shape; one size may be -1.
+
+    Raises:
+        ValueError: they do not lie row by row in memory, so there is no such view.
+            ``tensor.reshape()`` copies them then.
+    """
+    y = x.reshape(shape)
+    if not x.flags.c_contiguous and not xp.may_share_memory(x, y):
+        raise ValueError(
+            f"reshape: a tensor of shape {x.shape} whose elements do not lie row by row in memory "
+            f"has no view of shape {shape}. Use tensor.reshape(), or axon.ops.copy(x) before."
+        )
+    return y
 
 
 @primitive(kind="views")

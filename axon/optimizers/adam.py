@@ -5,7 +5,7 @@ from typing import Any
 from axon.backend import Array
 from axon.core import Tensor, primitive
 from axon.ops import sqrt
-from axon.optimizers.base import Optimizer, fraction
+from axon.optimizers.base import Optimizer, fraction, positive
 from axon.optimizers.sgd import like_first
 
 
@@ -23,14 +23,12 @@ def adam_update(
     beta_1: float,
     beta_2: float,
 ) -> None:
-    """M <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; w <- w - rate m / (sqrt(v) + epsilon)."""
+    """m <- b1 m + g; v <- b2 v + g^2; w <- w - rate m / (sqrt(v) + epsilon)."""
     (t,) = work
-    xp.subtract(g, m, out=t)
-    xp.multiply(t, 1 - beta_1, out=t)
-    xp.add(m, t, out=m)
+    xp.multiply(m, beta_1, out=m)
+    xp.add(m, g, out=m)
+    xp.multiply(v, beta_2, out=v)
     xp.multiply(g, g, out=t)
-    xp.subtract(t, v, out=t)
-    xp.multiply(t, 1 - beta_2, out=t)
     xp.add(v, t, out=v)
     xp.sqrt(v, out=t)
     xp.add(t, epsilon, out=t)
@@ -69,14 +67,17 @@ class Adam(Optimizer):
         super().__init__(learning_rate)
         self.beta_1 = fraction("Adam", "beta_1", beta_1)
         self.beta_2 = fraction("Adam", "beta_2", beta_2)
-        if not epsilon > 0:
-            raise ValueError(f"Adam: epsilon must be larger than 0, got {epsilon!r}.")
-        self.epsilon = float(epsilon)
+        self.epsilon = positive("Adam", "epsilon", epsilon)
 
     def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
-        """Both bias corrections, folded into rate and epsilon, in float64 until the end."""
-        root = sqrt(1.0 - self.beta_2**self.iterations)
-        rate = self._rate * root / (1.0 - self.beta_1**self.iterations)
+        """Rate and epsilon with all that is the same for every parameter, in float64 to the end.
+
+        The moments are kept as plain sums, m = b1 m + g. Their factors 1 - b1 and 1 - b2 stand
+        here, beside the bias corrections, which saves two passes over memory.
+        """
+        slow = (1.0 - self.beta_1) / (1.0 - self.beta_1**self.iterations)
+        root = sqrt((1.0 - self.beta_2**self.iterations) / (1.0 - self.beta_2))
+        rate = self._rate * slow * root
         return rate.astype(dtype), (root * self.epsilon).astype(dtype)
 
     def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:

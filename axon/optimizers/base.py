@@ -76,27 +76,27 @@ class Optimizer(ABC):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value <= 0:
-            raise ValueError(
-                f"{type(self).__name__}: learning_rate must be a number larger than 0, got "
-                f"{value!r}. Common values lie between 0.0001 and 0.1."
-            )
-        self._rate.data[...] = value
+        hint = " Common values lie between 0.0001 and 0.1."
+        self._rate.data[...] = positive(type(self).__name__, "learning_rate", value, hint)
 
     def build(self, parameters: Sequence[Parameter]) -> None:
-        """Take charge of these parameters; state of the same ones is kept."""
-        chosen = [p for p in parameters if p.requires_grad]
+        """Take charge of these parameters, frozen ones too; state of the same ones is kept.
+
+        Frozen ones receive no gradient, so ``step`` passes over them.
+        """
+        chosen = list({id(p): p for p in parameters}.values())
         if self._in_charge(chosen):
             return
         fresh = [id(p) for p in chosen] != [id(p) for p in self.parameters]
         kept = {} if fresh else self.state()
+        if fresh:
+            self.iterations.data[...] = 0
+            for p in chosen:
+                p.memory = None  # moves them, so that programs bound to other state notice
         dtypes = dict.fromkeys(p.dtype for p in chosen)
         per_type = [[p for p in chosen if p.dtype == dtype] for dtype in dtypes]
         self.groups = [Group(group, self.state_names) for group in per_type]
         self.parameters = chosen
-        if fresh:
-            self.iterations.data[...] = 0
         for name, values in kept.items():
             self.state()[name][...] = values
 
@@ -160,8 +160,19 @@ class Optimizer(ABC):
         return f"{type(self).__name__}({settings})"
 
 
+def positive(owner: str, argument: str, value: float, hint: str = "") -> float:
+    """Check that a setting is a finite number larger than 0."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise ValueError(
+            f"{owner}: {argument} must be a number larger than 0, got {value!r}.{hint}"
+        )
+    return float(value)
+
+
 def fraction(owner: str, argument: str, value: float) -> float:
     """Check that a decay rate lies in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 <= value < 1:
         raise ValueError(f"{owner}: {argument} must be at least 0 and less than 1, got {value!r}.")
     return float(value)

@@ -14,7 +14,7 @@ def like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
 
 @primitive(kind="writes", writes=1, workspace=like_first)
 def sgd_update(w: Array, g: Array, rate: Array, *, xp: Any, work: list[Array]) -> None:
-    """W <- w - rate g."""
+    """w <- w - rate g."""
     (step,) = work
     xp.multiply(g, rate, out=step)
     xp.subtract(w, step, out=w)
@@ -32,7 +32,7 @@ def momentum_update(
     momentum: float,
     nesterov: bool,
 ) -> None:
-    """V <- momentum v + g; w <- w - rate v, or with nesterov w <- w - rate (g + momentum v)."""
+    """v <- momentum v + g; w <- w - rate v, or with nesterov w <- w - rate (g + momentum v)."""
     (step,) = work
     xp.multiply(v, momentum, out=v)
     xp.add(v, g, out=v)

@@ -87,7 +87,7 @@ class Plan:
             if instruction.primitive.name == "assign":
                 target, value = instruction.inputs
                 start = made_at.get(id(value), i)
-                if last[id(value)] == i and self._free_between(target, value, live[start:i]):
+                if last.get(id(value)) == i and self._free_between(target, value, live[start:i]):
                     self.moved[id(value)] = target
                     continue
             kept.append(instruction)
@@ -123,11 +123,29 @@ class Plan:
         for i, instruction in enumerate(self.instructions):
             work = [pool.take(_nbytes(*wanted)) for wanted in _workspace(instruction)]
             self.work.append(work)
+            over = None
             if instruction.kind == "fills" and id(instruction.out) not in self.moved:
-                self.buffer[id(instruction.out)] = pool.take(instruction.out.data.nbytes)
-            done = dict.fromkeys(self.root(t) for t in (*instruction.inputs, instruction.out))
-            pool.free += work + [self.buffer[r] for r in done if r in self.buffer and last[r] == i]
+                over = self._dying(instruction, i, last)
+                place = (
+                    pool.take(instruction.out.data.nbytes) if over is None else self.buffer[over]
+                )
+                self.buffer[id(instruction.out)] = place
+            ended = dict.fromkeys(self.root(t) for t in (*instruction.inputs, instruction.out))
+            if over is not None:
+                del ended[over]  # its buffer lives on as that of the result
+            pool.free += work + [self.buffer[r] for r in ended if r in self.buffer and last[r] == i]
         return pool.sizes
+
+    def _dying(self, instruction: Instruction, number: int, last: dict[int, int]) -> int | None:
+        """The id of an input that is read here for the last time and may be written over."""
+        out, inputs, over = instruction.out, instruction.inputs, instruction.primitive.over
+        for t in (inputs[k] for k in over if k < len(inputs)):
+            alike = t.shape == out.shape and t.dtype == out.dtype and id(t) in self.buffer
+            elsewhere = (x for k, x in enumerate(inputs) if not (x is t and k in over))
+            alone = all(self.root(x) != id(t) for x in elsewhere)
+            if alike and alone and last[id(t)] == number:
+                return id(t)
+        return None
 
     def _bind(self) -> dict[int, Array]:
         """Lay an array over the memory of every result."""

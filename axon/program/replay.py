@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from axon.backend import Array, DType, Shape, xp
 from axon.core import Tensor
 from axon.program.plan import Plan
@@ -13,6 +11,7 @@ from axon.program.show import Line, describe, report
 from axon.program.trace import Instruction, trace
 
 Spec = tuple[Shape, DType]
+LIMIT = 16  # programs that a step keeps
 
 
 class Program:
@@ -37,7 +36,8 @@ class Program:
         self.buffers = [b.nbytes for b in plan.buffers]
         self.bytes_before, self.bytes_after = plan.bytes_before, plan.bytes_after
         made = {id(i.out) for i in plan.instructions if i.kind != "writes"}
-        outer = {id(t): t for i in plan.instructions for t in i.inputs if id(t) not in made}
+        used = [*(t for i in plan.instructions for t in i.inputs), *outputs, *plan.moved.values()]
+        outer = {id(t): t for t in used if id(t) not in made}
         self._bound = [(t, t.data) for t in outer.values()]
 
     def run(self) -> list[Array]:
@@ -116,6 +116,8 @@ class Step:
         self.slots: dict[tuple[Spec, ...], list[Array]] = {}
         self.programs: dict[tuple[Any, ...], Program] = {}
         self.latest: Program | None = None
+        self._arrays: list[Array] = []
+        self._variant: tuple[Any, ...] = ()
 
     def inputs(self, *specs: Spec) -> list[Array]:
         """The arrays to fill before ``run``: the same ones each time for the same signature."""
@@ -132,12 +134,28 @@ class Step:
         """
         if self.eager:
             return [t.data for t in self.function(*map(Tensor, arrays))]
+        latest = self.latest
+        if arrays is self._arrays and variant == self._variant and latest and not latest.stale:
+            return latest.run()  # as nearly always: the same batch size again
         key = (*((a.shape, a.dtype) for a in arrays), variant)
         program = self.programs.get(key)
         if program is None or program.stale:
             return self._record(key, arrays, moved=program is not None)
-        self.latest = program
+        if any(a is not b for a, b in zip(arrays, program.inputs.values(), strict=False)):
+            raise ValueError(
+                f"step {self.name!r} was recorded on other arrays of the same shapes. Fill the "
+                "arrays that step.inputs(...) returns, and pass those."
+            )
+        self._note(program, arrays, variant)
         return program.run()
+
+    def _note(self, program: Program, arrays: list[Array], variant: tuple[Any, ...]) -> None:
+        """Remember what ran last."""
+        self.latest, self._arrays, self._variant = program, arrays, variant
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy or pickle the step; its programs are bound to the memory of this one."""
+        return {**vars(self), "slots": {}, "programs": {}, "latest": None, "_arrays": []}
 
     def _record(self, key: tuple[Any, ...], arrays: list[Array], moved: bool) -> list[Array]:
         """The first run of a signature: eager, and written down."""
@@ -148,20 +166,34 @@ class Step:
         reason = self._why(key, moved)
         plan = Plan(instructions, outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
-        self.programs[key] = self.latest = program
+        self._make_room(key)
+        self.programs[key] = program
+        self._note(program, arrays, key[-1])
         return [t.data for t in outputs]
+
+    def _make_room(self, key: tuple[Any, ...]) -> None:
+        """Keep no more than LIMIT programs, so that changing batch sizes do not fill the memory."""
+        self.programs.pop(key, None)
+        while len(self.programs) >= LIMIT:
+            oldest = next(iter(self.programs))
+            del self.programs[oldest]
+            if all(k[:-1] != oldest[:-1] for k in (*self.programs, key)):
+                self.slots.pop(oldest[:-1], None)
 
     def _why(self, key: tuple[Any, ...], moved: bool) -> str:
         if moved:
             return f"{self.name} was recorded again because parameters moved to other memory."
         if not self.programs:
             return f"{self.name} was recorded because it ran for the first time."
-        before = list(self.programs)[-1]
+        *specs, variant = key
+        *specs_before, variant_before = list(self.programs)[-1]
         changes = [
             f"{name} has shape {new[0]} and dtype {new[1]}, before it had {old[0]} and {old[1]}"
-            for name, new, old in zip(self.names, key, before, strict=False)
-            if new != old and isinstance(new[1], np.dtype) and isinstance(old[1], np.dtype)
+            for name, new, old in zip(self.names, specs, specs_before, strict=False)
+            if new != old
         ]
-        if key[-1] != before[-1]:
-            changes.append(f"{key[-1]} replaces {before[-1]}")
+        if len(specs) != len(specs_before):
+            changes.append(f"there are {len(specs)} inputs, before there were {len(specs_before)}")
+        if variant != variant_before:
+            changes.append(f"{variant} replaces {variant_before}")
         return f"{self.name} was recorded again because {'; '.join(changes) or 'inputs changed'}."

@@ -1,0 +1,50 @@
+"""The logarithm of softmax, computed without the detour through probabilities."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.activations.softmax import one_per_row, per_axis
+from axon.backend import Array, DType, Shape
+from axon.core import Tensor, primitive
+from axon.ops import exp
+
+
+def powers_and_rows(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
+    """Workspace: e^x, and a number for each row."""
+    return [(x.shape, x.dtype), *one_per_row(x, axis=axis)]
+
+
+@primitive(result=per_axis, workspace=powers_and_rows, floats=True, over=(0,))
+def log_softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) -> None:
+    """x_i - m - log sum_j e^(x_j - m) along ``axis``, with m = max x: nothing overflows or is lost.
+
+    >>> log_softmax(np.array([0.0, 1000.0]))
+    array([-1000.,     0.])
+    """
+    powers, row = work
+    xp.maximum.reduce(x, axis=axis, out=row, keepdims=True)
+    xp.subtract(x, row, out=out)
+    xp.exp(out, out=powers)
+    xp.add.reduce(powers, axis=axis, out=row, keepdims=True)
+    xp.log(row, out=row)
+    xp.subtract(out, row, out=out)
+
+
+def _pull(g: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Any:
+    """g - softmax(x) sum_j g_j."""
+    return g - exp(y) * g.sum(axis, keepdims=True)
+
+
+log_softmax.gradient(_pull)
+
+
+def log_softmax_derivative(y: Any) -> Any:
+    """Return the derivative in terms of the *output* y = log_softmax(x): the matrix dy_i / dx_j.
+
+    >>> log_softmax_derivative(log_softmax(np.array([1.0, 1.0])))
+    array([[ 0.5, -0.5],
+           [-0.5,  0.5]])
+    """
+    probabilities = exp(y)
+    return np.eye(probabilities.shape[-1], dtype=probabilities.dtype) - probabilities[..., None, :]

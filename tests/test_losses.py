@@ -1,0 +1,446 @@
+"""The contract that every loss keeps. A loss without samples below fails."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from axon import Tensor, losses, no_grad
+from axon.activations import relu, sigmoid, softmax
+from axon.activations.sigmoid import sigmoid_derivative
+from axon.layers import Dense
+from axon.losses import (
+    LOSSES,
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    Loss,
+    MeanSquaredError,
+)
+from axon.models import Sequential
+from axon.program import Step
+
+rng = np.random.default_rng(0)
+LOGITS, IMAGE = rng.normal(size=(4, 3)), rng.normal(size=(2, 3, 5))
+ROWS = np.exp(rng.normal(size=(4, 3)))
+SOFT = ROWS / ROWS.sum(axis=1, keepdims=True)
+YES, LABELS = np.array([[0.0], [1.0], [0.25], [1.0]]), np.array([2, 0, 1, 2])
+HOT = np.eye(3)[LABELS]
+
+
+def cross_entropy(y, p):
+    return -(y * np.log(p)).sum(axis=-1)
+
+
+def bernoulli(y, p):
+    return -y * np.log(p) - (1 - y) * np.log(1 - p)
+
+
+def sigma(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def soft(x):
+    return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+
+
+# name -> (loss, targets, predictions, what each sample costs by the textbook)
+SAMPLES = {
+    "mse": (MeanSquaredError(), HOT, LOGITS, ((LOGITS - HOT) ** 2).mean(axis=1)),
+    "mse of one number each": (MeanSquaredError(), YES[:, 0], LOGITS[:, 0], None),
+    "mse of images": (MeanSquaredError(), IMAGE * 2, IMAGE, (IMAGE**2).mean(axis=(1, 2))),
+    "mse of whole numbers": (MeanSquaredError(), LABELS, LOGITS[:, 1], None),
+    "bce": (BinaryCrossEntropy(), YES, SOFT[:, :1], bernoulli(YES, SOFT[:, :1])[:, 0]),
+    "bce of one number each": (BinaryCrossEntropy(), YES[:, 0], SOFT[:, 0], None),
+    "bce of several outputs": (BinaryCrossEntropy(), HOT, SOFT, bernoulli(HOT, SOFT).mean(axis=1)),
+    "bce of truth values": (BinaryCrossEntropy(), HOT > 0, SOFT, None),
+    "bce from logits": (
+        BinaryCrossEntropy(from_logits=True),
+        *(HOT, LOGITS, bernoulli(HOT, sigma(LOGITS)).mean(axis=1)),
+    ),
+    "cce": (CategoricalCrossEntropy(), LABELS, SOFT, cross_entropy(HOT, SOFT)),
+    "cce of one-hot rows": (CategoricalCrossEntropy(), HOT, SOFT, cross_entropy(HOT, SOFT)),
+    "cce of whole one-hot rows": (CategoricalCrossEntropy(), HOT.astype(int), SOFT, None),
+    "cce of probabilities": (CategoricalCrossEntropy(), SOFT[::-1], SOFT, None),
+    "cce of labels in floats": (CategoricalCrossEntropy(), LABELS * 1.0, SOFT, None),
+    "cce of bytes": (CategoricalCrossEntropy(), LABELS.astype(np.uint8), SOFT, None),
+    "cce of sequences": (
+        CategoricalCrossEntropy(),
+        *(np.array([[0, 1, 4], [3, 2, 2]]), soft(IMAGE), None),
+    ),
+    "cce from logits": (
+        CategoricalCrossEntropy(from_logits=True),
+        *(LABELS, LOGITS, cross_entropy(HOT, soft(LOGITS))),
+    ),
+}
+every_loss = pytest.mark.parametrize(("loss", "y", "p", "textbook"), SAMPLES.values(), ids=SAMPLES)
+WEIGHTS = [0.5, 2.0, 0.0, 1.0]
+
+
+def central_differences(f, p, h=1e-6):
+    slope = np.zeros(p.shape)
+    for index in np.ndindex(p.shape):
+        step = np.zeros(p.shape)
+        step[index] = h
+        slope[index] = (f(p + step) - f(p - step)) / (2 * h)
+    return slope
+
+
+def test_every_loss_has_a_sample():
+    assert set(LOSSES.values()) == {type(loss) for loss, *_ in SAMPLES.values()}
+    public = {c for c in vars(losses).values() if isinstance(c, type) and issubclass(c, Loss)}
+    assert public - {Loss} == set(LOSSES.values())
+
+
+# ------------------------------------------------------------------------------------ the contract
+
+
+@every_loss
+def test_numpy_in_a_float_out_and_tensor_in_a_tensor_out(loss, y, p, textbook):
+    number, tensor = loss.loss(y, p), loss.loss(y, Tensor(p))
+    assert type(number) is float
+    assert type(tensor) is Tensor
+    assert tensor.shape == ()
+    assert tensor.item() == number == loss(y, p)
+    assert loss(Tensor(y), Tensor(p)).item() == number
+    assert loss(np.asarray(y).tolist(), p.tolist()) == pytest.approx(number, rel=1e-6)
+
+
+@every_loss
+def test_the_value_is_the_textbooks(loss, y, p, textbook):
+    if textbook is not None:
+        assert loss.loss(y, p) == pytest.approx(textbook.mean(), rel=1e-12)
+        w = np.array(WEIGHTS[: len(p)])
+        assert loss.loss(y, p, w) == pytest.approx((w * textbook).mean(), rel=1e-12)
+
+
+@every_loss
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradient_is_that_of_exactly_what_loss_returns(loss, y, p, textbook, weighted):
+    w = WEIGHTS[: len(p)] if weighted else None
+    expected = central_differences(lambda q: loss.loss(y, q, w), p)
+    found = loss.gradient(y, p, w)
+    assert type(found) is np.ndarray
+    assert found.shape == p.shape
+    assert np.allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+    leaf = Tensor(p, requires_grad=True)
+    loss.loss(y, leaf, w).backward()
+    assert np.allclose(leaf.grad.numpy(), expected, rtol=1e-6, atol=1e-8)
+
+    tensor = loss.gradient(y, Tensor(p), w)
+    assert type(tensor) is Tensor
+    assert np.array_equal(tensor.numpy(), found)
+    with no_grad():
+        assert np.array_equal(loss.gradient(y, p, w), found)
+
+
+@every_loss
+def test_the_gradient_can_be_differentiated_again(loss, y, p, textbook):
+    leaf, probe = Tensor(p, requires_grad=True), np.random.default_rng(1).normal(size=p.shape)
+    (loss.gradient(y, leaf) * probe).sum().backward()
+    expected = central_differences(lambda q: float((loss.gradient(y, q) * probe).sum()), p)
+    assert np.allclose(leaf.grad.numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_precision_is_that_of_the_predictions(loss, y, p, textbook, dtype):
+    assert loss.gradient(y, p.astype(dtype)).dtype == dtype
+    assert loss(y, Tensor(p.astype(dtype))).dtype == dtype
+    assert loss(y, p.astype(dtype)) == pytest.approx(loss(y, p), rel=1e-6)
+
+
+@every_loss
+def test_inputs_are_never_modified(loss, y, p, textbook):
+    y, p, w = np.array(y), p.copy(), np.array(WEIGHTS[: len(p)])
+    before = [a.copy() for a in (y, p, w)]
+    for array in (y, p, w):
+        array.flags.writeable = False
+    loss.loss(y, p, w)
+    loss.gradient(y, p, w)
+    assert all(np.array_equal(a, b) for a, b in zip((y, p, w), before, strict=True))
+
+
+@every_loss
+def test_a_single_sample_and_the_mean_over_samples(loss, y, p, textbook):
+    alone = [loss(np.asarray(y)[i : i + 1], p[i : i + 1]) for i in range(len(p))]
+    assert loss(y, p) == pytest.approx(np.mean(alone), rel=1e-12)
+    each = [w * a for w, a in zip(WEIGHTS, alone, strict=False)]
+    assert loss(y, p, WEIGHTS[: len(p)]) == pytest.approx(np.mean(each), rel=1e-12)
+
+
+@every_loss
+def test_whole_weights_and_tensors_of_weights(loss, y, p, textbook):
+    w = [2, 0, 1, 1][: len(p)]
+    expected = loss(y, p, np.array(w, float))
+    assert loss(y, p, w) == loss(y, p, np.array(w)) == loss(y, p, Tensor(w)) == expected
+    assert loss(y, p, np.ones(len(p))) == pytest.approx(loss(y, p), rel=1e-12)
+
+
+@every_loss
+@pytest.mark.parametrize("shape", [(3,), (5,), (4, 1), (1,), ()])
+def test_weights_of_the_wrong_shape_are_refused(loss, y, p, textbook, shape):
+    for w in (np.ones(shape), Tensor(np.ones(shape))):
+        with pytest.raises(ValueError, match=f"{loss.name}: sample_weight must have shape"):
+            loss(y, p, w)
+
+
+@every_loss
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_replay_is_the_eager_result_bit_for_bit(loss, y, p, textbook, weighted):
+    w = [WEIGHTS[: len(p)]] if weighted else []
+    targets = np.ascontiguousarray(loss.targets(y, p.shape))
+    columns = [np.asarray(c) for c in (p, targets, *w)]
+
+    def value_and_slope(q, t, *w):
+        q.requires_grad = True
+        return [loss(t, q, *w), loss.gradient(t, q, *w)]
+
+    step = Step("loss", value_and_slope, ["p", "y", "w"])
+    slots = step.inputs(*[(c.shape, c.dtype) for c in columns])
+    for turn in range(3):
+        for slot, column in zip(slots, columns, strict=True):
+            slot[...] = np.roll(column, turn, axis=0)
+        value, slope = step.run(slots)
+        q, t, *rest = (s.copy() for s in slots)
+        assert value == loss(t, q, *rest)
+        assert np.array_equal(slope, loss.gradient(t, q, *rest))
+    assert len(step.programs) == 1
+
+
+@every_loss
+def test_a_loss_is_made_again_from_its_config(loss, y, p, textbook):
+    config = json.loads(json.dumps(loss.config()))
+    twin = type(loss)(**config)
+    assert repr(twin) == repr(loss)
+    assert repr(loss).startswith(type(loss).__name__ + "(")
+    assert twin(y, p) == loss(y, p)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_name_finds_its_loss(name):
+    assert type(losses.get(name)) is type(losses.get(name.upper())) is LOSSES[name]
+    assert type(losses.get(LOSSES[name])) is LOSSES[name]
+    given = LOSSES[name]()
+    assert losses.get(given) is given
+
+
+# ------------------------------------------------------------------------------------ fused forms
+
+
+def test_softmax_and_sigmoid_are_recognised_and_give_the_same():
+    x = Tensor(LOGITS, requires_grad=True)
+    for activation, loss, y in (
+        (softmax, CategoricalCrossEntropy, LABELS),
+        (sigmoid, BinaryCrossEntropy, HOT),
+    ):
+        fused = loss()(y, activation(x))
+        assert fused.item() == pytest.approx(loss()(y, activation(LOGITS)), rel=1e-12)
+        assert fused.item() == loss(from_logits=True)(y, x).item()
+        fused.backward()
+        expected = (activation(LOGITS) - HOT) / (4 if loss is CategoricalCrossEntropy else 12)
+        assert np.allclose(x.grad.numpy(), expected, rtol=1e-12, atol=1e-15)
+        x.grad = None
+
+
+def test_softmax_along_another_axis_is_not_mistaken():
+    x = np.random.default_rng(0).normal(size=(3, 3))
+    p = softmax(Tensor(x), axis=0)
+    assert CategoricalCrossEntropy()(LABELS[:3], p).item() == pytest.approx(
+        CategoricalCrossEntropy()(LABELS[:3], p.numpy()), rel=1e-12
+    )
+
+
+def test_gradient_of_a_tensor_is_that_of_the_predictions_not_of_the_logits():
+    """The fused form goes round the predictions; what is asked for is dL/dp all the same."""
+    for activation, loss, y in (
+        (softmax, CategoricalCrossEntropy(), LABELS),
+        (sigmoid, BinaryCrossEntropy(), HOT),
+    ):
+        p = activation(Tensor(LOGITS, requires_grad=True))
+        assert np.allclose(loss.gradient(y, p).numpy(), loss.gradient(y, p.numpy()), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e4, 1e2, 30.0])
+def test_extreme_logits_stay_finite_with_the_right_gradients(dtype, size):
+    x = np.array([[size, -size], [-size, size], [size, -size]], dtype)
+    labels, hot = np.array([0, 0, 1]), np.array([[1.0, 0], [1, 0], [0, 1]])
+    for loss, y, activation, costs in (
+        (CategoricalCrossEntropy(), labels, softmax, [0, 2 * size, 2 * size]),
+        (BinaryCrossEntropy(), hot, sigmoid, [0, size, size]),
+    ):
+        leaf = Tensor(x, requires_grad=True)
+        value = loss(y, activation(leaf))
+        value.backward()
+        expected = (activation(x.astype("f8")) - hot) / (3 if activation is softmax else 6)
+        assert value.item() == pytest.approx(np.mean(costs), rel=1e-6)
+        assert np.allclose(leaf.grad.numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e4, 1e2, 30.0])
+def test_extreme_logits_by_hand_through_softmax(dtype, size):
+    layer = Dense(2, 2, "softmax", kernel_initializer=lambda s, d: np.eye(2), dtype=dtype)
+    x = np.array([[size, -size], [-size, size], [size, -size]], dtype)
+    p, loss = layer.forward(x), CategoricalCrossEntropy()
+    slope = loss.gradient([0, 0, 1], p)
+    assert np.isfinite(loss([0, 0, 1], p))
+    assert np.isfinite(slope).all()
+    expected = (softmax(x.astype("f8")) - [[1.0, 0], [1, 0], [0, 1]]) / 3
+    assert np.allclose(layer.backward(slope), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extreme_logits_by_hand_through_sigmoid(dtype):
+    """Where 1 - p still differs from 0; beyond, p is exactly 1 and the difference is lost."""
+    x = np.array([[-80.0], [-30.0], [-5.0], [5.0], [10.0]], dtype)
+    y, p = np.array([[1.0], [1.0], [0.0], [0.0], [0.0]]), sigmoid(x)
+    slope = BinaryCrossEntropy().gradient(y, p) * sigmoid_derivative(p)
+    assert np.allclose(slope, (sigma(x.astype("f8")) - y) / 5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("p", [0.0, 1.0])
+@pytest.mark.parametrize("y", [0.0, 1.0])
+def test_predictions_of_exactly_0_and_1_stay_finite(dtype, p, y):
+    p_, y_ = np.array([[p, 1 - p]], dtype), np.array([[y, 1 - y]])
+    for loss in (BinaryCrossEntropy(), CategoricalCrossEntropy()):
+        value, slope = loss(y_, p_), loss.gradient(y_, p_)
+        assert math.isfinite(value)
+        assert np.isfinite(slope).all()
+        if p == y:
+            assert value == 0
+        else:
+            assert value == pytest.approx(-np.log(np.finfo(dtype).tiny), rel=1e-3)
+            assert slope[0, y_.argmax()] < -1e30
+        leaf = Tensor(p_, requires_grad=True)
+        loss(y_, leaf).backward()
+        assert np.array_equal(leaf.grad.numpy(), slope)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+def test_an_untrained_classifier_starts_at_the_logarithm_of_its_classes(classes):
+    x = np.random.default_rng(0).random((256, 64))
+    y = np.arange(256) % classes
+    model = Sequential([Dense(64, 32, "relu"), Dense(32, classes, "softmax")])
+    model.layers[-1].weights -= model.layers[-1].weights.numpy()  # no opinion at all
+    model.compile("categorical_crossentropy", "sgd")
+    assert model.evaluate(x, y) == pytest.approx(math.log(classes), rel=1e-6)
+    loss = CategoricalCrossEntropy()
+    assert loss(y, np.full((256, classes), 1 / classes)) == pytest.approx(math.log(classes))
+
+
+# ------------------------------------------------------------------------------------ errors
+
+
+@pytest.mark.parametrize("loss", [MeanSquaredError(), BinaryCrossEntropy()])
+def test_shapes_that_would_broadcast_are_refused(loss):
+    for y, p, hint in (
+        (np.ones(4), np.ones((4, 1)), r"Use y.reshape\(-1, 1\)"),
+        (np.ones((4, 1)), np.ones(4), r"Use y.ravel\(\)"),
+        (np.ones((1, 3)), np.ones((4, 3)), "x and y must have the same number of samples"),
+        (np.ones((4, 1)), np.ones((4, 3)), "Give each output of the model its target"),
+    ):
+        for given in ((y, p), (Tensor(y), Tensor(p)), (y, Tensor(p)), (Tensor(y), p)):
+            with pytest.raises(ValueError, match=hint) as caught:
+                loss(*given)
+            assert f"{loss.name}: y has shape {y.shape}" in str(caught.value)
+            assert f"predictions have shape {p.shape}" in str(caught.value)
+        with pytest.raises(ValueError, match=hint):
+            loss.gradient(y, p)
+
+
+def test_labels_are_checked():
+    loss = CategoricalCrossEntropy()
+    for y, words in (
+        ([0, 1, 3, 0], r"label 3 of sample 2 is out of range: .* 3 outputs, .* from 0 to 2"),
+        ([0, -1, 0, 0], "label -1 of sample 1 is out of range"),
+        ([0, 0.5, 0, 0], "labels must be whole numbers, got .*0.5"),
+        (
+            [[0], [1], [2], [0]],
+            r"y has shape \(4, 1\), but labels must have shape \(4,\). Use y.ra",
+        ),
+        (np.eye(4), r"one-hot for 4 classes, but the model has 3 outputs. Expected .* \(4, 3\)"),
+        (np.ones((4, 3)), "row 0 adds up to 3"),
+        ([[1, 0, 0], [2, -1, 0], [1, 0, 0], [1, 0, 0]], "each row of y must be one-hot, or prob"),
+        ([0, 1], "x and y must have the same number of samples"),
+        ([0, 1, math.nan, 0], "y holds NaN or infinity, first in sample 2"),
+        ([0, 1, math.inf, 0], "y holds NaN or infinity, first in sample 2"),
+    ):
+        for given in (y, Tensor(y)):
+            with pytest.raises(ValueError, match=words) as caught:
+                loss(given, SOFT)
+            assert str(caught.value).startswith("categorical_cross_entropy: ")
+
+
+def test_targets_of_yes_or_no_are_checked():
+    for wrong in (1.5, -0.1, 2):
+        with pytest.raises(ValueError, match=f"targets must lie between 0 and 1, got {wrong}"):
+            BinaryCrossEntropy()([[0], [wrong]], [[0.5], [0.5]])
+
+
+def test_one_output_cannot_tell_classes_apart():
+    with pytest.raises(ValueError, match="a single output cannot tell classes apart. Use BinaryC"):
+        CategoricalCrossEntropy()([0, 1], [[0.5], [0.5]])
+
+
+@pytest.mark.parametrize("loss", [MeanSquaredError(), *(LOSSES[n]() for n in list(LOSSES)[::2])])
+def test_what_is_not_a_number_is_named(loss):
+    for y in (["cat", "dog"], np.array(["cat", None], object)):
+        with pytest.raises(TypeError, match=r"y holds text or objects .*'cat'.*np.unique\(y, ret"):
+            loss(y, [[0.5], [0.5]])
+    with pytest.raises(TypeError, match="y must hold real numbers, got dtype complex128"):
+        loss([1j, 2], [[0.5], [0.5]])
+    with pytest.raises(ValueError, match="the rows of y do not form an array"):
+        loss([[1], [1, 2]], [[0.5], [0.5]])
+
+
+def test_logits_are_not_taken_for_probabilities():
+    for loss, y, last in (
+        (BinaryCrossEntropy(), HOT, "sigmoid"),
+        (CategoricalCrossEntropy(), LABELS, "softmax"),
+    ):
+        for p in (LOGITS, Tensor(LOGITS), relu(Tensor(LOGITS * 3))):
+            with pytest.raises(ValueError, match="expected probabilities between 0 and 1") as err:
+                loss(y, p)
+            assert f"activation='{last}', or use from_logits=True" in str(err.value)
+
+
+@pytest.mark.parametrize("p", [np.zeros((0, 3)), 0.5, []])
+def test_no_predictions_are_named(p):
+    with pytest.raises(ValueError, match=r"expected predictions of shape \(n, ...\) with at least"):
+        CategoricalCrossEntropy()([], p)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("mean_square_error", "mean_squared_error"), ("binary_crossentropi", "binary_crossentropy")],
+)
+def test_an_unknown_name_suggests_the_nearest(name, near):
+    with pytest.raises(ValueError, match=f"unknown loss '{name}'. Did you mean '{near}'"):
+        losses.get(name)
+
+
+def test_what_is_no_loss_is_refused():
+    with pytest.raises(TypeError, match=r"loss: expected a name or a Loss, got 3. Known: binary_"):
+        losses.get(3)
+
+
+def test_a_loss_of_your_own():
+    class Absolute(Loss):
+        name = "absolute"
+
+        def per_sample(self, y_true, y_pred):
+            return abs(y_pred - y_true).mean(1)
+
+        def targets(self, y_true, output_shape):
+            return losses.base.same_shape(self.name, np.asarray(y_true, "f4"), output_shape)
+
+    assert Absolute()([[1.0], [2.0]], [[2.0], [4.0]]) == 1.5
+    assert Absolute().gradient([[1.0], [2.0]], [[2.0], [0.0]]).tolist() == [[0.5], [-0.5]]
+    assert repr(Absolute()) == "Absolute()"
+    model = Sequential([Dense(1, 1)])
+    model.compile(Absolute(), "sgd")
+    assert model.fit([[1.0]], [[2.0]], epochs=3, verbose=0).history["loss"][0] > 0
