@@ -60,10 +60,11 @@ def report(rounds: int) -> str:
     lines = [
         "# AXON beside its peers",
         "",
-        f"`python -m bench`, {rounds} rounds, medians; {platform.machine()}, {os.cpu_count()} cores, "
+        f"`python -m bench`, {rounds} rounds, medians; {_processor()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {_versions(names)}.",
-        "MLP 784-128-64-10 on MNIST, the same weights, batches and arithmetic for all; scikit-learn "
-        "begins with weights of its own. The ratio is AXON's speed over the contestant's.",
+        "MLP 784-128-64-10 on MNIST, the same weights, batches and arithmetic for all; only "
+        "scikit-learn begins with weights of its own. Each round gives one ratio of AXON's speed to "
+        "that of the contestant; shown are their median and their spread.",
     ]
     if skipped:
         lines += ["", f"Not installed: {', '.join(skipped)}."]
@@ -75,6 +76,15 @@ def report(rounds: int) -> str:
     lines += ["", "## Predicting one sample", "", "| | microseconds |", "|---|--:|"]
     lines += [f"| {name} | {us:.1f} |" for name, us in run("bench.one_sample").items()]
     return "\n".join(lines) + "\n"
+
+
+def _processor() -> str:
+    """The name of the processor, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((s.split(":")[1].strip() for s in lines if "model name" in s), platform.machine())
 
 
 def _versions(names: list[str]) -> str:

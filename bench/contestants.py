@@ -110,7 +110,7 @@ def _jax_update(work: Workload):  # type: ignore[no-untyped-def]
     import jax.numpy as jnp
 
     weights = [jnp.asarray(p.numpy()) for p in network().parameters()]
-    zeros = [jnp.zeros_like(w) for w in weights]
+    m, v = ([jnp.zeros_like(w) for w in weights] for _ in "mv")
     rate = work.learning_rate
 
     def loss_of(weights, x, y):  # type: ignore[no-untyped-def]
@@ -134,7 +134,7 @@ def _jax_update(work: Workload):  # type: ignore[no-untyped-def]
             weights = [w - scale * d for w, d in zip(weights, moves, strict=True)]
         return (weights, m, v, t), loss
 
-    return update, (weights, zeros, zeros, jnp.zeros(()))
+    return update, (weights, m, v, jnp.zeros(()))
 
 
 def sklearn_mlp(work: Workload) -> Result:

@@ -162,6 +162,16 @@ def test_the_name_and_the_words_for_a_layer(make, shape):
 
 
 @every_layer
+def test_building_inside_a_recording_interrupts_it_only_for_itself(make, shape):
+    layer = make()
+    step = Step("forward", lambda x: [layer.forward(x + 0.0) * 2.0], ["x"])
+    (slot,) = step.inputs(((4, *shape), np.dtype("float32")))
+    for seed in range(2):
+        slot[...] = data(shape, seed=seed)
+        assert np.array_equal(step.run([slot])[0], layer.forward(slot) * np.float32(2))
+
+
+@every_layer
 def test_build_creates_once(make, shape):
     layer = made(make, shape)
     before = layer.parameters()

@@ -140,6 +140,12 @@ def test_shapes_that_would_broadcast_are_refused(metric):
             metric().update(y, p)
 
 
+def test_labels_of_another_number_are_refused():
+    for y in ([1], np.eye(3)[:1], np.ones((4, 2))):
+        with pytest.raises(ValueError, match="accuracy: y has shape"):
+            Accuracy().update(y, ROWS)
+
+
 def test_labels_are_no_targets_for_an_error():
     """(3,) labels and (3, 3) outputs would broadcast without a word."""
     model = Sequential([Dense(2, 3, "softmax")])
@@ -147,7 +153,8 @@ def test_labels_are_no_targets_for_an_error():
     before = [p.numpy().copy() for p in model.parameters()]
     with pytest.raises(ValueError, match=r"mae: y has shape \(3,\), but the predictions have"):
         model.fit(np.ones((3, 2)), [0, 1, 2], verbose=0)
-    assert all(np.array_equal(a, p.numpy()) for a, p in zip(before, model.parameters()))
+    after = [p.numpy() for p in model.parameters()]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 # ------------------------------------------------------------------------------------ names
@@ -171,9 +178,9 @@ def test_a_metric_is_returned_as_it_is():
 
 
 def test_an_unknown_name_suggests_the_nearest():
-    with pytest.raises(ValueError, match="unknown metric 'acuracy'. Did you mean 'accuracy'"):
+    with pytest.raises(ValueError, match=r"unknown metric 'acuracy'\. Did you mean 'accuracy'"):
         metrics.get("acuracy", MeanSquaredError())
-    with pytest.raises(TypeError, match="metric: expected a name or a Metric, got 3. Known: acc"):
+    with pytest.raises(TypeError, match=r"metric: expected a name or a Metric, got 3\. Known: acc"):
         metrics.get(3, MeanSquaredError())
 
 

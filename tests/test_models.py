@@ -1,6 +1,8 @@
-"""Models as people use them: Keras-shaped, shared, nested, frozen, recompiled, written themselves."""
+"""Models as people use them: Keras-shaped, shared, nested, frozen, recompiled, self-written."""
 
 import inspect
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -116,6 +118,16 @@ def test_what_predict_returns_is_the_callers_own():
     assert np.array_equal(first, kept)
     first[:] = 0
     assert model.predict(X).any()
+
+
+def test_threads_may_predict_together():
+    model = Sequential([Dense(200, 300, "relu"), Dense(300, 3, "softmax")])
+    data = [np.random.default_rng(i).normal(size=(64, 200)) for i in range(8)]
+    expected = [model.predict(x) for x in data]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            for found, right in zip(pool.map(model.predict, data), expected, strict=True):
+                assert np.array_equal(found, right)
 
 
 def test_predictions_follow_the_weights():
@@ -471,7 +483,7 @@ def test_freezing_inside_a_callback():
         kept.clear()
         model = classifier(optimizer=Adam(0.05), eager=eager)
         model.fit(X, Y, batch_size=8, epochs=4, verbose=0, callbacks=[Freeze()])
-        changed = [not same(a, b) for a, b in zip(kept, kept[1:], strict=False)]
+        changed = [not same(a, b) for a, b in pairwise(kept)]
         assert changed == [False, True, False]
         return values(model)
 
@@ -766,6 +778,14 @@ def test_a_model_of_your_own_with_operations_and_float64():
     history = model.fit(X, y, epochs=100, verbose=0)
     assert model.predict(X).dtype == np.float64
     assert history.history["loss"][-1] < 0.1 * history.history["loss"][0]
+
+
+def test_zeros_are_no_trouble_while_shapes_are_found():
+    class Shares(Model):
+        def forward(self, x):
+            return x / x.sum(axis=1, keepdims=True)
+
+    assert np.allclose(Shares().predict(np.array([[1.0, 3.0]])), [[0.25, 0.75]])
 
 
 def test_a_decision_on_a_value_cannot_be_recorded_and_says_what_to_do():

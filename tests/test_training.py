@@ -1,5 +1,6 @@
 """One training, written three ways; recorded or not; again and again: the same weights come out."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -149,10 +150,9 @@ def test_eager_records_nothing_and_replay_records_each_signature_once():
         assert shapes == ([] if eager else [(8, 5), (6, 5)])
     assert "for the first time" in model.programs[0].why()
     assert "x has shape (6, 5)" in model.programs[1].why()
+    model.compile("mse", eager=True)
     with pytest.raises(RuntimeError, match=r"no program yet.*eager=True, which records nothing"):
-        eager_one = network((3, "softmax"))
-        eager_one.compile("mse", eager=True)
-        _ = eager_one.program
+        _ = model.program
 
 
 def test_a_recorded_step_can_be_read():
@@ -222,6 +222,22 @@ def test_many_settings_and_many_batch_sizes_one_after_another():
         model.fit(X, LABELS, BATCH, epochs=2, verbose=0)
         found.append((*weights(model), model.predict(X)))
     assert same(*found)
+
+
+def test_training_inside_no_grad_is_training():
+    """What is recorded does not depend on what surrounds the call."""
+    found = []
+    for surround in (axon.no_grad, contextlib.nullcontext):
+        for eager in (False, True):
+            model = network((3, "softmax"))
+            model.layers[-1].weights *= 1e4  # too large for probabilities
+            model.compile("categorical_crossentropy", SGD(0.1), eager=eager)
+            with surround():
+                before = model.evaluate(X, LABELS)
+                model.fit(X, LABELS, BATCH, epochs=2, verbose=0)
+                model.train_on_batch(X, LABELS)
+            found.append([*weights(model), before, model.evaluate(X, LABELS)])
+    assert all(same(found[0], other) for other in found[1:])
 
 
 class Measure(Callback):

@@ -30,7 +30,7 @@ def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
         raise TypeError(f"{argument}: {error}") from None
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{argument}: the rows do not form an array: {error}") from None
-    if not array.ndim or not len(array):
+    if not array.ndim or not array.size:
         raise ValueError(
             f"{argument}: expected at least one sample, shape (n, ...), got shape {array.shape}."
         )

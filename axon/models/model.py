@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from axon.modes import no_grad
 from axon.program import Program, Step
 from axon.random import stream
 
+ONE_AT_A_TIME = RLock()  # a program works in memory of its own: threads take turns to predict
 PREDICT_BATCH = 1024  # samples at a time where nothing is learned: large enough to be fast
 
 
@@ -279,13 +281,14 @@ class Model(Module):
         parts = (data[i : i + batch_size] for i in range(0, len(data), batch_size))
         result = None
         for number, part in enumerate(parts):
-            slots = self._predict.inputs((part.shape, dtype))
-            np.copyto(slots[0], part, casting="unsafe")
-            outputs = self._predict.run(slots)[0]
-            if result is None:
-                result = np.empty((len(data), *outputs.shape[1:]), outputs.dtype)
-            start = number * batch_size
-            result[start : start + len(part)] = outputs
+            with ONE_AT_A_TIME:
+                slots = self._predict.inputs((part.shape, dtype))
+                np.copyto(slots[0], part, casting="unsafe")
+                outputs = self._predict.run(slots)[0]
+                if result is None:
+                    result = np.empty((len(data), *outputs.shape[1:]), outputs.dtype)
+                start = number * batch_size
+                result[start : start + len(part)] = outputs
         assert result is not None
         return result
 

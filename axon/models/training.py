@@ -12,6 +12,7 @@ from axon.core import Tensor
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
 from axon.models.data import Batches, samples
+from axon.modes import GradMode
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
 
@@ -34,7 +35,8 @@ class Trainer:
     def _train(self, x: Tensor, y: Tensor, w: Tensor | None = None) -> list[Tensor]:
         """Forward, backward and update, in one program."""
         self.optimizer.zero_grad()
-        loss = self._measure(x, y, w)
+        with GradMode(True):  # whatever surrounds the call
+            loss = self._measure(x, y, w)
         loss.backward()
         self.optimizer.step()
         return [loss]
@@ -42,7 +44,8 @@ class Trainer:
     def _test(self, x: Tensor, y: Tensor, w: Tensor | None = None) -> list[Tensor]:
         """Forward only."""
         x.requires_grad = True  # a graph, frozen or not: by it the loss finds the logits
-        return [self._measure(x, y, w)]
+        with GradMode(True):
+            return [self._measure(x, y, w)]
 
     def _measure(self, x: Tensor, y: Tensor, w: Tensor | None) -> Tensor:
         y_pred = self.model.forward(x)

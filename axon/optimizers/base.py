@@ -9,6 +9,7 @@ import numpy as np
 
 from axon.backend import xp
 from axon.core import Tensor
+from axon.layers.base import Module
 from axon.modes import no_grad
 from axon.ops import add_in_place
 from axon.parameter import Parameter, gather
@@ -137,13 +138,15 @@ class Optimizer(ABC):
         for p in self.parameters:
             p.grad = None
 
-    def update(self, layers: Sequence[Any], dL_dout: Any) -> None:
+    def update(self, layers: "Module | Sequence[Module]", dL_dout: Any) -> None:
         """Backpropagation by hand: pull dL_dout back through the layers, then step.
 
         Args:
-            layers: in the order in which ``forward`` was called on them with arrays.
+            layers: in the order in which ``forward`` was called on them with arrays; or a
+                Sequential of them.
             dL_dout: gradient of the loss with respect to the last output, of its shape.
         """
+        layers = [layers] if isinstance(layers, Module) else layers
         self.build([p for layer in layers for p in layer.parameters()])
         self.zero_grad()
         for i, layer in reversed(list(enumerate(layers))):

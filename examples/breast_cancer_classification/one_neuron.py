@@ -4,8 +4,6 @@ The Wisconsin data: 569 tumours, 30 measurements each. Nothing is hidden here: t
 the error, the gradient and the update are the lines of the loop.
 """
 
-import numpy as np
-
 import axon
 from axon.activations.sigmoid import sigmoid, sigmoid_derivative
 from axon.datasets import breast_cancer
