@@ -53,6 +53,9 @@ def as_arrays(values: Sequence[object], floats: bool = False) -> list[Array]:
     >>> [a.dtype.name for a in as_arrays([np.ones(2, "float32"), 0.5])]
     ['float32', 'float32']
     """
+    if len(values) == 1:  # nothing to agree with: functions of one number are called in loops
+        array = as_array(values[0])
+        return [array if not floats or array.dtype.kind == "f" else array.astype(FLOAT)]
     like = float_type([v for v in values if isinstance(v, np.ndarray | np.generic)], np.float64)
     arrays = [np.asarray(v, like) if type(v) is float else as_array(v) for v in values]
     if not floats:

@@ -314,7 +314,7 @@ def _from_npz(path: str) -> Array:
 def summary(model: str) -> None:
     """Show the layers of MODEL, a file that `train --save` wrote, and what it was trained on."""
     network = axon.load_model(model)
-    click.echo(network.summary())
+    network.summary(click.echo)
     for key, value in network.metadata.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
         if shown != "":

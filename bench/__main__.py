@@ -63,7 +63,7 @@ def report(rounds: int) -> str:
         f"`python -m bench`, {rounds} rounds, medians; {_processor()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {_versions(names)}.",
         "MLP 784-128-64-10 on MNIST, the same weights, batches and arithmetic for all; only "
-        "scikit-learn begins with weights of its own. Each round gives one ratio of AXON's speed to "
+        "scikit-learn begins with weights of its own. Each round gives one ratio: AXON's speed to "
         "that of the contestant; shown are their median and their spread.",
     ]
     if skipped:

@@ -107,6 +107,13 @@ def test_only_sequential_describes_itself(tmp_path):
         Own().save(tmp_path / "net.axon")
 
 
+def test_a_layer_that_stands_twice_is_not_saved_as_two(tmp_path):
+    twice = Dense(3, 3, "tanh")
+    with pytest.raises(TypeError, match="uses a layer twice"):
+        Sequential([twice, twice]).save(tmp_path / "net.axon")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unserializable_metadata_keeps_the_old_file(tmp_path):
     path = tmp_path / "net.axon"
     model = network()

@@ -11,16 +11,16 @@ from axon.core import primitive
 
 @cache
 def largest(dtype: DType) -> float:
-    """Of what e^x is still finite, with something to spare."""
-    return float(np.log(np.finfo(dtype).max)) - 0.5
+    """The x for which e^-x is just above the smallest normal number, whose reciprocal is finite."""
+    return float(-np.log(np.finfo(dtype).tiny)) - 0.005
 
 
 @primitive(result=floating, over=(0,))
 def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
     """1 / (1 + e^-x), accurate to rounding in both tails.
 
-    Below about -88 (float32) e^-x would overflow, so x stops there: the result is then a tiny
-    number whose reciprocal is finite, not 0, which keeps log(sigmoid(x)) finite.
+    Below about -87 (float32) e^-x would overflow, so x stops there: the result is then the smallest
+    normal number, whose reciprocal is finite, and not 0: log(sigmoid(x)) stays finite.
 
     >>> sigmoid(np.array([-1.0, 0.0, 1.0])).round(4)
     array([0.2689, 0.5   , 0.7311])

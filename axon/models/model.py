@@ -1,7 +1,7 @@
 """Floor 5: Model, which joins layers with a loss and an optimizer; trains, tests and predicts."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from threading import RLock
 from typing import Any
@@ -323,9 +323,9 @@ class Model(Module):
         """
         saving.save(self, path)
 
-    def summary(self) -> str:
-        """Return layers, output shapes and numbers of parameters as a table; print it to see it."""
-        return summaries.table(self)
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print layers, output shapes and numbers of parameters as a table; to ``print_fn``."""
+        print_fn(summaries.table(self))
 
     def _parameter_labels(self) -> dict[int, str]:
         return {id(p): path for path, p in self.named_parameters().items()}

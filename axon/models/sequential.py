@@ -102,7 +102,15 @@ class Sequential(Model):
         return getattr(first, "input_shape", None)
 
     def describe(self) -> dict[str, Any]:
-        """Class, name, and what the layers say."""
+        """Class, name, and what the layers say.
+
+        Raises:
+            TypeError: a layer stands in it twice, which a list of descriptions cannot tell.
+        """
+        if len({id(layer) for layer in self._stack}) < len(self._stack):
+            raise TypeError(
+                f"save: model {self.name!r} uses a layer twice: it cannot be saved yet."
+            )
         inner = [layer.describe() for layer in self._stack]
         return {"class": "Sequential", "name": self.name, "layers": inner}
 

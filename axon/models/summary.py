@@ -1,4 +1,4 @@
-"""The table that ``model.summary()`` returns, in Keras's layout."""
+"""The table that ``model.summary()`` prints, in Keras's layout."""
 
 from typing import Any
 

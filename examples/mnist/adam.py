@@ -33,7 +33,7 @@ def main(epochs: int = 5) -> float:
 
     loss, accuracy = model.evaluate(x_test, y_test)
     print(f"Test loss: {loss:.4f}, test accuracy: {accuracy:.2%}")
-    print(model.summary())
+    model.summary()
     return float(accuracy)
 
 
