@@ -344,7 +344,7 @@ def info() -> None:
 def _blas_threads() -> str:
     """How many threads BLAS uses, if there is a way to know."""
     try:
-        from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_info
     except ImportError:
         return "threads unknown (pip install threadpoolctl)"
     threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -9,7 +9,7 @@ import axon
 from axon import Tensor, layers, ops
 from axon.activations import relu
 from axon.layers import Dense, Flatten, Layer, Normalization, Rescaling
-from axon.layers.base import Module
+from axon.layers.module import Module
 from axon.models import Model, Sequential
 from axon.parameter import Parameter
 from axon.program import Step

@@ -5,7 +5,8 @@ from typing import Any
 from axon import activations, initializers
 from axon.backend import Shape
 from axon.core import Tensor
-from axon.layers.base import Layer, Neuron, whole
+from axon.layers.base import Layer, Neuron
+from axon.layers.module import whole
 from axon.parameter import Parameter
 
 

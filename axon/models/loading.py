@@ -8,7 +8,8 @@ import numpy as np
 
 from axon import layers
 from axon.backend import Array
-from axon.layers.base import Layer, Module
+from axon.layers.base import Layer
+from axon.layers.module import Module
 from axon.models.saving import FORMAT
 from axon.models.sequential import Sequential
 from axon.names import suggestion

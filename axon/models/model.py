@@ -12,7 +12,7 @@ from axon import losses, metrics, optimizers
 from axon.backend import FLOAT, Array, DType, Shape
 from axon.callbacks import Callback, History, LossPrinter, check, measured, printer
 from axon.core import Tensor
-from axon.layers.base import Module, shape_after, whole
+from axon.layers.module import Module, shape_after, whole
 from axon.metrics import Metric
 from axon.models import saving
 from axon.models import summary as summaries

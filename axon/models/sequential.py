@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from axon.backend import Shape
-from axon.layers.base import Module
+from axon.layers.module import Module
 from axon.models.model import Model
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from axon.backend import xp
 from axon.core import Tensor
-from axon.layers.base import Module
+from axon.layers.module import Module
 from axon.modes import no_grad
 from axon.ops import add_in_place
 from axon.parameter import Parameter, gather
