@@ -240,7 +240,7 @@ SAMPLES: dict[str, Case] = {
     "power": binary(lambda x, p: np.exp(p * np.log(x)), positive, normal),
     "negative": unary(lambda x: 0 - x),
     "absolute": unary(lambda x: np.where(x < 0, -x, x)),
-    "sign": unary(lambda x: np.where(x < 0, -1.0, np.where(x > 0, 1.0, x))),
+    "sign": unary(lambda x: np.where(x < 0, -1, np.where(x > 0, 1, x))),
     "square": unary(lambda x: x * x),
     "sqrt": unary(lambda x: x**0.5, positive),
     "exp": unary(lambda x: np.e**x),
@@ -270,7 +270,7 @@ SAMPLES: dict[str, Case] = {
         nan_shows=[],
     ),
     "broadcast_to": Case(
-        lambda x, shape: x + np.zeros(shape),
+        lambda x, shape: x + np.zeros(shape, x.dtype),
         [
             ((normal(3),), {"shape": (2, 3)}),
             ((normal(2, 1, 3),), {"shape": (4, 2, 5, 3)}),

@@ -136,6 +136,8 @@ def test_operators_with_whatever_stands_beside(sign: str, dtype: Any) -> None:
     x, y = np.array([1, 2, 3], dtype), np.array([3, 2, 1], dtype)
     t = Tensor(x)
     others = [y, y.tolist(), Tensor(y), y.astype(int), y.astype(np.float64)]
+    assert type([y.tolist()] @ t) is Tensor
+    np.testing.assert_allclose(([y.tolist(), [0, 1, 0]] @ t).data, [10, 2])
     others += [] if sign == "@" else [2.0, 2, True, np.float64(2), np.float32(2), np.int64(2)]
     for other in others:
         plain = np.asarray(other.data if isinstance(other, Tensor) else other)

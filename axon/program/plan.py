@@ -100,10 +100,7 @@ class Plan:
         if not (between and same and outlives):
             return False
         used = [t for ins in between for t in ins.inputs if self.root(t) not in self.made]
-        homes = [
-            self.moved[self.root(ins.out)] for ins in between if self.root(ins.out) in self.moved
-        ]
-        return not any(np.may_share_memory(target.data, t.data) for t in (*used, *homes))
+        return not any(np.may_share_memory(target.data, t.data) for t in used)
 
     # -------------------------------------------------------------------- pass 3: shared buffers
 
