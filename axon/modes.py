@@ -2,8 +2,6 @@
 
 import sys
 import threading
-from os import sep
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -68,7 +66,7 @@ def _users_line() -> str:
     """Name the innermost line outside AXON itself: ``model.py:12: if loss > 3:``."""
     import linecache  # only an error pays for it
 
-    package = f"{Path(__file__).parent}{sep}"
+    package = __file__.removesuffix("modes.py")
     frame: Any = sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename.startswith(package):
         frame = frame.f_back

@@ -63,7 +63,7 @@ def test_the_wheel_asks_for_numpy_alone(wheel):
     required = [
         line for line in archive.read(name).decode().splitlines() if "Requires-Dist" in line
     ]
-    assert [line for line in required if "extra ==" not in line] == ["Requires-Dist: numpy>=2.0"]
+    assert [line for line in required if "extra ==" not in line] == ["Requires-Dist: numpy>=2.2"]
 
 
 def test_the_built_in_data_are_under_200_kb():

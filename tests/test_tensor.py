@@ -226,7 +226,8 @@ def test_methods() -> None:
     assert t.astype(int).dtype == np.int64
 
 
-def test_the_mean_of_nothing() -> None:
+def test_the_mean_of_whole_numbers_and_of_nothing() -> None:
+    assert Tensor([1, 2]).mean().item() == 1.5
     empty = Tensor(np.ones((0, 3), np.float32))
     assert np.isnan(empty.mean().item())
     assert empty.mean(axis=1).shape == (0,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +62,8 @@ def is_offline() -> bool:
 
 
 def _import_downloader(search: Search) -> tuple[Any, Any]:
+    from importlib import import_module
+
     try:
         return import_module("pooch"), import_module("tqdm")
     except ImportError as error:

@@ -20,9 +20,19 @@ def product(a: Array, b: Array) -> tuple[Shape, DType]:
 
 
 def converted(a: Array, b: Array) -> list[tuple[Shape, DType]]:
-    """Workspace: a copy of an input in the type of the result, which NumPy would allocate."""
+    """Workspace: a copy of each input that BLAS could not read; NumPy would allocate it."""
     dtype = promote(a.dtype, b.dtype)
-    return [(x.shape, dtype) for x in (a, b) if x.dtype != dtype]
+    return [(x.shape, dtype) for x in (a, b) if not _readable(x, dtype)]
+
+
+def _readable(x: Array, dtype: DType) -> bool:
+    """Whether x has the type of the result, and rows or columns that lie in one piece."""
+    if x.dtype != dtype:
+        return False
+    if x.ndim < 2 or dtype.kind != "f":
+        return True
+    (n, m), (down, across), item = x.shape[-2:], x.strides[-2:], x.itemsize
+    return (across == item and down >= m * item) or (down == item and across >= n * item)
 
 
 @primitive(result=product, workspace=converted)
@@ -35,14 +45,15 @@ def matmul(out: Array, a: Array, b: Array, *, xp: Any, work: list[Array]) -> Non
     array([[1., 2.],
            [3., 4.]])
     """
-    for copy in work:
-        if a.dtype != copy.dtype:
-            xp.copyto(copy, a)
-            a = copy
-        else:
-            xp.copyto(copy, b)
-            b = copy
+    if work:
+        spare = iter(work)
+        a, b = (x if _readable(x, out.dtype) else _moved(x, next(spare), xp) for x in (a, b))
     xp.matmul(a, b, out=out)
+
+
+def _moved(x: Array, place: Array, xp: Any) -> Array:
+    xp.copyto(place, x)
+    return place
 
 
 def _swap(t: Tensor) -> Tensor:
