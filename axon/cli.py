@@ -15,7 +15,7 @@ import axon
 from axon import datasets, layers, optimizers
 from axon.backend import Array
 from axon.callbacks import History
-from axon.datasets.search import cache_folder
+from axon.datasets.search import cache_folder, places
 from axon.models import Sequential
 from axon.models.saving import check_writable
 from axon.names import suggestion
@@ -33,10 +33,11 @@ class Commands(click.Group):
         """Run a command; what AXON says of wrong input is all that is shown."""
         try:
             return super().invoke(ctx)
-        except (ValueError, OSError, ImportError) as error:
+        except (ValueError, OSError, ImportError, MemoryError) as error:
             if "AXON_DEBUG" in os.environ:
                 raise
-            raise click.ClickException(str(error)) from None
+            short = "not enough memory: " if isinstance(error, MemoryError) else ""
+            raise click.ClickException(f"{short}{error}") from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -165,9 +166,11 @@ def _load(data: str, target: str | None, seed: int) -> Task:
     if data == "mnist":
         try:
             return Task("MNIST", data, *datasets.mnist.load_data(), _digits())
-        except (datasets.DatasetUnavailable, ImportError):
+        except (datasets.DatasetUnavailable, ImportError) as error:
+            if any(place.is_dir() for place in places(datasets.mnist.SOURCE)):
+                console.print(str(error), style="dim", soft_wrap=True)  # a copy, but a bad one
             console.print(
-                "MNIST cannot be had (no copy, no download): training on the built-in digits.",
+                "MNIST cannot be had (no good copy, no download): training on the built-in digits.",
                 style="yellow",
                 soft_wrap=True,
             )

@@ -394,6 +394,6 @@ def _rules(primitive: Primitive) -> "tuple[Callable[..., Tensor] | None, ...]":
 
 
 def _unbroadcast(g: Tensor, x: Tensor) -> Tensor:
-    """Sum a gradient over the axes along which ``x`` was repeated: the only place that does."""
+    """Sum a gradient over the axes along which ``x`` was repeated, in the type of x: only here."""
     g = g if g.shape == x.shape else PRIMITIVES["sum_to"](g, shape=x.shape)
     return g if g.dtype == x.dtype else g.astype(x.dtype)

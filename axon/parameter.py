@@ -30,13 +30,14 @@ class Parameter(Tensor):
     element ``start``, and gradients are written to ``home``, the view at the same place beside it.
     """
 
-    __slots__ = ("home", "memory", "name", "start")
+    __slots__ = ("home", "memory", "name", "start", "view")
 
     def __init__(self, data: object, name: str = "", requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
         self.name = name
         self.memory: Memory | None = None
         self.home: Tensor | None = None
+        self.view: Array | None = None
         self.start = 0
 
     def move(self, memory: Memory, start: int) -> None:
@@ -44,11 +45,17 @@ class Parameter(Tensor):
         stop, shape = start + prod(self.shape), self.shape
         values = memory.values.data[start:stop].reshape(shape)
         values[...] = self.data
-        self.data, self.memory, self.start = values, memory, start
+        self.data = self.view = values
+        self.memory, self.start = memory, start
         self.home = Tensor(memory.gradients.data[start:stop].reshape(shape))
         if self.grad is not None:
             self.home.assign(self.grad)
             self.grad = self.home
+
+    @property
+    def settled(self) -> bool:
+        """Whether the values still are the view into the memory, and not an array put in place."""
+        return self.memory is not None and self.data is self.view
 
     def accumulate(self, gradient: Tensor) -> None:
         """Add to ``.grad``, in its home if it has one."""
@@ -61,7 +68,14 @@ class Parameter(Tensor):
     def __getstate__(self) -> Any:
         """Copy or pickle the values and the name; a copy lies in memory of its own."""
         _, slots = super().__getstate__()
-        return None, {**slots, "name": self.name, "memory": None, "home": None, "start": 0}
+        return None, {
+            **slots,
+            "name": self.name,
+            "memory": None,
+            "home": None,
+            "view": None,
+            "start": 0,
+        }
 
 
 def gather(parameters: Sequence[Parameter]) -> tuple[Memory, int, int]:
@@ -86,6 +100,6 @@ def gather(parameters: Sequence[Parameter]) -> tuple[Memory, int, int]:
 
 
 def _adjacent(parameters: Sequence[Parameter]) -> bool:
-    return all(
+    return all(p.settled for p in parameters) and all(
         b.memory is a.memory and b.start == a.start + a.size for a, b in pairwise(parameters)
     )

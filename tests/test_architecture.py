@@ -30,7 +30,7 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 ABOVE = {"axon": 6}  # axon/__init__.py hands out what floors 0 to 5 made, to the two above them
 
 # What `import axon` may load that `import numpy` has not loaded already.
-ADDED = {"threading", "zlib"}
+ADDED = {"_bisect", "bisect", "threading", "zlib"}
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 

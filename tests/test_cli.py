@@ -56,9 +56,26 @@ def test_train_without_arguments_learns_mnist(tmp_path):
 def test_without_mnist_it_says_so_and_trains_on_the_digits(tmp_path):
     report, _ = run("train", cwd=tmp_path, AXON_DATA_DIR=str(tmp_path))
     first, *_, data = report.splitlines()[0], *re.findall(r"^Data .*", report, re.MULTILINE)
-    assert first == "MNIST cannot be had (no copy, no download): training on the built-in digits."
+    assert (
+        first == "MNIST cannot be had (no good copy, no download): training on the built-in digits."
+    )
     assert "built-in digits (8 x 8 images, UCI): 1,4" in data
     assert accuracy(report) > 0.95
+
+
+def test_a_damaged_mnist_is_named_before_the_digits_are_taken(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    damaged = tmp_path / "mnist" / "train-images-idx3-ubyte.gz"
+    damaged.write_bytes(b"not gzip at all")
+    report, _ = run("train", "--epochs", 1, cwd=tmp_path, AXON_DATA_DIR=str(tmp_path))
+    assert str(damaged) in report
+    assert "training on the built-in digits" in report
+    assert damaged.read_bytes() == b"not gzip at all"
+
+
+def test_a_network_that_does_not_fit_into_memory_is_one_line(tmp_path):
+    message = fails("train", "digits", "--hidden", 10**11, cwd=tmp_path)
+    assert message.startswith("Error: not enough memory: Unable to allocate")
 
 
 def test_train_save_plot_summary_predict(tmp_path):

@@ -114,13 +114,27 @@ def test_a_layer_that_stands_twice_is_not_saved_as_two(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_nameless_activation_is_not_saved(tmp_path):
+    with pytest.raises(TypeError, match="layer 'dense' uses a nameless function"):
+        Sequential([Dense(3, 3, lambda z: z)]).save(tmp_path / "net.axon")
+
+
+def test_errors_of_saving_name_the_users_path(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"cannot write .*none/net\.axon: there is no folder"
+    ):
+        network().save(tmp_path / "none" / "net.axon")
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        network().save(tmp_path)
+
+
 def test_an_unserializable_metadata_keeps_the_old_file(tmp_path):
     path = tmp_path / "net.axon"
     model = network()
     model.save(path)
     before = path.read_bytes()
     model.metadata = {"bad": object()}
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="metadata"):
         model.save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["net.axon"]

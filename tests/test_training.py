@@ -503,3 +503,58 @@ def test_any_small_training_runs_and_replays(
     assert same(a, b)
     assert ha == hb
     assert np.array_equal(pa, pb)
+
+
+# ------------------------------------------------------------------------------------ found in use
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize(("activation", "got"), [("relu", "relu"), (None, "a linear layer")])
+@pytest.mark.parametrize("loss", ["categorical_cross_entropy", "binary_cross_entropy"])
+def test_a_model_without_probabilities_is_refused_whatever_the_data(
+    eager: bool, activation: str | None, got: str, loss: str
+) -> None:
+    """By how it ends, not by the values of a first batch, which may lie between 0 and 1."""
+    model = Sequential([Dense(6, 3, activation)])
+    model.layers[0].weights = np.full((6, 3), 0.05)
+    model.compile(loss, "sgd", eager=eager)
+    x, y = np.full((8, 6), 0.5), np.eye(3)[np.arange(8) % 3]
+    with pytest.raises(ValueError, match=f"expected probabilities between 0 and 1, got .*{got}"):
+        model.fit(x, y, verbose=0)
+    assert np.array_equal(model.layers[0].weights.numpy(), np.full((6, 3), 0.05, np.float32))
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_an_array_put_in_place_of_a_parameter_is_adopted(eager: bool) -> None:
+    """Assigning ``.data`` is not the way (``layer.weights = ...`` is), but must not be ignored."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 4)), rng.integers(0, 3, 20)
+    model = Sequential([Dense(4, 3, "softmax")])
+    model.compile("categorical_cross_entropy", "sgd", eager=eager)
+    model.fit(x, y, verbose=0)
+    model.layers[0].weights.data = np.full((4, 3), 0.3, np.float32)
+    model.fit(x, y, verbose=0)
+    moved = model.layers[0].weights.numpy() - np.float32(0.3)
+    assert 0 < abs(moved).max() < 0.1
+    assert np.allclose(model.predict(x), model.forward(x))
+
+
+def test_a_second_fit_takes_little_memory() -> None:
+    """Not only its epochs: no copy of the labels, and no new order of 60,000 samples."""
+    x, y = np.zeros((60_000, 3), np.float32), np.arange(60_000).astype(np.uint8) % 10
+    model = Sequential([Dense(3, 10, "softmax")])
+    model.compile("categorical_cross_entropy", "sgd")
+    model.fit(x, y, batch_size=500, verbose=0)
+    tracemalloc.start()
+    model.fit(x, y, batch_size=500, verbose=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150_000
+
+
+def test_a_model_of_600_layers_is_planned_and_trained() -> None:
+    model = Sequential([Dense(4, 4, "tanh") for _ in range(600)])
+    model.compile("mse", "sgd")
+    model.fit(np.ones((2, 4)), np.ones((2, 4)), verbose=0)
+    homes = sum(line.place.endswith(".grad") for line in model.program.lines)
+    assert homes == 1200  # every gradient is written where it belongs

@@ -103,6 +103,19 @@ class Dense(Layer):
         columns = range(self.num_neurons)
         return [Neuron.over(self.weights, self.bias, i, self.activation) for i in columns]
 
+    def describe(self) -> dict[str, Any]:
+        """Class and arguments.
+
+        Raises:
+            TypeError: the activation has no name by which it could be found again.
+        """
+        if not activations.name_of(self.activation).isidentifier():
+            raise TypeError(
+                f"save: layer {self.name!r} uses a nameless function. Define it with a name, and "
+                "pass it to load_model as custom_objects={name: function}."
+            )
+        return super().describe()
+
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
         return {

@@ -49,7 +49,7 @@ class CategoricalCrossEntropy(Loss):
         return over_features(-(y_true * logarithms).sum(axis=-1))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
-        """Labels as int64, one-hot rows as floats."""
+        """Labels as whole numbers, one-hot rows as floats."""
         given = numbers(self.name, y_true)
         if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
             return self._labels(given, output_shape[-1])
@@ -72,8 +72,8 @@ class CategoricalCrossEntropy(Loss):
             raise ValueError(
                 f"{self.name}: labels must be whole numbers, got {labels[labels % 1 != 0][0]!r}."
             )
-        wrong = (labels < 0) | (labels >= classes)
-        if wrong.any():
+        if labels.min() < 0 or labels.max() >= classes:
+            wrong = (labels < 0) | (labels >= classes)
             row = int(np.argwhere(wrong)[0][0])
             if classes == 1:
                 raise ValueError(
@@ -85,7 +85,7 @@ class CategoricalCrossEntropy(Loss):
                 f"has {classes} outputs, so labels go from 0 to {classes - 1}. Number the classes "
                 "with np.unique(y, return_inverse=True), or give the model more outputs."
             )
-        return labels.astype(np.int64, copy=False)
+        return labels if labels.dtype.kind in "iu" else labels.astype(np.int64)
 
     def _one_hot(self, rows: Array) -> Array:
         sums = rows.sum(axis=-1)

@@ -70,11 +70,30 @@ def logits_of(y_pred: Tensor, activation: Primitive) -> Tensor | None:
 
 
 def demand_probabilities(name: str, y_pred: Tensor, last: str) -> None:
-    """Raise ValueError if predictions lie outside [0, 1]: most likely they are logits."""
-    values = y_pred.data
-    if values.size and (values.min() < -1e-3 or values.max() > 1 + 1e-3):
-        raise ValueError(
-            f"{name}: expected probabilities between 0 and 1, got values from {values.min():.4g} "
-            f"to {values.max():.4g}. End the model with activation={last!r}, or use "
-            f"from_logits=True."
-        )
+    """Raise ValueError if predictions are not probabilities: most likely they are logits.
+
+    Arrays are judged by their values. What a model computes is judged by how it does, so that a
+    recorded step and an eager one say the same: by values, only the first batch would be seen.
+    """
+    values, maker = y_pred.data, _maker(y_pred)
+    if maker in ("relu", "tanh", "log_softmax", "matmul"):
+        got = "those of a linear layer" if maker == "matmul" else f"those of {maker}"
+    elif not maker and values.size and (values.min() < -1e-3 or values.max() > 1 + 1e-3):
+        got = f"values from {values.min():.4g} to {values.max():.4g}"
+    else:
+        return
+    raise ValueError(
+        f"{name}: expected probabilities between 0 and 1, got {got}. End the model with "
+        f"activation={last!r}, or use from_logits=True."
+    )
+
+
+def _maker(tensor: Tensor) -> str:
+    """The name of the primitive that made a tensor; a bias and views are looked through."""
+    while (creator := tensor.creator) is not None:
+        source = creator.inputs[0]
+        biased = creator.primitive.name == "add" and _maker(source) == "matmul"
+        if creator.primitive.kind != "views" and not biased:
+            return str(creator.primitive.name)
+        tensor = source
+    return ""

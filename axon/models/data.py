@@ -94,13 +94,16 @@ def split(columns: list[Array], share: float) -> tuple[list[Array], list[Array]]
     return [c[:first] for c in columns], [c[first:] for c in columns]
 
 
+LABEL = np.dtype(np.int64)  # what whole-number targets are converted to, batch by batch
+
+
 class Batches:
     """Columns of samples (x, y, weights), handed out by batches, in a fresh order each epoch."""
 
-    def __init__(self, columns: list[Array], batch_size: int, shuffle: bool = False) -> None:
+    def __init__(self, columns: list[Array], batch_size: int, order: Array | None = None) -> None:
         self.columns, self.batch_size = columns, batch_size
         self.size = len(columns[0])
-        self.order = np.arange(self.size) if shuffle else None
+        self.order = order  # in which samples are taken, shuffled in place; None leaves them as is
         self._staging: dict[tuple[int, int], Array] = {}
         self._specs: dict[tuple[int, DType], tuple[tuple[Shape, DType], ...]] = {}
 
@@ -120,7 +123,8 @@ class Batches:
     def specs(self, rows: int, dtype: DType) -> tuple[tuple[Shape, DType], ...]:
         """Shape and type of each column of a batch; the first, the samples, are to have dtype."""
         if (rows, dtype) not in self._specs:
-            dtypes = [dtype, *(column.dtype for column in self.columns[1:])]
+            types = (column.dtype for column in self.columns[1:])
+            dtypes = [dtype, *(LABEL if t.kind in "iu" else t for t in types)]
             shapes = [(rows, *column.shape[1:]) for column in self.columns]
             self._specs[rows, dtype] = tuple(zip(shapes, dtypes, strict=True))
         return self._specs[rows, dtype]

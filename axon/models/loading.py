@@ -96,7 +96,10 @@ def _make(path: object, described: dict[str, Any], custom: Mapping[str, Any]) ->
         model = _module(described, custom)
         model.build(tuple(described["input_shape"]))
     except (ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
-        raise ModelFileError(f"{path} describes a model that cannot be made: {error}") from None
+        raise ModelFileError(
+            f"{path} describes a model that cannot be made: {error} What is not part of "
+            "AXON must be passed as custom_objects={name: object}."
+        ) from None
     assert isinstance(model, Sequential)
     model.metadata = dict(described.get("metadata", {}))
     return model

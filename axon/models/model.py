@@ -188,7 +188,7 @@ class Model(Module):
             if class_weight is not None:
                 columns = self._with_class_weight(columns, class_weight)
             trainer.prepare()
-        batches = Batches(columns, batch_size, shuffle)
+        batches = Batches(columns, batch_size, trainer.order(len(columns[0])) if shuffle else None)
         validation = Batches(held_out, max(batch_size, PREDICT_BATCH)) if held_out else None
         self.history = History()
         everyone = [self.history, *progress]
@@ -307,8 +307,10 @@ class Model(Module):
         for step in steps:
             if step.latest is not None:
                 return step.latest
-        eager = " It was compiled with eager=True, which records nothing." if steps[0].eager else ""
-        raise RuntimeError(f"model {self.name!r} has no program yet: fit or predict first.{eager}")
+        why = ": fit or predict first."
+        if steps[0].eager:
+            why = ", and gets none: it was compiled with eager=True, which records nothing."
+        raise RuntimeError(f"model {self.name!r} has no program yet{why}")
 
     @property
     def programs(self) -> list[Program]:

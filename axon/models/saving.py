@@ -33,7 +33,13 @@ def save(model: Any, path: "str | os.PathLike[str]") -> None:
     if model.input_shape is None:
         raise RuntimeError(f"save: model {model.name!r} is not built. Fit it, or build(shape).")
     described |= {"input_shape": model.input_shape, "metadata": model.metadata}
-    text = json.dumps(described, indent=1)  # before the file is touched: it may fail
+    try:
+        text = json.dumps(described, indent=1)  # before the file is touched: it may fail
+    except TypeError as error:
+        raise TypeError(
+            f"save: metadata and arguments of layers must suit JSON: {error}."
+        ) from None
+    check_writable(path)
     with atomic(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.json", text)
         for name, parameter in model.named_parameters().items():

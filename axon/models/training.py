@@ -26,6 +26,7 @@ class Trainer:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.metrics, self.mean_loss = list(metrics), Mean("loss")
         self._settings: tuple[Any, ...] = ()
+        self._order: Array = np.arange(0)
         names = ["x", "y", "w"]
         self.train = Step("train", self._train, names, self._labels, eager)
         self.test = Step("evaluate", self._test, names, self._labels, eager)
@@ -97,6 +98,13 @@ class Trainer:
         slots = step.inputs(*batches.specs(stop - start, self.model.input_dtype))
         batches.fill(start, stop, slots)
         return float(step.run(slots, frozen)[0])
+
+    def order(self, size: int) -> Array:
+        """0 to size - 1, to be shuffled, in memory that is kept from one fit to the next."""
+        if self._order.size != size:
+            self._order = np.arange(size)
+        self._order.sort()
+        return self._order
 
     def frozen(self, step: Step) -> tuple[Any, ...]:
         """What a recording of the step freezes, besides shapes and types."""

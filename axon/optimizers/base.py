@@ -103,7 +103,9 @@ class Optimizer(ABC):
 
     def _in_charge(self, chosen: list[Parameter]) -> bool:
         same = [id(p) for p in chosen] == [id(p) for p in self.parameters]
-        return same and all(p.memory is g.memory for g in self.groups for p in g.parameters)
+        return same and all(
+            p.settled and p.memory is g.memory for g in self.groups for p in g.parameters
+        )
 
     def state(self) -> dict[str, Any]:
         """The state arrays by name; writing into them changes the optimizer."""

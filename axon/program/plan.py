@@ -3,6 +3,7 @@
 Three passes over the list of instructions, each a plain loop; nothing is reordered.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,25 +83,32 @@ class Plan:
         """A result that is only made to be assigned is written to its destination at once."""
         made_at = {id(ins.out): i for i, ins in enumerate(live) if ins.kind == "fills"}
         last = self._last_uses(live, outputs)
+        touched = self._outer_memory(live)
         kept = []
         for i, instruction in enumerate(live):
             if instruction.primitive.name == "assign":
                 target, value = instruction.inputs
                 start = made_at.get(id(value), i)
-                if last.get(id(value)) == i and self._free_between(target, value, live[start:i]):
+                free = start < i and self._fits(target, value) and last.get(id(value)) == i
+                if free and not touched.between(target.data, start, i):
                     self.moved[id(value)] = target
                     continue
             kept.append(instruction)
         return kept
 
-    def _free_between(self, target: Tensor, value: Tensor, between: Sequence[Instruction]) -> bool:
-        """Whether ``value`` can be made in the memory of ``target``, which outlives the step."""
+    def _fits(self, target: Tensor, value: Tensor) -> bool:
+        """Whether ``value`` could lie in the memory of ``target``, and that outlives the step."""
         same = target.shape == value.shape and target.dtype == value.dtype
-        outlives = self.root(target) not in self.made and target.data.flags.c_contiguous
-        if not (between and same and outlives):
-            return False
-        used = [t for ins in between for t in ins.inputs if self.root(t) not in self.made]
-        return not any(np.may_share_memory(target.data, t.data) for t in used)
+        return same and self.root(target) not in self.made and target.data.flags.c_contiguous
+
+    def _outer_memory(self, live: Sequence[Instruction]) -> "_Touched":
+        """Which instruction reads or writes which memory that outlives the step."""
+        touched = _Touched()
+        for i, instruction in enumerate(live):
+            for tensor in instruction.inputs:
+                if self.root(tensor) not in self.made:
+                    touched.add(tensor.data, i)
+        return touched
 
     # -------------------------------------------------------------------- pass 3: shared buffers
 
@@ -157,6 +165,34 @@ class Plan:
                 memory = self.buffers[self.buffer[id(out)]]
                 arrays[id(out)] = carve(memory, 0, out.shape, out.dtype)
         return arrays
+
+
+class _Touched:
+    """Uses of memory: for each block of it, who used which bytes, in order of the instructions."""
+
+    def __init__(self) -> None:
+        self.uses: dict[int, list[tuple[int, Array]]] = {}
+
+    def add(self, array: Array, number: int) -> None:
+        """Instruction ``number`` uses this array."""
+        self.uses.setdefault(_owner(array), []).append((number, array))
+
+    def between(self, array: Array, start: int, stop: int) -> bool:
+        """Whether one of the instructions from ``start`` up to ``stop`` uses this memory."""
+        uses = self.uses.get(_owner(array), [])
+        first, last = (bisect_left(uses, n, key=_number) for n in (start, stop))
+        return any(np.may_share_memory(array, used) for _, used in uses[first:last])
+
+
+def _number(use: tuple[int, Array]) -> int:
+    return use[0]
+
+
+def _owner(array: Array) -> int:
+    """The id of the array whose memory this one is a view of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
 
 
 class _Pool:
