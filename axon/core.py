@@ -102,8 +102,7 @@ class Primitive:
         like = float_type(tensors, otherwise=tensors[0].dtype)
         joined = [x if isinstance(x, Tensor) else Tensor(joining(x, like)) for x in inputs]
         if self.floats:
-            dtype = float_type(joined)
-            return [t if t.dtype.kind == "f" else t.astype(dtype) for t in joined]
+            return [t if t.dtype.kind == "f" else t.astype(float_type(joined)) for t in joined]
         return joined
 
     def __reduce__(self) -> str:

@@ -704,6 +704,31 @@ def test_a_target_seen_through_another_tensor_in_between() -> None:
     assert not elided(check_against_eager(function, memory[:3], memory[1:]))
 
 
+def windows(into: Any) -> list[np.ndarray]:
+    """Two arrays that share memory although neither is a view of the other, nor of a third."""
+    return [np.frombuffer(memoryview(into), np.float64, 3, offset=8 * k) for k in (0, 1)]
+
+
+@pytest.mark.parametrize("case", ["bytes", "array", "array and window"])
+def test_a_target_seen_through_foreign_memory_in_between(case: str) -> None:
+    into: Any = bytearray(32) if case == "bytes" else np.zeros(4)
+    target, alias = map(Tensor, windows(into))
+    if case == "array and window":
+        target = Tensor(into[:3])
+
+    def function(x: Tensor) -> list[Tensor]:
+        y = x * 2.0
+        z = alias + 1.0
+        ops.assign(target, y)
+        return [z]
+
+    step, slots = recorded(function, np.ones(3))
+    target.assign(0.0)
+    alias.assign(0.0)
+    assert step.run(slots)[0].tolist() == [1, 1, 1]
+    assert step.run(slots)[0].tolist() == [3, 3, 1]
+
+
 # ------------------------------------------------------------------------------------ signatures
 
 

@@ -49,6 +49,8 @@ def load(
     import zlib
 
     damage = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, RuntimeError)
+    with open(path, "rb"):  # if this fails the file is not to blame; from here on it is
+        pass
     try:
         with zipfile.ZipFile(path) as archive:
             described = _read_json(path, archive)
@@ -57,7 +59,7 @@ def load(
                 parameter.assign(_read_array(path, archive, name, parameter))
     except ModelFileError:
         raise
-    except (*damage, ValueError) as error:
+    except (*damage, ValueError, OSError) as error:
         raise ModelFileError(f"{path} is not a whole AXON model file: {error}.") from None
     return model
 

@@ -41,8 +41,10 @@ def reduced(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Sha
 
 def total(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Shape, DType]:
     """Shape and type of a sum: small integers and truth values add up to large integers."""
-    wide = np.result_type(x.dtype, np.uint if x.dtype.kind == "u" else np.int_)
-    return reduced(x, axis=axis, keepdims=keepdims)[0], x.dtype if x.dtype.kind == "f" else wide
+    shape, dtype = reduced(x, axis=axis, keepdims=keepdims)
+    if dtype.kind != "f":
+        dtype = np.result_type(dtype, np.uint if dtype.kind == "u" else np.int_)
+    return shape, dtype
 
 
 def position(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:

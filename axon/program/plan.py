@@ -5,6 +5,7 @@ Three passes over the list of instructions, each a plain loop; nothing is reorde
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -188,11 +189,14 @@ def _number(use: tuple[int, Array]) -> int:
     return use[0]
 
 
-def _owner(array: Array) -> int:
-    """The id of the array whose memory this one is a view of."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return id(array)
+def _owner(array: Any) -> int:
+    """The id of the array whose memory this one is a view of; 0 if it is not NumPy's own memory."""
+    while isinstance(array, np.ndarray | memoryview):
+        below = array.base if isinstance(array, np.ndarray) else array.obj
+        if below is None:
+            return id(array)
+        array = below
+    return 0
 
 
 class _Pool:
