@@ -16,7 +16,7 @@ if "AXON_DATA_DIR" not in os.environ and SHARED.is_dir():
 @pytest.fixture(autouse=True)
 def _names(doctest_namespace: dict[str, object]) -> None:
     """Give examples in docstrings the two names that everybody imports."""
-    doctest_namespace.update(np=np, axon=axon)
+    doctest_namespace.update(np=np, axon=axon, __name__="example")
 
 
 @pytest.fixture(autouse=True)

@@ -84,6 +84,14 @@ def _sizes(context: click.Context, option: click.Parameter, text: str) -> list[i
 @click.option(
     "--hidden", default="128,64", show_default=True, callback=_sizes, help="Neurons a hidden layer."
 )
+@click.option(
+    "--model",
+    "kind",
+    type=click.Choice(["mlp", "cnn"]),
+    default="mlp",
+    show_default=True,
+    help="Dense layers, or convolution for images.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
 @click.option("--target", help="For a CSV file: the column of labels.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the model, such as net.axon.")
@@ -95,6 +103,7 @@ def train(
     learning_rate: float | None,
     optimizer: str,
     hidden: list[int],
+    kind: str,
     seed: int,
     target: str | None,
     save: Path | None,
@@ -113,7 +122,7 @@ def train(
     task = _load(data, target, seed)
     axon.set_random_seed(seed)
     few = len(task.train[0]) < FEW
-    model = _network(task, hidden)
+    model = _convolutional(task) if kind == "cnn" else _network(task, hidden)
     model.compile("categorical_cross_entropy", chosen, metrics=["accuracy"])
     history = model.fit(
         *task.train,
@@ -199,6 +208,30 @@ def _table(path: Path, target: str | None, seed: int) -> Task:
     train, test = datasets.split_data(table.x, table.y, seed=seed)
     title = f"{path} (labels: {table.target_name})"
     return Task(title, path.stem, train, test, table.class_names, table.feature_names)
+
+
+def _convolutional(task: Task) -> Sequential:
+    """Two convolutions with normalization and pooling, dropout, one output per class."""
+    x = task.train[0]
+    if x.ndim not in (3, 4):
+        raise click.UsageError(
+            f"--model cnn needs images (n, height, width) or (n, height, width, channels), but "
+            f"{task.title} holds samples of shape {x.shape[1:]}. Use --model mlp."
+        )
+    model = Sequential(name=task.name)
+    model.add(layers.Rescaling(1 / max(float(x.max()), 1.0)))
+    if x.ndim == 3:
+        model.add(layers.Reshape((*x.shape[1:], 1)))
+    for filters in (32, 64):
+        model.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
+        model.add(layers.BatchNormalization(momentum=0.9))
+        model.add(layers.Activation("relu"))
+        model.add(layers.MaxPooling2D(2))
+    model.add(layers.Flatten())
+    model.add(layers.Dropout(0.3))
+    model.add(layers.Dense(len(task.class_names), activation="softmax"))
+    model.build(x.shape[1:])
+    return model
 
 
 def _network(task: Task, hidden: list[int]) -> Sequential:

@@ -7,7 +7,8 @@ for ``backward`` where the result came from, and tells the recorder, if one list
     replay = run the kernel into memory planned beforehand   (program/)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from axon.backend import (
     tensor_data,
     xp,
 )
-from axon.modes import GradMode, modes, no_grad, refuse_while_recording
+from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
 
 # ------------------------------------------------------------------------------------ primitives
@@ -59,11 +60,28 @@ class Primitive:
         self.floats = floats or result is floating  # the kernel never sees integers
         self.result = elementwise if result is floating else result
         self.gradients: tuple[Callable[..., Tensor] | None, ...] | None = None
+        self.each: Callable[..., Tensor] | None = None
         PRIMITIVES[self.name] = self
 
-    def gradient(self, *rules: "Callable[..., Tensor] | None") -> None:
-        """Give one rule per input, ``rule(g, y, *inputs, **meta)``; None where none exists."""
-        self.gradients = rules
+    def gradient(
+        self, *rules: "Callable[..., Tensor] | None", each: "Callable[..., Tensor] | None" = None
+    ) -> None:
+        """Give one rule per input, ``rule(g, y, *inputs, **meta)``; None where none exists.
+
+        A primitive of any number of inputs gives ``each``, called with the input's number first.
+        """
+        self.gradients, self.each = rules, each
+
+    def rules(self, count: int) -> "tuple[Callable[..., Tensor] | None, ...]":
+        """The rules for ``count`` inputs."""
+        if self.each is not None:
+            return tuple(partial(self.each, number) for number in range(count))
+        if self.gradients is None:
+            raise NotImplementedError(
+                f"primitive {self.name!r} has no gradient. Declare one rule per input with "
+                f"{self.name}.gradient(...), None where an input has no gradient."
+            )
+        return self.gradients
 
     def run(self, arrays: Sequence[Array], meta: dict[str, Any]) -> Array:
         """Eager: allocate, then run the kernel."""
@@ -128,6 +146,7 @@ class Creator(NamedTuple):
     primitive: Primitive
     inputs: "tuple[Tensor, ...]"
     meta: dict[str, Any]
+    scope: str  # the layer in which this was computed
 
 
 def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
@@ -138,7 +157,7 @@ def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
     else:
         out = Tensor(data)
         if modes.grad and data.dtype.kind == "f" and _differentiable(primitive, inputs):
-            out.requires_grad, out.creator = True, Creator(primitive, inputs, meta)
+            out.requires_grad, out.creator = True, Creator(primitive, inputs, meta, modes.scope)
     if modes.recorder is not None:
         modes.recorder.record(primitive, inputs, out, meta)
     return out
@@ -146,8 +165,8 @@ def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
 
 def _differentiable(primitive: Primitive, inputs: "tuple[Tensor, ...]") -> bool:
     rules = primitive.gradients
-    if rules is None:
-        return any(t.requires_grad for t in inputs)  # backward will say that the rules are missing
+    if rules is None or primitive.each is not None:
+        return any(t.requires_grad for t in inputs)  # backward says so if the rules are missing
     return any(t.requires_grad and rule is not None for t, rule in zip(inputs, rules, strict=True))
 
 
@@ -186,40 +205,6 @@ class Tensor(Operators):
     ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
     size = property(lambda self: self.data.size, doc="The number of elements.")
     dtype = property(lambda self: self.data.dtype, doc="The type of the elements.")
-
-    # -------------------------------------------------------------------- leaving AXON
-
-    def numpy(self) -> Array:
-        """Return the array itself (shared memory, no copy)."""
-        refuse_while_recording("numpy()")
-        return self.data
-
-    def item(self) -> float:
-        """Return the only element as a Python number."""
-        refuse_while_recording("item()")
-        return self.data.item()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        refuse_while_recording("turning it into a NumPy array")
-        return np.array(self.data, dtype=dtype, copy=copy)
-
-    def __float__(self) -> float:
-        refuse_while_recording("float()")
-        return float(self.data.item())
-
-    def __int__(self) -> int:
-        refuse_while_recording("int()")
-        return int(self.data.item())
-
-    def __bool__(self) -> bool:
-        refuse_while_recording("bool(), or using it in `if`,")
-        return bool(self.data)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __iter__(self) -> "Iterator[Tensor]":
-        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(")
@@ -370,26 +355,19 @@ def _pull(
 ) -> dict[int, Tensor]:
     """Reverse mode: walk from results to inputs, each rule giving one input its gradient."""
     grads = {id(output): seed}
-    with GradMode(create_graph):
+    with GradMode(create_graph), Mode("scope", modes.scope):
         for tensor in reversed(order):
             creator, g = tensor.creator, grads.get(id(tensor))
             if creator is None or g is None:
                 continue
-            for x, rule in zip(creator.inputs, _rules(creator.primitive), strict=True):
+            modes.scope = creator.scope
+            rules = creator.primitive.rules(len(creator.inputs))
+            for x, rule in zip(creator.inputs, rules, strict=True):
                 if rule is not None and x.requires_grad and id(x) in needed:
                     gx = _unbroadcast(rule(g, tensor, *creator.inputs, **creator.meta), x)
                     before = grads.get(id(x))
                     grads[id(x)] = gx if before is None else before + gx
     return grads
-
-
-def _rules(primitive: Primitive) -> "tuple[Callable[..., Tensor] | None, ...]":
-    if primitive.gradients is None:
-        raise NotImplementedError(
-            f"primitive {primitive.name!r} has no gradient. Declare one rule per input with "
-            f"{primitive.name}.gradient(...), None where an input has no gradient."
-        )
-    return primitive.gradients
 
 
 def _unbroadcast(g: Tensor, x: Tensor) -> Tensor:

@@ -1,17 +1,27 @@
 """Floor 3: how parameters begin. Each initializer is a function of a shape and a type.
 
+Named in small letters with their usual settings, ``glorot_uniform`` or "glorot_uniform"; made with
+others by the class of that name, ``TruncatedNormal(stddev=0.02)``.
+
 The scaled ones keep the size of signals steady from layer to layer: ``fan_in`` is the number of
 inputs of a neuron, ``fan_out`` the number of neurons that read an input.
 """
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from math import prod, sqrt
+from math import prod
+from typing import Any
+
+import numpy as np
 
 from axon.backend import Array, DType, Shape, xp
-from axon.names import resolve
+from axon.described import Described
+from axon.names import remade, resolve
 from axon.random import stream
 
-Initializer = Callable[[Shape, DType], Array]
+CUT = 2.0  # deviations at which truncated normals end
+CUT_DEVIATION = 0.87962566103423978  # the deviation of what is left of a standard normal
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -26,79 +36,337 @@ def fans(shape: Shape) -> tuple[int, int]:
     return receptive * shape[-2], receptive * shape[-1]
 
 
-def zeros(shape: Shape, dtype: DType) -> Array:
+class _Initializer(Described, ABC):
+    """Makes an array of a shape and a type."""
+
+    def __call__(self, shape: Shape, dtype: DType) -> Array:
+        """Make the array: the same one again only after the same seed."""
+        array: Array = xp.asarray(self.values(tuple(shape)), dtype)
+        return array
+
+    @abstractmethod
+    def values(self, shape: Shape) -> Any:
+        """The numbers, of any type."""
+
+
+class Zeros(_Initializer):
     """All 0."""
-    array: Array = xp.zeros(shape, dtype)
-    return array
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        return np.zeros(shape)
 
 
-def ones(shape: Shape, dtype: DType) -> Array:
+class Ones(_Initializer):
     """All 1."""
-    array: Array = xp.ones(shape, dtype)
-    return array
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        return np.ones(shape)
 
 
-def random_normal(shape: Shape, dtype: DType) -> Array:
-    """Normal with standard deviation 0.05."""
-    return _normal(shape, dtype, 0.05)
+class Constant(_Initializer):
+    """All of one value.
+
+    >>> Constant(0.5)((2,), "float32")
+    array([0.5, 0.5], dtype=float32)
+    """
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = _finite("Constant", "value", value)
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        return np.full(shape, self.value)
 
 
-def random_uniform(shape: Shape, dtype: DType) -> Array:
-    """Uniform between -0.05 and 0.05."""
-    return _uniform(shape, dtype, 0.05)
+class Identity(_Initializer):
+    """The identity matrix times ``gain``; cut off if the shape is not square.
+
+    Raises:
+        ValueError: the shape does not have two axes.
+
+    >>> Identity(2.0)((2, 3), "float32")
+    array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = _finite("Identity", "gain", gain)
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        if len(shape) != 2:
+            raise ValueError(f"Identity: expected a shape of two axes, got {shape}.")
+        return self.gain * np.eye(*shape)
 
 
-def glorot_uniform(shape: Shape, dtype: DType) -> Array:
+class _Random(_Initializer):
+    """Draws from the stream of random numbers called "init", or from a seed of its own."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        owner = type(self).__name__
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+            raise ValueError(f"{owner}: seed must be a whole number of at least 0, got {seed!r}.")
+        self.seed = seed
+
+    def generator(self) -> "np.random.Generator":
+        """Where the numbers come from; with a seed the same ones at every call."""
+        return stream("init") if self.seed is None else np.random.default_rng(self.seed)
+
+    def truncated(self, shape: Shape) -> Any:
+        """Standard normals, drawn again until they lie within two deviations."""
+        generator = self.generator()
+        x = np.asarray(generator.standard_normal(shape))
+        while (outside := np.abs(x) > CUT).any():
+            x[outside] = generator.standard_normal(int(outside.sum()))
+        return x
+
+
+class RandomNormal(_Random):
+    """Normal with this mean and standard deviation.
+
+    Args:
+        mean: the centre.
+        stddev: the standard deviation; at least 0.
+        seed: for the same numbers at every call; None draws on from ``axon.set_random_seed``.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = _finite("RandomNormal", "mean", mean)
+        self.stddev = _finite("RandomNormal", "stddev", stddev, least=0.0)
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        return self.generator().normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(_Random):
+    """Normal, but what lies more than two deviations from the mean is drawn again.
+
+    Args:
+        mean: the centre.
+        stddev: the standard deviation before cutting, at least 0; 0.88 of it is left.
+        seed: for the same numbers at every call; None draws on from ``axon.set_random_seed``.
+
+    >>> bool(abs(TruncatedNormal(stddev=0.02)((1000,), "float32")).max() <= 0.04)
+    True
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = _finite("TruncatedNormal", "mean", mean)
+        self.stddev = _finite("TruncatedNormal", "stddev", stddev, least=0.0)
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        return self.mean + self.stddev * self.truncated(shape)
+
+
+class RandomUniform(_Random):
+    """Uniform between ``minval`` and ``maxval``.
+
+    Args:
+        minval: the smallest.
+        maxval: the largest; not less than ``minval``.
+        seed: for the same numbers at every call; None draws on from ``axon.set_random_seed``.
+    """
+
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
+        super().__init__(seed)
+        self.minval = _finite("RandomUniform", "minval", minval)
+        self.maxval = _finite("RandomUniform", "maxval", maxval, least=self.minval)
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        return self.generator().uniform(self.minval, self.maxval, shape)
+
+
+class Orthogonal(_Random):
+    """Columns (or rows, if they are fewer) of length ``gain`` at right angles (Saxe et al., 2014).
+
+    The axes before the last count as one. The Q of a QR decomposition, with signs that make it
+    uniform over all orthogonal matrices.
+
+    Args:
+        gain: the length; negative turns all around.
+        seed: for the same numbers at every call; None draws on from ``axon.set_random_seed``.
+
+    Raises:
+        ValueError: the shape has fewer than two axes.
+
+    >>> q = Orthogonal()((3, 2), "float64")
+    >>> bool(np.allclose(q.T @ q, np.eye(2)))
+    True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = _finite("Orthogonal", "gain", gain)
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal: expected a shape of two axes or more, got {shape}.")
+        short, long = sorted((prod(shape[:-1]), shape[-1]))
+        q, r = np.linalg.qr(self.generator().standard_normal((long, short)))
+        q *= np.copysign(1.0, np.diag(r))
+        return self.gain * (q if long != shape[-1] or long == short else q.T).reshape(shape)
+
+
+class _Scaled(_Random):
+    """Mean 0 and variance scale / n, where n is a fan, or the mean of both."""
+
+    scale: float
+    mode: str
+    distribution: str
+
+    def values(self, shape: Shape) -> Any:
+        """The numbers."""
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        deviation = math.sqrt(self.scale / max(1.0, n))
+        if self.distribution == "uniform":
+            limit = deviation * math.sqrt(3)
+            return self.generator().uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return self.generator().normal(0.0, deviation, shape)
+        return deviation / CUT_DEVIATION * self.truncated(shape)
+
+
+class VarianceScaling(_Scaled):
+    """Mean 0 and variance scale / n.
+
+    Args:
+        scale: larger than 0.
+        mode: what n is: "fan_in", "fan_out", or "fan_avg", the mean of both.
+        distribution: "truncated_normal", cut at two deviations and widened again, so that the
+            variance holds; "untruncated_normal" or "uniform".
+        seed: for the same numbers at every call; None draws on from ``axon.set_random_seed``.
+
+    >>> VarianceScaling(2.0, mode="fan_out", distribution="uniform")((3, 2), "float32").shape
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        self.scale = _finite("VarianceScaling", "scale", scale)
+        if self.scale <= 0:
+            raise ValueError(f"VarianceScaling: scale must be larger than 0, got {scale!r}.")
+        modes = dict.fromkeys(("fan_in", "fan_out", "fan_avg"))
+        kinds = dict.fromkeys(("truncated_normal", "untruncated_normal", "uniform"))
+        resolve("VarianceScaling mode", mode, modes)
+        resolve("VarianceScaling distribution", distribution, kinds)
+        self.mode, self.distribution = mode.lower(), distribution.lower()
+
+
+class GlorotUniform(_Scaled):
     """Uniform with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
-    return _uniform(shape, dtype, sqrt(6 / sum(fans(shape))))
+
+    scale, mode, distribution = 1.0, "fan_avg", "uniform"
 
 
-def glorot_normal(shape: Shape, dtype: DType) -> Array:
-    """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
-    return _normal(shape, dtype, sqrt(2 / sum(fans(shape))))
+class GlorotNormal(_Scaled):
+    """Truncated normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+
+    scale, mode, distribution = 1.0, "fan_avg", "truncated_normal"
 
 
-def he_uniform(shape: Shape, dtype: DType) -> Array:
+class HeUniform(_Scaled):
     """Uniform with variance 2 / fan_in, for relu (He et al., 2015)."""
-    return _uniform(shape, dtype, sqrt(6 / fans(shape)[0]))
+
+    scale, mode, distribution = 2.0, "fan_in", "uniform"
 
 
-def he_normal(shape: Shape, dtype: DType) -> Array:
-    """Normal with variance 2 / fan_in, for relu (He et al., 2015)."""
-    return _normal(shape, dtype, sqrt(2 / fans(shape)[0]))
+class HeNormal(_Scaled):
+    """Truncated normal with variance 2 / fan_in, for relu (He et al., 2015)."""
+
+    scale, mode, distribution = 2.0, "fan_in", "truncated_normal"
 
 
-def _uniform(shape: Shape, dtype: DType, limit: float) -> Array:
-    return stream("init").uniform(-limit, limit, shape).astype(dtype)
+class LecunUniform(_Scaled):
+    """Uniform with variance 1 / fan_in, for selu (LeCun et al., 1998; Klambauer et al., 2017)."""
+
+    scale, mode, distribution = 1.0, "fan_in", "uniform"
 
 
-def _normal(shape: Shape, dtype: DType, deviation: float) -> Array:
-    return stream("init").normal(0.0, deviation, shape).astype(dtype)
+class LecunNormal(_Scaled):
+    """Truncated normal with variance 1 / fan_in, for selu (LeCun et al., 1998)."""
 
+    scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
+
+
+def _finite(owner: str, argument: str, value: Any, least: float = -math.inf) -> float:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < least:
+        bound = "" if least == -math.inf else f" of at least {least:g}"
+        raise ValueError(f"{owner}: {argument} must be a number{bound}, got {value!r}.")
+    return float(value)
+
+
+Initializer = Callable[[Shape, DType], Array]
+
+zeros, ones, constant, identity = Zeros(), Ones(), Constant(), Identity()
+random_normal, random_uniform, truncated_normal = RandomNormal(), RandomUniform(), TruncatedNormal()
+glorot_uniform, glorot_normal = GlorotUniform(), GlorotNormal()
+he_uniform, he_normal = HeUniform(), HeNormal()
+lecun_uniform, lecun_normal = LecunUniform(), LecunNormal()
+variance_scaling, orthogonal = VarianceScaling(), Orthogonal()
 
 INITIALIZERS: dict[str, Initializer] = {
-    function.__name__: function
-    for function in (
-        zeros,
-        ones,
-        random_normal,
-        random_uniform,
-        glorot_uniform,
-        glorot_normal,
-        he_uniform,
-        he_normal,
-    )
+    "zeros": zeros,
+    "ones": ones,
+    "constant": constant,
+    "identity": identity,
+    "random_normal": random_normal,
+    "random_uniform": random_uniform,
+    "truncated_normal": truncated_normal,
+    "glorot_uniform": glorot_uniform,
+    "glorot_normal": glorot_normal,
+    "he_uniform": he_uniform,
+    "he_normal": he_normal,
+    "lecun_uniform": lecun_uniform,
+    "lecun_normal": lecun_normal,
+    "variance_scaling": variance_scaling,
+    "orthogonal": orthogonal,
 }
+CLASSES: dict[str, type[Any]] = {type(made).__name__: type(made) for made in INITIALIZERS.values()}
+_SPELLINGS = {name.replace("_", ""): name for name in INITIALIZERS}  # GlorotUniform
+_SPELLINGS |= {"uniform": "random_uniform", "normal": "random_normal"}  # Keras's short names
 
 
-def get(initializer: str | Initializer) -> Initializer:
-    """Return the initializer with this name; a function ``(shape, dtype) -> array`` is kept.
+def get(initializer: Any) -> Initializer:
+    """Return the initializer with this name or description; a function is kept as it is.
+
+    Args:
+        initializer: a name such as "he_normal" or "HeNormal"; a description, as ``describe`` gives
+            it; or a function ``(shape, dtype) -> array``.
+
+    Raises:
+        ValueError: no such name; the nearest one is suggested.
+        TypeError: none of these.
 
     >>> get("zeros")((2,), "float32")
     array([0., 0.], dtype=float32)
+    >>> get(TruncatedNormal(stddev=0.02).describe())
+    TruncatedNormal(stddev=0.02)
     """
     if isinstance(initializer, str):
-        return resolve("initializer", initializer, INITIALIZERS)
+        name = _SPELLINGS.get(initializer.lower(), initializer)
+        return resolve("initializer", name, INITIALIZERS)
+    if isinstance(initializer, dict):
+        return remade("initializer", initializer, CLASSES.values())
+    if isinstance(initializer, type) and issubclass(initializer, _Initializer):
+        return initializer()
     if not callable(initializer):
         raise TypeError(
             f"initializer: expected a name or a function (shape, dtype) -> array, got "

@@ -1,4 +1,4 @@
-"""Floor 0: two switches of each thread: is a graph built, and does a recorder listen."""
+"""Floor 0: the switches of each thread: is a graph built, is this training, who listens."""
 
 import sys
 import threading
@@ -8,22 +8,24 @@ from typing import Any
 
 class _Modes(threading.local):
     grad = True  # results remember their creator, so that backward can find the way
+    training = False  # layers that act otherwise while training (dropout) do so
+    scope = ""  # the layer at work, by its path: whose the instructions of a program are
     recorder: Any = None  # whoever listens at the door (program/trace.py), or None
 
 
 modes = _Modes()
 
 
-class GradMode:
-    """Turn graph building on or off inside a ``with`` block."""
+class Mode:
+    """Set one of the switches inside a ``with`` block."""
 
-    def __init__(self, enabled: bool) -> None:
-        self.enabled = enabled
-        self.before: list[bool] = []  # one for each ``with`` that is open
+    def __init__(self, name: str, value: Any) -> None:
+        self.name, self.value = name, value
+        self.before: list[Any] = []  # one for each ``with`` that is open
 
     def __enter__(self) -> None:
-        self.before.append(modes.grad)
-        modes.grad = self.enabled
+        self.before.append(getattr(modes, self.name))
+        setattr(modes, self.name, self.value)
 
     def __exit__(
         self,
@@ -31,7 +33,21 @@ class GradMode:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        modes.grad = self.before.pop()
+        setattr(modes, self.name, self.before.pop())
+
+
+class GradMode(Mode):
+    """Turn graph building on or off inside a ``with`` block."""
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__("grad", enabled)
+
+
+class TrainingMode(Mode):
+    """Let layers such as Dropout act as while training, or not, inside a ``with`` block."""
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__("training", enabled)
 
 
 def no_grad() -> GradMode:
@@ -52,7 +68,7 @@ class RecordingError(RuntimeError):
 
 def refuse_while_recording(what: str) -> None:
     """Raise RecordingError, naming the user's line, if a recorder listens."""
-    if modes.recorder is None:
+    if modes.recorder is None or not modes.recorder.freezes:
         return
     raise RecordingError(
         f"{what} needs a Tensor's value while a training step is being recorded, at "

@@ -1,7 +1,7 @@
 """Floor 0: text becomes the thing that it names, or an error that lists the known names."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -36,3 +36,26 @@ def resolve(what: str, name: str, table: Mapping[str, T]) -> T:
         known = ", ".join(sorted(table))
         hint = suggestion(name, list(table))
         raise ValueError(f"unknown {what} {name!r}.{hint} Known: {known}.") from None
+
+
+def remade(what: str, description: Mapping[str, Any], classes: Iterable[type[T]]) -> T:
+    """Make again what ``describe`` described: {"class": its name, "config": its arguments}.
+
+    Args:
+        what: what errors call it, such as "initializer".
+        description: the description.
+        classes: those that it may be of.
+
+    Raises:
+        ValueError: the description has other keys, or the class is unknown.
+
+    >>> remade("number", {"class": "complex", "config": {"real": 1, "imag": 2}}, [int, complex])
+    (1+2j)
+    """
+    if set(description) != {"class", "config"}:
+        raise ValueError(
+            f"{what}: expected a description {{'class': ..., 'config': {{...}}}}, got the keys "
+            f"{', '.join(map(repr, description))}."
+        )
+    table = {c.__name__.lower(): c for c in classes}
+    return resolve(what, str(description["class"]), table)(**description["config"])

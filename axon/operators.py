@@ -1,11 +1,12 @@
 """Floor 1: how arithmetic is written. Each operator and method names the primitive it means."""
 
+from collections.abc import Iterator
 from math import nan
 from typing import Any
 
 import numpy as np
 
-from axon.modes import modes, no_grad
+from axon.modes import modes, no_grad, refuse_while_recording
 
 PRIMITIVES: dict[str, Any] = {}  # name -> Primitive: the joint that every other part shares
 
@@ -46,6 +47,7 @@ class Operators:
     """The notation of a Tensor: operators and methods, each one primitive or two."""
 
     __slots__ = ()
+    data: Any  # the array, which the Tensor holds
     __hash__ = object.__hash__  # == compares elements, so identity has to serve
 
     __add__, __radd__, __iadd__ = _binary("add"), _swapped("add"), _in_place("add")
@@ -99,10 +101,26 @@ class Operators:
         """Return the largest element along ``axis`` (of all by default)."""
         return PRIMITIVES["max"](self, axis=axis, keepdims=keepdims)
 
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the smallest element along ``axis`` (of all by default)."""
+        return -(-self).max(axis, keepdims)
+
+    def var(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the variance along ``axis``: the mean squared distance from the mean."""
+        return ((self - self.mean(axis, keepdims=True)) ** 2).mean(axis, keepdims)
+
+    def std(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the standard deviation along ``axis``; its gradient is infinite where it is 0."""
+        return PRIMITIVES["sqrt"](self.var(axis, keepdims))
+
+    def clip(self, low: Any, high: Any) -> Any:
+        """Return the elements, those beyond ``low`` or ``high`` moved there."""
+        return PRIMITIVES["minimum"](PRIMITIVES["maximum"](self, low), high)
+
     def reshape(self, *shape: Any) -> Any:
         """Return the same elements in another shape; one size may be -1."""
         wanted = _unpacked(shape)
-        contiguous = self.data.flags.c_contiguous  # type: ignore[attr-defined]
+        contiguous = self.data.flags.c_contiguous
         source = self if contiguous else PRIMITIVES["copy"](self)
         return PRIMITIVES["reshape"](source, shape=wanted)
 
@@ -116,3 +134,37 @@ class Operators:
     def astype(self, dtype: Any) -> Any:
         """Return the elements converted to another type."""
         return PRIMITIVES["cast"](self, dtype=np.dtype(dtype))
+
+    # -------------------------------------------------------------------- leaving AXON
+
+    def numpy(self) -> "np.ndarray[Any, Any]":
+        """Return the array itself (shared memory, no copy)."""
+        refuse_while_recording("numpy()")
+        return self.data
+
+    def item(self) -> float:
+        """Return the only element as a Python number."""
+        refuse_while_recording("item()")
+        return self.data.item()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        refuse_while_recording("turning it into a NumPy array")
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        refuse_while_recording("float()")
+        return float(self.data.item())
+
+    def __int__(self) -> int:
+        refuse_while_recording("int()")
+        return int(self.data.item())
+
+    def __bool__(self) -> bool:
+        refuse_while_recording("bool(), or using it in `if`,")
+        return bool(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> "Iterator[Any]":
+        return (self[i] for i in range(len(self)))

@@ -4,7 +4,7 @@ All values of a model's parameters share one buffer, all their gradients another
 updates everything in one call, and saving or exchanging everything is one walk over memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -23,6 +23,12 @@ class Memory:
         self.gradients.data.fill(0)
 
 
+class Buffer(Tensor):
+    """A tensor that belongs to a layer and is saved with it, but is not learned: a running mean."""
+
+    __slots__ = ()
+
+
 class Parameter(Tensor):
     """A trainable tensor with a name, for example ``dense/weights``.
 
@@ -30,11 +36,13 @@ class Parameter(Tensor):
     element ``start``, and gradients are written to ``home``, the view at the same place beside it.
     """
 
-    __slots__ = ("home", "memory", "name", "start", "view")
+    __slots__ = ("constraint", "home", "memory", "name", "regularizer", "start", "view")
 
     def __init__(self, data: object, name: str = "", requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
         self.name = name
+        self.regularizer: Callable[[Tensor], Tensor] | None = None  # what its size costs
+        self.constraint: Callable[[Tensor], Tensor] | None = None  # applied after each update
         self.memory: Memory | None = None
         self.home: Tensor | None = None
         self.view: Array | None = None
@@ -71,6 +79,8 @@ class Parameter(Tensor):
         return None, {
             **slots,
             "name": self.name,
+            "regularizer": self.regularizer,
+            "constraint": self.constraint,
             "memory": None,
             "home": None,
             "view": None,

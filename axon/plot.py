@@ -8,17 +8,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.callbacks import History
-
-
-def need_matplotlib() -> Any:
-    """Return matplotlib's Figure class, or raise ImportError that says what to install."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            "plots need matplotlib, which is not installed. Run: pip install 'axon-nn[plot]'"
-        ) from None
-    return Figure
+from axon.models.drawing import need_matplotlib
 
 
 def _figure(width: float, height: float) -> Any:

@@ -16,6 +16,7 @@ def _binary_cross_entropy(x: Any, t: Any) -> Any:
 
 SAMPLES: dict[str, Case] = {
     # axon/losses
+    "log_cosh": unary(lambda x: np.log(np.cosh(x))),
     "log_probability": unary(lambda p: np.log2(p) / np.log2(np.e), probability),
     "over_probability": binary(lambda g, p: g * (1 / p), normal, probability),
     "sigmoid_cross_entropy": binary(_binary_cross_entropy, normal, probability),

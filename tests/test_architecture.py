@@ -17,11 +17,14 @@ FILES = sorted(path for path in ROOT.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 FLOORS = {
-    0: ["backend", "modes", "names", "version"],
+    0: ["backend", "modes", "names", "described", "version"],
     1: ["operators", "core", "parameter", "random"],
     2: ["ops", "activations", "kernels"],
     3: ["program", "initializers"],
-    4: ["layers", "losses", "optimizers", "metrics", "callbacks", "datasets"],
+    4: [
+        *("layers", "losses", "optimizers", "metrics", "callbacks", "datasets"),
+        *("regularizers", "constraints"),
+    ],
     5: ["models", "testing"],
     6: ["io", "distributed", "sklearn", "plot"],
     7: ["cli", "__main__"],

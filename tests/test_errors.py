@@ -301,7 +301,7 @@ def test_text_labels(kind, built, y):
 @every_network
 @both
 def test_no_targets_and_complex_ones(kind, built):
-    bad_data(kind, X, None, TypeError, "y holds text or objects", "None", built=built)
+    bad_data(kind, X, None, TypeError, "y is missing. Pass ", built=built)
     bad_data(kind, X, X * 1j, TypeError, "y must hold real numbers, got dtype complex", built=built)
     for single in (1.0, np.float32(1), np.array(1)):
         words = ("y must hold one target per sample, got",)

@@ -6,16 +6,26 @@ import math
 import numpy as np
 import pytest
 
-from axon import Tensor, losses, no_grad
-from axon.activations import relu, sigmoid, softmax
+from axon import Tensor, grad, losses, no_grad, set_random_seed
+from axon.activations import gelu, relu, sigmoid, softmax, softplus, softsign
 from axon.activations.sigmoid import sigmoid_derivative
 from axon.layers import Dense
 from axon.losses import (
     LOSSES,
     BinaryCrossEntropy,
+    BinaryFocalCrossEntropy,
     CategoricalCrossEntropy,
+    CategoricalFocalCrossEntropy,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
     Loss,
+    MeanAbsoluteError,
     MeanSquaredError,
+    Poisson,
+    SquaredHinge,
 )
 from axon.models import Sequential
 from axon.program import Step
@@ -42,6 +52,33 @@ def sigma(x):
 
 def soft(x):
     return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+
+
+def less_sure(y, s):
+    return (1 - s) * y + s / (2 if y.shape[-1] == 1 else 3)
+
+
+def focal(y, p, gamma):
+    return (1 - (y * p + (1 - y) * (1 - p))) ** gamma * bernoulli(y, p)
+
+
+def categorical_focal(y, p, alpha, gamma):
+    return -(alpha * (1 - p) ** gamma * y * np.log(p)).sum(axis=-1)
+
+
+def huber(e, delta):
+    return np.where(abs(e) <= delta, e**2 / 2, delta * (abs(e) - delta / 2))
+
+
+def cosine(y, p):
+    lengths = np.linalg.norm(y, axis=-1) * np.linalg.norm(p, axis=-1)
+    return -(y * p).sum(axis=-1) / lengths
+
+
+SIDES, COUNTS = (
+    2 * HOT - 1,
+    np.array([[0.0, 2.0, 1.0], [3.0, 0.0, 1.0], [1.0] * 3, [4.0, 0.5, 2.0]]),
+)
 
 
 # name -> (loss, targets, predictions, what each sample costs by the textbook)
@@ -71,6 +108,82 @@ SAMPLES = {
     "cce from logits": (
         CategoricalCrossEntropy(from_logits=True),
         *(LABELS, LOGITS, cross_entropy(HOT, soft(LOGITS))),
+    ),
+    "cce of rows of sequences": (
+        CategoricalCrossEntropy(from_logits=True),
+        *(soft(IMAGE)[:, ::-1], IMAGE, cross_entropy(soft(IMAGE)[:, ::-1], soft(IMAGE)).mean(1)),
+    ),
+    "smoothed bce": (
+        BinaryCrossEntropy(label_smoothing=0.2),
+        *(YES, SOFT[:, :1], bernoulli(less_sure(YES, 0.2), SOFT[:, :1])[:, 0]),
+    ),
+    "smoothed bce from logits": (
+        BinaryCrossEntropy(from_logits=True, label_smoothing=0.5),
+        *(YES, LOGITS[:, :1], bernoulli(less_sure(YES, 0.5), sigma(LOGITS[:, :1]))[:, 0]),
+    ),
+    "smoothed cce": (
+        CategoricalCrossEntropy(label_smoothing=0.1),
+        *(LABELS, SOFT, cross_entropy(less_sure(HOT, 0.1), SOFT)),
+    ),
+    "smoothed cce of rows": (
+        CategoricalCrossEntropy(label_smoothing=1.0),
+        *(HOT, SOFT, cross_entropy(np.full((4, 3), 1 / 3), SOFT)),
+    ),
+    "smoothed cce from logits": (
+        CategoricalCrossEntropy(from_logits=True, label_smoothing=0.1),
+        *(LABELS, LOGITS, cross_entropy(less_sure(HOT, 0.1), soft(LOGITS))),
+    ),
+    "binary focal": (BinaryFocalCrossEntropy(), HOT, SOFT, focal(HOT, SOFT, 2).mean(axis=1)),
+    "binary focal of chances": (
+        BinaryFocalCrossEntropy(gamma=1.5, label_smoothing=0.2),
+        *(YES, SOFT[:, :1], focal(less_sure(YES, 0.2), SOFT[:, :1], 1.5)[:, 0]),
+    ),
+    "binary focal from logits": (
+        BinaryFocalCrossEntropy(gamma=0.5, alpha=0.3, apply_class_balancing=True, from_logits=True),
+        *(HOT, LOGITS, (focal(HOT, sigma(LOGITS), 0.5) * (0.7 - 0.4 * HOT)).mean(axis=1)),
+    ),
+    "categorical focal": (
+        CategoricalFocalCrossEntropy(),
+        *(LABELS, SOFT, categorical_focal(HOT, SOFT, 0.25, 2)),
+    ),
+    "categorical focal, weighted": (
+        CategoricalFocalCrossEntropy(alpha=[0.2, 0.5, 1.0], gamma=1.5, label_smoothing=0.3),
+        *(HOT, SOFT, categorical_focal(less_sure(HOT, 0.3), SOFT, [0.2, 0.5, 1.0], 1.5)),
+    ),
+    "categorical focal from logits": (
+        CategoricalFocalCrossEntropy(gamma=0.5, from_logits=True),
+        *(LABELS, LOGITS, categorical_focal(HOT, soft(LOGITS), 0.25, 0.5)),
+    ),
+    "categorical focal of sequences": (
+        CategoricalFocalCrossEntropy(),
+        *(np.array([[0, 1, 4], [3, 2, 2]]), soft(IMAGE), None),
+    ),
+    "mae": (MeanAbsoluteError(), HOT, LOGITS, abs(LOGITS - HOT).mean(axis=1)),
+    "mae of images": (MeanAbsoluteError(), IMAGE * 2, IMAGE, abs(IMAGE).mean(axis=(1, 2))),
+    "huber": (Huber(), HOT, 2 * LOGITS, huber(2 * LOGITS - HOT, 1).mean(axis=1)),
+    "huber of small steps": (Huber(0.3), HOT, LOGITS, huber(LOGITS - HOT, 0.3).mean(axis=1)),
+    "huber of exact ones": (Huber(2.0), HOT, HOT.copy(), np.zeros(4)),
+    "log_cosh": (LogCosh(), HOT, 2 * LOGITS, np.log(np.cosh(2 * LOGITS - HOT)).mean(axis=1)),
+    "hinge": (Hinge(), SIDES, LOGITS, np.maximum(1 - SIDES * LOGITS, 0).mean(axis=1)),
+    "hinge of 0 and 1": (Hinge(), HOT, LOGITS, np.maximum(1 - SIDES * LOGITS, 0).mean(axis=1)),
+    "hinge of one number each": (Hinge(), HOT[:, 0].astype(int), LOGITS[:, 0], None),
+    "squared hinge": (
+        SquaredHinge(),
+        *(HOT > 0, LOGITS, (np.maximum(1 - SIDES * LOGITS, 0) ** 2).mean(axis=1)),
+    ),
+    "kld": (KLDivergence(), SOFT[::-1], SOFT, (SOFT[::-1] * np.log(SOFT[::-1] / SOFT)).sum(axis=1)),
+    "kld of one-hot rows": (KLDivergence(), HOT, SOFT, cross_entropy(HOT, SOFT)),
+    "kld of sequences": (
+        KLDivergence(),
+        *(soft(-IMAGE), soft(IMAGE)),
+        (soft(-IMAGE) * np.log(soft(-IMAGE) / soft(IMAGE))).sum(axis=2).mean(axis=1),
+    ),
+    "poisson": (Poisson(), COUNTS, ROWS, (ROWS - COUNTS * np.log(ROWS)).mean(axis=1)),
+    "poisson of one number each": (Poisson(), LABELS, ROWS[:, 0], None),
+    "cosine": (CosineSimilarity(), SOFT, LOGITS, cosine(SOFT, LOGITS)),
+    "cosine along time": (
+        CosineSimilarity(axis=1),
+        *(soft(IMAGE), IMAGE, cosine(np.moveaxis(soft(IMAGE), 1, 2), IMAGE.swapaxes(1, 2)).mean(1)),
     ),
 }
 every_loss = pytest.mark.parametrize(("loss", "y", "p", "textbook"), SAMPLES.values(), ids=SAMPLES)
@@ -138,7 +251,8 @@ def test_gradient_is_that_of_exactly_what_loss_returns(loss, y, p, textbook, wei
 @every_loss
 def test_the_gradient_can_be_differentiated_again(loss, y, p, textbook):
     leaf, probe = Tensor(p, requires_grad=True), np.random.default_rng(1).normal(size=p.shape)
-    (loss.gradient(y, leaf) * probe).sum().backward()
+    unbent = (0.0 * leaf).sum()  # where a loss is made of straight lines its gradient is constant
+    ((loss.gradient(y, leaf) * probe).sum() + unbent).backward()
     expected = central_differences(lambda q: float((loss.gradient(y, q) * probe).sum()), p)
     assert np.allclose(leaf.grad.numpy(), expected, rtol=1e-5, atol=1e-7)
 
@@ -332,10 +446,276 @@ def test_an_untrained_classifier_starts_at_the_logarithm_of_its_classes(classes)
     assert loss(y, np.full((256, classes), 1 / classes)) == pytest.approx(math.log(classes))
 
 
+# ------------------------------------------------------------------------------------ focal losses
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_smoothed_and_focal_losses_are_computed_from_the_logits(smoothing):
+    x, s = Tensor(LOGITS, requires_grad=True), {"label_smoothing": smoothing}
+    for activation, loss, y in (
+        (softmax, CategoricalCrossEntropy, LABELS),
+        (softmax, CategoricalFocalCrossEntropy, LABELS),
+        (sigmoid, BinaryCrossEntropy, HOT),
+        (sigmoid, BinaryFocalCrossEntropy, HOT),
+    ):
+        fused = loss(**s)(y, activation(x))
+        assert fused.item() == loss(from_logits=True, **s)(y, x).item()
+        assert fused.item() == pytest.approx(loss(**s)(y, activation(LOGITS)), rel=1e-12)
+        fused.backward()
+        slow = grad(loss(**s)(y, activation(x) * 1.0), x)
+        assert np.allclose(x.grad.numpy(), slow.numpy(), rtol=1e-10, atol=1e-15)
+        x.grad = None
+
+
+def test_kl_divergence_is_computed_from_the_logits_of_softmax():
+    x = Tensor([[1000.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    value = KLDivergence()([[0.5, 0.5], [0.0, 1.0]], softmax(x))
+    value.backward()
+    assert value.item() == pytest.approx((500 + math.log(0.5) + math.log(2)) / 2)
+    assert x.grad.numpy().tolist() == [[0.25, -0.25], [0.25, -0.25]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("size", [1e30, 1e3, 30.0])
+def test_focal_losses_of_extreme_logits(dtype, gamma, size):
+    """What is surely wrong counts in full, what is surely right not at all."""
+    x = np.array([[size, -size], [size, -size]], dtype)
+    for loss, y, activation, cost, slope in (
+        (BinaryFocalCrossEntropy(gamma=gamma), [[1, 0], [0, 1]], sigmoid, size, 0.25),
+        (CategoricalFocalCrossEntropy(gamma=gamma, alpha=1.0), [0, 1], softmax, 2 * size, 0.5),
+    ):
+        leaf = Tensor(x, requires_grad=True)
+        value = loss(y, activation(leaf))
+        assert value.item() == pytest.approx(cost / 2, rel=1e-6)
+        value.backward()
+        expected = [[0, 0], [slope, -slope]]
+        assert np.allclose(leaf.grad.numpy(), expected, rtol=1e-5, atol=1e-7)
+        p = activation(x)
+        assert np.isfinite(loss(y, p))
+        assert np.isfinite(loss.gradient(y, p)).all()
+
+
+def test_a_focal_loss_without_focus_is_cross_entropy():
+    assert BinaryFocalCrossEntropy(gamma=0)(HOT, SOFT) == BinaryCrossEntropy()(HOT, SOFT)
+    same = CategoricalFocalCrossEntropy(gamma=0, alpha=1.0)(LABELS, SOFT)
+    assert same == pytest.approx(CategoricalCrossEntropy()(LABELS, SOFT), rel=1e-15)
+    balanced = BinaryFocalCrossEntropy(gamma=0, alpha=0.25, apply_class_balancing=True)
+    assert balanced([1, 0], [0.5, 0.5]) == pytest.approx((0.25 + 0.75) * math.log(2) / 2)
+
+
+# ------------------------------------------------------------------------------------ extremes
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_huge_errors_cost_what_they_should(dtype):
+    big = 1e30
+    p, y = np.array([big, -big], dtype), np.zeros(2)
+    for loss, cost, slope in (
+        (MeanAbsoluteError(), big, 1),
+        (Huber(2.0), 2 * big, 2),
+        (LogCosh(), big, 1),
+        (Hinge(), (1 + big) / 2, 1),
+    ):
+        assert loss(y, p) == pytest.approx(cost, rel=1e-6)
+        expected = [slope / 2, 0 if isinstance(loss, Hinge) else -slope / 2]
+        assert loss.gradient(y, p).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_cosh_is_accurate_near_zero_and_across_its_pieces(dtype):
+    x = np.concatenate([np.geomspace(1e-15, 20, 400), [1.0, np.nextafter(1, 2), 0.999999]])
+    x = x.astype(dtype)
+    exact = [float(np.log1p(np.sinh(v / 2) ** 2 * 2)) for v in x.astype("longdouble")]
+    rtol = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose([LogCosh()([0.0], [v]) for v in x], exact, rtol=rtol)
+
+
+def test_corners_have_the_gradient_that_is_documented():
+    assert MeanAbsoluteError().gradient([1.0], [1.0]).tolist() == [0.0]
+    assert Hinge().gradient([1.0, -1.0], [1.0, -1.0]).tolist() == [0.0, 0.0]
+
+
+def test_huber_curves_at_an_error_of_exactly_zero():
+    leaf = Tensor([3.0, 3.0], requires_grad=True)
+    Huber().gradient([3.0, 3.0], leaf).sum().backward()
+    assert leaf.grad.numpy().tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_cosine_similarity_does_not_depend_on_lengths(size):
+    y, p = np.array([[3.0, 4.0]], "f4"), np.array([[4.0, 3.0]], "f4") * np.float32(size)
+    assert CosineSimilarity()(y, p) == pytest.approx(-0.96, rel=1e-6)
+    slope = CosineSimilarity().gradient(y, p)
+    expected = np.array([[0.168 / 5, -0.224 / 5]]) / size  # -(y/5 - 0.96 p/5) / |p|
+    np.testing.assert_allclose(slope, expected, rtol=1e-4)
+
+
+def test_cosine_similarity_of_zeros_is_zero():
+    y, zeros = [[3.0, 4.0]], [[0.0, 0.0]]
+    for given in ((y, zeros), (zeros, y), (zeros, zeros)):
+        assert CosineSimilarity()(*given) == 0
+        assert np.isfinite(CosineSimilarity().gradient(*given)).all()
+    assert np.allclose(CosineSimilarity().gradient(y, zeros), [[-0.6, -0.8]])
+
+
+def test_poisson_of_a_rate_of_zero_is_finite():
+    assert Poisson()([[0.0]], [[0.0]]) == 0
+    assert Poisson().gradient([[0.0]], [[0.0]]).tolist() == [[1.0]]
+    assert math.isfinite(Poisson()([[2.0]], [[0.0]]))
+    assert Poisson().gradient([[2.0]], [[0.0]])[0, 0] < -1e30
+
+
+# ------------------------------------------------------------------------------------ training
+
+TRAINED = {  # the loss, the targets of three outputs, the activation before it
+    **{
+        n: (type(loss)(**loss.config()), y, None)
+        for n, (loss, y, p, _) in SAMPLES.items()
+        if np.shape(p) == (4, 3)
+        and (
+            "mae" in n
+            or "huber" in n
+            or "hinge" in n
+            or "logits" in n
+            or n in ("mse", "log_cosh", "cosine")
+        )
+    },
+    **{
+        n: (SAMPLES[n][0], SAMPLES[n][1], "softmax")
+        for n in ("cce", "smoothed cce", "categorical focal", "categorical focal, weighted", "kld")
+    },
+    **{
+        n: (SAMPLES[n][0], SAMPLES[n][1], "sigmoid")
+        for n in ("bce of several outputs", "binary focal")
+    },
+    "smoothed bce": (BinaryCrossEntropy(label_smoothing=0.2), HOT, "sigmoid"),
+    "poisson": (Poisson(), COUNTS, "softplus"),
+}
+
+
+def trained(loss, y, activation, eager):
+    set_random_seed(1)
+    model = Sequential([Dense(3, 5, "tanh"), Dense(5, 3, activation)])
+    model.compile(loss, "adam", eager=eager)
+    history = model.fit(LOGITS, y, batch_size=4, epochs=5, verbose=0, shuffle=False)
+    return history.history["loss"], [p.numpy().tobytes() for p in model.parameters()]
+
+
+@pytest.mark.parametrize(("loss", "y", "activation"), TRAINED.values(), ids=TRAINED)
+def test_five_steps_of_training_are_the_same_eager_and_replayed(loss, y, activation):
+    eager, replayed = (trained(loss, y, activation, eager) for eager in (True, False))
+    assert eager == replayed
+    assert eager[0][-1] < eager[0][0]
+
+
+def test_every_loss_is_trained_with():
+    assert {type(loss) for loss, *_ in TRAINED.values()} == set(LOSSES.values())
+
+
+@pytest.mark.parametrize("loss", [CategoricalCrossEntropy(), CategoricalFocalCrossEntropy()])
+def test_sequences_of_classes_are_averaged_over_time(loss):
+    """(n, time, classes) and labels (n, time), one-hot or not: as one long row of samples."""
+    y, p = np.array([[0, 1, 4], [3, 2, 2]]), soft(IMAGE)
+    flat = loss(y.ravel(), p.reshape(6, 5))
+    assert loss(y, p) == pytest.approx(flat, rel=1e-12)
+    assert loss(np.eye(5)[y], p) == pytest.approx(flat, rel=1e-12)
+    slope = loss.gradient(y.ravel(), p.reshape(6, 5))
+    assert np.allclose(loss.gradient(y, p).reshape(6, 5), slope, rtol=1e-12)
+    each = [loss(y[:1], p[:1]), loss(y[1:], p[1:])]
+    assert loss(y, p, [2.0, 0.5]) == pytest.approx(each[0] + each[1] / 4, rel=1e-12)
+    with pytest.raises(ValueError, match=f"{loss.name}: label 5 of sample 1 is out of range"):
+        loss([[0, 1, 4], [3, 5, 2]], p)
+    with pytest.raises(ValueError, match=r"y has shape \(2, 2\), but the predictions have shape"):
+        loss([[0, 1], [3, 4]], p)
+    model = Sequential([Dense(5, 5, "softmax")])
+    model.compile(loss, "sgd")
+    losses = model.fit(np.eye(5)[y], y, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
 # ------------------------------------------------------------------------------------ errors
 
 
-@pytest.mark.parametrize("loss", [MeanSquaredError(), BinaryCrossEntropy()])
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, math.nan])
+def test_settings_out_of_range_are_refused(wrong):
+    for loss in (
+        *(BinaryCrossEntropy, CategoricalCrossEntropy),
+        *(BinaryFocalCrossEntropy, CategoricalFocalCrossEntropy),
+    ):
+        words = f"{loss.name}: label_smoothing must lie between 0 and 1, got {wrong}"
+        with pytest.raises(ValueError, match=words):
+            loss(label_smoothing=wrong)
+        if "focal" in loss.name:
+            with pytest.raises(ValueError, match=f"{loss.name}: alpha must lie between 0 and 1"):
+                loss(alpha=wrong)
+            with pytest.raises(ValueError, match=f"{loss.name}: gamma must be 0 or more, got -2"):
+                loss(gamma=-2)
+    with pytest.raises(ValueError, match=r"alpha must lie between 0 and 1, got 2\.0"):
+        CategoricalFocalCrossEntropy(alpha=[0.5, 2.0])
+    for delta in (0, -1.0, math.nan):
+        with pytest.raises(ValueError, match=f"huber: delta must be positive, got {delta}"):
+            Huber(delta)
+
+
+def test_an_alpha_for_each_class_must_fit_the_classes():
+    loss = CategoricalFocalCrossEntropy(alpha=[0.5, 0.5])
+    with pytest.raises(ValueError, match="alpha has 2 numbers, but the model has 3 outputs"):
+        loss(LABELS, SOFT)
+
+
+@pytest.mark.parametrize("loss", [Hinge(), SquaredHinge()])
+def test_targets_of_a_hinge_are_checked(loss):
+    for y, words in (
+        ([1, 2], r"targets must be -1 and 1, or 0 and 1, got 2.0\. For more than two classes"),
+        ([1, 0.5], "targets must be -1 and 1, or 0 and 1, got 0.5"),
+        ([-1, 0], "got both -1 and 0"),
+        ([1, math.nan], "y holds NaN or infinity, first in sample 1"),
+    ):
+        with pytest.raises(ValueError, match=f"{loss.name}: .*{words}|{loss.name}: {words}"):
+            loss(y, [0.5, 0.5])
+
+
+def test_negative_counts_and_rates_are_refused():
+    with pytest.raises(ValueError, match="poisson: targets are counts, 0 or more, got -1"):
+        Poisson()([[-1.0]], [[0.5]])
+    x = Tensor(LOGITS, requires_grad=True)
+    w = Tensor(np.eye(3), requires_grad=True)
+    for p, got in (
+        *((LOGITS, "-"), (x @ w, "those of a linear layer"), (gelu(x), "those of gelu")),
+        (x @ w + np.ones(3), "those of a linear layer"),
+    ):
+        with pytest.raises(ValueError, match=f"poisson: expected rates of 0 or more, got {got}"):
+            Poisson()(COUNTS, p)
+    assert Poisson()(COUNTS, softplus(x)).item() > 0
+
+
+def test_distributions_and_directions_are_checked():
+    for y, words in (
+        (np.ones((4, 3)), "row 0 adds up to 3"),
+        ([[1, 0, 0], [2, -1, 0], [1, 0, 0], [1, 0, 0]], "each row of y must be one-hot, or prob"),
+        (LABELS, "Give each output of the model its target"),
+    ):
+        with pytest.raises(ValueError, match=f"kl_divergence: .*{words}"):
+            KLDivergence()(y, SOFT)
+    with pytest.raises(ValueError, match="kl_divergence: expected probabilities between 0 and 1"):
+        KLDivergence()(SOFT, LOGITS)
+    for loss in (KLDivergence(), CosineSimilarity()):
+        words = rf"{loss.name}: .* must have shape \(n, size\), got \(4,\)"
+        with pytest.raises(ValueError, match=words):
+            loss(YES[:, 0], YES[:, 0])
+    for axis in (0, 2, -2, -3):
+        with pytest.raises(ValueError, match=f"axis={axis} must be an axis of one sample"):
+            CosineSimilarity(axis)(SOFT, SOFT)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *(MeanSquaredError(), BinaryCrossEntropy(), BinaryFocalCrossEntropy(), LogCosh()),
+        *(MeanAbsoluteError(), Huber(), Hinge(), SquaredHinge(), Poisson()),
+    ],
+)
 def test_shapes_that_would_broadcast_are_refused(loss):
     for y, p, hint in (
         (np.ones(4), np.ones((4, 1)), r"Use y.reshape\(-1, 1\)"),
@@ -352,8 +732,8 @@ def test_shapes_that_would_broadcast_are_refused(loss):
             loss.gradient(y, p)
 
 
-def test_labels_are_checked():
-    loss = CategoricalCrossEntropy()
+@pytest.mark.parametrize("loss", [CategoricalCrossEntropy(), CategoricalFocalCrossEntropy()])
+def test_labels_are_checked(loss):
     for y, words in (
         ([0, 1, 3, 0], r"label 3 of sample 2 is out of range: .* 3 outputs, .* from 0 to 2"),
         ([0, -1, 0, 0], "label -1 of sample 1 is out of range"),
@@ -372,13 +752,14 @@ def test_labels_are_checked():
         for given in (y, Tensor(y)):
             with pytest.raises(ValueError, match=words) as caught:
                 loss(given, SOFT)
-            assert str(caught.value).startswith("categorical_cross_entropy: ")
+            assert str(caught.value).startswith(f"{loss.name}: ")
 
 
 def test_targets_of_yes_or_no_are_checked():
     for wrong in (1.5, -0.1, 2):
-        with pytest.raises(ValueError, match=f"targets must lie between 0 and 1, got {wrong}"):
-            BinaryCrossEntropy()([[0], [wrong]], [[0.5], [0.5]])
+        for loss in (BinaryCrossEntropy(), BinaryFocalCrossEntropy()):
+            with pytest.raises(ValueError, match=f"targets must lie between 0 and 1, got {wrong}"):
+                loss([[0], [wrong]], [[0.5], [0.5]])
 
 
 def test_one_output_cannot_tell_classes_apart():
@@ -386,7 +767,7 @@ def test_one_output_cannot_tell_classes_apart():
         CategoricalCrossEntropy()([0, 1], [[0.5], [0.5]])
 
 
-@pytest.mark.parametrize("loss", [MeanSquaredError(), *(LOSSES[n]() for n in list(LOSSES)[::2])])
+@pytest.mark.parametrize("loss", [loss() for loss in dict.fromkeys(LOSSES.values())])
 def test_what_is_not_a_number_is_named(loss):
     for y in (["cat", "dog"], np.array(["cat", None], object)):
         with pytest.raises(TypeError, match=r"y holds text or objects .*'cat'.*np.unique\(y, ret"):
@@ -400,9 +781,13 @@ def test_what_is_not_a_number_is_named(loss):
 def test_logits_are_not_taken_for_probabilities():
     for loss, y, last in (
         (BinaryCrossEntropy(), HOT, "sigmoid"),
+        (BinaryFocalCrossEntropy(), HOT, "sigmoid"),
         (CategoricalCrossEntropy(), LABELS, "softmax"),
+        (CategoricalFocalCrossEntropy(), LABELS, "softmax"),
+        (KLDivergence(), SOFT, "softmax"),
     ):
-        for p in (LOGITS, Tensor(LOGITS), relu(Tensor(LOGITS * 3))):
+        x = Tensor(LOGITS * 3, requires_grad=True)
+        for p in (LOGITS, Tensor(LOGITS), relu(x), gelu(x), softplus(x), softsign(x)):
             with pytest.raises(ValueError, match="expected probabilities between 0 and 1") as err:
                 loss(y, p)
             assert f"activation='{last}', or use from_logits=True" in str(err.value)

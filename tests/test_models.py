@@ -194,17 +194,19 @@ def test_summary_is_a_table():
     assert summary_of(model).splitlines() == [
         "Model: sequential",
         "-" * 72,
-        "Layer (type)                      Output shape                   Param #",
+        "Layer (type)                      Output Shape                   Param #",
         "-" * 72,
         "dense (Dense)                     (None, 8)                           40",
         "dense_1 (Dense)                   (None, 3)                           27",
         "-" * 72,
         "Total params: 67 (268 B)",
-        "Trainable params: 67",
-        "Non-trainable params: 0",
+        "Trainable params: 67 (268 B)",
+        "Non-trainable params: 0 (0 B)",
+        "Optimizer params: 0 (0 B)",
     ]
     model.layers[0].trainable = False
-    assert "Trainable params: 27\nNon-trainable params: 40" in summary_of(model)
+    totals = "Trainable params: 27 (108 B)\nNon-trainable params: 40 (160 B)"
+    assert totals in summary_of(model)
 
 
 def test_summary_of_what_is_not_built_and_of_long_names():

@@ -134,11 +134,14 @@ def test_declaration(name: str) -> None:
     assert p.kind in ("fills", "views", "writes")
     assert (p.kind == "writes") == (p.writes > 0)
     assert (p.__doc__ or "").split("\n")[0].endswith((".", "`", ":")), "one line that stands alone"
-    kernel = signature(p.__wrapped__).parameters.values()
+    kernel = list(signature(p.__wrapped__).parameters.values())
     positional = [q for q in kernel if q.kind is Parameter.POSITIONAL_OR_KEYWORD]
     takes = len(positional) - (p.kind == "fills")
-    assert {len(inputs) for inputs, _ in SAMPLES[name].samples} == {takes}
     assert p.gradients is not None, "declare a rule for each input, None where there is none"
+    if any(q.kind is Parameter.VAR_POSITIONAL for q in kernel):
+        assert p.each is not None
+        return
+    assert {len(inputs) for inputs, _ in SAMPLES[name].samples} == {takes}
     assert len(p.gradients) == takes
 
 
@@ -159,7 +162,7 @@ def test_value_and_its_precision(name: str, number: int) -> None:
 @every_sample
 def test_gradients_of_first_and_second_order(name: str, number: int) -> None:
     arrays, meta = sample(name, number)
-    if OURS[name].kind == "writes":
+    if OURS[name].kind == "writes" or all(a.dtype.kind != "f" for a in arrays):
         assert set(OURS[name].gradients) == {None}
     elif OURS[name](*arrays, **meta).dtype.kind == "f":
         check_gradient(lambda *x: OURS[name](*x, **meta), *arrays)

@@ -164,7 +164,7 @@ def assert_nothing_overlaps(plan: Plan, outputs: Sequence[Tensor]) -> None:
     base: dict[int, int] = {}
     lives: dict[Any, list[Any]] = {}  # id -> [array, first, last]
     inherited: set[tuple[Any, Any]] = set()  # (input, result that may be written over it)
-    for i, (primitive, inputs, out, _) in enumerate(plan.instructions):
+    for i, (primitive, inputs, out, *_) in enumerate(plan.instructions):
         for t in inputs:
             owner = base.get(id(t), id(t))
             if owner in lives:

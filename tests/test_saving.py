@@ -98,24 +98,44 @@ def test_a_model_without_sizes_is_not_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_only_sequential_describes_itself(tmp_path):
-    class Own(Model):
-        def forward(self, x):
-            return x
+class Own(Model):
+    """A model of one's own, with an argument and a layer that is used twice."""
 
-    with pytest.raises(TypeError, match="Only Sequential"):
-        Own().save(tmp_path / "net.axon")
+    def __init__(self, size, activation="tanh"):
+        super().__init__()
+        self.inner = Dense(size, activation=activation)
+        self.twice = Dense(size, activation=activation)
+        self.head = Dense(3, activation="softmax")
+
+    def forward(self, x):
+        return self.head(self.twice(self.twice(self.inner(x))))
 
 
-def test_a_layer_that_stands_twice_is_not_saved_as_two(tmp_path):
+def test_a_model_of_ones_own_is_made_again_by_its_class(tmp_path):
+    model = Own(4, activation="sigmoid")
+    with pytest.raises(RuntimeError, match="is not built"):
+        model.save(tmp_path / "net.axon")
+    wanted = model.predict(X)
+    model.save(tmp_path / "net.axon")
+    loaded = axon.load_model(tmp_path / "net.axon", custom_objects={"Own": Own})
+    assert np.array_equal(loaded.predict(X), wanted)
+    assert loaded.inner.activation is axon.activations.sigmoid
+    with pytest.raises(ModelFileError, match="unknown layer class 'Own'"):
+        axon.load_model(tmp_path / "net.axon")
+
+
+def test_a_layer_that_stands_twice_is_loaded_as_one(tmp_path):
     twice = Dense(3, 3, "tanh")
-    with pytest.raises(TypeError, match="uses a layer twice"):
-        Sequential([twice, twice]).save(tmp_path / "net.axon")
-    assert not list(tmp_path.iterdir())
+    model = Sequential([twice, Dense(3, 3), twice])
+    model.save(tmp_path / "net.axon")
+    loaded = axon.load_model(tmp_path / "net.axon")
+    assert loaded.layers[0] is loaded.layers[2]
+    x = np.ones((2, 3))
+    assert np.array_equal(loaded.predict(x), model.predict(x))
 
 
 def test_a_nameless_activation_is_not_saved(tmp_path):
-    with pytest.raises(TypeError, match="layer 'dense' uses a nameless function"):
+    with pytest.raises(TypeError, match="activation is a nameless function"):
         Sequential([Dense(3, 3, lambda z: z)]).save(tmp_path / "net.axon")
 
 

@@ -25,6 +25,10 @@ def counterpart(name):
     """PyTorch's activation of the same name."""
     if name == "linear":
         return lambda x: x
+    if name == "hard_sigmoid":
+        return F.hardsigmoid
+    if name == "leaky_relu":
+        return lambda x: F.leaky_relu(x, 0.2)
     if name in ("softmax", "log_softmax"):
         return lambda x: getattr(F, name)(x, dim=-1)
     return getattr(torch, name, None) or getattr(F, name)

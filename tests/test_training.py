@@ -253,7 +253,7 @@ class Measure(Callback):
     def __init__(self, epoch):
         self.epoch = epoch
 
-    def on_epoch_begin(self, epoch):
+    def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
             tracemalloc.start()
 

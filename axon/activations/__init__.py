@@ -7,24 +7,46 @@ function, and only an eager import leaves the function under that name.
 from collections.abc import Callable
 from typing import Any
 
+from axon.activations.elu import elu, elu_derivative
+from axon.activations.gelu import gelu, gelu_derivative
+from axon.activations.hard_sigmoid import hard_sigmoid, hard_sigmoid_derivative
+from axon.activations.leaky_relu import leaky_relu, leaky_relu_derivative
 from axon.activations.linear import linear, linear_derivative
 from axon.activations.log_softmax import log_softmax, log_softmax_derivative
+from axon.activations.mish import mish, mish_derivative
 from axon.activations.relu import relu, relu_derivative
+from axon.activations.relu6 import relu6, relu6_derivative
+from axon.activations.selu import selu, selu_derivative
 from axon.activations.sigmoid import sigmoid, sigmoid_derivative
+from axon.activations.silu import silu, silu_derivative, swish
 from axon.activations.softmax import softmax, softmax_derivative
+from axon.activations.softplus import softplus, softplus_derivative
+from axon.activations.softsign import softsign, softsign_derivative
 from axon.activations.tanh import tanh, tanh_derivative
 from axon.names import resolve
 
 Activation = Callable[[Any], Any]
 
 ACTIVATIONS: dict[str, Activation] = {
+    "elu": elu,
+    "gelu": gelu,
+    "hard_sigmoid": hard_sigmoid,
+    "leaky_relu": leaky_relu,
     "linear": linear,
     "log_softmax": log_softmax,
+    "mish": mish,
     "relu": relu,
+    "relu6": relu6,
+    "selu": selu,
     "sigmoid": sigmoid,
+    "silu": silu,
     "softmax": softmax,
+    "softplus": softplus,
+    "softsign": softsign,
     "tanh": tanh,
 }
+
+ALIASES: dict[str, Activation] = {"swish": swish}
 
 
 def get(activation: str | Activation | None) -> Activation:
@@ -40,7 +62,7 @@ def get(activation: str | Activation | None) -> Activation:
     if activation is None:
         return linear
     if isinstance(activation, str):
-        return resolve("activation", activation, ACTIVATIONS)
+        return resolve("activation", activation, {**ACTIVATIONS, **ALIASES})
     if not callable(activation):
         raise TypeError(
             f"activation: expected a name or a function, got {activation!r}. "

@@ -1,6 +1,50 @@
 """Layers, from a single Neuron upwards."""
 
+from axon.layers.activation import Activation
+from axon.layers.attention import MultiHeadAttention
+from axon.layers.augmentation import (
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from axon.layers.base import Layer, Neuron
+from axon.layers.bidirectional import Bidirectional
+from axon.layers.convolution import Conv1D, Conv2D
 from axon.layers.dense import Dense
+from axon.layers.embedding import Embedding, PositionalEmbedding
+from axon.layers.input import Input
+from axon.layers.masking import Masking
+from axon.layers.mixup import MixUp
 from axon.layers.module import Module
+from axon.layers.noise import (
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
+from axon.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+)
+from axon.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from axon.layers.preprocessing import Flatten, Normalization, Rescaling
+from axon.layers.recurrent import GRU, LSTM, SimpleRNN
+from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from axon.layers.separable import DepthwiseConv2D, SeparableConv2D
+from axon.layers.transformer import TransformerBlock
+from axon.layers.transposed import Conv2DTranspose

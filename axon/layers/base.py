@@ -10,6 +10,7 @@ from axon.backend import FLOAT, Array, DType, Shape, as_array
 from axon.core import Tensor, grad
 from axon.layers.module import ANY, Module, shape_after, whole
 from axon.modes import modes
+from axon.names import suggestion
 from axon.parameter import Parameter
 
 
@@ -126,14 +127,20 @@ class Layer(Module):
 
     The base keeps the rule "NumPy in, NumPy out; Tensor in, Tensor out", creates the parameters
     when the size of the input is known, and remembers the last array that passed, for ``backward``.
+    While training, ``self.training`` is true.
 
     Args:
         name: what errors, summaries and files call it.
         dtype: what it computes in; float32 unless told otherwise.
+        trainable: False freezes its parameters.
+        options: ``kernel_regularizer=``, ``bias_constraint=`` and the like, by parameter.
     """
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, dtype: Any = None, trainable: bool = True, **options: Any
+    ) -> None:
         super().__init__(name)
+        self._trainable = bool(trainable)
         self.dtype: DType = np.dtype(dtype or FLOAT)
         if self.dtype.kind != "f":
             raise ValueError(
@@ -142,35 +149,45 @@ class Layer(Module):
             )
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
-        self._last: tuple[Tensor, Tensor] | None = None
+        self._last: tuple[list[Tensor], Tensor] | None = None
+        self._rules = rules_for(type(self).__name__, options)
 
     @abstractmethod
     def call(self, x: Tensor) -> Tensor:
-        """Compute the layer."""
+        """Compute the layer. One with several inputs takes several; a mask comes as ``mask=``."""
 
-    def create(self, input_shape: Shape) -> None:
-        """Create the parameters for inputs of this shape (without the batch axis)."""
-        del input_shape
+    def create(self, *input_shapes: Shape) -> None:
+        """Create the parameters for inputs of these shapes (without the batch axis)."""
+        del input_shapes
+
+    @property
+    def training(self) -> bool:
+        """Whether to act as while training; a frozen layer never does."""
+        return modes.training and self._trainable
 
     def parameter(
         self, name: str, initializer: "initializers.Initializer", shape: Shape
     ) -> Parameter:
         """Make a parameter of this layer's type with the values that the initializer gives."""
-        values = np.array(initializer(shape, self.dtype), self.dtype)
+        values = np.array(initializer(shape, self.dtype), self.dtype, order="C")
         if values.shape != shape:
             raise ValueError(
                 f"layer {self.name!r}: the initializer of {name!r} must return an array of shape "
                 f"{shape}, but its shape is {values.shape}."
             )
-        return Parameter(values, name)
+        made = Parameter(values, name, requires_grad=self._trainable)
+        made.regularizer = self._rules.get(f"{KERNEL.get(name, name)}_regularizer")
+        made.constraint = self._rules.get(f"{KERNEL.get(name, name)}_constraint")
+        return made
 
     @property
     def input_dtype(self) -> DType:
         """What inputs are converted to: what the layer computes in."""
         return self.dtype
 
-    def accept(self, shape: Shape) -> None:
+    def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError if inputs of this shape, batch axis included, do not fit."""
+        del more
         if self.input_shape is not None and shape[1:] != self.input_shape:
             raise self.misfit(f"(n, {', '.join(map(str, self.input_shape))})", shape)
 
@@ -182,38 +199,42 @@ class Layer(Module):
             f"got shape {got}.{hint}"
         )
 
-    def build(self, input_shape: Shape) -> Shape:
+    def build(self, *input_shapes: Shape) -> Shape:
         """Create the parameters, if that was not done yet, and find the shape of the output."""
-        self.accept((ANY, *input_shape))
+        self.accept(*((ANY, *shape) for shape in input_shapes))
         if self.output_shape is None:
-            self.create(input_shape)
-            self.trainable = self._trainable
-        if self.output_shape is None or self.input_shape != input_shape:
-            self.output_shape = shape_after(self.call, input_shape, self.dtype)
-            self.input_shape = input_shape
+            self.create(*input_shapes)
+        if self.output_shape is None or self.input_shape != input_shapes[0]:
+            dtypes = [self.input_dtype] * len(input_shapes)
+            self.output_shape = shape_after(self.call, input_shapes, dtypes)
+            self.input_shape = input_shapes[0]
         return self.output_shape
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the layer's output; parameters are created at the first call.
 
         Args:
-            x: (n, ...) array or Tensor; other number types are cast to the layer's.
+            inputs: (n, ...) arrays or Tensors; other number types are cast to the layer's.
+            options: keyword arguments of the layer's ``call``, such as ``mask``.
         """
-        if not isinstance(x, Tensor):
-            return self._forward_array(as_array(x, self.dtype))
-        self.accept(x.shape)
+        if not any(isinstance(x, Tensor) for x in inputs):
+            return self._forward_arrays([as_array(x, self.input_dtype) for x in inputs], options)
+        given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]
+        self.accept(*(x.shape for x in given))
         if self.output_shape is None:
-            self.build(x.shape[1:])
-        return self.call(x if x.dtype == self.dtype else x.astype(self.dtype))
+            self.build(*(x.shape[1:] for x in given))
+        wanted = self.input_dtype
+        given = [x if x.dtype == wanted else x.astype(wanted) for x in given]
+        return self.call(*given, **options)
 
-    def _forward_array(self, x: Array) -> Array:
-        inputs = Tensor(x, requires_grad=modes.grad)
-        outputs = self.forward(inputs)
+    def _forward_arrays(self, arrays: list[Array], options: dict[str, Any]) -> Array:
+        inputs = [Tensor(x, requires_grad=modes.grad and x.dtype.kind == "f") for x in arrays]
+        outputs = self.forward(*inputs, **options)
         self._last = (inputs, outputs) if modes.grad else None
         return outputs.data.copy()  # the caller may change it: backward still needs ours
 
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
-        """One step of backpropagation, by hand, after ``forward`` of an array.
+        """One step of backpropagation, by hand, after ``forward`` of arrays.
 
         Adds dL/dp to the ``.grad`` of each parameter p. Each forward serves one backward.
 
@@ -222,7 +243,8 @@ class Layer(Module):
             input_gradient: False saves the work of the result, as for a first layer.
 
         Returns:
-            dL/dinput, of the input's shape, or None.
+            dL/dinput, of the (first) input's shape; None if it was not asked for, or the inputs
+            are whole numbers.
         """
         if self._last is None:
             raise RuntimeError(
@@ -230,7 +252,7 @@ class Layer(Module):
                 "Call forward(x) with a NumPy array first, outside no_grad(). A layer that stands "
                 "in a model twice needs autograd: loss(y, model(Tensor(x))).backward()."
             )
-        inputs, outputs = self._last
+        (x, *_), outputs = self._last
         slope = as_array(dL_dout)
         if slope.shape != outputs.shape:
             raise ValueError(
@@ -239,16 +261,37 @@ class Layer(Module):
             )
         self._last = None
         wanted = [p for p in self.parameters() if p.requires_grad]
-        reached = [*wanted, inputs] if input_gradient else wanted
+        reached = [*wanted, x] if input_gradient and x.requires_grad else wanted
+        if not reached:
+            return None
         gradients = grad(outputs, reached, gradient=slope)
         for parameter, gradient in zip(wanted, gradients, strict=False):
             parameter.accumulate(gradient)
-        return gradients[-1].data if input_gradient else None
+        return gradients[-1].data if len(reached) > len(wanted) else None
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this layer again, as JSON can hold them."""
-        return {"name": self.name, "dtype": self.dtype.name}
 
-    def describe(self) -> dict[str, Any]:
-        """Class and arguments."""
-        return {"class": type(self).__name__, "config": self.config()}
+KERNEL = {"weights": "kernel", "recurrent_weights": "recurrent"}  # parameter -> Keras's word
+RULED = (
+    *("kernel", "bias", "recurrent", "depthwise", "pointwise", "gamma", "beta", "embeddings"),
+    *("query", "key", "value", "output"),
+)
+
+
+def rules_for(owner: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Read ``kernel_regularizer="l2"``, ``bias_constraint="non_neg"`` and the like.
+
+    Raises:
+        TypeError: a word that no layer knows; the nearest one is suggested.
+    """
+    if not options:
+        return {}
+    from axon import constraints, regularizers
+
+    rules = {"regularizer": regularizers.get, "constraint": constraints.get}
+    known = {f"{of}_{kind}": get for of in RULED for kind, get in rules.items()}
+    for word in options:
+        if word not in known:
+            raise TypeError(
+                f"{owner}: unexpected argument {word!r}.{suggestion(word, list(known))}"
+            )
+    return {word: known[word](value) for word, value in options.items() if value is not None}

@@ -21,8 +21,7 @@ class Dense(Layer):
         use_bias: False leaves b out.
         kernel_initializer: how W begins; a name or a function (shape, dtype) -> array.
         bias_initializer: how b begins.
-        name: what errors, summaries and files call it.
-        dtype: what it computes in; float32 unless told otherwise.
+        options: name, dtype, trainable, kernel_regularizer, bias_constraint and the like.
 
     Parameters: ``weights`` W (input_size, num_neurons), the layout in which x W is fastest, and
     ``bias`` b (num_neurons,). ``neurons[i]`` is a Neuron over column i of the same memory.
@@ -44,10 +43,9 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: "str | initializers.Initializer" = "glorot_uniform",
         bias_initializer: "str | initializers.Initializer" = "zeros",
-        name: str | None = None,
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(**options)
         given = [f for f in (activation, activation_function) if f is not None]
         if isinstance(num_neurons, str) or callable(num_neurons):  # Dense(128, "relu")
             given, num_neurons = [num_neurons, *given], None
@@ -70,7 +68,7 @@ class Dense(Layer):
         """Numbers per sample; None until it is known."""
         return self.input_shape[-1] if self.input_shape else None
 
-    def accept(self, shape: Shape) -> None:
+    def accept(self, shape: Shape, *more: Shape) -> None:
         """Only the last axis has to fit: all before it count as samples."""
         size = self.input_size
         if len(shape) < 2:
@@ -80,9 +78,9 @@ class Dense(Layer):
             hint = f" Give it {size} features, or make the layer with input_size={shape[-1]}."
             raise self.misfit(f"(n, {size})", shape, hint)
 
-    def create(self, input_shape: Shape) -> None:
+    def create(self, *input_shapes: Shape) -> None:
         """Create W and, unless left out, b."""
-        shape = (input_shape[-1], self.num_neurons)
+        shape = (input_shapes[0][-1], self.num_neurons)
         self.weights = self.parameter("weights", self.kernel_initializer, shape)
         if self.use_bias:
             self.bias = self.parameter("bias", self.bias_initializer, shape[1:])
@@ -103,30 +101,12 @@ class Dense(Layer):
         columns = range(self.num_neurons)
         return [Neuron.over(self.weights, self.bias, i, self.activation) for i in columns]
 
-    def describe(self) -> dict[str, Any]:
-        """Class and arguments.
-
-        Raises:
-            TypeError: the activation has no name by which it could be found again.
-        """
-        if not activations.name_of(self.activation).isidentifier():
-            raise TypeError(
-                f"save: layer {self.name!r} uses a nameless function. Define it with a name, and "
-                "pass it to load_model as custom_objects={name: function}."
-            )
-        return super().describe()
-
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
-        return {
-            "input_size": self.input_size,
-            "num_neurons": self.num_neurons,
-            "activation": activations.name_of(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer.__name__,
-            "bias_initializer": self.bias_initializer.__name__,
-            **super().config(),
-        }
+        given = {name: v for name, v in super().config().items() if name != "activation_function"}
+        activation = self._plain("activation", self.activation)
+        sizes = {"input_size": self.input_size, "num_neurons": self.num_neurons}
+        return {**given, **sizes, "activation": activation}
 
     def __repr__(self) -> str:
         sizes = (

@@ -1,15 +1,18 @@
 """Floor 4: Module, which is anything with parameters: a layer, or a model made of layers."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any, ClassVar
 
 import numpy as np
 
-from axon.backend import DType, Shape
+from axon.backend import Array, DType, Shape
 from axon.core import Tensor
-from axon.modes import modes, no_grad
-from axon.parameter import Parameter
+from axon.described import Described
+from axon.modes import Mode, TrainingMode, modes, no_grad
+from axon.parameter import Buffer, Parameter
 
 
 def whole(owner: str, argument: str, value: object, least: int = 1) -> int:
@@ -21,20 +24,23 @@ def whole(owner: str, argument: str, value: object, least: int = 1) -> int:
     return int(value)
 
 
-class Module(ABC):
+class Module(Described, ABC):
     """Anything with parameters that turns x into y: a layer, or a model made of layers."""
+
+    takes_mask: ClassVar[bool] = False  # whether ``forward`` takes ``mask=``: which steps are real
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self._trainable = True
+        self.chosen = name is not None  # the name, by the user
         self.placed = False  # part of a model, which has made its name unique
 
     @abstractmethod
-    def forward(self, x: Any) -> Any:
+    def forward(self, *inputs: Any) -> Any:
         """Compute y from x: NumPy in, NumPy out; Tensor in, Tensor out."""
 
     @abstractmethod
-    def build(self, input_shape: Shape) -> Shape:
+    def build(self, *input_shapes: Shape) -> Shape:
         """Create the parameters for inputs of this shape (without the batch axis) if need be.
 
         Returns:
@@ -54,9 +60,27 @@ class Module(ABC):
         """Take note that a module was put into this one; models do."""
         del self
 
-    def __call__(self, x: Any) -> Any:
-        """Compute y from x, as ``forward`` does."""
-        return self.forward(x)
+    def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        """Compute y from x, as ``forward`` does.
+
+        Args:
+            inputs: what ``forward`` takes.
+            training: let layers such as Dropout and BatchNormalization act as while training;
+                None leaves that as it is: ``fit`` sets it, otherwise it is False.
+            options: keyword arguments of ``forward``, such as ``mask``.
+        """
+        mode = nullcontext() if training is None else TrainingMode(training)
+        with mode, Mode("scope", self.scope()):
+            return self.forward(*inputs, **options)
+
+    def scope(self) -> str:
+        """What the instructions of this module are marked with: its path, from outside in."""
+        return f"{modes.scope}/{self.name}" if modes.scope else self.name
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Which time steps (n, time) of the output are real, given those of the input x."""
+        del x
+        return mask
 
     def children(self) -> "Iterator[tuple[str, Module]]":
         """The modules inside this one, in the order in which they were defined.
@@ -78,21 +102,43 @@ class Module(ABC):
 
     def named_parameters(self) -> dict[str, Parameter]:
         """All parameters by path, such as ``dense_1/weights``, in the order of definition."""
-        found = {key: v for key, v in vars(self).items() if isinstance(v, Parameter)}
+        return self._named(Parameter)
+
+    def named_buffers(self) -> dict[str, Buffer]:
+        """What is not learned but belongs to the layers, by path: running means, random keys."""
+        return self._named(Buffer)
+
+    def _named(self, kind: Any) -> dict[str, Any]:
+        found = {key: v for key, v in vars(self).items() if isinstance(v, kind)}
         for name, child in self.children():
-            found.update((f"{name}/{path}", p) for path, p in child.named_parameters().items())
+            found.update((f"{name}/{path}", p) for path, p in child._named(kind).items())
         return found
 
     def parameters(self) -> list[Parameter]:
         """All parameters, each once, in the order of definition."""
         return list({id(p): p for p in self.named_parameters().values()}.values())
 
-    def describe(self) -> dict[str, Any]:
-        """What ``save`` writes down of this module, and ``load_model`` makes it from again."""
-        raise TypeError(
-            f"save: {self.name!r} is a {type(self).__name__}, which cannot describe itself. Only "
-            "Sequential models of layers can be saved whole."
-        )
+    def _state(self) -> list[Tensor]:
+        tensors = [*self.parameters(), *self.named_buffers().values()]
+        return list({id(t): t for t in tensors}.values())
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all parameters, then of all buffers, in the order of definition."""
+        return [t.data.copy() for t in self._state()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put back what ``get_weights`` gave.
+
+        Raises:
+            ValueError: other numbers of arrays, or other shapes; nothing has been changed then.
+        """
+        wanted, given = [t.shape for t in self._state()], [np.shape(w) for w in weights]
+        if wanted != given:
+            raise ValueError(
+                f"{self.name}.set_weights: expected arrays of shapes {wanted}, got {given}."
+            )
+        for tensor, values in zip(self._state(), weights, strict=True):
+            tensor.assign(values)
 
     def count_params(self) -> int:
         """The number of numbers that the module has learned or may learn."""
@@ -118,33 +164,50 @@ class Module(ABC):
             raise RuntimeError(
                 f"{type(self).__name__}: call super().__init__() before assigning {key!r}."
             )
-        if not isinstance(current, Parameter) or isinstance(value, Parameter):
+        if not isinstance(current, Parameter | Buffer) or isinstance(value, Parameter | Buffer):
             super().__setattr__(key, value)
-            if isinstance(value, Module):
-                self.changed()
+            self._adopt(key, value)
             return
         try:
             current.assign(value)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{self.name}.{key}, shape {current.shape}: {error}") from None
 
+    def _adopt(self, key: str, value: object) -> None:
+        """Modules that become part of this one are called as it calls them."""
+        if isinstance(value, Module):
+            if not value.placed:
+                value.name, value.placed = value.name if value.chosen else key, True
+            self.changed()
+        elif isinstance(value, list | tuple | dict):
+            inside = value.items() if isinstance(value, dict) else enumerate(value)
+            for i, module in inside:
+                if isinstance(module, Module):
+                    self._adopt(f"{key}_{i}", module)
+
 
 def snake_case(name: str) -> str:
-    """Return the name of a class as one of a thing: ``Dense`` -> ``dense``."""
-    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
+    """Return the name of a class as one of a thing.
+
+    >>> snake_case("Dense"), snake_case("MaxPooling2D"), snake_case("LSTM")
+    ('dense', 'max_pooling2d', 'lstm')
+    """
+    return re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
 ANY = -1  # stands in a shape for the number of samples, where it does not matter
 
 
-def shape_after(function: Callable[[Tensor], Any], input_shape: Shape, dtype: DType) -> Shape:
+def shape_after(
+    function: Callable[..., Any], input_shapes: Sequence[Shape], dtypes: Sequence[DType]
+) -> Shape:
     """Pass one sample of zeros through a function, unrecorded: the shape that comes out."""
-    recorder, modes.recorder = modes.recorder, None
-    try:
-        with no_grad(), np.errstate(all="ignore"):
-            out: Shape = function(Tensor(np.zeros((1, *input_shape), dtype))).shape
-    finally:
-        modes.recorder = recorder
+    pairs = zip(input_shapes, dtypes, strict=True)
+    with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
+        out: Shape = function(
+            *(Tensor(np.zeros((1, *shape), dtype)) for shape, dtype in pairs)
+        ).shape
     if out[:1] != (1,):
-        raise ValueError(f"one sample went in, shape {(1, *input_shape)}, but {out} came out.")
+        given = ", ".join(str((1, *shape)) for shape in input_shapes)
+        raise ValueError(f"one sample went in, shape {given}, but {out} came out.")
     return out[1:]

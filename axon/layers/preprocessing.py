@@ -8,6 +8,7 @@ import numpy as np
 from axon.backend import Shape, as_array
 from axon.core import Tensor
 from axon.layers.base import Layer
+from axon.ops.reduce import axes_of
 
 
 class Flatten(Layer):
@@ -21,8 +22,8 @@ class Flatten(Layer):
         """Reshape; no work is done."""
         return x.reshape(len(x), prod(x.shape[1:]))
 
-    def __repr__(self) -> str:
-        return "Flatten()"
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        """There are no time steps any more."""
 
 
 class Rescaling(Layer):
@@ -32,20 +33,14 @@ class Rescaling(Layer):
     array([[0., 1.]], dtype=float32)
     """
 
-    def __init__(
-        self, scale: float, offset: float = 0.0, *, name: str | None = None, dtype: Any = None
-    ) -> None:
-        super().__init__(name, dtype)
+    def __init__(self, scale: float, offset: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
         self.scale, self.offset = float(scale), float(offset)
 
     def call(self, x: Tensor) -> Tensor:
         """Scale, then shift."""
         scaled = x * self.scale
         return scaled + self.offset if self.offset else scaled
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this layer again, as JSON can hold them."""
-        return {"scale": self.scale, "offset": self.offset, **super().config()}
 
     def __repr__(self) -> str:
         return f"Rescaling({self.scale:.6g}, {self.offset:.6g})"
@@ -55,8 +50,11 @@ class Normalization(Layer):
     """y = (x - mean) / sqrt(variance), feature by feature; a constant feature becomes 0.
 
     Args:
-        mean: (features,), or nothing, to be found by ``adapt``.
-        variance: (features,).
+        mean: one number for each feature, or one for all; or nothing, to be found by ``adapt``.
+        variance: likewise.
+        axis: the features' axis, or axes; the others are averaged over. None: one mean for all.
+        invert: compute x sqrt(variance) + mean instead, the way back.
+        options: name, dtype.
 
     >>> layer = Normalization()
     >>> layer.adapt(np.array([[1.0, 5.0], [3.0, 5.0]]))
@@ -69,46 +67,77 @@ class Normalization(Layer):
         self,
         mean: Any = None,
         variance: Any = None,
-        *,
-        name: str | None = None,
-        dtype: Any = None,
+        axis: Any = -1,
+        invert: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(**options)
+        self.axis, self.invert = axis, bool(invert)
         self.mean, self.variance = mean, variance
         self._center = self._slope = Tensor(np.zeros(0, self.dtype))
+        if (mean is None) != (variance is None):
+            raise ValueError("Normalization: mean and variance belong together: pass both or none.")
         if mean is not None:
-            self._set(as_array(mean, np.dtype("f8")), as_array(variance, np.dtype("f8")))
+            given = as_array(mean, np.dtype("f8")), as_array(variance, np.dtype("f8"))
+            self._set(*np.broadcast_arrays(*given))
 
     def adapt(self, data: Any) -> None:
-        """Take mean and variance from data (n, features)."""
+        """Take mean and variance from data (n, ..., features)."""
         x = as_array(data, np.dtype("f8"))
-        if x.ndim != 2 or not len(x):
+        if x.ndim < 2 or not x.size:
             raise ValueError(f"Normalization: expected data of shape (n, features), got {x.shape}.")
-        self._set(x.mean(axis=0), x.var(axis=0))
+        kept = self._kept(x.ndim)
+        others = tuple(i for i in range(x.ndim) if i not in kept)
+        self._set(x.mean(axis=others), x.var(axis=others))
+
+    def _kept(self, ndim: int) -> Shape:
+        """The features' axes, in order."""
+        if self.axis is None:
+            return ()
+        kept = tuple(sorted(axes_of(tuple(np.atleast_1d(self.axis).tolist()), ndim)))
+        if 0 in kept:
+            raise ValueError(f"Normalization: axis={self.axis} counts samples, not features.")
+        return kept
 
     def _set(self, mean: Any, variance: Any) -> None:
         self.mean, self.variance = mean.tolist(), variance.tolist()
-        slope = 1 / np.sqrt(np.where(variance > 0, variance, 1))
+        deviation = np.sqrt(np.where(variance > 0, variance, 1))
         if self._center.shape != mean.shape:
             self._center = Tensor(np.empty(mean.shape, self.dtype))
             self._slope = Tensor(np.empty(mean.shape, self.dtype))
         self._center.assign(mean)  # in place, so that recorded programs follow
-        self._slope.assign(slope)
+        self._slope.assign(deviation if self.invert else 1 / deviation)
 
-    def accept(self, shape: Shape) -> None:
-        """The last axis has to be as long as the mean."""
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """The features' axes have to be as long as the mean's."""
         if self.mean is None:
             raise RuntimeError(f"layer {self.name!r}: call adapt(data) before use.")
-        if shape[-1:] != (len(self.mean),):
-            raise self.misfit(f"(n, {len(self.mean)})", shape)
+        if self._center.ndim == 0:
+            return
+        kept = self._kept(len(shape)) if self._fits_axes(len(shape)) else ()
+        if tuple(shape[i] for i in kept) != self._center.shape:
+            sizes = ", ".join(map(str, self._center.shape))
+            raise self.misfit(f"(n, {sizes})", shape)
+
+    def _fits_axes(self, ndim: int) -> bool:
+        return all(-ndim <= a < ndim for a in np.atleast_1d(self.axis))
+
+    def _spread(self, t: Tensor, ndim: int) -> Tensor:
+        """Give mean or factor the axes that inputs have."""
+        if t.ndim == 0:
+            return t
+        sizes = dict(zip(self._kept(ndim), t.shape, strict=True))
+        return t.reshape(tuple(sizes.get(i, 1) for i in range(ndim)))
 
     def call(self, x: Tensor) -> Tensor:
-        """Shift, then scale."""
-        return (x - self._center) * self._slope
+        """Shift, then scale; or scale, then shift."""
+        center, slope = (self._spread(t, x.ndim) for t in (self._center, self._slope))
+        return x * slope + center if self.invert else (x - center) * slope
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
-        return {"mean": self.mean, "variance": self.variance, **super().config()}
+        return {**super().config(), "mean": self.mean, "variance": self.variance}
 
     def __repr__(self) -> str:
-        return f"Normalization({len(self.mean) if self.mean else ''})"
+        sizes = "" if self.mean is None else " x ".join(map(str, self._center.shape)) or "1"
+        return f"Normalization({sizes})"

@@ -2,18 +2,43 @@
 
 from axon.losses.base import Loss, numbers
 from axon.losses.binary_cross_entropy import BinaryCrossEntropy
+from axon.losses.binary_focal_cross_entropy import BinaryFocalCrossEntropy
 from axon.losses.categorical_cross_entropy import CategoricalCrossEntropy
+from axon.losses.categorical_focal_cross_entropy import CategoricalFocalCrossEntropy
+from axon.losses.cosine_similarity import CosineSimilarity
+from axon.losses.hinge import Hinge
+from axon.losses.huber import Huber
+from axon.losses.kl_divergence import KLDivergence
+from axon.losses.log_cosh import LogCosh
+from axon.losses.mean_absolute_error import MeanAbsoluteError
 from axon.losses.mean_squared_error import MeanSquaredError
+from axon.losses.poisson import Poisson
+from axon.losses.squared_hinge import SquaredHinge
 from axon.names import resolve
 
 LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "binary_crossentropy": BinaryCrossEntropy,
+    "binary_focal_cross_entropy": BinaryFocalCrossEntropy,
+    "binary_focal_crossentropy": BinaryFocalCrossEntropy,
     "categorical_cross_entropy": CategoricalCrossEntropy,
     "categorical_crossentropy": CategoricalCrossEntropy,
     "sparse_categorical_crossentropy": CategoricalCrossEntropy,
+    "categorical_focal_cross_entropy": CategoricalFocalCrossEntropy,
+    "categorical_focal_crossentropy": CategoricalFocalCrossEntropy,
+    "cosine_similarity": CosineSimilarity,
+    "hinge": Hinge,
+    "huber": Huber,
+    "kl_divergence": KLDivergence,
+    "kld": KLDivergence,
+    "log_cosh": LogCosh,
+    "logcosh": LogCosh,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
+    "poisson": Poisson,
+    "squared_hinge": SquaredHinge,
 }
 
 

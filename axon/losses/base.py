@@ -144,3 +144,26 @@ def same_shape(name: str, targets: Array, output_shape: Shape) -> Array:
         f"{name}: y has shape {targets.shape}, but the predictions have shape "
         f"{output_shape}. {hint}"
     )
+
+
+def numbers_of_shape(name: str, y_true: Any, output_shape: Shape) -> Array:
+    """Targets as floats, one number per output."""
+    given = same_shape(name, numbers(name, y_true), output_shape)
+    return given if given.dtype.kind == "f" else given.astype("float32")
+
+
+def within(name: str, argument: str, value: float, low: float, high: float) -> float:
+    """A setting of a loss, which must lie between ``low`` and ``high``."""
+    if not low <= value <= high:
+        span = f"be {low} or more" if high == np.inf else f"lie between {low} and {high}"
+        raise ValueError(f"{name}: {argument} must {span}, got {value}.")
+    return float(value)
+
+
+def demand_axis(name: str, output_shape: Shape, what: str) -> None:
+    """Raise ValueError unless each sample has an axis of its own."""
+    if len(output_shape) < 2:
+        raise ValueError(
+            f"{name}: {what}, so predictions must have shape (n, size), got {output_shape}. "
+            "Use MeanSquaredError for one number per sample."
+        )

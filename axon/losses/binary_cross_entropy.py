@@ -5,12 +5,13 @@ from typing import Any
 from axon.activations import sigmoid
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers, over_features, same_shape
+from axon.losses.base import Loss, numbers_of_shape, over_features, within
 from axon.losses.cross_entropy import (
     demand_probabilities,
     log_probability,
     logits_of,
     sigmoid_cross_entropy,
+    smoothed,
 )
 
 
@@ -21,6 +22,7 @@ class BinaryCrossEntropy(Loss):
 
     Args:
         from_logits: the predictions are logits, not probabilities.
+        label_smoothing: s from 0 to 1: targets become (1 - s) y + s / 2, less sure.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs); targets lie in [0, 1].
 
@@ -30,29 +32,42 @@ class BinaryCrossEntropy(Loss):
 
     name = "binary_cross_entropy"
 
-    def __init__(self, from_logits: bool = False) -> None:
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = from_logits
+        self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-y log p - (1 - y) log(1 - p) of each sample, averaged over its outputs."""
-        logits = y_pred if self.from_logits else logits_of(y_pred, sigmoid)
-        if logits is not None:
-            return over_features(sigmoid_cross_entropy(logits, y_true))
-        demand_probabilities(self.name, y_pred, "sigmoid")
-        yes, no = log_probability(y_pred), log_probability(1.0 - y_pred)
-        return over_features(-(y_true * yes + (1.0 - y_true) * no))
+        y_true = smoothed(y_true, self.label_smoothing, classes=2)
+        return over_features(bernoulli(self.name, y_true, y_pred, self.from_logits))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Targets between 0 and 1, of exactly the shape of the output."""
-        given = same_shape(self.name, numbers(self.name, y_true), output_shape)
-        wrong = (given < 0) | (given > 1)
-        if wrong.any():
-            raise ValueError(
-                f"{self.name}: targets must lie between 0 and 1, got {given[wrong][0]}. "
-                "For more than two classes use CategoricalCrossEntropy with softmax."
-            )
-        return given if given.dtype.kind == "f" else given.astype("float32")
+        return chances(self.name, y_true, output_shape)
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this loss again, as JSON can hold them."""
-        return {"from_logits": self.from_logits}
+        return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+
+
+def bernoulli(name: str, y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
+    """-y log p - (1 - y) log(1 - p) of each output, from the logits if they are known."""
+    logits = y_pred if from_logits else logits_of(y_pred, sigmoid)
+    if logits is not None:
+        fused: Tensor = sigmoid_cross_entropy(logits, y_true)
+        return fused
+    demand_probabilities(name, y_pred, "sigmoid")
+    yes, no = log_probability(y_pred), log_probability(1.0 - y_pred)
+    return -(y_true * yes + (1.0 - y_true) * no)
+
+
+def chances(name: str, y_true: Any, output_shape: Shape) -> Array:
+    """Targets between 0 and 1, of exactly the shape of the output."""
+    given = numbers_of_shape(name, y_true, output_shape)
+    wrong = (given < 0) | (given > 1)
+    if wrong.any():
+        raise ValueError(
+            f"{name}: targets must lie between 0 and 1, got {given[wrong][0]}. "
+            "For more than two classes use CategoricalCrossEntropy with softmax."
+        )
+    return given

@@ -7,11 +7,12 @@ import numpy as np
 from axon.activations import log_softmax, softmax
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers, over_features, same_shape
+from axon.losses.base import Loss, numbers, over_features, same_shape, within
 from axon.losses.cross_entropy import (
     demand_probabilities,
     log_probability,
     logits_of,
+    smoothed,
 )
 
 
@@ -22,6 +23,7 @@ class CategoricalCrossEntropy(Loss):
 
     Args:
         from_logits: the predictions are logits, not probabilities.
+        label_smoothing: s from 0 to 1: targets become (1 - s) y + s / classes, less sure.
 
     ``y_true`` is one-hot (n, classes) or whole-number labels (n,); ``y_pred`` is (n, classes).
 
@@ -35,75 +37,95 @@ class CategoricalCrossEntropy(Loss):
 
     name = "categorical_cross_entropy"
 
-    def __init__(self, from_logits: bool = False) -> None:
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = from_logits
+        self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-sum_j y_j log p_j of each sample; further axes between are averaged."""
-        if y_true.ndim < y_pred.ndim:
-            y_true = one_hot(y_true, y_pred.shape[-1], y_pred.dtype)
-        logits = y_pred if self.from_logits else logits_of(y_pred, softmax)
-        if logits is None:
-            demand_probabilities(self.name, y_pred, "softmax")
-        logarithms = log_probability(y_pred) if logits is None else log_softmax(logits)
-        return over_features(-(y_true * logarithms).sum(axis=-1))
+        y = smoothed(one_hot(y_true, y_pred), self.label_smoothing, y_pred.shape[-1])
+        logarithms = log_probabilities(self.name, y_pred, self.from_logits)
+        return over_features(-(y * logarithms).sum(axis=-1))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Labels as whole numbers, one-hot rows as floats."""
-        given = numbers(self.name, y_true)
-        if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
-            return self._labels(given, output_shape[-1])
-        classes, width = output_shape[-1], given.shape[-1] if given.ndim else 0
-        if given.ndim == len(output_shape) and width == 1 != classes:
-            raise ValueError(
-                f"{self.name}: y has shape {given.shape}, but labels must have shape "
-                f"{output_shape[:-1]}. Use y.ravel()."
-            )
-        if given.ndim == len(output_shape) and width != classes:
-            raise ValueError(
-                f"{self.name}: y is one-hot for {width} classes, but the model has {classes} "
-                f"outputs. Expected y of shape {output_shape}, got {given.shape}."
-            )
-        return self._one_hot(same_shape(self.name, given, output_shape))
-
-    def _labels(self, labels: Array, classes: int) -> Array:
-        whole = labels.dtype.kind in "iub" or bool((labels == np.floor(labels)).all())
-        if not whole:
-            raise ValueError(
-                f"{self.name}: labels must be whole numbers, got {labels[labels % 1 != 0][0]!r}."
-            )
-        if labels.min() < 0 or labels.max() >= classes:
-            wrong = (labels < 0) | (labels >= classes)
-            row = int(np.argwhere(wrong)[0][0])
-            if classes == 1:
-                raise ValueError(
-                    f"{self.name}: a model with a single output cannot tell classes apart. Use "
-                    "BinaryCrossEntropy with sigmoid, or softmax with an output for each class."
-                )
-            raise ValueError(
-                f"{self.name}: label {labels[wrong][0]} of sample {row} is out of range: the model "
-                f"has {classes} outputs, so labels go from 0 to {classes - 1}. Number the classes "
-                "with np.unique(y, return_inverse=True), or give the model more outputs."
-            )
-        return labels if labels.dtype.kind in "iu" else labels.astype(np.int64)
-
-    def _one_hot(self, rows: Array) -> Array:
-        sums = rows.sum(axis=-1)
-        wrong = (np.abs(sums - 1) > 1e-3) | (rows < 0).any(axis=-1)
-        if wrong.any():
-            row = int(np.argwhere(wrong)[0][0])
-            raise ValueError(
-                f"{self.name}: each row of y must be one-hot, or probabilities that add up to 1; "
-                f"row {row} adds up to {sums[wrong][0]:.4g}."
-            )
-        return rows if rows.dtype.kind == "f" else rows.astype(np.float32)
+        return classes_of(self.name, y_true, output_shape)
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this loss again, as JSON can hold them."""
-        return {"from_logits": self.from_logits}
+        return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
 
 
-def one_hot(labels: Tensor, classes: int, dtype: Any) -> Tensor:
-    """Rows with a single 1: (n,) labels -> (n, classes)."""
-    columns = Tensor(np.arange(classes))
-    return (labels[..., None] == columns).astype(dtype)
+def log_probabilities(name: str, y_pred: Tensor, from_logits: bool = False) -> Tensor:
+    """The logarithms of predictions, from the logits if they are known."""
+    logits = y_pred if from_logits else logits_of(y_pred, softmax)
+    if logits is None:
+        demand_probabilities(name, y_pred, "softmax")
+    logarithms: Tensor = log_probability(y_pred) if logits is None else log_softmax(logits)
+    return logarithms
+
+
+def one_hot(y_true: Tensor, y_pred: Tensor) -> Tensor:
+    """Labels as rows with a single 1: (n,) -> (n, classes); rows are returned as they are."""
+    if y_true.ndim == y_pred.ndim:
+        return y_true
+    columns = Tensor(np.arange(y_pred.shape[-1]))
+    return (y_true[..., None] == columns).astype(y_pred.dtype)
+
+
+def classes_of(name: str, y_true: Any, output_shape: Shape) -> Array:
+    """Labels as whole numbers, one-hot rows as floats.
+
+    Raises:
+        ValueError: they do not fit the outputs, or are not labels or rows that add up to 1.
+    """
+    given = numbers(name, y_true)
+    if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
+        return _labels(name, given, output_shape[-1])
+    classes, width = output_shape[-1], given.shape[-1] if given.ndim else 0
+    if given.ndim == len(output_shape) and width == 1 != classes:
+        raise ValueError(
+            f"{name}: y has shape {given.shape}, but labels must have shape "
+            f"{output_shape[:-1]}. Use y.ravel()."
+        )
+    if given.ndim == len(output_shape) and width != classes:
+        raise ValueError(
+            f"{name}: y is one-hot for {width} classes, but the model has {classes} "
+            f"outputs. Expected y of shape {output_shape}, got {given.shape}."
+        )
+    return distributions(name, same_shape(name, given, output_shape))
+
+
+def _labels(name: str, labels: Array, classes: int) -> Array:
+    whole = labels.dtype.kind in "iub" or bool((labels == np.floor(labels)).all())
+    if not whole:
+        raise ValueError(
+            f"{name}: labels must be whole numbers, got {labels[labels % 1 != 0][0]!r}."
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        wrong = (labels < 0) | (labels >= classes)
+        row = int(np.argwhere(wrong)[0][0])
+        if classes == 1:
+            raise ValueError(
+                f"{name}: a model with a single output cannot tell classes apart. Use "
+                "BinaryCrossEntropy with sigmoid, or softmax with an output for each class."
+            )
+        raise ValueError(
+            f"{name}: label {labels[wrong][0]} of sample {row} is out of range: the model "
+            f"has {classes} outputs, so labels go from 0 to {classes - 1}. Number the classes "
+            "with np.unique(y, return_inverse=True), or give the model more outputs."
+        )
+    return labels if labels.dtype.kind in "iu" else labels.astype(np.int64)
+
+
+def distributions(name: str, rows: Array) -> Array:
+    """Rows of numbers from 0 on that add up to 1, as floats."""
+    sums = rows.sum(axis=-1)
+    wrong = (np.abs(sums - 1) > 1e-3) | (rows < 0).any(axis=-1)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        raise ValueError(
+            f"{name}: each row of y must be one-hot, or probabilities that add up to 1; "
+            f"row {row} adds up to {sums[wrong][0]:.4g}."
+        )
+    return rows if rows.dtype.kind == "f" else rows.astype(np.float32)

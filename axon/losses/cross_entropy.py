@@ -8,6 +8,11 @@ from axon.activations import sigmoid
 from axon.backend import Array, DType, Shape, elementwise, floating
 from axon.core import Primitive, Tensor, primitive
 
+MAY_BE_NEGATIVE = (  # the primitives that a model may end with whose results may be so
+    *("matmul", "tanh", "log_softmax", "leaky_relu", "elu", "selu", "gelu", "silu", "mish"),
+    "softsign",
+)
+
 
 @primitive(result=floating)
 def log_probability(out: Array, p: Array, *, xp: Any) -> None:
@@ -60,6 +65,16 @@ sigmoid_cross_entropy.gradient(
 )
 
 
+def smoothed(y_true: Tensor, label_smoothing: float, classes: int) -> Tensor:
+    """Targets that are less sure: (1 - s) y + s / classes, where s is ``label_smoothing``.
+
+    Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2016).
+    """
+    if not label_smoothing:
+        return y_true
+    return y_true * (1.0 - label_smoothing) + label_smoothing / classes
+
+
 def logits_of(y_pred: Tensor, activation: Primitive) -> Tensor | None:
     """The tensor that ``activation`` made ``y_pred`` from, if that is where it came from."""
     creator = y_pred.creator
@@ -75,10 +90,10 @@ def demand_probabilities(name: str, y_pred: Tensor, last: str) -> None:
     Arrays are judged by their values. What a model computes is judged by how it does, so that a
     recorded step and an eager one say the same: by values, only the first batch would be seen.
     """
-    values, maker = y_pred.data, _maker(y_pred)
-    if maker in ("relu", "tanh", "log_softmax", "matmul"):
-        got = "those of a linear layer" if maker == "matmul" else f"those of {maker}"
-    elif not maker and values.size and (values.min() < -1e-3 or values.max() > 1 + 1e-3):
+    values, made_by = y_pred.data, maker(y_pred)
+    if made_by in (*MAY_BE_NEGATIVE, "relu", "relu6", "softplus"):
+        got = f"those of {'a linear layer' if made_by == 'matmul' else made_by}"
+    elif not made_by and values.size and (values.min() < -1e-3 or values.max() > 1 + 1e-3):
         got = f"values from {values.min():.4g} to {values.max():.4g}"
     else:
         return
@@ -88,11 +103,11 @@ def demand_probabilities(name: str, y_pred: Tensor, last: str) -> None:
     )
 
 
-def _maker(tensor: Tensor) -> str:
+def maker(tensor: Tensor) -> str:
     """The name of the primitive that made a tensor; a bias and views are looked through."""
     while (creator := tensor.creator) is not None:
         source = creator.inputs[0]
-        biased = creator.primitive.name == "add" and _maker(source) == "matmul"
+        biased = creator.primitive.name == "add" and maker(source) == "matmul"
         if creator.primitive.kind != "views" and not biased:
             return str(creator.primitive.name)
         tensor = source

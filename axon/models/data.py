@@ -1,6 +1,6 @@
 """Data on its way into a program: checked once, then gathered batch by batch without allocating."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,36 +98,54 @@ LABEL = np.dtype(np.int64)  # what whole-number targets are converted to, batch 
 
 
 class Batches:
-    """Columns of samples (x, y, weights), handed out by batches, in a fresh order each epoch."""
+    """Columns of samples (x, y, weights), handed out by batches, in a fresh order each epoch.
 
-    def __init__(self, columns: list[Array], batch_size: int, order: Array | None = None) -> None:
-        self.columns, self.batch_size = columns, batch_size
+    Args:
+        columns: arrays of one length.
+        entry: what the first of them, the inputs, are converted to.
+        batch_size: samples in each batch; the last one may be shorter.
+        order: in which samples are taken, shuffled in place; None leaves them as they are.
+        steps: batches in an epoch, if not all.
+    """
+
+    def __init__(
+        self,
+        columns: list[Array],
+        entry: Sequence[DType],
+        batch_size: int,
+        order: Array | None = None,
+        steps: int | None = None,
+    ) -> None:
+        self.columns, self.entry = columns, tuple(entry)
+        self.batch_size, self.order = batch_size, order
         self.size = len(columns[0])
-        self.order = order  # in which samples are taken, shuffled in place; None leaves them as is
+        self.steps = -(-self.size // batch_size) if steps is None else steps
+        if self.steps * batch_size >= self.size + batch_size:
+            raise ValueError(
+                f"{steps} steps of {batch_size} samples need {self.steps * batch_size}, but there "
+                f"are {self.size}. Ask for {-(-self.size // batch_size)} steps at most."
+            )
         self._staging: dict[tuple[int, int], Array] = {}
-        self._specs: dict[tuple[int, DType], tuple[tuple[Shape, DType], ...]] = {}
+        self._specs: dict[int, tuple[tuple[Shape, DType], ...]] = {}
 
     def __len__(self) -> int:
-        return -(-self.size // self.batch_size)
+        return self.steps
 
-    def bounds(self) -> Iterator[tuple[int, int]]:
-        """First and last-but-one sample of each batch; the last batch may be short."""
-        for start in range(0, self.size, self.batch_size):
-            yield start, min(start + self.batch_size, self.size)
-
-    def shuffle(self) -> None:
-        """Draw a new order, in place."""
+    def pieces(self) -> "Iterator[tuple[Batches, int, int]]":
+        """Each batch of an epoch: whose it is, its first and its last-but-one sample."""
         if self.order is not None:
             stream("shuffle").shuffle(self.order)
+        for start in range(0, self.steps * self.batch_size, self.batch_size):
+            yield self, start, min(start + self.batch_size, self.size)
 
-    def specs(self, rows: int, dtype: DType) -> tuple[tuple[Shape, DType], ...]:
-        """Shape and type of each column of a batch; the first, the samples, are to have dtype."""
-        if (rows, dtype) not in self._specs:
-            types = (column.dtype for column in self.columns[1:])
-            dtypes = [dtype, *(LABEL if t.kind in "iu" else t for t in types)]
+    def specs(self, rows: int) -> tuple[tuple[Shape, DType], ...]:
+        """Shape and type of each column of a batch."""
+        if rows not in self._specs:
+            types = (column.dtype for column in self.columns[len(self.entry) :])
+            wanted = [*self.entry, *(LABEL if t.kind in "iu" else t for t in types)]
             shapes = [(rows, *column.shape[1:]) for column in self.columns]
-            self._specs[rows, dtype] = tuple(zip(shapes, dtypes, strict=True))
-        return self._specs[rows, dtype]
+            self._specs[rows] = tuple(zip(shapes, wanted, strict=True))
+        return self._specs[rows]
 
     def fill(self, start: int, stop: int, slots: list[Array]) -> None:
         """Copy a batch into arrays that are there, converting types on the way."""
@@ -147,3 +165,63 @@ class Batches:
         if key not in self._staging:
             self._staging[key] = np.empty((rows, *column.shape[1:]), column.dtype)
         return self._staging[key]
+
+
+class Stream:
+    """Batches that arrive one by one from an iterable of (x, y) or (x, y, sample_weight).
+
+    Args:
+        iterable: a list of batches, a generator, a data loader ...
+        check: turns an item into checked Batches.
+        steps: batches in an epoch; None: until the iterable ends. A generator goes on in the next
+            epoch where it was, anything else begins anew.
+
+    Raises:
+        ValueError: there is not a single batch, or it ends early.
+    """
+
+    def __init__(
+        self, iterable: Iterable[Any], check: Callable[[Any], Batches], steps: int | None
+    ) -> None:
+        self.iterable, self.check, self.steps = iterable, check, steps
+        self.once = iter(iterable) is iterable  # a generator: it cannot begin anew
+        self._items = iter(iterable)
+        self._waiting = [self.check(self._next(0))]
+
+    def __len__(self) -> int:
+        return self.steps or 0
+
+    def pieces(self) -> Iterator[tuple[Batches, int, int]]:
+        """Each batch of an epoch: what was checked, its first and its last-but-one sample."""
+        waiting, self._waiting = self._waiting, []
+        if not self.once and not waiting:
+            self._items = iter(self.iterable)
+        number = 0
+        while self.steps is None or number < self.steps:
+            if not waiting:
+                item = self._next(number)
+                if item is _END:
+                    return
+                try:
+                    waiting = [self.check(item)]
+                except (TypeError, ValueError) as error:
+                    raise type(error)(f"batch {number} of the iterable: {error}") from None
+            batch = waiting.pop()
+            yield batch, 0, batch.size
+            number += 1
+
+    def _next(self, number: int) -> Any:
+        item = next(self._items, _END)
+        if item is _END and (number == 0 or self.steps is not None):
+            wanted = f", but {self.steps} were expected" if self.steps else ""
+            hint = (
+                "It can be read only once: pass something that begins anew, such as a list or an "
+                "object whose __iter__ makes a new iterator."
+                if self.once
+                else "Lower steps_per_epoch, or let it yield more."
+            )
+            raise ValueError(f"the iterable ended after {number} batches{wanted}. {hint}")
+        return item
+
+
+_END = object()

@@ -6,25 +6,19 @@ from typing import IO, Any
 
 import numpy as np
 
-from axon import layers
+from axon import constraints, initializers, layers, regularizers
 from axon.backend import Array
-from axon.layers.base import Layer
+from axon.core import Tensor
+from axon.described import Described
 from axon.layers.module import Module
-from axon.models.saving import FORMAT
+from axon.models.model import Model
+from axon.models.saving import FORMAT, named_weights
 from axon.models.sequential import Sequential
 from axon.names import suggestion
-from axon.parameter import Parameter
 from axon.version import __version__
 
 HEADER_ROOM = 4096  # bytes: more than the header of an .npy file takes
 JSON_LIMIT = 16 * 2**20  # bytes
-
-LAYERS: dict[str, type[Layer]] = {
-    "Dense": layers.Dense,
-    "Flatten": layers.Flatten,
-    "Normalization": layers.Normalization,
-    "Rescaling": layers.Rescaling,
-}
 
 
 class ModelFileError(ValueError):
@@ -33,7 +27,7 @@ class ModelFileError(ValueError):
 
 def load(
     path: "str | os.PathLike[str]", custom_objects: Mapping[str, Callable[..., Any]] | None = None
-) -> Sequential:
+) -> Model:
     """Read a model that ``save`` wrote.
 
     Args:
@@ -55,8 +49,8 @@ def load(
         with zipfile.ZipFile(path) as archive:
             described = _read_json(path, archive)
             model = _make(path, described, custom_objects or {})
-            for name, parameter in model.named_parameters().items():
-                parameter.assign(_read_array(path, archive, name, parameter))
+            for name, tensor in named_weights(model).items():
+                tensor.assign(_read_array(path, archive, name, tensor))
     except ModelFileError:
         raise
     except (*damage, ValueError, OSError) as error:
@@ -93,39 +87,71 @@ def _check_member(path: object, info: Any, limit: int) -> None:
         )
 
 
-def _make(path: object, described: dict[str, Any], custom: Mapping[str, Any]) -> Sequential:
+def _make(path: object, described: dict[str, Any], custom: Mapping[str, Any]) -> Model:
     try:
-        model = _module(described, custom)
-        model.build(tuple(described["input_shape"]))
+        model = remake(described, custom)
+        shape = described["input_shape"]
+        several = bool(shape) and isinstance(shape[0], list)
+        model.build(*map(tuple, shape if several else [shape]))
     except (ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
         raise ModelFileError(
             f"{path} describes a model that cannot be made: {error} What is not part of "
             "AXON must be passed as custom_objects={name: object}."
         ) from None
-    assert isinstance(model, Sequential)
+    if not isinstance(model, Model):
+        raise ModelFileError(f"{path}: {described['class']!r} is not a Model.")
     model.metadata = dict(described.get("metadata", {}))
     return model
 
 
-def _module(described: dict[str, Any], custom: Mapping[str, Any]) -> Module:
+def remake(described: dict[str, Any], custom: Mapping[str, Any] | None = None) -> Any:
+    """Make again what ``describe`` described; the weights of a layer begin anew.
+
+    >>> remake({"class": "Dropout", "config": {"rate": 0.5}})
+    Dropout(rate=0.5)
+    """
+    return _made(described, {**known(), **(custom or {})}, custom or {})
+
+
+def known() -> dict[str, Any]:
+    """The classes that a file may name: layers, and what they may be given as arguments."""
+    return {
+        name: thing
+        for module in (layers, initializers, regularizers, constraints)
+        for name, thing in vars(module).items()
+        if isinstance(thing, type) and issubclass(thing, Described)
+    }
+
+
+def _made(described: dict[str, Any], classes: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
+    """Make an object from its class and arguments, which may be described themselves."""
     kind = described["class"]
     if kind == "Sequential":
-        inner = [_module(d, custom) for d in described["layers"]]
+        inner: list[Module] = []
+        for d in described["layers"]:
+            inner.append(inner[d["again"]] if "again" in d else _made(d, classes, custom))
         return Sequential(inner, name=described["name"])
-    classes = {**LAYERS, **custom}
     if kind not in classes:
         hint = suggestion(kind, list(classes))
         raise ValueError(
             f"unknown layer class {kind!r}.{hint} Pass custom_objects={{{kind!r}: ...}}."
         )
-    config = {
-        key: custom.get(value, value) if isinstance(value, str) and key != "name" else value
-        for key, value in described["config"].items()
-    }
-    return classes[kind](**config)
+    config = described["config"]
+    return classes[kind](
+        **{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()}
+    )
 
 
-def _read_array(path: object, archive: Any, name: str, parameter: Parameter) -> Array:
+def _value(value: Any, classes: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        return custom.get(value, value)
+    if isinstance(value, list):
+        return [_value(v, classes, custom) for v in value]
+    described = isinstance(value, dict) and "class" in value
+    return _made(value, classes, custom) if described else value
+
+
+def _read_array(path: object, archive: Any, name: str, parameter: Tensor) -> Array:
     """One parameter's values, if shape and type are those expected; sizes are checked first."""
     info = archive.getinfo(f"weights/{name}.npy")
     _check_member(path, info, parameter.data.nbytes + HEADER_ROOM)

@@ -2,32 +2,29 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from threading import RLock
+from contextlib import nullcontext
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from axon import losses, metrics, optimizers
 from axon.backend import FLOAT, Array, DType, Shape
-from axon.callbacks import Callback, History, LossPrinter, check, measured, printer
-from axon.core import Tensor
+from axon.callbacks import Callback, Callbacks, History, LossPrinter, check, measured, printer
 from axon.layers.module import Module, shape_after, whole
 from axon.metrics import Metric
-from axon.models import saving
-from axon.models import summary as summaries
-from axon.models.data import Batches, checked_share, demand_finite, same_length, samples, split
-from axon.models.training import Trainer, class_weights, sample_weights
-from axon.modes import no_grad
-from axon.program import Program, Step
-from axon.random import stream
-
-ONE_AT_A_TIME = RLock()  # a program works in memory of its own: threads take turns to predict
-PREDICT_BATCH = 1024  # samples at a time where nothing is learned: large enough to be fast
+from axon.models import drawing, intake, nan_search, saving, summary
+from axon.models.intake import all_or_nothing
+from axon.models.prediction import PREDICT_BATCH, Predictor
+from axon.models.training import Trainer, shaped
+from axon.program import Program
 
 
 class Model(Module):
     """A network that can be trained. Sequential is one; write ``forward(self, x)`` for your own.
+
+    Assign layers as attributes and call them in ``forward``, in any order, as often as you like. A
+    network with several inputs writes ``forward(self, a, b)`` and is given ``x=(a, b)``.
 
     ``compile`` joins it with a loss and an optimizer. From then on the first batch of each shape is
     recorded, forward, backward and update, and every further one replays the recording.
@@ -38,12 +35,9 @@ class Model(Module):
         self.metadata: dict[str, Any] = {}  # whatever should travel with the saved model
         self.history: History | None = None
         self.stop_training = False
-        self._shapes: tuple[Shape, Shape] | None = None
+        self._shapes: tuple[tuple[Shape, ...], Shape] | None = None
         self._trainer: Trainer | None = None
-        self._predict = self._prediction_step(eager=False)
-
-    def _prediction_step(self, eager: bool) -> Step:
-        return Step("predict", self._outputs, ["x"], self._parameter_labels, eager)
+        self._predictor = Predictor(self, eager=False)
 
     @property
     def layers(self) -> list[Module]:
@@ -57,26 +51,44 @@ class Model(Module):
         return FLOAT if first is None else first[1].input_dtype
 
     @property
-    def input_shape(self) -> Shape | None:
-        """The shape of the input without the batch axis, if it is known."""
-        return self._shapes[0] if self._shapes else None
+    def input_shape(self) -> Any:
+        """The shape of the input without the batch axis, if it is known; a tuple of several."""
+        if self._shapes is None:
+            return None
+        return self._shapes[0] if self.width > 1 else self._shapes[0][0]
+
+    @property
+    def input_names(self) -> list[str]:
+        """What ``forward`` calls its inputs."""
+        from inspect import signature  # numpy has loaded it
+
+        takes = signature(self.forward).parameters.values()
+        return [p.name for p in takes if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return len(self._shapes[0]) if self._shapes else 1
 
     @property
     def output_shape(self) -> Shape | None:
         """The shape of the output without the batch axis, if it is known."""
         return self._shapes[1] if self._shapes else None
 
-    def build(self, input_shape: Shape) -> Shape:
-        """Build the layers for inputs of this shape, by passing zeros through ``forward``."""
-        if self._shapes is None or self._shapes[0] != input_shape:
-            self._shapes = input_shape, shape_after(self.forward, input_shape, self.input_dtype)
+    def build(self, *input_shapes: Shape) -> Shape:
+        """Build the layers for inputs of these shapes, by passing zeros through ``forward``."""
+        if self._shapes is None or self._shapes[0] != input_shapes:
+            self._shapes = input_shapes, self._shape_after(input_shapes)
         return self._shapes[1]
+
+    def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Shape:
+        return shape_after(self.forward, input_shapes, [self.input_dtype] * len(input_shapes))
 
     def changed(self) -> None:
         """Layers were added or replaced: shapes are found, and programs recorded, anew."""
         self._shapes = None
         trained = [self._trainer.train, self._trainer.test] if self._trainer else []
-        for step in (*trained, self._predict):
+        for step in (*trained, self._predictor.step):
             step.programs.clear()
             step.latest = None
 
@@ -108,10 +120,18 @@ class Model(Module):
         chosen = losses.get(loss)
         named = [metrics] if isinstance(metrics, str | Metric) else metrics or []
         watched = [_metrics.get(m, chosen) for m in named]
+        names = [m.name for m in watched]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"compile: two metrics are called {twice[0]!r}: give one name=.")
         self._trainer = Trainer(self, chosen, optimizers.get(optimizer), watched, eager)
-        self._predict = self._prediction_step(eager)
+        self._predictor = Predictor(self, eager)
         if self.parameters():
             self._trainer.optimizer.build(self.parameters())
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._trainer is not None
 
     @property
     def trainer(self) -> Trainer:
@@ -138,33 +158,45 @@ class Model(Module):
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         batch_size: int = 32,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Sequence[Callback] = (),
         validation_split: float = 0.0,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+        debug: str | None = None,
     ) -> History:
-        """Train on arrays.
+        """Train on arrays, or on an iterable of batches.
 
         Args:
-            x: samples (n, ...), any numeric type; not modified.
+            x: samples (n, ...), any numeric type, not modified: an array, a DataFrame, a memmap
+                larger than memory; a tuple (or a dict by name) of them for several inputs; or,
+                without y, an iterable of batches (x, y) or (x, y, sample_weight).
             y: targets, as the loss wants them.
             batch_size: samples per step; the last batch may be shorter.
             epochs: passes over the data.
             verbose: 0 silent, 2 a line per epoch, 1 and "auto" a bar on a terminal, else lines.
             callbacks: told what happens.
             validation_split: share of the samples, taken from the end, that is kept for validation.
-            validation_data: (x, y) for validation instead.
+            validation_data: (x, y), (x, y, sample_weight) or an iterable of batches instead.
             shuffle: draw a new order for each epoch.
             class_weight: class -> weight of its samples.
             sample_weight: (n,) weights of the samples.
             initial_epoch: where to start counting, to go on with an earlier run.
+            steps_per_epoch: batches in an epoch, if not all.
+            validation_steps: batches to validate on, if not all.
+            validation_batch_size: samples at a time in validation; as many as are fast by default.
+            validation_freq: validate every so many epochs.
+            debug: "nan" stops at the first operation whose result is NaN or infinite and names it.
 
         Returns:
             The History, with loss and metrics of each epoch.
@@ -172,31 +204,25 @@ class Model(Module):
         Raises:
             ValueError, TypeError: something does not fit; nothing has been changed then.
             RuntimeError: the model is not compiled.
+            FloatingPointError: with ``debug="nan"``: what is not finite, and where.
         """
         trainer = self.trainer
         epochs = whole("fit", "epochs", epochs)
         initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
+        validation_freq = whole("fit", "validation_freq", validation_freq)
         batch_size = whole("fit", "batch_size", batch_size)
-        share = checked_share(validation_split)
-        progress = [*printer(verbose), *check(callbacks)]
-        with self._all_or_nothing():
-            columns, held_out = self._columns(x, y, sample_weight), None
-            if validation_data is not None:
-                held_out = self._held_out(validation_data)
-            elif share:
-                columns, held_out = split(columns, share)
-            if class_weight is not None:
-                columns = self._with_class_weight(columns, class_weight)
+        large = validation_batch_size or max(batch_size, PREDICT_BATCH)
+        progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
+        with all_or_nothing(self):
+            feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
+            source, held_out = feed.source(x, y, sample_weight, validation_split)
+            validation = intake.validation(self, validation_data, held_out, large, validation_steps)
             trainer.prepare()
-        batches = Batches(columns, batch_size, trainer.order(len(columns[0])) if shuffle else None)
-        validation = Batches(held_out, max(batch_size, PREDICT_BATCH)) if held_out else None
         self.history = History()
-        everyone = [self.history, *progress]
-        params = {"epochs": epochs, "steps": len(batches), "batch_size": batch_size}
-        for callback in everyone:
-            callback.model, callback.params = self, params
-        stepwise = [c for c in everyone if _listens(c)]
-        trainer.fit(batches, validation, range(initial_epoch, epochs), everyone, stepwise)
+        params = {"epochs": epochs, "steps": len(source) or None, "batch_size": batch_size}
+        params["validation_freq"] = validation_freq
+        everyone = Callbacks([self.history, *progress], self, params)
+        trainer.fit(source, validation, range(initial_epoch, epochs), everyone, validation_freq)
         return self.history
 
     def train(
@@ -213,97 +239,114 @@ class Model(Module):
         callbacks = [*lines, *check(options.pop("callbacks", ()))]
         return self.fit(x, y, batch_size, epochs, verbose=0, callbacks=callbacks, **options)
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float:
-        """One step on one batch; returns its loss before the update."""
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on one batch; returns the loss and metrics of the batch before the update."""
         trainer = self.trainer
-        with self._all_or_nothing():
-            columns = self._columns(x, y, sample_weight)
+        with all_or_nothing(self):
+            columns = intake.columns(self, x, y, sample_weight)
+            batch = intake.batches(self, intake.with_class_weight(self, columns, class_weight))
             trainer.prepare()
         try:
-            batches = Batches(columns, len(columns[0]))
-            return trainer.batch(
-                trainer.train, batches, 0, batches.size, trainer.frozen(trainer.train)
-            )
+            return shaped(trainer.once(trainer.train, batch), return_dict)
         finally:
             trainer.optimizer.zero_grad()
 
     # -------------------------------------------------------------------- test and predict
 
+    def test_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics of one batch, from which nothing is learned."""
+        with all_or_nothing(self):
+            batch = intake.batches(self, intake.columns(self, x, y, sample_weight))
+        return shaped(self.trainer.once(self.trainer.test, batch), return_dict)
+
     def evaluate(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         batch_size: int = PREDICT_BATCH,
         verbose: int | str = 0,
         sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] = (),
         return_dict: bool = False,
     ) -> Any:
         """Loss and metrics on data that nothing is learned from.
 
         Args:
-            x: samples (n, ...).
+            x: samples (n, ...); or, without y, an iterable of batches, as ``fit`` takes them.
             y: targets, as the loss wants them.
             batch_size: samples at a time.
             verbose: print a line with the results, unless 0.
             sample_weight: (n,) weights of the samples.
+            steps: batches to look at, if not all.
+            callbacks: told what happens.
             return_dict: return the results by name.
 
         Returns:
             The loss, or [loss, *metrics] if metrics are watched; by name with ``return_dict``.
         """
-        trainer = self.trainer
-        batch_size = whole("evaluate", "batch_size", batch_size)
-        with self._all_or_nothing():
-            batches = Batches(self._columns(x, y, sample_weight), batch_size)
-        results = trainer.epoch(trainer.test, batches)
+        trainer, feed = self.trainer, intake.Feed("evaluate", self, batch_size, steps)
+        with all_or_nothing(self):
+            source, _ = feed.source(x, y, sample_weight)
+        results = trainer.evaluate(
+            source, Callbacks(check(callbacks), self, {"steps": len(source)})
+        )
         if printer(verbose):
             print(" - ".join(measured(results)), flush=True)
-        if return_dict:
-            return results
-        values = list(results.values())
-        return values if len(values) > 1 else values[0]
+        return shaped(results, return_dict)
 
-    def predict(self, x: Any, batch_size: int = PREDICT_BATCH, verbose: int | str = 0) -> Array:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int = PREDICT_BATCH,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Array:
         """Outputs for samples (n, ...), as a NumPy array (n, ...) of your own.
 
         Args:
-            x: samples (n, ...).
+            x: samples (n, ...); a tuple of them for several inputs; or an iterator over batches.
             batch_size: samples at a time.
             verbose: taken because Keras's users give it; nothing is printed.
+            steps: batches to predict, if not all.
+            callbacks: told what happens.
         """
         del verbose
         batch_size = whole("predict", "batch_size", batch_size)
-        dtype = self.input_dtype
-        data = samples("x", x, dtype)
-        known = self._shapes is not None and self._shapes[0] == data.shape[1:]
-        with nullcontext() if known else self._all_or_nothing():
-            self._fit_input(data)
-        parts = (data[i : i + batch_size] for i in range(0, len(data), batch_size))
-        result = None
-        for number, part in enumerate(parts):
-            with ONE_AT_A_TIME:
-                slots = self._predict.inputs((part.shape, dtype))
-                np.copyto(slots[0], part, casting="unsafe")
-                outputs = self._predict.run(slots)[0]
-                if result is None:
-                    result = np.empty((len(data), *outputs.shape[1:]), outputs.dtype)
-                start = number * batch_size
-                result[start : start + len(part)] = outputs
-        assert result is not None
-        return result
+        if isinstance(x, Iterator):
+            taken = islice(x, steps)
+            parts = [self.predict(intake.without_targets(self, item)) for item in taken]
+            return np.concatenate(parts)
+        data = intake.checked_inputs(self, x)
+        known = self._shapes is not None and self._shapes[0] == tuple(d.shape[1:] for d in data)
+        with nullcontext() if known else all_or_nothing(self):
+            intake.fit_inputs(self, data)
+        batches = intake.batches(self, data, batch_size, steps=steps)
+        everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})
+        return self._predictor.run(batches, everyone)
 
-    def _outputs(self, x: Tensor) -> list[Tensor]:
-        with no_grad():
-            return [self.forward(x)]
+    def predict_on_batch(self, x: Any) -> Array:
+        """Outputs for one batch of samples (n, ...), computed all at once."""
+        return self.predict(x, batch_size=len(intake.inputs_of(self, x)[0]))
 
     # -------------------------------------------------------------------- looking at it
 
     @property
     def program(self) -> Program:
         """The program that ran last, of training if there was any: ``print(model.program)``."""
-        steps = [self._predict]
+        steps = [self._predictor.step]
         if self._trainer is not None:
-            steps = [self._trainer.train, self._trainer.test, self._predict]
+            steps = [self._trainer.train, self._trainer.test, self._predictor.step]
         for step in steps:
             if step.latest is not None:
                 return step.latest
@@ -316,7 +359,7 @@ class Model(Module):
     def programs(self) -> list[Program]:
         """All programs recorded so far."""
         trained = self._trainer.programs if self._trainer else []
-        return [*trained, *self._predict.programs.values()]
+        return [*trained, *self._predictor.step.programs.values()]
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Write the model to one file, by convention ``*.axon``; ``axon.load_model`` reads it.
@@ -325,75 +368,30 @@ class Model(Module):
         """
         saving.save(self, path)
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print layers, output shapes and numbers of parameters as a table; to ``print_fn``."""
-        print_fn(summaries.table(self))
+    def summary(self, print_fn: Callable[[str], Any] | None = None, **options: Any) -> None:
+        """Print the layers as a table; also show_trainable, expand_nested, flops, line_length."""
+        summary.show(self, print_fn, **options)
 
-    def _parameter_labels(self) -> dict[int, str]:
-        return {id(p): path for path, p in self.named_parameters().items()}
+    def plot(self, path: Any = None, show_shapes: bool = True, expand_nested: bool = False) -> Any:
+        """Draw layers and what flows between them: a matplotlib Figure, written to ``path``."""
+        return drawing.plot(self, path, show_shapes, expand_nested)
 
-    # -------------------------------------------------------------------- checking what comes in
+    def save_weights(self, path: "str | os.PathLike[str]") -> None:
+        """Write all parameters and buffers by name to one ``.npz`` file, whole or not at all."""
+        saving.save_weights(self, path)
 
-    def _columns(self, x: Any, y: Any, sample_weight: Any = None) -> list[Array]:
-        """Check x, y and weights against the model and each other."""
-        loss, dtype = self.trainer.loss, self.input_dtype
-        data = samples("x", x, dtype)
-        labels = losses.numbers(loss.name, y)
-        if not labels.ndim:
-            raise ValueError(f"{loss.name}: y must hold one target per sample, got {y!r}.")
-        demand_finite(f"{loss.name}: y", labels, dtype)
-        n = same_length(x=data, y=labels)
-        output = self._fit_input(data)
-        targets = np.ascontiguousarray(loss.targets(labels, (n, *output)))
-        if targets.dtype.kind == "f":
-            targets = targets.astype(dtype, copy=False)
-        weights = [] if sample_weight is None else [sample_weights(sample_weight, n, dtype)]
-        return [data, targets, *weights]
+    def load_weights(self, path: "str | os.PathLike[str]") -> None:
+        """Read what ``save_weights`` wrote, into a model of the same layers.
 
-    def _held_out(self, validation_data: Any) -> list[Array]:
-        """Check data for validation: (x, y) or (x, y, sample_weight)."""
-        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-            raise TypeError(
-                "fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got "
-                f"{type(validation_data).__name__}."
-            )
-        try:
-            return self._columns(*validation_data)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"validation_data: {error}") from None
+        Raises:
+            ValueError: other names or shapes; they are listed, and nothing has been changed.
+        """
+        saving.load_weights(self, path)
 
-    def _with_class_weight(self, columns: list[Array], class_weight: Any) -> list[Array]:
-        data, targets, *given = columns
-        weights = class_weights(class_weight, targets, self.output_shape or (), self.input_dtype)
-        return [data, targets, weights * given[0] if given else weights]
-
-    def _fit_input(self, data: Array) -> Shape:
-        """Build the model for these samples, or check that they fit; returns the output's shape."""
-        try:
-            self._shapes = data.shape[1:], self.build(data.shape[1:])
-        except ValueError as error:
-            raise ValueError(f"x of shape {data.shape} does not fit: {error}") from None
-        return self._shapes[1]
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Take back what was built inside if an error leaves it: bad input changes nothing."""
-        before = [(module, dict(vars(module))) for module in self.modules()]
-        random = stream("init").bit_generator
-        state = random.state
-        try:
-            yield
-        except BaseException:
-            for module, attributes in before:
-                vars(module).clear()
-                vars(module).update(attributes)
-            random.state = state
-            raise
+    def labels(self) -> dict[int, str]:
+        """What programs call the parameters and buffers."""
+        named = {**self.named_parameters(), **self.named_buffers()}
+        return {id(tensor): path for path, tensor in named.items()}
 
 
 _metrics = metrics
-
-
-def _listens(callback: Callback) -> bool:
-    """Does it want to hear of every batch? Others are not called, which keeps steps short."""
-    return type(callback).on_train_batch_end is not Callback.on_train_batch_end

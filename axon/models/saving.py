@@ -11,18 +11,20 @@ from typing import IO, Any
 
 import numpy as np
 
+from axon.core import Tensor
 from axon.version import __version__
 
 FORMAT = 1
 
 
 def save(model: Any, path: "str | os.PathLike[str]") -> None:
-    """Write a Sequential to one file, by convention ``*.axon``, whole or not at all.
+    """Write a model to one file, by convention ``*.axon``, whole or not at all.
 
-    Layers, weights and ``model.metadata`` are kept; loss, optimizer and its state are not.
+    Layers, weights and ``model.metadata`` are kept; loss, optimizer and its state are not. Of a
+    Model subclass its name and its arguments are kept: who loads it passes ``custom_objects``.
 
     Raises:
-        TypeError: the model is not a Sequential.
+        TypeError: an argument of a layer or model cannot be written down as JSON.
         RuntimeError: its sizes are not known yet.
         OSError: the file cannot be written; a file that was there is kept.
     """
@@ -42,9 +44,46 @@ def save(model: Any, path: "str | os.PathLike[str]") -> None:
     check_writable(path)
     with atomic(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.json", text)
-        for name, parameter in model.named_parameters().items():
+        for name, tensor in named_weights(model).items():
             with archive.open(f"weights/{name}.npy", "w") as member:
-                np.lib.format.write_array(member, parameter.data, allow_pickle=False)
+                np.lib.format.write_array(member, tensor.data, allow_pickle=False)
+
+
+def named_weights(model: Any) -> dict[str, Tensor]:
+    """Parameters and buffers by path."""
+    return {**model.named_parameters(), **model.named_buffers()}
+
+
+def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
+    """Write parameters and buffers to an ``.npz`` file, whole or not at all."""
+    check_writable(path)
+    arrays: dict[str, Any] = {name: t.data for name, t in named_weights(model).items()}
+    with atomic(path) as stream:
+        np.savez(stream, **arrays)
+
+
+def load_weights(model: Any, path: "str | os.PathLike[str]") -> None:
+    """Read them again; what does not fit is listed, and nothing is changed then."""
+    import zipfile
+
+    wanted = named_weights(model)
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a whole .npz file of weights: {error}.") from None
+    problems = [f"{name} is missing" for name in wanted if name not in found]
+    problems += [f"{name} is unexpected" for name in found if name not in wanted]
+    problems += [
+        f"{name} has shape {found[name].shape} instead of {tensor.shape}"
+        for name, tensor in wanted.items()
+        if name in found and found[name].shape != tensor.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise ValueError(f"{path} does not fit {model.name!r}: {'; '.join(problems[:5])}{more}.")
+    for name, tensor in wanted.items():
+        tensor.assign(found[name])
 
 
 @contextmanager

@@ -67,13 +67,15 @@ class Sequential(Model):
         """The layers by name."""
         return zip(self._names, self._stack, strict=True)
 
-    def build(self, input_shape: Shape) -> Shape:
+    def build(self, *input_shapes: Shape) -> Shape:
         """Build every layer for inputs of this shape (without the batch axis)."""
         if not self._stack:
             raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
+        self._shapes, shapes = None, input_shapes
         for layer in self._stack:
-            input_shape = layer.build(input_shape)
-        return input_shape
+            shapes = (layer.build(*shapes),)
+        self._shapes = input_shapes, shapes[0]
+        return shapes[0]
 
     @property
     def output_shape(self) -> Shape | None:
@@ -81,13 +83,26 @@ class Sequential(Model):
         last = self._stack[-1] if self._stack else None
         return getattr(last, "output_shape", None)
 
-    def forward(self, x: Any) -> Any:
-        """Pass x through all layers: (n, ...) array or Tensor in, the same kind out."""
+    def forward(self, *inputs: Any, mask: Any = None) -> Any:
+        """Pass x through all layers: (n, ...) array or Tensor in, the same kind out.
+
+        A mask (n, time), given or made by an Embedding, goes along to the layers that take one.
+        """
         if not self._stack:
             raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
         for layer in self._stack:
-            x = layer.forward(x)
-        return x
+            options = {"mask": mask} if layer.takes_mask and mask is not None else {}
+            mask = layer.compute_mask(inputs[0], mask)
+            inputs = (layer(*inputs, **options),)
+            if mask is not None and mask.shape != inputs[0].shape[:2]:
+                mask = None  # these are no time steps any more
+        return inputs[0]
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Which time steps are real behind the last layer."""
+        for layer in self._stack:
+            mask = layer.compute_mask(x, mask)
+        return mask
 
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """Pull a gradient back through all layers, last to first, after ``forward`` of an array."""
@@ -101,17 +116,20 @@ class Sequential(Model):
         first = self._stack[0] if self._stack else None
         return getattr(first, "input_shape", None)
 
-    def describe(self) -> dict[str, Any]:
-        """Class, name, and what the layers say.
+    @property
+    def input_names(self) -> list[str]:
+        """A chain has a single input."""
+        return ["x"]
 
-        Raises:
-            TypeError: a layer stands in it twice, which a list of descriptions cannot tell.
-        """
-        if len({id(layer) for layer in self._stack}) < len(self._stack):
-            raise TypeError(
-                f"save: model {self.name!r} uses a layer twice: it cannot be saved yet."
-            )
-        inner = [layer.describe() for layer in self._stack]
+    def describe(self) -> dict[str, Any]:
+        """Class, name, and what the layers say; one that stands here again says where it stood."""
+        first: dict[int, int] = {}
+        for place, layer in enumerate(self._stack):
+            first.setdefault(id(layer), place)
+        inner = [
+            layer.describe() if first[id(layer)] == place else {"again": first[id(layer)]}
+            for place, layer in enumerate(self._stack)
+        ]
         return {"class": "Sequential", "name": self.name, "layers": inner}
 
     def __repr__(self) -> str:

@@ -1,20 +1,21 @@
-"""The training loop: one for ``fit`` and ``train``; and the three steps that models replay."""
+"""The training loop: one for ``fit`` and ``train``; and the steps that models replay."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
-from axon.callbacks import Callback, Logs
+from axon.backend import Array
+from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
-from axon.models.data import Batches, samples
-from axon.modes import GradMode
+from axon.models.data import Batches, Stream
+from axon.modes import GradMode, TrainingMode
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
+
+Source = Batches | Stream
 
 
 class Trainer:
@@ -27,34 +28,50 @@ class Trainer:
         self.metrics, self.mean_loss = list(metrics), Mean("loss")
         self._settings: tuple[Any, ...] = ()
         self._order: Array = np.arange(0)
-        names = ["x", "y", "w"]
-        self.train = Step("train", self._train, names, self._labels, eager)
-        self.test = Step("evaluate", self._test, names, self._labels, eager)
+        self._warned = False
+        self.search: Any = None  # whoever watches each step (nan_search.py), or None
+        self.train = Step("train", self._train, [], self._labels, eager)
+        self.test = Step("evaluate", self._test, [], self._labels, eager)
 
     # -------------------------------------------------------------------- what is recorded
 
-    def _train(self, x: Tensor, y: Tensor, w: Tensor | None = None) -> list[Tensor]:
+    def _train(self, *columns: Tensor) -> list[Tensor]:
         """Forward, backward and update, in one program."""
         self.optimizer.zero_grad()
-        with GradMode(True):  # whatever surrounds the call
-            loss = self._measure(x, y, w)
+        with GradMode(True), TrainingMode(True):  # whatever surrounds the call
+            loss, *outputs = self._measure(*columns)
+        if self.search is not None:
+            self.search.enter("backward")
         loss.backward()
-        self.optimizer.step()
-        return [loss]
+        if self.search is not None:
+            self.search.enter("update")
+        self.optimizer.apply()
+        for p in self.optimizer.parameters:
+            if p.constraint is not None and p.requires_grad:
+                p.assign(p.constraint(p.detach()))
+        return [loss, *outputs]
 
-    def _test(self, x: Tensor, y: Tensor, w: Tensor | None = None) -> list[Tensor]:
+    def _test(self, *columns: Tensor) -> list[Tensor]:
         """Forward only."""
-        x.requires_grad = True  # a graph, frozen or not: by it the loss finds the logits
-        with GradMode(True):
-            return [self._measure(x, y, w)]
+        for x in columns[: self.model.width]:
+            x.requires_grad = x.dtype.kind == "f"  # a graph: by it the loss finds the logits
+        with GradMode(True), TrainingMode(False):
+            return self._measure(*columns)
 
-    def _measure(self, x: Tensor, y: Tensor, w: Tensor | None) -> Tensor:
-        y_pred = self.model.forward(x)
-        loss: Tensor = self.loss.loss(y, y_pred, w)
-        self.mean_loss.add_mean(loss, len(x))
+    def _measure(self, *columns: Tensor) -> list[Tensor]:
+        """The loss, and the predictions if a metric wants them after the step."""
+        inputs, (y, *w) = columns[: self.model.width], columns[self.model.width :]
+        y_pred = self.model.forward(*inputs)
+        loss: Tensor = self.loss.loss(y, y_pred, *w)
+        for p in self.model.parameters():
+            if p.regularizer is not None:
+                loss = loss + p.regularizer(p)
+        self.mean_loss.add_mean(loss, len(y))
+        seen = y_pred.detach()
         for metric in self.metrics:
-            metric.update(y, y_pred.detach(), w)
-        return loss
+            if metric.recorded:
+                metric.update(y, seen, *w)
+        return [loss] if all(m.recorded for m in self.metrics) else [loss, seen]
 
     def prepare(self) -> None:
         """Let the optimizer take charge of the parameters, and note what a recording freezes.
@@ -70,7 +87,10 @@ class Trainer:
         self.optimizer.build(parameters)
         settings = self.optimizer.config()
         del settings["learning_rate"]  # an array, which programs follow
-        self._settings = tuple(settings.items())
+        self._settings = tuple((key, repr(value)) for key, value in settings.items())
+        width = self.model.width
+        inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
+        self.train.names = self.test.names = [*inputs, "y", "w"]
 
     def _labels(self) -> dict[int, str]:
         """Names for the tensors that outlive a step, for printing programs."""
@@ -80,13 +100,14 @@ class Trainer:
             labels[id(p)] = path
             if p.home is not None:
                 labels[id(p.home)] = f"{path}.grad"
+        labels.update((id(b), path) for path, b in self.model.named_buffers().items())
         for group in self.optimizer.groups:
             labels[id(group.memory.values)] = "parameters"
             labels[id(group.memory.gradients)] = "gradients"
             labels.update((id(t), name) for name, t in group.state.items())
+        labels.update((id(t), name) for name, t in self.optimizer.numbers.items())
         for metric in (self.mean_loss, *self.metrics):
-            labels[id(metric._total)] = f"{metric.name}.total"
-            labels[id(metric._count)] = f"{metric.name}.count"
+            labels.update((id(t), f"{metric.name}.{key}") for key, t in metric.tensors().items())
         return labels
 
     # -------------------------------------------------------------------- running it
@@ -95,9 +116,43 @@ class Trainer:
         self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
     ) -> float:
         """Run one step on one batch and return its loss."""
-        slots = step.inputs(*batches.specs(stop - start, self.model.input_dtype))
+        slots = step.inputs(*batches.specs(stop - start))
         batches.fill(start, stop, slots)
-        return float(step.run(slots, frozen)[0])
+        if step is self.train:
+            loss, *outputs = self._run(step, slots, (*frozen, self.optimizer.phase))
+            self.optimizer.advance()
+        else:
+            loss, *outputs = self._run(step, slots, frozen)
+        if outputs:
+            self._gather(slots, outputs[0])
+        value = float(loss)
+        if value - value != 0.0 and not self._warned:  # NaN or infinite
+            self._warn(value)
+        return value
+
+    def _run(self, step: Step, slots: list[Array], variant: tuple[Any, ...]) -> list[Array]:
+        if self.search is None:
+            return step.run(slots, variant)
+        return self.search.run(step, slots)
+
+    def _gather(self, slots: list[Array], y_pred: Array) -> None:
+        """Hand what the batch gave to the metrics that keep it; the memory is used again."""
+        kept = [column.copy() for column in slots[self.model.width :]]
+        for metric in self.metrics:
+            if not metric.recorded:
+                metric.update(kept[0], y_pred.copy(), *kept[1:])
+
+    def _warn(self, value: float) -> None:
+        from warnings import warn
+
+        self._warned = True
+        warn(
+            f"model {self.model.name!r}: the loss became {value}. A smaller learning rate or "
+            'gradient clipping may help; fit(..., debug="nan") names the first operation whose '
+            "result is not finite.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
     def order(self, size: int) -> Array:
         """0 to size - 1, to be shuffled, in memory that is kept from one fit to the next."""
@@ -110,54 +165,81 @@ class Trainer:
         """What a recording of the step freezes, besides shapes and types."""
         if step is not self.train:
             return ()
-        return (self._settings, *(p.requires_grad for p in self.optimizer.parameters))
+        layers = tuple(module.trainable for module in self.model.modules())
+        return (self._settings, layers, *(p.requires_grad for p in self.optimizer.parameters))
 
-    def epoch(self, step: Step, batches: Batches, callbacks: Sequence[Callback] = ()) -> Logs:
-        """Run a step on every batch and return the means."""
+    def epoch(self, step: Step, source: Source, callbacks: Callbacks, kind: str) -> Logs:
+        """Run a step on every batch and return the means; ``kind`` names the hooks to call."""
         for metric in (self.mean_loss, *self.metrics):
             metric.reset()
-        batches.shuffle()
+        begin = getattr(callbacks, f"on_{kind}_batch_begin")
+        end = getattr(callbacks, f"on_{kind}_batch_end")
+        heard = (
+            callbacks.listens(f"on_{kind}_batch_begin"),
+            callbacks.listens(f"on_{kind}_batch_end"),
+        )
         frozen = self.frozen(step)
-        for number, (start, stop) in enumerate(batches.bounds()):
+        for number, (batches, start, stop) in enumerate(source.pieces()):
+            if heard[0]:
+                begin(number)
             self.batch(step, batches, start, stop, frozen)
-            for callback in callbacks:
-                callback.on_train_batch_end(number, self.logs())
-                frozen = self.frozen(step)  # it may have frozen a layer
+            if heard[1]:
+                end(number, self.logs(recorded=True))
+            if any(heard):
+                frozen = self.frozen(step)  # they may have frozen a layer
+            if step is self.train and self.model.stop_training:
+                break
         return self.logs()
 
-    def logs(self) -> Logs:
-        """The means so far, by name."""
-        return {m.name: m.result() for m in (self.mean_loss, *self.metrics)}
+    def logs(self, recorded: bool = False) -> Logs:
+        """The results so far, by name; if asked, only of those that are cheap at any time."""
+        everything = (self.mean_loss, *self.metrics)
+        shown = (m for m in everything if m.scalar and (m.recorded or not recorded))
+        return {m.name: m.result() for m in shown}
+
+    def once(self, step: Step, batch: Batches) -> Logs:
+        """Run a step on a single batch and return what was measured on it."""
+        for metric in (self.mean_loss, *self.metrics):
+            metric.reset()
+        self.batch(step, batch, 0, batch.size, self.frozen(step))
+        return self.logs()
+
+    def evaluate(self, source: Source, callbacks: Callbacks) -> Logs:
+        """Loss and metrics on data that nothing is learned from."""
+        callbacks.on_test_begin()
+        logs = self.epoch(self.test, source, callbacks, "test")
+        callbacks.on_test_end(logs)
+        return logs
 
     def fit(
         self,
-        batches: Batches,
-        validation: Batches | None,
+        source: Source,
+        validation: Source | None,
         epochs: range,
-        callbacks: Sequence[Callback],
-        stepwise: Sequence[Callback],
+        callbacks: Callbacks,
+        validation_freq: int = 1,
     ) -> None:
         """Train for some epochs, telling the callbacks; the model stays usable whatever happens."""
-        self.model.stop_training = False
+        self.model.stop_training, self._warned = False, False
+        logs: Logs = {}
         try:
-            for callback in callbacks:
-                callback.on_train_begin()
+            callbacks.on_train_begin()
             for epoch in epochs:
-                for callback in callbacks:
-                    callback.on_epoch_begin(epoch)
-                logs = self.epoch(self.train, batches, stepwise)
-                if validation is not None:
-                    results = self.epoch(self.test, validation)
+                callbacks.on_epoch_begin(epoch)
+                logs = self.epoch(self.train, source, callbacks, "train")
+                if validation is not None and (epoch + 1) % validation_freq == 0:
+                    results = self.evaluate(validation, callbacks)
                     logs.update((f"val_{name}", value) for name, value in results.items())
-                for callback in callbacks:
-                    callback.on_epoch_end(epoch, logs)
+                callbacks.on_epoch_end(epoch, logs)
                 if self.model.stop_training:
                     break
+            self.optimizer.finalize()
+        except BaseException as error:
+            callbacks.on_exception(error)
+            raise
         finally:
             self.optimizer.zero_grad()
-            with ExitStack() as ending:  # tells each of them, whatever one of them raises
-                for callback in reversed(callbacks):
-                    ending.callback(callback.on_train_end)
+            callbacks.on_train_end(logs)
 
     @property
     def programs(self) -> list[Program]:
@@ -165,49 +247,9 @@ class Trainer:
         return [*self.train.programs.values(), *self.test.programs.values()]
 
 
-def sample_weights(given: Any, n: int, dtype: DType) -> Array:
-    """Check the weights of n samples."""
-    weights = samples("sample_weight", given, dtype)
-    if weights.shape != (n,):
-        raise ValueError(
-            f"sample_weight: expected one weight per sample, shape ({n},), got shape "
-            f"{weights.shape}."
-        )
-    if (weights < 0).any():
-        raise ValueError(f"sample_weight: weights must be at least 0, got {weights.min()}.")
-    return weights.astype(dtype)
-
-
-def class_weights(given: Any, y: Array, outputs: Shape, dtype: DType) -> Array:
-    """Look up the weight of each sample by its class.
-
-    Args:
-        given: class -> weight; classes that are not named weigh 1.
-        y: labels (n,), one-hot rows (n, classes), or 0 and 1 (n, 1).
-        outputs: the shape of one output of the model.
-        dtype: the type of the result.
-    """
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            f"class_weight: expected a dict from class to weight, such as {{0: 1.0, 1: 5.0}}, got "
-            f"{given!r}."
-        )
-    classes = outputs[-1] if outputs and outputs[-1] > 1 else 2
-    hot = y.shape[1:] == (classes,) and np.allclose(y.sum(axis=-1), 1, atol=1e-3)
-    labels = y.argmax(axis=-1) if hot else y.reshape(-1)
-    if len(labels) != len(y) or not np.isin(labels, range(classes)).all():
-        raise ValueError(
-            f"class_weight: every sample must be of one class, 0 to {classes - 1}; y, of shape "
-            f"{y.shape}, holds something else. Use sample_weight instead."
-        )
-    table = np.ones(classes, dtype)
-    for label, weight in given.items():
-        if label not in range(classes):
-            raise ValueError(f"class_weight: no class {label!r}, they are 0 to {classes - 1}.")
-        if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
-            raise ValueError(
-                f"class_weight: the weight of class {label} must be a number of at least 0, got "
-                f"{weight!r}."
-            )
-        table[int(label)] = weight
-    return table[labels.astype(np.int64)]
+def shaped(results: dict[str, float], return_dict: bool) -> Any:
+    """The loss, or the loss and the metrics; by name if asked for."""
+    if return_dict:
+        return results
+    values = list(results.values())
+    return values if len(values) > 1 else values[0]

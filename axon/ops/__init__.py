@@ -10,7 +10,15 @@ array([1.5, 2.5])
 Tensor([4., 6.], dtype=float32)
 """
 
+from axon.ops.boxes import random_boxes
+from axon.ops.channels import (
+    channel_affine,
+    channel_affine_gradient,
+    channel_moments,
+    channel_scale,
+)
 from axon.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, where
+from axon.ops.conv import conv2d, conv2d_input, conv2d_weight
 from axon.ops.elementwise import (
     absolute,
     add,
@@ -27,8 +35,25 @@ from axon.ops.elementwise import (
     square,
     subtract,
 )
+from axon.ops.error_function import erf
 from axon.ops.index import slice, slice_gradient, take, take_gradient
+from axon.ops.join import concatenate, stack
+from axon.ops.lookup import lookup
+from axon.ops.masks import keep_mask
 from axon.ops.matmul import matmul
 from axon.ops.memory import add_in_place, assign, cast, copy
+from axon.ops.pad import pad, upsample_bilinear, upsample_nearest
+from axon.ops.pool import (
+    average_pool2d,
+    average_pool2d_gradient,
+    max_pool2d,
+    max_pool2d_argmax,
+    max_pool2d_gradient,
+    max_pool2d_pick,
+)
+from axon.ops.random import normal, uniform
+from axon.ops.recurrent import recurrence, recurrence_backward, recurrent_input
 from axon.ops.reduce import argmax, broadcast_to, max, sum, sum_to
 from axon.ops.shape import reshape, transpose
+from axon.ops.standardize import row_scale, standardize, standardize_gradient
+from axon.ops.warp import affine_maps, corner_maps, warp, warp_adjoint

@@ -1,15 +1,36 @@
 """Optimizers, by increasing complexity."""
 
-from axon.names import resolve
-from axon.optimizers.adam import Adam
+from typing import Any
+
+from axon.names import remade, resolve
+from axon.optimizers import schedules
+from axon.optimizers.adagrad import Adagrad
+from axon.optimizers.adam import Adam, AdamW
+from axon.optimizers.adamax import Adamax
 from axon.optimizers.base import Optimizer
+from axon.optimizers.lion import Lion
+from axon.optimizers.muon import Muon
+from axon.optimizers.nadam import Nadam
+from axon.optimizers.rmsprop import RMSprop
 from axon.optimizers.sgd import SGD
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "adagrad": Adagrad,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+    "adamax": Adamax,
+    "nadam": Nadam,
+    "lion": Lion,
+    "muon": Muon,
+}
 
 
-def get(optimizer: str | Optimizer) -> Optimizer:
+def get(optimizer: Any) -> Optimizer:
     """Return an optimizer by its name, with its usual settings; an Optimizer is returned as it is.
+
+    A description, such as ``optimizer.describe()`` gives, makes another one with these settings.
 
     Raises:
         ValueError: no such name; the nearest one is suggested.
@@ -19,6 +40,8 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     """
     if isinstance(optimizer, str):
         return resolve("optimizer", optimizer, OPTIMIZERS)()  # type: ignore[call-arg]
+    if isinstance(optimizer, dict):
+        return remade("optimizer", optimizer, OPTIMIZERS.values())
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         return optimizer()  # type: ignore[call-arg]
     if not isinstance(optimizer, Optimizer):

@@ -1,12 +1,14 @@
-"""Adam: a step size of its own for every parameter."""
+"""Adam: a step size of its own for every parameter; and AdamW, with weight decay."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, Unpack
 
 from axon.backend import Array
 from axon.core import Tensor, primitive
 from axon.ops import sqrt
-from axon.optimizers.base import Optimizer, fraction, positive
-from axon.optimizers.sgd import like_first
+from axon.optimizers.base import Optimizer
+from axon.optimizers.options import Options, like_first
+from axon.optimizers.settings import fraction, positive
 
 
 @primitive(kind="writes", writes=3, workspace=like_first)
@@ -37,7 +39,38 @@ def adam_update(
     xp.subtract(w, t, out=w)
 
 
+@primitive(kind="writes", writes=4, workspace=like_first)
+def amsgrad_update(
+    w: Array,
+    m: Array,
+    v: Array,
+    largest: Array,
+    g: Array,
+    rate: Array,
+    epsilon: Array,
+    *,
+    xp: Any,
+    work: list[Array],
+    beta_1: float,
+    beta_2: float,
+) -> None:
+    """As adam_update, but divides by the square root of the largest v so far."""
+    (t,) = work
+    xp.multiply(m, beta_1, out=m)
+    xp.add(m, g, out=m)
+    xp.multiply(v, beta_2, out=v)
+    xp.multiply(g, g, out=t)
+    xp.add(v, t, out=v)
+    xp.maximum(largest, v, out=largest)
+    xp.sqrt(largest, out=t)
+    xp.add(t, epsilon, out=t)
+    xp.divide(m, t, out=t)
+    xp.multiply(t, rate, out=t)
+    xp.subtract(w, t, out=w)
+
+
 adam_update.gradient(None, None, None, None, None, None)
+amsgrad_update.gradient(None, None, None, None, None, None, None)
 
 
 class Adam(Optimizer):
@@ -46,28 +79,37 @@ class Adam(Optimizer):
     w <- w - rate m' / (sqrt(v') + epsilon), where m' = m / (1 - b1^t) and v' = v / (1 - b2^t).
 
     Args:
-        learning_rate: the size of a step.
+        learning_rate: the size of a step; a number or a schedule.
         beta_1: how slowly the mean of the gradients forgets, in [0, 1).
         beta_2: how slowly the mean of their squares forgets, in [0, 1).
         epsilon: keeps the division finite; larger than 0.
+        amsgrad: divide by the largest v so far (Reddi et al., 2018).
+        options: weight decay, clipping and more, see ``Optimizer``.
 
     >>> Adam()
-    Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
+    Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False)
     """
 
-    state_names = ("m", "v")
+    settings: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon", "amsgrad")
+    state_names: tuple[str, ...] = ("m", "v")
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | Callable[[int], float] = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[Options],
     ) -> None:
-        super().__init__(learning_rate)
-        self.beta_1 = fraction("Adam", "beta_1", beta_1)
-        self.beta_2 = fraction("Adam", "beta_2", beta_2)
-        self.epsilon = positive("Adam", "epsilon", epsilon)
+        super().__init__(learning_rate, **options)
+        owner = type(self).__name__
+        self.beta_1 = fraction(owner, "beta_1", beta_1)
+        self.beta_2 = fraction(owner, "beta_2", beta_2)
+        self.epsilon = positive(owner, "epsilon", epsilon)
+        self.amsgrad = bool(amsgrad)
+        if self.amsgrad:
+            self.state_names = ("m", "v", "largest_v")
 
     def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
         """Rate and epsilon with all that is the same for every parameter, in float64 to the end.
@@ -81,12 +123,42 @@ class Adam(Optimizer):
         return rate.astype(dtype), (root * self.epsilon).astype(dtype)
 
     def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
-        """Apply the primitive."""
-        m, v, rate, epsilon = rest
+        """Apply one of the two primitives."""
+        *state, rate, epsilon = rest
+        update = amsgrad_update if self.amsgrad else adam_update
         betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}
-        adam_update(values, m, v, gradients, rate, epsilon, **betas)
+        update(values, *state, gradients, rate, epsilon, **betas)
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this optimizer again, as JSON can hold them."""
-        betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}
-        return {**super().config(), **betas, "epsilon": self.epsilon}
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
+
+    w <- w - rate weight_decay w, then as Adam.
+
+    Args:
+        learning_rate: the size of a step; a number or a schedule.
+        weight_decay: how fast weights shrink, in units of the learning rate.
+        beta_1: how slowly the mean of the gradients forgets, in [0, 1).
+        beta_2: how slowly the mean of their squares forgets, in [0, 1).
+        epsilon: keeps the division finite; larger than 0.
+        amsgrad: divide by the largest v so far.
+        options: clipping and more, see ``Optimizer``.
+
+    >>> AdamW(0.01).weight_decay
+    0.004
+    """
+
+    settings = ("weight_decay", *Adam.settings)
+
+    def __init__(
+        self,
+        learning_rate: float | Callable[[int], float] = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Any,
+    ) -> None:
+        options["weight_decay"] = weight_decay
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **options)

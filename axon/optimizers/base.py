@@ -1,66 +1,91 @@
-"""Floor 4: what every optimizer does. A leaf declares its state and its rule."""
+"""Floor 4: what every optimizer does. A leaf declares its state, its settings and its rule."""
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from axon.backend import xp
 from axon.core import Tensor
+from axon.described import Described
 from axon.layers.module import Module
-from axon.modes import no_grad
+from axon.modes import modes, no_grad
 from axon.ops import add_in_place
-from axon.parameter import Parameter, gather
+from axon.optimizers import schedules
+from axon.optimizers.clipping import CLIPS
+from axon.optimizers.group import Group, runs
+from axon.optimizers.options import (
+    DEFAULTS,
+    Options,
+    approach,
+    checked,
+    complete_mean,
+    names,
+    shrink,
+)
+from axon.optimizers.settings import number, positive
+from axon.parameter import Parameter
+
+GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
 
 
-class Group:
-    """Parameters of one type, neighbours in memory, and the optimizer's state beside them."""
-
-    def __init__(self, parameters: list[Parameter], state: Sequence[str]) -> None:
-        self.parameters = parameters
-        self.memory, self.start, self.stop = gather(parameters)
-        size, dtype = self.stop - self.start, parameters[0].dtype
-        self.state = {name: Tensor(xp.zeros(size, dtype)) for name in state}
-
-    def runs(self) -> list[tuple[int, int]]:
-        """Stretches of neighbours that have a gradient: usually one, all of them."""
-        runs: list[tuple[int, int]] = []
-        for p in self.parameters:
-            if p.grad is not None:
-                if p.grad is not p.home and p.home is not None:
-                    p.home.assign(p.grad)
-                before = runs.pop() if runs and runs[-1][1] == p.start else (p.start, p.start)
-                runs.append((before[0], p.start + p.size))
-        return runs
-
-    def stretch(self, start: int, stop: int) -> list[Tensor]:
-        """Values, gradients and each state between two elements of the memory."""
-        a, b = start - self.start, stop - self.start
-        flat = [self.memory.values, self.memory.gradients]
-        here = [t if b - a == t.size else t[start:stop] for t in flat]
-        return here + [t if b - a == t.size else t[a:b] for t in self.state.values()]
-
-
-class Optimizer(ABC):
+class Optimizer(Described, ABC):
     """Changes parameters so that the loss falls.
 
     Three ways to use one: ``model.compile(loss, optimizer)`` and ``fit``; ``loss.backward()``, then
     ``step()`` and ``zero_grad()``; or ``update(layers, dL_dout)`` after a forward pass on arrays.
 
     Args:
-        learning_rate: the size of a step; larger than 0. Recorded programs follow when it is set.
+        learning_rate: the size of a step, larger than 0; or how it changes, a schedule or any
+            function of the number of updates so far. Recorded programs follow when it is set.
+        weight_decay: w <- w - learning_rate * weight_decay * w before each update (decoupled:
+            Loshchilov and Hutter, 2019); None for none.
+        exclude_from_weight_decay: no decay where the parameter's name contains one of these texts.
+        clipnorm: gradients of a parameter that are longer, as one vector, are shortened to this.
+        clipvalue: numbers in gradients that are larger, or lower than its negative, are cut.
+        global_clipnorm: as ``clipnorm``, but of all gradients together as one vector. Clipping
+            changes the gradients in place.
+        use_ema: keep an exponential moving average of the weights (Polyak and Juditsky, 1992),
+            which replaces them when ``fit`` ends.
+        ema_momentum: how slowly the average forgets, in [0, 1).
+        ema_overwrite_frequency: let it replace them every so many updates, too.
+        gradient_accumulation_steps: update once in so many steps, by the mean of their gradients.
     """
 
-    state_names: ClassVar[tuple[str, ...]] = ()
+    settings: ClassVar[tuple[str, ...]] = ()  # attributes that are arguments of the constructor
+    state_names: tuple[str, ...] = ()  # arrays like the parameters, which begin with 0
+    state_begins: Mapping[str, float] = {}  # or with this
+    number_begins: ClassVar[Mapping[str, float]] = {}  # numbers that updates change
 
-    def __init__(self, learning_rate: float) -> None:
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    gradient_accumulation_steps: int | None
+
+    def __init__(
+        self, learning_rate: float | Callable[[int], float], **options: Unpack[Options]
+    ) -> None:
+        chosen = checked(type(self).__name__, options)
+        self._excluded: tuple[str, ...] = chosen.pop("exclude_from_weight_decay")
+        vars(self).update(chosen)
         self._rate = Tensor(np.zeros((), np.float64))
+        self._norm = Tensor(np.zeros((), np.float64))
+        self._averaging = False  # the averages are newer than the weights
         self.iterations = Tensor(np.zeros((), np.float64))
-        self.learning_rate = learning_rate
+        waiting = {"waiting": 0.0} if self._gathering else {}  # steps that made no update yet
+        self.numbers = {
+            k: Tensor(np.full((), v)) for k, v in {**self.number_begins, **waiting}.items()
+        }
         self.groups: list[Group] = []
         self.parameters: list[Parameter] = []
+        self._schedule: Callable[[int], float] | None = None
+        self.learning_rate = learning_rate  # type: ignore[assignment]
+
+    # -------------------------------------------------------------------- what leaves declare
 
     @abstractmethod
     def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
@@ -70,15 +95,71 @@ class Optimizer(ABC):
         """What is computed once per step, of the parameters' type: here the learning rate."""
         return (self._rate.astype(dtype),)
 
+    def count(self) -> None:
+        """Change the ``numbers``, once per update; ``iterations`` has been increased already."""
+
+    def change(self, group: Group, parameters: Sequence[Parameter]) -> None:
+        """Apply the rule to these parameters of a group, all neighbours at once."""
+        scalars = self.per_step(group.memory.values.dtype)
+        for start, stop in runs(parameters):
+            state = [group.kept(name, start, stop) for name in self.state_names]
+            gradients = group.gradients(start, stop)
+            self.rule(group.values(start, stop), gradients, *state, *scalars)
+
+    # -------------------------------------------------------------------- the learning rate
+
     @property
     def learning_rate(self) -> float:
-        """The size of a step."""
+        """The size of the next step."""
+        self._follow()
         return float(self._rate.data)
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        hint = " Common values lie between 0.0001 and 0.1."
-        self._rate.data[...] = positive(type(self).__name__, "learning_rate", value, hint)
+        owner = type(self).__name__
+        if callable(value) or isinstance(value, dict):
+            self.schedule = schedules.get(value)
+        elif self._schedule is not None:
+            raise TypeError(
+                f"{owner}: the learning rate follows {self._schedule!r}, so it cannot be set. Give "
+                "another schedule, or release it first: optimizer.schedule = None."
+            )
+        else:
+            hint = " Common values lie between 0.0001 and 0.1."
+            self._rate.data[...] = positive(owner, "learning_rate", value, hint)
+
+    @property
+    def schedule(self) -> Callable[[int], float] | None:
+        """The function of ``iterations`` that the learning rate follows; None: it is a number."""
+        return self._schedule
+
+    @schedule.setter
+    def schedule(self, value: Callable[[int], float] | None) -> None:
+        self._schedule = None if value is None else schedules.get(value)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Set the rate for the coming update, if a schedule is in charge."""
+        if self._schedule is not None:
+            step = int(self.iterations.data)
+            owner = f"{type(self).__name__} at step {step}"
+            rate = number(owner, "the rate of its schedule", self._schedule(step))
+            self._rate.data[...] = rate
+
+    # -------------------------------------------------------------------- parameters and state
+
+    def exclude_from_weight_decay(self, var_names: Sequence[str]) -> None:
+        """Let parameters be whose name contains one of these texts, such as "bias".
+
+        Raises:
+            RuntimeError: the optimizer has parameters already.
+        """
+        if self.parameters:
+            raise RuntimeError(
+                f"{type(self).__name__}.exclude_from_weight_decay: call it before "
+                "model.compile(loss, optimizer); the parameters are known already."
+            )
+        self._excluded = names(type(self).__name__, "var_names", var_names)
 
     def build(self, parameters: Sequence[Parameter]) -> None:
         """Take charge of these parameters, frozen ones too; state of the same ones is kept.
@@ -86,20 +167,37 @@ class Optimizer(ABC):
         Frozen ones receive no gradient, so ``step`` passes over them.
         """
         chosen = list({id(p): p for p in parameters}.values())
-        if self._in_charge(chosen):
-            return
+        if not self._in_charge(chosen):
+            self._take(chosen)
+        self._follow()
+
+    def _take(self, chosen: list[Parameter]) -> None:
         fresh = [id(p) for p in chosen] != [id(p) for p in self.parameters]
         kept = {} if fresh else self.state()
         if fresh:
-            self.iterations.data[...] = 0
+            self._restart()
             for p in chosen:
                 p.memory = None  # moves them, so that programs bound to other state notice
         dtypes = dict.fromkeys(p.dtype for p in chosen)
         per_type = [[p for p in chosen if p.dtype == dtype] for dtype in dtypes]
-        self.groups = [Group(group, self.state_names) for group in per_type]
+        self.groups = [Group(group, self._states()) for group in per_type]
         self.parameters = chosen
         for name, values in kept.items():
             self.state()[name][...] = values
+
+    def _restart(self) -> None:
+        self.iterations.data[...] = 0
+        self._averaging = False
+        for name, tensor in self.numbers.items():
+            tensor.data[...] = self.number_begins.get(name, 0.0)
+
+    def _states(self) -> dict[str, float | None]:
+        """The state that these settings need, and how it begins."""
+        states: dict[str, float | None] = dict.fromkeys(self.state_names, 0.0)
+        states.update(self.state_begins)
+        if self._gathering:
+            states["accumulated"] = 0.0
+        return {**states, "average": None} if self.use_ema else states
 
     def _in_charge(self, chosen: list[Parameter]) -> bool:
         same = [id(p) for p in chosen] == [id(p) for p in self.parameters]
@@ -110,14 +208,44 @@ class Optimizer(ABC):
     def state(self) -> dict[str, Any]:
         """The state arrays by name; writing into them changes the optimizer."""
         many = len(self.groups) > 1
-        return {
+        arrays = {
             f"{name}/{group.parameters[0].dtype}" if many else name: tensor.data
             for group in self.groups
             for name, tensor in group.state.items()
         }
+        return {**arrays, **{name: tensor.data for name, tensor in self.numbers.items()}}
+
+    # -------------------------------------------------------------------- steps
 
     def step(self) -> None:
         """Update every parameter that has a gradient.
+
+        Raises:
+            RuntimeError: the optimizer does not know its parameters yet.
+        """
+        self.apply()
+        if modes.recorder is None:  # whoever records a step advances after each of its replays
+            self.advance()
+
+    @property
+    def phase(self) -> tuple[str, ...]:
+        """What the coming step does, if not all do the same: each phase is recorded for itself."""
+        if not (self._gathering or self.ema_overwrite_frequency):
+            return ()
+        if self._gathering and int(self.numbers["waiting"].data) + 1 < self._gathering:
+            return GATHERS
+        every = self.ema_overwrite_frequency
+        overwrites = every and (int(self.iterations.data) + 1) % every == 0
+        return (*UPDATES, "overwrites") if overwrites else UPDATES
+
+    @property
+    def _gathering(self) -> int:
+        """Of how many steps the gradients make an update; 0 if each step makes one."""
+        steps = self.gradient_accumulation_steps or 0
+        return steps if steps > 1 else 0
+
+    def apply(self) -> None:
+        """Do the part of a step that is recorded: primitives only. ``advance`` is the other part.
 
         Raises:
             RuntimeError: the optimizer does not know its parameters yet.
@@ -128,12 +256,81 @@ class Optimizer(ABC):
                 "model.compile(loss, optimizer) or optimizer.build(model.parameters()) first."
             )
         self.build(self.parameters)
+        phase = self.phase  # before iterations change
         with no_grad():
-            add_in_place(self.iterations, 1.0)
-            for group in self.groups:
-                scalars = self.per_step(group.memory.values.dtype)
-                for start, stop in group.runs():
-                    self.rule(*group.stretch(start, stop), *scalars)
+            reached = [(group, group.with_gradients()) for group in self.groups]
+            if self._gathering:
+                self._gather(reached, last=phase != GATHERS)
+            if phase != GATHERS:
+                self._update(reached, "overwrites" in phase)
+
+    def _gather(self, reached: list[tuple[Group, list[Parameter]]], last: bool) -> None:
+        """Add the gradients to those that wait; the last ones make it a mean."""
+        for group, parameters in reached:
+            for start, stop in runs(parameters):
+                total = group.kept("accumulated", start, stop)
+                fresh = group.memory.gradients[start:stop]
+                if last:
+                    complete_mean(total, fresh, count=self._gathering)
+                else:
+                    add_in_place(total, fresh)
+
+    def _update(self, reached: list[tuple[Group, list[Parameter]]], overwrites: bool) -> None:
+        """Clip, decay, change, average."""
+        add_in_place(self.iterations, 1.0)
+        self.count()
+        self._clip(reached)
+        for group, parameters in reached:
+            if self.weight_decay:
+                self._decay(group, parameters)
+            self.change(group, parameters)
+            if self.use_ema:
+                self._average(group, parameters, overwrites)
+            if self._gathering:
+                group.state["accumulated"].assign(0.0)
+
+    def _clip(self, reached: list[tuple[Group, list[Parameter]]]) -> None:
+        for name, clip in CLIPS.items():
+            limit = getattr(self, name)
+            if limit is not None:
+                pieces = [g.gradients(p.start, p.start + p.size) for g, ps in reached for p in ps]
+                clip(pieces, self._norm, limit)
+
+    def _decay(self, group: Group, parameters: list[Parameter]) -> None:
+        share = (self._rate * self.weight_decay).astype(group.memory.values.dtype)
+        decaying = [p for p in parameters if not any(text in p.name for text in self._excluded)]
+        for start, stop in runs(decaying):
+            shrink(group.values(start, stop), share)
+
+    def _average(self, group: Group, parameters: list[Parameter], overwrites: bool) -> None:
+        """The first average is the weights themselves."""
+        old = (self.iterations > 1.0).astype(np.float64) * self.ema_momentum
+        share = (1.0 - old).astype(group.memory.values.dtype)
+        for start, stop in runs(parameters):
+            average, values = group.kept("average", start, stop), group.values(start, stop)
+            approach(average, values, share)
+            if overwrites:
+                values.assign(average)
+
+    def advance(self) -> None:
+        """Do the part of a step that is not recorded: count it, and set the next learning rate."""
+        if self.use_ema and self.phase != GATHERS:
+            self._averaging = True
+        if self._gathering:
+            waiting = self.numbers["waiting"].data
+            waiting[...] = (waiting + 1) % self._gathering
+        self._follow()
+
+    def finalize(self) -> None:
+        """At the end of training, let the averages replace the weights, if ``use_ema`` is on."""
+        for group in self.groups if self._averaging else []:
+            for p in group.parameters:
+                average = group.kept("average", p.start, p.start + p.size).reshape(p.shape)
+                if p.requires_grad:
+                    p.assign(average)
+                else:
+                    average.assign(p)
+        self._averaging = False
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -156,28 +353,23 @@ class Optimizer(ABC):
         self.step()
         self.zero_grad()
 
+    # -------------------------------------------------------------------- how it was made
+
     def config(self) -> dict[str, Any]:
-        """The arguments that make this optimizer again, as JSON can hold them."""
-        return {"learning_rate": self.learning_rate}
+        """The arguments that make this optimizer again, as JSON can hold them.
+
+        A function in the place of a schedule stands there itself, which JSON refuses.
+        """
+        rate: Any = self.learning_rate if self._schedule is None else self._schedule
+        if isinstance(rate, schedules.LearningRateSchedule):
+            rate = rate.describe()
+        values = {name: getattr(self, name) for name in DEFAULTS}
+        values["exclude_from_weight_decay"] = self._excluded
+        chosen = {k: v for k, v in values.items() if v != DEFAULTS[k] and k not in self.settings}
+        own = {name: getattr(self, name) for name in self.settings}
+        return {"learning_rate": rate, **own, **chosen}
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
-        return f"{type(self).__name__}({settings})"
-
-
-def positive(owner: str, argument: str, value: float, hint: str = "") -> float:
-    """Check that a setting is a finite number larger than 0."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        raise ValueError(
-            f"{owner}: {argument} must be a number larger than 0, got {value!r}.{hint}"
-        )
-    return float(value)
-
-
-def fraction(owner: str, argument: str, value: float) -> float:
-    """Check that a decay rate lies in [0, 1)."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:
-        raise ValueError(f"{owner}: {argument} must be at least 0 and less than 1, got {value!r}.")
-    return float(value)
+        settings = {**self.config(), "learning_rate": self._schedule or self.learning_rate}
+        arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+        return f"{type(self).__name__}({arguments})"

@@ -1,15 +1,13 @@
 """Stochastic gradient descent, with and without momentum."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Unpack
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array
 from axon.core import Tensor, primitive
-from axon.optimizers.base import Optimizer, fraction
-
-
-def like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
-    """Workspace: one array like the first."""
-    return [(x.shape, x.dtype)]
+from axon.optimizers.base import Optimizer
+from axon.optimizers.options import Options, like_first
+from axon.optimizers.settings import fraction
 
 
 @primitive(kind="writes", writes=1, workspace=like_first)
@@ -52,24 +50,33 @@ momentum_update.gradient(None, None, None, None)
 class SGD(Optimizer):
     """Stochastic gradient descent: a step down the slope.
 
+    w <- w - rate g; with momentum v <- momentum v + g and w <- w - rate v.
+
     Args:
-        learning_rate: the size of a step.
+        learning_rate: the size of a step; a number or a schedule.
         momentum: how much of the last step is kept, in [0, 1).
         nesterov: look ahead along the momentum (Nesterov 1983; Sutskever et al. 2013).
+        options: weight decay, clipping and more, see ``Optimizer``.
 
     >>> SGD(learning_rate=0.1, momentum=0.9)
     SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
     """
 
+    settings = ("momentum", "nesterov")
+
     def __init__(
-        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False
+        self,
+        learning_rate: float | Callable[[int], float] = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **options: Unpack[Options],
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, **options)
         self.momentum, self.nesterov = fraction("SGD", "momentum", momentum), bool(nesterov)
         if self.nesterov and not self.momentum:
             raise ValueError("SGD: nesterov=True needs a momentum larger than 0, for example 0.9.")
         if self.momentum:
-            self.state_names = ("velocity",)  # type: ignore[misc]
+            self.state_names = ("velocity",)
 
     def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
         """Apply one of the two primitives."""
@@ -79,7 +86,3 @@ class SGD(Optimizer):
             momentum_update(values, state[0], gradients, rate, **options)
         else:
             sgd_update(values, gradients, rate)
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this optimizer again, as JSON can hold them."""
-        return {**super().config(), "momentum": self.momentum, "nesterov": self.nesterov}

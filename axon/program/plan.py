@@ -156,7 +156,7 @@ class Plan:
     def _bind(self) -> dict[int, Array]:
         """Lay an array over the memory of every result."""
         arrays: dict[int, Array] = {}
-        for primitive, inputs, out, meta in self.instructions:
+        for primitive, inputs, out, meta, _ in self.instructions:
             if primitive.kind == "views":
                 base = arrays.get(id(inputs[0]), inputs[0].data)
                 arrays[id(out)] = primitive.kernel(base, xp=xp, **meta)

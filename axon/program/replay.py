@@ -67,7 +67,7 @@ class Program:
 
 def _call(plan: Plan, number: int, instruction: Instruction) -> Callable[[], Any]:
     """Bind a kernel to its arrays."""
-    primitive, inputs, out, meta = instruction
+    primitive, inputs, out, meta, _ = instruction
     arrays = [plan.array(t) for t in inputs]
     if primitive.kind == "views":
         return _nothing

@@ -22,7 +22,7 @@ def describe(plan: Plan, labels: dict[int, str]) -> list[Line]:
     """Give every result a number and write each instruction down."""
     names = dict(labels)
     lines: list[Line] = []
-    for primitive, inputs, out, meta in plan.instructions:
+    for primitive, inputs, out, meta, _ in plan.instructions:
         given = [names.get(id(t)) or _constant(t) for t in inputs]
         options = [f"{key}={_brief(value)}" for key, value in meta.items()]
         if primitive.kind != "writes":

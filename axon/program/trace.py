@@ -14,6 +14,7 @@ class Instruction(NamedTuple):
     inputs: tuple[Tensor, ...]
     out: Tensor
     meta: dict[str, Any]
+    scope: str = ""  # the layer for which it was done; nothing for the loss and the update
 
     @property
     def kind(self) -> str:
@@ -29,6 +30,8 @@ class Instruction(NamedTuple):
 class Trace:
     """The recorder: a list that grows by one instruction for each call of ``apply``."""
 
+    freezes = True  # a replay repeats what Python saw, so Python must not see values
+
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
 
@@ -36,7 +39,7 @@ class Trace:
         self, primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
     ) -> None:
         """Take note of one application."""
-        self.instructions.append(Instruction(primitive, inputs, out, meta))
+        self.instructions.append(Instruction(primitive, inputs, out, meta, modes.scope))
 
 
 def trace(

@@ -1,4 +1,4 @@
-"""Floor 5: the check that a gradient is right, for whoever writes a primitive, layer or loss."""
+"""The check that a gradient is right: differences of values, in a random direction."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +49,7 @@ def check_gradient(
     if not any(x.requires_grad for x in leaves):
         raise ValueError("check_gradient: no input holds floats, so there is nothing to check.")
     random = np.random.default_rng(seed)
-    weights = random.normal(size=_demand_float64("the result", function(*leaves)).shape)
+    weights = random.normal(size=demand_float64("the result", function(*leaves)).shape)
 
     def check(value: Value, order: int, path: tuple[int, ...]) -> None:
         slopes = {}
@@ -70,14 +70,15 @@ def check_gradient(
 def _leaf(number: int, x: Any) -> Tensor:
     """A Tensor as it is; floats as a float64 Tensor; anything else as a Tensor without gradient."""
     if isinstance(x, Tensor):
-        return _demand_float64(f"input {number}", x) if x.requires_grad else x
+        return demand_float64(f"input {number}", x) if x.requires_grad else x
     array = as_array(x)
     if array.dtype.kind != "f":
         return Tensor(array)
     return Tensor(np.array(array, np.float64), requires_grad=True)
 
 
-def _demand_float64(what: str, tensor: Tensor) -> Tensor:
+def demand_float64(what: str, tensor: Tensor) -> Tensor:
+    """The tensor, if it is float64; differences need that."""
     if tensor.dtype != np.float64:
         raise ValueError(
             f"check_gradient: {what} is {tensor.dtype}, too coarse for differences. Compute in "

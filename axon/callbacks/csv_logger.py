@@ -1,0 +1,87 @@
+"""CSVLogger: one line of a table per epoch."""
+
+import os
+from typing import IO, Any, ClassVar
+
+from axon.callbacks.base import Callback, Logs
+from axon.callbacks.output import prepare
+
+
+class CSVLogger(Callback):
+    """Write epoch, loss and metrics to a file, one line per epoch, readable while training runs.
+
+    Args:
+        filename: where to; folders are created.
+        separator: what stands between two numbers.
+        append: go on with a file that is there, in its columns.
+
+    The first epoch decides about the columns; what a later one lacks is left empty.
+
+    Raises:
+        OSError: the file cannot be written, before training begins.
+        ValueError: the columns of a file that is to be continued are others.
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ("columns",)
+
+    def __init__(
+        self, filename: "str | os.PathLike[str]", separator: str = ",", append: bool = False
+    ) -> None:
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator must be a single character, got {separator!r}.")
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.columns: list[str] | None = None
+        self._file: IO[str] | None = None
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Open the file."""
+        import csv
+
+        prepare("CSVLogger", self.filename)
+        go_on = not self.starts_anew() or self.append
+        self.columns = self._header() if go_on else None
+        self._file = open(self.filename, "a" if go_on else "w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
+
+    def _header(self) -> list[str] | None:
+        """The columns of the file that is there; a last line that was cut off is taken away."""
+        import csv
+
+        if not os.path.exists(self.filename):
+            return None
+        with open(self.filename, "r+b") as file:
+            text = file.read()
+            file.truncate(text.rfind(b"\n") + 1)
+        first, *_ = text.decode("utf-8").splitlines() or [""]
+        return next(csv.reader([first], delimiter=self.separator), None) if b"\n" in text else None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write a line, whole, and before anything else happens."""
+        assert self._file is not None
+        values = {"epoch": epoch, **(logs or {})}
+        names = self._columns_of(values)
+        if self.columns is None:
+            self.columns = names
+            self._writer.writerow(names)
+        if not set(values) <= set(self.columns):
+            raise ValueError(
+                f"CSVLogger: {self.filename} has the columns {', '.join(self.columns)}, but now "
+                f"there are {', '.join(names)}. Each epoch must log the same; choose another file "
+                "to log others."
+            )
+        self._writer.writerow([values.get(name, "") for name in self.columns])
+        self._file.flush()
+
+    def _columns_of(self, values: dict[str, float]) -> list[str]:
+        """Names of the columns; those of a validation that comes only in later epochs, too."""
+        names = list(values)
+        if self.params.get("validation_freq", 1) > 1:
+            names += [f"val_{n}" for n in names if n != "epoch" and not n.startswith("val_")]
+        return list(dict.fromkeys(names))
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = self._writer = None

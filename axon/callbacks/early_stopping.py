@@ -1,0 +1,108 @@
+"""EarlyStopping: end training when it no longer helps."""
+
+from typing import Any, ClassVar
+
+from axon.backend import Array
+from axon.callbacks.base import Callback, Logs
+from axon.callbacks.monitor import Monitor
+from axon.layers.module import whole
+
+
+class EarlyStopping(Callback):
+    """End training when a number has not improved for some epochs.
+
+    Args:
+        monitor: the number to watch, such as "val_loss" or "val_accuracy".
+        min_delta: a change of no more than this is no improvement.
+        patience: training ends after so many epochs without improvement (at least one).
+        verbose: 1 prints why training ended.
+        mode: "min", "max" or "auto", which tells from the name.
+        baseline: an epoch counts as improvement only if it beats this value, too.
+        restore_best_weights: at the end, put back the weights of the best epoch.
+        start_from_epoch: do not watch the epochs (counted from 0) before this one.
+
+    Raises:
+        ValueError: the number is not there, at the end of the first epoch.
+
+    >>> EarlyStopping(monitor="val_accuracy", patience=3, restore_best_weights=True).best is None
+    True
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = (
+        *("wait", "best", "best_epoch", "best_weights", "stopped_epoch"),
+    )
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        self.monitor = monitor
+        self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
+        self.patience = whole("EarlyStopping", "patience", patience, least=0)
+        self.verbose, self.baseline = verbose, baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self._running = False
+        self._forget()
+
+    def _forget(self) -> None:
+        self.wait = 0
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self.best_weights: list[Array] | None = None
+        self.stopped_epoch: int | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Start anew, unless a state was loaded."""
+        self._running = True
+        if self.starts_anew():
+            self._forget()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compare with the best epoch so far."""
+        value = self._monitor.value(epoch, logs or {}, self.params)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        self.wait += 1
+        improved = self._monitor.better(value, self.best)
+        if improved:
+            self.best = float(value)
+        if improved or self.best_epoch is None:  # of nothing but NaN, the first is kept
+            self._keep(epoch)
+        if improved and (self.baseline is None or self._monitor.better(value, self.baseline)):
+            self.wait = 0
+        if self.wait >= max(self.patience, 1):
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def _keep(self, epoch: int) -> None:
+        self.best_epoch = epoch
+        if self.restore_best_weights:
+            self.best_weights = self.model.get_weights()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Put the best weights back."""
+        if not self._running:  # training broke off before it began: the weights are of another run
+            return
+        self._running = False
+        if self.verbose and self.stopped_epoch is not None:
+            print(self._report(), flush=True)
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+    def _report(self) -> str:
+        assert self.stopped_epoch is not None
+        number = "none" if self.best is None else f"{self.best:.4f}"
+        best: Any = None if self.best_epoch is None else self.best_epoch + 1
+        restored = " Its weights are restored." if self.best_weights is not None else ""
+        return (
+            f"Epoch {self.stopped_epoch + 1}: stopped early. The best {self._monitor.name} was "
+            f"{number}, in epoch {best}.{restored}"
+        )

@@ -1,0 +1,74 @@
+"""Which of the logged numbers is watched, and when it is better than before."""
+
+from typing import Any
+
+from axon.callbacks.base import Logs
+from axon.names import suggestion
+
+MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}
+LESS_IS_BETTER = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"}
+
+
+class Monitor:
+    """One number of the logs, watched from epoch to epoch.
+
+    Args:
+        owner: which callback watches it, for errors.
+        name: such as ``val_loss``.
+        mode: "min", "max", or "auto" to tell from the name.
+        min_delta: what does not change by more counts as no improvement.
+
+    Raises:
+        ValueError: another mode, or "auto" for a name that does not tell.
+
+    >>> monitor = Monitor("EarlyStopping", "val_accuracy", "auto", min_delta=0.1)
+    >>> monitor.mode, monitor.better(0.55, 0.5), monitor.better(0.65, 0.5)
+    ('max', False, True)
+    """
+
+    def __init__(self, owner: str, name: str, mode: str = "auto", min_delta: float = 0.0) -> None:
+        self.owner, self.name, self.min_delta = owner, name, abs(min_delta)
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"{owner}: mode must be 'auto', 'min' or 'max', got {mode!r}.")
+        self.mode = self._direction() if mode == "auto" else mode
+
+    def _direction(self) -> str:
+        words = set(self.name.split("_"))
+        if words & LESS_IS_BETTER:
+            return "min"
+        if words & MORE_IS_BETTER:
+            return "max"
+        raise ValueError(
+            f"{self.owner}: the name {self.name!r} does not tell whether less or more of it is "
+            "better. Pass mode='min' or mode='max'."
+        )
+
+    def better(self, value: float, best: float | None) -> bool:
+        """Whether a value improves on the best so far (None: on nothing); NaN never does."""
+        if best is None:
+            return value == value
+        if self.mode == "min":
+            return value < best - self.min_delta
+        return value > best + self.min_delta
+
+    def value(self, epoch: int, logs: Logs, params: dict[str, Any]) -> float | None:
+        """The watched number; None in epochs without validation, if it is one of validation.
+
+        Raises:
+            ValueError: it is not in the logs.
+        """
+        if self.name in logs:
+            return logs[self.name]
+        validation = self.name.startswith("val_")
+        if validation and (epoch + 1) % params.get("validation_freq", 1):
+            return None
+        if validation and not any(name.startswith("val_") for name in logs):
+            raise ValueError(
+                f"{self.owner}: there is no {self.name!r} to monitor, because there are no "
+                "validation data. Pass validation_data or validation_split to fit, or monitor "
+                f"{self.name[4:]!r}."
+            )
+        raise ValueError(
+            f"{self.owner}: there is no {self.name!r} to monitor."
+            f"{suggestion(self.name, list(logs))} Known: {', '.join(logs)}."
+        )

@@ -1,0 +1,28 @@
+"""A place for the files that callbacks write."""
+
+import os
+
+
+def prepare(owner: str, path: str) -> None:
+    """Create the folders of a file, and make sure that it could be written; it is not touched.
+
+    Folders from the first one on whose name has still to be filled in (``{epoch}``) come later.
+
+    Raises:
+        OSError: a folder cannot be created or written, or the path is one.
+    """
+    import tempfile
+
+    folder = os.path.dirname(path.partition("{")[0]) or "."
+    try:
+        os.makedirs(folder, exist_ok=True)
+        handle, probe = tempfile.mkstemp(prefix=".axon.", dir=folder)
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        raise type(error)(
+            f"{owner}: cannot write {path}: {error.strerror} ({folder}). Choose a folder that you "
+            "may write to."
+        ) from None
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{owner}: cannot write {path}: it is a folder. Add a file name.")

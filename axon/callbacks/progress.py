@@ -1,0 +1,154 @@
+"""What training looks like while it runs: lines, or a bar."""
+
+import sys
+import time
+from typing import Any
+
+from axon.callbacks.base import Callback, Logs
+
+WIDTH = 20  # of the bar, in characters
+PAUSE = 0.1  # seconds between two pictures of the bar, at least
+
+
+class LossPrinter(Callback):
+    """Print ``Epoch 1/50 - Loss: 2.3026``, as ``train`` does."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Print one line."""
+        loss = (logs or {})["loss"]
+        print(f"Epoch {epoch + 1}/{self.params['epochs']} - Loss: {loss:.4f}", flush=True)
+
+
+class LinePrinter(Callback):
+    """Print one line per epoch: time, loss, metrics."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Print the line."""
+        seconds = time.perf_counter() - self._began
+        head = f"Epoch {epoch + 1}/{self.params['epochs']} - {seconds:.1f}s"
+        print(" - ".join([head, *measured(logs or {})]), flush=True)
+
+
+class ProgressBar(Callback):
+    """A bar that moves while an epoch runs, then the line that stays.
+
+    It shows the steps done, the time that is left (once over: the time per step) and what was
+    measured. Where the number of steps is not known, they are counted without a bar.
+    """
+
+    _drawn = 0  # characters on the line, to be wiped out
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Start the clock."""
+        self._began, self._next, self._done = time.perf_counter(), 0.0, 0
+        self._name = f"Epoch {epoch + 1}/{self.params['epochs']}"
+        self._strokes = _strokes()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Move the bar, ten times a second at most."""
+        self._done, now = batch + 1, time.perf_counter()
+        if now >= self._next:
+            self._next = now + PAUSE
+            self._draw(" - ".join([self._progress(now), *measured(logs or {})]))
+
+    def _progress(self, now: float) -> str:
+        """Steps done, of how many, and how long they take."""
+        spent = now - self._began
+        pace, steps = f"{duration(spent / self._done)}/step", self.params["steps"]
+        if steps is None:
+            return f"{self._name} {self._done} steps - {duration(spent)} {pace}"
+        full = WIDTH * min(self._done, steps) // steps
+        bar = self._strokes[0] * full + self._strokes[1] * (WIDTH - full)
+        left = duration(spent / self._done * (steps - self._done))
+        return f"{self._name} {self._done}/{steps} {bar} {left} left {pace}"
+
+    def _draw(self, text: str) -> None:
+        """Write over the line; a text that is too long would begin another one."""
+        from shutil import get_terminal_size
+
+        text = text[: get_terminal_size().columns - 1]
+        sys.stdout.write("\r" + text.ljust(self._drawn))
+        sys.stdout.flush()
+        self._drawn = len(text)
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            self._draw("")
+            sys.stdout.write("\r")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Take the bar away and print the line."""
+        seconds = time.perf_counter() - self._began
+        self._wipe()
+        pace = f" {duration(seconds / self._done)}/step" if self._done else ""
+        print(
+            " - ".join([f"{self._name} - {seconds:.1f}s{pace}", *measured(logs or {})]), flush=True
+        )
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Leave the terminal in order, also after an error."""
+        self._wipe()
+        sys.stdout.flush()
+
+
+def _strokes() -> str:
+    """What the bar is drawn with: steps done, steps to come; letters if there is nothing better."""
+    try:
+        "━─".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#-"
+    return "━─"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people read it.
+
+    >>> duration(0.0000123), duration(0.0123), duration(1.25), duration(75), duration(7325)
+    ('12us', '12ms', '1.2s', '1:15', '2:02:05')
+    """
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.0f}us"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.0f}ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def measured(logs: Logs) -> list[str]:
+    """Each value with its name: ``loss: 0.2513``; small ones keep four digits that say something.
+
+    >>> measured({"loss": 0.25134, "accuracy": 0.9, "mse": 0.0000123, "mae": 0.0})
+    ['loss: 0.2513', 'accuracy: 0.9000', 'mse: 1.2300e-05', 'mae: 0.0000']
+    """
+    return [
+        f"{name}: {value:.4e}" if 0 < abs(value) < 1e-3 else f"{name}: {value:.4f}"
+        for name, value in logs.items()
+    ]
+
+
+def printer(verbose: int | str) -> list[Callback]:
+    """Choose what reports progress: 0 nothing, 2 a line per epoch, 1 and "auto" a bar.
+
+    Where there is neither a terminal nor a notebook, lines take the place of the bar.
+
+    >>> printer(0)
+    []
+    """
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f'fit: verbose must be "auto", 0, 1 or 2, got {verbose!r}.')
+    if verbose == 0:
+        return []
+    return [ProgressBar()] if verbose != 2 and _line_can_change() else [LinePrinter()]
+
+
+def _line_can_change() -> bool:
+    """Whether what is printed is seen at once, and can be written over."""
+    out: Any = sys.stdout
+    return out.isatty() or type(out).__module__.startswith("ipykernel.")

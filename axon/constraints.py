@@ -1,0 +1,125 @@
+"""Floor 4: constraints, to which weights are brought back after each update."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from axon import ops
+from axon.described import Described
+from axon.names import remade, resolve
+
+Axis = int | Sequence[int]
+
+
+class Constraint(Described, ABC):
+    """A function of weights that returns the nearest ones allowed.
+
+    Handed a Tensor it returns one, and can be recorded; of an array it is a NumPy function.
+    """
+
+    @abstractmethod
+    def __call__(self, w: Any) -> Any:
+        """The weights, brought back to where they may be."""
+
+
+class NonNeg(Constraint):
+    """max(w, 0).
+
+    >>> NonNeg()(np.array([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """The weights, brought back to where they may be."""
+        return ops.maximum(w, 0.0)
+
+
+class MaxNorm(Constraint):
+    """w * min(1, max_value / |w|), with |w| = sqrt(sum(w^2)) along ``axis`` (Srebro et al., 2004).
+
+    Args:
+        max_value: the largest length allowed; larger than 0.
+        axis: along which lengths are measured: 0 for the weights into each neuron of a Dense,
+            (0, 1, 2) for each kernel of a Conv2D.
+
+    >>> MaxNorm(1.0)(np.array([[3.0, 0.3], [4.0, 0.4]])).round(6).tolist()
+    [[0.6, 0.3], [0.8, 0.4]]
+    """
+
+    def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
+        number = isinstance(max_value, int | float | np.number) and not isinstance(max_value, bool)
+        if not number or not 0 < max_value < math.inf:
+            raise ValueError(f"MaxNorm: max_value must be larger than 0, got {max_value!r}.")
+        self.max_value, self.axis = float(max_value), _axes("MaxNorm", axis)
+
+    def __call__(self, w: Any) -> Any:
+        """The weights, brought back to where they may be."""
+        largest, _, length = _measured(w, self.axis)
+        return w * ops.divide(self.max_value, ops.maximum(largest * length, self.max_value))
+
+
+class UnitNorm(Constraint):
+    """w / |w|, with |w| = sqrt(sum(w^2)) along ``axis``; zeros stay.
+
+    Args:
+        axis: along which lengths are measured: 0 for the weights into each neuron of a Dense.
+
+    >>> UnitNorm()(np.array([[3.0, 0.0], [4.0, 0.0]])).tolist()
+    [[0.6, 0.0], [0.8, 0.0]]
+    """
+
+    def __init__(self, axis: Axis = 0) -> None:
+        self.axis = _axes("UnitNorm", axis)
+
+    def __call__(self, w: Any) -> Any:
+        """The weights, brought back to where they may be."""
+        _, direction, length = _measured(w, self.axis)
+        return direction / ops.maximum(length, 1.0)  # it is at least 1, or w is 0
+
+
+def _measured(w: Any, axis: Any) -> tuple[Any, Any, Any]:
+    """The largest number, w divided by it, and the length of that: squares that always fit."""
+    largest = ops.max(ops.absolute(w), axis=axis, keepdims=True)
+    direction = w / ops.where(ops.equal(largest, 0.0), 1.0, largest)
+    length = ops.sqrt(ops.sum(ops.square(direction), axis=axis, keepdims=True))
+    return largest, direction, length
+
+
+def _axes(owner: str, axis: Any) -> Any:
+    several = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
+    if not several or not all(type(a) is int for a in several):
+        raise ValueError(f"{owner}: axis must be a whole number or several, got {axis!r}.")
+    return axis if isinstance(axis, int) else several
+
+
+CONSTRAINTS: dict[str, Callable[[], Constraint]] = {
+    **{"max_norm": MaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm},
+    **{"maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm},
+}
+
+
+def get(constraint: Any) -> Callable[[Any], Any] | None:
+    """Return a constraint by its name or description; a function or None is returned as it is.
+
+    Raises:
+        ValueError: no such name; the nearest one is suggested.
+        TypeError: none of these.
+
+    >>> get("non_neg"), get(MaxNorm(3.0).describe())
+    (NonNeg(), MaxNorm(max_value=3.0))
+    """
+    if isinstance(constraint, str):
+        return resolve("constraint", constraint, CONSTRAINTS)()
+    if isinstance(constraint, dict):
+        return remade("constraint", constraint, (MaxNorm, NonNeg, UnitNorm))
+    if isinstance(constraint, type) and issubclass(constraint, Constraint):
+        return constraint()
+    if constraint is not None and not callable(constraint):
+        raise TypeError(
+            "constraint: expected a name, or a function of a Tensor that returns another of its "
+            f"shape, got {constraint!r}. Known names: {', '.join(CONSTRAINTS)}."
+        )
+    return constraint

@@ -1,0 +1,143 @@
+"""Images in folders, one folder for each class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+MODES = {"rgb": ("RGB", 3), "grayscale": ("L", 1), "rgba": ("RGBA", 4)}
+
+
+class ImageFolder(NamedTuple):
+    """Images and their labels.
+
+    Attributes:
+        x: images (n, height, width, channels), uint8.
+        y: labels (n,), whole numbers: places in ``class_names``.
+        class_names: the names of the folders, sorted.
+        paths: the file of each image.
+    """
+
+    x: NDArray[np.uint8]
+    y: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+def image_folder(
+    directory: str | os.PathLike[str],
+    image_size: tuple[int, int] | None = None,
+    color_mode: str = "rgb",
+    class_names: Sequence[str] | None = None,
+) -> ImageFolder:
+    """Read ``directory/class/image.png`` and so on; needs Pillow (extra ``axon-nn[images]``).
+
+    Args:
+        directory: holds one folder for each class; files beside them are left alone. Hidden files,
+            and files that are no images by their suffix, are left alone, too.
+        image_size: (height, width) that all are resized to (bilinear); None: all have one size.
+        color_mode: "rgb", "grayscale" or "rgba": 3, 1 or 4 channels.
+        class_names: which folders to read, in this order; all, sorted, by default.
+
+    Returns:
+        The images as they are, bytes: put ``Rescaling(1 / 255)`` first in the model. Split them
+        with ``datasets.split_data``.
+
+    Raises:
+        ImportError: Pillow is not installed.
+        FileNotFoundError: no such directory, or a class has no folder.
+        ValueError: no images, a damaged one (it is named), or different sizes without
+            ``image_size``.
+
+    Example:
+        >>> data = image_folder("pets", image_size=(64, 64))  # doctest: +SKIP
+        >>> data.x.shape, data.class_names  # doctest: +SKIP
+        ((200, 64, 64, 3), ('cat', 'dog'))
+    """
+    from pathlib import Path  # imported where used: it takes longer to load than the rest
+
+    mode, channels = _mode(color_mode)
+    open_image = _pillow()
+    root = Path(directory)
+    names = _classes(root, class_names)
+    files = [(path, label) for label, name in enumerate(names) for path in _images(root / name)]
+    if not files:
+        raise ValueError(
+            f"{root}: no images. Expected files such as {root / names[0] / 'one.png'}; known "
+            f"suffixes: {', '.join(SUFFIXES)}."
+        )
+    size = image_size or _read(open_image, files[0][0], mode, None).shape[:2]
+    x = np.empty((len(files), *size, channels), np.uint8)
+    for place, (path, _) in zip(x, files, strict=True):
+        image = _read(open_image, path, mode, image_size)
+        if image.shape[:2] != tuple(size):
+            raise ValueError(
+                f"{path}: expected {size[0]} x {size[1]} pixels as in {files[0][0]}, found "
+                f"{image.shape[0]} x {image.shape[1]}. Pass image_size=(height, width) to resize."
+            )
+        place[...] = image.reshape(place.shape)
+    y = np.array([label for _, label in files], np.int64)
+    return ImageFolder(x, y, names, tuple(str(path) for path, _ in files))
+
+
+def _mode(color_mode: str) -> tuple[str, int]:
+    if color_mode not in MODES:
+        raise ValueError(f"color_mode: expected {', '.join(MODES)}, got {color_mode!r}.")
+    return MODES[color_mode]
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError(
+            "datasets.image_folder needs Pillow, which is not installed. "
+            'Install it with: pip install "axon-nn[images]"'
+        ) from None
+    return Image.open
+
+
+def _classes(root: Path, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """The folders to read."""
+    if not root.is_dir():
+        raise FileNotFoundError(f"image_folder: there is no directory {str(root)!r}.")
+    found = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    missing = [name for name in wanted or () if name not in found]
+    if missing:
+        raise FileNotFoundError(
+            f"{root}: there is no folder for class {missing[0]!r}; found: {', '.join(found)}."
+        )
+    if not found:
+        raise ValueError(f"{root}: expected one folder of images for each class, found none.")
+    return tuple(found if wanted is None else wanted)
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def _read(open_image: Any, path: Path, mode: str, size: tuple[int, int] | None) -> NDArray[Any]:
+    """One image (height, width[, channels]), turned as its camera says."""
+    from PIL import ImageOps
+
+    try:
+        with open_image(path) as opened:
+            image = ImageOps.exif_transpose(opened).convert(mode)
+            if size is not None:
+                image = image.resize((size[1], size[0]), 2)  # 2: bilinear
+            return np.asarray(image)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f"{path}: not a whole image: {error}.") from None

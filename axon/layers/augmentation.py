@@ -1,0 +1,325 @@
+"""Layers that change images at random while training, so that a network sees more than there are.
+
+Each image of a batch is changed in its own way; images are (n, height, width, channels). Otherwise
+the layers pass on what comes, so they may stand in the model that is used.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.layers.module import whole
+from axon.layers.noise import Noise
+from axon.layers.windows import demand_axes
+from axon.names import resolve
+from axon.ops.boxes import random_boxes
+from axon.ops.compare import less, where
+from axon.ops.join import concatenate
+from axon.ops.random import uniform
+from axon.ops.warp import FILL_MODES, affine_maps, corner_maps, warp
+
+Range = tuple[float, float]
+
+
+def span(owner: str, argument: str, value: Any, low: float = -np.inf) -> Range:
+    """Read a range: a number f is (-f, f), or (low, high).
+
+    >>> span("RandomZoom", "height_factor", 0.25), span("RandomZoom", "height_factor", (0, 0.5))
+    ((-0.25, 0.25), (0.0, 0.5))
+    """
+    given = value if isinstance(value, tuple | list) else (value, value)
+    numbers = all(isinstance(v, int | float | np.number) for v in given)
+    if numbers and given is not value:
+        given = (-value, value)
+    if len(given) != 2 or not numbers or not low < given[0] <= given[1] < np.inf:
+        above = "" if low == -np.inf else f", both greater than {low}"
+        raise ValueError(
+            f"{owner}: {argument} must be a number or (low, high){above}, got {value!r}."
+        )
+    return float(given[0]), float(given[1])
+
+
+class _Augmentation(Noise):
+    """What the augmentations share: images come in, and seeds are drawn from a stream of their own.
+
+    Args:
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+    """
+
+    draws_from: ClassVar[str] = "augment"
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Images may have any size."""
+        demand_axes(self, shape, 2)
+
+    def shares(self, x: Tensor, *sizes: int) -> Tensor:
+        """Random numbers in [0, 1) for each image: (n, *sizes)."""
+        drawn: Tensor = uniform(self.key(), shape=(x.shape[0], *sizes), dtype=x.dtype)
+        return drawn
+
+
+FLIPS = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
+
+
+class RandomFlip(_Augmentation):
+    """Mirror half of the images while training, left to right, upside down, or each by chance.
+
+    Args:
+        mode: "horizontal", "vertical" or "horizontal_and_vertical".
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+
+    >>> RandomFlip("horizontal", seed=2)(np.arange(3.0).reshape(1, 1, 3, 1), training=True).ravel()
+    array([2., 1., 0.], dtype=float32)
+    """
+
+    def __init__(
+        self, mode: str = "horizontal_and_vertical", seed: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(seed, **options)
+        self.mode = mode
+        self._axes = resolve("RandomFlip: mode", mode, FLIPS)
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Mirror along each axis of the mode, or not."""
+        for axis in self._axes:
+            mirrored = x[(slice(None),) * axis + (slice(None, None, -1),)]
+            x = where(less(self.shares(x, 1, 1, 1), 0.5), mirrored, x)
+        return x
+
+
+class _Affine(_Augmentation):
+    """Move, turn and stretch images: subclasses say within which ranges."""
+
+    def __init__(
+        self,
+        ranges: dict[int, Range],
+        fill_mode: str,
+        fill_value: float,
+        interpolation: str,
+        seed: int | None,
+        **options: Any,
+    ) -> None:
+        super().__init__(seed, **options)
+        owner = type(self).__name__
+        self.fill_mode = resolve(f"{owner}: fill_mode", fill_mode, {m: m for m in FILL_MODES})
+        self.interpolation = interpolation
+        self._smooth = resolve(f"{owner}: interpolation", interpolation, SMOOTH)
+        self.fill_value = float(fill_value)
+        ends = [ranges.get(i, (0.0, 0.0)) for i in range(5)]  # down, right, turn, height, width
+        self._low = np.array([low for low, _ in ends])
+        self._room = np.array([high - low for low, high in ends])
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Draw a map for each image and look up its pixels."""
+        shares = self.shares(x, 5)
+        if self._tied():
+            shares = concatenate([shares[:, :4], shares[:, 3:4]])
+        moves = shares * self._room.astype(x.dtype) + self._low.astype(x.dtype)
+        size = (x.shape[1], x.shape[2])
+        filled = {"fill_mode": self.fill_mode, "fill_value": self.fill_value}
+        y: Tensor = warp(x, affine_maps(moves, size=size), size=size, smooth=self._smooth, **filled)
+        return y
+
+    def _tied(self) -> bool:
+        """Whether height and width are stretched alike."""
+        return False
+
+
+SMOOTH = {"bilinear": True, "nearest": False}
+
+
+class RandomTranslation(_Affine):
+    """Move images at random while training.
+
+    Args:
+        height_factor: how far down, as a share of the height: a number f for -f to f, or
+            (low, high); negative is up.
+        width_factor: how far to the right, as a share of the width.
+        fill_mode: what appears at the edge: "constant", the "nearest" pixel, or "reflect".
+        fill_value: the constant.
+        interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+
+    >>> layer = RandomTranslation(0, (0.5, 0.5))
+    >>> layer(np.array([[[[1.0], [2.0]]]]), training=True)[0, 0, :, 0]
+    array([0., 1.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        owner = "RandomTranslation"
+        ranges = {
+            0: span(owner, "height_factor", height_factor),
+            1: span(owner, "width_factor", width_factor),
+        }
+        super().__init__(ranges, fill_mode, fill_value, interpolation, seed, **options)
+        self.height_factor, self.width_factor = height_factor, width_factor
+
+
+class RandomRotation(_Affine):
+    """Turn images about their middle at random while training.
+
+    Args:
+        factor: how far against the clock, as a share of a circle: a number f for -f to f, or
+            (low, high); 0.1 is up to 36 degrees either way.
+        fill_mode: what appears at the edge: "constant", the "nearest" pixel, or "reflect".
+        fill_value: the constant.
+        interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+
+    >>> layer = RandomRotation((0.25, 0.25))
+    >>> layer(np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]]), training=True)[0, :, :, 0]
+    array([[2., 4.],
+           [1., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        factor: Any,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        ranges = {2: span("RandomRotation", "factor", factor)}
+        super().__init__(ranges, fill_mode, fill_value, interpolation, seed, **options)
+        self.factor = factor
+
+
+class RandomZoom(_Affine):
+    """Zoom images in or out at random while training.
+
+    Args:
+        height_factor: by how much more is seen of the height: 0.2 shrinks what is on the image by
+            20 %, -0.2 enlarges it; a number f for -f to f, or (low, high), greater than -1.
+        width_factor: the same for the width; nothing: as much as the height.
+        fill_mode: what appears at the edge: "constant", the "nearest" pixel, or "reflect".
+        fill_value: the constant.
+        interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+
+    >>> layer = RandomZoom((1.0, 1.0), (0.0, 0.0), fill_value=-1.0)
+    >>> layer(np.array([[[[1.0]], [[3.0]], [[5.0]]]]), training=True)[0, :, 0, 0]
+    array([-1.,  3., -1.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any = None,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        wide = height_factor if width_factor is None else width_factor
+        ranges = {
+            3: span("RandomZoom", "height_factor", height_factor, low=-1),
+            4: span("RandomZoom", "width_factor", wide, low=-1),
+        }
+        super().__init__(ranges, fill_mode, fill_value, interpolation, seed, **options)
+        self.height_factor, self.width_factor = height_factor, width_factor
+
+    def _tied(self) -> bool:
+        return self.width_factor is None
+
+
+class RandomCrop(_Augmentation):
+    """Cut a window out of each image, anywhere while training, in the middle otherwise.
+
+    Args:
+        height: of the window.
+        width: of the window.
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+
+    Shapes: (n, at least height, at least width, channels) -> (n, height, width, channels).
+
+    >>> RandomCrop(1, 2)(np.arange(4.0).reshape(1, 1, 4, 1)).ravel()
+    array([1., 2.], dtype=float32)
+    """
+
+    def __init__(self, height: int, width: int, seed: int | None = None, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.height = whole("RandomCrop", "height", height)
+        self.width = whole("RandomCrop", "width", width)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Images must be large enough."""
+        super().accept(shape, *more)
+        if shape[1] < self.height or shape[2] < self.width:
+            hint = " The window is larger than the image: make it smaller, or pad the images."
+            expected = f"(n, at least {self.height}, at least {self.width}, channels)"
+            raise self.misfit(expected, shape, hint)
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Cut a window out anywhere."""
+        room = (x.shape[1] - self.height, x.shape[2] - self.width)
+        corners = corner_maps(self.shares(x, 2), room=room)
+        y: Tensor = warp(x, corners, size=(self.height, self.width), smooth=False)
+        return y
+
+    def undisturbed(self, x: Tensor) -> Tensor:
+        """Cut the middle out."""
+        top, left = (x.shape[1] - self.height) // 2, (x.shape[2] - self.width) // 2
+        y: Tensor = x[:, top : top + self.height, left : left + self.width]
+        return y
+
+
+class RandomErasing(_Augmentation):
+    """Paint a rectangle over some images while training (Zhong et al., 2020).
+
+    Its sides are as 1 to 3 at most, and it lies anywhere on the image as a whole.
+
+    Args:
+        factor: share of the images that are painted over.
+        scale: the rectangle's share of the image: (low, high), between 0 and 1.
+        fill_value: what is painted.
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+
+    >>> layer = RandomErasing(scale=(1.0, 1.0), fill_value=9.0, seed=0)
+    >>> (layer(np.zeros((1, 8, 8, 1)), training=True) == 9).any()
+    np.True_
+    """
+
+    def __init__(
+        self,
+        factor: float = 1.0,
+        scale: Any = (0.02, 0.33),
+        fill_value: float = 0.0,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(seed, **options)
+        self.factor, self.fill_value = float(factor), float(fill_value)
+        if not 0 <= self.factor <= 1:
+            raise ValueError(f"RandomErasing: factor must be from 0 to 1, got {factor!r}.")
+        low, high = span("RandomErasing", "scale", scale)
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"RandomErasing: scale must lie between 0 and 1, got {scale!r}.")
+        self.scale = (low, high)
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Paint over."""
+        size = (x.shape[1], x.shape[2])
+        boxes = random_boxes(self.shares(x, 5), size=size, scale=self.scale, share=self.factor)
+        y: Tensor = where(boxes, self.fill_value, x)
+        return y

@@ -1,0 +1,252 @@
+"""Convolution layers: the same small kernel, at every place of an image or a series."""
+
+from abc import abstractmethod
+from math import prod
+from typing import Any, ClassVar
+
+from axon import activations, initializers
+from axon.activations import Activation
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.initializers import Initializer
+from axon.layers.base import Layer
+from axon.layers.module import whole
+from axon.layers.windows import (
+    demand_axes,
+    demand_room,
+    lifted,
+    padding_name,
+    padding_of,
+    several,
+)
+from axon.ops.conv import conv2d
+from axon.parameter import Parameter
+
+
+class Convolution(Layer):
+    """What all convolutions share: windows, a bias for each filter, an activation.
+
+    Subclasses write ``create``, and ``convolve``, of images: a series is an image of height 1.
+    """
+
+    axes: ClassVar[int] = 2
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+    bias: Parameter | None  # set by subclasses, after the weights: parameters have an order
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any,
+        padding: str,
+        dilation_rate: Any,
+        activation: str | Activation | None,
+        use_bias: bool,
+        bias_initializer: str | Initializer,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        owner = type(self).__name__
+        self.kernel_size = several(owner, "kernel_size", kernel_size, self.axes)
+        self.strides = several(owner, "strides", strides, self.axes)
+        self.padding = padding_name(owner, padding, self.paddings)
+        self.dilation_rate = several(owner, "dilation_rate", dilation_rate, self.axes)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    @abstractmethod
+    def convolve(self, x: Tensor) -> Tensor:
+        """Compute the convolution of images (N, H, W, C) alone."""
+
+    @property
+    def spans(self) -> Shape:
+        """How many pixels a window covers along each axis."""
+        sizes = zip(self.kernel_size, self.dilation_rate, strict=True)
+        return tuple((k - 1) * d + 1 for k, d in sizes)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Only the channels have to stay as they were: images may have any size."""
+        demand_axes(self, shape, self.axes)
+        if self.input_shape is not None and shape[-1] != self.input_shape[-1]:
+            hint = " The number of channels is fixed by the first input."
+            raise self.misfit(f"(n, ..., {self.input_shape[-1]})", shape, hint)
+        self.fit(shape)
+
+    def fit(self, shape: Shape) -> None:
+        """Raise ValueError if images of this shape cannot be convolved."""
+        if self.padding == "valid":
+            demand_room(self, shape, self.spans, "kernel_size")
+
+    def call(self, x: Tensor) -> Tensor:
+        """Convolve, add the bias, apply the activation."""
+        N, *sizes, C = x.shape
+        y = self.convolve(x.reshape(N, *lifted(tuple(sizes)), C))
+        N, *sizes, F = y.shape
+        if self.bias is not None:
+            y = y.reshape(prod(y.shape[:3]), F) + self.bias  # as rows: its gradient is a product
+        return self.activation(y.reshape(N, *sizes[2 - self.axes :], F))
+
+    def add_bias(self, filters: int) -> None:
+        """Create one number for each filter, unless left out."""
+        if self.use_bias:
+            self.bias = self.parameter("bias", self.bias_initializer, (filters,))
+
+    def windows(self, x: Tensor) -> dict[str, Any]:
+        """What ``conv2d`` has to know of the windows on these images."""
+        strides = lifted(self.strides)
+        padding = padding_of(self.padding, x.shape[1:3], lifted(self.spans), strides)
+        dilation = lifted(self.dilation_rate)
+        return {"strides": strides, "padding": padding, "dilation": dilation}
+
+
+class _Filters(Convolution):
+    """Conv1D and Conv2D, which differ in the number of axes alone."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        groups: int,
+        kernel_initializer: str | Initializer,
+        **options: Any,
+    ) -> None:
+        super().__init__(kernel_size, **options)
+        owner = type(self).__name__
+        self.filters = whole(owner, "filters", filters)
+        self.groups = whole(owner, "groups", groups)
+        if self.filters % self.groups:
+            raise ValueError(f"{owner}: groups={groups} must divide filters={filters}.")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.weights: Parameter | None = None
+        self.bias = None
+
+    def fit(self, shape: Shape) -> None:
+        """Groups must divide the channels; the windows must fit."""
+        if shape[-1] % self.groups:
+            expected = f"(n, ..., a multiple of {self.groups})"
+            raise self.misfit(expected, shape, f" groups={self.groups} must divide the channels.")
+        super().fit(shape)
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create the kernel and the bias."""
+        shape = (*self.kernel_size, input_shapes[0][-1] // self.groups, self.filters)
+        self.weights = self.parameter("weights", self.kernel_initializer, shape)
+        self.add_bias(self.filters)
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Compute the convolution with the kernel."""
+        assert self.weights is not None
+        kernel = self.weights.reshape(*lifted(self.kernel_size), *self.weights.shape[-2:])
+        y: Tensor = conv2d(x, kernel, groups=self.groups, **self.windows(x))
+        return y
+
+
+class Conv2D(_Filters):
+    """Convolution of images: each of ``filters`` small kernels looks for its pattern everywhere.
+
+    y[n, i, j, f] = activation(sum over kh, kw, c of x[n, i + kh, j + kw, c] w[kh, kw, c, f] + b[f])
+
+    Args:
+        filters: how many patterns to look for: the channels of the result.
+        kernel_size: height and width of the kernels; one number for squares.
+        strides: how far apart the kernel is applied.
+        padding: "valid", only where the kernel fits; or "same": zeros around the images, so that
+            the result has their size, divided by the strides.
+        dilation_rate: how far apart the pixels that a kernel looks at lie.
+        groups: channels and filters fall into this many groups that do not know of each other.
+        activation: a function or its name; None is linear.
+        use_bias: False leaves b out.
+        kernel_initializer: how the kernel begins.
+        bias_initializer: how b begins.
+        options: name, dtype, trainable, kernel_regularizer, bias_constraint and the like.
+
+    Shapes: (n, height, width, channels) -> (n, new height, new width, filters).
+
+    Parameters: ``weights`` (kernel height, kernel width, channels / groups, filters), ``bias``
+    (filters,).
+
+    >>> import numpy as np
+    >>> Conv2D(32, 3, activation="relu").forward(np.zeros((2, 28, 28, 1))).shape
+    (2, 26, 26, 32)
+    >>> Conv2D(8, 3, strides=2, padding="same").forward(np.zeros((2, 28, 28, 1))).shape
+    (2, 14, 14, 8)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        dilation_rate: Any = (1, 1),
+        groups: int = 1,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: str | Initializer = "glorot_uniform",
+        bias_initializer: str | Initializer = "zeros",
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            groups,
+            kernel_initializer,
+            strides=strides,
+            padding=padding,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            **options,
+        )
+
+
+class Conv1D(_Filters):
+    """Convolution of series: each of ``filters`` short kernels looks for its pattern at all times.
+
+    y[n, t, f] = activation(sum over k, c of x[n, t + k, c] w[k, c, f] + b[f])
+
+    The arguments are those of Conv2D, with one number where that has two. ``padding`` may also be
+    "causal": zeros before the series, so that the result at t depends on nothing after t.
+
+    Shapes: (n, time, channels) -> (n, new time, filters).
+
+    Parameters: ``weights`` (kernel size, channels / groups, filters), ``bias`` (filters,).
+
+    >>> import numpy as np
+    >>> Conv1D(32, 5).forward(np.zeros((2, 100, 3))).shape
+    (2, 96, 32)
+    >>> Conv1D(32, 5, padding="causal").forward(np.zeros((2, 100, 3))).shape
+    (2, 100, 32)
+    """
+
+    axes = 1
+    paddings = ("valid", "same", "causal")
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: str | Initializer = "glorot_uniform",
+        bias_initializer: str | Initializer = "zeros",
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            groups,
+            kernel_initializer,
+            strides=strides,
+            padding=padding,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            **options,
+        )

@@ -1,0 +1,158 @@
+"""Embeddings: a learned vector for each id, and for each place in a sequence."""
+
+from typing import Any
+
+import numpy as np
+
+from axon import initializers
+from axon.backend import DType, Shape, as_array
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.module import whole
+from axon.ops.lookup import lookup
+from axon.parameter import Parameter
+
+
+class Embedding(Layer):
+    """Turn ids into vectors, which are learned: (n, time) -> (n, time, output_dim).
+
+    Args:
+        input_dim: size of the vocabulary; ids are 0 to input_dim - 1.
+        output_dim: size of a vector.
+        embeddings_initializer: how the vectors begin; a name or a function (shape, dtype) -> array.
+        mask_zero: id 0 is padding: layers behind this one, as far as they take masks, skip it.
+        options: name, dtype, trainable, embeddings_regularizer, embeddings_constraint.
+
+    Inputs are whole numbers of any shape (n, ...); of floats, which often come from files, the
+    fraction is cut off. Parameter: ``embeddings`` (input_dim, output_dim).
+
+    Raises:
+        IndexError: an id is outside the vocabulary; at every step, before anything is learned.
+
+    >>> layer = Embedding(1000, 8)
+    >>> layer.forward([[4, 10, 2], [1, 0, 0]]).shape
+    (2, 3, 8)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: "str | initializers.Initializer" = "random_uniform",
+        mask_zero: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.input_dim = whole("Embedding", "input_dim", input_dim)
+        self.output_dim = whole("Embedding", "output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.mask_zero = bool(mask_zero)
+        self.embeddings: Parameter | None = None
+
+    @property
+    def input_dtype(self) -> DType:
+        """Whole numbers."""
+        return np.dtype(np.int64)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Ids may have any shape."""
+        if not shape:
+            raise self.misfit("(n,) or (n, time)", shape, " Use [id] for a single one.")
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create the vectors."""
+        shape = (self.input_dim, self.output_dim)
+        self.embeddings = self.parameter("embeddings", self.embeddings_initializer, shape)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Look the ids up."""
+        y: Tensor = lookup(self.embeddings, x)
+        return y
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Where the id is not 0, if 0 is padding."""
+        del mask
+        if not self.mask_zero:
+            return None
+        return (x if isinstance(x, Tensor) else as_array(x)) != 0
+
+
+class PositionalEmbedding(Layer):
+    """Add to each step of a sequence a vector that stands for its place in it.
+
+    Args:
+        sequence_length: steps of the longest sequence; None to learn it from the first data.
+            Shorter ones use the first vectors.
+        kind: "learned", or "sinusoidal": waves whose lengths grow from 2 pi to 10,000 times that,
+            so that any distance between places is a rotation (Vaswani and others, 2017).
+        embeddings_initializer: how learned vectors begin.
+        options: name, dtype, trainable, embeddings_regularizer, embeddings_constraint.
+
+    Shapes: (n, time, features) -> the same. Parameter, if learned: ``embeddings`` (sequence_length,
+    features).
+
+    >>> layer = PositionalEmbedding(kind="sinusoidal")
+    >>> layer.forward(np.zeros((1, 2, 4))).round(2)
+    array([[[0.  , 0.  , 1.  , 1.  ],
+            [0.84, 0.01, 0.54, 1.  ]]], dtype=float32)
+    """
+
+    takes_mask = True
+
+    def __init__(
+        self,
+        sequence_length: int | None = None,
+        kind: str = "learned",
+        embeddings_initializer: "str | initializers.Initializer" = "glorot_uniform",
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if sequence_length is not None:
+            whole("PositionalEmbedding", "sequence_length", sequence_length)
+        if kind not in ("learned", "sinusoidal"):
+            raise ValueError(
+                f"PositionalEmbedding: kind must be 'learned' or 'sinusoidal', got {kind!r}."
+            )
+        self.sequence_length, self.kind = sequence_length, kind
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings: Parameter | None = None
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Sequences may be shorter than the longest, but not longer."""
+        features = self.input_shape[-1] if self.input_shape else None
+        if len(shape) != 3 or features not in (None, shape[2]):
+            raise self.misfit(f"(n, time, {features or 'features'})", shape)
+        longest = self.sequence_length
+        if longest is not None and shape[1] > longest and self.kind == "learned":
+            hint = f" It has learned {longest} places: make it with sequence_length={shape[1]}."
+            raise self.misfit(f"(n, at most {longest}, {shape[2]})", shape, hint)
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create a vector for each place."""
+        time, features = input_shapes[0]
+        if self.sequence_length is None:
+            self.sequence_length = time
+        if self.kind == "learned":
+            shape = (self.sequence_length, features)
+            self.embeddings = self.parameter("embeddings", self.embeddings_initializer, shape)
+
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+        """Add them; padding is treated like any step."""
+        del mask
+        _, time, features = x.shape
+        if self.embeddings is None:
+            return x + Tensor(waves(time, features).astype(x.dtype))
+        return x + self.embeddings[:time]
+
+
+def waves(time: int, features: int) -> "np.ndarray[Any, Any]":
+    """Sines, then cosines, of the place t: sin(t / 10000^(2 i / features)).
+
+    >>> waves(2, 2).round(2)
+    array([[0.  , 1.  ],
+           [0.84, 0.54]])
+    """
+    half = -(-features // 2)
+    lengths = 10_000.0 ** (np.arange(half) * 2 / features)
+    angles = np.arange(time)[:, None] / lengths
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)[:, :features]

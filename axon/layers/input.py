@@ -1,0 +1,49 @@
+"""The shape of a model's input, said before any data are seen."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.backend import DType, Shape
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.module import whole
+
+
+class Input(Layer):
+    """Fix the shape of what comes in, so that the layers behind it are built as they are added.
+
+    Args:
+        shape: the shape of one sample, without the batch axis; one number for (features,).
+        dtype: what inputs are converted to: float32 unless told otherwise; whole numbers, such as
+            "int64" for an Embedding, are possible.
+        options: name.
+
+    >>> from axon.layers import Dense
+    >>> from axon.models import Sequential
+    >>> Sequential([Input((784,)), Dense(10)]).count_params()
+    7850
+    """
+
+    def __init__(self, shape: Any, dtype: Any = None, **options: Any) -> None:
+        whole_numbers = dtype is not None and np.dtype(dtype).kind in "iu"
+        super().__init__(dtype=None if whole_numbers else dtype, **options)
+        given = shape if isinstance(shape, tuple | list) else (shape,)
+        self.shape = tuple(whole("Input", "shape", n) for n in given)
+        self._incoming = np.dtype(dtype) if whole_numbers else self.dtype
+        self.dtype = self._incoming  # what is described
+        self.build(self.shape)
+
+    @property
+    def input_dtype(self) -> DType:
+        """What inputs are converted to."""
+        return self._incoming
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Raise ValueError unless samples have the shape that was said."""
+        if shape[1:] != self.shape:
+            raise self.misfit(f"(n, {', '.join(map(str, self.shape))})", shape)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Pass x on."""
+        return x

@@ -1,0 +1,227 @@
+"""Layers that draw random numbers while training, and pass on what comes otherwise."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.module import whole
+from axon.layers.windows import demand_axes
+from axon.ops.masks import keep_mask
+from axon.ops.memory import add_in_place, copy
+from axon.ops.random import normal
+from axon.parameter import Buffer
+from axon.random import stream
+
+WORDS = 2**32  # seeds are random words
+ONE_MORE = Tensor(np.array([0, 1], np.uint32))
+
+
+class Noise(Layer):
+    """A layer that draws while training: subclasses write ``disturb(x)``.
+
+    Its key (seed, count) is a buffer, ``seed_state``: it is counted up in place at every draw, so
+    that each step, recorded or not, draws anew, and it is saved, so that a loaded model goes on
+    where it stopped.
+
+    Args:
+        seed: a whole number; nothing: drawn, and so set by ``axon.set_random_seed``.
+        options: name, dtype, trainable.
+    """
+
+    draws_from: ClassVar[str] = "dropout"  # the stream of random numbers that chooses the seed
+
+    def __init__(self, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.seed = None if seed is None else whole(type(self).__name__, "seed", seed, least=0)
+        chosen = stream(self.draws_from).integers(WORDS) if seed is None else seed
+        self.seed_state = Buffer(np.array([int(chosen) % WORDS, 0], np.uint32))
+
+    @abstractmethod
+    def disturb(self, x: Tensor) -> Tensor:
+        """Compute the layer as it acts while training."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """Disturb x while training; pass it on otherwise."""
+        return self.disturb(x) if self.training else self.undisturbed(x)
+
+    def undisturbed(self, x: Tensor) -> Tensor:
+        """What comes out otherwise: x."""
+        return x
+
+    def key(self) -> Tensor:
+        """A key for one draw, and for no other."""
+        drawn: Tensor = copy(self.seed_state)
+        add_in_place(self.seed_state, ONE_MORE)
+        return drawn
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Inputs may have any shape."""
+
+    def fraction(self, argument: str, value: Any) -> float:
+        """Check that an argument is at least 0 and less than 1."""
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise TypeError(f"{type(self).__name__}: {argument} must be a number, got {value!r}.")
+        if not 0 <= value < 1:
+            raise ValueError(
+                f"{type(self).__name__}: {argument} must be at least 0 and less than 1: the share "
+                f"that is left out. Got {value!r}."
+            )
+        return float(value)
+
+
+class Dropout(Noise):
+    """Leave out numbers at random while training: y = x m / (1 - rate), m = 0 with that rate.
+
+    What is kept grows, so that the mean stays the same (Srivastava et al., 2014). Otherwise y = x.
+
+    Args:
+        rate: share that is left out, at least 0 and less than 1.
+        noise_shape: the shape of m, batch axis included, where it should repeat along some axes;
+            its sizes are 1, the input's, or None for the input's.
+        seed: a whole number, for the same numbers each time.
+        options: name, dtype, trainable.
+
+    >>> Dropout(0.5, seed=1)(np.ones((1, 6)), training=True)
+    array([[0., 2., 2., 0., 2., 2.]], dtype=float32)
+    >>> Dropout(0.5)(np.ones((1, 3)))
+    array([[1., 1., 1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Any = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(seed, **options)
+        self.rate = self.fraction("rate", rate)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def mask_shape(self, shape: Shape) -> Shape:
+        """The shape of the mask for inputs of this shape."""
+        if self.noise_shape is None:
+            return shape
+        given = self.noise_shape
+        sizes = tuple(n if m is None else m for n, m in zip(shape, given, strict=False))
+        fits = (m in (1, n) for n, m in zip(shape, sizes, strict=False))
+        if len(given) != len(shape) or not all(fits):
+            raise ValueError(
+                f"layer {self.name!r}: noise_shape={given} does not fit inputs of shape {shape}: "
+                "it needs one size for each axis, 1, None or the input's."
+            )
+        return sizes
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Multiply with a mask."""
+        if not self.rate:
+            return x
+        shape = self.mask_shape(x.shape)
+        return x * keep_mask(self.key(), shape=shape, dtype=x.dtype, rate=self.rate)
+
+
+class SpatialDropout1D(Dropout):
+    """Leave out whole channels of series at random while training.
+
+    Neighbours in time say nearly the same: leaving out single ones would hide little (Tompson et
+    al., 2015).
+
+    Args:
+        rate: share that is left out, at least 0 and less than 1.
+        seed: a whole number, for the same numbers each time.
+        options: name, dtype, trainable.
+
+    Shapes: (n, time, channels), unchanged.
+
+    >>> SpatialDropout1D(0.5, seed=1)(np.ones((1, 2, 3)), training=True)
+    array([[[0., 2., 2.],
+            [0., 2., 2.]]], dtype=float32)
+    """
+
+    axes: ClassVar[int] = 1
+
+    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(rate, seed=seed, **options)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Series (or images) may have any size."""
+        demand_axes(self, shape, self.axes)
+
+    def mask_shape(self, shape: Shape) -> Shape:
+        """One number for each sample and channel."""
+        return (shape[0], *(1,) * self.axes, shape[-1])
+
+
+class SpatialDropout2D(SpatialDropout1D):
+    """Leave out whole channels of images at random while training.
+
+    Args:
+        rate: share that is left out, at least 0 and less than 1.
+        seed: a whole number, for the same numbers each time.
+        options: name, dtype, trainable.
+
+    Shapes: (n, height, width, channels), unchanged.
+
+    >>> SpatialDropout2D(0.5, seed=1)(np.ones((1, 1, 2, 3)), training=True)
+    array([[[[0., 2., 2.],
+             [0., 2., 2.]]]], dtype=float32)
+    """
+
+    axes: ClassVar[int] = 2
+
+
+class GaussianNoise(Noise):
+    """Add noise while training: y = x + stddev z, where z is normal. Otherwise y = x.
+
+    Args:
+        stddev: deviation of the noise, at least 0.
+        seed: a whole number, for the same numbers each time.
+        options: name, dtype, trainable.
+
+    >>> GaussianNoise(0.1, seed=0)(np.zeros((2, 3)), training=True).shape
+    (2, 3)
+    """
+
+    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.stddev = float(stddev)
+        if not 0 <= self.stddev < np.inf:
+            raise ValueError(
+                f"GaussianNoise: stddev must be a finite number of at least 0, got {stddev!r}."
+            )
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Add noise."""
+        if not self.stddev:
+            return x
+        return x + normal(self.key(), shape=x.shape, dtype=x.dtype) * self.stddev
+
+
+class GaussianDropout(Noise):
+    """Multiply with noise while training: y = x (1 + s z), s = sqrt(rate / (1 - rate)), z normal.
+
+    Mean and variance are those of Dropout, but nothing is left out altogether. Otherwise y = x.
+
+    Args:
+        rate: of the Dropout that it is like, at least 0 and less than 1.
+        seed: a whole number, for the same numbers each time.
+        options: name, dtype, trainable.
+
+    >>> GaussianDropout(0.5, seed=0)(np.ones((2, 3)), training=True).shape
+    (2, 3)
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.rate = self.fraction("rate", rate)
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Multiply with noise around 1."""
+        if not self.rate:
+            return x
+        size = (self.rate / (1 - self.rate)) ** 0.5
+        return x * (normal(self.key(), shape=x.shape, dtype=x.dtype) * size + 1.0)

@@ -1,0 +1,317 @@
+"""Layers that bring what passes to mean 0 and deviation 1, then scale and shift it as learned."""
+
+from typing import Any
+
+import numpy as np
+
+from axon import initializers
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.module import ANY, whole
+from axon.ops.channels import channel_affine, channel_moments
+from axon.ops.elementwise import sqrt
+from axon.ops.join import stack
+from axon.ops.memory import assign
+from axon.ops.standardize import standardize
+from axon.parameter import Buffer, Parameter
+
+Beginning = "str | initializers.Initializer"
+
+
+class _Scaled(Layer):
+    """What the normalizations share: gamma and beta, one number each for every channel.
+
+    Args:
+        axis: the channels' axis; the last one.
+        epsilon: added to the variance, so that constant inputs do not divide by 0.
+        center: learn beta.
+        scale: learn gamma.
+        beta_initializer: how beta begins.
+        gamma_initializer: how gamma begins.
+        options: name, dtype, trainable, gamma_regularizer, beta_constraint and the like.
+    """
+
+    def __init__(
+        self,
+        axis: int,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: Any,
+        gamma_initializer: Any,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if not isinstance(axis, int | np.integer):
+            raise TypeError(f"{type(self).__name__}: axis must be a whole number, got {axis!r}.")
+        self.axis, self.epsilon = int(axis), float(epsilon)
+        if not self.epsilon > 0:
+            raise ValueError(
+                f"{type(self).__name__}: epsilon must be greater than 0, got {epsilon!r}. It keeps "
+                "constant inputs from being divided by 0."
+            )
+        self.center, self.scale = bool(center), bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.gamma: Parameter | None = None
+        self.beta: Parameter | None = None
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Only the last axis, the channels, has to fit."""
+        channels = self.input_shape[-1] if self.input_shape else None
+        if len(shape) < 2:
+            hint = " Use x.reshape(1, -1) for one sample, x.reshape(-1, 1) for one number each."
+            raise self.misfit(f"(n, ..., {channels or 'channels'})", shape, hint)
+        if self.axis not in (-1, len(shape) - 1):
+            hint = (
+                f" axis={self.axis} is not the last one: in AXON channels come last. Leave axis "
+                "out, and transpose what has its channels elsewhere."
+            )
+            raise self.misfit("(n, ..., channels)", shape, hint)
+        if channels is not None and shape[-1] != channels:
+            raise self.misfit(f"(n, ..., {channels})", shape)
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create gamma and beta, unless left out."""
+        channels = input_shapes[0][-1:]
+        if self.scale:
+            self.gamma = self.parameter("gamma", self.gamma_initializer, channels)
+        if self.center:
+            self.beta = self.parameter("beta", self.beta_initializer, channels)
+
+    def scaled(self, y: Tensor, center: Any = None, factor: Any = 1.0) -> Tensor:
+        """(y - center) factor gamma + beta, channel by channel, in one pass."""
+        if self.gamma is None and self.beta is None and center is None:
+            return y
+        one, zero = np.ones(y.shape[-1:], y.dtype), np.zeros(y.shape[-1:], y.dtype)
+        slope = (one if self.gamma is None else self.gamma) * factor
+        rows = zero if center is None else center, slope, zero if self.beta is None else self.beta
+        scaled: Tensor = channel_affine(stack(rows), y)
+        return scaled
+
+
+class BatchNormalization(_Scaled):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
+
+    While training, mean and variance are those of the batch, over all axes but the last; running
+    ones follow them, moving = momentum moving + (1 - momentum) batch, and are used otherwise, and
+    by a frozen layer (Ioffe and Szegedy, 2015).
+
+    Args:
+        axis: the channels' axis; the last one.
+        momentum: how slowly the running statistics follow, from 0 to 1.
+        epsilon: added to the variance, so that constant channels do not divide by 0.
+        center: learn beta.
+        scale: learn gamma; not needed if the next layer is linear.
+        beta_initializer: how beta begins; a name or a function (shape, dtype) -> array.
+        gamma_initializer: how gamma begins.
+        moving_mean_initializer: how the running mean begins.
+        moving_variance_initializer: how the running variance begins.
+        options: name, dtype, trainable, gamma_regularizer, beta_constraint and the like.
+
+    Shapes: (n, ..., channels), unchanged. Parameters: ``gamma``, ``beta`` (channels,). Buffers:
+    ``moving_mean``, ``moving_variance`` (channels,).
+
+    Raises:
+        ValueError: while training, a batch with a single value for each channel.
+
+    >>> layer = BatchNormalization(epsilon=1e-9)
+    >>> layer(np.array([[1.0, 5.0], [3.0, 5.0]]), training=True)
+    array([[-1.,  0.],
+           [ 1.,  0.]], dtype=float32)
+    >>> layer.moving_mean.numpy()
+    array([0.02, 0.05], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        **options: Any,
+    ) -> None:
+        starts = (beta_initializer, gamma_initializer)
+        super().__init__(axis, epsilon, center, scale, *starts, **options)
+        self.momentum = float(momentum)
+        if not 0 <= self.momentum <= 1:
+            raise ValueError(f"BatchNormalization: momentum must be from 0 to 1, got {momentum!r}.")
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.moving_mean: Buffer | None = None
+        self.moving_variance: Buffer | None = None
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create gamma, beta and the running statistics."""
+        super().create(*input_shapes)
+        channels = input_shapes[0][-1:]
+        mean = self.parameter("moving_mean", self.moving_mean_initializer, channels)
+        variance = self.parameter("moving_variance", self.moving_variance_initializer, channels)
+        self.moving_mean, self.moving_variance = Buffer(mean.data), Buffer(variance.data)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Normalize by the batch while training, by the running statistics otherwise."""
+        assert self.moving_mean is not None
+        assert self.moving_variance is not None
+        if not self.training:
+            return self.scaled(x, self.moving_mean, self._factor(self.moving_variance))
+        self._demand_several(x)
+        statistics = channel_moments(x)
+        mean, variance = statistics[0], statistics[1]
+        self._follow(self.moving_mean, mean.detach())
+        self._follow(self.moving_variance, variance.detach())
+        return self.scaled(x, mean, self._factor(variance))
+
+    def _factor(self, variance: Tensor) -> Any:
+        return 1.0 / sqrt(variance + self.epsilon)
+
+    def _follow(self, moving: Buffer, batch: Tensor) -> None:
+        """Move the running statistics, in place, a little towards those of the batch."""
+        assign(moving, moving * self.momentum + batch * (1 - self.momentum))
+
+    def _demand_several(self, x: Tensor) -> None:
+        if x.size == x.shape[-1]:
+            raise ValueError(
+                f"layer {self.name!r} ({self!r}): got a batch of shape {x.shape} to train on: a "
+                "single value for each channel, which minus its mean is always 0. Use larger "
+                "batches, so that the last one of an epoch is no single sample either; or "
+                "LayerNormalization; or freeze the layer with trainable=False."
+            )
+
+
+class LayerNormalization(_Scaled):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, over the channels of each place.
+
+    Each sample, and each time step or pixel of it, is normalized alone (Ba et al., 2016).
+
+    Args:
+        axis: the channels' axis; the last one.
+        epsilon: added to the variance, so that constant inputs do not divide by 0.
+        center: learn beta.
+        scale: learn gamma.
+        beta_initializer: how beta begins; a name or a function (shape, dtype) -> array.
+        gamma_initializer: how gamma begins.
+        options: name, dtype, trainable, gamma_regularizer, beta_constraint and the like.
+
+    Shapes: (n, ..., channels), unchanged. Parameters: ``gamma``, ``beta`` (channels,).
+
+    >>> LayerNormalization(epsilon=1e-9)(np.array([[1.0, 3.0], [5.0, 9.0]]))
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        **options: Any,
+    ) -> None:
+        starts = (beta_initializer, gamma_initializer)
+        super().__init__(axis, epsilon, center, scale, *starts, **options)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Normalize, scale and shift."""
+        return self.scaled(standardize(x, epsilon=self.epsilon))
+
+
+class RMSNormalization(_Scaled):
+    """y = gamma x / sqrt(mean(x^2) + epsilon), over the channels of each place.
+
+    A LayerNormalization without mean and beta, which costs less (Zhang and Sennrich, 2019).
+
+    Args:
+        axis: the channels' axis; the last one.
+        epsilon: added to the mean square, so that zeros do not divide by 0.
+        scale: learn gamma.
+        gamma_initializer: how gamma begins; a name or a function (shape, dtype) -> array.
+        options: name, dtype, trainable, gamma_regularizer and the like.
+
+    Shapes: (n, ..., channels), unchanged. Parameter: ``gamma`` (channels,).
+
+    >>> RMSNormalization()(np.array([[3.0, -3.0], [0.0, 0.0]])).round(3)
+    array([[ 1., -1.],
+           [ 0.,  0.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        epsilon: float = 1e-6,
+        scale: bool = True,
+        gamma_initializer: Any = "ones",
+        **options: Any,
+    ) -> None:
+        super().__init__(axis, epsilon, False, scale, "zeros", gamma_initializer, **options)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Divide by the root of the mean square, and scale."""
+        return self.scaled(standardize(x, epsilon=self.epsilon, centered=False))
+
+
+class GroupNormalization(_Scaled):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, over groups of channels.
+
+    Mean and variance are taken over all places and over the channels of a group, in each sample
+    alone: so they do not depend on the size of the batch (Wu and He, 2018).
+
+    Args:
+        groups: how many groups of equally many channels; -1: each channel is one (instance
+            normalization).
+        axis: the channels' axis; the last one.
+        epsilon: added to the variance, so that constant inputs do not divide by 0.
+        center: learn beta.
+        scale: learn gamma.
+        beta_initializer: how beta begins; a name or a function (shape, dtype) -> array.
+        gamma_initializer: how gamma begins.
+        options: name, dtype, trainable, gamma_regularizer, beta_constraint and the like.
+
+    Shapes: (n, ..., channels), unchanged. Parameters: ``gamma``, ``beta`` (channels,).
+
+    >>> GroupNormalization(groups=2, epsilon=1e-9)(np.array([[1.0, 3.0, 5.0, 5.0]]))
+    array([[-1.,  1.,  0.,  0.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        **options: Any,
+    ) -> None:
+        starts = (beta_initializer, gamma_initializer)
+        super().__init__(axis, epsilon, center, scale, *starts, **options)
+        self.groups = -1 if groups == -1 else whole("GroupNormalization", "groups", groups)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """The groups have to divide the channels."""
+        super().accept(shape, *more)
+        if self.groups > 0 and shape[-1] % self.groups:
+            hint = (
+                f" {self.groups} groups do not divide {shape[-1]} channels: choose groups= among "
+                "its divisors, or -1 for one group for each channel."
+            )
+            raise self.misfit("(n, ..., channels)", (ANY, *shape[1:]), hint)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Bring the groups into rows, normalize them, and bring them back."""
+        N, C = x.shape[0], x.shape[-1]
+        G = C if self.groups == -1 else self.groups
+        places = int(np.prod(x.shape[1:-1]))
+        grouped = x.reshape(N, places, G, C // G).transpose(0, 2, 1, 3)
+        rows = grouped.reshape(N, G, places * (C // G))
+        y = standardize(rows, epsilon=self.epsilon).reshape(N, G, places, C // G)
+        return self.scaled(y.transpose(0, 2, 1, 3).reshape(x.shape))

@@ -1,0 +1,239 @@
+"""Pooling layers: images and series made smaller, channel by channel, with nothing to learn."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.windows import (
+    AXES,
+    demand_axes,
+    demand_room,
+    lifted,
+    padding_name,
+    padding_of,
+    several,
+)
+from axon.ops import maximum
+from axon.ops.pool import average_pool2d, max_pool2d
+
+
+class Pooling(Layer):
+    """What pooling layers share; subclasses say along how many axes, and what is done."""
+
+    axes: ClassVar[int]
+    pool: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self, pool_size: Any = 2, strides: Any = None, padding: str = "valid", **options: Any
+    ) -> None:
+        super().__init__(**options)
+        owner = type(self).__name__
+        self.pool_size = several(owner, "pool_size", pool_size, self.axes)
+        apart = self.pool_size if strides is None else strides
+        self.strides = several(owner, "strides", apart, self.axes)
+        self.padding = padding_name(owner, padding, ["valid", "same"])
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Images may have any size that the windows fit into, and any number of channels."""
+        demand_axes(self, shape, self.axes)
+        if self.padding == "valid":
+            demand_room(self, shape, self.pool_size, "pool_size")
+
+    def call(self, x: Tensor) -> Tensor:
+        """Pool; a series is an image of height 1."""
+        N, *sizes, C = x.shape
+        image, size, strides = lifted(tuple(sizes)), lifted(self.pool_size), lifted(self.strides)
+        padding = padding_of(self.padding, image, size, strides)
+        pool = type(self).pool
+        y = pool(x.reshape(N, *image, C), pool_size=size, strides=strides, padding=padding)
+        return y.reshape(N, *y.shape[3 - self.axes : 3], C)
+
+
+class MaxPooling2D(Pooling):
+    """The largest number in each window, channel by channel.
+
+    Args:
+        pool_size: height and width of the windows; one number for squares.
+        strides: how far they lie apart; as far as they are large unless told otherwise.
+        padding: "valid", only windows that lie within; or "same": the result has the size of the
+            images divided by the strides, rounded up, and windows may reach over the edges.
+        options: name, dtype.
+
+    Shapes: (n, height, width, channels) -> (n, new height, new width, channels).
+
+    Of equal numbers the first receives the gradient.
+
+    >>> import numpy as np
+    >>> MaxPooling2D().forward(np.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
+    """
+
+    axes = 2
+    pool = max_pool2d
+
+
+class MaxPooling1D(Pooling):
+    """The largest number in each stretch of time; the arguments are those of MaxPooling2D.
+
+    Shapes: (n, time, channels) -> (n, new time, channels).
+
+    >>> import numpy as np
+    >>> MaxPooling1D(2).forward(np.array([[[1.0], [4.0], [3.0], [2.0]]]))[0, :, 0]
+    array([4., 3.], dtype=float32)
+    """
+
+    axes = 1
+    pool = max_pool2d
+
+
+class AveragePooling2D(Pooling):
+    """The mean of each window, channel by channel; the arguments are those of MaxPooling2D.
+
+    What lies beyond the edges does not count.
+
+    Shapes: (n, height, width, channels) -> (n, new height, new width, channels).
+
+    >>> import numpy as np
+    >>> AveragePooling2D().forward(np.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]], dtype=float32)
+    """
+
+    axes = 2
+    pool = average_pool2d
+
+
+class AveragePooling1D(Pooling):
+    """The mean of each stretch of time; the arguments are those of MaxPooling2D.
+
+    Shapes: (n, time, channels) -> (n, new time, channels).
+
+    >>> import numpy as np
+    >>> AveragePooling1D(2).forward(np.array([[[1.0], [4.0], [3.0], [2.0]]]))[0, :, 0]
+    array([2.5, 2.5], dtype=float32)
+    """
+
+    axes = 1
+    pool = average_pool2d
+
+
+class GlobalPooling(Layer):
+    """What layers share that leave one number of each channel."""
+
+    axes: ClassVar[int]
+
+    def __init__(self, keepdims: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.keepdims = bool(keepdims)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Images may have any size but 0, and any number of channels."""
+        demand_axes(self, shape, self.axes)
+        if 0 in shape[1:-1]:
+            raise self.misfit(AXES[self.axes], shape, " These have no elements.")
+
+    @property
+    def places(self) -> Shape:
+        """The axes that are left out."""
+        return tuple(range(1, self.axes + 1))
+
+
+class GlobalAveragePooling2D(GlobalPooling):
+    """The mean of each channel: (n, height, width, channels) -> (n, channels).
+
+    Args:
+        keepdims: keep the axes, as (n, 1, 1, channels).
+        options: name, dtype.
+
+    >>> import numpy as np
+    >>> GlobalAveragePooling2D().forward(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[3., 4.]], dtype=float32)
+    """
+
+    axes = 2
+
+    def call(self, x: Tensor) -> Tensor:
+        """Average over height and width."""
+        mean: Tensor = x.mean(self.places, self.keepdims)
+        return mean
+
+
+class GlobalAveragePooling1D(GlobalPooling):
+    """The mean of each channel over time: (n, time, channels) -> (n, channels).
+
+    With a mask (n, time) only real steps count; the mean of no steps is 0.
+
+    Args:
+        keepdims: keep the axis, as (n, 1, channels).
+        options: name, dtype.
+
+    >>> import numpy as np
+    >>> GlobalAveragePooling1D().forward(np.arange(6.0).reshape(1, 3, 2))
+    array([[2., 3.]], dtype=float32)
+    """
+
+    axes = 1
+    takes_mask = True
+
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+        """Average over time."""
+        if mask is None:
+            mean: Tensor = x.mean(self.places, self.keepdims)
+            return mean
+        given = mask if isinstance(mask, Tensor) else Tensor(mask)
+        if given.shape != x.shape[:2]:
+            raise ValueError(
+                f"layer {self.name!r}: expected a mask of shape {x.shape[:2]}, got {given.shape}."
+            )
+        real = given.astype(x.dtype)[..., None]
+        counts = maximum(real.sum(axis=1, keepdims=self.keepdims), 1.0)
+        masked: Tensor = (x * real).sum(axis=1, keepdims=self.keepdims) / counts
+        return masked
+
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        """There are no time steps any more."""
+
+
+class GlobalMaxPooling2D(GlobalPooling):
+    """The largest number of each channel: (n, height, width, channels) -> (n, channels).
+
+    Args:
+        keepdims: keep the axes, as (n, 1, 1, channels).
+        options: name, dtype.
+
+    Equal numbers share the gradient.
+
+    >>> import numpy as np
+    >>> GlobalMaxPooling2D().forward(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[6., 7.]], dtype=float32)
+    """
+
+    axes = 2
+
+    def call(self, x: Tensor) -> Tensor:
+        """Take the largest over height and width."""
+        largest: Tensor = x.max(self.places, self.keepdims)
+        return largest
+
+
+class GlobalMaxPooling1D(GlobalPooling):
+    """The largest number of each channel over time: (n, time, channels) -> (n, channels).
+
+    Args:
+        keepdims: keep the axis, as (n, 1, channels).
+        options: name, dtype.
+
+    >>> import numpy as np
+    >>> GlobalMaxPooling1D().forward(np.arange(6.0).reshape(1, 3, 2))
+    array([[4., 5.]], dtype=float32)
+    """
+
+    axes = 1
+
+    def call(self, x: Tensor) -> Tensor:
+        """Take the largest over time."""
+        largest: Tensor = x.max(self.places, self.keepdims)
+        return largest

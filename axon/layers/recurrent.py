@@ -1,0 +1,309 @@
+"""Recurrent layers: one cell that reads a sequence step by step."""
+
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from axon import activations, initializers
+from axon.activations import sigmoid, tanh
+from axon.backend import Shape, as_array
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.module import whole
+from axon.ops.cells import CELLS, Cell, gru_before
+from axon.ops.join import concatenate
+from axon.ops.recurrent import recurrence, recurrent_input, unrolled
+from axon.parameter import Parameter
+
+
+class Recurrent(Layer):
+    """What SimpleRNN, LSTM and GRU share: (n, time, features) in, the state h out.
+
+    Args:
+        units: size of the state h.
+        activation: of what enters the state; a function or its name.
+        use_bias: False leaves b out.
+        kernel_initializer: how the weights W of the inputs begin.
+        recurrent_initializer: how the weights R of the state begin.
+        bias_initializer: how b begins.
+        return_sequences: h after each step, (n, time, units); otherwise only the last, (n, units).
+        go_backwards: read from the last step to the first; outputs come in the order of reading.
+        options: name, dtype, trainable, kernel_regularizer, recurrent_constraint and the like.
+    """
+
+    takes_mask = True
+    cell: ClassVar[str]  # its name in axon.ops.cells
+
+    def __init__(
+        self,
+        units: int,
+        activation: "str | activations.Activation | None" = "tanh",
+        *,
+        use_bias: bool = True,
+        kernel_initializer: "str | initializers.Initializer" = "glorot_uniform",
+        recurrent_initializer: "str | initializers.Initializer" = "orthogonal",
+        bias_initializer: "str | initializers.Initializer" = "zeros",
+        return_sequences: bool = False,
+        go_backwards: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.units = whole(type(self).__name__, "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.return_sequences = bool(return_sequences)
+        self.go_backwards = bool(go_backwards)
+        self.weights: Parameter | None = None
+        self.recurrent_weights: Parameter | None = None
+        self.bias: Parameter | None = None
+
+    @property
+    def kind(self) -> Cell:
+        """The equations."""
+        return CELLS[self.cell]
+
+    @property
+    def textbook(self) -> Any:
+        """The cell in AXON's operations, where no kernel was made for it; else None."""
+        if self.activation is tanh:
+            return None
+        return partial(self.kind.textbook, f=self.activation)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Sequences may have any length but 0."""
+        features = self.input_shape[-1] if self.input_shape else None
+        expected = f"(n, time, {features or 'features'})"
+        if len(shape) != 3:
+            hint = " One number for each step is x[..., None]." if len(shape) == 2 else ""
+            raise self.misfit(expected, shape, hint)
+        if not shape[1]:
+            raise self.misfit(expected, shape, " A sequence has at least one step.")
+        if features is not None and shape[2] != features:
+            raise self.misfit(expected, shape)
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create W, R and, unless left out, b."""
+        width = self.kind.gates * self.units
+        shape, square = (input_shapes[0][-1], width), (self.units, width)
+        self.weights = self.parameter("weights", self.kernel_initializer, shape)
+        self.recurrent_weights = self.parameter(
+            "recurrent_weights", self.recurrent_initializer, square
+        )
+        if self.use_bias:
+            self.bias = self.parameter("bias", self.first_bias, self.bias_shape)
+
+    @property
+    def bias_shape(self) -> Shape:
+        """One number for each gate."""
+        return (self.kind.gates * self.units,)
+
+    def first_bias(self, shape: Shape, dtype: Any) -> Any:
+        """How the bias begins."""
+        return self.bias_initializer(shape, dtype)
+
+    def biases(self) -> list[Tensor]:
+        """The bias of the inputs, and that of the product with h, a row, if there is one."""
+        return [self.bias if self.bias is not None else self.zeros(self.kind.gates * self.units)]
+
+    def zeros(self, *shape: int) -> Tensor:
+        """Zeros in the layer's type."""
+        return Tensor(np.zeros(shape, self.dtype))
+
+    def call(self, x: Tensor, *, mask: Any = None, initial_state: Any = None) -> Tensor:
+        """Read the sequence.
+
+        Args:
+            x: (n, time, features).
+            mask: (n, time), False where a step is padding: the state stays as it is.
+            initial_state: h (n, units), for an LSTM [h, c]; zeros by default.
+        """
+        n, time, features = x.shape
+        real = self._real(mask, n, time)
+        if self.go_backwards:
+            x, real = x[:, ::-1], real[:, ::-1]
+        rows = x.transpose(1, 0, 2).reshape(time * n, features)  # step after step
+        b, *more = self.biases()
+        start = self._start(initial_state, n)
+        p = recurrent_input(rows, self.weights, b, self.recurrent_weights, *more, *start)
+        book = self.textbook
+        step = recurrence if book is None else partial(unrolled, textbook=book)
+        gates_and_states: Tensor = step(p, real, cell=self.cell, time=time)
+        return self._outputs(gates_and_states)
+
+    def _outputs(self, y: Tensor) -> Tensor:
+        h = y[self.kind.saved]  # (time + 1, n, units)
+        return h[1:].transpose(1, 0, 2) if self.return_sequences else h[-1]
+
+    def _real(self, mask: Any, n: int, time: int) -> Tensor:
+        """Truth values (n, time), or (n, 0) if no step is padding."""
+        if mask is None:
+            return Tensor(np.zeros((n, 0), bool))
+        given = mask if isinstance(mask, Tensor) else Tensor(as_array(mask))
+        if given.shape != (n, time):
+            raise ValueError(
+                f"layer {self.name!r}: mask must have a truth value for each step, shape "
+                f"{(n, time)}, got shape {given.shape}."
+            )
+        return given
+
+    def _start(self, given: Any, n: int) -> list[Tensor]:
+        """Rows (n, states * units)."""
+        count = self.kind.states
+        if given is None:
+            return [self.zeros(n, count * self.units)]
+        states = list(given) if isinstance(given, list | tuple) else [given]
+        states = [s if isinstance(s, Tensor) else Tensor(as_array(s, self.dtype)) for s in states]
+        if [s.shape for s in states] != [(n, self.units)] * count:
+            raise ValueError(
+                f"layer {self.name!r}: initial_state must be {'[h, c], both' if count > 1 else 'h'}"
+                f" of shape {(n, self.units)}, got {', '.join(str(s.shape) for s in states)}."
+            )
+        return [states[0] if count == 1 else concatenate(states)]
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The same steps, read in the same order; none where only the last h remains."""
+        if mask is None or not self.return_sequences:
+            return None
+        return mask[:, ::-1] if self.go_backwards else mask
+
+
+class SimpleRNN(Recurrent):
+    """h_t = f(x_t W + h_{t-1} R + b) (Elman, 1990).
+
+    The arguments are those of ``Recurrent``. Parameters: ``weights`` (features, units),
+    ``recurrent_weights`` (units, units), ``bias`` (units,).
+
+    >>> SimpleRNN(3).forward(np.ones((2, 5, 4))).shape
+    (2, 3)
+    >>> SimpleRNN(3, return_sequences=True).forward(np.ones((2, 5, 4))).shape
+    (2, 5, 3)
+    """
+
+    cell = "simple_rnn"
+
+
+class LSTM(Recurrent):
+    """Long short-term memory: a cell state c that gates write to, keep and read.
+
+    With z = x_t W + h_{t-1} R + b, whose columns are those of the gates i, f, g and o:
+
+        i, f, o = s(z_i), s(z_f), s(z_o);  g = a(z_g)
+        c_t = f c_{t-1} + i g;  h_t = o a(c_t)
+
+    where a is ``activation`` and s is ``recurrent_activation`` (Hochreiter and Schmidhuber, 1997;
+    Gers and others, 2000, for the forget gate f).
+
+    Args:
+        units: size of the states h and c.
+        activation: a; anything but "tanh" is slower, for want of a kernel.
+        recurrent_activation: s; likewise with "sigmoid".
+        unit_forget_bias: let the bias of f begin at 1, so that c is kept at first (Jozefowicz and
+            others, 2015).
+        options: those of ``Recurrent``.
+
+    Parameters: ``weights`` (features, 4 units), ``recurrent_weights`` (units, 4 units), ``bias``
+    (4 units,); columns in the order i, f, g, o, as in Keras.
+
+    >>> LSTM(3).forward(np.ones((2, 5, 4))).shape
+    (2, 3)
+    """
+
+    cell = "lstm"
+
+    def __init__(
+        self,
+        units: int,
+        activation: "str | activations.Activation | None" = "tanh",
+        recurrent_activation: "str | activations.Activation | None" = "sigmoid",
+        *,
+        unit_forget_bias: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(units, activation, **options)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        self.unit_forget_bias = bool(unit_forget_bias)
+
+    @property
+    def textbook(self) -> Any:
+        """The cell with the activations that were asked for, unless they are the usual ones."""
+        return _gated(self.kind.textbook, self.activation, self.recurrent_activation)
+
+    def first_bias(self, shape: Shape, dtype: Any) -> Any:
+        """That of the forget gate may begin at 1."""
+        bias = np.array(self.bias_initializer(shape, dtype))
+        if self.unit_forget_bias:
+            bias[self.units : 2 * self.units] = 1
+        return bias
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit: h is a mixture of what it was and a candidate g.
+
+    With z = x_t W + b and m = h_{t-1} R + b', whose columns are those of u, v and g:
+
+        u, v = s(z_u + m_u), s(z_v + m_v);  g = a(z_g + v m_g)
+        h_t = u h_{t-1} + (1 - u) g
+
+    where a is ``activation`` and s is ``recurrent_activation`` (Cho and others, 2014).
+
+    Args:
+        units: size of the state h.
+        activation: a; anything but "tanh" is slower, for want of a kernel.
+        recurrent_activation: s; likewise with "sigmoid".
+        reset_after: False is the first version, g = a(z_g + (v h_{t-1}) R_g), without b'; slower.
+        options: those of ``Recurrent``.
+
+    Parameters: ``weights`` (features, 3 units), ``recurrent_weights`` (units, 3 units), ``bias``
+    (2, 3 units), b above b', or (3 units,) without b'; columns in the order u, v, g, as in Keras,
+    which calls them z, r and h.
+
+    >>> GRU(3).forward(np.ones((2, 5, 4))).shape
+    (2, 3)
+    """
+
+    cell = "gru"
+
+    def __init__(
+        self,
+        units: int,
+        activation: "str | activations.Activation | None" = "tanh",
+        recurrent_activation: "str | activations.Activation | None" = "sigmoid",
+        *,
+        reset_after: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(units, activation, **options)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        self.reset_after = bool(reset_after)
+
+    @property
+    def textbook(self) -> Any:
+        """The cell in AXON's operations, if it is not the usual one."""
+        f, s = self.activation, self.recurrent_activation
+        if not self.reset_after:
+            return partial(gru_before, f=f, s=s)
+        return _gated(self.kind.textbook, f, s)
+
+    @property
+    def bias_shape(self) -> Shape:
+        """One number for each gate; two rows of them if the product with h has its own."""
+        width = self.kind.gates * self.units
+        return (2, width) if self.reset_after else (width,)
+
+    def biases(self) -> list[Tensor]:
+        """The bias of the inputs, and that of the product with h."""
+        width = self.kind.gates * self.units
+        if self.bias is None:
+            return [self.zeros(width), self.zeros(1, width)]
+        if self.reset_after:
+            return [self.bias[0], self.bias[1:]]
+        return [self.bias, self.zeros(1, width)]
+
+
+def _gated(textbook: Any, f: Any, s: Any) -> Any:
+    """None for the usual activations, of which there is a kernel."""
+    return None if f is tanh and s is sigmoid else partial(textbook, f=f, s=s)

@@ -1,0 +1,183 @@
+"""Layers that change the shape of what passes: reshape, zeros around, images made larger."""
+
+from math import prod
+from typing import Any
+
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.module import whole
+from axon.layers.windows import demand_axes, several
+from axon.names import resolve
+from axon.ops.pad import pad, upsample_bilinear, upsample_nearest
+from axon.ops.windows import Pair
+
+
+class Reshape(Layer):
+    """Give each sample another shape, row by row: (n, ...) -> (n, *target_shape).
+
+    Args:
+        target_shape: sizes without the batch axis; one may be -1 and is then found.
+        options: name, dtype.
+
+    >>> import numpy as np
+    >>> Reshape((4, -1)).forward(np.zeros((2, 12))).shape
+    (2, 4, 3)
+    """
+
+    def __init__(self, target_shape: Any, **options: Any) -> None:
+        super().__init__(**options)
+        given = target_shape if isinstance(target_shape, tuple | list) else (target_shape,)
+        sizes = tuple(n if n == -1 else whole("Reshape", "target_shape", n) for n in given)
+        if sizes.count(-1) > 1:
+            raise ValueError(f"Reshape: only one size may be -1, got target_shape={sizes}.")
+        self.target_shape = sizes
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Samples may have any shape with the right number of elements."""
+        size, known = prod(shape[1:]), prod(n for n in self.target_shape if n != -1)
+        if size == known or (-1 in self.target_shape and size and size % known == 0):
+            return
+        times = "a multiple of " if -1 in self.target_shape else ""
+        hint = f" A sample has {size} numbers, target_shape={self.target_shape} needs "
+        raise self.misfit("(n, ...)", shape, f"{hint}{times}{known}.")
+
+    def call(self, x: Tensor) -> Tensor:
+        """Reshape; no work is done."""
+        size, known = prod(x.shape[1:]), prod(n for n in self.target_shape if n != -1)
+        y: Tensor = x.reshape(len(x), *(size // known if n == -1 else n for n in self.target_shape))
+        return y
+
+
+class ZeroPadding2D(Layer):
+    """Zeros around images.
+
+    Args:
+        padding: how many rows and columns: one number, (above and below, left and right), or
+            ((above, below), (left, right)).
+        options: name, dtype.
+
+    Shapes: (n, height, width, channels) -> the same, larger.
+
+    >>> import numpy as np
+    >>> ZeroPadding2D(((1, 0), (2, 2))).forward(np.ones((1, 3, 3, 1))).shape
+    (1, 4, 7, 1)
+    """
+
+    def __init__(self, padding: Any = (1, 1), **options: Any) -> None:
+        super().__init__(**options)
+        if not isinstance(padding, tuple | list):
+            padding = (padding, padding)
+        if len(padding) != 2:
+            raise ValueError(
+                "ZeroPadding2D: padding must be a whole number, two of them, or "
+                f"((above, below), (left, right)), got {padding!r}."
+            )
+        self.padding = _ends("ZeroPadding2D", padding[0]), _ends("ZeroPadding2D", padding[1])
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Images may have any size."""
+        demand_axes(self, shape, 2)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Put zeros around."""
+        y: Tensor = pad(x, padding=((0, 0), *self.padding, (0, 0)))
+        return y
+
+
+class ZeroPadding1D(Layer):
+    """Zeros before and after series.
+
+    Args:
+        padding: how many steps: one number, or (before, after).
+        options: name, dtype.
+
+    Shapes: (n, time, channels) -> (n, longer, channels).
+
+    >>> import numpy as np
+    >>> ZeroPadding1D((2, 0)).forward(np.ones((1, 3, 1)))[0, :, 0]
+    array([0., 0., 1., 1., 1.], dtype=float32)
+    """
+
+    def __init__(self, padding: Any = 1, **options: Any) -> None:
+        super().__init__(**options)
+        self.padding = _ends("ZeroPadding1D", padding)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Series may have any length."""
+        demand_axes(self, shape, 1)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Put zeros before and after."""
+        y: Tensor = pad(x, padding=((0, 0), self.padding, (0, 0)))
+        return y
+
+
+def _ends(owner: str, value: Any) -> Pair:
+    """Read one number of zeros for both ends, or one for each."""
+    before, after = several(owner, "padding", value, axes=2, least=0)
+    return before, after
+
+
+INTERPOLATIONS = {"nearest": upsample_nearest, "bilinear": upsample_bilinear}
+
+
+class UpSampling2D(Layer):
+    """Images made larger by whole factors.
+
+    Args:
+        size: factors of height and width; one number for both.
+        interpolation: "nearest" repeats pixels, "bilinear" draws straight lines between them.
+        options: name, dtype.
+
+    Shapes: (n, height, width, channels) -> (n, height size[0], width size[1], channels).
+
+    >>> import numpy as np
+    >>> UpSampling2D((1, 2), "bilinear").forward(np.array([[[[0.0], [4.0]]]]))[0, 0, :, 0]
+    array([0., 1., 3., 4.], dtype=float32)
+    """
+
+    def __init__(self, size: Any = (2, 2), interpolation: str = "nearest", **options: Any) -> None:
+        super().__init__(**options)
+        height, width = several("UpSampling2D", "size", size, axes=2)
+        self.size = height, width
+        resolve("interpolation", interpolation, INTERPOLATIONS)
+        self.interpolation = interpolation.lower()
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Images may have any size."""
+        demand_axes(self, shape, 2)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Repeat pixels, or draw lines between them."""
+        y: Tensor = INTERPOLATIONS[self.interpolation](x, size=self.size)
+        return y
+
+
+class UpSampling1D(Layer):
+    """Series made longer: each step is repeated.
+
+    Args:
+        size: how often.
+        options: name, dtype.
+
+    Shapes: (n, time, channels) -> (n, time size, channels).
+
+    >>> import numpy as np
+    >>> UpSampling1D(2).forward(np.array([[[1.0], [2.0]]]))[0, :, 0]
+    array([1., 1., 2., 2.], dtype=float32)
+    """
+
+    def __init__(self, size: int = 2, **options: Any) -> None:
+        super().__init__(**options)
+        self.size = whole("UpSampling1D", "size", size)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Series may have any length."""
+        demand_axes(self, shape, 1)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Repeat each step."""
+        N, T, C = x.shape
+        y: Tensor = upsample_nearest(x.reshape(N, 1, T, C), size=(1, self.size))
+        return y.reshape(N, T * self.size, C)

@@ -1,0 +1,59 @@
+"""Cosine similarity: which way a vector points, whatever its length."""
+
+from typing import Any
+
+from axon.backend import Array, Shape
+from axon.core import Tensor
+from axon.losses.base import Loss, demand_axis, numbers, numbers_of_shape, over_features
+from axon.ops import absolute, max, sqrt, square, where
+
+
+class CosineSimilarity(Loss):
+    """L = -sum_j y_j p_j / (|y| |p|), from -1 (the same direction) to 1, averaged over samples.
+
+    A vector of zeros has no direction: it costs 0. Its gradient is that at length 1.
+
+    Args:
+        axis: where the numbers of one vector lie; not 0, along which the samples lie.
+
+    ``y_true`` and ``y_pred`` have the same shape, (n, size).
+
+    >>> CosineSimilarity().loss([[0.0, 2.0], [1.0, 1.0]], [[0.0, 5.0], [0.0, 0.0]])  # (-1 + 0) / 2
+    -0.5
+    """
+
+    name = "cosine_similarity"
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Minus the cosine of each sample; further axes are averaged."""
+        cosine = (self._direction(y_true) * self._direction(y_pred)).sum(axis=self.axis)
+        return over_features(-cosine)
+
+    def _direction(self, x: Tensor) -> Tensor:
+        """x / |x|; first over its largest number, so that squares neither overflow nor vanish."""
+        x = x / _or_one(max(absolute(x.detach()), axis=self.axis, keepdims=True))
+        return x / sqrt(_or_one(square(x).sum(axis=self.axis, keepdims=True)))
+
+    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+        """Numbers of exactly the shape of the output."""
+        numbers(self.name, y_true)
+        demand_axis(self.name, output_shape, "directions are compared")
+        if not -len(output_shape) < self.axis < len(output_shape) or self.axis == 0:
+            raise ValueError(
+                f"{self.name}: axis={self.axis} must be an axis of one sample, but predictions "
+                f"have shape {output_shape}, of which axis 0 are the samples. Use axis=-1."
+            )
+        return numbers_of_shape(self.name, y_true, output_shape)
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this loss again, as JSON can hold them."""
+        return {"axis": self.axis}
+
+
+def _or_one(size: Tensor) -> Tensor:
+    """1 instead of 0, so that a vector of zeros is divided by it and stays what it is."""
+    nonzero: Tensor = where(size == 0.0, 1.0, size)
+    return nonzero

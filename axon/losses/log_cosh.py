@@ -1,0 +1,68 @@
+"""LogCosh: like squared error near 0, like absolute error far away, and smooth throughout."""
+
+from math import exp
+from typing import Any
+
+from axon.activations import tanh
+from axon.backend import Array, DType, Shape, constant, floating
+from axon.core import Tensor, primitive
+from axon.losses.base import Loss, numbers_of_shape, over_features
+
+
+def _two_more(x: Array) -> list[tuple[Shape, DType]]:
+    return [(x.shape, x.dtype)] * 2
+
+
+@primitive(result=floating, workspace=_two_more, over=(0,))
+def log_cosh(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+    """log((e^x + e^-x) / 2), without overflow far from 0 and without cancellation near it.
+
+    That is log(1 + sinh(a)^2) / 2 for a = |x| up to 1; what is beyond, d = a - 1, adds
+    d + log(1 + (e^-2d - 1) / (e^2 + 1)), which is 0 for d = 0.
+
+    >>> log_cosh(np.array([0.0, 1.0, 50.0])).round(4)
+    array([ 0.    ,  0.4338, 49.3069])
+    """
+    near, beyond = work
+    one, minus_two, half, rest = (
+        constant(c, out.dtype, xp) for c in (1, -2, 0.5, 1 / (exp(2.0) + 1))
+    )
+    xp.absolute(x, out=out)
+    xp.minimum(out, one, out=near)
+    xp.maximum(out, one, out=out)
+    xp.subtract(out, one, out=out)  # d
+    xp.sinh(near, out=near)
+    xp.multiply(near, near, out=near)
+    xp.log1p(near, out=near)
+    xp.multiply(near, half, out=near)
+    xp.multiply(out, minus_two, out=beyond)
+    xp.expm1(beyond, out=beyond)
+    xp.multiply(beyond, rest, out=beyond)
+    xp.log1p(beyond, out=beyond)
+    xp.add(out, beyond, out=out)
+    xp.add(out, near, out=out)
+
+
+log_cosh.gradient(lambda g, y, x: g * tanh(x))
+
+
+class LogCosh(Loss):
+    """L = log cosh(y_pred - y_true), averaged over outputs and samples.
+
+    That is about e^2 / 2 for small errors e and |e| - log 2 for large ones.
+
+    ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs).
+
+    >>> LogCosh().loss([[1.0], [2.0]], [[1.0], [3.0]])
+    0.2168904...
+    """
+
+    name = "log_cosh"
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The loss of each sample, averaged over its outputs."""
+        return over_features(log_cosh(y_pred - y_true))
+
+    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+        """Numbers of exactly the shape of the output."""
+        return numbers_of_shape(self.name, y_true, output_shape)

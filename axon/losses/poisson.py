@@ -1,0 +1,54 @@
+"""Poisson: counts, and the rates at which they are expected."""
+
+from typing import Any
+
+from axon.backend import Array, Shape
+from axon.core import Tensor
+from axon.losses.base import Loss, numbers_of_shape, over_features
+from axon.losses.cross_entropy import MAY_BE_NEGATIVE, log_probability, maker
+
+
+class Poisson(Loss):
+    """L = y_pred - y log y_pred, averaged over outputs and samples.
+
+    That is -log of the probability of the count y if y_pred are expected, but for a constant. A
+    prediction of 0 costs y log of the smallest normal number, which is finite.
+
+    ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs). Neither is negative: end
+    the model with softplus.
+
+    >>> Poisson().loss([[0.0], [2.0]], [[1.0], [1.0]])
+    1.0
+    """
+
+    name = "poisson"
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """y_pred - y log y_pred of each sample, averaged over its outputs."""
+        _demand_rates(y_pred)
+        return over_features(y_pred - y_true * log_probability(y_pred))
+
+    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+        """Counts of 0 or more, of exactly the shape of the output."""
+        given = numbers_of_shape(self.name, y_true, output_shape)
+        if (given < 0).any():
+            raise ValueError(
+                f"{self.name}: targets are counts, 0 or more, got {given[given < 0][0]}. For "
+                "numbers of either sign use MeanSquaredError."
+            )
+        return given
+
+
+def _demand_rates(y_pred: Tensor) -> None:
+    """Raise ValueError if predictions are, or may be, negative; see ``demand_probabilities``."""
+    values, made_by = y_pred.data, maker(y_pred)
+    if made_by in MAY_BE_NEGATIVE:
+        got = f"those of {'a linear layer' if made_by == 'matmul' else made_by}"
+    elif not made_by and values.size and values.min() < 0:
+        got = f"{values.min():.4g}"
+    else:
+        return
+    raise ValueError(
+        f"poisson: expected rates of 0 or more, got {got}. End the model with "
+        "activation='softplus'."
+    )

@@ -1,0 +1,89 @@
+"""Floor 4: metrics, which say how good a model is in terms that people care about.
+
+Most are summed up inside the recorded step, in float64, and are exact over an epoch.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from axon.losses import Loss
+from axon.metrics.accuracy import Accuracy, BinaryAccuracy, TopKCategoricalAccuracy
+from axon.metrics.auc import AUC
+from axon.metrics.base import Accumulator, Mean, MeanMetric, Metric
+from axon.metrics.confusion import ConfusionMatrix
+from axon.metrics.precision import F1Score, Precision, Recall
+from axon.metrics.regression import (
+    MeanAbsoluteError,
+    MeanSquaredError,
+    R2Score,
+    RootMeanSquaredError,
+)
+from axon.names import resolve
+
+METRICS: dict[str, Callable[..., Metric]] = {
+    "accuracy": Accuracy,
+    "acc": Accuracy,
+    "categorical_accuracy": Accuracy,
+    "sparse_categorical_accuracy": Accuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "sparse_top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "precision": Precision,
+    "recall": Recall,
+    "f1_score": F1Score,
+    "f1": F1Score,
+    "auc": AUC,
+    "roc_auc": AUC,
+    "pr_auc": partial(AUC, curve="PR"),
+    "mae": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mse": MeanSquaredError,
+    "mean_squared_error": MeanSquaredError,
+    "rmse": RootMeanSquaredError,
+    "root_mean_squared_error": RootMeanSquaredError,
+    "r2_score": R2Score,
+    "r2": R2Score,
+}
+
+# which argument says where yes begins: 0.5 for probabilities, 0 for logits
+THRESHOLDS: dict[Callable[..., Metric], str] = {
+    BinaryAccuracy: "threshold",
+    Precision: "thresholds",
+    Recall: "thresholds",
+    F1Score: "threshold",
+}
+
+
+def get(metric: str | type[Metric] | Metric, loss: Loss) -> Metric:
+    """Return a metric by its name; the right kind of accuracy is chosen from the loss.
+
+    Beside a binary loss of logits, what is yes or no begins at 0 instead of 0.5.
+
+    Raises:
+        ValueError: no such name; the nearest one is suggested.
+        TypeError: neither a name nor a Metric.
+
+    >>> from axon.losses import BinaryCrossEntropy
+    >>> get("accuracy", BinaryCrossEntropy(from_logits=True))
+    BinaryAccuracy(threshold=0.0, name='accuracy')
+    """
+    if isinstance(metric, str):
+        return _named(metric, loss)
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return metric()
+    if not isinstance(metric, Metric):
+        raise TypeError(
+            f"metric: expected a name or a Metric, got {metric!r}. Known: {', '.join(METRICS)}."
+        )
+    return metric
+
+
+def _named(name: str, loss: Loss) -> Metric:
+    make = resolve("metric", name, METRICS)
+    binary = loss.name.startswith("binary")
+    options: dict[str, object] = {}
+    if binary and name.lower() in ("accuracy", "acc"):
+        make, options = BinaryAccuracy, {"name": "accuracy"}
+    if binary and make in THRESHOLDS and loss.config().get("from_logits"):
+        options[THRESHOLDS[make]] = 0.0
+    return make(**options)

@@ -1,0 +1,154 @@
+"""Accuracy in its kinds: how many predictions are right."""
+
+from typing import Any
+
+import numpy as np
+
+from axon.core import Tensor
+from axon.layers.module import whole
+from axon.losses.base import over_features, same_shape
+from axon.metrics.base import MeanMetric
+from axon.ops import argmax, where
+
+
+class Accuracy(MeanMetric):
+    """How many predictions are right: the largest of several outputs, or a single one over 0.5.
+
+    Targets are labels (n, ...) or one-hot rows (n, ..., classes) for several outputs, and of the
+    predictions' shape for a single one. Of equal outputs, the first counts as the largest.
+
+    >>> accuracy = Accuracy()
+    >>> accuracy.update([1, 0], [[0.2, 0.8], [0.4, 0.6]])
+    >>> accuracy.result()
+    0.5
+    """
+
+    name = "accuracy"
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """1 for a right prediction, 0 for a wrong one; further axes are averaged."""
+        if several(y_pred):
+            right = argmax(y_pred) == labels(self.name, y_true, y_pred)
+        else:
+            right = _same_side(self.name, y_true, y_pred, 0.5)
+        return over_features(right.astype(np.float64))
+
+
+class BinaryAccuracy(MeanMetric):
+    """How many outputs are on the right side of a threshold, each output for itself.
+
+    Args:
+        threshold: outputs above it mean yes. 0.5 suits probabilities, 0 suits logits.
+        name: what logs call it.
+
+    >>> accuracy = BinaryAccuracy()
+    >>> accuracy.update([[1, 0], [1, 1]], [[0.9, 0.2], [0.6, 0.4]])
+    >>> accuracy.result()
+    0.75
+    """
+
+    name = "binary_accuracy"
+
+    def __init__(self, threshold: float = 0.5, name: str | None = None) -> None:
+        super().__init__(name)
+        self.threshold = number(self.name, "threshold", threshold)
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The share of right outputs of each sample."""
+        right = _same_side(self.name, y_true, y_pred, self.threshold)
+        return over_features(right.astype(np.float64))
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this metric again, as JSON can hold them."""
+        return {"threshold": self.threshold, **super().config()}
+
+
+class TopKCategoricalAccuracy(MeanMetric):
+    """How often the right class is among the k largest outputs.
+
+    Args:
+        k: how many guesses each sample has.
+        name: what logs call it.
+
+    Targets are labels (n, ...) or one-hot rows (n, ..., classes). Of equal outputs, the first count
+    as larger, so that k=1 is ``Accuracy``; an output that is NaN is the last of all.
+
+    Raises:
+        ValueError: there are fewer than k classes, or a single output.
+
+    >>> accuracy = TopKCategoricalAccuracy(k=2)
+    >>> accuracy.update([2, 0], [[0.5, 0.2, 0.3], [0.1, 0.6, 0.3]])
+    >>> accuracy.result()
+    0.5
+    """
+
+    name = "top_k_categorical_accuracy"
+
+    def __init__(self, k: int = 5, name: str | None = None) -> None:
+        super().__init__(name)
+        self.k = whole(type(self).__name__, "k", k)
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """1 if fewer than k outputs are larger than that of the right class, else 0."""
+        classes = y_pred.shape[-1] if several(y_pred) else 1
+        if classes < max(self.k, 2):
+            raise ValueError(
+                f"{self.name}: k={self.k} guesses among {classes} outputs are always right. Choose "
+                "k smaller than the number of classes."
+            )
+        columns = Tensor(np.arange(classes))
+        label = labels(self.name, y_true, y_pred)[..., None]  # (n, ..., 1)
+        hit = where(label == columns, y_pred, -np.inf).max(axis=-1, keepdims=True)
+        after = (hit == y_pred) * (columns > label)
+        beaten = (hit > y_pred).sum(axis=-1) + after.sum(axis=-1)  # NaN beats nothing
+        return over_features((beaten >= classes - self.k).astype(np.float64))
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this metric again, as JSON can hold them."""
+        return {"k": self.k, **super().config()}
+
+
+def several(y_pred: Tensor) -> bool:
+    """Whether each sample has several outputs, which compete.
+
+    >>> several(Tensor([[0.1, 0.9]])), several(Tensor([[0.9]])), several(Tensor([0.9]))
+    (True, False, False)
+    """
+    return bool(y_pred.ndim > 1 and y_pred.shape[-1] > 1)
+
+
+def labels(name: str, y_true: Tensor, y_pred: Tensor) -> Any:
+    """The number of the right class of each sample: of labels, or of one-hot rows.
+
+    Raises:
+        ValueError: the targets do not fit the outputs (n, ..., classes).
+
+    >>> labels("accuracy", Tensor([[0, 1], [1, 0]]), Tensor([[0.1, 0.9], [0.2, 0.8]]))
+    Tensor([1, 0], dtype=int64)
+    """
+    if y_true.ndim < y_pred.ndim:
+        same_shape(name, y_true.data, y_pred.shape[:-1])
+        return y_true
+    same_shape(name, y_true.data, y_pred.shape)
+    return argmax(y_true)
+
+
+def number(owner: str, argument: str, value: Any) -> float:
+    """Check that an argument is one finite number.
+
+    Raises:
+        ValueError: it is not.
+
+    >>> number("precision", "thresholds", [0.5, 0.7])
+    Traceback (most recent call last):
+    ValueError: precision: thresholds must be one finite number, got [0.5, 0.7].
+    """
+    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not plain or not np.isfinite(value):
+        raise ValueError(f"{owner}: {argument} must be one finite number, got {value!r}.")
+    return float(value)
+
+
+def _same_side(name: str, y_true: Tensor, y_pred: Tensor, threshold: float) -> Any:
+    same_shape(name, y_true.data, y_pred.shape)
+    return (y_pred > threshold) == (y_true > 0.5)

@@ -1,0 +1,191 @@
+"""What every metric does: it is shown batch after batch, and says at the end how good they were."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from axon.backend import Shape, as_array
+from axon.core import Tensor
+from axon.modes import no_grad
+from axon.ops import add_in_place
+
+
+class Metric(ABC):
+    """A number (or an array of them) about predictions and targets, exact over an epoch.
+
+    Args:
+        name: what logs and histories call it; every metric has one of its own.
+
+    Attributes:
+        recorded: ``update`` is made of AXON's operations on Tensors and becomes part of the
+            recorded step. False: it is handed NumPy arrays after each batch, outside the program.
+        scalar: ``result`` is a float. Others do not appear in logs; read them by ``result()``.
+    """
+
+    name: str
+    recorded: ClassVar[bool] = True
+    scalar: ClassVar[bool] = True
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None:
+            self.name = name
+
+    @abstractmethod
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into account.
+
+        Args:
+            y_true: targets, as the loss wants them; arrays or Tensors.
+            y_pred: predictions (n, ...).
+            sample_weight: (n,); how much each sample counts, 1 by default.
+        """
+
+    @abstractmethod
+    def result(self) -> Any:
+        """The value over all that was seen since ``reset``."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget everything."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The accumulators by name, such as ``total``: what ``update`` changes in place."""
+        return {k.lstrip("_"): v for k, v in vars(self).items() if isinstance(v, Tensor)}
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this metric again, as JSON can hold them."""
+        return {"name": self.name}
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+        return f"{type(self).__name__}({settings})"
+
+
+class Accumulator(Metric):
+    """A metric whose memory is a few float64 Tensors, attributes that begin at 0."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for tensor in self.tensors().values():
+            tensor.data[...] = 0
+
+    def resize(self, shape: Shape, *tensors: Tensor) -> None:
+        """Give accumulators the shape that the first batch asks for; programs notice the move.
+
+        Raises:
+            ValueError: they hold numbers already.
+        """
+        for tensor in tensors:
+            if tensor.shape == shape:
+                continue
+            if tensor.data.any():
+                raise ValueError(
+                    f"{self.name}: the outputs of one sample had shape {tensor.shape} in the first "
+                    f"batch, now they have {shape}. Call reset() before measuring others."
+                )
+            tensor.data = np.zeros(shape)
+
+
+class MeanMetric(Accumulator):
+    """A weighted mean over samples. Leaves say what one sample scores.
+
+    >>> class Confidence(MeanMetric):
+    ...     name = "confidence"
+    ...
+    ...     def per_sample(self, y_true, y_pred):
+    ...         return y_pred.max(axis=-1)
+    >>> confidence = Confidence()
+    >>> confidence.update([0, 1], [[0.5, 0.5], [0.0, 1.0]])
+    >>> confidence.result()
+    0.75
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self._total, self._count = zero(), zero()
+
+    @abstractmethod
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The score of each sample, (n,)."""
+
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch of arrays or Tensors into account; can be recorded."""
+        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        with no_grad():
+            scores = self.per_sample(y_true, y_pred)
+            if scores.shape != y_pred.shape[:1]:
+                raise ValueError(
+                    f"{self.name}: per_sample must return one score per sample, shape "
+                    f"{y_pred.shape[:1]}, got shape {scores.shape}."
+                )
+            self.add(scores, weights(self.name, sample_weight, len(y_pred)))
+
+    def add(self, scores: Tensor, sample_weight: Tensor | None = None) -> None:
+        """Add scores (n,) that were computed already, with a weight for each."""
+        scores = scores.astype(np.float64)
+        if sample_weight is None:
+            add_in_place(self._total, scores.sum())
+            add_in_place(self._count, float(scores.size))
+        else:
+            add_in_place(self._total, (scores * sample_weight).sum())
+            add_in_place(self._count, sample_weight.sum())
+
+    def result(self) -> float:
+        """The mean so far; NaN before the first sample that weighs anything."""
+        count = float(self._count.data)
+        return float(self._total.data) / count if count else float("nan")
+
+
+class Mean(MeanMetric):
+    """The mean of values that are handed in: the loss, for example."""
+
+    name = "loss"
+
+    def add_mean(self, mean: Tensor, count: int) -> None:
+        """Take the mean of ``count`` values into account."""
+        add_in_place(self._total, mean.astype(np.float64) * float(count))
+        add_in_place(self._count, float(count))
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Not used: values come in through ``add_mean``."""
+        raise NotImplementedError(f"{self.name}: use add_mean(mean, count).")
+
+
+def zero(shape: Shape = ()) -> Tensor:
+    """A fresh accumulator: zeros in float64, however short the data's floats are.
+
+    >>> zero().dtype
+    dtype('float64')
+    """
+    return Tensor(np.zeros(shape))
+
+
+def as_tensor(values: Any) -> Tensor:
+    """Return a Tensor as it is, and anything else as a Tensor of its own type.
+
+    >>> as_tensor([1, 2]).dtype
+    dtype('int64')
+    """
+    return values if isinstance(values, Tensor) else Tensor(as_array(values))
+
+
+def weights(name: str, sample_weight: Any, n: int) -> Tensor | None:
+    """Check the weights of n samples and return them in float64; None stays None.
+
+    Raises:
+        ValueError: not one weight per sample.
+
+    >>> weights("mae", [1, 3], 2)
+    Tensor([1., 3.], dtype=float64)
+    """
+    if sample_weight is None:
+        return None
+    given = as_tensor(sample_weight)
+    if given.shape != (n,):
+        raise ValueError(
+            f"{name}: sample_weight must have shape ({n},), one weight per sample, got shape "
+            f"{given.shape}."
+        )
+    exact: Tensor = given.astype(np.float64)
+    return exact

@@ -1,0 +1,236 @@
+"""Precision, recall and F1: what became of the samples that are, or are called, positive."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array
+from axon.core import Tensor
+from axon.layers.module import whole
+from axon.losses.base import same_shape
+from axon.metrics.accuracy import labels, number, several
+from axon.metrics.base import Accumulator, as_tensor, weights, zero
+from axon.modes import no_grad
+from axon.ops import add_in_place, argmax
+
+AVERAGES = ("macro", "micro", "weighted")
+
+
+class Positives(Accumulator):
+    """Counts what is positive, what is called so, and where both agree; leaves make a ratio of it.
+
+    Without ``average`` and ``class_id`` the outputs are yes or no: those above the threshold are
+    called positive, and all outputs count together. With one of them, outputs (n, ..., classes)
+    compete: the largest is the guess. A threshold beside it means that each output is yes or no for
+    itself (several labels per sample).
+    """
+
+    def __init__(
+        self,
+        threshold: float | None,
+        class_id: int | None,
+        average: str | None,
+        name: str | None,
+        argument: str,
+    ) -> None:
+        super().__init__(name)
+        if average is not None and average not in AVERAGES:
+            raise ValueError(
+                f"{self.name}: average must be 'macro', 'micro', 'weighted' or None, got "
+                f"{average!r}."
+            )
+        if average is not None and class_id is not None:
+            raise ValueError(f"{self.name}: give class_id or average, not both.")
+        self._cut = None if threshold is None else number(self.name, argument, threshold)
+        owner = type(self).__name__
+        self.class_id = None if class_id is None else whole(owner, "class_id", class_id, least=0)
+        self.average = average
+        self._hits, self._called, self._actual = zero(), zero(), zero()
+
+    @abstractmethod
+    def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
+        """Numerator and denominator of the score, each per class."""
+
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch of arrays or Tensors into account; can be recorded."""
+        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        given = weights(self.name, sample_weight, len(y_pred))
+        with no_grad():
+            yes, called = self._marks(y_true, y_pred)
+            w = None if given is None else given.reshape(-1, *(1,) * (yes.ndim - 1))
+            classwise = self.average in ("macro", "weighted")
+            axes = tuple(range(yes.ndim - classwise))
+            self.resize(yes.shape[-1:] if classwise else (), *self.tensors().values())
+            for tensor, marks in (
+                *((self._hits, yes * called), (self._called, called), (self._actual, yes)),
+            ):
+                counted = marks if w is None else marks * w
+                add_in_place(tensor, counted.sum(axis=axes))
+
+    def _marks(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """What is positive and what is called so, as truth values of one shape."""
+        if self.class_id is None and self.average is None:
+            self._demand_yes_or_no(y_true, y_pred)
+            cut = 0.5 if self._cut is None else self._cut
+            return y_true > 0.5, y_pred > cut
+        self._demand_classes(y_pred)
+        columns = Tensor(np.arange(y_pred.shape[-1]))
+        if y_true.ndim < y_pred.ndim or self._cut is None:
+            yes = labels(self.name, y_true, y_pred)[..., None] == columns
+        else:
+            same_shape(self.name, y_true.data, y_pred.shape)
+            yes = y_true > 0.5
+        called = argmax(y_pred)[..., None] == columns if self._cut is None else y_pred > self._cut
+        if self.class_id is not None:
+            return yes[..., self.class_id], called[..., self.class_id]
+        return yes, called
+
+    def _demand_yes_or_no(self, y_true: Tensor, y_pred: Tensor) -> None:
+        if several(y_pred) and y_true.shape == y_pred.shape[:-1]:
+            raise ValueError(
+                f"{self.name}: y holds labels, shape {y_true.shape}, for outputs of shape "
+                f"{y_pred.shape}. For several classes choose average='macro', 'micro' or "
+                "'weighted', or the class that counts, class_id=1."
+            )
+        same_shape(self.name, y_true.data, y_pred.shape)
+
+    def _demand_classes(self, y_pred: Tensor) -> None:
+        if not several(y_pred):
+            raise ValueError(
+                f"{self.name}: average and class_id are for several outputs, but the predictions "
+                f"have shape {y_pred.shape}. Leave them out."
+            )
+        if self.class_id is not None and self.class_id >= y_pred.shape[-1]:
+            raise ValueError(
+                f"{self.name}: class_id={self.class_id}, but the model has {y_pred.shape[-1]} "
+                f"outputs: classes go from 0 to {y_pred.shape[-1] - 1}."
+            )
+
+    def result(self) -> float:
+        """The score so far; 0 where nothing could be scored, also before the first sample."""
+        actual = self._actual.data
+        above, below = self.ratio(self._hits.data, self._called.data, actual)
+        scores = above / np.where(below == 0, 1, below)
+        if self.average == "weighted":
+            return float((scores * actual).sum() / (actual.sum() or 1))
+        if self.average == "macro" and self._cut is None:
+            occurring = self._called.data + actual > 0
+            return float(scores[occurring].mean()) if occurring.any() else 0.0
+        return float(np.mean(scores))
+
+    def settings(self, argument: str) -> dict[str, Any]:
+        """The arguments, the threshold under the name that the leaf gives it."""
+        choice = {"class_id": self.class_id, "average": self.average}
+        return {argument: self._cut, **choice, "name": self.name}
+
+
+class Precision(Positives):
+    """Of what is called positive, the share that is: TP / (TP + FP).
+
+    Args:
+        thresholds: outputs above it are called positive; 0.5 unless outputs compete. One number.
+        class_id: of several classes, the one that counts as positive.
+        average: of several classes, "macro": the mean over those that occur in targets or
+            predictions; "weighted": by how often each occurs; "micro": all counted together.
+        name: what logs call it.
+
+    With ``class_id`` or ``average`` targets are labels or one-hot rows, and the largest output is
+    the guess; give ``thresholds``, too, for several labels per sample. Nothing called positive: 0.
+
+    >>> precision = Precision()
+    >>> precision.update([1, 0, 1, 1], [0.9, 0.8, 0.7, 0.1])
+    >>> precision.result()
+    0.6666...
+    """
+
+    name = "precision"
+
+    def __init__(
+        self,
+        thresholds: float | None = None,
+        class_id: int | None = None,
+        average: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(thresholds, class_id, average, name, "thresholds")
+
+    def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
+        """TP and TP + FP."""
+        return hits, called
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this metric again, as JSON can hold them."""
+        return self.settings("thresholds")
+
+
+class Recall(Positives):
+    """Of what is positive, the share that is called so: TP / (TP + FN).
+
+    Args:
+        thresholds: outputs above it are called positive; 0.5 unless outputs compete. One number.
+        class_id: of several classes, the one that counts as positive.
+        average: of several classes, "macro", "micro" or "weighted", as for ``Precision``.
+        name: what logs call it.
+
+    Nothing positive: 0.
+
+    >>> recall = Recall(class_id=1)
+    >>> recall.update([1, 1, 0], [[0.2, 0.8], [0.6, 0.4], [0.1, 0.9]])
+    >>> recall.result()
+    0.5
+    """
+
+    name = "recall"
+
+    def __init__(
+        self,
+        thresholds: float | None = None,
+        class_id: int | None = None,
+        average: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(thresholds, class_id, average, name, "thresholds")
+
+    def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
+        """TP and TP + FN."""
+        return hits, actual
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this metric again, as JSON can hold them."""
+        return self.settings("thresholds")
+
+
+class F1Score(Positives):
+    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
+
+    Args:
+        average: of several classes, "macro", "micro" or "weighted", as for ``Precision``.
+        threshold: outputs above it are called positive; 0.5 unless outputs compete.
+        class_id: of several classes, the one that counts as positive.
+        name: what logs call it.
+
+    >>> f1 = F1Score(average="macro")
+    >>> f1.update([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+    >>> f1.result()
+    0.6666...
+    """
+
+    name = "f1_score"
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(threshold, class_id, average, name, "threshold")
+
+    def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
+        """2 TP and 2 TP + FP + FN."""
+        return 2 * hits, called + actual
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this metric again, as JSON can hold them."""
+        return self.settings("threshold")

@@ -1,0 +1,137 @@
+"""How far numbers are from their targets."""
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from axon.core import Tensor
+from axon.losses.base import over_features, same_shape
+from axon.metrics.base import Accumulator, MeanMetric, as_tensor, weights, zero
+from axon.modes import no_grad
+from axon.ops import absolute, add_in_place, argmax, square, take, where
+
+
+class MeanAbsoluteError(MeanMetric):
+    """The mean of |y_pred - y_true|.
+
+    >>> error = MeanAbsoluteError()
+    >>> error.update([1.0, 2.0], [1.5, 4.0])
+    >>> error.result()
+    1.25
+    """
+
+    name = "mae"
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The absolute error of each sample, averaged over its outputs."""
+        return over_features(absolute(_errors(self.name, y_true, y_pred)))
+
+
+class MeanSquaredError(MeanMetric):
+    """The mean of (y_pred - y_true)^2.
+
+    >>> error = MeanSquaredError()
+    >>> error.update([1.0, 2.0], [1.5, 4.0])
+    >>> error.result()
+    2.125
+    """
+
+    name = "mse"
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The squared error of each sample, averaged over its outputs."""
+        return over_features(square(_errors(self.name, y_true, y_pred)))
+
+
+class RootMeanSquaredError(Accumulator):
+    """The square root of the mean of (y_pred - y_true)^2, over all batches together.
+
+    >>> error = RootMeanSquaredError()
+    >>> error.update([1.0, 2.0], [4.0, 6.0])
+    >>> error.result()
+    3.5355...
+    """
+
+    name = "rmse"
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self._squares = MeanSquaredError(self.name)
+        self._total, self._count = self._squares._total, self._squares._count
+
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch of arrays or Tensors into account; can be recorded."""
+        self._squares.update(y_true, y_pred, sample_weight)
+
+    def result(self) -> float:
+        """The error so far; NaN before the first sample that weighs anything."""
+        return sqrt(self._squares.result())
+
+
+class R2Score(Accumulator):
+    """The share of the targets' variance that is explained: 1 - sum (y - p)^2 / sum (y - mean)^2.
+
+    1 is perfect, 0 is as good as always predicting the mean. Each output is scored for itself,
+    then they are averaged. Where the targets are all equal, an output scores 1 if it is perfect,
+    else 0. Of fewer than two samples that weigh anything, the result is NaN.
+
+    >>> score = R2Score()
+    >>> score.update([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+    >>> score.result()
+    0.5
+    """
+
+    name = "r2_score"
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self._samples, self._count = zero(), zero()
+        self._origin, self._sums, self._squares, self._errors = zero(), zero(), zero(), zero()
+
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch of arrays or Tensors into account; can be recorded."""
+        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        given = weights(self.name, sample_weight, len(y_pred))
+        same_shape(self.name, y_true.data, y_pred.shape)
+        if not y_pred.size:
+            return
+        with no_grad():
+            y, p = _columns(y_true), _columns(y_pred)
+            self.resize(y.shape[1:], self._origin, self._sums, self._squares, self._errors)
+            w = Tensor(np.ones(len(y))) if given is None else given
+            self._add(y, p, w[:, None])
+
+    def _add(self, y: Tensor, p: Tensor, w: Tensor) -> None:
+        """Add up distances from the first target: equal targets give 0, far ones do not cancel."""
+        counts = w > 0.0  # (n, 1)
+        first = take(y, argmax(counts[:, 0]))  # (outputs,)
+        self._origin.assign(where(self._samples == 0.0, first, self._origin))
+        away = y - self._origin
+        add_in_place(self._samples, counts.sum())
+        add_in_place(self._count, w.sum())
+        add_in_place(self._sums, (away * w).sum(axis=0))
+        add_in_place(self._squares, (square(away) * w).sum(axis=0))
+        add_in_place(self._errors, (square(p - y) * w).sum(axis=0))
+
+    def result(self) -> float:
+        """The score so far."""
+        if float(self._samples.data) < 2:
+            return float("nan")
+        wrong = self._errors.data
+        spread = self._squares.data - self._sums.data**2 / self._count.data
+        equal = spread == 0
+        scores = np.where(equal, wrong == 0, 1 - wrong / np.where(equal, 1, spread))
+        return float(scores.mean())
+
+
+def _errors(name: str, y_true: Tensor, y_pred: Tensor) -> Any:
+    """y_pred - y_true in float64, where squares of large numbers do not overflow."""
+    same_shape(name, y_true.data, y_pred.shape)
+    return y_pred.astype(np.float64) - y_true.astype(np.float64)
+
+
+def _columns(t: Tensor) -> Tensor:
+    """(n, ...) -> (n, outputs) in float64."""
+    exact: Tensor = t.astype(np.float64).reshape(len(t), -1)
+    return exact

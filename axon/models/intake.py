@@ -1,0 +1,264 @@
+"""What comes in: inputs, targets and weights are checked against the model and each other."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from axon import losses
+from axon.backend import Array, DType, Shape
+from axon.core import Tensor
+from axon.layers.module import whole
+from axon.models.data import (
+    Batches,
+    Stream,
+    checked_share,
+    demand_finite,
+    same_length,
+    samples,
+    split,
+)
+from axon.random import stream
+
+
+def inputs_of(model: Any, x: Any) -> tuple[Any, ...]:
+    """The inputs of a model: one for most; a tuple, a list, or a dict by name, for several."""
+    names = model.input_names
+    if isinstance(x, Mapping):
+        if sorted(names) != sorted(x):
+            raise ValueError(f"x: expected a dict with the keys {names}, got {list(x)}.")
+        return tuple(x[name] for name in names)
+    if len(names) == 1:
+        return (x,)
+    if not isinstance(x, tuple | list) or len(x) != len(names):
+        got = f"{type(x).__name__} of {len(x)}" if isinstance(x, tuple | list) else "one array"
+        raise ValueError(
+            f"x: model {model.name!r} takes {len(names)} inputs, ({', '.join(names)}), got {got}."
+        )
+    return tuple(x)
+
+
+def entry_dtype(wanted: DType, given: DType) -> DType:
+    """What data are converted to on their way in: whole numbers only where a layer wants them.
+
+    >>> entry_dtype(np.dtype("int64"), np.dtype("float64")).name
+    'float32'
+    """
+    if wanted.kind == "f":
+        return wanted
+    return wanted if given.kind in "iub" else np.dtype(np.float32)
+
+
+def checked_inputs(model: Any, x: Any) -> list[Array]:
+    """The inputs as arrays of numbers, at least one sample each, all finite."""
+    given = inputs_of(model, x)
+    floats = entry_dtype(model.input_dtype, np.dtype(np.float32))
+    if len(given) == 1:
+        return [samples("x", given[0], floats)]
+    arrays = [samples(f"x[{i}]", part, floats) for i, part in enumerate(given)]
+    same_length(**{f"x[{i}]": a for i, a in enumerate(arrays)})
+    return arrays
+
+
+def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array]:
+    """Check x, y and weights against the model and each other: inputs, then targets and weights."""
+    loss, data = model.trainer.loss, checked_inputs(model, x)
+    dtype = entry_dtype(model.input_dtype, np.dtype(np.float32))
+    if y is None:
+        raise TypeError(f"{loss.name}: y is missing. Pass one target per sample.")
+    labels = losses.numbers(loss.name, y)
+    if not labels.ndim:
+        raise ValueError(f"{loss.name}: y must hold one target per sample, got {y!r}.")
+    demand_finite(f"{loss.name}: y", labels, dtype)
+    n = same_length(x=data[0], y=labels)
+    output = fit_inputs(model, data)
+    targets = np.ascontiguousarray(loss.targets(labels, (n, *output)))
+    if targets.dtype.kind == "f":
+        targets = targets.astype(dtype, copy=False)
+    weights = [] if sample_weight is None else [sample_weights(sample_weight, n, dtype)]
+    return [*data, targets, *weights]
+
+
+def fit_inputs(model: Any, data: list[Array]) -> Shape:
+    """Build the model for these samples, or check that they fit; returns the output's shape."""
+    shapes = [array.shape[1:] for array in data]
+    try:
+        output: Shape = model.build(*shapes)
+    except ValueError as error:
+        given = " and ".join(str(array.shape) for array in data)
+        raise ValueError(f"x of shape {given} does not fit: {error}") from None
+    return output
+
+
+def item_columns(model: Any, item: Any, class_weight: Any = None) -> list[Array]:
+    """Check one batch of an iterable: (x, y) or (x, y, sample_weight)."""
+    if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+        raise TypeError(
+            "expected batches (x, y) or (x, y, sample_weight), got "
+            f"{type(item).__name__}{f' of {len(item)}' if isinstance(item, tuple | list) else ''}. "
+            "If x is an array, pass y, too."
+        )
+    return with_class_weight(model, columns(model, *item), class_weight)
+
+
+class Feed:
+    """How samples reach the model: arrays by batches, or batches as an iterable yields them."""
+
+    def __init__(
+        self,
+        owner: str,
+        model: Any,
+        batch_size: int,
+        steps: int | None = None,
+        shuffle: bool = False,
+        class_weight: Any = None,
+    ) -> None:
+        self.owner, self.model, self.shuffle = owner, model, shuffle
+        self.class_weight = class_weight
+        self.batch_size = whole(owner, "batch_size", batch_size)
+        self.steps = None if steps is None else whole(owner, "steps", steps)
+
+    def source(
+        self, x: Any, y: Any, sample_weight: Any = None, share: Any = 0.0
+    ) -> tuple[Batches | Stream, list[Array]]:
+        """Where training takes its batches from, and the samples that are held out."""
+        share = checked_share(share)
+        if y is None:
+            return self._stream(x, sample_weight, share), []
+        given = columns(self.model, x, y, sample_weight)
+        given, kept = split(given, share) if share else (given, [])
+        given = with_class_weight(self.model, given, self.class_weight)
+        order = self.model.trainer.order(len(given[0])) if self.shuffle else None
+        options = {"order": order, "steps": self.steps}
+        return batches(self.model, given, self.batch_size, **options), kept
+
+    def _stream(self, x: Any, sample_weight: Any, share: float) -> Stream:
+        if not isinstance(x, Iterable) or isinstance(x, np.ndarray | Tensor | str | Mapping):
+            raise TypeError(
+                f"{self.owner}: y is missing. Pass x and y, or an iterable of batches (x, y); "
+                f"got {type(x).__name__} alone."
+            )
+        if share or sample_weight is not None:
+            raise ValueError(
+                "an iterable of batches cannot be split, and brings its weights itself: yield "
+                "(x, y, sample_weight), and pass validation_data."
+            )
+        return Stream(x, self._batch, self.steps)
+
+    def _batch(self, item: Any) -> Batches:
+        return batches(self.model, item_columns(self.model, item, self.class_weight))
+
+
+def validation(
+    model: Any, given: Any, kept: list[Array], size: int, steps: int | None
+) -> Batches | Stream | None:
+    """What to validate on: the samples held out, or data given for it."""
+    if given is None:
+        return batches(model, kept, size, steps=steps) if kept else None
+    data = isinstance(given, tuple) or (isinstance(given, list) and _is_data(given))
+    alone = not isinstance(given, Iterable) or isinstance(
+        given, np.ndarray | Tensor | str | Mapping
+    )
+    if alone or (data and len(given) not in (2, 3)):
+        raise TypeError(
+            "fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got "
+            f"{type(given).__name__}. An iterable of such batches will do, too."
+        )
+    try:
+        feed = Feed("fit", model, size, steps)
+        return feed.source(*given)[0] if data else feed.source(given, None)[0]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation_data: {error}") from None
+
+
+def _is_data(given: list[Any]) -> bool:
+    """Whether a list means [x, y] and not a list of batches."""
+    return not all(isinstance(item, tuple | list) for item in given)
+
+
+def without_targets(model: Any, item: Any) -> Any:
+    """The inputs of an item that an iterator yielded: x, (x, y) or (x, y, sample_weight)."""
+    return item[0] if isinstance(item, tuple) and len(item) != model.width else item
+
+
+def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list[Array]:
+    """Multiply the weight of each sample by that of its class."""
+    if class_weight is None:
+        return given
+    width = model.width
+    data, (targets, *weights) = given[:width], given[width:]
+    dtype = entry_dtype(model.input_dtype, np.dtype(np.float32))
+    found = class_weights(class_weight, targets, model.output_shape or (), dtype)
+    return [*data, targets, weights[0] * found if weights else found]
+
+
+def batches(model: Any, given: list[Array], size: int | None = None, **options: Any) -> Batches:
+    """Hand out checked columns by batches of this size; all at once by default."""
+    wanted = model.input_dtype
+    entry = [entry_dtype(wanted, column.dtype) for column in given[: model.width]]
+    return Batches(given, entry, size or len(given[0]), **options)
+
+
+@contextmanager
+def all_or_nothing(model: Any) -> Iterator[None]:
+    """Take back what was built inside if an error leaves it: bad input changes nothing."""
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    random = stream("init").bit_generator
+    state = random.state
+    try:
+        yield
+    except BaseException:
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+        random.state = state
+        raise
+
+
+def sample_weights(given: Any, n: int, dtype: DType) -> Array:
+    """Check the weights of n samples."""
+    weights = samples("sample_weight", given, dtype)
+    if weights.shape != (n,):
+        raise ValueError(
+            f"sample_weight: expected one weight per sample, shape ({n},), got shape "
+            f"{weights.shape}."
+        )
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight: weights must be at least 0, got {weights.min()}.")
+    return weights.astype(dtype)
+
+
+def class_weights(given: Any, y: Array, outputs: Shape, dtype: DType) -> Array:
+    """Look up the weight of each sample by its class.
+
+    Args:
+        given: class -> weight; classes that are not named weigh 1.
+        y: labels (n,), one-hot rows (n, classes), or 0 and 1 (n, 1).
+        outputs: the shape of one output of the model.
+        dtype: the type of the result.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"class_weight: expected a dict from class to weight, such as {{0: 1.0, 1: 5.0}}, got "
+            f"{given!r}."
+        )
+    classes = outputs[-1] if outputs and outputs[-1] > 1 else 2
+    hot = y.shape[1:] == (classes,) and np.allclose(y.sum(axis=-1), 1, atol=1e-3)
+    labels = y.argmax(axis=-1) if hot else y.reshape(-1)
+    if len(labels) != len(y) or not np.isin(labels, range(classes)).all():
+        raise ValueError(
+            f"class_weight: every sample must be of one class, 0 to {classes - 1}; y, of shape "
+            f"{y.shape}, holds something else. Use sample_weight instead."
+        )
+    table = np.ones(classes, dtype)
+    for label, weight in given.items():
+        if label not in range(classes):
+            raise ValueError(f"class_weight: no class {label!r}, they are 0 to {classes - 1}.")
+        if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
+            raise ValueError(
+                f"class_weight: the weight of class {label} must be a number of at least 0, got "
+                f"{weight!r}."
+            )
+        table[int(label)] = weight
+    return table[labels.astype(np.int64)]

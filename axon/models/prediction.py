@@ -1,0 +1,47 @@
+"""Prediction: the step that models replay where nothing is learned, one thread at a time."""
+
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array
+from axon.callbacks import Callbacks
+from axon.core import Tensor
+from axon.models.data import Batches
+from axon.modes import TrainingMode, no_grad
+from axon.program import Step
+
+ONE_AT_A_TIME = RLock()  # a program works in memory of its own: threads take turns to predict
+PREDICT_BATCH = 1024  # samples at a time where nothing is learned: large enough to be fast
+
+
+class Predictor:
+    """Runs a model forward on batches and gathers what comes out."""
+
+    def __init__(self, model: Any, eager: bool) -> None:
+        self.model = model
+        self.step = Step("predict", self._outputs, ["x"], model.labels, eager)
+
+    def _outputs(self, *inputs: Tensor) -> list[Tensor]:
+        with no_grad(), TrainingMode(False):
+            return [self.model.forward(*inputs)]
+
+    def run(self, batches: Batches, callbacks: Callbacks) -> Array:
+        """Outputs (n, ...) for all samples, in memory of the caller's own."""
+        result = None
+        callbacks.on_predict_begin()
+        for number, (_, start, stop) in enumerate(batches.pieces()):
+            callbacks.on_predict_batch_begin(number)
+            with ONE_AT_A_TIME:
+                slots = self.step.inputs(*batches.specs(stop - start))
+                batches.fill(start, stop, slots)
+                outputs = self.step.run(slots)[0]
+                if result is None:
+                    rows = min(batches.size, len(batches) * batches.batch_size)
+                    result = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
+                result[start:stop] = outputs
+            callbacks.on_predict_batch_end(number, {"outputs": result[start:stop]})
+        callbacks.on_predict_end()
+        assert result is not None
+        return result

@@ -1,0 +1,264 @@
+"""The cells of recurrent networks: one step forward, one step backward, and the textbook of both.
+
+``textbook`` is the definition, in AXON's operations. ``forward`` and ``backward`` are the same
+equations as kernels. Of these, h and c are the states before the step and h', c' those after it; z
+is what the inputs contribute, x W + b, and R are the recurrent weights. ``saved`` is what of a step
+the way back needs, and a leading d means the gradient.
+
+Whatever has the width of the units lies in one piece, for NumPy is several times faster then; what
+enters a product with R, all gates side by side, does not.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from axon.activations.sigmoid import sigmoid
+from axon.activations.tanh import tanh
+from axon.backend import Array
+from axon.core import Tensor
+
+Function = Callable[[Any], Any]
+Arrays = Any  # a list of arrays (n, units), or one array of them
+
+
+class Cell(NamedTuple):
+    """One kind of recurrent network; sizes are counted in units.
+
+    Attributes:
+        gates: columns of z, W and R.
+        saved: how many arrays backward needs of a step.
+        states: h, or h and c.
+        biased: whether the product with h has a bias of its own.
+        forward: kernel(z, r, b, saved, before, after, m): fills saved and the states after; m has
+            room for the product with h.
+        backward: kernel(dz, dm, ds, dsaved, saved, before, after, r, room): fills dz, the gradient
+            of z, and dm, that of the product with h; turns ds from after the step to before it.
+        textbook: (z, r, b, *states, f, s) -> what is saved, the states after.
+    """
+
+    gates: int
+    saved: int
+    states: int
+    biased: bool
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    textbook: Callable[..., tuple[list[Tensor], list[Tensor]]]
+
+
+def parts(x: Any, count: int) -> list[Any]:
+    """Split the columns of x into blocks of equal width.
+
+    >>> import numpy as np
+    >>> [p.tolist() for p in parts(np.array([[1, 2, 3, 4]]), 2)]
+    [[[1, 2]], [[3, 4]]]
+    """
+    width = x.shape[1] // count
+    return [x[:, i * width : (i + 1) * width] for i in range(count)]
+
+
+def _through_sigmoid(dx: Array, dy: Array, y: Array, room: Array, xp: Any) -> None:
+    """dx = dy (y - y^2)."""
+    xp.multiply(y, y, out=room)
+    xp.subtract(y, room, out=room)
+    xp.multiply(dy, room, out=dx)
+
+
+def _through_tanh(dx: Array, dy: Array, y: Array, room: Array, xp: Any) -> None:
+    """dx = dy (1 - y^2)."""
+    xp.multiply(y, y, out=room)
+    xp.multiply(dy, room, out=room)
+    xp.subtract(dy, room, out=dx)
+
+
+# ------------------------------------------------------------------------------------ simple
+
+
+def _simple(
+    z: Tensor, r: Tensor, b: Any, h: Tensor, f: Function = tanh, s: Function = sigmoid
+) -> tuple[list[Tensor], list[Tensor]]:
+    """h' = f(z + h R)."""
+    return [], [f(z + h @ r)]
+
+
+def _simple_forward(
+    z: Array, r: Array, b: Any, saved: Arrays, before: Arrays, after: Arrays, m: Array, xp: Any
+) -> None:
+    (h,), (h_new,) = before, after
+    xp.matmul(h, r, out=h_new)
+    xp.add(h_new, z, out=h_new)
+    xp.tanh(h_new, out=h_new)
+
+
+def _simple_backward(
+    dz: Array,
+    dm: Array,
+    ds: Arrays,
+    dsaved: Arrays,
+    saved: Arrays,
+    before: Arrays,
+    after: Arrays,
+    r: Array,
+    room: Arrays,
+    xp: Any,
+) -> None:
+    (dh,), (h_new,) = ds, after
+    _through_tanh(dz, dh, h_new, room[0], xp)
+    xp.matmul(dz, r.T, out=dh)
+
+
+# ------------------------------------------------------------------------------------ LSTM
+
+
+def _lstm(
+    z: Tensor, r: Tensor, b: Any, h: Tensor, c: Tensor, f: Function = tanh, s: Function = sigmoid
+) -> tuple[list[Tensor], list[Tensor]]:
+    """i, k, o = s(z + h R), g = f(z + h R); c' = k c + i g and h' = o f(c').
+
+    Columns: input gate i, forget gate k (keep), candidate g, output gate o.
+    """
+    i, k, g, o = parts(z + h @ r, 4)
+    i, k, g, o = s(i), s(k), f(g), s(o)
+    c_new = k * c + i * g
+    return [i, k, g, o], [o * f(c_new), c_new]
+
+
+def _lstm_forward(
+    z: Array, r: Array, b: Any, saved: Arrays, before: Arrays, after: Arrays, m: Array, xp: Any
+) -> None:
+    (i, k, g, o), (h, c), (h_new, c_new) = saved, before, after
+    xp.matmul(h, r, out=m)
+    xp.add(m, z, out=m)
+    m_i, m_k, m_g, m_o = parts(m, 4)
+    sigmoid.kernel(i, m_i, xp=xp)
+    sigmoid.kernel(k, m_k, xp=xp)
+    xp.tanh(m_g, out=g)
+    sigmoid.kernel(o, m_o, xp=xp)
+    xp.multiply(i, g, out=h_new)
+    xp.multiply(k, c, out=c_new)
+    xp.add(c_new, h_new, out=c_new)
+    xp.tanh(c_new, out=h_new)
+    xp.multiply(h_new, o, out=h_new)
+
+
+def _lstm_backward(
+    dz: Array,
+    dm: Array,
+    ds: Arrays,
+    dsaved: Arrays,
+    saved: Arrays,
+    before: Arrays,
+    after: Arrays,
+    r: Array,
+    room: Arrays,
+    xp: Any,
+) -> None:
+    (i, k, g, o), (_, c), (_, c_new), (dh, dc) = saved, before, after, ds
+    (di, dk, dg, do), (more_i, more_k, more_g, more_o) = parts(dz, 4), dsaved
+    tanh_c, d, free = room
+    xp.tanh(c_new, out=tanh_c)
+    xp.multiply(dh, tanh_c, out=d)
+    xp.add(d, more_o, out=d)
+    _through_sigmoid(do, d, o, free, xp)
+    xp.multiply(dh, o, out=d)
+    _through_tanh(d, d, tanh_c, free, xp)
+    xp.add(dc, d, out=dc)
+    for dx, through, other, more, y in (
+        (di, _through_sigmoid, g, more_i, i),
+        (dk, _through_sigmoid, c, more_k, k),
+        (dg, _through_tanh, i, more_g, g),
+    ):
+        xp.multiply(dc, other, out=d)
+        xp.add(d, more, out=d)
+        through(dx, d, y, free, xp)
+    xp.multiply(dc, k, out=dc)
+    xp.matmul(dz, r.T, out=dh)
+
+
+# ------------------------------------------------------------------------------------ GRU
+
+
+def _gru(
+    z: Tensor, r: Tensor, b: Any, h: Tensor, f: Function = tanh, s: Function = sigmoid
+) -> tuple[list[Tensor], list[Tensor]]:
+    """u, v = s(z + m) and g = f(z + v m), where m = h R + b; h' = u h + (1 - u) g.
+
+    Columns: update gate u, reset gate v, candidate g.
+    """
+    m = h @ r + b
+    z_u, z_v, z_g = parts(z, 3)
+    m_u, m_v, m_g = parts(m, 3)
+    u, v = s(z_u + m_u), s(z_v + m_v)
+    g = f(z_g + v * m_g)
+    return [u, v, g, m_g], [g + u * (h - g)]
+
+
+def _gru_forward(
+    z: Array, r: Array, b: Any, saved: Arrays, before: Arrays, after: Arrays, m: Array, xp: Any
+) -> None:
+    (u, v, g, m_candidate), (h,), (h_new,) = saved, before, after
+    xp.matmul(h, r, out=m)
+    xp.add(m, b, out=m)
+    (m_u, m_v, m_g), (z_u, z_v, z_g) = parts(m, 3), parts(z, 3)
+    for gate, m_gate, z_gate in ((u, m_u, z_u), (v, m_v, z_v)):
+        xp.add(m_gate, z_gate, out=gate)
+        sigmoid.kernel(gate, gate, xp=xp)
+    xp.copyto(m_candidate, m_g)
+    xp.multiply(v, m_candidate, out=g)
+    xp.add(g, z_g, out=g)
+    xp.tanh(g, out=g)
+    xp.subtract(h, g, out=h_new)
+    xp.multiply(h_new, u, out=h_new)
+    xp.add(h_new, g, out=h_new)
+
+
+def _gru_backward(
+    dz: Array,
+    dm: Array,
+    ds: Arrays,
+    dsaved: Arrays,
+    saved: Arrays,
+    before: Arrays,
+    after: Arrays,
+    r: Array,
+    room: Arrays,
+    xp: Any,
+) -> None:
+    (u, v, g, m), (h,), (dh,) = saved, before, ds
+    (du, dv, dg), (dm_u, dm_v, dm_g) = parts(dz, 3), parts(dm, 3)
+    (more_u, more_v, more_g, more_m), (d, past, free) = dsaved, room
+    xp.subtract(h, g, out=d)
+    xp.multiply(d, dh, out=d)
+    xp.add(d, more_u, out=d)
+    _through_sigmoid(du, d, u, free, xp)
+    xp.multiply(dh, u, out=past)  # what reaches h without passing R
+    xp.subtract(dh, past, out=d)
+    xp.add(d, more_g, out=d)
+    _through_tanh(d, d, g, free, xp)
+    xp.copyto(dg, d)
+    xp.multiply(d, v, out=free)
+    xp.add(free, more_m, out=dm_g)
+    xp.multiply(d, m, out=d)
+    xp.add(d, more_v, out=d)
+    _through_sigmoid(dv, d, v, free, xp)
+    xp.copyto(dm_u, du)
+    xp.copyto(dm_v, dv)
+    xp.matmul(dm, r.T, out=dh)
+    xp.add(dh, past, out=dh)
+
+
+def gru_before(
+    z: Tensor, r: Tensor, b: Any, h: Tensor, f: Function = tanh, s: Function = sigmoid
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The GRU as first published, which resets h before the product: g = f(z + (v h) R)."""
+    z_u, z_v, z_g = parts(z, 3)
+    r_u, r_v, r_g = parts(r, 3)
+    u, v = s(z_u + h @ r_u), s(z_v + h @ r_v)
+    g = f(z_g + (v * h) @ r_g)
+    return [u, v, g, g], [g + u * (h - g)]
+
+
+CELLS: dict[str, Cell] = {
+    "simple_rnn": Cell(1, 0, 1, False, _simple_forward, _simple_backward, _simple),
+    "lstm": Cell(4, 4, 2, False, _lstm_forward, _lstm_backward, _lstm),
+    "gru": Cell(3, 4, 1, True, _gru_forward, _gru_backward, _gru),
+}

@@ -1,0 +1,377 @@
+"""Convolution: three primitives, each of which has the other two as its gradients.
+
+Images are (N, H, W, C) and kernels (KH, KW, C / groups, F). What a window sees is copied into one
+row of a matrix, and then all windows are answered by one matrix product:
+
+    y = cols W        dW = cols^T dy        dcols = dy W^T
+
+A few images are worked on at a time, so that their columns stay in the processor's cache.
+"""
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any, NamedTuple
+
+from axon.backend import Array, DType, Shape, promote
+from axon.core import primitive
+from axon.ops import depthwise
+from axon.ops.windows import (
+    UNPADDED,
+    Padding,
+    Pair,
+    Parts,
+    Unbuffered,
+    Windows,
+    chunk,
+    images,
+    matches,
+    parts,
+)
+
+ONE: Pair = (1, 1)
+NARROW = 12  # floats: shorter runs are copied faster with the windows, not the taps, side by side
+Specs = list[tuple[Shape, DType]]
+
+
+class Convolution(NamedTuple):
+    """What the three share: the shapes of images and kernel, and where the windows lie."""
+
+    shape: Shape  # (N, H, W, C)
+    kernel: Shape  # (KH, KW, C / G, F)
+    windows: Windows
+    G: int
+    dtype: DType
+
+    @property
+    def counts(self) -> Pair:
+        """How many windows there are on an image: (OH, OW)."""
+        return self.windows.counts(self.shape)
+
+    @property
+    def out(self) -> Shape:
+        """The shape of the result (N, OH, OW, F)."""
+        return (self.shape[0], *self.counts, self.kernel[3])
+
+    @property
+    def K(self) -> int:
+        """How many numbers of one group a window sees."""
+        return prod(self.kernel[:3])
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each channel is convolved alone."""
+        return self.G > 1 and self.kernel[2] == 1
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the numbers that a window sees side by side are few."""
+        return self.kernel[1] * self.kernel[2] < NARROW
+
+    @property
+    def tiled(self) -> bool:
+        """Whether the images are a matrix of windows as they lie, as for a kernel of 1 x 1."""
+        if self.windows.padded or (self.G > 1 and self.kernel[:2] != ONE):
+            return False
+        (_, H, W, C), (OH, OW), (SH, SW) = self.shape, self.counts, self.windows.strides
+        (KH, KW), (DH, DW) = self.windows.size, self.windows.dilation
+        axes = [(C, 1), (KW, DW * C), (KH, DH * W * C), (OW, SW * C), (OH, SH * W * C)]
+        expected = 1
+        for size, step in (*axes, (2, H * W * C)):
+            if size > 1 and step != expected:
+                return False
+            expected *= size
+        return True
+
+    def parts(self) -> Iterator[Parts]:
+        """The chunks in which the work is done."""
+        return parts(self.shape[0], self.counts[0], self._bytes())
+
+    def chunk(self) -> tuple[int, int, int]:
+        """The size of the largest: images, rows of windows in each, windows in all."""
+        n, rows = chunk(self.shape[0], self.counts[0], self._bytes())
+        return n, rows, n * rows * self.counts[1]
+
+    def _bytes(self) -> int:
+        return self.counts[1] * self.G * self.K * self.dtype.itemsize
+
+
+def convolution(
+    shape: Shape,
+    kernel: Shape,
+    dtype: DType,
+    strides: Pair = ONE,
+    padding: Padding = UNPADDED,
+    dilation: Pair = ONE,
+    groups: int = 1,
+) -> Convolution:
+    """Check that images and kernel fit, and put together what is known of their convolution."""
+    if len(kernel) != 4:
+        raise ValueError(f"A kernel has 4 axes (KH, KW, C / groups, F), got {len(kernel)}.")
+    C, (_, _, Cg, F) = shape[3], kernel
+    if C % groups or F % groups:
+        raise ValueError(f"{groups} groups must divide the {C} channels and the {F} filters.")
+    if C != Cg * groups:
+        raise ValueError(f"The kernel reads {Cg * groups} channels, the images have {C}.")
+    size = (kernel[0], kernel[1])
+    windows = Windows(size, strides, padding, dilation)
+    windows.counts(shape)
+    return Convolution(tuple(shape), tuple(kernel), windows, groups, dtype)
+
+
+# ------------------------------------------------------------------------------------ declarations
+
+
+def _forward(x: Array, w: Array, **meta: Any) -> Convolution:
+    return convolution(images(x), w.shape, promote(x.dtype, w.dtype), **meta)
+
+
+def _input(g: Array, w: Array, *, shape: Shape, **meta: Any) -> Convolution:
+    c = convolution(shape, w.shape, promote(g.dtype, w.dtype), **meta)
+    matches("The first", images(g), c.out)
+    return c
+
+
+def _weight(x: Array, g: Array, *, shape: Shape, **meta: Any) -> Convolution:
+    c = convolution(images(x), shape, promote(x.dtype, g.dtype), **meta)
+    matches("The second", images(g), c.out)
+    return c
+
+
+def convolved(x: Array, w: Array, **meta: Any) -> tuple[Shape, DType]:
+    """Shape and type of a convolution: (N, OH, OW, F)."""
+    c = _forward(x, w, **meta)
+    return c.out, c.dtype
+
+
+def as_images(g: Array, w: Array, **meta: Any) -> tuple[Shape, DType]:
+    """Shape and type of the images that were convolved."""
+    c = _input(g, w, **meta)
+    return c.shape, c.dtype
+
+
+def as_kernel(x: Array, g: Array, **meta: Any) -> tuple[Shape, DType]:
+    """Shape and type of the kernel."""
+    c = _weight(x, g, **meta)
+    return c.kernel, c.dtype
+
+
+def columns(x: Array, w: Array, **meta: Any) -> Specs:
+    """Workspace: the columns of a chunk, its padded images, and the kernel if it must be copied."""
+    c = _forward(x, w, **meta)
+    if c.depthwise:
+        return depthwise.spare(c)
+    return [*_seen(x, c), _copied(w, w.shape, c)]
+
+
+def steps(g: Array, w: Array, **meta: Any) -> Specs:
+    """Workspace: what a chunk sends back to each tap; copies of g and w if they are needed."""
+    c = _input(g, w, **meta)
+    if c.depthwise:
+        return depthwise.spare(c)
+    size = 0 if c.tiled else c.chunk()[2] * c.K * c.G
+    return [((size,), c.dtype), _copied(g, _most(c), c), _copied(w, w.shape, c)]
+
+
+def partial_sums(x: Array, g: Array, **meta: Any) -> Specs:
+    """Workspace: as for the convolution, a copy of g if needed, and the sum over one chunk."""
+    c = _weight(x, g, **meta)
+    if c.depthwise:
+        return depthwise.spare(c)
+    return [*_seen(x, c), _copied(g, _most(c), c), ((c.G, c.K, c.kernel[3] // c.G), c.dtype)]
+
+
+def _seen(x: Array, c: Convolution) -> Specs:
+    n, _, windows = c.chunk()
+    cols = 0 if _is_matrix(x, c) else windows * c.K * c.G
+    room = (n, *c.windows.room(c.shape), c.shape[3]) if c.windows.padded else (0,)
+    return [((cols,), c.dtype), (room, c.dtype)]
+
+
+def _most(c: Convolution) -> Shape:
+    """The part of g that belongs to the largest chunk; all of it if there are no chunks."""
+    n, rows, _ = c.chunk()
+    return c.out if c.tiled else (n, rows, *c.out[2:])
+
+
+def _copied(array: Array, shape: Shape, c: Convolution) -> tuple[Shape, DType]:
+    return (0,) if _ready(array, c) else shape, c.dtype
+
+
+def _ready(array: Array, c: Convolution) -> bool:
+    """Whether BLAS can read an array in any chunk."""
+    return array.flags.c_contiguous and array.dtype == c.dtype
+
+
+def _is_matrix(x: Array, c: Convolution) -> bool:
+    return c.tiled and _ready(x, c)
+
+
+# ------------------------------------------------------------------------------------ primitives
+
+
+@primitive(result=convolved, workspace=columns, floats=True)
+def conv2d(out: Array, x: Array, w: Array, *, xp: Any, work: list[Array], **meta: Any) -> None:
+    """The convolution of images with a kernel (a cross-correlation, as in every such library).
+
+    y[n, i, j, f] = sum over kh, kw, c of x[n, i s + kh d - p, j s + kw d - p, c] w[kh, kw, c, f]
+
+    x are images (N, H, W, C), w is a kernel (KH, KW, C / groups, F). Windows lie ``strides`` apart,
+    their taps ``dilation`` apart; they reach over the edges, where all is 0, by ``padding``,
+    ((above, below), (left, right)). Channels and filters fall into so many ``groups`` that do not
+    know of each other.
+
+    >>> conv2d(np.ones((1, 3, 3, 1)), np.ones((2, 2, 1, 1)))[0, :, :, 0]
+    array([[4., 4.],
+           [4., 4.]])
+    """
+    c = _forward(x, w, **meta)
+    if c.depthwise:
+        return depthwise.forward(out, x, w, c, xp, work)
+    kernel = _kernel(_moved(w, work[2], c, xp), c)
+    for part, seen in _columns(x, c, work, xp):
+        xp.matmul(seen, kernel, out=_rows(out[part], c))
+
+
+@primitive(result=as_images, workspace=steps, floats=True)
+def conv2d_input(
+    out: Array, g: Array, w: Array, *, xp: Any, work: list[Array], shape: Shape, **meta: Any
+) -> None:
+    """The gradient of ``conv2d`` for its images: each g goes back to all that its window saw.
+
+    g is (N, OH, OW, F), w a kernel (KH, KW, C / groups, F), ``shape`` that of the images.
+    """
+    c = _input(g, w, shape=shape, **meta)
+    if c.depthwise:
+        return depthwise.backward(out, g, w, c, xp, work)
+    w = _moved(w, work[2], c, xp)
+    if c.tiled:
+        place = out.reshape(-1, c.G, c.K).transpose(1, 0, 2)
+        xp.matmul(_rows(_moved(g, work[1], c, xp), c), _kernel(w, c).transpose(0, 2, 1), out=place)
+        return
+    with Unbuffered(c.windows, xp):
+        for n, rows in c.parts():
+            if rows.start == 0:
+                out[n].fill(0)
+            sent = _sent(_moved(g[n, rows], work[1], c, xp), w, c, work[0], xp)
+            for tap, here, there in c.windows.meetings(c.shape, rows):
+                target = out[n][there]
+                xp.add(target, sent[tap][here], out=target)
+
+
+@primitive(result=as_kernel, workspace=partial_sums, floats=True)
+def conv2d_weight(
+    out: Array, x: Array, g: Array, *, xp: Any, work: list[Array], shape: Shape, **meta: Any
+) -> None:
+    """The gradient of ``conv2d`` for its kernel: each tap adds up what it saw, times g.
+
+    x are images (N, H, W, C), g is (N, OH, OW, F), ``shape`` that of the kernel.
+    """
+    c = _weight(x, g, shape=shape, **meta)
+    if c.depthwise:
+        return depthwise.weight(out, x, g, c, xp, work)
+    total, part_sum = _kernel(out, c), work[3]
+    out.fill(0)
+    for part, seen in _columns(x, c, work, xp):
+        rows = _rows(_moved(g[part], work[2], c, xp), c)
+        xp.matmul(seen.transpose(0, 2, 1), rows, out=part_sum)
+        xp.add(total, part_sum, out=total)
+
+
+def _geometry(meta: dict[str, Any]) -> dict[str, Any]:
+    """The metadata without the shape of one of the three."""
+    return {key: value for key, value in meta.items() if key != "shape"}
+
+
+conv2d.gradient(
+    lambda g, y, x, w, **meta: conv2d_input(g, w, shape=x.shape, **meta),
+    lambda g, y, x, w, **meta: conv2d_weight(x, g, shape=w.shape, **meta),
+)
+conv2d_input.gradient(
+    lambda gx, x, g, w, **meta: conv2d(gx, w, **_geometry(meta)),
+    lambda gx, x, g, w, **meta: conv2d_weight(gx, g, **{**meta, "shape": w.shape}),
+)
+conv2d_weight.gradient(
+    lambda gw, w, x, g, **meta: conv2d_input(g, gw, **{**meta, "shape": x.shape}),
+    lambda gw, w, x, g, **meta: conv2d(x, gw, **_geometry(meta)),
+)
+
+# ------------------------------------------------------------------------------------ matrices
+
+
+def _columns(x: Array, c: Convolution, work: list[Array], xp: Any) -> Iterator[tuple[Parts, Array]]:
+    """Chunk by chunk: which windows, and what they see, (G, rows, K)."""
+    if _is_matrix(x, c):
+        yield (slice(None), slice(None)), x.reshape(-1, c.G, c.K).transpose(1, 0, 2)
+        return
+    cols, room = work[:2]
+    room.fill(0)
+    padded = c.windows.padded
+    views = _views(room if padded else x, c, xp)
+    for n, rows in c.parts():
+        if padded and rows.start == 0:
+            xp.copyto(_inner(room[: n.stop - n.start], c), x[n])
+        here = slice(n.stop - n.start) if padded else n
+        yield (n, rows), _matrix(views[here, rows], cols, c, xp)
+
+
+def _views(x: Array, c: Convolution, xp: Any) -> Array:
+    """What each window sees, without copying: (N, OH, OW, KH, KW, G, C / G)."""
+    (KH, KW, Cg, _), (OH, OW), (N, H, W, C) = c.kernel, c.counts, x.strides
+    (SH, SW), (DH, DW) = c.windows.strides, c.windows.dilation
+    shape = (len(x), OH, OW, KH, KW, c.G, Cg)
+    steps = (N, SH * H, SW * W, DH * H, DW * W, Cg * C, C)
+    view: Array = xp.lib.stride_tricks.as_strided(x, shape, steps)
+    return view
+
+
+def _inner(room: Array, c: Convolution) -> Array:
+    """The images within the padding."""
+    (above, _), (left, _) = c.windows.padding
+    return room[:, above : above + c.shape[1], left : left + c.shape[2]]
+
+
+def _matrix(views: Array, cols: Array, c: Convolution, xp: Any) -> Array:
+    """Copy what some windows see into a matrix (G, rows, K)."""
+    seen = views.transpose(5, 0, 1, 2, 3, 4, 6)  # (G, n, rows, OW, KH, KW, C / G)
+    rows, shape = prod(seen.shape[1:4]), seen.shape
+    cols = cols[: seen.size]
+    if c.narrow:
+        place = cols.reshape(shape[0], *shape[4:], *shape[1:4]).transpose(0, 4, 5, 6, 1, 2, 3)
+        matrix = cols.reshape(c.G, c.K, rows).transpose(0, 2, 1)
+    else:
+        place, matrix = cols.reshape(shape), cols.reshape(c.G, rows, c.K)
+    xp.copyto(place, seen)
+    return matrix
+
+
+def _sent(g: Array, w: Array, c: Convolution, place: Array, xp: Any) -> Array:
+    """What a chunk of g sends back to each tap: (KH, KW, n, rows, OW, C)."""
+    KH, KW, Cg, F = c.kernel
+    taps, rows, C = KH * KW, prod(g.shape[:3]), c.shape[3]
+    sent = place[: taps * rows * C].reshape(KH, KW, *g.shape[:3], C)
+    if C == 1:  # one product with all taps as rows, as a column each would be slow
+        xp.matmul(w.reshape(taps, F), g.reshape(rows, F).T, out=sent.reshape(taps, rows))
+    else:
+        by_tap = w.reshape(taps, Cg, c.G, F // c.G).transpose(0, 2, 3, 1)
+        out = sent.reshape(taps, rows, c.G, Cg).transpose(0, 2, 1, 3)
+        xp.matmul(_rows(g, c), by_tap, out=out)
+    return sent
+
+
+def _kernel(w: Array, c: Convolution) -> Array:
+    """(KH, KW, C / G, F) -> (G, K, F / G)."""
+    return w.reshape(c.K, c.G, c.kernel[3] // c.G).transpose(1, 0, 2)
+
+
+def _rows(y: Array, c: Convolution) -> Array:
+    """(n, rows, OW, F) -> (G, n * rows * OW, F / G)."""
+    return y.reshape(prod(y.shape[:3]), c.G, c.kernel[3] // c.G).transpose(1, 0, 2)
+
+
+def _moved(array: Array, place: Array, c: Convolution, xp: Any) -> Array:
+    """The array itself, or a copy of it that BLAS can read, if there is a place for one."""
+    if not place.size:
+        return array
+    copy = place.reshape(-1)[: array.size].reshape(array.shape)
+    xp.copyto(copy, array)
+    return copy

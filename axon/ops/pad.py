@@ -1,0 +1,93 @@
+"""Making images larger: zeros around them, pixels repeated, or pixels in between."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType, Shape
+from axon.core import Tensor, primitive
+from axon.ops.matmul import matmul
+from axon.ops.reduce import broadcast_to
+from axon.ops.windows import Pair, images
+
+
+def padded(x: Array, *, padding: tuple[Pair, ...]) -> tuple[Shape, DType]:
+    """The shape with the padding of each axis added."""
+    if len(padding) != x.ndim:
+        raise ValueError(f"Padding needs one (before, after) for each of {x.ndim} axes.")
+    return tuple(n + sum(ends) for n, ends in zip(x.shape, padding, strict=True)), x.dtype
+
+
+def _middle(shape: Shape, padding: tuple[Pair, ...]) -> tuple[slice, ...]:
+    """Where the elements lie within the padding."""
+    return tuple(slice(a, a + n) for n, (a, _) in zip(shape, padding, strict=True))
+
+
+@primitive(result=padded)
+def pad(out: Array, x: Array, *, xp: Any, padding: tuple[Pair, ...]) -> None:
+    """x with zeros around it: ``padding`` has (before, after) for each axis.
+
+    >>> pad(np.ones((1, 2)), padding=((0, 1), (1, 1)))
+    array([[0., 1., 1., 0.],
+           [0., 0., 0., 0.]])
+    """
+    out.fill(0)
+    middle: Any = (*_middle(x.shape, padding), ...)  # ... keeps a single number an array
+    xp.copyto(out[middle], x)
+
+
+pad.gradient(lambda g, y, x, padding: g[_middle(x.shape, padding)])
+
+
+def upsample_nearest(x: Any, *, size: Pair) -> Any:
+    """Repeat each pixel: (N, H, W, C) -> (N, H KH, W KW, C), where ``size`` is (KH, KW).
+
+    >>> upsample_nearest(np.array([[[[1.0], [2.0]]]]), size=(1, 2))[0, 0, :, 0]
+    array([1., 1., 2., 2.])
+    """
+    if not isinstance(x, Tensor):
+        return upsample_nearest(Tensor(x), size=size).data
+    (N, H, W, C), (KH, KW) = images(x.data), size
+    many = broadcast_to(x.reshape(N, H, 1, W, 1, C), shape=(N, H, KH, W, KW, C))
+    return many.reshape(N, H * KH, W * KW, C)
+
+
+def upsample_bilinear(x: Any, *, size: Pair) -> Any:
+    """Draw straight lines between the centers of pixels: (N, H, W, C) -> (N, H KH, W KW, C).
+
+    Pixel i covers i to i + 1, its center is at i + 1/2; beyond the outer centers nothing changes.
+
+    >>> upsample_bilinear(np.array([[[[0.0], [4.0]]]]), size=(1, 2))[0, 0, :, 0]
+    array([0., 1., 3., 4.])
+    """
+    if not isinstance(x, Tensor):
+        return upsample_bilinear(Tensor(x), size=size).data
+    (N, H, W, C), (KH, KW) = images(x.data), size
+    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
+    if KW > 1:
+        x = matmul(interpolation(W, KW, dtype), x)
+    if KH > 1:
+        x = matmul(interpolation(H, KH, dtype), x.reshape(N, H, W * KW * C))
+    return x.reshape(N, H * KH, W * KW, C)
+
+
+@lru_cache(maxsize=64)
+def interpolation(size: int, times: int, dtype: DType) -> Array:
+    """Return the matrix (size times, size) that interpolates ``times`` numbers for each one.
+
+    >>> interpolation(2, 2, np.dtype("f4"))
+    array([[1.  , 0.  ],
+           [0.75, 0.25],
+           [0.25, 0.75],
+           [0.  , 1.  ]], dtype=float32)
+    """
+    matrix = np.zeros((size * times, size), dtype)
+    if size == 0:
+        return matrix
+    centers = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0, size - 1)
+    left = np.minimum(centers.astype(int), max(size - 2, 0))
+    rows = np.arange(size * times)
+    matrix[rows, left] = 1 - (centers - left)
+    matrix[rows, np.minimum(left + 1, size - 1)] += centers - left
+    return matrix

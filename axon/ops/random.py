@@ -1,0 +1,125 @@
+"""Random numbers as a pure function of a key: the same key, the same bits, on any device.
+
+A layer that draws keeps a key (seed, count) as a tensor and counts it up in place at every step, so
+a replayed program draws anew each time, and a key that was saved goes on where it stopped.
+"""
+
+from functools import lru_cache
+from math import pi, prod
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType, Shape
+from axon.core import primitive
+
+_BITS: DType = np.dtype(np.uint32)
+_PAIR: Shape = (2,)
+_SEED = np.array([0x9E3779B1, 0x85EBCA77], _BITS)  # odd, and far apart: so are the places
+_COUNT = np.array([0xC2B2AE3D, 0x27D4EB2F], _BITS)  # that two keys choose
+
+
+def asked_for(key: Array, *, shape: Shape, dtype: DType) -> tuple[Shape, DType]:
+    """The shape and type asked for; also the place where a wrong key is found."""
+    if key.shape != (2,) or key.dtype != _BITS:
+        raise ValueError(f"expected a key of shape (2,) and dtype uint32, got {key.dtype}.")
+    return shape, dtype
+
+
+def hashes(key: Array, *, shape: Shape, dtype: DType) -> list[tuple[Shape, DType]]:
+    """Workspace: a hash for each element, and for the key; each with room to compute it."""
+    flat: Shape = (prod(shape),)
+    return [(flat, _BITS)] * 2 + [(_PAIR, _BITS)] * 2
+
+
+def twice(key: Array, *, shape: Shape, dtype: DType) -> list[tuple[Shape, DType]]:
+    """Workspace: hashes for twice as many numbers, and the second half of these."""
+    half: Shape = (prod(shape),)
+    flat: Shape = (2 * half[0],)
+    return [(flat, _BITS)] * 2 + [(_PAIR, _BITS)] * 2 + [(half, dtype)]
+
+
+@primitive(result=asked_for, workspace=hashes)
+def uniform(
+    out: Array, key: Array, *, xp: Any, work: list[Array], shape: Shape, dtype: DType
+) -> None:
+    """Numbers in [0, 1), 24 random bits each, told by the key (seed, count) and their position.
+
+    Each is a hash of its position i: x = a i + b, where the key chooses a and b, then two rounds of
+    xor-shift and multiply (C. Wellons, Prospecting for Hash Functions, 2018: "lowbias32").
+
+    >>> key = np.array([7, 0], np.uint32)
+    >>> uniform(key, shape=(3,), dtype=np.dtype("f4")).round(2)
+    array([0.13, 0.82, 0.46], dtype=float32)
+    """
+    flat = out.reshape(-1)  # fresh memory, so this is a view
+    _fractions(flat, key, work, xp)
+
+
+@primitive(result=asked_for, workspace=twice)
+def normal(
+    out: Array, key: Array, *, xp: Any, work: list[Array], shape: Shape, dtype: DType
+) -> None:
+    """Numbers with mean 0 and deviation 1: sqrt(-2 log(1 - u)) cos(2 pi v) (Box and Muller, 1958).
+
+    >>> key = np.array([7, 0], np.uint32)
+    >>> normal(key, shape=(2,), dtype=np.dtype("f4")).shape
+    (2,)
+    """
+    flat, (*hashed, angle) = out.reshape(-1), work
+    fill_hashes(key, hashed, xp)
+    x, n = hashed[0], flat.size
+    _as_fractions(flat, x[:n], xp)
+    _as_fractions(angle, x[n:], xp)
+    xp.multiply(angle, 2 * pi, out=angle)
+    xp.cos(angle, out=angle)
+    xp.negative(flat, out=flat)
+    xp.log1p(flat, out=flat)
+    xp.multiply(flat, -2, out=flat)
+    xp.sqrt(flat, out=flat)
+    xp.multiply(flat, angle, out=flat)
+
+
+def _fractions(out: Array, key: Array, work: list[Array], xp: Any) -> None:
+    fill_hashes(key, work, xp)
+    _as_fractions(out, work[0], xp)
+
+
+def fill_hashes(key: Array, work: list[Array], xp: Any) -> None:
+    """Fill work[0] with 32 random bits an element."""
+    x, room, place, small = work
+    xp.multiply(_SEED, key[:1], out=place)
+    xp.multiply(_COUNT, key[1:], out=small)
+    xp.add(place, small, out=place)
+    _mix(place, small, xp)
+    xp.bitwise_or(place[:1], 1, out=place[:1])  # an odd factor loses no bits
+    xp.multiply(_positions(x.size, xp), place[:1], out=x)
+    xp.add(x, place[1:], out=x)
+    _mix(x, room, xp)
+
+
+def _mix(x: Array, room: Array, xp: Any) -> None:
+    """Let every bit depend on every other."""
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
+        xp.right_shift(x, shift, out=room)
+        xp.bitwise_xor(x, room, out=x)
+        if factor > 1:
+            xp.multiply(x, factor, out=x)
+
+
+def _as_fractions(out: Array, bits: Array, xp: Any) -> None:
+    """The upper 24 bits as a number in [0, 1): more than that float32 does not hold."""
+    xp.right_shift(bits, 8, out=bits)
+    xp.copyto(out, bits, casting="unsafe")
+    xp.multiply(out, 2.0**-24, out=out)
+
+
+@lru_cache(maxsize=16)
+def _positions(size: int, xp: Any) -> Array:
+    """Return 0, 1, 2 and so on, made once for each size."""
+    array: Array = xp.arange(size, dtype=_BITS)
+    return array
+
+
+uniform.gradient(None)
+normal.gradient(None)

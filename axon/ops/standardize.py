@@ -1,0 +1,182 @@
+"""Rows with mean 0 and deviation 1: what layer, group and RMS normalization have in common.
+
+A row lies along the last axis. A few rows are worked on at a time, so that they stay in the
+processor's cache.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from axon.backend import Array, DType, Shape
+from axon.core import Tensor, primitive
+
+BLOCK = 2**16  # numbers in a block of rows
+
+Specs = list[tuple[Shape, DType]]
+
+
+def rows_of(x: Array, *, epsilon: float, centered: bool = True) -> tuple[Shape, DType]:
+    """The shape of x, which must have rows."""
+    if x.ndim < 2:
+        raise ValueError("Expected rows along the last axis: (n, ..., features).")
+    return x.shape, x.dtype
+
+
+def one_each(x: Array, *, epsilon: float, centered: bool = True) -> tuple[Shape, DType]:
+    """One number for each row."""
+    shape, dtype = rows_of(x, epsilon=epsilon)
+    return (*shape[:-1], 1), dtype
+
+
+def alike(g: Array, y: Array, s: Array, *, centered: bool = True) -> tuple[Shape, DType]:
+    """The shape of the first two; the third has one number for each row."""
+    if g.shape != y.shape or s.shape != (*y.shape[:-1], 1):
+        raise ValueError("Expected two of one shape, and one number for each row.")
+    return g.shape, g.dtype
+
+
+def _step(shape: Shape) -> int:
+    """How many places along the first axis make a block."""
+    size = 1
+    for n in shape[1:]:
+        size *= n
+    return max(1, BLOCK // max(size, 1))
+
+
+def _spans(shape: Shape) -> Iterator[slice]:
+    step = _step(shape)
+    for start in range(0, shape[0], step):
+        yield slice(start, start + step)
+
+
+def for_row(x: Array, **_: Any) -> Specs:
+    """Workspace: a number for each row of a block."""
+    return [((min(_step(x.shape), len(x)), *x.shape[1:-1], 1), x.dtype)]
+
+
+def for_rows(x: Array, **_: Any) -> Specs:
+    """Workspace: a number for each row of a block, and the block."""
+    part = min(_step(x.shape), len(x)), *x.shape[1:]
+    return [*for_row(x), (part, x.dtype)]
+
+
+def for_two(g: Array, y: Array, s: Array, **_: Any) -> Specs:
+    """Workspace: a number for each row of a block."""
+    return for_row(g)
+
+
+def _mean(out: Array, x: Array, xp: Any) -> None:
+    """The mean of each row."""
+    xp.add.reduce(x, axis=-1, out=out, keepdims=True)
+    xp.multiply(out, 1 / max(x.shape[-1], 1), out=out)
+
+
+def _mean_product(out: Array, x: Array, y: Array, xp: Any) -> None:
+    """The mean of x y, row by row."""
+    xp.vecdot(x, y, out=out[..., 0])
+    xp.multiply(out, 1 / max(x.shape[-1], 1), out=out)
+
+
+def _rescale(s: Array, d: Array, epsilon: float, xp: Any) -> None:
+    """s <- 1 / sqrt(mean(d^2) + epsilon), row by row."""
+    _mean_product(s, d, d, xp)
+    xp.add(s, epsilon, out=s)
+    xp.sqrt(s, out=s)
+    xp.reciprocal(s, out=s)
+
+
+def _centered(d: Array, x: Array, s: Array, centered: bool, xp: Any) -> None:
+    """d <- x, minus the mean of its row if asked for."""
+    if not centered:
+        xp.copyto(d, x)
+        return
+    _mean(s, x, xp)
+    xp.subtract(x, s, out=d)
+
+
+@primitive(result=rows_of, workspace=for_row, floats=True)
+def standardize(
+    out: Array, x: Array, *, xp: Any, work: list[Array], epsilon: float, centered: bool = True
+) -> None:
+    """(x - mean) / sqrt(variance + epsilon), row by row.
+
+    With ``centered=False`` the mean counts as 0: x / sqrt(mean(x^2) + epsilon).
+
+    >>> standardize([[1.0, 3.0], [5.0, 5.0]], epsilon=1e-9)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    """
+    for span in _spans(x.shape):
+        y = out[span]
+        s = work[0][: len(y)]
+        _centered(y, x[span], s, centered, xp)
+        _rescale(s, y, epsilon, xp)
+        xp.multiply(y, s, out=y)
+
+
+@primitive(result=one_each, workspace=for_rows, floats=True)
+def row_scale(
+    out: Array, x: Array, *, xp: Any, work: list[Array], epsilon: float, centered: bool = True
+) -> None:
+    """1 / sqrt(variance + epsilon) of each row: the factor that ``standardize`` applies.
+
+    >>> row_scale([[1.0, 3.0], [2.0, 6.0]], epsilon=1e-9)
+    array([[1. ],
+           [0.5]])
+    """
+    for span in _spans(x.shape):
+        s = out[span]
+        d = work[1][: len(s)]
+        _centered(d, x[span], s, centered, xp)
+        _rescale(s, d, epsilon, xp)
+
+
+@primitive(result=alike, workspace=for_two, floats=True)
+def standardize_gradient(
+    out: Array, g: Array, y: Array, s: Array, *, xp: Any, work: list[Array], centered: bool = True
+) -> None:
+    """s (g - mean(g) - y mean(g y)), row by row, where y = standardize(x) and s its factor.
+
+    With ``centered=False`` there is no mean(g).
+    """
+    for span in _spans(g.shape):
+        d, slope = out[span], g[span]
+        m = work[0][: len(d)]
+        _mean_product(m, slope, y[span], xp)
+        xp.multiply(y[span], m, out=d)
+        xp.subtract(slope, d, out=d)
+        if centered:
+            _mean(m, slope, xp)
+            xp.subtract(d, m, out=d)
+        xp.multiply(d, s[span], out=d)
+
+
+def _standardize_gradient(
+    g: Tensor, y: Tensor, x: Tensor, *, epsilon: float, centered: bool = True
+) -> Any:
+    s = row_scale(x, epsilon=epsilon, centered=centered)
+    return standardize_gradient(g, y, s, centered=centered)
+
+
+def _row_scale_gradient(
+    g: Tensor, s: Tensor, x: Tensor, *, epsilon: float, centered: bool = True
+) -> Any:
+    """ds/dx = -s^2 y / features."""
+    share = -1 / max(x.shape[-1], 1)
+    return standardize(x, epsilon=epsilon, centered=centered) * (g * s * s * share)
+
+
+def _gradient_y(h: Tensor, z: Tensor, g: Tensor, y: Tensor, s: Tensor, **_: Any) -> Any:
+    """Of -s y mean(g y)."""
+    moved = h * s
+    along = (g * y).sum(-1, keepdims=True) * moved + (moved * y).sum(-1, keepdims=True) * g
+    return along * (-1 / max(y.shape[-1], 1))
+
+
+standardize.gradient(_standardize_gradient)
+row_scale.gradient(_row_scale_gradient)
+standardize_gradient.gradient(
+    lambda h, z, g, y, s, centered=True: standardize_gradient(h, y, s, centered=centered),
+    _gradient_y,
+    lambda h, z, g, y, s, centered=True: (h * z).sum(-1, keepdims=True) / s,
+)

@@ -1,0 +1,84 @@
+"""Adamax: Adam with the largest gradient in the place of the mean square."""
+
+from collections.abc import Callable
+from typing import Any, Unpack
+
+from axon.backend import Array
+from axon.core import Tensor, primitive
+from axon.optimizers.base import Optimizer
+from axon.optimizers.options import Options, like_first
+from axon.optimizers.settings import fraction, positive
+
+
+@primitive(kind="writes", writes=3, workspace=like_first)
+def adamax_update(
+    w: Array,
+    m: Array,
+    u: Array,
+    g: Array,
+    rate: Array,
+    *,
+    xp: Any,
+    work: list[Array],
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """m <- b1 m + g; u <- max(b2 u, |g|); w <- w - rate m / (u + epsilon)."""
+    (t,) = work
+    xp.multiply(m, beta_1, out=m)
+    xp.add(m, g, out=m)
+    xp.multiply(u, beta_2, out=u)
+    xp.absolute(g, out=t)
+    xp.maximum(u, t, out=u)
+    xp.add(u, epsilon, out=t)
+    xp.divide(m, t, out=t)
+    xp.multiply(t, rate, out=t)
+    xp.subtract(w, t, out=w)
+
+
+adamax_update.gradient(None, None, None, None, None)
+
+
+class Adamax(Optimizer):
+    """Adamax (Kingma and Ba, 2015, section 7.1).
+
+    m <- b1 m + (1 - b1) g; u <- max(b2 u, |g|); w <- w - rate / (1 - b1^t) * m / (u + epsilon).
+
+    Args:
+        learning_rate: the size of a step; a number or a schedule.
+        beta_1: how slowly the mean of the gradients forgets, in [0, 1).
+        beta_2: how slowly the largest one is forgotten, in [0, 1).
+        epsilon: keeps the division finite; larger than 0.
+        options: weight decay, clipping and more, see ``Optimizer``.
+
+    >>> Adamax()
+    Adamax(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
+    """
+
+    settings = ("beta_1", "beta_2", "epsilon")
+    state_names = ("m", "u")
+
+    def __init__(
+        self,
+        learning_rate: float | Callable[[int], float] = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = fraction("Adamax", "beta_1", beta_1)
+        self.beta_2 = fraction("Adamax", "beta_2", beta_2)
+        self.epsilon = positive("Adamax", "epsilon", epsilon)
+
+    def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
+        """The rate with the factors of m, which is kept as a plain sum: m = b1 m + g."""
+        slow = (1.0 - self.beta_1) / (1.0 - self.beta_1**self.iterations)
+        return ((self._rate * slow).astype(dtype),)
+
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+        """Apply the primitive."""
+        m, u, rate = rest
+        options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        adamax_update(values, m, u, gradients, rate, **options)

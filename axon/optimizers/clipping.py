@@ -1,0 +1,85 @@
+"""Clipping: gradients that are too large are cut, by value or by norm."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType, Shape
+from axon.core import Tensor, primitive
+
+Spec = list[tuple[Shape, DType]]
+
+
+def _norm_work(total: Array, x: Array) -> Spec:
+    return [(x.shape, x.dtype), ((), x.dtype), ((), total.dtype)]
+
+
+def _factor_work(x: Array, norm: Array, **_: Any) -> Spec:
+    return [((), norm.dtype), ((), x.dtype)]
+
+
+@primitive(kind="writes", writes=1, workspace=_norm_work)
+def add_norm(total: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+    """total <- sqrt(total^2 + |x|^2), |x|^2 the sum of all squares, which is not to overflow."""
+    t, largest, size = work
+    xp.absolute(x, out=t)
+    xp.maximum.reduce(t, axis=None, out=largest, initial=0)
+    xp.maximum(largest, np.finfo(x.dtype).tiny, out=largest)  # all zeros: 0 / tiny is 0
+    xp.divide(t, largest, out=t)
+    xp.multiply(t, t, out=t)
+    xp.add.reduce(t, axis=None, dtype=total.dtype, out=size)
+    xp.sqrt(size, out=size)
+    xp.multiply(size, largest, out=size)
+    xp.hypot(total, size, out=total)
+
+
+@primitive(kind="writes", writes=1, workspace=_factor_work)
+def limit_norm(x: Array, norm: Array, *, xp: Any, work: list[Array], limit: float) -> None:
+    """x <- x min(1, limit / norm)."""
+    ratio, factor = work
+    xp.maximum(norm, limit, out=ratio)
+    xp.divide(limit, ratio, out=ratio)
+    xp.copyto(factor, ratio, casting="same_kind")
+    xp.multiply(x, factor, out=x)
+
+
+@primitive(kind="writes", writes=1)
+def limit_value(x: Array, *, xp: Any, limit: float) -> None:
+    """x <- x, but at most ``limit`` and at least -``limit``."""
+    xp.minimum(x, limit, out=x)
+    xp.maximum(x, -limit, out=x)
+
+
+add_norm.gradient(None, None)
+limit_norm.gradient(None, None)
+limit_value.gradient(None)
+
+
+def clip_values(gradients: Sequence[Tensor], norm: Tensor, limit: float) -> None:
+    """Cut each number of each gradient."""
+    del norm
+    for g in gradients:
+        limit_value(g, limit=limit)
+
+
+def clip_norms(gradients: Sequence[Tensor], norm: Tensor, limit: float) -> None:
+    """Shorten each gradient that is longer than ``limit``."""
+    for g in gradients:
+        clip_global_norm([g], norm, limit)
+
+
+def clip_global_norm(gradients: Sequence[Tensor], norm: Tensor, limit: float) -> None:
+    """Shorten all gradients alike, if they together, as one vector, are longer than ``limit``."""
+    norm.assign(0.0)
+    for g in gradients:
+        add_norm(norm, g)
+    for g in gradients:
+        limit_norm(g, norm, limit=limit)
+
+
+CLIPS: dict[str, Callable[[Sequence[Tensor], Tensor, float], None]] = {
+    "clipvalue": clip_values,
+    "clipnorm": clip_norms,
+    "global_clipnorm": clip_global_norm,
+}

@@ -1,0 +1,68 @@
+"""Group: parameters of one type, side by side in memory, and an optimizer's state beside them."""
+
+from collections.abc import Iterable, Mapping
+
+from axon.backend import xp
+from axon.core import Tensor
+from axon.parameter import Parameter, gather
+
+
+class Group:
+    """Parameters of one type, neighbours in memory, and the optimizer's state beside them.
+
+    Args:
+        parameters: those of the group.
+        state: name of each state -> what its elements begin with; None for the parameters' values.
+    """
+
+    def __init__(self, parameters: list[Parameter], state: Mapping[str, float | None]) -> None:
+        self.parameters = parameters
+        self.memory, self.start, self.stop = gather(parameters)
+        size, dtype = self.stop - self.start, parameters[0].dtype
+        values = self.memory.values.data[self.start : self.stop]
+        self.state = {
+            name: Tensor(values.copy() if begin is None else xp.full(size, begin, dtype))
+            for name, begin in state.items()
+        }
+
+    def with_gradients(self) -> list[Parameter]:
+        """The parameters that have a gradient; it is brought home if it lies elsewhere."""
+        found = [p for p in self.parameters if p.grad is not None]
+        for p in found:
+            if p.grad is not p.home and p.home is not None:
+                p.home.assign(p.grad)
+        return found
+
+    def values(self, start: int, stop: int) -> Tensor:
+        """Values between two elements of the memory."""
+        return _part(self.memory.values, start, stop)
+
+    def gradients(self, start: int, stop: int) -> Tensor:
+        """Gradients between two elements of the memory: means of several, if they are gathered."""
+        if "accumulated" in self.state:
+            return self.kept("accumulated", start, stop)
+        return _part(self.memory.gradients, start, stop)
+
+    def kept(self, name: str, start: int, stop: int) -> Tensor:
+        """One state between two elements of the memory."""
+        return _part(self.state[name], start - self.start, stop - self.start)
+
+
+def _part(whole: Tensor, start: int, stop: int) -> Tensor:
+    part: Tensor = whole if stop - start == whole.size else whole[start:stop]
+    return part
+
+
+def runs(parameters: Iterable[Parameter]) -> list[tuple[int, int]]:
+    """Stretches of memory in which parameters are neighbours: usually one, all of them.
+
+    >>> parameters = [Parameter([1.0, 2.0]), Parameter([3.0]), Parameter([4.0])]
+    >>> _ = gather(parameters)
+    >>> runs(parameters), runs([parameters[0], parameters[2]])
+    ([(0, 4)], [(0, 2), (3, 4)])
+    """
+    found: list[tuple[int, int]] = []
+    for p in parameters:
+        before = found.pop() if found and found[-1][1] == p.start else (p.start, p.start)
+        found.append((before[0], p.start + p.size))
+    return found

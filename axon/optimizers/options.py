@@ -1,0 +1,132 @@
+"""The options of every optimizer, and the primitives that they need besides those for clipping."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+from axon.backend import Array, DType, Shape
+from axon.core import primitive
+from axon.layers.module import whole
+from axon.names import suggestion
+from axon.optimizers.clipping import CLIPS
+from axon.optimizers.settings import fraction, number, positive
+
+
+def like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
+    """Workspace: one array like the first."""
+    return [(x.shape, x.dtype)]
+
+
+@primitive(kind="writes", writes=1, workspace=like_first)
+def shrink(w: Array, share: Array, *, xp: Any, work: list[Array]) -> None:
+    """w <- w - share w."""
+    (step,) = work  # not w (1 - share): rounding the factor would change a small share
+    xp.multiply(w, share, out=step)
+    xp.subtract(w, step, out=w)
+
+
+@primitive(kind="writes", writes=1, workspace=like_first)
+def approach(a: Array, w: Array, share: Array, *, xp: Any, work: list[Array]) -> None:
+    """a <- a + share (w - a), a moving average of w."""
+    (step,) = work
+    xp.subtract(w, a, out=step)
+    xp.multiply(step, share, out=step)
+    xp.add(a, step, out=a)
+
+
+@primitive(kind="writes", writes=1)
+def complete_mean(total: Array, x: Array, *, xp: Any, count: int) -> None:
+    """total <- (total + x) / count: the last of ``count`` summands makes it a mean."""
+    xp.add(total, x, out=total)
+    xp.divide(total, count, out=total)
+
+
+shrink.gradient(None, None)
+approach.gradient(None, None, None)
+complete_mean.gradient(None, None)
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments that every optimizer takes; each is described by ``Optimizer``."""
+
+    weight_decay: float | None
+    exclude_from_weight_decay: "tuple[str, ...] | list[str]"
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    gradient_accumulation_steps: int | None
+
+
+DEFAULTS: dict[str, Any] = {
+    "weight_decay": None,
+    "exclude_from_weight_decay": (),
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm")),
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "gradient_accumulation_steps": None,
+}
+
+
+def checked(owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every option with its value, given or usual.
+
+    Raises:
+        TypeError: there is no such option.
+        ValueError: a value that it cannot have, or two kinds of clipping at once.
+
+    >>> checked("SGD", {"clipnorm": 1})["clipnorm"]
+    1.0
+    """
+    for name in given:
+        if name not in DEFAULTS:
+            raise TypeError(
+                f"{owner}: unknown argument {name!r}.{suggestion(name, list(DEFAULTS))} Known "
+                f"besides its own: {', '.join(DEFAULTS)}."
+            )
+    options = {
+        name: None if value is DEFAULTS[name] is None else CHECKS[name](owner, name, value)
+        for name, value in {**DEFAULTS, **given}.items()
+    }
+    _demand_one_clip(owner, options)
+    if options["ema_overwrite_frequency"] and not options["use_ema"]:
+        raise ValueError(f"{owner}: ema_overwrite_frequency needs use_ema=True.")
+    return options
+
+
+def _demand_one_clip(owner: str, options: Mapping[str, Any]) -> None:
+    clips = [name for name in CLIPS if options[name] is not None]
+    if len(clips) > 1:
+        raise ValueError(
+            f"{owner}: gradients can be clipped in one way only, got {' and '.join(clips)}. Keep "
+            "one of them."
+        )
+
+
+def names(owner: str, argument: str, value: Any) -> tuple[str, ...]:
+    """Check that a setting is a list of texts."""
+    listed = isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+    if not listed:
+        raise ValueError(
+            f"{owner}: {argument} must be a list of names, such as ['bias'], got {value!r}."
+        )
+    return tuple(value)
+
+
+def _flag(owner: str, argument: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{owner}: {argument} must be True or False, got {value!r}.")
+    return value
+
+
+CHECKS: dict[str, Callable[[str, str, Any], Any]] = {
+    "weight_decay": number,
+    "exclude_from_weight_decay": names,
+    **dict.fromkeys(CLIPS, positive),
+    "use_ema": _flag,
+    "ema_momentum": fraction,
+    "ema_overwrite_frequency": whole,
+    "gradient_accumulation_steps": whole,
+}

@@ -1,0 +1,370 @@
+"""Learning-rate schedules: the size of a step as a function of the number of updates made so far.
+
+They run between steps, on plain numbers; recorded programs read the rate that they give.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from axon.described import Described
+from axon.layers.module import whole
+from axon.names import remade
+from axon.optimizers.settings import fraction, number, positive
+
+RATE = "initial_learning_rate"
+
+
+class LearningRateSchedule(Described, ABC):
+    """A learning rate that changes with the number of updates: ``Adam(CosineDecay(0.001, 5000))``.
+
+    Subclasses write ``__call__``.
+
+    >>> class Halving(LearningRateSchedule):
+    ...     def __call__(self, step):
+    ...         return 0.1 / 2 ** (step // 100)
+    >>> Halving()(200)
+    0.025
+    """
+
+    @abstractmethod
+    def __call__(self, step: int) -> float:
+        """The learning rate of the update that comes after ``step`` others; at least 0."""
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """rate = initial_learning_rate * decay_rate^(step / decay_steps).
+
+    Args:
+        initial_learning_rate: where it begins.
+        decay_steps: after how many updates it has been multiplied by ``decay_rate``.
+        decay_rate: the factor; larger than 0.
+        staircase: change every ``decay_steps`` updates only.
+
+    >>> ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)(200)
+    0.025
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+    ) -> None:
+        self.initial_learning_rate = positive("ExponentialDecay", RATE, initial_learning_rate)
+        self.decay_steps = whole("ExponentialDecay", "decay_steps", decay_steps)
+        self.decay_rate = positive("ExponentialDecay", "decay_rate", decay_rate)
+        self.staircase = bool(staircase)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        periods = step // self.decay_steps if self.staircase else step / self.decay_steps
+        return float(self.initial_learning_rate * self.decay_rate**periods)
+
+
+class InverseTimeDecay(LearningRateSchedule):
+    """rate = initial_learning_rate / (1 + decay_rate * step / decay_steps).
+
+    Args:
+        initial_learning_rate: where it begins.
+        decay_steps: the number of updates that counts as one period.
+        decay_rate: how much the divisor grows with each period; at least 0.
+        staircase: change every ``decay_steps`` updates only.
+
+    >>> InverseTimeDecay(0.1, decay_steps=10, decay_rate=1.0)(30)
+    0.025
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+    ) -> None:
+        self.initial_learning_rate = positive("InverseTimeDecay", RATE, initial_learning_rate)
+        self.decay_steps = whole("InverseTimeDecay", "decay_steps", decay_steps)
+        self.decay_rate = number("InverseTimeDecay", "decay_rate", decay_rate)
+        self.staircase = bool(staircase)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        periods = step // self.decay_steps if self.staircase else step / self.decay_steps
+        return self.initial_learning_rate / (1.0 + self.decay_rate * periods)
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """One rate up to and including the first boundary, the next one up to the second, and so on.
+
+    Args:
+        boundaries: numbers of updates, increasing.
+        values: the rates; one more than there are boundaries.
+
+    >>> schedule = PiecewiseConstantDecay([100, 200], [0.1, 0.01, 0.001])
+    >>> schedule(100), schedule(101), schedule(500)
+    (0.1, 0.01, 0.001)
+    """
+
+    def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
+        owner = type(self).__name__
+        self.boundaries = [whole(owner, "each boundary", b, least=0) for b in boundaries]
+        self.values = [number(owner, "each value", v) for v in values]
+        if len(values) != len(boundaries) + 1:
+            raise ValueError(
+                f"{owner}: expected one value more than boundaries, got {len(values)} values and "
+                f"{len(boundaries)} boundaries."
+            )
+        if any(a >= b for a, b in pairwise(self.boundaries)):
+            raise ValueError(f"{owner}: boundaries must increase, got {self.boundaries}.")
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        return self.values[sum(step > b for b in self.boundaries)]
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """rate = (initial - end) * (1 - step / decay_steps)^power + end; constant from then on.
+
+    Args:
+        initial_learning_rate: where it begins.
+        decay_steps: after how many updates it has reached the end.
+        end_learning_rate: where it ends.
+        power: 1 is a straight line; larger falls faster at first.
+        cycle: begin again at the end, each time towards the next multiple of ``decay_steps``.
+
+    >>> PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.0)(75)
+    0.025
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+    ) -> None:
+        self.initial_learning_rate = positive("PolynomialDecay", RATE, initial_learning_rate)
+        self.decay_steps = whole("PolynomialDecay", "decay_steps", decay_steps)
+        self.end_learning_rate = number("PolynomialDecay", "end_learning_rate", end_learning_rate)
+        self.power = positive("PolynomialDecay", "power", power)
+        self.cycle = bool(cycle)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        cycles = max(1, math.ceil(step / self.decay_steps)) if self.cycle else 1
+        left = max(0.0, 1.0 - step / (self.decay_steps * cycles))
+        span = self.initial_learning_rate - self.end_learning_rate
+        return float(span * left**self.power + self.end_learning_rate)
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine wave down to ``alpha`` times the rate, after an optional linear warm-up.
+
+    rate = r * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha), constant from then
+    on (Loshchilov and Hutter, 2017). With a warm-up, r is ``warmup_target``, the rate climbs there
+    from ``initial_learning_rate`` in ``warmup_steps`` updates, and the wave begins after them.
+
+    Args:
+        initial_learning_rate: where it begins.
+        decay_steps: how many updates the decay takes.
+        alpha: where it ends, as a share of r.
+        warmup_target: where the warm-up ends; None for none.
+        warmup_steps: how many updates the warm-up takes.
+
+    >>> CosineDecay(0.1, decay_steps=100)(50)
+    0.05
+    >>> CosineDecay(0.0, 100, warmup_target=0.1, warmup_steps=10)(5)
+    0.05
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        owner = type(self).__name__
+        self.initial_learning_rate = number(owner, RATE, initial_learning_rate)
+        self.decay_steps = whole(owner, "decay_steps", decay_steps)
+        self.alpha = number(owner, "alpha", alpha)
+        self.warmup_steps = whole(owner, "warmup_steps", warmup_steps, least=0)
+        if (warmup_target is None) != (not warmup_steps):
+            raise ValueError(
+                f"{owner}: warmup_target and warmup_steps belong together, got {warmup_target!r} "
+                f"and {warmup_steps!r}. Give both, or neither."
+            )
+        given = warmup_target is not None
+        self.warmup_target = number(owner, "warmup_target", warmup_target) if given else None
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        rate = self.initial_learning_rate
+        if self.warmup_target is not None:
+            if step < self.warmup_steps:
+                return rate + (self.warmup_target - rate) * step / self.warmup_steps
+            rate = self.warmup_target
+        done = min(1.0, (step - self.warmup_steps) / self.decay_steps)
+        return rate * _wave(done, 1.0, self.alpha)
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Cosine decay that begins again, in longer and longer periods (Loshchilov and Hutter, 2017).
+
+    Args:
+        initial_learning_rate: where it begins.
+        first_decay_steps: how many updates the first period takes.
+        t_mul: each period is this much longer than the one before; at least 1.
+        m_mul: each period begins at this share of where the one before began.
+        alpha: where a period ends, as a share of ``initial_learning_rate``.
+
+    >>> schedule = CosineDecayRestarts(0.1, first_decay_steps=100)
+    >>> schedule(50), schedule(100), schedule(200)
+    (0.05, 0.1, 0.05)
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: int,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+    ) -> None:
+        owner = type(self).__name__
+        self.initial_learning_rate = positive(owner, RATE, initial_learning_rate)
+        self.first_decay_steps = whole(owner, "first_decay_steps", first_decay_steps)
+        self.t_mul = number(owner, "t_mul", t_mul)
+        if self.t_mul < 1:
+            raise ValueError(f"{owner}: t_mul must be at least 1, got {t_mul!r}.")
+        self.m_mul = number(owner, "m_mul", m_mul)
+        self.alpha = number(owner, "alpha", alpha)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        period, done = self._place(step / self.first_decay_steps)
+        wave = self.m_mul**period * _wave(done, 1.0, 0.0)
+        return float(self.initial_learning_rate * ((1.0 - self.alpha) * wave + self.alpha))
+
+    def _place(self, periods: float) -> tuple[int, float]:
+        """The number of the period, and how much of it is over, from first periods gone by."""
+        if self.t_mul == 1:
+            return int(periods), periods % 1
+        grown = self.t_mul - 1.0
+        period = round(math.log1p(periods * grown) / math.log(self.t_mul))
+        if (self.t_mul**period - 1.0) / grown > periods:  # the logarithm is rounded: it may be off
+            period -= 1
+        begun = (self.t_mul**period - 1.0) / grown
+        return period, (periods - begun) / self.t_mul**period
+
+
+class OneCycle(LearningRateSchedule):
+    """Up to a high rate and down again to nearly nothing, once (Smith and Topin, 2018).
+
+    From ``max_learning_rate / div_factor`` up in the first ``pct_start`` of the updates, then down
+    to that divided by ``final_div_factor``.
+
+    Args:
+        max_learning_rate: the top.
+        total_steps: how many updates it all takes; the rate is constant from then on.
+        pct_start: the share of the updates on which it climbs, in [0, 1).
+        anneal_strategy: "cos" for half waves, "linear" for straight lines.
+        div_factor: the top divided by the beginning.
+        final_div_factor: the beginning divided by the end.
+        three_phase: come down to the beginning as fast as it went up, and only then to the end.
+
+    >>> schedule = OneCycle(0.1, total_steps=101, pct_start=0.5, anneal_strategy="linear")
+    >>> round(schedule(0), 6), round(schedule(100), 9)
+    (0.004, 4e-07)
+    """
+
+    def __init__(
+        self,
+        max_learning_rate: float,
+        total_steps: int,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+    ) -> None:
+        self.max_learning_rate = positive("OneCycle", "max_learning_rate", max_learning_rate)
+        self.total_steps = whole("OneCycle", "total_steps", total_steps)
+        self.pct_start = fraction("OneCycle", "pct_start", pct_start)
+        self.anneal_strategy = anneal_strategy
+        self.div_factor = positive("OneCycle", "div_factor", div_factor)
+        self.final_div_factor = positive("OneCycle", "final_div_factor", final_div_factor)
+        self.three_phase = bool(three_phase)
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(
+                f"OneCycle: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}."
+            )
+        if self.three_phase and self.pct_start > 0.5:
+            raise ValueError(
+                "OneCycle: with three_phase=True the rate comes down as long as it went up, so "
+                f"pct_start must be at most 0.5, got {pct_start!r}."
+            )
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        way = _wave if self.anneal_strategy == "cos" else _line
+        phases = self._phases()
+        for (begin, low), (end, high) in pairwise(phases):
+            if step <= end and end > begin:
+                return way((step - begin) / (end - begin), low, high)
+        return phases[-1][1]
+
+    def _phases(self) -> list[tuple[float, float]]:
+        """Updates and the rates that are reached by them."""
+        begin = self.max_learning_rate / self.div_factor
+        top = self.pct_start * self.total_steps - 1.0
+        down = [(2.0 * top, begin)] if self.three_phase else []
+        end = (self.total_steps - 1.0, begin / self.final_div_factor)
+        return [(0.0, begin), (top, self.max_learning_rate), *down, end]
+
+
+def _wave(done: float, begin: float, end: float) -> float:
+    """Half a cosine wave from ``begin`` to ``end``."""
+    return end + (begin - end) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def _line(done: float, begin: float, end: float) -> float:
+    """A straight line from ``begin`` to ``end``."""
+    return begin + (end - begin) * done
+
+
+SCHEDULES: tuple[type[LearningRateSchedule], ...] = (
+    ExponentialDecay,
+    InverseTimeDecay,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+    CosineDecay,
+    CosineDecayRestarts,
+    OneCycle,
+)
+
+
+def get(schedule: Any) -> Callable[[int], float]:
+    """Return a schedule: one from its description, a function ``(step) -> rate`` as it is.
+
+    Raises:
+        TypeError: it is neither.
+
+    >>> get(InverseTimeDecay(0.1, 10, 1.0).describe())(10)
+    0.05
+    >>> get(lambda step: 0.1)(7)
+    0.1
+    """
+    if isinstance(schedule, dict):
+        return remade("schedule", schedule, SCHEDULES)
+    if not callable(schedule) or isinstance(schedule, type):
+        raise TypeError(
+            f"schedule: expected a function of the step number, such as CosineDecay(0.001, 5000), "
+            f"got {schedule!r}."
+        )
+    return schedule

@@ -1,0 +1,107 @@
+"""Floor 4: regularizers, which add a cost for large weights to the loss."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from axon import ops
+from axon.described import Described
+from axon.names import remade, resolve
+
+
+class Regularizer(Described, ABC):
+    """A function of a parameter whose value, one number, is added to the loss.
+
+    Handed a Tensor it takes part in autograd; of an array it is a NumPy function.
+    """
+
+    @abstractmethod
+    def __call__(self, w: Any) -> Any:
+        """The cost of these weights."""
+
+
+class L1(Regularizer):
+    """l1 * sum(|w|): drives weights to 0 (Tibshirani, 1996).
+
+    >>> float(L1(0.5)(np.array([1.0, -3.0])))
+    2.0
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _factor("L1", "l1", l1)
+
+    def __call__(self, w: Any) -> Any:
+        """The cost of these weights."""
+        return ops.sum(ops.absolute(w)) * self.l1
+
+
+class L2(Regularizer):
+    """l2 * sum(w^2): keeps weights small (Hoerl and Kennard, 1970).
+
+    >>> float(L2(0.5)(np.array([1.0, -3.0])))
+    5.0
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _factor("L2", "l2", l2)
+
+    def __call__(self, w: Any) -> Any:
+        """The cost of these weights."""
+        return ops.sum(ops.square(w)) * self.l2
+
+
+class L1L2(Regularizer):
+    """l1 * sum(|w|) + l2 * sum(w^2): the elastic net (Zou and Hastie, 2005).
+
+    >>> float(L1L2(0.5, 0.5)(np.array([1.0, -3.0])))
+    7.0
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = _factor("L1L2", "l1", l1), _factor("L1L2", "l2", l2)
+
+    def __call__(self, w: Any) -> Any:
+        """The cost of these weights."""
+        return ops.sum(ops.absolute(w)) * self.l1 + ops.sum(ops.square(w)) * self.l2
+
+
+def _factor(owner: str, argument: str, value: Any) -> float:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ValueError(f"{owner}: {argument} must be a number of at least 0, got {value!r}.")
+    return float(value)
+
+
+REGULARIZERS: dict[str, Callable[[], Regularizer]] = {
+    "l1": L1,
+    "l2": L2,
+    "l1_l2": lambda: L1L2(0.01, 0.01),
+    "l1l2": lambda: L1L2(0.01, 0.01),
+}
+
+
+def get(regularizer: Any) -> Callable[[Any], Any] | None:
+    """Return a regularizer by its name or description; a function or None is returned as it is.
+
+    Raises:
+        ValueError: no such name; the nearest one is suggested.
+        TypeError: none of these.
+
+    >>> get("l2"), get(L1(0.5).describe())
+    (L2(), L1(l1=0.5))
+    """
+    if isinstance(regularizer, str):
+        return resolve("regularizer", regularizer, REGULARIZERS)()
+    if isinstance(regularizer, dict):
+        return remade("regularizer", regularizer, (L1, L2, L1L2))
+    if isinstance(regularizer, type) and issubclass(regularizer, Regularizer):
+        return regularizer()
+    if regularizer is not None and not callable(regularizer):
+        raise TypeError(
+            "regularizer: expected a name, or a function of a Tensor that returns one number, got "
+            f"{regularizer!r}. Known names: {', '.join(REGULARIZERS)}."
+        )
+    return regularizer

@@ -1,0 +1,91 @@
+"""Reading images from folders."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from axon.datasets import image_folder, split_data
+
+Image = pytest.importorskip("PIL.Image")
+rng = np.random.default_rng(0)
+
+
+def write(path, size=(5, 4), color=(10, 20, 30), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, (size[1], size[0]), color).save(path)
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for i in range(3):
+        write(tmp_path / "dog" / f"{i}.png", color=(i, 2, 3))
+    write(tmp_path / "cat" / "a.PNG", color=(9, 9, 9))
+    (tmp_path / "cat" / "notes.txt").write_text("not an image")
+    (tmp_path / "cat" / ".hidden.png").write_bytes(b"junk")
+    (tmp_path / "readme.md").write_text("beside the classes")
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+def test_images_and_labels(pets):
+    data = image_folder(pets)
+    assert data.x.shape == (4, 5, 4, 3)
+    assert data.x.dtype == np.uint8
+    assert data.class_names == ("cat", "dog")
+    assert data.y.tolist() == [0, 1, 1, 1]
+    assert data.x[0].reshape(-1, 3).tolist() == [[9, 9, 9]] * 20
+    assert data.x[2, 0, 0].tolist() == [1, 2, 3]
+    assert [p.rsplit("/", 1)[-1] for p in data.paths] == ["a.PNG", "0.png", "1.png", "2.png"]
+    (x, _), (x_test, _) = split_data(np.tile(data.x, (5, 1, 1, 1)), np.tile(data.y, 5))
+    assert len(x) + len(x_test) == 20
+
+
+def test_color_modes_classes_and_sizes(pets):
+    gray = image_folder(pets, color_mode="grayscale")
+    assert gray.x.shape == (4, 5, 4, 1)
+    assert gray.x[0, 0, 0, 0] == 9
+    assert image_folder(pets, color_mode="rgba").x[0, 0, 0].tolist() == [9, 9, 9, 255]
+    assert image_folder(pets, (8, 2)).x.shape == (4, 8, 2, 3)
+    only = image_folder(pets, class_names=["dog"])
+    assert only.y.tolist() == [0, 0, 0]
+    assert image_folder(pets, class_names=["dog", "cat"]).y.tolist() == [0, 0, 0, 1]
+
+
+def test_a_photo_lies_as_its_camera_says(tmp_path):
+    (tmp_path / "a").mkdir()
+    picture = Image.new("RGB", (4, 2))
+    exif = picture.getexif()
+    exif[0x0112] = 6  # turned by a quarter
+    picture.save(tmp_path / "a" / "x.jpg", exif=exif)
+    assert image_folder(tmp_path).x.shape == (1, 4, 2, 3)
+
+
+def test_what_cannot_be_read_is_named(pets):
+    write(pets / "dog" / "wide.png", size=(5, 9))
+    with pytest.raises(ValueError, match=r"wide.png: expected 5 x 4 pixels .* found 5 x 9. Pass"):
+        image_folder(pets)
+    assert image_folder(pets, (5, 4)).x.shape[0] == 5
+    (pets / "dog" / "1.png").write_bytes((pets / "dog" / "1.png").read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"1.png: not a whole image"):
+        image_folder(pets, (5, 4))
+    with pytest.raises(FileNotFoundError, match="no folder for class 'bird'; found: cat, dog"):
+        image_folder(pets, class_names=["cat", "bird"])
+    with pytest.raises(FileNotFoundError, match="there is no directory"):
+        image_folder(pets / "none")
+    with pytest.raises(ValueError, match="expected rgb, grayscale, rgba, got 'gray'"):
+        image_folder(pets, color_mode="gray")
+
+
+def test_empty_folders(tmp_path):
+    with pytest.raises(ValueError, match="one folder of images for each class, found none"):
+        image_folder(tmp_path)
+    (tmp_path / "cat").mkdir()
+    with pytest.raises(ValueError, match=r"no images. Expected files such as"):
+        image_folder(tmp_path)
+
+
+def test_pillow_is_named_where_it_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r'pip install "axon-nn\[images\]"'):
+        image_folder(tmp_path)

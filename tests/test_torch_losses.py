@@ -1,0 +1,184 @@
+"""The same losses and gradients as PyTorch, if installed; closed forms where it has none."""
+
+import numpy as np
+import pytest
+
+from axon import Tensor, losses
+from axon.activations import sigmoid, softmax
+from axon.losses import (
+    BinaryCrossEntropy,
+    BinaryFocalCrossEntropy,
+    CategoricalCrossEntropy,
+    CategoricalFocalCrossEntropy,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+    SquaredHinge,
+)
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(16, 4)).astype("f4")
+Y = rng.normal(size=(16, 4)).astype("f4")
+P, Q = softmax(X), softmax(Y)
+LABELS = rng.integers(0, 4, 16)
+HOT = np.eye(4, dtype="f4")[LABELS]
+CHANCES = rng.random((16, 4)).astype("f4")
+COUNTS = rng.integers(0, 5, (16, 4)).astype("f4")
+W = rng.random(16).astype("f4")
+SEQUENCE = rng.normal(size=(3, 5, 4)).astype("f4")
+STEPS = rng.integers(0, 4, (3, 5))
+PLAIN = {"reduction": "none"}
+
+
+def t(array):
+    return torch.tensor(array)
+
+
+def smooth(y, s):
+    return t(y) * (1 - s) + s / 2
+
+
+def bce(p, y, s=0.0):
+    return F.binary_cross_entropy(p, smooth(y, s), **PLAIN).mean(1)
+
+
+def bce_of_logits(x, y, s=0.0):
+    return F.binary_cross_entropy_with_logits(x, smooth(y, s), **PLAIN).mean(1)
+
+
+def binary_focal(p, y, gamma, alpha=None, s=0.0):
+    y = smooth(y, s)
+    doubt = y * (1 - p) + (1 - y) * p
+    share = 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
+    return (share * doubt**gamma * -(y * p.log() + (1 - y) * (1 - p).log())).mean(1)
+
+
+def categorical_focal(logarithms, y, gamma, alpha, s=0.0):
+    y = t(y) * (1 - s) + s / y.shape[-1]
+    return -(t(np.float32(alpha)) * (1 - logarithms.exp()) ** gamma * y * logarithms).sum(1)
+
+
+def cross_entropy(x, y, s):
+    return F.cross_entropy(x, t(y), label_smoothing=s, **PLAIN)
+
+
+def signs(y):
+    return 2 * t(y) - 1
+
+
+# name -> (ours, targets, what they are computed from, theirs: the loss of each sample)
+LOSSES = {
+    "mse": (MeanSquaredError(), Y, X, lambda p: F.mse_loss(p, t(Y), **PLAIN).mean(1)),
+    "mae": (MeanAbsoluteError(), Y, X, lambda p: F.l1_loss(p, t(Y), **PLAIN).mean(1)),
+    "huber": (Huber(), Y, X, lambda p: F.huber_loss(p, t(Y), **PLAIN).mean(1)),
+    "huber 0.4": (Huber(0.4), Y, X, lambda p: F.huber_loss(p, t(Y), delta=0.4, **PLAIN).mean(1)),
+    "log_cosh": (LogCosh(), Y, X, lambda p: torch.log(torch.cosh(p.double() - t(Y))).mean(1)),
+    "hinge": (Hinge(), HOT, X, lambda p: torch.relu(1 - signs(HOT) * p).mean(1)),
+    "squared hinge": (
+        *(SquaredHinge(), 2 * HOT - 1, X),
+        lambda p: (torch.relu(1 - signs(HOT) * p) ** 2).mean(1),
+    ),
+    "kld": (KLDivergence(), Q, P, lambda p: F.kl_div(p.log(), t(Q), **PLAIN).sum(1)),
+    "kld of one-hot rows": (
+        *(KLDivergence(), HOT, P),
+        lambda p: F.kl_div(p.log(), t(HOT), **PLAIN).sum(1),
+    ),
+    "poisson": (
+        *(Poisson(), COUNTS, np.exp(X)),
+        lambda p: F.poisson_nll_loss(p, t(COUNTS), log_input=False, eps=0.0, **PLAIN).mean(1),
+    ),
+    "cosine": (CosineSimilarity(), Y, X, lambda p: -F.cosine_similarity(p, t(Y), dim=1)),
+    "cosine of sequences": (
+        *(CosineSimilarity(), SEQUENCE[::-1].copy(), SEQUENCE),
+        lambda p: -F.cosine_similarity(p, t(SEQUENCE[::-1].copy()), dim=2).mean(1),
+    ),
+    "bce": (BinaryCrossEntropy(), HOT, P, lambda p: bce(p, HOT)),
+    "smoothed bce": (BinaryCrossEntropy(label_smoothing=0.1), HOT, P, lambda p: bce(p, HOT, 0.1)),
+    "smoothed bce from logits": (
+        *(BinaryCrossEntropy(from_logits=True, label_smoothing=0.1), CHANCES, 5 * X),
+        lambda x: bce_of_logits(x, CHANCES, 0.1),
+    ),
+    "smoothed cce": (
+        *(CategoricalCrossEntropy(label_smoothing=0.1), LABELS, P),
+        lambda p: -((0.9 * t(HOT) + 0.1 / 4) * p.log()).sum(1),
+    ),
+    "smoothed cce from logits": (
+        *(CategoricalCrossEntropy(from_logits=True, label_smoothing=0.3), LABELS, 5 * X),
+        lambda x: cross_entropy(x, LABELS, 0.3),
+    ),
+    "smoothed cce of rows": (
+        *(CategoricalCrossEntropy(from_logits=True, label_smoothing=0.3), Q, 5 * X),
+        lambda x: cross_entropy(x, Q, 0.3),
+    ),
+    "cce of sequences": (
+        *(CategoricalCrossEntropy(from_logits=True), STEPS, SEQUENCE),
+        lambda x: F.cross_entropy(x.transpose(1, 2), t(STEPS), **PLAIN).mean(1),
+    ),
+    "binary focal": (BinaryFocalCrossEntropy(), HOT, P, lambda p: binary_focal(p, HOT, 2.0)),
+    "binary focal, balanced": (
+        BinaryFocalCrossEntropy(gamma=1.5, alpha=0.3, apply_class_balancing=True),
+        *(CHANCES, P, lambda p: binary_focal(p, CHANCES, 1.5, 0.3)),
+    ),
+    "binary focal from logits": (
+        BinaryFocalCrossEntropy(from_logits=True, label_smoothing=0.1),
+        *(HOT, X, lambda x: binary_focal(torch.sigmoid(x), HOT, 2.0, s=0.1)),
+    ),
+    "categorical focal": (
+        *(CategoricalFocalCrossEntropy(), LABELS, P),
+        lambda p: categorical_focal(p.log(), HOT, 2.0, 0.25),
+    ),
+    "categorical focal from logits": (
+        CategoricalFocalCrossEntropy(
+            alpha=[0.1, 0.4, 0.7, 1.0], gamma=1.5, from_logits=True, label_smoothing=0.1
+        ),
+        *(LABELS, X),
+        lambda x: categorical_focal(F.log_softmax(x, 1), HOT, 1.5, [0.1, 0.4, 0.7, 1.0], s=0.1),
+    ),
+}
+every_loss = pytest.mark.parametrize(("loss", "y", "p", "theirs"), LOSSES.values(), ids=LOSSES)
+
+
+def test_every_loss_is_compared():
+    assert {type(loss) for loss, *_ in LOSSES.values()} == set(losses.LOSSES.values())
+
+
+@every_loss
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_and_their_gradients(loss, y, p, theirs, weighted):
+    leaf = torch.tensor(p, requires_grad=True)
+    w = W[: len(p)] if weighted else np.ones(len(p), "f4")
+    expected = (theirs(leaf) * t(w)).mean()
+    expected.backward()
+    weight = w if weighted else None
+    assert loss(y, p, weight) == pytest.approx(expected.item(), rel=1e-5)
+    found = loss.gradient(y, p, weight)
+    np.testing.assert_allclose(found, leaf.grad.numpy(), rtol=1e-5, atol=1e-7)
+    assert found.dtype == np.float32
+    ours = Tensor(p, requires_grad=True)
+    loss(y, ours, weight).backward()
+    np.testing.assert_allclose(ours.grad.numpy(), leaf.grad.numpy(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [50.0, 1e4, 1e30])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_huge_logits(size, smoothing):
+    x = np.sign(X) * np.float32(size)
+    for loss, y, activation, theirs in (
+        (CategoricalCrossEntropy, LABELS, softmax, cross_entropy),
+        (BinaryCrossEntropy, HOT, sigmoid, bce_of_logits),
+    ):
+        leaf, ours = torch.tensor(x, requires_grad=True), Tensor(x, requires_grad=True)
+        expected = theirs(leaf, y, smoothing).mean()
+        expected.backward()
+        value = loss(label_smoothing=smoothing)(y, activation(ours))
+        value.backward()
+        assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+        np.testing.assert_allclose(ours.grad.numpy(), leaf.grad.numpy(), rtol=1e-5, atol=1e-7)

@@ -1,0 +1,212 @@
+"""The same steps and the same learning rates as PyTorch's, where it is installed."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from axon import Tensor
+from axon.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, Muon, Nadam, RMSprop
+from axon.optimizers.schedules import (
+    CosineDecay,
+    CosineDecayRestarts,
+    ExponentialDecay,
+    OneCycle,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+)
+from axon.parameter import Parameter
+
+torch = pytest.importorskip("torch")
+from torch import optim  # noqa: E402
+from torch.optim import lr_scheduler  # noqa: E402
+
+SHAPES = [(6, 4), (4,), (4, 3), (3,)]
+STEPS = 20
+
+# name -> (ours, theirs); epsilons so small that it does not matter whether they stand in the root
+PAIRS = {
+    "sgd": (SGD(0.1), lambda p: optim.SGD(p, 0.1)),
+    "momentum": (SGD(0.1, 0.9), lambda p: optim.SGD(p, 0.1, 0.9)),
+    "nesterov": (
+        SGD(0.1, 0.9, nesterov=True),
+        lambda p: optim.SGD(p, 0.1, 0.9, nesterov=True),
+    ),
+    "adagrad": (
+        Adagrad(0.1, epsilon=1e-12),
+        lambda p: optim.Adagrad(p, 0.1, initial_accumulator_value=0.1, eps=1e-12),
+    ),
+    "rmsprop": (RMSprop(0.01, epsilon=1e-12), lambda p: optim.RMSprop(p, 0.01, 0.9, 1e-12)),
+    "rmsprop with momentum": (
+        RMSprop(0.01, 0.8, momentum=0.9, epsilon=1e-12),
+        lambda p: optim.RMSprop(p, 0.01, 0.8, 1e-12, momentum=0.9),
+    ),
+    "rmsprop centered": (
+        RMSprop(0.01, epsilon=1e-12, centered=True),
+        lambda p: optim.RMSprop(p, 0.01, 0.9, 1e-12, centered=True),
+    ),
+    "rmsprop centered with momentum": (
+        RMSprop(0.01, momentum=0.5, epsilon=1e-12, centered=True),
+        lambda p: optim.RMSprop(p, 0.01, 0.9, 1e-12, momentum=0.5, centered=True),
+    ),
+    "adam": (Adam(0.01), lambda p: optim.Adam(p, 0.01, eps=1e-7)),
+    "amsgrad": (
+        Adam(0.01, beta_2=0.8, amsgrad=True),
+        lambda p: optim.Adam(p, 0.01, (0.9, 0.8), eps=1e-7, amsgrad=True),
+    ),
+    "adamw": (
+        AdamW(0.01, weight_decay=0.3),
+        lambda p: optim.AdamW(p, 0.01, eps=1e-7, weight_decay=0.3),
+    ),
+    "adamax": (Adamax(0.01, beta_2=0.9), lambda p: optim.Adamax(p, 0.01, (0.9, 0.9), eps=1e-7)),
+    "nadam": (Nadam(0.01), lambda p: optim.NAdam(p, 0.01, eps=1e-7, momentum_decay=1.0)),
+    "nadam of the paper": (
+        Nadam(0.01, momentum_decay=0.004),
+        lambda p: optim.NAdam(p, 0.01, eps=1e-7, momentum_decay=0.004),
+    ),
+}
+
+
+def gradients(seed=0):
+    generator = np.random.default_rng(seed)
+    return [[generator.normal(size=s).astype("f4") for s in SHAPES] for _ in range(STEPS)]
+
+
+def begin():
+    generator = np.random.default_rng(1)
+    return [generator.normal(size=s).astype("f4") for s in SHAPES]
+
+
+def train_ours(optimizer, starts, slopes):
+    parameters = [Parameter(a.copy()) for a in starts]
+    optimizer.build(parameters)
+    for given in slopes:
+        for p, g in zip(parameters, given, strict=True):
+            p.grad = Tensor(g.copy())
+        optimizer.step()
+        optimizer.zero_grad()
+    return [p.numpy() for p in parameters]
+
+
+def train_theirs(make, starts, slopes, clip=None):
+    parameters = [torch.tensor(a, requires_grad=True) for a in starts]
+    optimizer = make(parameters)
+    for given in slopes:
+        for p, g in zip(parameters, given, strict=True):
+            p.grad = torch.tensor(g)
+        if clip:
+            clip(parameters)
+        optimizer.step()
+    return [p.detach().numpy() for p in parameters]
+
+
+def assert_close(ours, theirs, tolerance=1e-5):
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance / 10)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS.values(), ids=PAIRS)
+def test_twenty_steps(ours, theirs):
+    found = train_ours(ours, begin(), gradients())
+    assert_close(found, train_theirs(theirs, begin(), gradients()))
+    assert not np.allclose(found[0], begin()[0], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "clip"),
+    [
+        ({"global_clipnorm": 2.0}, lambda ps: torch.nn.utils.clip_grad_norm_(ps, 2.0)),
+        ({"clipvalue": 0.5}, lambda ps: torch.nn.utils.clip_grad_value_(ps, 0.5)),
+        ({"clipnorm": 2.0}, lambda ps: [torch.nn.utils.clip_grad_norm_([p], 2.0) for p in ps]),
+    ],
+)
+def test_twenty_steps_clipped(options, clip):
+    theirs = train_theirs(lambda p: optim.SGD(p, 0.1, 0.9), begin(), gradients(), clip)
+    assert_close(train_ours(SGD(0.1, 0.9, **options), begin(), gradients()), theirs)
+
+
+@pytest.mark.parametrize(("rms_rate", "adjust"), [(None, "original"), (0.2, "match_rms_adamw")])
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5)])
+def test_muon_as_far_as_bfloat16_goes(shape, rms_rate, adjust):
+    """PyTorch keeps its weights the other way round, and orthogonalizes with 8 bits."""
+    generator = np.random.default_rng(0)
+    slopes = [generator.normal(size=shape).astype("f4") for _ in range(STEPS)]
+    start = generator.normal(size=shape).astype("f4")
+    ours = Muon(0.02, rms_rate=rms_rate, weight_decay=0.1)
+    (found,) = train_ours(ours, [start], [[g] for g in slopes])
+    (theirs,) = train_theirs(
+        lambda p: optim.Muon(p, 0.02, weight_decay=0.1, adjust_lr_fn=adjust),
+        [start.T.copy()],
+        [[g.T.copy()] for g in slopes],
+    )
+    moved = np.linalg.norm(found - start)
+    assert np.linalg.norm(found - theirs.T) < 0.02 * moved
+
+
+# ------------------------------------------------------------------------------------ schedules
+
+SCHEDULES = {
+    "exponential": (
+        ExponentialDecay(0.1, 1, 0.9),
+        lambda o: lr_scheduler.ExponentialLR(o, 0.9),
+    ),
+    "exponential by stairs": (
+        ExponentialDecay(0.1, 5, 0.5, staircase=True),
+        lambda o: lr_scheduler.StepLR(o, 5, 0.5),
+    ),
+    "piecewise": (
+        PiecewiseConstantDecay([9, 19], [0.1, 0.01, 0.001]),
+        lambda o: lr_scheduler.MultiStepLR(o, [10, 20]),
+    ),
+    "polynomial": (
+        PolynomialDecay(0.1, 20, end_learning_rate=0.0, power=2.0),
+        lambda o: lr_scheduler.PolynomialLR(o, 20, power=2.0),
+    ),
+    "cosine": (
+        CosineDecay(0.1, 30, alpha=0.1),
+        lambda o: lr_scheduler.CosineAnnealingLR(o, 30, eta_min=0.01),
+    ),
+    "cosine restarts": (
+        CosineDecayRestarts(0.1, 4, t_mul=2.0, alpha=0.1),
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 4, T_mult=2, eta_min=0.01),
+    ),
+    "cosine restarts of one length": (
+        CosineDecayRestarts(0.1, 7, t_mul=1.0),
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 7, T_mult=1),
+    ),
+    **{
+        f"one cycle {way} {three}": (
+            OneCycle(0.1, 30, anneal_strategy=way, three_phase=three),
+            lambda o, way=way, three=three: lr_scheduler.OneCycleLR(
+                *(o, 0.1, 30), anneal_strategy=way, three_phase=three, cycle_momentum=False
+            ),
+        )
+        for way in ("cos", "linear")
+        for three in (False, True)
+    },
+    "one cycle with other settings": (
+        OneCycle(0.2, 30, pct_start=0.4, div_factor=10.0, final_div_factor=100.0),
+        lambda o: lr_scheduler.OneCycleLR(
+            *(o, 0.2, 30),
+            pct_start=0.4,
+            div_factor=10.0,
+            final_div_factor=100.0,
+            cycle_momentum=False,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("schedule", "make"), SCHEDULES.values(), ids=SCHEDULES)
+def test_schedules(schedule, make):
+    optimizer = optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+    theirs = make(optimizer)
+    rates = []
+    for _ in range(29):
+        rates.append(theirs.get_last_lr()[0])
+        optimizer.step()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs.step()
+    np.testing.assert_allclose([schedule(t) for t in range(29)], rates, rtol=1e-9, atol=1e-15)
