@@ -17,7 +17,7 @@ class Described:
     ...     def __init__(self, x, y=0):
     ...         self.x = x
     >>> Point(3), Point(3).config()
-    (Point(3), {'x': 3})
+    (Point(3), {'x': 3, 'y': 0})
     """
 
     _given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
@@ -41,7 +41,9 @@ class Described:
 
         takes = signature(type(self).__init__)
         arguments, options = self._given
-        bound = dict(list(takes.bind(self, *arguments, **options).arguments.items())[1:])
+        call = takes.bind(self, *arguments, **options)
+        call.apply_defaults()
+        bound = dict(list(call.arguments.items())[1:])
         for name, parameter in takes.parameters.items():
             if parameter.kind is Parameter.VAR_KEYWORD:
                 bound.update(bound.pop(name, {}))

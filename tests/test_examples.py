@@ -68,3 +68,50 @@ def test_mnist_with_adam_reaches_97_5_percent_in_5_epochs(capsys):
 def test_mnist_with_sgd_is_on_its_way(capsys):
     assert load("mnist/sgd.py").main(epochs=2) >= 0.91
     assert "Epoch 2/2 - Loss: " in capsys.readouterr().out
+
+
+def test_a_residual_network_learns_the_digits(capsys):
+    assert load("branching/residual.py").main(epochs=5) >= 0.93
+    assert "blocks_0 (Block)" in capsys.readouterr().out
+
+
+def test_a_network_with_two_inputs_tells_digits_apart():
+    assert load("branching/two_inputs.py").main(epochs=2, count=4000) >= 0.8
+
+
+def test_regression_on_the_built_in_table(capsys):
+    assert load("regression/tumour_size.py").main() >= 0.9
+    assert "R2 = 0.9" in capsys.readouterr().out
+
+
+def test_gradient_penalty_measures_a_distance():
+    assert abs(load("gradient_penalty.py").main() - 5) < 0.2
+
+
+def test_a_language_model_of_characters_writes_on(tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat and the dog sat on the log. " * 300)
+    loss = load("text/characters.py").main(str(text), epochs=8, units=32, count=60)
+    assert loss < 0.7, "by chance it would be log 14 = 2.6"
+    assert len(capsys.readouterr().out.splitlines()[-1]) >= 100
+
+
+@needs_mnist
+def test_one_pass_over_a_part_of_mnist_by_convolution():
+    assert load("mnist/one_epoch.py").main(images=4000) >= 0.93
+
+
+@needs_mnist
+def test_the_other_networks_for_mnist_run(tmp_path, monkeypatch):
+    """On few images: how well they do is for the README, and takes minutes."""
+    from axon.datasets import mnist
+
+    (x, y), (x_test, y_test) = mnist.load_data()
+    few = (x[:1500], y[:1500]), (x_test[:500], y_test[:500])
+    monkeypatch.setattr(mnist, "load_data", lambda: few)
+    assert load("mnist/rows.py").main(epochs=3, units=32) > 0.3
+    assert load("mnist/patches.py").main(epochs=2, width=16, depth=1) > 0.15
+    assert load("mnist/cnn.py").main(epochs=2) > 0.6
+    picture = tmp_path / "reconstructions.png"
+    assert load("mnist/autoencoder.py").main(epochs=3, picture=str(picture)) < 0.08
+    assert picture.stat().st_size > 5000

@@ -49,7 +49,7 @@ def test_a_loaded_model_predicts_the_same_bits(tmp_path):
     loaded = axon.load_model(tmp_path / "net.axon")
     assert np.array_equal(loaded.predict(X), model.predict(X))
     assert loaded.metadata == model.metadata
-    assert repr(loaded) == repr(model)
+    assert loaded.describe() == model.describe()
     assert list(loaded.named_parameters()) == list(model.named_parameters())
 
 

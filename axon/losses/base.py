@@ -7,11 +7,12 @@ import numpy as np
 
 from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, grad
+from axon.described import Described
 from axon.modes import GradMode
 from axon.ops import copy
 
 
-class Loss(ABC):
+class Loss(Described, ABC):
     """A mean over samples of what each one costs.
 
     ``loss.loss(y_true, y_pred)`` is a float for arrays and a Tensor for a Tensor;
@@ -91,14 +92,6 @@ class Loss(ABC):
                 f"sample, got {shape}."
             )
         return (losses * sample_weight).mean()
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, as JSON can hold them."""
-        return {}
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
-        return f"{type(self).__name__}({settings})"
 
 
 def over_features(losses: Tensor) -> Tensor:

@@ -45,10 +45,6 @@ class BinaryCrossEntropy(Loss):
         """Targets between 0 and 1, of exactly the shape of the output."""
         return chances(self.name, y_true, output_shape)
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, as JSON can hold them."""
-        return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-
 
 def bernoulli(name: str, y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     """-y log p - (1 - y) log(1 - p) of each output, from the logits if they are known."""

@@ -68,16 +68,6 @@ class BinaryFocalCrossEntropy(Loss):
         """Targets between 0 and 1, of exactly the shape of the output."""
         return chances(self.name, y_true, output_shape)
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, as JSON can hold them."""
-        return {
-            "gamma": self.gamma,
-            "alpha": self.alpha,
-            "apply_class_balancing": self.apply_class_balancing,
-            "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing,
-        }
-
 
 def focus(doubt: Tensor, gamma: float) -> Tensor:
     """doubt^gamma; where there is no doubt the loss is 0, so that its slope there plays no part.

@@ -51,10 +51,6 @@ class CategoricalCrossEntropy(Loss):
         """Labels as whole numbers, one-hot rows as floats."""
         return classes_of(self.name, y_true, output_shape)
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, as JSON can hold them."""
-        return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-
 
 def log_probabilities(name: str, y_pred: Tensor, from_logits: bool = False) -> Tensor:
     """The logarithms of predictions, from the logits if they are known."""

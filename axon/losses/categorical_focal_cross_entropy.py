@@ -66,12 +66,3 @@ class CategoricalFocalCrossEntropy(Loss):
                 f"{output_shape[-1]} outputs. Give one for each class, or a single number."
             )
         return given
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, as JSON can hold them."""
-        return {
-            "alpha": self.alpha,
-            "gamma": self.gamma,
-            "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing,
-        }

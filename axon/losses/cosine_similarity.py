@@ -48,10 +48,6 @@ class CosineSimilarity(Loss):
             )
         return numbers_of_shape(self.name, y_true, output_shape)
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, as JSON can hold them."""
-        return {"axis": self.axis}
-
 
 def _or_one(size: Tensor) -> Tensor:
     """1 instead of 0, so that a vector of zeros is divided by it and stays what it is."""

@@ -44,7 +44,3 @@ class Huber(Loss):
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Numbers of exactly the shape of the output."""
         return numbers_of_shape(self.name, y_true, output_shape)
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, as JSON can hold them."""
-        return {"delta": self.delta}

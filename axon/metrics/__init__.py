@@ -65,7 +65,7 @@ def get(metric: str | type[Metric] | Metric, loss: Loss) -> Metric:
 
     >>> from axon.losses import BinaryCrossEntropy
     >>> get("accuracy", BinaryCrossEntropy(from_logits=True))
-    BinaryAccuracy(threshold=0.0, name='accuracy')
+    BinaryAccuracy(threshold=0.0)
     """
     if isinstance(metric, str):
         return _named(metric, loss)

@@ -58,10 +58,6 @@ class BinaryAccuracy(MeanMetric):
         right = _same_side(self.name, y_true, y_pred, self.threshold)
         return over_features(right.astype(np.float64))
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return {"threshold": self.threshold, **super().config()}
-
 
 class TopKCategoricalAccuracy(MeanMetric):
     """How often the right class is among the k largest outputs.
@@ -102,10 +98,6 @@ class TopKCategoricalAccuracy(MeanMetric):
         after = (hit == y_pred) * (columns > label)
         beaten = (hit > y_pred).sum(axis=-1) + after.sum(axis=-1)  # NaN beats nothing
         return over_features((beaten >= classes - self.k).astype(np.float64))
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return {"k": self.k, **super().config()}
 
 
 def several(y_pred: Tensor) -> bool:

@@ -78,10 +78,6 @@ class AUC(Metric):
         """Forget everything."""
         self._seen = []
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return {"curve": self.curve, **super().config()}
-
 
 def _rates(truth: Array, scores: Array, w: Array) -> tuple[Array, Array]:
     """Weight of true and of false positives when the threshold passes each distinct score."""

@@ -7,11 +7,12 @@ import numpy as np
 
 from axon.backend import Shape, as_array
 from axon.core import Tensor
+from axon.described import Described
 from axon.modes import no_grad
 from axon.ops import add_in_place
 
 
-class Metric(ABC):
+class Metric(Described, ABC):
     """A number (or an array of them) about predictions and targets, exact over an epoch.
 
     Args:
@@ -52,14 +53,6 @@ class Metric(ABC):
     def tensors(self) -> dict[str, Tensor]:
         """The accumulators by name, such as ``total``: what ``update`` changes in place."""
         return {k.lstrip("_"): v for k, v in vars(self).items() if isinstance(v, Tensor)}
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return {"name": self.name}
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
-        return f"{type(self).__name__}({settings})"
 
 
 class Accumulator(Metric):

@@ -83,11 +83,3 @@ class ConfusionMatrix(Accumulator):
                 "np.unique(y, return_inverse=True)."
             )
         return self._matrix.data.copy()
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return {
-            "num_classes": self.num_classes,
-            "threshold": self.threshold,
-            **super().config(),
-        }

@@ -119,11 +119,6 @@ class Positives(Accumulator):
             return float(scores[occurring].mean()) if occurring.any() else 0.0
         return float(np.mean(scores))
 
-    def settings(self, argument: str) -> dict[str, Any]:
-        """The arguments, the threshold under the name that the leaf gives it."""
-        choice = {"class_id": self.class_id, "average": self.average}
-        return {argument: self._cut, **choice, "name": self.name}
-
 
 class Precision(Positives):
     """Of what is called positive, the share that is: TP / (TP + FP).
@@ -159,10 +154,6 @@ class Precision(Positives):
         """TP and TP + FP."""
         return hits, called
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return self.settings("thresholds")
-
 
 class Recall(Positives):
     """Of what is positive, the share that is called so: TP / (TP + FN).
@@ -196,10 +187,6 @@ class Recall(Positives):
         """TP and TP + FN."""
         return hits, actual
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return self.settings("thresholds")
-
 
 class F1Score(Positives):
     """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
@@ -230,7 +217,3 @@ class F1Score(Positives):
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """2 TP and 2 TP + FP + FN."""
         return 2 * hits, called + actual
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, as JSON can hold them."""
-        return self.settings("threshold")

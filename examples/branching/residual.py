@@ -20,9 +20,9 @@ class Block(Model):
     def __init__(self, filters: int) -> None:
         super().__init__()
         self.first = Conv2D(filters, 3, padding="same", use_bias=False)
-        self.first_norm = BatchNormalization()
+        self.first_norm = BatchNormalization(momentum=0.9)  # few steps: forget fast
         self.second = Conv2D(filters, 3, padding="same", use_bias=False)
-        self.second_norm = BatchNormalization()
+        self.second_norm = BatchNormalization(momentum=0.9)
 
     def forward(self, x):
         y = relu(self.first_norm(self.first(x)))
