@@ -1,20 +1,39 @@
 """AXON: a neural-network library that you can read and that you can use, on NumPy alone."""
 
-from axon import activations, callbacks, datasets, layers, losses, metrics, models, ops, optimizers
+from axon import (
+    activations,
+    callbacks,
+    constraints,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    regularizers,
+)
 from axon.core import Tensor, grad, primitive
 from axon.models.loading import load as load_model
+from axon.models.model import Model
+from axon.models.sequential import Sequential
 from axon.modes import RecordingError, no_grad
 from axon.random import set_random_seed
 from axon.version import __version__
 
 __all__ = [
+    "Model",
     "RecordingError",
+    "Sequential",
     "Tensor",
     "__version__",
     "activations",
     "callbacks",
+    "constraints",
     "datasets",
     "grad",
+    "initializers",
     "layers",
     "load_model",
     "losses",
@@ -24,5 +43,6 @@ __all__ = [
     "ops",
     "optimizers",
     "primitive",
+    "regularizers",
     "set_random_seed",
 ]

@@ -53,6 +53,13 @@ class Described:
             bound["name"] = None  # the current one, which a model may have given
         return {name: self._current(name, given) for name, given in bound.items()}
 
+    def _usual(self) -> dict[str, Any]:
+        """The arguments that need not be given, and what they are then."""
+        from inspect import signature
+
+        takes = signature(type(self).__init__).parameters.values()
+        return {p.name: p.default for p in takes if p.default is not p.empty}
+
     def _current(self, name: str, given: Any) -> Any:
         value = getattr(self, name, given)
         return given if callable(value) and not callable(given) else value
@@ -85,12 +92,19 @@ class Described:
     def __repr__(self) -> str:
         arguments, options = self._given
         shown = [_short(value) for value in arguments]
-        shown += [f"{name}={_short(value)}" for name, value in options.items() if name != "name"]
+        usual = self._usual() if options else {}
+        telling = {k: v for k, v in options.items() if k != "name" and not _same(v, usual.get(k))}
+        shown += [f"{name}={_short(value)}" for name, value in telling.items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def _takes_more(takes: Any) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in takes.parameters.values())
+
+
+def _same(value: Any, usual: Any) -> bool:
+    """Whether an argument says nothing that is not so anyway."""
+    return value is usual or (type(value) is type(usual) and bool(np.all(value == usual)))
 
 
 def _short(value: Any) -> str:

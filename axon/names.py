@@ -59,3 +59,21 @@ def remade(what: str, description: Mapping[str, Any], classes: Iterable[type[T]]
         )
     table = {c.__name__.lower(): c for c in classes}
     return resolve(what, str(description["class"]), table)(**description["config"])
+
+
+def missing(
+    module: str, name: str, known: Mapping[str, object], elsewhere: Mapping[str, str]
+) -> AttributeError:
+    """Make the error for a name that a module does not have, with what to use instead.
+
+    >>> missing("axon.layers", "Conv2d", {"Conv2D": 1}, {})
+    AttributeError("module 'axon.layers' has no attribute 'Conv2d'. Did you mean 'Conv2D'?")
+    """
+    from difflib import get_close_matches  # only an error pays for it
+
+    names = {n.lower(): n for n in known if not n.startswith("_")}
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.75)
+    hint = f" Did you mean {names[near[0]]!r}?" if near else ""
+    if name in elsewhere:
+        hint = f" Use {elsewhere[name]}."
+    return AttributeError(f"module {module!r} has no attribute {name!r}.{hint}")

@@ -43,6 +43,24 @@ def _unpacked(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
 
 
+def _operators(value: Any) -> Iterator[Any]:
+    """Every Tensor among the arguments of a function, however deep in lists and tuples."""
+    if isinstance(value, Operators):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _operators(inner)
+
+
+def _arrays(value: Any) -> Any:
+    """The arguments with the array of each Tensor in its place."""
+    if isinstance(value, Operators):
+        return value.data
+    if isinstance(value, dict):
+        return {key: _arrays(inner) for key, inner in value.items()}
+    return type(value)(map(_arrays, value)) if type(value) in (list, tuple) else value
+
+
 class Operators:
     """The notation of a Tensor: operators and methods, each one primitive or two."""
 
@@ -87,6 +105,17 @@ class Operators:
             f"np.{ufunc.__name__} {way} would leave autograd. Build it from AXON's operations "
             "(axon.ops), or take the values first with tensor.numpy()."
         )
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        """NumPy's other functions take plain values: refused where a gradient would be lost."""
+        refuse_while_recording(f"np.{function.__name__}")
+        if modes.grad and any(t.requires_grad for t in _operators((inputs, options))):
+            raise TypeError(
+                f"np.{function.__name__} on a Tensor that requires gradients would leave autograd. "
+                "Use AXON's operations (axon.ops, or the Tensor's methods), or take the values "
+                "first with tensor.detach().numpy()."
+            )
+        return function(*_arrays(inputs), **_arrays(options))
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Add up the elements along ``axis`` (all of them by default)."""

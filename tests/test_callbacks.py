@@ -49,7 +49,7 @@ class Stub:
 
     def __init__(self):
         self.stop_training, self.epoch, self.saved = False, 0, []
-        self.optimizer = SimpleNamespace(learning_rate=1.0)
+        self.optimizer = SimpleNamespace(learning_rate=1.0, schedule=None)
 
     def get_weights(self):
         return [np.array([self.epoch])]

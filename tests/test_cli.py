@@ -203,7 +203,8 @@ def test_wrong_features_for_predict(tmp_path):
     run("train", "digits", "--epochs", 1, "--save", "net.axon", cwd=tmp_path)
     np.save(tmp_path / "x.npy", np.zeros((2, 7, 7)))
     message = fails("predict", "net.axon", "x.npy", cwd=tmp_path)
-    assert "expected inputs of shape (n, 8, 8), got shape" in message
+    assert "x of shape (2, 7, 7) does not fit" in message
+    assert "Dense(64, 128, relu)): expected inputs of shape (n, 64), got shape (n, 49)" in message
     (tmp_path / "x.txt").write_text("1")
     assert "expected a .csv, .npy, .npz file" in fails(
         "predict", "net.axon", "x.txt", cwd=tmp_path, code=2
@@ -238,3 +239,15 @@ def test_missing_extras_are_named(tmp_path):
     printed, message = run("train", "digits", "--plot", cwd=tmp_path, check=1, **settings)
     assert "pip install 'axon-nn[plot]'" in message
     assert "Epoch" not in printed
+
+
+def test_a_network_of_convolutions(tmp_path):
+    options = ("--model", "cnn", "--epochs", 3, "--save", "n.axon")
+    report, _ = run("train", "digits", *options, cwd=tmp_path)
+    assert accuracy(report) > 0.9
+    assert "batch_normalization_1" in run("summary", "n.axon", cwd=tmp_path)[0]
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((5, 8, 8)))
+    assert len(run("predict", "n.axon", "x.npy", cwd=tmp_path)[0].splitlines()) == 6
+    message = fails("train", "breast_cancer", "--model", "cnn", cwd=tmp_path, code=2)
+    assert "--model cnn needs images (n, height, width)" in message
+    assert "samples of shape (30,). Use --model mlp." in message

@@ -56,6 +56,8 @@ def test_repr_shows_what_was_given():
     assert repr(Outer(1, function=cube)) == "Outer(1, function=cube)"
     assert repr(Outer(np.ones((2, 3)), name="x")) == "Outer(array(2, 3))"
     assert repr(Outer(Inner(2))) == "Outer(Inner(2))"
+    assert repr(Outer(1, second=0, function=None, extra=None)) == "Outer(1)", "as usual"
+    assert repr(Outer(1, second=False)) == "Outer(1, second=False)"
 
 
 def test_nameless_functions_and_stars():

@@ -406,7 +406,7 @@ def test_batch_size_and_epochs_below_1(built, argument, value):
     options = {argument: value, "verbose": 0}
     refuses(model, lambda: model.fit(X, y, **options), ValueError, "fit: ", *words)
     refuses(model, lambda: model.train(X, y, **options), ValueError, "fit: ", *words)
-    if argument == "batch_size":
+    if argument == "batch_size" and value is not None:  # None: as many as are fast
         way = lambda: model.evaluate(X, y, batch_size=value)  # noqa: E731
         refuses(model, way, ValueError, "evaluate: ", *words)
         refuses(model, lambda: model.predict(X, value), ValueError, "predict: ", *words)

@@ -581,3 +581,174 @@ def test_instructions_know_the_layer_that_they_belong_to():
     products = [i.scope for i in instructions if i.primitive.name == "matmul"]
     assert products == ["body/dense", "head", "head", "body/dense"], "forward, then backward"
     assert {i.scope for i in instructions} == {"body/dense", "head", ""}
+
+
+# ---------------------------------------------------------------------------------- habits
+
+
+def test_functions_as_loss_and_metric():
+    def quartic(y_true, y_pred):
+        return (y_pred - y_true) ** 4
+
+    def distance(y_true, y_pred):
+        return abs(y_pred - y_true).max(axis=-1)
+
+    targets = rng.normal(size=(20, 2)).astype("f4")
+    models = []
+    for eager in (False, True):
+        axon.set_random_seed(0)
+        model = Sequential([Dense(4, 2)])
+        model.compile(quartic, "sgd", metrics=[distance], eager=eager)
+        history = model.fit(X, targets, 8, epochs=3, verbose=0).history
+        models.append(model)
+        assert list(history) == ["loss", "distance"]
+    assert same(*models)
+    p = models[0].predict(X).astype(float)
+    loss, far = models[0].evaluate(X, targets, sample_weight=W)
+    assert loss == pytest.approx((((p - targets) ** 4).mean(axis=1) * W).mean(), rel=1e-5)
+    far_by_hand = (abs(p - targets).max(axis=1) * W).sum() / W.sum()
+    assert far == pytest.approx(far_by_hand, rel=1e-5)
+    model.compile(lambda y, p: ((p - y) ** 2).mean(), "sgd")
+    with pytest.raises(
+        ValueError, match=r"expected a Tensor with what each sample costs.*shape \(\)"
+    ):
+        model.fit(X, targets, verbose=0)
+
+
+def test_numbered_batches_of_other_libraries():
+    class Numbered:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+
+    ours, theirs = network(), network()
+    ours.fit(X, Y, 8, epochs=2, verbose=0, shuffle=False)
+    theirs.fit(Numbered(), epochs=2, verbose=0, validation_data=Numbered())
+    assert same(ours, theirs)
+
+
+def test_arguments_in_another_order():
+    with pytest.raises(ValueError, match="'adam' is an optimizer, but the loss comes first"):
+        Sequential([Dense(2)]).compile("adam", "mse")
+
+
+def test_methods_that_would_never_be_called():
+    with pytest.raises(TypeError, match=r"Keras.call: a model writes forward\(self, x\)"):
+        type("Keras", (Model,), {"call": lambda self, x: x})
+    with pytest.raises(TypeError, match=r"Own.train_step: it would not be called"):
+        type("Own", (Model,), {"train_step": lambda self, x: x})
+    with pytest.raises(TypeError, match=r"Own.forward: a layer writes call\(self, x\)"):
+        type("Own", (axon.layers.Layer,), {"forward": lambda self, x: x})
+    with pytest.raises(TypeError, match=r"Own.forward: leave the argument 'training' out"):
+        type("Own", (Model,), {"forward": lambda self, x, training=None: x})
+
+
+def test_a_forward_that_returns_no_tensor():
+    class Two(Model):
+        def forward(self, x):
+            return x, x
+
+    model = Two()
+    model.compile("mse")
+    with pytest.raises(TypeError, match="expected a Tensor to come out, got tuple"):
+        model.fit(X, X, verbose=0)
+
+
+def test_layers_by_name_and_place():
+    model = Sequential([Dense(4, 3), Sequential([Dense(3, 2, name="inner")])])
+    assert model.get_layer("inner") is model.layers[1].layers[0]
+    assert model.get_layer(index=0) is model.layers[0]
+    with pytest.raises(ValueError, match=r"no layer 'iner'. Did you mean 'inner'"):
+        model.get_layer("iner")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "hint"),
+    [
+        (axon.layers, "Conv2d", "Did you mean 'Conv2D'"),
+        (axon.layers, "Concatenate", "Use axon.ops.concatenate"),
+        (axon.layers, "LeakyReLU", "Use Activation"),
+        (axon.losses, "BinaryCrossentropy", "Did you mean 'BinaryCrossEntropy'"),
+        (axon.losses, "SparseCategoricalCrossentropy", "Use CategoricalCrossEntropy, which tak"),
+        (axon.metrics, "CategoricalAccuracy", "Use Accuracy"),
+        (axon.metrics, "Qqq", "has no attribute 'Qqq'."),
+    ],
+)
+def test_names_of_other_libraries(module, name, hint):
+    with pytest.raises(AttributeError, match=hint):
+        getattr(module, name)
+
+
+def test_arguments_of_other_libraries():
+    with pytest.raises(TypeError, match=r"'input_shape'. Put axon.layers.Input\(shape\) first"):
+        Dense(3, input_shape=(4,))
+    with pytest.raises(TypeError, match=r"'units'. It is called num_neurons here"):
+        Dense(units=3)
+
+
+def test_logits_are_not_what_a_softmax_leaves():
+    for loss, last in (("Categorical", "softmax"), ("Binary", "sigmoid")):
+        kind = getattr(axon.losses, f"{loss}CrossEntropy")
+        model = Sequential([Dense(4, 3, last)])
+        model.compile(kind(from_logits=True))
+        targets = np.eye(3)[Y]
+        with pytest.raises(ValueError, match=f"from_logits=True, but the model ends with '{last}'"):
+            model.fit(X, targets, verbose=0)
+
+
+def test_large_images_are_predicted_a_few_at_a_time():
+    seen = []
+
+    class Look(Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append(len(logs["outputs"]))
+
+    model = Sequential([axon.layers.Conv2D(64, 3), axon.layers.GlobalMaxPooling2D()])
+    images = np.zeros((100, 40, 40, 1), "f4")
+    model.predict(images, callbacks=[Look()])
+    assert seen == [32, 32, 32, 4]
+    small = Sequential([Dense(4, 3)])
+    seen.clear()
+    small.predict(np.zeros((2000, 4)), callbacks=[Look()])
+    assert seen == [1024, 976]
+
+
+def test_weights_for_a_model_without_any():
+    model = Two()
+    with pytest.raises(RuntimeError, match=r"model 'two' has no parameters yet. Call model.build"):
+        model.load_weights("nowhere.npz")
+
+
+def test_an_initializer_by_its_name_in_a_layer_of_ones_own():
+    class Own(axon.layers.Layer):
+        def create(self, *shapes):
+            self.w = self.parameter("w", "ones", shapes[0])
+
+        def call(self, x):
+            return x * self.w
+
+    np.testing.assert_array_equal(Own().forward(X), X)
+
+
+def test_numpy_functions_do_not_leave_autograd_silently():
+    t = Tensor(X, requires_grad=True)
+    for function in (np.concatenate, np.stack):
+        with pytest.raises(
+            TypeError, match=f"np.{function.__name__} on a Tensor that requires grad"
+        ):
+            function([t, t])
+    with pytest.raises(TypeError, match=r"np.where on a Tensor that requires gradients"):
+        np.where(X > 0, t, 0)
+    np.testing.assert_array_equal(np.where(X > 0, t.detach(), 0), np.where(X > 0, X, 0))
+    assert np.mean(Tensor(X)) == X.mean()
+
+
+def test_a_plateau_beside_a_schedule_is_refused_at_once():
+    model = Sequential([Dense(4, 3, "softmax")])
+    rate = axon.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    model.compile("categorical_crossentropy", axon.optimizers.SGD(rate))
+    plateau = axon.callbacks.ReduceLROnPlateau("loss")
+    with pytest.raises(ValueError, match="learning rate follows a schedule"):
+        model.fit(X, Y, verbose=0, callbacks=[plateau])

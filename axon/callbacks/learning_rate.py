@@ -60,7 +60,16 @@ class ReduceLROnPlateau(Callback):
         self.best: float | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Start anew, unless a state was loaded."""
+        """Start anew, unless a state was loaded.
+
+        Raises:
+            ValueError: a schedule sets the learning rate already.
+        """
+        if self.model.optimizer.schedule is not None:
+            raise ValueError(
+                "ReduceLROnPlateau: the optimizer's learning rate follows a schedule, "
+                f"{self.model.optimizer.schedule!r}. Leave one of the two out."
+            )
         if self.starts_anew():
             self._forget()
 

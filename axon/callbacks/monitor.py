@@ -3,6 +3,7 @@
 from typing import Any
 
 from axon.callbacks.base import Logs
+from axon.layers.module import finite
 from axon.names import suggestion
 
 MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}
@@ -27,7 +28,8 @@ class Monitor:
     """
 
     def __init__(self, owner: str, name: str, mode: str = "auto", min_delta: float = 0.0) -> None:
-        self.owner, self.name, self.min_delta = owner, name, abs(min_delta)
+        self.owner, self.name = owner, name
+        self.min_delta = abs(finite(owner, "min_delta", min_delta))
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{owner}: mode must be 'auto', 'min' or 'max', got {mode!r}.")
         self.mode = self._direction() if mode == "auto" else mode

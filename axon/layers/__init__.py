@@ -1,5 +1,7 @@
 """Layers, from a single Neuron upwards."""
 
+from typing import Any
+
 from axon.layers.activation import Activation
 from axon.layers.attention import MultiHeadAttention
 from axon.layers.augmentation import (
@@ -48,3 +50,23 @@ from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPaddi
 from axon.layers.separable import DepthwiseConv2D, SeparableConv2D
 from axon.layers.transformer import TransformerBlock
 from axon.layers.transposed import Conv2DTranspose
+from axon.names import missing
+
+_ELSEWHERE = {
+    "Concatenate": "axon.ops.concatenate([a, b]) in the forward of a Model",
+    "concatenate": "axon.ops.concatenate([a, b]) in the forward of a Model",
+    "Add": "a + b in the forward of a Model",
+    "Subtract": "a - b in the forward of a Model",
+    "Multiply": "a * b in the forward of a Model",
+    "ReLU": "Activation('relu')",
+    "LeakyReLU": "Activation('leaky_relu')",
+    "ELU": "Activation('elu')",
+    "Softmax": "Activation('softmax')",
+    "InputLayer": "Input(shape)",
+    "Linear": "Dense",
+    "TimeDistributed": "Dense, which takes (n, time, features) as it is",
+}
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name, globals(), _ELSEWHERE)

@@ -10,7 +10,7 @@ import numpy as np
 
 from axon.backend import Shape
 from axon.core import Tensor
-from axon.layers.module import whole
+from axon.layers.module import finite, whole
 from axon.layers.noise import Noise
 from axon.layers.windows import demand_axes
 from axon.names import resolve
@@ -36,7 +36,8 @@ def span(owner: str, argument: str, value: Any, low: float = -np.inf) -> Range:
     if len(given) != 2 or not numbers or not low < given[0] <= given[1] < np.inf:
         above = "" if low == -np.inf else f", both greater than {low}"
         raise ValueError(
-            f"{owner}: {argument} must be a number or (low, high){above}, got {value!r}."
+            f"{owner}: {argument} must be a number or (low, high){above}, got {value!r}. A number "
+            "f of at least 0 stands for (-f, f)."
         )
     return float(given[0]), float(given[1])
 
@@ -108,7 +109,7 @@ class _Affine(_Augmentation):
         self.fill_mode = resolve(f"{owner}: fill_mode", fill_mode, {m: m for m in FILL_MODES})
         self.interpolation = interpolation
         self._smooth = resolve(f"{owner}: interpolation", interpolation, SMOOTH)
-        self.fill_value = float(fill_value)
+        self.fill_value = finite(owner, "fill_value", fill_value)
         ends = [ranges.get(i, (0.0, 0.0)) for i in range(5)]  # down, right, turn, height, width
         self._low = np.array([low for low, _ in ends])
         self._room = np.array([high - low for low, high in ends])
@@ -309,7 +310,8 @@ class RandomErasing(_Augmentation):
         **options: Any,
     ) -> None:
         super().__init__(seed, **options)
-        self.factor, self.fill_value = float(factor), float(fill_value)
+        self.factor = finite("RandomErasing", "factor", factor)
+        self.fill_value = finite("RandomErasing", "fill_value", fill_value)
         if not 0 <= self.factor <= 1:
             raise ValueError(f"RandomErasing: factor must be from 0 to 1, got {factor!r}.")
         low, high = span("RandomErasing", "scale", scale)

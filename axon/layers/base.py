@@ -1,7 +1,7 @@
 """Floor 4: Neuron, the smallest network there is, and Layer, of which larger ones are made."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -136,6 +136,10 @@ class Layer(Module):
         options: ``kernel_regularizer=``, ``bias_constraint=`` and the like, by parameter.
     """
 
+    refused: ClassVar[dict[str, str]] = {
+        "forward": "a layer writes call(self, x); forward is the same for all of them."
+    }
+
     def __init__(
         self, name: str | None = None, dtype: Any = None, trainable: bool = True, **options: Any
     ) -> None:
@@ -150,7 +154,7 @@ class Layer(Module):
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
         self._last: tuple[list[Tensor], Tensor] | None = None
-        self._rules = rules_for(type(self).__name__, options)
+        self._rules = rules_for(type(self), options)
 
     @abstractmethod
     def call(self, x: Tensor) -> Tensor:
@@ -160,15 +164,11 @@ class Layer(Module):
         """Create the parameters for inputs of these shapes (without the batch axis)."""
         del input_shapes
 
-    @property
-    def training(self) -> bool:
-        """Whether to act as while training; a frozen layer never does."""
-        return modes.training and self._trainable
-
     def parameter(
-        self, name: str, initializer: "initializers.Initializer", shape: Shape
+        self, name: str, initializer: "str | initializers.Initializer", shape: Shape
     ) -> Parameter:
         """Make a parameter of this layer's type with the values that the initializer gives."""
+        initializer = initializers.get(initializer)
         values = np.array(initializer(shape, self.dtype), self.dtype, order="C")
         if values.shape != shape:
             raise ValueError(
@@ -270,6 +270,12 @@ class Layer(Module):
         return gradients[-1].data if len(reached) > len(wanted) else None
 
 
+ELSEWHERE = {  # arguments of other libraries, and what to do instead
+    "input_shape": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
+    "input_dim": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
+    "units": " It is called num_neurons here: Dense(10).",
+    "activity_regularizer": " Regularize the parameters instead: kernel_regularizer.",
+}
 KERNEL = {"weights": "kernel", "recurrent_weights": "recurrent"}  # parameter -> Keras's word
 RULED = (
     *("kernel", "bias", "recurrent", "depthwise", "pointwise", "gamma", "beta", "embeddings"),
@@ -277,7 +283,7 @@ RULED = (
 )
 
 
-def rules_for(owner: str, options: dict[str, Any]) -> dict[str, Any]:
+def rules_for(owner: type, options: dict[str, Any]) -> dict[str, Any]:
     """Read ``kernel_regularizer="l2"``, ``bias_constraint="non_neg"`` and the like.
 
     Raises:
@@ -291,7 +297,9 @@ def rules_for(owner: str, options: dict[str, Any]) -> dict[str, Any]:
     known = {f"{of}_{kind}": get for of in RULED for kind, get in rules.items()}
     for word in options:
         if word not in known:
-            raise TypeError(
-                f"{owner}: unexpected argument {word!r}.{suggestion(word, list(known))}"
-            )
+            from inspect import signature  # only an error pays for it
+
+            takes = [name for c in owner.__mro__[:-1] for name in signature(c).parameters]
+            hint = ELSEWHERE.get(word) or suggestion(word, [*takes, *known])
+            raise TypeError(f"{owner.__name__}: unexpected argument {word!r}.{hint}")
     return {word: known[word](value) for word, value in options.items() if value is not None}

@@ -50,7 +50,7 @@ class Bidirectional(Layer):
         if not isinstance(layer, Recurrent):
             raise TypeError(f"Bidirectional: expected a SimpleRNN, LSTM or GRU, got {layer!r}.")
         super().__init__(**{"dtype": layer.dtype, **options})
-        self.merge = resolve("merge_mode", str(merge_mode), MERGES)
+        resolve("merge_mode", str(merge_mode), MERGES)
         self.merge_mode = str(merge_mode).lower()
         self.forward_layer = layer
         self.backward_layer = backward_layer or _reversed(layer)
@@ -79,7 +79,7 @@ class Bidirectional(Layer):
     def call(self, x: Tensor, mask: Any = None) -> Tensor:
         """Read in both directions and join."""
         outputs = [self._read(way, x, mask) for way in (self.forward_layer, self.backward_layer)]
-        joined: Tensor = self.merge(*outputs)
+        joined: Tensor = MERGES[self.merge_mode](*outputs)
         return joined
 
     def _read(self, layer: Recurrent, x: Tensor, mask: Any) -> Tensor:

@@ -102,4 +102,10 @@ class Mixed:
         self.mix, self.source = mix, source
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        return (self.mix(x, y) for x, y in self.source)
+        for item in self.source:
+            if not isinstance(item, tuple | list) or len(item) != 2:
+                raise ValueError(
+                    "MixUp.batches: expected batches (x, y); weights cannot be mixed. Got "
+                    f"{type(item).__name__} of {len(item)}."
+                )
+            yield self.mix(*item)

@@ -12,6 +12,7 @@ from axon.backend import Array, DType, Shape
 from axon.core import Tensor
 from axon.described import Described
 from axon.modes import Mode, TrainingMode, modes, no_grad
+from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
 
 
@@ -24,8 +25,34 @@ def whole(owner: str, argument: str, value: object, least: int = 1) -> int:
     return int(value)
 
 
+def finite(owner: str, argument: str, value: object, least: float = -np.inf) -> float:
+    """Check that an argument is a finite number of at least ``least``."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not least <= value < np.inf or value == -np.inf:  # type: ignore[operator]
+        floor = "" if least == -np.inf else f" of at least {least:g}"
+        raise ValueError(f"{owner}: {argument} must be a finite number{floor}, got {value!r}.")
+    return float(value)  # type: ignore[arg-type]
+
+
 class Module(Described, ABC):
     """Anything with parameters that turns x into y: a layer, or a model made of layers."""
+
+    refused: ClassVar[dict[str, str]] = {}  # methods that a subclass may not have, and why
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse what other libraries would call, and AXON would not."""
+        super().__init_subclass__(**options)
+        inherited: dict[str, str] = getattr(cls.__mro__[1], "refused", {})
+        for name, hint in inherited.items():
+            if name in cls.__dict__:
+                raise TypeError(f"{cls.__name__}.{name}: {hint}")
+        for name in ("forward", "call"):
+            code = getattr(cls.__dict__.get(name), "__code__", None)
+            if code and "training" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+                raise TypeError(
+                    f"{cls.__name__}.{name}: leave the argument 'training' out, it would never be "
+                    "given. Ask self.training, which is true while training."
+                )
 
     takes_mask: ClassVar[bool] = False  # whether ``forward`` takes ``mask=``: which steps are real
 
@@ -55,6 +82,11 @@ class Module(Described, ABC):
     @abstractmethod
     def input_dtype(self) -> DType:
         """What inputs are converted to."""
+
+    @property
+    def least_batch(self) -> int:
+        """The number of samples that a batch needs for this module to be trained on it."""
+        return 1
 
     def changed(self) -> None:
         """Take note that a module was put into this one; models do."""
@@ -145,6 +177,27 @@ class Module(Described, ABC):
         return sum(p.size for p in self.parameters())
 
     @property
+    def training(self) -> bool:
+        """Whether to act as while training; a frozen module never does."""
+        return modes.training and self._trainable
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> "Module":
+        """The module of this name, however deep inside; or the one at this place.
+
+        Raises:
+            ValueError: there is none; the nearest name is suggested.
+        """
+        if index is not None:
+            return [child for _, child in self.children()][index]
+        inside = {m.name: m for m in list(self.modules())[:0:-1]}
+        if name not in inside:
+            hint = suggestion(str(name), list(inside))
+            raise ValueError(
+                f"{self.name}: no layer {name!r}.{hint} There are {', '.join(sorted(inside))}."
+            )
+        return inside[str(name)]
+
+    @property
     def trainable(self) -> bool:
         """Whether training changes the parameters of this module."""
         return self._trainable
@@ -204,9 +257,13 @@ def shape_after(
     """Pass one sample of zeros through a function, unrecorded: the shape that comes out."""
     pairs = zip(input_shapes, dtypes, strict=True)
     with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
-        out: Shape = function(
-            *(Tensor(np.zeros((1, *shape), dtype)) for shape, dtype in pairs)
-        ).shape
+        made = function(*(Tensor(np.zeros((1, *shape), dtype)) for shape, dtype in pairs))
+    if not isinstance(made, Tensor):
+        raise TypeError(
+            f"expected a Tensor to come out, got {type(made).__name__}. A forward, or the call of "
+            "a layer, returns one Tensor; several outputs can be joined by axon.ops.concatenate."
+        )
+    out: Shape = made.shape
     if out[:1] != (1,):
         given = ", ".join(str((1, *shape)) for shape in input_shapes)
         raise ValueError(f"one sample went in, shape {given}, but {out} came out.")

@@ -8,7 +8,7 @@ import numpy as np
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.layers.base import Layer
-from axon.layers.module import whole
+from axon.layers.module import finite, whole
 from axon.layers.windows import demand_axes
 from axon.ops.masks import keep_mask
 from axon.ops.memory import add_in_place, copy
@@ -188,11 +188,7 @@ class GaussianNoise(Noise):
 
     def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(seed, **options)
-        self.stddev = float(stddev)
-        if not 0 <= self.stddev < np.inf:
-            raise ValueError(
-                f"GaussianNoise: stddev must be a finite number of at least 0, got {stddev!r}."
-            )
+        self.stddev = finite("GaussianNoise", "stddev", stddev, least=0)
 
     def disturb(self, x: Tensor) -> Tensor:
         """Add noise."""

@@ -8,7 +8,7 @@ from axon import initializers
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.layers.base import Layer
-from axon.layers.module import ANY, whole
+from axon.layers.module import ANY, finite, whole
 from axon.ops.channels import channel_affine, channel_moments
 from axon.ops.elementwise import sqrt
 from axon.ops.join import stack
@@ -45,7 +45,7 @@ class _Scaled(Layer):
         super().__init__(**options)
         if not isinstance(axis, int | np.integer):
             raise TypeError(f"{type(self).__name__}: axis must be a whole number, got {axis!r}.")
-        self.axis, self.epsilon = int(axis), float(epsilon)
+        self.axis, self.epsilon = int(axis), finite(type(self).__name__, "epsilon", epsilon)
         if not self.epsilon > 0:
             raise ValueError(
                 f"{type(self).__name__}: epsilon must be greater than 0, got {epsilon!r}. It keeps "
@@ -139,7 +139,7 @@ class BatchNormalization(_Scaled):
     ) -> None:
         starts = (beta_initializer, gamma_initializer)
         super().__init__(axis, epsilon, center, scale, *starts, **options)
-        self.momentum = float(momentum)
+        self.momentum = finite("BatchNormalization", "momentum", momentum)
         if not 0 <= self.momentum <= 1:
             raise ValueError(f"BatchNormalization: momentum must be from 0 to 1, got {momentum!r}.")
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
@@ -174,6 +174,12 @@ class BatchNormalization(_Scaled):
     def _follow(self, moving: Buffer, batch: Tensor) -> None:
         """Move the running statistics, in place, a little towards those of the batch."""
         assign(moving, moving * self.momentum + batch * (1 - self.momentum))
+
+    @property
+    def least_batch(self) -> int:
+        """Two samples, if one brings a single value for each channel."""
+        alone = self.trainable and self.input_shape is not None and len(self.input_shape) == 1
+        return 2 if alone else 1
 
     def _demand_several(self, x: Tensor) -> None:
         if x.size == x.shape[-1]:

@@ -8,7 +8,10 @@ import numpy as np
 from axon.backend import Shape, as_array
 from axon.core import Tensor
 from axon.layers.base import Layer
+from axon.layers.module import finite, whole
 from axon.ops.reduce import axes_of
+
+MOST_AXES = 64  # of a NumPy array
 
 
 class Flatten(Layer):
@@ -17,6 +20,11 @@ class Flatten(Layer):
     >>> Flatten().forward(np.zeros((2, 28, 28))).shape
     (2, 784)
     """
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Samples may have any shape."""
+        if not shape:
+            raise self.misfit("(n, ...)", shape)
 
     def call(self, x: Tensor) -> Tensor:
         """Reshape; no work is done."""
@@ -35,7 +43,11 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale = finite("Rescaling", "scale", scale)
+        self.offset = finite("Rescaling", "offset", offset)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Inputs may have any shape."""
 
     def call(self, x: Tensor) -> Tensor:
         """Scale, then shift."""
@@ -72,6 +84,8 @@ class Normalization(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        for one in () if axis is None else np.atleast_1d(np.asarray(axis, object)):
+            whole("Normalization", "axis", one, least=-MOST_AXES)
         self.axis, self.invert = axis, bool(invert)
         self.mean, self.variance = mean, variance
         self._center = self._slope = Tensor(np.zeros(0, self.dtype))

@@ -1,11 +1,15 @@
 """Losses: how wrong a prediction is, as one number to be made small."""
 
+from collections.abc import Callable
+from typing import Any
+
 from axon.losses.base import Loss, numbers
 from axon.losses.binary_cross_entropy import BinaryCrossEntropy
 from axon.losses.binary_focal_cross_entropy import BinaryFocalCrossEntropy
 from axon.losses.categorical_cross_entropy import CategoricalCrossEntropy
 from axon.losses.categorical_focal_cross_entropy import CategoricalFocalCrossEntropy
 from axon.losses.cosine_similarity import CosineSimilarity
+from axon.losses.function import FunctionLoss
 from axon.losses.hinge import Hinge
 from axon.losses.huber import Huber
 from axon.losses.kl_divergence import KLDivergence
@@ -14,7 +18,7 @@ from axon.losses.mean_absolute_error import MeanAbsoluteError
 from axon.losses.mean_squared_error import MeanSquaredError
 from axon.losses.poisson import Poisson
 from axon.losses.squared_hinge import SquaredHinge
-from axon.names import resolve
+from axon.names import missing, resolve
 
 LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
@@ -42,8 +46,10 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
-def get(loss: str | Loss) -> Loss:
+def get(loss: "str | type[Loss] | Loss | Callable[..., Any]") -> Loss:
     """Return a loss by its name, AXON's or Keras's; a Loss is returned as it is.
+
+    A function of (y_true, y_pred) becomes a loss, too: it returns what each sample costs.
 
     Raises:
         ValueError: no such name; the nearest one is suggested.
@@ -55,8 +61,22 @@ def get(loss: str | Loss) -> Loss:
         return resolve("loss", loss, LOSSES)()
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss()
+    if not isinstance(loss, Loss | type) and callable(loss):
+        return FunctionLoss(loss)
     if not isinstance(loss, Loss):
         raise TypeError(
             f"loss: expected a name or a Loss, got {loss!r}. Known: {', '.join(LOSSES)}."
         )
     return loss
+
+
+_ELSEWHERE = {
+    "SparseCategoricalCrossentropy": "CategoricalCrossEntropy, which takes labels, too",
+    "SparseCategoricalCrossEntropy": "CategoricalCrossEntropy, which takes labels, too",
+    "CrossEntropyLoss": "CategoricalCrossEntropy(from_logits=True)",
+    "BCEWithLogitsLoss": "BinaryCrossEntropy(from_logits=True)",
+}
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name, globals(), _ELSEWHERE)

@@ -25,13 +25,15 @@ class Loss(Described, ABC):
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, (n,)."""
 
-    @abstractmethod
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Check targets against outputs (n, ...) and return them in the type they are used in.
+
+        By default one number per output; a loss that wants something else says so.
 
         Raises:
             ValueError: they do not fit; the message says what was expected and how to fix it.
         """
+        return numbers_of_shape(self.name, y_true, output_shape)
 
     def loss(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The mean loss: sum_i w_i L(y_true_i, y_pred_i) / n.
@@ -129,8 +131,8 @@ def same_shape(name: str, targets: Array, output_shape: Shape) -> Array:
     hint = "Give each output of the model its target."
     if targets.ndim + 1 == len(output_shape) and output_shape[-1] == 1:
         hint = "Use y.reshape(-1, 1)."
-    elif len(output_shape) + 1 == targets.ndim and targets.shape[-1] == 1:
-        hint = "Use y.ravel()."
+    elif targets.shape == (*output_shape, 1):
+        hint = f"Use {'y.ravel()' if targets.ndim == 2 else 'y[..., 0]'}."
     elif targets.shape[:1] != output_shape[:1]:
         hint = "x and y must have the same number of samples."
     raise ValueError(

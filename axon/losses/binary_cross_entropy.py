@@ -7,6 +7,7 @@ from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers_of_shape, over_features, within
 from axon.losses.cross_entropy import (
+    demand_logits,
     demand_probabilities,
     log_probability,
     logits_of,
@@ -48,6 +49,8 @@ class BinaryCrossEntropy(Loss):
 
 def bernoulli(name: str, y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     """-y log p - (1 - y) log(1 - p) of each output, from the logits if they are known."""
+    if from_logits:
+        demand_logits(name, y_pred, "sigmoid")
     logits = y_pred if from_logits else logits_of(y_pred, sigmoid)
     if logits is not None:
         fused: Tensor = sigmoid_cross_entropy(logits, y_true)

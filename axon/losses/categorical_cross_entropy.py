@@ -9,6 +9,7 @@ from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers, over_features, same_shape, within
 from axon.losses.cross_entropy import (
+    demand_logits,
     demand_probabilities,
     log_probability,
     logits_of,
@@ -54,6 +55,8 @@ class CategoricalCrossEntropy(Loss):
 
 def log_probabilities(name: str, y_pred: Tensor, from_logits: bool = False) -> Tensor:
     """The logarithms of predictions, from the logits if they are known."""
+    if from_logits:
+        demand_logits(name, y_pred, "softmax")
     logits = y_pred if from_logits else logits_of(y_pred, softmax)
     if logits is None:
         demand_probabilities(name, y_pred, "softmax")
@@ -82,7 +85,7 @@ def classes_of(name: str, y_true: Any, output_shape: Shape) -> Array:
     if given.ndim == len(output_shape) and width == 1 != classes:
         raise ValueError(
             f"{name}: y has shape {given.shape}, but labels must have shape "
-            f"{output_shape[:-1]}. Use y.ravel()."
+            f"{output_shape[:-1]}. Use {'y.ravel()' if given.ndim == 2 else 'y[..., 0]'}."
         )
     if given.ndim == len(output_shape) and width != classes:
         raise ValueError(

@@ -84,6 +84,15 @@ def logits_of(y_pred: Tensor, activation: Primitive) -> Tensor | None:
     return creator.inputs[0] if axis in (-1, y_pred.ndim - 1) else None
 
 
+def demand_logits(name: str, y_pred: Tensor, activation: str) -> None:
+    """Raise ValueError if a loss of logits is handed probabilities: they would count twice."""
+    if maker(y_pred) == activation:
+        raise ValueError(
+            f"{name}: from_logits=True, but the model ends with {activation!r}, whose results are "
+            "probabilities. Leave one of the two out."
+        )
+
+
 def demand_probabilities(name: str, y_pred: Tensor, last: str) -> None:
     """Raise ValueError if predictions are not probabilities: most likely they are logits.
 

@@ -5,11 +5,12 @@ Most are summed up inside the recorded step, in float64, and are exact over an e
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from axon.losses import Loss
 from axon.metrics.accuracy import Accuracy, BinaryAccuracy, TopKCategoricalAccuracy
 from axon.metrics.auc import AUC
-from axon.metrics.base import Accumulator, Mean, MeanMetric, Metric
+from axon.metrics.base import Accumulator, FunctionMetric, Mean, MeanMetric, Metric
 from axon.metrics.confusion import ConfusionMatrix
 from axon.metrics.precision import F1Score, Precision, Recall
 from axon.metrics.regression import (
@@ -18,7 +19,7 @@ from axon.metrics.regression import (
     R2Score,
     RootMeanSquaredError,
 )
-from axon.names import resolve
+from axon.names import missing, resolve
 
 METRICS: dict[str, Callable[..., Metric]] = {
     "accuracy": Accuracy,
@@ -54,8 +55,10 @@ THRESHOLDS: dict[Callable[..., Metric], str] = {
 }
 
 
-def get(metric: str | type[Metric] | Metric, loss: Loss) -> Metric:
+def get(metric: "str | type[Metric] | Metric | Callable[..., Any]", loss: Loss) -> Metric:
     """Return a metric by its name; the right kind of accuracy is chosen from the loss.
+
+    A function of (y_true, y_pred) becomes a mean of what it returns for each sample.
 
     Beside a binary loss of logits, what is yes or no begins at 0 instead of 0.5.
 
@@ -71,6 +74,8 @@ def get(metric: str | type[Metric] | Metric, loss: Loss) -> Metric:
         return _named(metric, loss)
     if isinstance(metric, type) and issubclass(metric, Metric):
         return metric()
+    if not isinstance(metric, Metric | type) and callable(metric):
+        return FunctionMetric(metric)
     if not isinstance(metric, Metric):
         raise TypeError(
             f"metric: expected a name or a Metric, got {metric!r}. Known: {', '.join(METRICS)}."
@@ -87,3 +92,13 @@ def _named(name: str, loss: Loss) -> Metric:
     if binary and make in THRESHOLDS and loss.config().get("from_logits"):
         options[THRESHOLDS[make]] = 0.0
     return make(**options)
+
+
+_ELSEWHERE = {
+    "SparseCategoricalAccuracy": "Accuracy, which takes labels and one-hot rows",
+    "CategoricalAccuracy": "Accuracy, which takes labels and one-hot rows",
+}
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name, globals(), _ELSEWHERE)

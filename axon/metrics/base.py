@@ -1,6 +1,7 @@
 """What every metric does: it is shown batch after batch, and says at the end how good they were."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from axon.backend import Shape, as_array
 from axon.core import Tensor
 from axon.described import Described
+from axon.losses.base import over_features
 from axon.modes import no_grad
 from axon.ops import add_in_place
 
@@ -182,3 +184,27 @@ def weights(name: str, sample_weight: Any, n: int) -> Tensor | None:
         )
     exact: Tensor = given.astype(np.float64)
     return exact
+
+
+class FunctionMetric(MeanMetric):
+    """What ``compile(metrics=[function])`` makes of a function of (y_true, y_pred).
+
+    Args:
+        function: takes Tensors and returns the score of each sample, (n,) or (n, ...); further
+            axes are averaged. Compute it with AXON's operations.
+        name: what logs call it; the function's own name by default.
+
+    >>> metric = FunctionMetric(lambda y, p: abs(p - y), name="distance")
+    >>> metric.update([[1.0], [2.0]], [[1.5], [2.0]])
+    >>> metric.result()
+    0.25
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        super().__init__(name or getattr(function, "__name__", "metric"))
+        self.function = function
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Call the function."""
+        scores: Tensor = self.function(y_true, y_pred)
+        return over_features(scores)

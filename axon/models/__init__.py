@@ -1,4 +1,5 @@
 """Models: layers joined into a network that trains."""
 
+from axon.models.loading import load as load_model
 from axon.models.model import Model
 from axon.models.sequential import Sequential

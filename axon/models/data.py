@@ -31,8 +31,10 @@ def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{argument}: the rows do not form an array: {error}") from None
     if not array.ndim or not array.size:
+        hint = " There are samples, but without a single number." if any(array.shape[:1]) else ""
         raise ValueError(
-            f"{argument}: expected at least one sample, shape (n, ...), got shape {array.shape}."
+            f"{argument}: expected at least one sample, shape (n, ...), got shape "
+            f"{array.shape}.{hint}"
         )
     demand_finite(argument, array, dtype)
     return np.ascontiguousarray(array)
@@ -50,6 +52,15 @@ def demand_finite(argument: str, array: Array, dtype: DType) -> None:
             f"{argument}: the size of the largest number is {largest:.3g}, but the model computes "
             f"in {dtype}, which ends at {limit:.3g}. Scale the data, for example with "
             "axon.layers.Normalization, or make the layers with dtype='float64'."
+        )
+
+
+def demand_whole(argument: str, array: Array) -> None:
+    """Demand that floats are whole numbers, where a layer reads them as such."""
+    if array.dtype.kind == "f" and (broken := array != np.floor(array)).any():
+        raise ValueError(
+            f"{argument}: the first layer takes whole numbers, such as the ids of words, but "
+            f"sample {np.argwhere(broken)[0][0]} holds {array[broken][0]}. Number the words first."
         )
 
 
@@ -130,6 +141,11 @@ class Batches:
 
     def __len__(self) -> int:
         return self.steps
+
+    @property
+    def smallest(self) -> int:
+        """The number of samples in the last batch."""
+        return min(self.steps * self.batch_size, self.size) - (self.steps - 1) * self.batch_size
 
     def pieces(self) -> "Iterator[tuple[Batches, int, int]]":
         """Each batch of an epoch: whose it is, its first and its last-but-one sample."""
@@ -214,14 +230,18 @@ class Stream:
         item = next(self._items, _END)
         if item is _END and (number == 0 or self.steps is not None):
             wanted = f", but {self.steps} were expected" if self.steps else ""
-            hint = (
+            raise ValueError(f"the iterable ended after {number} batches{wanted}. {self._hint()}")
+        return item
+
+    def _hint(self) -> str:
+        if self.once:
+            return (
                 "It can be read only once: pass something that begins anew, such as a list or an "
                 "object whose __iter__ makes a new iterator."
-                if self.once
-                else "Lower steps_per_epoch, or let it yield more."
             )
-            raise ValueError(f"the iterable ended after {number} batches{wanted}. {hint}")
-        return item
+        if self.steps is None:
+            return "An epoch needs at least one."
+        return "Lower steps_per_epoch, or let it yield more."
 
 
 _END = object()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from axon.models.data import (
     Stream,
     checked_share,
     demand_finite,
+    demand_whole,
     same_length,
     samples,
     split,
 )
+from axon.models.prediction import rows_at_a_time
 from axon.random import stream
 
 
@@ -55,7 +57,10 @@ def checked_inputs(model: Any, x: Any) -> list[Array]:
     given = inputs_of(model, x)
     floats = entry_dtype(model.input_dtype, np.dtype(np.float32))
     if len(given) == 1:
-        return [samples("x", given[0], floats)]
+        array = samples("x", given[0], floats)
+        if model.input_dtype.kind in "iu":
+            demand_whole("x", array)
+        return [array]
     arrays = [samples(f"x[{i}]", part, floats) for i, part in enumerate(given)]
     same_length(**{f"x[{i}]": a for i, a in enumerate(arrays)})
     return arrays
@@ -109,14 +114,14 @@ class Feed:
         self,
         owner: str,
         model: Any,
-        batch_size: int,
+        batch_size: int | None,
         steps: int | None = None,
         shuffle: bool = False,
         class_weight: Any = None,
     ) -> None:
         self.owner, self.model, self.shuffle = owner, model, shuffle
         self.class_weight = class_weight
-        self.batch_size = whole(owner, "batch_size", batch_size)
+        self.batch_size = None if batch_size is None else whole(owner, "batch_size", batch_size)
         self.steps = None if steps is None else whole(owner, "steps", steps)
 
     def source(
@@ -131,9 +136,11 @@ class Feed:
         given = with_class_weight(self.model, given, self.class_weight)
         order = self.model.trainer.order(len(given[0])) if self.shuffle else None
         options = {"order": order, "steps": self.steps}
-        return batches(self.model, given, self.batch_size, **options), kept
+        size = self.batch_size or rows_at_a_time(self.model)
+        return batches(self.model, given, size, **options), kept
 
     def _stream(self, x: Any, sample_weight: Any, share: float) -> Stream:
+        x = numbered(x)
         if not isinstance(x, Iterable) or isinstance(x, np.ndarray | Tensor | str | Mapping):
             raise TypeError(
                 f"{self.owner}: y is missing. Pass x and y, or an iterable of batches (x, y); "
@@ -151,11 +158,13 @@ class Feed:
 
 
 def validation(
-    model: Any, given: Any, kept: list[Array], size: int, steps: int | None
+    model: Any, given: Any, kept: list[Array], size: int | None, steps: int | None
 ) -> Batches | Stream | None:
     """What to validate on: the samples held out, or data given for it."""
+    given = numbered(given)
     if given is None:
-        return batches(model, kept, size, steps=steps) if kept else None
+        rows = size or rows_at_a_time(model)
+        return batches(model, kept, rows, steps=steps) if kept else None
     data = isinstance(given, tuple) or (isinstance(given, list) and _is_data(given))
     alone = not isinstance(given, Iterable) or isinstance(
         given, np.ndarray | Tensor | str | Mapping
@@ -172,6 +181,24 @@ def validation(
         raise type(error)(f"validation_data: {error}") from None
 
 
+def numbered(x: Any) -> Any:
+    """Let what has a length and numbered batches, as data sets of other libraries, be iterated."""
+    kind = type(x)
+    if isinstance(x, Iterable) or not all(map(kind.__dict__.get, ("__len__", "__getitem__"))):
+        return x
+    return Numbered(x)
+
+
+class Numbered:
+    """An iterable over x[0], x[1] and so on, up to its length."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.x[i] for i in range(len(self.x)))
+
+
 def _is_data(given: list[Any]) -> bool:
     """Whether a list means [x, y] and not a list of batches."""
     return not all(isinstance(item, tuple | list) for item in given)
@@ -180,6 +207,13 @@ def _is_data(given: list[Any]) -> bool:
 def without_targets(model: Any, item: Any) -> Any:
     """The inputs of an item that an iterator yielded: x, (x, y) or (x, y, sample_weight)."""
     return item[0] if isinstance(item, tuple) and len(item) != model.width else item
+
+
+def no_batches() -> NoReturn:
+    """Raise the error for an iterator without a single batch."""
+    raise ValueError(
+        "predict: the iterator yields no batches. It can be read only once: make a new one."
+    )
 
 
 def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list[Array]:

@@ -130,7 +130,10 @@ def _made(described: dict[str, Any], classes: Mapping[str, Any], custom: Mapping
         inner: list[Module] = []
         for d in described["layers"]:
             inner.append(inner[d["again"]] if "again" in d else _made(d, classes, custom))
-        return Sequential(inner, name=described["name"])
+        model = Sequential(name=described["name"])
+        for layer in inner:
+            model.append(layer)
+        return model
     if kind not in classes:
         hint = suggestion(kind, list(classes))
         raise ValueError(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,10 +12,9 @@ from axon import losses, metrics, optimizers
 from axon.backend import FLOAT, Array, DType, Shape
 from axon.callbacks import Callback, Callbacks, History, LossPrinter, check, measured, printer
 from axon.layers.module import Module, shape_after, whole
-from axon.metrics import Metric
 from axon.models import drawing, intake, nan_search, saving, summary
 from axon.models.intake import all_or_nothing
-from axon.models.prediction import PREDICT_BATCH, Predictor
+from axon.models.prediction import ONE_AT_A_TIME, Predictor, rows_at_a_time
 from axon.models.training import Trainer, shaped
 from axon.program import Program
 
@@ -29,6 +28,11 @@ class Model(Module):
     ``compile`` joins it with a loss and an optimizer. From then on the first batch of each shape is
     recorded, forward, backward and update, and every further one replays the recording.
     """
+
+    refused: ClassVar[dict[str, str]] = {
+        "call": "a model writes forward(self, x); call is for layers.",
+        "train_step": "it would not be called: write a loop of your own with backward and step.",
+    }
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -103,27 +107,23 @@ class Model(Module):
 
     def compile(
         self,
-        loss: "str | losses.Loss",
+        loss: "str | losses.Loss | Callable[..., Any]",
         optimizer: "str | optimizers.Optimizer" = "adam",
-        metrics: "Sequence[str | metrics.Metric] | None" = None,
+        metrics: "Sequence[str | metrics.Metric | Callable[..., Any]] | None" = None,
         eager: bool = False,
     ) -> None:
         """Join the model with a loss and an optimizer, ready for ``fit``.
 
         Args:
-            loss: a Loss or its name, such as "categorical_cross_entropy" or "mse".
+            loss: a Loss or its name, such as "categorical_cross_entropy" or "mse"; or a function
+                (y_true, y_pred) -> what each sample costs.
             optimizer: an Optimizer or its name, such as "adam" or "sgd".
-            metrics: names or Metrics to watch, such as ["accuracy"].
+            metrics: names, Metrics or such functions to watch, such as ["accuracy"]. They are
+                weighted as the loss is.
             eager: compute every step anew instead of recording and replaying it; the results are
                 the same, bit for bit.
         """
-        chosen = losses.get(loss)
-        named = [metrics] if isinstance(metrics, str | Metric) else metrics or []
-        watched = [_metrics.get(m, chosen) for m in named]
-        names = [m.name for m in watched]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"compile: two metrics are called {twice[0]!r}: give one name=.")
-        self._trainer = Trainer(self, chosen, optimizers.get(optimizer), watched, eager)
+        self._trainer = Trainer.of(self, loss, optimizer, metrics, eager)
         self._predictor = Predictor(self, eager)
         if self.parameters():
             self._trainer.optimizer.build(self.parameters())
@@ -211,13 +211,14 @@ class Model(Module):
         initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
         validation_freq = whole("fit", "validation_freq", validation_freq)
         batch_size = whole("fit", "batch_size", batch_size)
-        large = validation_batch_size or max(batch_size, PREDICT_BATCH)
         progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
         with all_or_nothing(self):
             feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
             source, held_out = feed.source(x, y, sample_weight, validation_split)
-            validation = intake.validation(self, validation_data, held_out, large, validation_steps)
-            trainer.prepare()
+            validation = intake.validation(
+                self, validation_data, held_out, validation_batch_size, validation_steps
+            )
+            trainer.prepare(source)
         self.history = History()
         params = {"epochs": epochs, "steps": len(source) or None, "batch_size": batch_size}
         params["validation_freq"] = validation_freq
@@ -252,7 +253,7 @@ class Model(Module):
         with all_or_nothing(self):
             columns = intake.columns(self, x, y, sample_weight)
             batch = intake.batches(self, intake.with_class_weight(self, columns, class_weight))
-            trainer.prepare()
+            trainer.prepare(batch)
         try:
             return shaped(trainer.once(trainer.train, batch), return_dict)
         finally:
@@ -272,7 +273,7 @@ class Model(Module):
         self,
         x: Any,
         y: Any = None,
-        batch_size: int = PREDICT_BATCH,
+        batch_size: int | None = None,
         verbose: int | str = 0,
         sample_weight: Any = None,
         steps: int | None = None,
@@ -284,7 +285,7 @@ class Model(Module):
         Args:
             x: samples (n, ...); or, without y, an iterable of batches, as ``fit`` takes them.
             y: targets, as the loss wants them.
-            batch_size: samples at a time.
+            batch_size: samples at a time; as many as are fast by default.
             verbose: print a line with the results, unless 0.
             sample_weight: (n,) weights of the samples.
             steps: batches to look at, if not all.
@@ -307,7 +308,7 @@ class Model(Module):
     def predict(
         self,
         x: Any,
-        batch_size: int = PREDICT_BATCH,
+        batch_size: int | None = None,
         verbose: int | str = 0,
         steps: int | None = None,
         callbacks: Sequence[Callback] = (),
@@ -316,22 +317,24 @@ class Model(Module):
 
         Args:
             x: samples (n, ...); a tuple of them for several inputs; or an iterator over batches.
-            batch_size: samples at a time.
+            batch_size: samples at a time; as many as are fast by default.
             verbose: taken because Keras's users give it; nothing is printed.
             steps: batches to predict, if not all.
             callbacks: told what happens.
         """
         del verbose
-        batch_size = whole("predict", "batch_size", batch_size)
+        if batch_size is not None:
+            batch_size = whole("predict", "batch_size", batch_size)
         if isinstance(x, Iterator):
             taken = islice(x, steps)
             parts = [self.predict(intake.without_targets(self, item)) for item in taken]
-            return np.concatenate(parts)
+            return np.concatenate(parts or intake.no_batches())
         data = intake.checked_inputs(self, x)
-        known = self._shapes is not None and self._shapes[0] == tuple(d.shape[1:] for d in data)
-        with nullcontext() if known else all_or_nothing(self):
-            intake.fit_inputs(self, data)
-        batches = intake.batches(self, data, batch_size, steps=steps)
+        with ONE_AT_A_TIME:  # or two threads would both create the parameters
+            known = self._shapes is not None and self._shapes[0] == tuple(d.shape[1:] for d in data)
+            with nullcontext() if known else all_or_nothing(self):
+                intake.fit_inputs(self, data)
+        batches = intake.batches(self, data, batch_size or rows_at_a_time(self), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})
         return self._predictor.run(batches, everyone)
 
@@ -392,6 +395,3 @@ class Model(Module):
         """What programs call the parameters and buffers."""
         named = {**self.named_parameters(), **self.named_buffers()}
         return {id(tensor): path for path, tensor in named.items()}
-
-
-_metrics = metrics

@@ -1,5 +1,6 @@
 """Prediction: the step that models replay where nothing is learned, one thread at a time."""
 
+from math import prod
 from threading import RLock
 from typing import Any
 
@@ -13,7 +14,26 @@ from axon.modes import TrainingMode, no_grad
 from axon.program import Step
 
 ONE_AT_A_TIME = RLock()  # a program works in memory of its own: threads take turns to predict
-PREDICT_BATCH = 1024  # samples at a time where nothing is learned: large enough to be fast
+FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough to be fast,
+ROOM = 2**21  # and few enough that the largest result of a layer stays below so many numbers
+
+
+def rows_at_a_time(model: Any) -> int:
+    """How many samples a model predicts at a time, unless told otherwise.
+
+    >>> from axon.layers import Conv2D, Dense
+    >>> from axon.models import Sequential
+    >>> rows_at_a_time(Sequential([Dense(784, 10)]))
+    1024
+    >>> images = Sequential([Conv2D(32, 3)])
+    >>> images.build((64, 64, 3))
+    (62, 62, 32)
+    >>> rows_at_a_time(images)
+    32
+    """
+    shapes = (getattr(module, "output_shape", None) for module in model.modules())
+    largest = max((prod(shape) for shape in shapes if shape), default=1)
+    return int(min(max(ROOM // max(largest, 1), FEW), MANY))
 
 
 class Predictor:
@@ -21,7 +41,7 @@ class Predictor:
 
     def __init__(self, model: Any, eager: bool) -> None:
         self.model = model
-        self.step = Step("predict", self._outputs, ["x"], model.labels, eager)
+        self.step = Step("predict", self._outputs, ["x"], model.labels, eager, careful=True)
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):

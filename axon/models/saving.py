@@ -67,6 +67,11 @@ def load_weights(model: Any, path: "str | os.PathLike[str]") -> None:
     import zipfile
 
     wanted = named_weights(model)
+    if not wanted:
+        raise RuntimeError(
+            f"load_weights: model {model.name!r} has no parameters yet. Call "
+            "model.build(input_shape), or pass a batch through it, first."
+        )
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}

@@ -50,6 +50,13 @@ class Sequential(Model):
         shape = getattr(before, "output_shape", None)
         if shape is not None:
             layer.build(shape)
+        self.append(layer)
+
+    def append(self, layer: Module) -> None:
+        """Put a layer at the end unchecked: only ``build`` tells whether it fits.
+
+        A Dense that was made with its input size does not say how many axes its inputs have.
+        """
         name = self._name_for(layer)
         if not layer.placed:
             layer.name, layer.placed = name, True
@@ -66,6 +73,11 @@ class Sequential(Model):
     def children(self) -> Any:
         """The layers by name."""
         return zip(self._names, self._stack, strict=True)
+
+    @property
+    def least_batch(self) -> int:
+        """What the layer that needs the most samples needs."""
+        return max((layer.least_batch for layer in self._stack), default=1)
 
     def build(self, *input_shapes: Shape) -> Shape:
         """Build every layer for inputs of this shape (without the batch axis)."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from axon import losses, metrics, optimizers
 from axon.backend import Array
 from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
@@ -30,8 +31,24 @@ class Trainer:
         self._order: Array = np.arange(0)
         self._warned = False
         self.search: Any = None  # whoever watches each step (nan_search.py), or None
-        self.train = Step("train", self._train, [], self._labels, eager)
-        self.test = Step("evaluate", self._test, [], self._labels, eager)
+        self.train = Step("train", self._train, [], self._labels, eager, careful=True)
+        self.test = Step("evaluate", self._test, [], self._labels, eager, careful=True)
+
+    @classmethod
+    def of(cls, model: Any, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
+        """Look up what ``compile`` was given by name."""
+        if isinstance(loss, str) and loss.lower() in optimizers.OPTIMIZERS:
+            raise ValueError(
+                f"compile: {loss!r} is an optimizer, but the loss comes first: "
+                f"compile(loss, optimizer={loss!r})."
+            )
+        chosen = losses.get(loss)
+        named = [watched] if isinstance(watched, str | Metric) else watched or []
+        found = [metrics.get(m, chosen) for m in named]
+        names = [m.name for m in found]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"compile: two metrics are called {twice[0]!r}: give one name=.")
+        return cls(model, chosen, optimizers.get(optimizer), found, eager)
 
     # -------------------------------------------------------------------- what is recorded
 
@@ -73,12 +90,14 @@ class Trainer:
                 metric.update(y, seen, *w)
         return [loss] if all(m.recorded for m in self.metrics) else [loss, seen]
 
-    def prepare(self) -> None:
+    def prepare(self, source: Source) -> None:
         """Let the optimizer take charge of the parameters, and note what a recording freezes.
 
         Raises:
-            ValueError: there is nothing that training could change.
+            ValueError: there is nothing that training could change, or a batch is too small.
         """
+        if isinstance(source, Batches):
+            self._demand_large(source)
         parameters = self.model.parameters()
         if not any(p.requires_grad for p in parameters):
             why = "all its layers are frozen" if parameters else "its layers have no parameters"
@@ -91,6 +110,21 @@ class Trainer:
         width = self.model.width
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]
+
+    def _demand_large(self, source: Batches) -> None:
+        """Say before the first step, and not in the last one, that a batch is too small."""
+        least = self.model.least_batch
+        if source.smallest < least:
+            layer = next(
+                m for m in self.model.modules() if not list(m.children()) and m.least_batch == least
+            )
+            raise ValueError(
+                f"layer {layer.name!r} ({layer!r}): the last batch of an epoch, {source.size} "
+                f"samples in batches of {source.batch_size}, is a single sample, hence a single "
+                "value for each channel, which minus its mean is always 0. Use larger batches, "
+                "or another batch_size that leaves no rest of 1; or LayerNormalization; or freeze "
+                "the layer with trainable=False."
+            )
 
     def _labels(self) -> dict[int, str]:
         """Names for the tensors that outlive a step, for printing programs."""

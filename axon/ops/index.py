@@ -64,11 +64,15 @@ def take(out: Array, x: Array, indices: Array, *, xp: Any, work: list[Array]) ->
 
 
 def places(g: Array, indices: Array, *, shape: Shape) -> list[tuple[Shape, DType]]:
-    """Workspace: the indices, counted from the start; for some rows, the place of each number."""
+    """Workspace: the indices, counted from the start; for some rows, the place of each number.
+
+    A gradient that does not lie in one piece, such as that of a transpose, is copied into a third.
+    """
     width = prod(shape[1:])
     rows_at_once = min(indices.size, -(-AT_ONCE // max(width, 1)))
     index = np.dtype(np.intp)
-    return [((indices.size,), index), ((rows_at_once, width), index)]
+    moved = [] if g.flags.c_contiguous else [(g.shape, g.dtype)]
+    return [((indices.size,), index), ((rows_at_once, width), index), *moved]
 
 
 @primitive(result=as_before, workspace=places)
@@ -76,7 +80,10 @@ def take_gradient(
     out: Array, g: Array, indices: Array, *, xp: Any, work: list[Array], shape: Shape
 ) -> None:
     """Add each row of g to the row that it was taken from, in the order of the rows."""
-    first, place = work
+    first, place, *moved = work
+    for copy in moved:
+        xp.copyto(copy, g)
+        g = copy
     out.fill(0)
     if not out.size or not indices.size:
         return

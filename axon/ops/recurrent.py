@@ -129,7 +129,8 @@ def recurrence(
         kind.forward(z[t], parts.r, parts.b, saved[:, t], before, after, room, xp)
         for pad in padding[t : t + 1]:  # none at all without a mask
             xp.copyto(saved[:, t], 0, where=pad)
-            xp.copyto(after, before, where=pad)
+            for new, old in zip(after, before, strict=True):  # NumPy would copy all, to be safe:
+                xp.copyto(new, old, where=pad)  # it cannot tell that several lie apart
     saved[:, time].fill(0)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape, xp
 from axon.core import Tensor
+from axon.program.compare import Imprint, demand_same, imprints
 from axon.program.plan import Plan
 from axon.program.show import Line, describe, report
 from axon.program.trace import Instruction, trace
@@ -39,6 +40,7 @@ class Program:
         used = [*(t for i in plan.instructions for t in i.inputs), *outputs, *plan.moved.values()]
         outer = {id(t): t for t in used if id(t) not in made}
         self._bound = [(t, t.data) for t in outer.values()]
+        self.first: list[Imprint] | None = None  # what to compare the second batch with
 
     def run(self) -> list[Array]:
         """Do it again on what the input arrays hold now; the outputs live in reused memory."""
@@ -91,6 +93,8 @@ class Step:
         names: what its arguments are called.
         labels: gives names to the tensors that live outside (parameters, optimizer state).
         eager: never record.
+        careful: record the second batch of a signature, too, and compare it with the first: what
+            a replay would freeze, such as NumPy's random numbers, is an error then.
 
     >>> from axon import ops
     >>> step = Step("double", lambda x: [x + x], ["x"])
@@ -110,9 +114,10 @@ class Step:
         names: Sequence[str],
         labels: Callable[[], dict[int, str]] = dict,
         eager: bool = False,
+        careful: bool = False,
     ) -> None:
         self.name, self.function, self.names = name, function, names
-        self.labels, self.eager = labels, eager
+        self.labels, self.eager, self.careful = labels, eager, careful
         self.slots: dict[tuple[Spec, ...], list[Array]] = {}
         self.programs: dict[tuple[Any, ...], Program] = {}
         self.latest: Program | None = None
@@ -146,8 +151,21 @@ class Step:
                 f"step {self.name!r} was recorded on other arrays of the same shapes. Fill the "
                 "arrays that step.inputs(...) returns, and pass those."
             )
+        if program.first is not None:
+            return self._confirm(program, arrays, variant)
         self._note(program, arrays, variant)
         return program.run()
+
+    def _confirm(
+        self, program: Program, arrays: list[Array], variant: tuple[Any, ...]
+    ) -> list[Array]:
+        """The second run of a signature: eager again, to see whether it can be replayed at all."""
+        inputs = [Tensor(a) for a in arrays]
+        instructions, outputs = trace(self.function, inputs)
+        first, program.first = program.first or [], None
+        demand_same(self.name, first, imprints(instructions, inputs))
+        self._note(program, arrays, variant)
+        return [t.data for t in outputs]
 
     def _note(self, program: Program, arrays: list[Array], variant: tuple[Any, ...]) -> None:
         """Remember what ran last."""
@@ -166,9 +184,11 @@ class Step:
         reason = self._why(key, moved)
         plan = Plan(instructions, outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
+        if self.careful:
+            program.first = imprints(instructions, inputs)
         self._make_room(key)
         self.programs[key] = program
-        self._note(program, arrays, key[-1])
+        self._note(program, [] if self.careful else arrays, key[-1])
         return [t.data for t in outputs]
 
     def _make_room(self, key: tuple[Any, ...]) -> None:
