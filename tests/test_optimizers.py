@@ -1081,3 +1081,17 @@ def test_a_schedule_is_part_of_the_config():
     assert repr(optimizer).startswith("Adam(learning_rate=ExponentialDecay(0.1, 10, decay_rate=0.5")
     function = SGD(lambda step: 0.1)
     assert function.config()["learning_rate"](3) == 0.1
+
+
+def test_the_learning_rate_has_one_name():
+    optimizer = SGD(0.1)
+    with pytest.raises(AttributeError, match="SGD: it is called learning_rate, not lr"):
+        optimizer.lr = 0.5
+    assert optimizer.learning_rate == 0.1
+
+
+def test_a_step_without_parameters_says_where_they_come_from():
+    optimizer = SGD(0.1)
+    optimizer.build([])
+    with pytest.raises(RuntimeError, match=r"has none before model.build\(input_shape\)"):
+        optimizer.step()

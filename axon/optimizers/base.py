@@ -128,6 +128,12 @@ class Optimizer(Described, ABC):
             hint = " Common values lie between 0.0001 and 0.1."
             self._rate.data[...] = positive(owner, "learning_rate", value, hint)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse ``lr``, which would set nothing."""
+        if name == "lr":
+            raise AttributeError(f"{type(self).__name__}: it is called learning_rate, not lr.")
+        super().__setattr__(name, value)
+
     @property
     def schedule(self) -> Callable[[int], float] | None:
         """The function of ``iterations`` that the learning rate follows; None: it is a number."""
@@ -253,7 +259,8 @@ class Optimizer(Described, ABC):
         if not self.parameters:
             raise RuntimeError(
                 f"{type(self).__name__}.step: no parameters to update. Call "
-                "model.compile(loss, optimizer) or optimizer.build(model.parameters()) first."
+                "model.compile(loss, optimizer) or optimizer.build(model.parameters()) first; a "
+                "model whose sizes are not known yet has none before model.build(input_shape)."
             )
         self.build(self.parameters)
         phase = self.phase  # before iterations change
