@@ -27,16 +27,8 @@ def adam_update(
 ) -> None:
     """m <- b1 m + g; v <- b2 v + g^2; w <- w - rate m / (sqrt(v) + epsilon)."""
     (t,) = work
-    xp.multiply(m, beta_1, out=m)
-    xp.add(m, g, out=m)
-    xp.multiply(v, beta_2, out=v)
-    xp.multiply(g, g, out=t)
-    xp.add(v, t, out=v)
-    xp.sqrt(v, out=t)
-    xp.add(t, epsilon, out=t)
-    xp.divide(m, t, out=t)
-    xp.multiply(t, rate, out=t)
-    xp.subtract(w, t, out=w)
+    _gather(m, v, g, t, beta_1, beta_2, xp)
+    _step(w, m, v, rate, epsilon, t, xp)
 
 
 @primitive(kind="writes", writes=4, workspace=like_first)
@@ -56,13 +48,23 @@ def amsgrad_update(
 ) -> None:
     """As adam_update, but divides by the square root of the largest v so far."""
     (t,) = work
+    _gather(m, v, g, t, beta_1, beta_2, xp)
+    xp.maximum(largest, v, out=largest)
+    _step(w, m, largest, rate, epsilon, t, xp)
+
+
+def _gather(m: Array, v: Array, g: Array, t: Array, beta_1: float, beta_2: float, xp: Any) -> None:
+    """m <- b1 m + g; v <- b2 v + g^2; t is room for what lies between."""
     xp.multiply(m, beta_1, out=m)
     xp.add(m, g, out=m)
     xp.multiply(v, beta_2, out=v)
     xp.multiply(g, g, out=t)
     xp.add(v, t, out=v)
-    xp.maximum(largest, v, out=largest)
-    xp.sqrt(largest, out=t)
+
+
+def _step(w: Array, m: Array, v: Array, rate: Array, epsilon: Array, t: Array, xp: Any) -> None:
+    """w <- w - rate m / (sqrt(v) + epsilon)."""
+    xp.sqrt(v, out=t)
     xp.add(t, epsilon, out=t)
     xp.divide(m, t, out=t)
     xp.multiply(t, rate, out=t)
