@@ -1,84 +1,103 @@
 """``python -m bench``: AXON beside every peer that is installed, as ratios.
 
 Each contestant trains in a process of its own, in turn, round after round, so that a slow moment of
-the machine hits all alike. Printed are medians over rounds; ratios are formed round by round.
+the machine hits all alike. Results go to results.md, results.json and docs/pictures/bench.png.
 """
 
 import argparse
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
-from importlib.metadata import version
-from importlib.util import find_spec
+import tempfile
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bench.contestants import CONTESTANTS
-from bench.work import WORKLOADS
+from bench import footprint, report, rounds
+from bench.chart import draw
+from bench.peers import CONTESTANTS
+from bench.work import WORKLOADS, Workload
 
-IMAGES = 60_000
-RESULTS = Path(__file__).parent / "results.md"
-
-
-def run(module: str, *arguments: str) -> dict[str, Any]:
-    """Run one contestant in a process of its own."""
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+HERE = Path(__file__).parent
+FOOTPRINT = ("start", "import")
 
 
-def compare(workload: str, names: list[str], rounds: int) -> list[str]:
-    """All contestants in turn, some rounds; rows of a Markdown table."""
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for _ in range(rounds):
-        for name in names:
-            results[name].append(run("bench.contestants", name, workload))
-    ours = [r["seconds"] for r in results["AXON"]]
-    loss = results["AXON"][0]["loss"]
-    rows = []
-    for name in names:
-        seconds = [r["seconds"] for r in results[name]]
-        ratios = sorted(s / own for s, own in zip(seconds, ours, strict=True))
-        speed = IMAGES / statistics.median(seconds)
-        same = abs(results[name][0]["loss"] / loss - 1) < 0.01
-        note = "" if same else f" (loss {results[name][0]['loss']:.4f}, AXON {loss:.4f})"
-        spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
-        middle = statistics.median(ratios)
-        rows.append(f"| {name}{note} | {speed:,.0f} | {middle:.2f} | {spread} |")
-    return rows
+def main() -> None:
+    chosen = arguments()
+    names = [name for name in chosen.contestants if not CONTESTANTS[name].missing]
+    results = machine(names, chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        footprint.timed("axon", "-m", "bench.work", folder)
+        for key in filter(WORKLOADS.get, chosen.only):
+            work = shortened(WORKLOADS[key]) if chosen.quick else WORKLOADS[key]
+            able = [name for name in names if can(name, work)]
+            print(work.title, flush=True)
+            found = rounds.compare(work, able, Path(folder), chosen.rounds)
+            results["workloads"][key] = found
+            print("\n".join(report.workload(WORKLOADS[key], found, results["limit"])), flush=True)
+        again = min(chosen.rounds, 3)
+        if "start" in chosen.only:
+            print("From start to 97 %", flush=True)
+            results["starts"] = footprint.starts(names, Path(folder), again)
+        if "import" in chosen.only:
+            print("Imports", flush=True)
+            results["imports"] = footprint.imports(names, again)
+            results["installed"] = {name: footprint.installed(name) for name in names}
+    write(results, chosen.output)
 
 
-def report(rounds: int) -> str:
-    """Run everything and write it as Markdown."""
-    names = [name for name, (package, _) in CONTESTANTS.items() if find_spec(package)]
-    skipped = [name for name in CONTESTANTS if name not in names]
-    lines = [
-        "# AXON beside its peers",
-        "",
-        f"`python -m bench`, {rounds} rounds, medians; {_processor()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {_versions(names)}.",
-        "MLP 784-128-64-10 on MNIST, the same weights, batches and arithmetic for all; only "
-        "scikit-learn begins with weights of its own. Each round gives one ratio: AXON's speed to "
-        "that of the contestant; shown are their median and their spread.",
-    ]
-    if skipped:
-        lines += ["", f"Not installed: {', '.join(skipped)}."]
-    for workload, work in WORKLOADS.items():
-        title = f"batch {work.batch_size}, {work.optimizer}"
-        lines += ["", f"## Training, {title}", ""]
-        lines += ["| contestant | images/s | AXON is faster by | spread |", "|---|--:|--:|--:|"]
-        lines += compare(workload, names, rounds)
-    lines += ["", "## Predicting one sample", "", "| | microseconds |", "|---|--:|"]
-    lines += [f"| {name} | {us:.1f} |" for name, us in run("bench.one_sample").items()]
-    return "\n".join(lines) + "\n"
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="5 by default")
+    parser.add_argument("--quick", action="store_true", help="one round on an eighth of the data")
+    everything = [*WORKLOADS, *FOOTPRINT]
+    options: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
+    parser.add_argument(
+        "--only", **options, choices=everything, default=everything, help=", ".join(everything)
+    )
+    parser.add_argument(
+        "--contestants",
+        **options,
+        choices=list(CONTESTANTS),
+        default=list(CONTESTANTS),
+        help=", ".join(CONTESTANTS),
+    )
+    parser.add_argument("--output", type=Path, help="a folder; without it, those of the project")
+    chosen = parser.parse_args()
+    chosen.rounds = 1 if chosen.quick else chosen.rounds
+    return chosen
 
 
-def _processor() -> str:
+def can(name: str, work: Workload) -> bool:
+    networks = CONTESTANTS[name].networks
+    return networks is None or work.network in networks
+
+
+def shortened(work: Workload) -> Workload:
+    return work._replace(steps=max(work.steps // 8, 4), epochs=1)
+
+
+def machine(names: list[str], chosen: argparse.Namespace) -> dict[str, Any]:
+    """What the results depend on, and room for them."""
+    needed = [d for name in names for d in CONTESTANTS[name].distributions]
+    missing = {n: ", ".join(CONTESTANTS[n].missing) for n in chosen.contestants if n not in names}
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": processor(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in dict.fromkeys(["numpy", *needed])},
+        "rounds": chosen.rounds,
+        "quick": chosen.quick,
+        "skipped": {name: f"{what} is not installed" for name, what in missing.items()},
+        "limit": limit(),
+        "workloads": {},
+    }
+
+
+def processor() -> str:
     """The name of the processor, where the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -87,18 +106,28 @@ def _processor() -> str:
     return next((s.split(":")[1].strip() for s in lines if "model name" in s), platform.machine())
 
 
-def _versions(names: list[str]) -> str:
-    packages = dict.fromkeys(CONTESTANTS[name][0] for name in names)
-    distributions = {"sklearn": "scikit-learn"}
-    return ", ".join(f"{p} {version(distributions.get(p, p))}" for p in packages)
+def limit() -> dict[str, float] | None:
+    """What ``axon.roofline`` measures in a process of its own, if there is such a function."""
+    code = """
+import axon, json
+measure = getattr(axon, "roofline", None)
+found = measure and measure()
+print(json.dumps(found and {"gflops": found.gflops, "memory": found.memory}))
+"""
+    try:
+        return json.loads(footprint.timed("axon", "-c", code)[1])
+    except RuntimeError as error:
+        print(f"axon.roofline failed: {error}")
+        return None
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    text = report(parser.parse_args().rounds)
-    RESULTS.write_text(text)
-    print(text)
+def write(results: dict[str, Any], output: Path | None) -> None:
+    """Everything measured as JSON, the tables, and the picture if matplotlib is there."""
+    folder = output or HERE
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "results.md").write_text(report.markdown(results))
+    draw(results, (output or HERE.parent / "docs" / "pictures") / "bench.png")
 
 
 if __name__ == "__main__":
