@@ -19,7 +19,10 @@ from axon.models.loading import load as load_model
 from axon.models.model import Model
 from axon.models.sequential import Sequential
 from axon.modes import RecordingError, no_grad
+from axon.program.engine import get_kernels, set_kernels
 from axon.random import set_random_seed
+from axon.roofline import roofline
+from axon.threads import get_threads, set_threads
 from axon.version import __version__
 
 __all__ = [
@@ -32,6 +35,8 @@ __all__ = [
     "callbacks",
     "constraints",
     "datasets",
+    "get_kernels",
+    "get_threads",
     "grad",
     "initializers",
     "layers",
@@ -44,5 +49,8 @@ __all__ = [
     "optimizers",
     "primitive",
     "regularizers",
+    "roofline",
+    "set_kernels",
     "set_random_seed",
+    "set_threads",
 ]

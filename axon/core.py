@@ -25,6 +25,7 @@ from axon.backend import (
     tensor_data,
     xp,
 )
+from axon.cut import Rule, by_rows, in_pieces
 from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
 
@@ -51,12 +52,17 @@ class Primitive:
         writes: int = 0,
         floats: bool = False,
         over: tuple[int, ...] = (),
+        rows: Rule | None = None,
+        rounds: bool = False,
     ) -> None:
         self.name = self.__name__ = kernel.__name__.rstrip("_")
         self.__doc__, self.__module__ = kernel.__doc__, kernel.__module__
         self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
         self.kind, self.workspace, self.writes = kind, workspace, writes
         self.over = over  # inputs in whose memory the result may be written, if they die with it
+        alone = kind == "fills" and result in (elementwise, floating)  # element by element
+        self.rows = by_rows if alone and rows is None else rows  # how its work can be cut
+        self.rounds = rounds  # otherwise in other pieces: so eager work is cut, too
         self.floats = floats or result is floating  # the kernel never sees integers
         self.result = elementwise if result is floating else result
         self.gradients: tuple[Callable[..., Tensor] | None, ...] | None = None
@@ -90,6 +96,8 @@ class Primitive:
         if self.kind == "fills":
             shape, dtype = self._outcome(arrays, meta)
             arrays = [xp.empty(shape, dtype), *arrays]
+        if self.rounds and in_pieces(self, arrays, meta):
+            return arrays[0]
         if self.workspace:
             needed = self.workspace(*arrays[self.kind == "fills" :], **meta)
             meta = {**meta, "work": [xp.empty(shape, dtype) for shape, dtype in needed]}

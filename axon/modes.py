@@ -10,6 +10,7 @@ class _Modes(threading.local):
     grad = True  # results remember their creator, so that backward can find the way
     training = False  # layers that act otherwise while training (dropout) do so
     scope = ""  # the layer at work, by its path: whose the instructions of a program are
+    phase = "forward"  # or "backward", or "update": how far a training step has come
     recorder: Any = None  # whoever listens at the door (program/trace.py), or None
 
 

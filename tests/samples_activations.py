@@ -4,7 +4,19 @@ import math
 from typing import Any
 
 import numpy as np
-from cases import LARGE, PAIRS, SHAPES, Case, Sample, binary, normal, positive, probability, unary
+from cases import (
+    LARGE,
+    PAIRS,
+    SHAPES,
+    Case,
+    Sample,
+    binary,
+    distribution,
+    normal,
+    positive,
+    probability,
+    unary,
+)
 
 
 def _softmax(x: Any, axis: int = -1) -> Any:
@@ -129,6 +141,18 @@ SAMPLES: dict[str, Case] = {
             ((normal(0, 3),), {}),
         ],
         ((normal(*LARGE),), {}),
+    ),
+    "softmax_gradient": Case(
+        lambda g, y, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)),
+        [
+            ((normal(2, 3), distribution(2, 3)), {}),
+            ((normal(1, 5), distribution(1, 5)), {"axis": -1}),
+            ((normal(3, 4, 5), distribution(3, 4, 5)), {"axis": 1}),
+            ((normal(4, 1), distribution(4, 1)), {}),
+            ((normal(7), distribution(7)), {"axis": 0}),
+            ((normal(0, 3), distribution(0, 3)), {}),
+        ],
+        ((normal(*LARGE), distribution(*LARGE)), {}),
     ),
     "log_softmax": Case(
         _log_softmax,

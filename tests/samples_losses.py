@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from cases import Case, binary, normal, probability, unary
+from cases import LARGE, PAIRS, Case, binary, normal, probability, unary
 
 
 def _sigmoid(x: Any) -> Any:
@@ -20,4 +20,9 @@ SAMPLES: dict[str, Case] = {
     "log_probability": unary(lambda p: np.log2(p) / np.log2(np.e), probability),
     "over_probability": binary(lambda g, p: g * (1 / p), normal, probability),
     "sigmoid_cross_entropy": binary(_binary_cross_entropy, normal, probability),
+    "sigmoid_cross_entropy_gradient": Case(
+        lambda g, x, t: g / (1 + np.exp(-x)) - g * t,
+        [((normal(*a), normal(*a), probability(*b)), {}) for a, b in PAIRS],
+        ((normal(*LARGE), normal(*LARGE), probability(*LARGE)), {}),
+    ),
 }

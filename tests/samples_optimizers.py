@@ -98,7 +98,30 @@ RMS = {"rho": 0.9, "epsilon": 1e-3}
 MATRICES = [(2, 3), (3, 2), (1, 5), (5, 1), (4, 4), (1, 1), (0, 3), (3, 0)]
 
 
+def _adam_scalars(
+    out: Any, rate: Any, t: Any, beta_1: float, beta_2: float, epsilon: float
+) -> Arrays:
+    root = np.sqrt(1 - beta_2**t) / np.sqrt(1 - beta_2)
+    slow = (1 - beta_1) / (1 - beta_1**t)
+    return (np.array([rate * slow * root, epsilon * root], out.dtype),)
+
+
+_SCALARS = {"beta_1": 0.9, "beta_2": 0.5, "epsilon": 0.25}
+
 SAMPLES: dict[str, Case] = {
+    # axon/metrics/base.py
+    "add_mean": Case(
+        lambda total, number, mean, count: (total + count * mean, number + count),
+        [((normal(), positive(), normal()), {"count": n}) for n in (1, 32)],
+        ((normal(), positive(), normal()), {"count": 128}),
+        nan_shows=[0, 2],
+    ),
+    "adam_scalars": Case(
+        _adam_scalars,
+        [((normal(2), positive(), np.array(t)), _SCALARS) for t in (1.0, 7.0)],
+        ((normal(2), positive(), np.array(3.0)), _SCALARS),
+        nan_shows=[1, 2],
+    ),
     # axon/optimizers
     "sgd_update": Case(
         lambda w, g, rate: (w - rate * g,),

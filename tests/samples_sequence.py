@@ -76,7 +76,8 @@ def recurred_back(
     for place in np.ndindex(*p.shape):
         q = p.astype(complex)
         q[place] += step * 1j
-        out[place] = (recurred(q, mask, cell, time).imag * g).sum() / step
+        y = recurred(q, mask, cell, time).imag
+        out[place] = ((y[STEPS[cell][2]] if g.ndim == 3 else y) * g).sum() / step
     return (out,)
 
 
@@ -126,7 +127,8 @@ def backwards(sizes: Any) -> list[Any]:
     samples = []
     for (p, mask), meta in sequences(sizes):
         y = recurred(p, mask, **meta)
-        samples.append(((normal(*p.shape), normal(*y.shape), y, p, mask), meta))
+        for g in (normal(*y.shape), normal(*y.shape[1:])):  # the gradient of all, or of h alone
+            samples.append(((normal(*p.shape), g, y, p, mask), meta))
     return samples
 
 

@@ -5,10 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import axon
 from axon import Tensor, grad
 from axon.layers import (
     AveragePooling1D,
     AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalMaxPooling1D,
@@ -16,6 +20,7 @@ from axon.layers import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from axon.models import Sequential
 from axon.ops import (
     average_pool2d,
     average_pool2d_gradient,
@@ -279,3 +284,48 @@ def test_a_mask_travels_to_the_mean_and_ends_there():
     wanted = np.stack([table[[1, 2]].mean(axis=0), table[3], np.zeros(3)])
     got = model.predict(ids)
     np.testing.assert_allclose(got, model.layers[2].forward(wanted), rtol=1e-5, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------ relu before
+
+
+def relu_network(pool):
+    axon.set_random_seed(3)
+    return Sequential([Conv2D(4, 3, activation="relu"), pool, Flatten(), Dense(2, "softmax")])
+
+
+def test_relu_and_a_bias_are_applied_to_what_pooling_leaves():
+    model = relu_network(MaxPooling2D(2))
+    model.compile("categorical_cross_entropy", "sgd")
+    model.train_on_batch(np.ones((3, 8, 8, 1), "f4"), [0, 1, 0])
+    shapes = {line.call.split("(")[0]: line.shape for line in model.program.lines}
+    assert shapes["max_pool2d"] == shapes["relu"] == (3, 3, 3, 4)
+    assert shapes["relu_gradient"] == (3, 3, 3, 4)
+
+
+def test_gradients_are_those_of_relu_before_pooling():
+    x = np.random.default_rng(1).normal(size=(3, 9, 8, 2)).astype("f4")
+    layer, pool = Conv2D(4, 3, activation="relu"), MaxPooling2D(2)
+    layer.build((9, 8, 2))
+    layer.bias.assign([0.5, -0.5, 3.0, -9.0])  # some, all and none of a channel pass
+    found = []
+    for between in (lambda y: y, lambda y: y * 1.0):  # a product hides the relu
+        given = Tensor(x, requires_grad=True)
+        y = pool.forward(between(layer.forward(given)))
+        found.append((y, *grad((y * y).sum(), [given, layer.weights, layer.bias])))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(found[0][0].data, found[1][0].data)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4, 4), (4,)])
+def test_only_a_bias_for_each_channel_waits(shape):
+    x = np.random.default_rng(2).normal(size=(2, 4, 4, 4))
+    more = np.random.default_rng(3).normal(size=shape)
+    y = MaxPooling2D(2, dtype="float64").forward(Tensor(x, requires_grad=True) + Tensor(more))
+    np.testing.assert_array_equal(y.data, pooled(x + more))
+
+
+def pooled(x):
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))

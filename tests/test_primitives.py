@@ -379,7 +379,9 @@ def test_matmul_allocates_nothing_whatever_it_multiplies(a: np.ndarray, b: np.nd
 
 
 def peak_of(function: Any) -> int:
-    """Bytes taken at the worst moment of a second call."""
+    """Bytes taken at the worst moment of a second call, on one thread: each has its buffers."""
+    threads = axon.get_threads()
+    axon.set_threads(1)
     function()
     tracemalloc.start()
     try:
@@ -389,6 +391,7 @@ def peak_of(function: Any) -> int:
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
+        axon.set_threads(threads)
 
 
 # ------------------------------------------------------------------------------------ extremes

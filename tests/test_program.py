@@ -173,7 +173,8 @@ def assert_nothing_overlaps(plan: Plan, outputs: Sequence[Tensor]) -> None:
             base[id(out)] = base.get(id(inputs[0]), id(inputs[0]))
         elif primitive.kind == "fills":
             lives[id(out)] = [plan.array(out), i, i]
-            inherited |= {(id(t), id(out)) for k, t in enumerate(inputs) if k in primitive.over}
+            over = [t for k, t in enumerate(inputs) if k in primitive.over]
+            inherited |= {(base.get(id(t), id(t)), id(out)) for t in over}
         for k, array in enumerate(plan.scratch(i)):
             lives[i, k] = [array, i, i]
     for t in outputs:
@@ -189,7 +190,8 @@ def assert_nothing_overlaps(plan: Plan, outputs: Sequence[Tensor]) -> None:
 
 
 def bits_of_place(a: np.ndarray) -> tuple[Any, ...]:
-    return a.__array_interface__["data"], a.shape, a.dtype, a.strides
+    assert a.flags.c_contiguous  # so that the shape does not matter: a reshape may lie between
+    return a.__array_interface__["data"], a.nbytes, a.dtype
 
 
 # ------------------------------------------------------------------------------------ training

@@ -5,6 +5,7 @@ from typing import Any
 from axon.activations.leaky_relu import alike
 from axon.backend import Array, DType, Shape, constant, elementwise
 from axon.core import primitive
+from axon.cut import by_rows
 
 
 def one_more(*arrays: Array, **_: Any) -> list[tuple[Shape, DType]]:
@@ -23,7 +24,7 @@ def bent(out: Array, y: Array, above: float, at_zero: float, part: Array, xp: An
     xp.add(out, part, out=out)
 
 
-@primitive(result=alike, floats=True, workspace=one_more, over=(0,))
+@primitive(result=alike, rows=by_rows, floats=True, workspace=one_more, over=(0,))
 def elu(out: Array, x: Array, *, xp: Any, work: list[Array], alpha: float = 1.0) -> None:
     """x above 0, alpha (e^x - 1) up to there; ``alpha`` is not negative.
 
@@ -46,7 +47,7 @@ def elu(out: Array, x: Array, *, xp: Any, work: list[Array], alpha: float = 1.0)
     xp.add(out, work[0], out=out)
 
 
-@primitive(result=alike, floats=True, workspace=one_more, over=(1,))
+@primitive(result=alike, rows=by_rows, floats=True, workspace=one_more, over=(1,))
 def elu_gradient(
     out: Array, g: Array, y: Array, *, xp: Any, work: list[Array], alpha: float = 1.0
 ) -> None:

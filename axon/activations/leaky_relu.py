@@ -4,6 +4,7 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape, constant, elementwise
 from axon.core import primitive
+from axon.cut import by_rows
 
 
 def alike(*arrays: Array, **_: Any) -> tuple[Shape, DType]:
@@ -11,7 +12,7 @@ def alike(*arrays: Array, **_: Any) -> tuple[Shape, DType]:
     return elementwise(*arrays)
 
 
-@primitive(result=alike, floats=True)
+@primitive(result=alike, rows=by_rows, floats=True)
 def leaky_relu(out: Array, x: Array, *, xp: Any, negative_slope: float = 0.2) -> None:
     """max(x, negative_slope x); the derivative at 0 is ``negative_slope``, from 0 to 1.
 
@@ -31,7 +32,7 @@ def leaky_relu(out: Array, x: Array, *, xp: Any, negative_slope: float = 0.2) ->
     xp.maximum(x, out, out=out)
 
 
-@primitive(result=alike, floats=True, over=(1,))
+@primitive(result=alike, rows=by_rows, floats=True, over=(1,))
 def leaky_relu_gradient(
     out: Array, g: Array, y: Array, *, xp: Any, negative_slope: float = 0.2
 ) -> None:

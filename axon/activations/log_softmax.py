@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.activations.softmax import one_per_row, per_axis
+from axon.activations.softmax import last_axis, one_per_row, per_axis
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
 from axon.ops import exp
@@ -15,7 +15,7 @@ def powers_and_rows(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
     return [(x.shape, x.dtype), *one_per_row(x, axis=axis)]
 
 
-@primitive(result=per_axis, workspace=powers_and_rows, floats=True, over=(0,))
+@primitive(result=per_axis, workspace=powers_and_rows, floats=True, over=(0,), rows=last_axis)
 def log_softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) -> None:
     """x_i - m - log sum_j e^(x_j - m) along ``axis``, with m = max x: nothing overflows or is lost.
 

@@ -1,8 +1,11 @@
 """Pooling layers: images and series made smaller, channel by channel, with nothing to learn."""
 
 from collections.abc import Callable
+from functools import partial
+from math import prod
 from typing import Any, ClassVar
 
+from axon.activations import relu
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.layers.base import Layer
@@ -15,7 +18,7 @@ from axon.layers.windows import (
     padding_of,
     several,
 )
-from axon.ops import maximum
+from axon.ops import add, maximum, reshape
 from axon.ops.pool import average_pool2d, max_pool2d
 
 
@@ -51,7 +54,47 @@ class Pooling(Layer):
         return y.reshape(N, *y.shape[3 - self.axes : 3], C)
 
 
-class MaxPooling2D(Pooling):
+def lifted_apart(x: Tensor) -> tuple[Tensor, list[Callable[[Tensor], Tensor]]]:
+    """What x was before relu and a bias for each channel, and these as functions to apply later.
+
+    Neither changes which number is the largest, so after pooling they have the same results, and
+    fewer numbers to work on.
+    """
+    source = x
+    later: list[Callable[[Tensor], Tensor]] = []
+    while (creator := source.creator) is not None and source.shape[-1:] == x.shape[-1:]:
+        first, *others = creator.inputs
+        if creator.primitive is relu:
+            later.append(relu)
+        elif creator.primitive is add and others[0].shape == x.shape[-1:] == first.shape[-1:]:
+            later.append(partial(_raised, bias=others[0]))
+        elif creator.primitive is not reshape or first.shape[-1:] != x.shape[-1:]:
+            break
+        source = first
+    if not later or source.dtype != x.dtype:
+        return x, []
+    return source.reshape(x.shape), later[::-1]
+
+
+def _raised(y: Tensor, bias: Tensor) -> Tensor:
+    rows = y.reshape(prod(y.shape[:-1]), y.shape[-1]) + bias  # as rows: its gradient is a product
+    raised: Tensor = rows.reshape(y.shape)
+    return raised
+
+
+class _MaxPooling(Pooling):
+    pool = max_pool2d
+
+    def call(self, x: Tensor) -> Tensor:
+        """Pool; a relu and a bias just before it are applied to what remains."""
+        source, later = lifted_apart(x)
+        y = super().call(source)
+        for function in later:
+            y = function(y)
+        return y
+
+
+class MaxPooling2D(_MaxPooling):
     """The largest number in each window, channel by channel.
 
     Args:
@@ -72,10 +115,9 @@ class MaxPooling2D(Pooling):
     """
 
     axes = 2
-    pool = max_pool2d
 
 
-class MaxPooling1D(Pooling):
+class MaxPooling1D(_MaxPooling):
     """The largest number in each stretch of time; the arguments are those of MaxPooling2D.
 
     Shapes: (n, time, channels) -> (n, new time, channels).
@@ -86,7 +128,6 @@ class MaxPooling1D(Pooling):
     """
 
     axes = 1
-    pool = max_pool2d
 
 
 class AveragePooling2D(Pooling):

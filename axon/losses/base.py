@@ -98,7 +98,9 @@ class Loss(Described, ABC):
 
 def over_features(losses: Tensor) -> Tensor:
     """Average all axes but the first: (n, ...) -> (n,)."""
-    return losses.mean(tuple(range(1, losses.ndim))) if losses.ndim > 1 else losses
+    if losses.size == len(losses):  # one number each: there is nothing to average
+        return losses.reshape(len(losses)) if losses.ndim > 1 else losses
+    return losses.mean(tuple(range(1, losses.ndim)))
 
 
 def numbers(name: str, y_true: Any) -> Array:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from axon.activations import sigmoid
-from axon.backend import Array, DType, Shape, elementwise, floating
+from axon.activations.sigmoid import sigmoid_gradient
+from axon.backend import Array, DType, Shape, constant, elementwise, floating
 from axon.core import Primitive, Tensor, primitive
 
 MAY_BE_NEGATIVE = (  # the primitives that a model may end with whose results may be so
@@ -53,14 +54,27 @@ def sigmoid_cross_entropy(out: Array, x: Array, t: Array, *, xp: Any, work: list
     xp.negative(out, out=out)
     xp.exp(out, out=out)
     xp.log1p(out, out=out)
-    xp.maximum(x, 0, out=part)
+    xp.maximum(x, constant(0, x.dtype, xp), out=part)
     xp.add(out, part, out=out)
     xp.multiply(x, t, out=part)
     xp.subtract(out, part, out=out)
 
 
+@primitive(result=floating)
+def sigmoid_cross_entropy_gradient(out: Array, g: Array, x: Array, t: Array, *, xp: Any) -> None:
+    """g (sigmoid(x) - t)."""
+    sigmoid.kernel(out, x, xp=xp)
+    xp.subtract(out, t, out=out)
+    xp.multiply(out, g, out=out)
+
+
+sigmoid_cross_entropy_gradient.gradient(
+    lambda gg, z, g, x, t: gg * (sigmoid(x) - t),
+    lambda gg, z, g, x, t: gg * g * sigmoid_gradient(1.0, sigmoid(x)),
+    lambda gg, z, g, x, t: -gg * g,
+)
 sigmoid_cross_entropy.gradient(
-    lambda g, y, x, t: g * (sigmoid(x) - t),
+    lambda g, y, x, t: sigmoid_cross_entropy_gradient(g, x, t),
     lambda g, y, x, t: -g * x,
 )
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from axon.backend import Shape, as_array
-from axon.core import Tensor
+from axon.backend import Array, Shape, as_array
+from axon.core import Tensor, primitive
 from axon.described import Described
 from axon.losses.base import over_features
 from axon.modes import no_grad
@@ -132,6 +132,16 @@ class MeanMetric(Accumulator):
         return float(self._total.data) / count if count else float("nan")
 
 
+@primitive(kind="writes", writes=2)
+def add_mean(total: Array, number: Array, mean: Array, *, xp: Any, count: int) -> None:
+    """total <- total + count mean; number <- number + count."""
+    total[...] = total.item() + mean.item() * count
+    number[...] = number.item() + count
+
+
+add_mean.gradient(None, None, None)
+
+
 class Mean(MeanMetric):
     """The mean of values that are handed in: the loss, for example."""
 
@@ -139,8 +149,7 @@ class Mean(MeanMetric):
 
     def add_mean(self, mean: Tensor, count: int) -> None:
         """Take the mean of ``count`` values into account."""
-        add_in_place(self._total, mean.astype(np.float64) * float(count))
-        add_in_place(self._count, float(count))
+        add_mean(self._total, self._count, mean, count=count)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Not used: values come in through ``add_mean``."""

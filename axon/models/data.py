@@ -1,11 +1,13 @@
 """Data on its way into a program: checked once, then gathered batch by batch without allocating."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from axon.backend import FLOAT, Array, DType, Shape, as_array
+from axon.cut import BYTE, in_parts
 from axon.random import stream
 
 
@@ -136,6 +138,7 @@ class Batches:
                 f"{steps} steps of {batch_size} samples need {self.steps * batch_size}, but there "
                 f"are {self.size}. Ask for {-(-self.size // batch_size)} steps at most."
             )
+        self._numbers: Array | None = None
         self._staging: dict[tuple[int, int], Array] = {}
         self._specs: dict[int, tuple[tuple[Shape, DType], ...]] = {}
 
@@ -154,6 +157,20 @@ class Batches:
         for start in range(0, self.steps * self.batch_size, self.batch_size):
             yield self, start, min(start + self.batch_size, self.size)
 
+    @property
+    def numbers(self) -> Array:
+        """Which samples are taken, in turn."""
+        if self.order is not None:
+            return self.order
+        if self._numbers is None:
+            self._numbers = np.arange(self.size)
+        return self._numbers
+
+    def alike(self, start: int, stop: int) -> int:
+        """How many batches, this one included, are as large."""
+        rest = min(self.size, self.steps * self.batch_size) - start
+        return rest // (stop - start)
+
     def specs(self, rows: int) -> tuple[tuple[Shape, DType], ...]:
         """Shape and type of each column of a batch."""
         if rows not in self._specs:
@@ -166,14 +183,14 @@ class Batches:
     def fill(self, start: int, stop: int, slots: list[Array]) -> None:
         """Copy a batch into arrays that are there, converting types on the way."""
         for number, (column, slot) in enumerate(zip(self.columns, slots, strict=True)):
+            rows = column[start:stop] if self.order is None else self.order[start:stop]
             if self.order is None:
-                np.copyto(slot, column[start:stop], casting="unsafe")
+                copy = partial(_copy, rows, slot)
             elif column.dtype == slot.dtype:
-                np.take(column, self.order[start:stop], axis=0, out=slot, mode="clip")
+                copy = partial(_gather, column, rows, slot, slot)
             else:
-                staged = self._stage(number, stop - start, column)
-                np.take(column, self.order[start:stop], axis=0, out=staged, mode="clip")
-                np.copyto(slot, staged, casting="unsafe")
+                copy = partial(_gather, column, rows, self._stage(number, len(rows), column), slot)
+            in_parts(copy, stop - start, 2 * BYTE * slot.nbytes)
 
     def _stage(self, number: int, rows: int, column: Array) -> Array:
         """Where rows wait for conversion: gathered in their own type, made once per batch size."""
@@ -181,6 +198,17 @@ class Batches:
         if key not in self._staging:
             self._staging[key] = np.empty((rows, *column.shape[1:]), column.dtype)
         return self._staging[key]
+
+
+def _copy(rows: Array, slot: Array, first: int, last: int) -> None:
+    np.copyto(slot[first:last], rows[first:last], casting="unsafe")
+
+
+def _gather(column: Array, order: Array, staged: Array, slot: Array, first: int, last: int) -> None:
+    """Some of the rows: ``staged`` is where they wait for conversion, or the slot itself."""
+    np.take(column, order[first:last], axis=0, out=staged[first:last], mode="clip")
+    if staged is not slot:
+        np.copyto(slot[first:last], staged[first:last], casting="unsafe")
 
 
 class Stream:

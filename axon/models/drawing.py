@@ -114,7 +114,7 @@ class Drawing:
 
     def _between(self, number: int) -> None:
         """An operation outside all layers: a small box, unless it only shows the same numbers."""
-        primitive, inputs, out, _, _ = self.structure.instructions[number]
+        primitive, inputs, out, *_ = self.structure.instructions[number]
         known = [t for t in inputs if id(t) in self._source]
         if primitive.kind == "fills" and known and primitive.name not in ("copy", "cast"):
             self._add(Box(primitive.name, "", out.shape[1:], PLAIN), known, out)

@@ -96,6 +96,12 @@ def fit_inputs(model: Any, data: list[Array]) -> Shape:
     return output
 
 
+def fit_or_leave(model: Any, data: list[Array]) -> None:
+    """Build the model for these samples; if they do not fit, it stays as it was."""
+    with all_or_nothing(model):
+        fit_inputs(model, data)
+
+
 def item_columns(model: Any, item: Any, class_weight: Any = None) -> list[Array]:
     """Check one batch of an iterable: (x, y) or (x, y, sample_weight)."""
     if not isinstance(item, tuple | list) or len(item) not in (2, 3):
@@ -229,9 +235,13 @@ def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list
 
 def batches(model: Any, given: list[Array], size: int | None = None, **options: Any) -> Batches:
     """Hand out checked columns by batches of this size; all at once by default."""
+    return Batches(given, entry_of(model, given), size or len(given[0]), **options)
+
+
+def entry_of(model: Any, given: list[Array]) -> list[DType]:
+    """What each of the inputs, the first columns, is converted to."""
     wanted = model.input_dtype
-    entry = [entry_dtype(wanted, column.dtype) for column in given[: model.width]]
-    return Batches(given, entry, size or len(given[0]), **options)
+    return [entry_dtype(wanted, column.dtype) for column in given[: model.width]]
 
 
 @contextmanager

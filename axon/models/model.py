@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -12,9 +11,9 @@ from axon import losses, metrics, optimizers
 from axon.backend import FLOAT, Array, DType, Shape
 from axon.callbacks import Callback, Callbacks, History, LossPrinter, check, measured, printer
 from axon.layers.module import Module, shape_after, whole
-from axon.models import drawing, intake, nan_search, saving, summary
+from axon.models import drawing, intake, nan_search, profiling, saving, summary
 from axon.models.intake import all_or_nothing
-from axon.models.prediction import ONE_AT_A_TIME, Predictor, rows_at_a_time
+from axon.models.prediction import FEW, ONE_AT_A_TIME, Predictor, rows_at_a_time
 from axon.models.training import Trainer, shaped
 from axon.program import Program
 
@@ -332,8 +331,10 @@ class Model(Module):
         data = intake.checked_inputs(self, x)
         with ONE_AT_A_TIME:  # or two threads would both create the parameters
             known = self._shapes is not None and self._shapes[0] == tuple(d.shape[1:] for d in data)
-            with nullcontext() if known else all_or_nothing(self):
-                intake.fit_inputs(self, data)
+            if not known:
+                intake.fit_or_leave(self, data)
+        if len(data[0]) <= FEW and not callbacks and batch_size is steps is None:
+            return self._predictor.once(data, intake.entry_of(self, data))
         batches = intake.batches(self, data, batch_size or rows_at_a_time(self), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})
         return self._predictor.run(batches, everyone)
@@ -374,6 +375,8 @@ class Model(Module):
     def summary(self, print_fn: Callable[[str], Any] | None = None, **options: Any) -> None:
         """Print the layers as a table; also show_trainable, expand_nested, flops, line_length."""
         summary.show(self, print_fn, **options)
+
+    profile = profiling.profile
 
     def plot(self, path: Any = None, show_shapes: bool = True, expand_nested: bool = False) -> Any:
         """Draw layers and what flows between them: a matplotlib Figure, written to ``path``."""

@@ -46,16 +46,11 @@ class NaNSearch(Callback):
 
     on_test_batch_begin = on_train_batch_begin
 
-    def enter(self, phase: str) -> None:
-        """The step begins its "backward" pass or its "update"."""
-        assert self.finder is not None
-        self.finder.phase = phase
-
     def run(self, step: Step, slots: list[Array]) -> list[Array]:
         """Run a step on filled inputs, looking at each result."""
         inputs = [Tensor(a) for a in slots]
         names = {**step.labels(), **dict(zip(map(id, inputs), step.names, strict=False))}
-        self._before = [(t, t.data.copy()) for t in self._state()]
+        self._before = [(t, t.data.copy()) for t in state(self.model.trainer)]
         self.finder = Finder(names, self._value_before)
         try:
             with Mode("recorder", self.finder), np.errstate(all="ignore"):
@@ -72,18 +67,6 @@ class NaNSearch(Callback):
         kept = (t for t, _ in self._before)
         if self.finder.suspect and any(lost(t.data) for t in (outputs[0], *kept)):
             raise FloatingPointError(self.finder.suspect)
-
-    def _state(self) -> list[Tensor]:
-        """All that a step changes: weights, buffers, the optimizer's memory, running means."""
-        trainer = self.model.trainer
-        optimizer = trainer.optimizer
-        return [
-            *(p for p in self.model.parameters() if p.memory is None),
-            *self.model.named_buffers().values(),
-            *(t for g in optimizer.groups for t in (g.memory.values, *g.state.values())),
-            *(optimizer.iterations, *optimizer.numbers.values()),
-            *(t for m in (trainer.mean_loss, *trainer.metrics) for t in m.tensors().values()),
-        ]
 
     def _value_before(self, array: Array) -> Array | None:
         """What a stretch of memory held before the step."""
@@ -103,6 +86,18 @@ class NaNSearch(Callback):
             f"epoch {self._epoch}, batch {self._batch} of {kind}: {error} The weights are those "
             "before this step."
         )
+
+
+def state(trainer: Any) -> list[Tensor]:
+    """All that a step changes: weights, buffers, the optimizer's memory, running means."""
+    model, optimizer = trainer.model, trainer.optimizer
+    return [
+        *(p for p in model.parameters() if p.memory is None),
+        *model.named_buffers().values(),
+        *(t for g in optimizer.groups for t in (g.memory.values, *g.state.values())),
+        *(optimizer.iterations, *optimizer.numbers.values()),
+        *(t for m in (trainer.mean_loss, *trainer.metrics) for t in m.tensors().values()),
+    ]
 
 
 def searches(debug: str | None) -> list[NaNSearch]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, DType
 from axon.callbacks import Callbacks
 from axon.core import Tensor
 from axon.models.data import Batches
@@ -46,6 +46,15 @@ class Predictor:
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):
             return [self.model.forward(*inputs)]
+
+    def once(self, data: list[Array], entry: list[DType]) -> Array:
+        """Outputs (n, ...) for a few samples, all at once and with nobody to tell."""
+        with ONE_AT_A_TIME:
+            pairs = zip(data, entry, strict=True)
+            slots = self.step.inputs(*((array.shape, dtype) for array, dtype in pairs))
+            for slot, array in zip(slots, data, strict=True):
+                np.copyto(slot, array, casting="unsafe")
+            return self.step.run(slots)[0].copy()
 
     def run(self, batches: Batches, callbacks: Callbacks) -> Array:
         """Outputs (n, ...) for all samples, in memory of the caller's own."""

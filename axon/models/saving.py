@@ -5,13 +5,12 @@ weights/PATH.npy      one array per parameter, such as weights/dense_1/bias.npy
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from axon.core import Tensor
+from axon.files import atomic
 from axon.version import __version__
 
 FORMAT = 1
@@ -91,30 +90,6 @@ def load_weights(model: Any, path: "str | os.PathLike[str]") -> None:
         tensor.assign(found[name])
 
 
-@contextmanager
-def atomic(path: "str | os.PathLike[str]") -> Iterator[IO[bytes]]:
-    """Write beside ``path`` first and rename at the end: the old file stays until the new is whole.
-
-    >>> with atomic("x.txt") as stream:  # doctest: +SKIP
-    ...     stream.write(b"...")
-    """
-    import tempfile
-
-    folder, name = os.path.split(os.fspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder or ".")
-    try:
-        with os.fdopen(handle, "w+b") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
 def check_writable(path: "str | os.PathLike[str]") -> None:
     """Raise OSError now if a file could not be written later.
 
@@ -135,9 +110,3 @@ def check_writable(path: "str | os.PathLike[str]") -> None:
         raise PermissionError(f"cannot write {path}: {error.strerror}.") from None
     os.close(handle)
     os.unlink(probe)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -2,23 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from math import prod
 from typing import Any, NamedTuple
 
 from axon.layers.module import Module
 from axon.models.structure import Structure
 from axon.parameter import Parameter
+from axon.program.cost import multiply_adds
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 
-# Multiply-adds of the primitives in which the time goes, of the shapes of their inputs and result.
-# A primitive that multiplies matrices inside has a line here; all others count as nothing.
-MULTIPLY_ADDS: dict[str, Callable[..., int]] = {
-    "matmul": lambda a, b, out: prod(out) * a[-1],
-    "conv2d": lambda x, w, out: prod(out) * prod(w[:3]),  # (KH, KW, C / groups)
-    "conv2d_input": lambda g, w, out: prod(g) * prod(w[:3]),
-    "conv2d_weight": lambda x, g, out: prod(g) * prod(out[:3]),
-}
 NARROWEST = {"Layer (type)": 12, "Output Shape": 8}
 USUAL = {"Layer (type)": 34, "Output Shape": 24, "Param #": 14, "Trainable": 11, "FLOPs": 14}
 LEFT = ("Layer (type)", "Output Shape")
@@ -140,9 +132,7 @@ def _total(what: str, arrays: list[Any]) -> str:
 
 def operations(instruction: Instruction) -> int:
     """Floating-point operations of one instruction: two for each multiply-add."""
-    rule = MULTIPLY_ADDS.get(instruction.primitive.name)
-    shapes = [t.shape for t in (*instruction.inputs, instruction.out)]
-    return 2 * rule(*shapes) if rule else 0
+    return 2 * multiply_adds(instruction)
 
 
 # ------------------------------------------------------------------------------------ on paper

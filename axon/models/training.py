@@ -1,18 +1,21 @@
 """The training loop: one for ``fit`` and ``train``; and the steps that models replay."""
 
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from axon import losses, metrics, optimizers
 from axon.backend import Array
+from axon.blas import one_blas_thread
 from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
 from axon.models.data import Batches, Stream
-from axon.modes import GradMode, TrainingMode
+from axon.modes import GradMode, Mode, TrainingMode
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
 
@@ -57,15 +60,13 @@ class Trainer:
         self.optimizer.zero_grad()
         with GradMode(True), TrainingMode(True):  # whatever surrounds the call
             loss, *outputs = self._measure(*columns)
-        if self.search is not None:
-            self.search.enter("backward")
-        loss.backward()
-        if self.search is not None:
-            self.search.enter("update")
-        self.optimizer.apply()
-        for p in self.optimizer.parameters:
-            if p.constraint is not None and p.requires_grad:
-                p.assign(p.constraint(p.detach()))
+        with Mode("phase", "backward"):
+            loss.backward()
+        with Mode("phase", "update"):
+            self.optimizer.apply()
+            for p in self.optimizer.parameters:
+                if p.constraint is not None and p.requires_grad:
+                    p.assign(p.constraint(p.detach()))
         return [loss, *outputs]
 
     def _test(self, *columns: Tensor) -> list[Tensor]:
@@ -159,15 +160,37 @@ class Trainer:
             loss, *outputs = self._run(step, slots, frozen)
         if outputs:
             self._gather(slots, outputs[0])
-        value = float(loss)
-        if value - value != 0.0 and not self._warned:  # NaN or infinite
-            self._warn(value)
-        return value
+        return self._watched(float(loss))
+
+    def _several(
+        self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
+    ) -> int:
+        """Run the coming steps in one go, if nothing is to be done between them; how many."""
+        busy = self.search is not None or not all(m.recorded for m in self.metrics)
+        optimizer = self.optimizer
+        if busy or (step is self.train and (optimizer.phase or optimizer.schedule is not None)):
+            return 0
+        variant = (*frozen, ()) if step is self.train else frozen
+        slots = step.inputs(*batches.specs(stop - start))
+        alike = batches.alike(start, stop)
+        done = step.several(slots, variant, batches.columns, batches.numbers, start, alike)
+        if done:
+            if step is self.train:
+                optimizer.advance()
+            self._watched(self.mean_loss.result())
+        return done
+
+    def _watched(self, loss: float) -> float:
+        """The loss, with a warning if it is not a number."""
+        if loss - loss != 0.0 and not self._warned:  # NaN or infinite
+            self._warn(loss)
+        return loss
 
     def _run(self, step: Step, slots: list[Array], variant: tuple[Any, ...]) -> list[Array]:
         if self.search is None:
             return step.run(slots, variant)
-        return self.search.run(step, slots)
+        with one_blas_thread:
+            return self.search.run(step, slots)
 
     def _gather(self, slots: list[Array], y_pred: Array) -> None:
         """Hand what the batch gave to the metrics that keep it; the memory is used again."""
@@ -213,7 +236,11 @@ class Trainer:
             callbacks.listens(f"on_{kind}_batch_end"),
         )
         frozen = self.frozen(step)
-        for number, (batches, start, stop) in enumerate(source.pieces()):
+        pieces = iter(source.pieces())
+        for number, (batches, start, stop) in enumerate(pieces):
+            if not any(heard) and (done := self._several(step, batches, start, stop, frozen)):
+                deque(islice(pieces, done - 1), maxlen=0)
+                continue
             if heard[0]:
                 begin(number)
             self.batch(step, batches, start, stop, frozen)

@@ -10,6 +10,7 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape, ones
 from axon.core import Tensor, primitive
+from axon.cut import BYTE, Cut
 from axon.ops.join import stack
 
 LONG = 8192  # numbers in a long row, about
@@ -153,7 +154,12 @@ def for_affine(p: Array, x: Array) -> Specs:
     return [*_row(x) * 3, *_unbroken(x)]
 
 
-@primitive(result=by_channel, workspace=for_affine, floats=True, over=(1,))
+def behind_p(out: Array, p: Array, x: Array) -> Cut:
+    """Pieces are samples; p is for all."""
+    return Cut(len(x), (True, False, True), 2 * BYTE * x.nbytes)
+
+
+@primitive(result=by_channel, workspace=for_affine, floats=True, over=(1,), rows=behind_p)
 def channel_affine(out: Array, p: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     """(x - p[0]) p[1] + p[2], channel by channel: p (3, C) holds center, slope and offset.
 
@@ -221,7 +227,12 @@ def for_scale(x: Array, slope: Array) -> Specs:
     return [*_row(x), *_unbroken(x)]
 
 
-@primitive(result=scaled, workspace=for_scale, floats=True, over=(0,))
+def before_slope(out: Array, x: Array, slope: Array) -> Cut:
+    """Pieces are samples; the slopes are for all."""
+    return Cut(len(x), (True, True, False), 2 * BYTE * x.nbytes)
+
+
+@primitive(result=scaled, workspace=for_scale, floats=True, over=(0,), rows=before_slope)
 def channel_scale(out: Array, x: Array, slope: Array, *, xp: Any, work: list[Array]) -> None:
     """x times the slope of its channel; what broadcasting gives, but over longer runs.
 

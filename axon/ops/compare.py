@@ -6,6 +6,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, elementwise
 from axon.core import primitive
+from axon.cut import by_rows
 
 
 def truth(*arrays: Array) -> tuple[Shape, DType]:
@@ -18,43 +19,43 @@ def chosen(condition: Array, x: Array, y: Array) -> tuple[Shape, DType]:
     return elementwise(condition, x, y)[0], elementwise(x, y)[1]
 
 
-@primitive(result=truth)
+@primitive(result=truth, rows=by_rows)
 def equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x == y, element by element."""
     xp.equal(x, y, out=out)
 
 
-@primitive(result=truth)
+@primitive(result=truth, rows=by_rows)
 def not_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x != y, element by element."""
     xp.not_equal(x, y, out=out)
 
 
-@primitive(result=truth)
+@primitive(result=truth, rows=by_rows)
 def less(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x < y, element by element."""
     xp.less(x, y, out=out)
 
 
-@primitive(result=truth)
+@primitive(result=truth, rows=by_rows)
 def less_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x <= y, element by element."""
     xp.less_equal(x, y, out=out)
 
 
-@primitive(result=truth)
+@primitive(result=truth, rows=by_rows)
 def greater(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x > y, element by element."""
     xp.greater(x, y, out=out)
 
 
-@primitive(result=truth)
+@primitive(result=truth, rows=by_rows)
 def greater_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x >= y, element by element."""
     xp.greater_equal(x, y, out=out)
 
 
-@primitive(result=chosen)
+@primitive(result=chosen, rows=by_rows)
 def where(out: Array, condition: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x where the condition holds, y elsewhere: the `if` that can be recorded.
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from axon.backend import Array, DType, Shape, promote
 from axon.core import primitive
+from axon.cut import BYTE, FLOP, MOST, Cut
 from axon.ops import depthwise
 from axon.ops.windows import (
     UNPADDED,
@@ -180,6 +181,26 @@ def partial_sums(x: Array, g: Array, **meta: Any) -> Specs:
     return [*_seen(x, c), _copied(g, _most(c), c), ((c.G, c.K, c.kernel[3] // c.G), c.dtype)]
 
 
+def by_images(out: Array, x: Array, w: Array, **_: Any) -> Cut:
+    """Each piece are some images."""
+    return Cut(len(x), (True, True, False), _cost(out, x, w))
+
+
+def back_by_images(out: Array, g: Array, w: Array, **_: Any) -> Cut:
+    """Each piece are some images."""
+    return Cut(len(g), (True, True, False), _cost(g, out, w), shape=True)
+
+
+def sums_of_images(out: Array, x: Array, g: Array, **_: Any) -> Cut:
+    """Each piece is a sum over some images; to add these up must not cost more than it saves."""
+    cost = _cost(g, x, out) - 2 * MOST * BYTE * out.nbytes
+    return Cut(len(x), (False, True, True), cost, sums=True)
+
+
+def _cost(y: Array, x: Array, w: Array) -> float:
+    return 2 * FLOP * y.size * prod(w.shape[:3]) + BYTE * (y.nbytes + x.nbytes)
+
+
 def _seen(x: Array, c: Convolution) -> Specs:
     n, _, windows = c.chunk()
     cols = 0 if _is_matrix(x, c) else windows * c.K * c.G
@@ -209,7 +230,7 @@ def _is_matrix(x: Array, c: Convolution) -> bool:
 # ------------------------------------------------------------------------------------ primitives
 
 
-@primitive(result=convolved, workspace=columns, floats=True)
+@primitive(result=convolved, workspace=columns, floats=True, rows=by_images, rounds=True)
 def conv2d(out: Array, x: Array, w: Array, *, xp: Any, work: list[Array], **meta: Any) -> None:
     """The convolution of images with a kernel (a cross-correlation, as in every such library).
 
@@ -232,7 +253,7 @@ def conv2d(out: Array, x: Array, w: Array, *, xp: Any, work: list[Array], **meta
         xp.matmul(seen, kernel, out=_rows(out[part], c))
 
 
-@primitive(result=as_images, workspace=steps, floats=True)
+@primitive(result=as_images, workspace=steps, floats=True, rows=back_by_images, rounds=True)
 def conv2d_input(
     out: Array, g: Array, w: Array, *, xp: Any, work: list[Array], shape: Shape, **meta: Any
 ) -> None:
@@ -258,7 +279,7 @@ def conv2d_input(
                 xp.add(target, sent[tap][here], out=target)
 
 
-@primitive(result=as_kernel, workspace=partial_sums, floats=True)
+@primitive(result=as_kernel, workspace=partial_sums, floats=True, rows=sums_of_images, rounds=True)
 def conv2d_weight(
     out: Array, x: Array, g: Array, *, xp: Any, work: list[Array], shape: Shape, **meta: Any
 ) -> None:

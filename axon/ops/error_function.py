@@ -68,23 +68,25 @@ def in_blocks(out: Array, work: list[Array]) -> Iterator[list[Array]]:
         yield [part, *(row[: part.size] for row in work)]
 
 
-def tail(q: Array, e: Array, a: Array, xp: Any) -> None:
+def tail(q: Array, e: Array, a: Array, xp: Any, unit: float = 1.0) -> None:
     """Fill q with erfc(a) = 1 - erf(a) and e with e^-a^2, for 0 <= a <= 28.
 
-    Nothing cancels: q is accurate relative to its size however small it is.
+    Nothing cancels: q is accurate relative to its size however small it is. With another ``unit``,
+    that much of a counts as 1: FAR is then 28 units.
     """
     one, *q_of = (constant(c, a.dtype, xp) for c in (1, *(LONG if a.itemsize > 4 else SHORT)))
-    xp.add(a, constant(3.5, a.dtype, xp), out=e)
-    xp.divide(constant(7, a.dtype, xp), e, out=e)
+    xp.add(a, constant(3.5 * unit, a.dtype, xp), out=e)
+    xp.divide(constant(7 * unit, a.dtype, xp), e, out=e)
     xp.subtract(one, e, out=e)
-    q[...] = q_of.pop()
-    while q_of:
-        xp.multiply(q, e, out=q)
+    xp.multiply(e, q_of.pop(), out=q)
+    while len(q_of) > 1:
         xp.add(q, q_of.pop(), out=q)
+        xp.multiply(q, e, out=q)
+    xp.add(q, q_of.pop(), out=q)
     xp.subtract(one, e, out=e)
     xp.multiply(q, e, out=q)  # r Q
     xp.multiply(a, a, out=e)
-    xp.negative(e, out=e)
+    xp.multiply(e, constant(-1 / unit**2, a.dtype, xp), out=e)
     xp.exp(e, out=e)
     xp.multiply(q, e, out=q)
 
@@ -101,7 +103,7 @@ def erf(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     xp.copyto(out, x)
     for y, a, e, q in in_blocks(out, work):
         xp.absolute(y, out=a)
-        xp.minimum(a, constant(FAR, y.dtype, xp), out=a)
+        xp.clip(a, 0, FAR, out=a)  # minimum takes longer
         tail(q, e, a, xp)
         xp.subtract(constant(1, y.dtype, xp), q, out=q)
         xp.copysign(q, y, out=y)

@@ -8,6 +8,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
+from axon.cut import BYTE, Cut
 
 AT_ONCE = 4096  # numbers whose places are worked out together: they fit into the cache
 FREE: Any = "unsafe"  # casting
@@ -49,7 +50,12 @@ def wrapped(x: Array, indices: Array) -> list[tuple[Shape, DType]]:
     return [(indices.shape, np.dtype(np.intp))]
 
 
-@primitive(result=rows, workspace=wrapped)
+def by_indices(out: Array, x: Array, indices: Array) -> Cut | None:
+    """Pieces are some of the indices."""
+    return Cut(len(out), (True, False, True), 2 * BYTE * out.nbytes) if indices.ndim else None
+
+
+@primitive(result=rows, workspace=wrapped, rows=by_indices)
 def take(out: Array, x: Array, indices: Array, *, xp: Any, work: list[Array]) -> None:
     """The rows of x with these numbers; negative ones count from the end.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import primitive
+from axon.cut import BYTE, Cut
 from axon.ops.index import outside, take_gradient
 
 
@@ -22,7 +23,12 @@ def as_indices(table: Array, ids: Array) -> list[tuple[Shape, DType]]:
     return [] if ids.dtype == index else [(ids.shape, index)]
 
 
-@primitive(result=found, workspace=as_indices)
+def by_ids(out: Array, table: Array, ids: Array) -> Cut | None:
+    """Pieces are some of the ids."""
+    return Cut(len(out), (True, False, True), 2 * BYTE * out.nbytes) if ids.ndim else None
+
+
+@primitive(result=found, workspace=as_indices, rows=by_ids)
 def lookup(out: Array, table: Array, ids: Array, *, xp: Any, work: list[Array]) -> None:
     """The rows of a table with these ids, 0 to len(table) - 1.
 

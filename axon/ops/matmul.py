@@ -7,6 +7,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, promote
 from axon.core import Tensor, primitive
+from axon.cut import BYTE, FLOP, NARROW, Cut
 
 
 def product(a: Array, b: Array) -> tuple[Shape, DType]:
@@ -35,7 +36,17 @@ def _readable(x: Array, dtype: DType) -> bool:
     return (across == item and down >= m * item) or (down == item and across >= n * item)
 
 
-@primitive(result=product, workspace=converted)
+def by_rows(out: Array, a: Array, b: Array) -> Cut | None:
+    """Pieces are rows of the result, or matrices of a batch; a product with a vector is whole."""
+    if a.ndim < 2 or b.ndim < 2 or a.ndim < out.ndim or len(a) != len(out) or b.shape[-1] == 1:
+        return None
+    together = b.ndim == out.ndim > 2 and len(b) == len(out)
+    flops = 2 * out.size * a.shape[-1]
+    cost = FLOP * flops + BYTE * (out.nbytes + a.nbytes)
+    return Cut(len(out), (True, True, together), cost, least=NARROW if out.ndim == 2 else 1)
+
+
+@primitive(result=product, workspace=converted, rows=by_rows, rounds=True)
 def matmul(out: Array, a: Array, b: Array, *, xp: Any, work: list[Array]) -> None:
     """C = A B; further axes in front are batches, a vector is a single row or column.
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape
 from axon.core import primitive
+from axon.cut import by_rows
 
 
 def same(x: Array) -> tuple[Shape, DType]:
@@ -16,25 +17,25 @@ def as_type(x: Array, *, dtype: DType) -> tuple[Shape, DType]:
     return x.shape, dtype
 
 
-@primitive(result=same)
+@primitive(result=same, rows=by_rows)
 def copy(out: Array, x: Array, *, xp: Any) -> None:
     """The same elements in memory of their own, row by row."""
     xp.copyto(out, x)
 
 
-@primitive(result=as_type)
+@primitive(result=as_type, rows=by_rows)
 def cast(out: Array, x: Array, *, xp: Any, dtype: DType) -> None:
     """The elements converted to another type."""
     xp.copyto(out, x, casting="unsafe")
 
 
-@primitive(kind="writes", writes=1)
+@primitive(kind="writes", writes=1, rows=by_rows)
 def assign(target: Array, value: Array, *, xp: Any) -> None:
     """target <- value."""
     xp.copyto(target, value, casting="unsafe")
 
 
-@primitive(kind="writes", writes=1)
+@primitive(kind="writes", writes=1, rows=by_rows)
 def add_in_place(target: Array, value: Array, *, xp: Any) -> None:
     """target <- target + value."""
     xp.add(target, value, out=target, casting="unsafe")

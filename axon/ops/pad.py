@@ -7,6 +7,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
+from axon.cut import each_row
 from axon.ops.matmul import matmul
 from axon.ops.reduce import broadcast_to
 from axon.ops.windows import Pair, images
@@ -24,7 +25,12 @@ def _middle(shape: Shape, padding: tuple[Pair, ...]) -> tuple[slice, ...]:
     return tuple(slice(a, a + n) for n, (a, _) in zip(shape, padding, strict=True))
 
 
-@primitive(result=padded)
+def not_above(out: Array, x: Array, *, padding: tuple[Pair, ...]) -> bool:
+    """Whether nothing is added along the first axis."""
+    return out.shape[:1] == x.shape[:1]
+
+
+@primitive(result=padded, rows=each_row(when=not_above))
 def pad(out: Array, x: Array, *, xp: Any, padding: tuple[Pair, ...]) -> None:
     """x with zeros around it: ``padding`` has (before, after) for each axis.
 

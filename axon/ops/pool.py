@@ -12,6 +12,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
+from axon.cut import each_row
 from axon.ops.windows import (
     UNPADDED,
     Meeting,
@@ -121,7 +122,7 @@ def _fold(combine: Any, start: float, out: Array, x: Array, windows: Windows, xp
 # ------------------------------------------------------------------------------------ maximum
 
 
-@primitive(result=pooled, floats=True)
+@primitive(result=pooled, floats=True, rows=each_row(2))
 def max_pool2d(
     out: Array,
     x: Array,
@@ -150,7 +151,7 @@ def two_truths(x: Array, y: Array, **_: Any) -> Specs:
     return [(shape, np.dtype(np.bool_)), (shape, np.dtype(np.bool_))]
 
 
-@primitive(result=found, workspace=two_truths)
+@primitive(result=found, workspace=two_truths, rows=each_row(3))
 def max_pool2d_argmax(
     out: Array,
     x: Array,
@@ -185,7 +186,7 @@ def masks(g: Array, index: Array, *, shape: Shape, **_: Any) -> Specs:
     return [(part, np.dtype(np.int8)), (part, _bits(g.dtype)), (part, g.dtype)]
 
 
-@primitive(result=spread, workspace=masks)
+@primitive(result=spread, workspace=masks, rows=each_row(3, shape=True))
 def max_pool2d_gradient(
     out: Array,
     g: Array,
@@ -239,7 +240,7 @@ def truths(x: Array, index: Array, **_: Any) -> Specs:
     return [(_chunk(x.shape, index.shape, x.dtype), np.dtype(np.bool_))]
 
 
-@primitive(result=chosen, workspace=truths)
+@primitive(result=chosen, workspace=truths, rows=each_row(3))
 def max_pool2d_pick(
     out: Array,
     x: Array,
@@ -282,7 +283,7 @@ max_pool2d_pick.gradient(
 # ------------------------------------------------------------------------------------ mean
 
 
-@primitive(result=pooled, floats=True)
+@primitive(result=pooled, floats=True, rows=each_row(2))
 def average_pool2d(
     out: Array,
     x: Array,
@@ -310,7 +311,7 @@ def means(g: Array, *, shape: Shape, **_: Any) -> Specs:
     return [(_chunk(shape, g.shape, g.dtype), g.dtype)]
 
 
-@primitive(result=spread, workspace=means, floats=True)
+@primitive(result=spread, workspace=means, floats=True, rows=each_row(3, shape=True))
 def average_pool2d_gradient(
     out: Array,
     g: Array,

@@ -15,11 +15,12 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, promote
 from axon.core import Tensor, grad, primitive
+from axon.cut import multiply
 from axon.modes import modes
 from axon.ops.cells import CELLS, Cell
 from axon.ops.compare import where
 from axon.ops.join import stack
-from axon.ops.reduce import broadcast_to
+from axon.ops.reduce import broadcast_to, sum_to
 
 Spec = tuple[Shape, DType]
 
@@ -47,7 +48,7 @@ def recurrent_input(out: Array, x: Array, w: Array, b: Array, *rows: Array, xp: 
            [1., 0.]])
     """
     z = out[: len(x)]
-    xp.matmul(x, w, out=z)
+    multiply(z, x, w, xp)
     xp.add(z, b, out=z)
     start = len(x)
     for row in rows:
@@ -62,7 +63,7 @@ def _part(number: int, g: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor, *r
         start, row = len(x) + sum(len(r) for r in rows[: number - 3]), rows[number - 3]
         return g[start : start + len(row), : row.shape[1]]
     dz = g[: len(x)]
-    return dz @ w.T if number == 0 else x.T @ dz if number == 1 else dz.sum(axis=0)
+    return dz @ w.T if number == 0 else x.T @ dz if number == 1 else sum_to(dz, shape=b.shape)
 
 
 recurrent_input.gradient(each=_part)
@@ -146,12 +147,12 @@ def _split(states: Any, count: int) -> list[Any]:
 def rooms_back(
     dp: Array, g: Array, y: Array, p: Array, mask: Array, *, cell: str, time: int
 ) -> list[Spec]:
-    """Workspace: three arrays, gradients of the states, twice, and of the product with h."""
+    """Workspace: three arrays, gradients of the states, twice, and of the product with h; R^T."""
     kind, parts = CELLS[cell], Parts(p, CELLS[cell], time)
     states = (kind.states, parts.n, parts.units)
     product = (len(parts.z) if kind.biased else 0, p.shape[1])
     _, padding = rooms(p, mask, cell=cell, time=time)
-    shapes = ((3, parts.n, parts.units), states, states, product)
+    shapes = ((3, parts.n, parts.units), states, states, product, parts.r.shape[::-1])
     return [padding, *((shape, p.dtype) for shape in shapes)]
 
 
@@ -170,25 +171,31 @@ def recurrence_backward(
 ) -> None:
     """Fill dp with the gradient of the matrix, given g, that of y: one pass back through time.
 
-    The gradient of the recurrent weights is a single product, over all steps.
+    g may also be the gradient of h alone, (time + 1, n, units). The gradient of the recurrent
+    weights is a single product, over all steps.
     """
-    kind, (padding, room, ds, held, dm) = CELLS[cell], work
+    kind, (padding, room, ds, held, dm, back) = CELLS[cell], work
     parts, into = Parts(p, kind, time), Parts(dp, kind, time)
-    saved, states, k = y[: kind.saved], y[kind.saved :], kind.saved
+    saved, states = y[: kind.saved], y[kind.saved :]
+    dsaved, dstates = (None, g[None]) if g.ndim == 3 else (g[: kind.saved], g[kind.saved :])
     dz = into.z.reshape(time, parts.n, p.shape[1])
     product = dm.reshape(dz.shape) if kind.biased else dz
     xp.equal(mask.T[..., None], 0, out=padding)
-    xp.copyto(ds, g[k:, time])
+    xp.copyto(back, parts.r.T)  # once, or each step's product would read it across
+    ds.fill(0)
+    xp.copyto(ds[: len(dstates)], dstates[:, time])
     for t in reversed(range(time)):
         if len(padding):
             xp.copyto(held, ds)
-        step = (g[:k, t], saved[:, t], states[:, t], states[:, t + 1])
-        kind.backward(dz[t], product[t], ds, *step, parts.r, room, xp)
+        more = None if dsaved is None else dsaved[:, t]
+        step = (more, saved[:, t], states[:, t], states[:, t + 1])
+        kind.backward(dz[t], product[t], ds, *step, back, room, xp)
         for pad in padding[t : t + 1]:
             xp.copyto(dz[t], 0, where=pad)
             xp.copyto(product[t], 0, where=pad)
             xp.copyto(ds, held, where=pad)
-        xp.add(ds, g[k:, t], out=ds)
+        for d, other in zip(ds, dstates[:, t], strict=False):
+            xp.add(d, other, out=d)
     _gather(into, ds, product, states[0, :time], xp)
     dp[len(dp) - parts.n :, kind.states * parts.units :].fill(0)
 
@@ -196,7 +203,7 @@ def recurrence_backward(
 def _gather(into: Parts, ds: Array, product: Array, h: Array, xp: Any) -> None:
     """What does not belong to one step: the recurrent weights, their bias, the start."""
     flat = product.reshape(into.z.shape)  # (time * n, width)
-    xp.matmul(h.reshape(len(flat), into.units).T, flat, out=into.r)
+    multiply(into.r, h.reshape(len(flat), into.units).T, flat, xp)
     if into.b is not None:
         xp.add.reduce(flat, axis=0, out=into.b)
     for place, d in zip(_split(into.start, len(ds)), ds, strict=True):

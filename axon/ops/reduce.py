@@ -6,6 +6,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, ones
 from axon.core import Tensor, primitive
+from axon.cut import BYTE, Cut, by_rows
 
 Axis = int | Shape | None
 
@@ -71,24 +72,39 @@ def shrunk(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
     return shape, x.dtype
 
 
+def first_stays(out: Array, x: Array, *, axis: Axis = None, **_: Any) -> Cut | None:
+    """Pieces are rows, unless these are what is reduced."""
+    if not out.ndim or x.ndim < 2 or 0 in axes_of(axis, x.ndim):
+        return None
+    return Cut(len(x), (True, True), 2 * BYTE * x.nbytes)
+
+
+def in_sums(out: Array, x: Array, *, shape: Shape) -> Cut | None:
+    """Each piece is a sum over some rows, if these are what is summed."""
+    if x.ndim != 2 or len(shape) != 1 or shape[0] == 1:
+        return None
+    cost = 4 * BYTE * x.nbytes  # far less alone, but in a chain it comes nearly free
+    return Cut(len(x), (False, True), cost, sums=True, least=64)
+
+
 def _demand(small: Shape, large: Shape) -> None:
     if np.broadcast_shapes(small, large) != tuple(large):
         raise ValueError(f"{small} does not broadcast to {large}.")
 
 
-@primitive(result=total)
+@primitive(result=total, rows=first_stays)
 def sum(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = False) -> None:
     """The sum of the elements along ``axis`` (all of them by default)."""
     xp.add.reduce(x, axis=axis, out=out, keepdims=keepdims)
 
 
-@primitive(result=reduced)
+@primitive(result=reduced, rows=first_stays)
 def max(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = False) -> None:
     """The largest element along ``axis``; equal ones share the gradient."""
     xp.maximum.reduce(x, axis=axis, out=out, keepdims=keepdims)
 
 
-@primitive(result=position, workspace=in_rows)
+@primitive(result=position, workspace=in_rows, rows=first_stays)
 def argmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) -> None:
     """The position of the (first) largest element along ``axis``."""
     for rows in work:
@@ -97,21 +113,21 @@ def argmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) 
     xp.argmax(x, axis=-1, out=out)
 
 
-@primitive(result=stretched)
+@primitive(result=stretched, rows=by_rows)
 def broadcast_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
     """Repeat x until it has ``shape``, by NumPy's broadcasting."""
     xp.copyto(out, x)
 
 
-@primitive(result=shrunk)
+@primitive(result=shrunk, rows=in_sums, rounds=True)
 def sum_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
     """Sum x down to ``shape``: the reverse of broadcasting, and of it alone."""
+    if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f":  # a bias: BLAS is faster
+        xp.matmul(ones(len(x), x.dtype, xp), x, out=out)
+        return
     new = x.ndim - len(shape)
     axes = (*range(new), *(new + i for i, n in enumerate(shape) if n != x.shape[new + i]))
-    if axes == (0,) and x.ndim == 2 and new and x.dtype.kind == "f":  # a bias: BLAS is faster
-        xp.matmul(ones(len(x), x.dtype, xp), x, out=out)
-    else:
-        xp.add.reduce(x, axis=axes, out=out.reshape((1,) * new + shape), keepdims=True)
+    xp.add.reduce(x, axis=axes, out=out.reshape((1,) * new + shape), keepdims=True)
 
 
 def _restore(t: Tensor, x: Tensor, axis: Axis) -> Tensor:

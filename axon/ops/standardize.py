@@ -7,8 +7,9 @@ processor's cache.
 from collections.abc import Iterator
 from typing import Any
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, ones
 from axon.core import Tensor, primitive
+from axon.cut import each_row
 
 BLOCK = 2**16  # numbers in a block of rows
 
@@ -66,8 +67,8 @@ def for_two(g: Array, y: Array, s: Array, **_: Any) -> Specs:
 
 
 def _mean(out: Array, x: Array, xp: Any) -> None:
-    """The mean of each row."""
-    xp.add.reduce(x, axis=-1, out=out, keepdims=True)
+    """The mean of each row: a product with ones, which is faster than a sum of short rows."""
+    xp.vecdot(x, ones(x.shape[-1], x.dtype, xp), out=out[..., 0])
     xp.multiply(out, 1 / max(x.shape[-1], 1), out=out)
 
 
@@ -94,7 +95,7 @@ def _centered(d: Array, x: Array, s: Array, centered: bool, xp: Any) -> None:
     xp.subtract(x, s, out=d)
 
 
-@primitive(result=rows_of, workspace=for_row, floats=True)
+@primitive(result=rows_of, workspace=for_row, floats=True, rows=each_row(3))
 def standardize(
     out: Array, x: Array, *, xp: Any, work: list[Array], epsilon: float, centered: bool = True
 ) -> None:
@@ -114,7 +115,7 @@ def standardize(
         xp.multiply(y, s, out=y)
 
 
-@primitive(result=one_each, workspace=for_rows, floats=True)
+@primitive(result=one_each, workspace=for_rows, floats=True, rows=each_row(3))
 def row_scale(
     out: Array, x: Array, *, xp: Any, work: list[Array], epsilon: float, centered: bool = True
 ) -> None:
@@ -131,7 +132,7 @@ def row_scale(
         _rescale(s, d, epsilon, xp)
 
 
-@primitive(result=alike, workspace=for_two, floats=True)
+@primitive(result=alike, workspace=for_two, floats=True, rows=each_row(3))
 def standardize_gradient(
     out: Array, g: Array, y: Array, s: Array, *, xp: Any, work: list[Array], centered: bool = True
 ) -> None:

@@ -1,17 +1,20 @@
 """Adam: a step size of its own for every parameter; and AdamW, with weight decay."""
 
 from collections.abc import Callable
+from math import sqrt
 from typing import Any, ClassVar, Unpack
 
-from axon.backend import Array
+import numpy as np
+
+from axon.backend import Array, DType
 from axon.core import Tensor, primitive
-from axon.ops import sqrt
+from axon.cut import by_rows
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
 from axon.optimizers.settings import fraction, positive
 
 
-@primitive(kind="writes", writes=3, workspace=like_first)
+@primitive(kind="writes", writes=3, workspace=like_first, rows=by_rows)
 def adam_update(
     w: Array,
     m: Array,
@@ -31,7 +34,7 @@ def adam_update(
     _step(w, m, v, rate, epsilon, t, xp)
 
 
-@primitive(kind="writes", writes=4, workspace=like_first)
+@primitive(kind="writes", writes=4, workspace=like_first, rows=by_rows)
 def amsgrad_update(
     w: Array,
     m: Array,
@@ -71,6 +74,29 @@ def _step(w: Array, m: Array, v: Array, rate: Array, epsilon: Array, t: Array, x
     xp.subtract(w, t, out=w)
 
 
+@primitive(kind="writes", writes=1)
+def adam_scalars(
+    out: Array,
+    rate: Array,
+    iterations: Array,
+    *,
+    xp: Any,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """Fill out (2,) with rate and epsilon, times all that is the same for every parameter.
+
+    The moments are kept as plain sums, m = b1 m + g. Their factors 1 - b1 and 1 - b2 stand here,
+    beside the bias corrections, which saves two passes over memory. Python computes in float64.
+    """
+    t = iterations.item()
+    slow = (1.0 - beta_1) / (1.0 - beta_1**t)
+    root = sqrt((1.0 - beta_2**t) / (1.0 - beta_2))
+    out[0], out[1] = rate.item() * slow * root, root * epsilon
+
+
+adam_scalars.gradient(None, None, None)
 adam_update.gradient(None, None, None, None, None, None)
 amsgrad_update.gradient(None, None, None, None, None, None, None)
 
@@ -110,19 +136,16 @@ class Adam(Optimizer):
         self.beta_2 = fraction(owner, "beta_2", beta_2)
         self.epsilon = positive(owner, "epsilon", epsilon)
         self.amsgrad = bool(amsgrad)
+        self._scalars: dict[DType, Tensor] = {}  # rate and epsilon of the step at hand, by type
         if self.amsgrad:
             self.state_names = ("m", "v", "largest_v")
 
     def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
-        """Rate and epsilon with all that is the same for every parameter, in float64 to the end.
-
-        The moments are kept as plain sums, m = b1 m + g. Their factors 1 - b1 and 1 - b2 stand
-        here, beside the bias corrections, which saves two passes over memory.
-        """
-        slow = (1.0 - self.beta_1) / (1.0 - self.beta_1**self.iterations)
-        root = sqrt((1.0 - self.beta_2**self.iterations) / (1.0 - self.beta_2))
-        rate = self._rate * slow * root
-        return rate.astype(dtype), (root * self.epsilon).astype(dtype)
+        """Rate and epsilon, with all that is the same for every parameter."""
+        scalars = self._scalars.setdefault(np.dtype(dtype), Tensor(np.zeros(2, dtype)))
+        options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        adam_scalars(scalars, self._rate, self.iterations, **options)
+        return scalars[0], scalars[1]
 
     def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
         """Apply one of the two primitives."""

@@ -5,12 +5,13 @@ from typing import Any, Unpack
 
 from axon.backend import Array
 from axon.core import Tensor, primitive
+from axon.cut import by_rows
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
 from axon.optimizers.settings import fraction, positive
 
 
-@primitive(kind="writes", writes=3, workspace=like_first)
+@primitive(kind="writes", writes=3, workspace=like_first, rows=by_rows)
 def adamax_update(
     w: Array,
     m: Array,

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Unpack
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
+from axon.cut import by_rows
 from axon.ops import sqrt
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options
@@ -16,7 +17,7 @@ def two_like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]
     return [(x.shape, x.dtype), (x.shape, x.dtype)]
 
 
-@primitive(kind="writes", writes=3, workspace=two_like_first)
+@primitive(kind="writes", writes=3, workspace=two_like_first, rows=by_rows)
 def nadam_update(
     w: Array,
     m: Array,

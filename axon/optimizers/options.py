@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 from axon.backend import Array, DType, Shape
 from axon.core import primitive
+from axon.cut import by_rows
 from axon.layers.module import whole
 from axon.names import suggestion
 from axon.optimizers.clipping import CLIPS
@@ -16,7 +17,7 @@ def like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
     return [(x.shape, x.dtype)]
 
 
-@primitive(kind="writes", writes=1, workspace=like_first)
+@primitive(kind="writes", writes=1, workspace=like_first, rows=by_rows)
 def shrink(w: Array, share: Array, *, xp: Any, work: list[Array]) -> None:
     """w <- w - share w."""
     (step,) = work  # not w (1 - share): rounding the factor would change a small share
@@ -24,7 +25,7 @@ def shrink(w: Array, share: Array, *, xp: Any, work: list[Array]) -> None:
     xp.subtract(w, step, out=w)
 
 
-@primitive(kind="writes", writes=1, workspace=like_first)
+@primitive(kind="writes", writes=1, workspace=like_first, rows=by_rows)
 def approach(a: Array, w: Array, share: Array, *, xp: Any, work: list[Array]) -> None:
     """a <- a + share (w - a), a moving average of w."""
     (step,) = work
@@ -33,7 +34,7 @@ def approach(a: Array, w: Array, share: Array, *, xp: Any, work: list[Array]) ->
     xp.add(a, step, out=a)
 
 
-@primitive(kind="writes", writes=1)
+@primitive(kind="writes", writes=1, rows=by_rows)
 def complete_mean(total: Array, x: Array, *, xp: Any, count: int) -> None:
     """total <- (total + x) / count: the last of ``count`` summands makes it a mean."""
     xp.add(total, x, out=total)

@@ -5,12 +5,13 @@ from typing import Any, Unpack
 
 from axon.backend import Array
 from axon.core import Tensor, primitive
+from axon.cut import by_rows
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
 from axon.optimizers.settings import fraction, positive
 
 
-@primitive(kind="writes", writes=2, workspace=like_first)
+@primitive(kind="writes", writes=2, workspace=like_first, rows=by_rows)
 def rmsprop_update(
     w: Array,
     v: Array,
@@ -35,7 +36,7 @@ def rmsprop_update(
     xp.subtract(w, t, out=w)
 
 
-@primitive(kind="writes", writes=4, workspace=like_first)
+@primitive(kind="writes", writes=4, workspace=like_first, rows=by_rows)
 def rmsprop_momentum_update(
     w: Array,
     v: Array,

@@ -5,12 +5,13 @@ from typing import Any, Unpack
 
 from axon.backend import Array
 from axon.core import Tensor, primitive
+from axon.cut import by_rows
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
 from axon.optimizers.settings import fraction
 
 
-@primitive(kind="writes", writes=1, workspace=like_first)
+@primitive(kind="writes", writes=1, workspace=like_first, rows=by_rows)
 def sgd_update(w: Array, g: Array, rate: Array, *, xp: Any, work: list[Array]) -> None:
     """w <- w - rate g."""
     (step,) = work
@@ -18,7 +19,7 @@ def sgd_update(w: Array, g: Array, rate: Array, *, xp: Any, work: list[Array]) -
     xp.subtract(w, step, out=w)
 
 
-@primitive(kind="writes", writes=2, workspace=like_first)
+@primitive(kind="writes", writes=2, workspace=like_first, rows=by_rows)
 def momentum_update(
     w: Array,
     v: Array,

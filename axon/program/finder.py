@@ -46,7 +46,6 @@ class Finder:
     def __init__(
         self, names: dict[int, str], before: Callable[[Array], Array | None] | None = None
     ) -> None:
-        self.phase = "forward"  # or "backward", or "update"
         self.suspect: str | None = None
         self._names, self._before = dict(names), before or _unknown
         self._made: list[Tensor] = []  # kept, so that no id is given twice
@@ -85,9 +84,9 @@ class Finder:
     ) -> str:
         bad = ~np.isfinite(result.data)
         first, count = tuple(map(int, np.argwhere(bad)[0])), int(bad.sum())
-        place = PLACES.get(self.phase, "in the update")
+        place = PLACES.get(modes.phase, "in the update")
         are = "is" if count == 1 else "are"
-        where = _layer(", in layer ") or (", outside all layers" if self.phase != "update" else "")
+        where = _layer(", in layer ") or (", outside all layers" if modes.phase != "update" else "")
         lines = [
             f"{primitive.name} made {result.data[first]} {place}{where}.",
             f"  result: shape {result.shape}; {count:,} of {bad.size:,} elements {are} not finite, "
@@ -96,7 +95,7 @@ class Finder:
         for i, (tensor, array) in enumerate(zip(inputs, values, strict=True)):
             changed = ", before it was changed" if i < primitive.writes else ""
             lines.append(f"  input {i}: {self._name(tensor)}{_looks(tensor, array)}{changed}")
-        return "\n".join([*lines, HINTS[self.phase]])
+        return "\n".join([*lines, HINTS[modes.phase]])
 
     def _name(self, tensor: Tensor) -> str:
         return self._names.get(id(tensor), "a constant")

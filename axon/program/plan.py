@@ -11,7 +11,13 @@ import numpy as np
 
 from axon.backend import Array, aligned_bytes, carve, xp
 from axon.core import Tensor
+from axon.cut import Cut
 from axon.program.trace import Instruction
+
+RUN = 16  # instructions that are cut alike, and may be chained
+
+
+Specs = list[tuple[tuple[int, ...], np.dtype]]
 
 
 class Plan:
@@ -22,6 +28,9 @@ class Plan:
         buffer: id of a result -> number of its buffer. Views share their root's; a result that is
             written straight to where it belongs (a gradient) has none, and is in ``moved``.
         work: for each instruction, the numbers of the buffers that are its workspace.
+        cuts: for each instruction, how it can be cut, or None.
+        runs: for each, the number of its run, or -1. In a run, pieces may go through one
+            instruction after another: no memory is used again before it ends.
         buffers: the memory itself.
         bytes_before: what the results would take one by one.
     """
@@ -33,8 +42,11 @@ class Plan:
         self.buffer: dict[int, int] = {}
         self.work: list[list[int]] = []
         live = self._without_dead(instructions, outputs)
+        self.sizes = {id(i.out): i.out.data.nbytes for i in live if i.kind == "fills"}
         self.bytes_before = sum(i.out.data.nbytes for i in live if i.kind == "fills")
         self.instructions = self._without_copies(live, outputs)
+        self.cuts = [_cut(instruction) for instruction in self.instructions]
+        self.runs = _runs(self.instructions, self.cuts)
         self.buffers = [aligned_bytes(size) for size in self._share_buffers(outputs)]
         self.arrays = self._bind()
 
@@ -56,6 +68,11 @@ class Plan:
         wanted = _workspace(self.instructions[number])
         places = zip(self.work[number], wanted, strict=True)
         return [carve(self.buffers[b], 0, shape, dtype) for b, (shape, dtype) in places]
+
+    def sums(self, number: int) -> Array | None:
+        """Where the pieces of one instruction put the summands of its result, if they do."""
+        specs = _summands(self.instructions[number], self.cuts[number])
+        return carve(self.buffers[self.work[number][0]], 0, *specs[0]) if specs else None
 
     # -------------------------------------------------------------------- pass 1: dead results
 
@@ -127,36 +144,52 @@ class Plan:
         last = self._last_uses(self.instructions, outputs)
         pool = _Pool()
         for i, instruction in enumerate(self.instructions):
-            work = [pool.take(_nbytes(*wanted)) for wanted in _workspace(instruction)]
+            pool.enter(self.runs[i])
+            work = [pool.take(_nbytes(*wanted)) for wanted in self._wanted(i)]
             self.work.append(work)
             over = None
             if instruction.kind == "fills" and id(instruction.out) not in self.moved:
                 over = self._dying(instruction, i, last)
-                place = (
-                    pool.take(instruction.out.data.nbytes) if over is None else self.buffer[over]
-                )
+                size = instruction.out.data.nbytes
+                place = pool.take_alike(size) if over is None else self.buffer[over]
                 self.buffer[id(instruction.out)] = place
             ended = dict.fromkeys(self.root(t) for t in (*instruction.inputs, instruction.out))
             if over is not None:
                 del ended[over]  # its buffer lives on as that of the result
-            pool.free += work + [self.buffer[r] for r in ended if r in self.buffer and last[r] == i]
+            pool.give(work)
+            for root in ended:
+                if root in self.buffer and last[root] == i:
+                    pool.give([self.buffer[root]], self.sizes[root])
         return pool.sizes
+
+    def _wanted(self, number: int) -> Specs:
+        """Workspace of an instruction; if it is cut, each thread has its own (bind.py)."""
+        instruction, cut = self.instructions[number], self.cuts[number]
+        if cut is None or cut.pieces < 2:
+            return _workspace(instruction)
+        return _summands(instruction, cut)
 
     def _dying(self, instruction: Instruction, number: int, last: dict[int, int]) -> int | None:
         """The id of an input that is read here for the last time and may be written over."""
         out, inputs, over = instruction.out, instruction.inputs, instruction.primitive.over
         for t in (inputs[k] for k in over if k < len(inputs)):
-            alike = t.shape == out.shape and t.dtype == out.dtype and id(t) in self.buffer
+            root = self.root(t)
+            alike = t.shape == out.shape and t.dtype == out.dtype and self._is_all(t)
             elsewhere = (x for k, x in enumerate(inputs) if not (x is t and k in over))
-            alone = all(self.root(x) != id(t) for x in elsewhere)
-            if alike and alone and last[id(t)] == number:
-                return id(t)
+            alone = all(self.root(x) != root for x in elsewhere)
+            if alike and alone and last[root] == number:
+                return root
         return None
+
+    def _is_all(self, tensor: Tensor) -> bool:
+        """Whether a tensor is all that lives in its buffer, perhaps in another shape."""
+        whole = self.sizes.get(self.root(tensor)) == tensor.data.nbytes
+        return whole and self.root(tensor) in self.buffer and tensor.data.flags.c_contiguous
 
     def _bind(self) -> dict[int, Array]:
         """Lay an array over the memory of every result."""
         arrays: dict[int, Array] = {}
-        for primitive, inputs, out, meta, _ in self.instructions:
+        for primitive, inputs, out, meta, *_ in self.instructions:
             if primitive.kind == "views":
                 base = arrays.get(id(inputs[0]), inputs[0].data)
                 arrays[id(out)] = primitive.kernel(base, xp=xp, **meta)
@@ -205,6 +238,28 @@ class _Pool:
     def __init__(self) -> None:
         self.sizes: list[int] = []
         self.free: list[int] = []
+        self.run, self._waiting = -1, list[tuple[int, int]]()
+
+    def enter(self, run: int) -> None:
+        """Begin an instruction. In a run, what is given back waits until it ends."""
+        if run != self.run:
+            self.free += [number for number, _ in self._waiting]
+            self.run, self._waiting = run, []
+
+    def give(self, numbers: list[int], held: int = 0) -> None:
+        """Take back buffers, the first ``held`` bytes of which were a result."""
+        if self.run < 0:
+            self.free += numbers
+        else:
+            self._waiting += [(number, held) for number in numbers]
+
+    def take_alike(self, size: int) -> int:
+        """A buffer for a result. One that held as much waits for nothing: its pieces lie alike."""
+        for place in self._waiting:
+            if place[1] == size:
+                self._waiting.remove(place)
+                return place[0]
+        return self.take(size)
 
     def take(self, size: int) -> int:
         """The smallest free buffer that is large enough; else the largest free one, enlarged."""
@@ -228,7 +283,34 @@ def _roots(instructions: Sequence[Instruction]) -> dict[int, int]:
     return roots
 
 
-def _workspace(instruction: Instruction) -> list[tuple[tuple[int, ...], np.dtype]]:
+def _cut(instruction: Instruction) -> Cut | None:
+    primitive, inputs, out, meta, *_ = instruction
+    if primitive.kind == "views" or primitive.rows is None:
+        return None
+    arrays = [t.data for t in inputs]
+    return primitive.rows(*([out.data, *arrays] if primitive.kind == "fills" else arrays), **meta)
+
+
+def _runs(instructions: Sequence[Instruction], cuts: Sequence[Cut | None]) -> list[int]:
+    """Number the runs: each begins with something to cut, and goes on while that is possible."""
+    runs: list[int] = []
+    run, left = -1, 0  # the number of the latest run, and how much more it may take
+    for instruction, cut in zip(instructions, cuts, strict=True):
+        if instruction.kind != "views":
+            left = max(left - 1, 0) if cut is not None else 0
+            if cut is not None and cut.pieces > 1 and not left:
+                run, left = run + 1, RUN
+        runs.append(run if left else -1)
+    return runs
+
+
+def _summands(instruction: Instruction, cut: Cut | None) -> Specs:
+    if cut is None or not cut.sums or cut.pieces < 2:
+        return []
+    return [((cut.pieces, *instruction.out.shape), instruction.out.dtype)]
+
+
+def _workspace(instruction: Instruction) -> Specs:
     rule = instruction.primitive.workspace
     return list(rule(*[t.data for t in instruction.inputs], **instruction.meta)) if rule else []
 

@@ -1,15 +1,18 @@
 """Replay: a flat list of kernel calls with bound arrays. No tape, no graph, nothing allocated."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from axon.backend import Array, DType, Shape, xp
+from axon.blas import one_blas_thread
 from axon.core import Tensor
+from axon.program import engine
+from axon.program.bind import Bound
 from axon.program.compare import Imprint, demand_same, imprints
 from axon.program.plan import Plan
 from axon.program.show import Line, describe, report
-from axon.program.trace import Instruction, trace
+from axon.program.simplify import simplify
+from axon.program.trace import trace
 
 Spec = tuple[Shape, DType]
 LIMIT = 16  # programs that a step keeps
@@ -32,26 +35,37 @@ class Program:
     ) -> None:
         self.name, self.inputs, self._reason = name, inputs, reason
         self.outputs = [plan.array(t) for t in outputs]
-        self.calls = [_call(plan, i, ins) for i, ins in enumerate(plan.instructions)]
+        bound = Bound(plan)
+        self.calls, self._single = bound.calls, bound.lines
         self.lines: list[Line] = describe(plan, labels)
-        self.buffers = [b.nbytes for b in plan.buffers]
-        self.bytes_before, self.bytes_after = plan.bytes_before, plan.bytes_after
+        self.buffers = [b.nbytes for b in plan.buffers] + [bound.room] * (bound.room > 0)
+        self.bytes_before, self.bytes_after = plan.bytes_before, sum(self.buffers)
         made = {id(i.out) for i in plan.instructions if i.kind != "writes"}
         used = [*(t for i in plan.instructions for t in i.inputs), *outputs, *plan.moved.values()]
         outer = {id(t): t for t in used if id(t) not in made}
         self._bound = [(t, t.data) for t in outer.values()]
         self.first: list[Imprint] | None = None  # what to compare the second batch with
+        self.kernels = engine.get_kernels()
+        self.machine: Any = None  # what does it with compiled kernels, if they are used
 
     def run(self) -> list[Array]:
         """Do it again on what the input arrays hold now; the outputs live in reused memory."""
+        if self.machine is not None:
+            self.machine.run()
+            return self.machine.outputs
         for call in self.calls:
             call()
         return self.outputs
 
+    def single_calls(self) -> list[Callable[[], Any]]:
+        """One call for each line, in order, for whoever wants to see them one by one."""
+        return self._single
+
     @property
     def stale(self) -> bool:
-        """Whether something that the program is bound to has moved to other memory."""
-        return any(tensor.data is not array for tensor, array in self._bound)
+        """Whether something that it is bound to has moved, or other kernels were chosen."""
+        moved = any(tensor.data is not array for tensor, array in self._bound)
+        return moved or self.kernels != engine.get_kernels()
 
     def why(self) -> str:
         """Say why this program was recorded although others may have been before it."""
@@ -65,23 +79,6 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<axon program {self.name}: {len(self.lines)} instructions>"
-
-
-def _call(plan: Plan, number: int, instruction: Instruction) -> Callable[[], Any]:
-    """Bind a kernel to its arrays."""
-    primitive, inputs, out, meta, _ = instruction
-    arrays = [plan.array(t) for t in inputs]
-    if primitive.kind == "views":
-        return _nothing
-    if primitive.workspace:
-        meta = {**meta, "work": plan.scratch(number)}
-    if primitive.kind == "fills":
-        arrays.insert(0, plan.array(out))
-    return partial(primitive.kernel, *arrays, xp=xp, **meta)
-
-
-def _nothing() -> None:
-    """A view: the array was made when the program was bound."""
 
 
 class Step:
@@ -137,11 +134,50 @@ class Step:
             arrays: what ``inputs`` gave.
             variant: what else the step depends on; another program is recorded for each value.
         """
+        with one_blas_thread:
+            return self._run(arrays, variant)
+
+    def several(
+        self,
+        arrays: list[Array],
+        variant: tuple[Any, ...],
+        columns: Sequence[Array],
+        order: Array,
+        start: int,
+        steps: int,
+    ) -> int:
+        """Do some of the coming steps in one go, if compiled kernels do all of what ran last.
+
+        Args:
+            arrays: what ``inputs`` gave; each step fetches its own batch into them.
+            variant: as for ``run``.
+            columns: one array of samples for each input.
+            order: the numbers of the samples, in turn.
+            start: where in ``order`` the next batch begins.
+            steps: how many to do at most; fewer, if they take long.
+
+        Returns:
+            how many were done; 0 if it cannot be done like this.
+        """
+        program = self._same(arrays, variant)
+        if program is None or program.machine is None:
+            return 0
+        with one_blas_thread:
+            done: int = program.machine.several(columns, order, start, steps)
+            return done
+
+    def _same(self, arrays: list[Array], variant: tuple[Any, ...]) -> Program | None:
+        """What ran last, if it is wanted again: as nearly always, the same batch size."""
+        latest = self.latest
+        same = arrays is self._arrays and variant == self._variant
+        return latest if same and latest and not latest.stale else None
+
+    def _run(self, arrays: list[Array], variant: tuple[Any, ...]) -> list[Array]:
         if self.eager:
             return [t.data for t in self.function(*map(Tensor, arrays))]
-        latest = self.latest
-        if arrays is self._arrays and variant == self._variant and latest and not latest.stale:
-            return latest.run()  # as nearly always: the same batch size again
+        latest = self._same(arrays, variant)
+        if latest is not None:
+            return latest.run()
         key = (*((a.shape, a.dtype) for a in arrays), variant)
         program = self.programs.get(key)
         if program is None or program.stale:
@@ -182,8 +218,9 @@ class Step:
         instructions, outputs = trace(self.function, inputs)
         labels = {id(t): name for t, name in zip(inputs, self.names, strict=False)}
         reason = self._why(key, moved)
-        plan = Plan(instructions, outputs)
+        plan = Plan(simplify(instructions), outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
+        program.machine = engine.compiled(plan, inputs, outputs)
         if self.careful:
             program.first = imprints(instructions, inputs)
         self._make_room(key)

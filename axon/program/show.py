@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor
+from axon.program.cost import Cost, cost
 from axon.program.plan import Plan
 
 
@@ -16,20 +17,29 @@ class Line(NamedTuple):
     dtype: DType
     kind: str
     place: str
+    name: str  # of the primitive
+    scope: str  # the layer for which it was done
+    phase: str  # forward, backward or update
+    given: tuple[Shape, ...]  # the shapes of its inputs
+    cost: Cost  # what it needs at least
 
 
 def describe(plan: Plan, labels: dict[int, str]) -> list[Line]:
     """Give every result a number and write each instruction down."""
     names = dict(labels)
     lines: list[Line] = []
-    for primitive, inputs, out, meta, _ in plan.instructions:
+    for instruction in plan.instructions:
+        primitive, inputs, out, meta, scope, phase = instruction
         given = [names.get(id(t)) or _constant(t) for t in inputs]
         options = [f"{key}={_brief(value)}" for key, value in meta.items()]
         if primitive.kind != "writes":
             names[id(out)] = f"%{len(lines)}"
         call = f"{primitive.name}({', '.join(given + options)})"
         place = _place(plan, primitive.kind, out, names)
-        lines.append(Line(f"%{len(lines)}", call, out.shape, out.dtype, primitive.kind, place))
+        shown = (f"%{len(lines)}", call, out.shape, out.dtype, primitive.kind, place)
+        shapes = tuple(t.shape for t in inputs)
+        work = cost(instruction)
+        lines.append(Line(*shown, primitive.name, scope, phase, shapes, work))
     return lines
 
 

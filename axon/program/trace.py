@@ -15,6 +15,7 @@ class Instruction(NamedTuple):
     out: Tensor
     meta: dict[str, Any]
     scope: str = ""  # the layer for which it was done; nothing for the loss and the update
+    phase: str = "forward"  # or "backward", or "update"
 
     @property
     def kind(self) -> str:
@@ -39,7 +40,8 @@ class Trace:
         self, primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
     ) -> None:
         """Take note of one application."""
-        self.instructions.append(Instruction(primitive, inputs, out, meta, modes.scope))
+        place = (modes.scope, modes.phase)
+        self.instructions.append(Instruction(primitive, inputs, out, meta, *place))
 
 
 def trace(

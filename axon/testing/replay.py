@@ -7,6 +7,8 @@ import numpy as np
 from axon.backend import Array
 from axon.core import Tensor
 from axon.program import Step
+from axon.program.engine import Kernels
+from axon.threads import get_threads, set_threads
 
 Function = Callable[..., list[Tensor]]
 BUFFERS = 250_000  # bytes that NumPy may take for a moment, however large the arrays are
@@ -15,6 +17,11 @@ LARGE = 2**17  # numbers in an array whose allocation is seen beyond doubt
 
 def check_replay(what: str, function: Function, arrays: list[Array]) -> None:
     """Recorded with some values, replayed with others: the same bits as computed at once."""
+    with Kernels("numpy"):
+        _check_replay(what, function, arrays)
+
+
+def _check_replay(what: str, function: Function, arrays: list[Array]) -> None:
     step = Step(what, function, [f"input {i}" for i in range(len(arrays))])
     slots = step.inputs(*((a.shape, a.dtype) for a in arrays))
     for seed in range(3):
@@ -39,7 +46,17 @@ def _shuffled(array: Array, seed: int) -> Array:
 
 
 def check_memory(what: str, function: Function, arrays: list[Array]) -> None:
-    """A replay takes no memory for arrays."""
+    """A replay takes no memory for arrays, on one thread: NumPy takes buffers for each."""
+    threads = get_threads()
+    set_threads(1)
+    try:
+        with Kernels("numpy"):
+            _check_memory(what, function, arrays)
+    finally:
+        set_threads(threads)
+
+
+def _check_memory(what: str, function: Function, arrays: list[Array]) -> None:
     import tracemalloc
 
     step = Step(what, function, [f"input {i}" for i in range(len(arrays))])

@@ -1,0 +1,183 @@
+"""Floor 3: what Numba lacks: arrays over addresses, calls of addresses, and atomic counters.
+
+Everything a compiled program touches is an address in a table of whole numbers.
+"""
+
+import platform
+from typing import Any
+
+from llvmlite import ir
+from numba import carray, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+WORD = ir.IntType(64)
+ARM = platform.machine() in ("aarch64", "arm64")
+
+
+@intrinsic
+def pointer(context: Any, address: Any) -> Any:
+    """An address as a pointer that ``carray`` accepts."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.inttoptr(given[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.intp), build
+
+
+@intrinsic
+def call(context: Any, function: Any, arguments: Any) -> Any:
+    """Call the kernel at an address with the address of its arguments."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kernel = ir.FunctionType(ir.VoidType(), [WORD]).as_pointer()
+        builder.call(builder.inttoptr(given[0], kernel), [given[1]])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), build
+
+
+@intrinsic
+def load(context: Any, address: Any) -> Any:
+    """Read a word that another thread may write."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.load_atomic(_word(builder, given[0]), "acquire", 8)
+
+    return types.intp(types.intp), build
+
+
+@intrinsic
+def store(context: Any, address: Any, value: Any) -> Any:
+    """Write a word that another thread may read; all written before it is seen by then."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        builder.store_atomic(given[1], _word(builder, given[0]), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), build
+
+
+@intrinsic
+def increase(context: Any, address: Any, by: Any) -> Any:
+    """Add to a word that other threads add to; return what it was."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.atomic_rmw("add", _word(builder, given[0]), given[1], "seq_cst")
+
+    return types.intp(types.intp, types.intp), build
+
+
+@intrinsic
+def replace(context: Any, address: Any, old: Any, new: Any) -> Any:
+    """Write a word if it still is ``old``; whether that was done."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        place = _word(builder, given[0])
+        pair = builder.cmpxchg(place, given[1], given[2], "seq_cst")
+        return builder.extract_value(pair, 1)
+
+    return types.boolean(types.intp, types.intp, types.intp), build
+
+
+def _word(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, WORD.as_pointer())
+
+
+@njit(inline="always")
+def words(address: int, size: int) -> Any:
+    """Whole numbers of 64 bits at an address."""
+    return carray(pointer(address), (size,), types.int64)
+
+
+@njit(inline="always")
+def floats(address: int, size: int) -> Any:
+    """Numbers of 32 bits at an address."""
+    return carray(pointer(address), (size,), types.float32)
+
+
+@njit(inline="always")
+def doubles(address: int, size: int) -> Any:
+    """Numbers of 64 bits at an address."""
+    return carray(pointer(address), (size,), types.float64)
+
+
+@njit(inline="always")
+def bytes_(address: int, size: int) -> Any:
+    """Bytes at an address."""
+    return carray(pointer(address), (size,), types.uint8)
+
+
+@intrinsic
+def pause(context: Any) -> Any:
+    """Tell the core that this thread only waits."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        name, given = ("llvm.aarch64.hint", [1]) if ARM else ("llvm.x86.sse2.pause", [])
+        numbers = [ir.Constant(ir.IntType(32), n) for n in given]
+        kind = ir.FunctionType(ir.VoidType(), [n.type for n in numbers])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), numbers)
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
+@intrinsic
+def fetch(context: Any, address: Any) -> Any:
+    """Ask for the line of the cache at an address, which will be read soon."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        i = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, i, i, i])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        place = builder.inttoptr(given[0], cgutils.voidptr_t)
+        read, once, data = (ir.Constant(i, n) for n in (0, 2, 1))
+        builder.call(function, [place, read, once, data])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), build
+
+
+@intrinsic
+def cycles(context: Any) -> Any:
+    """The core's count of cycles."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kind = ir.FunctionType(WORD, [])
+        name = "llvm.readcyclecounter"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+
+    return types.intp(), build
+
+
+@intrinsic
+def give_way(context: Any, function: Any) -> Any:
+    """Let another thread have the core: calls the system's function at this address."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), []).as_pointer()
+        builder.call(builder.inttoptr(given[0], kind), [])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), build
+
+
+@intrinsic
+def sgemm(
+    context: Any, function: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any,
+    a: Any, lda: Any, b: Any, ldb: Any, beta: Any, c: Any, ldc: Any,
+) -> Any:  # fmt: skip
+    """C <- alpha A B + beta C, by the ``cblas_sgemm`` (64-bit sizes) at an address; row-major."""
+
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        i, f = ir.IntType(32), ir.FloatType()
+        kind = ir.FunctionType(
+            ir.VoidType(), [i, i, i, WORD, WORD, WORD, f, WORD, WORD, WORD, WORD, f, WORD, WORD]
+        )
+        ta, tb = (builder.trunc(x, i) for x in given[1:3])
+        values = [ir.Constant(i, 101), ta, tb, *given[3:]]
+        builder.call(builder.inttoptr(given[0], kind.as_pointer()), values)
+        return context.get_dummy_value()
+
+    p, real = types.intp, types.float32
+    return types.void(p, p, p, p, p, p, real, p, p, p, p, real, p, p), build

@@ -1,0 +1,117 @@
+"""Floor 3: what compiled instructions consist of: calls of kernels on places in memory.
+
+A primitive of the fast set has a *rule* (``lowers``), which turns an instruction of the program
+into calls, or returns None where the kernel does not suit it; then NumPy's kernel is called.
+"""
+
+from collections.abc import Callable, Sequence
+from struct import pack, unpack
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from axon.core import Tensor
+from axon.program.trace import Instruction
+
+
+class At(NamedTuple):
+    """The address of a tensor's memory; of one row, or of one piece's own part, if asked for."""
+
+    tensor: Any
+    by_row: int = 0  # bytes from one row to the next
+    by_piece: int = 0
+    offset: int = 0
+
+
+class Word(NamedTuple):
+    """A whole number; what is added to it for each row, each piece, each step."""
+
+    value: int
+    by_row: int = 0
+    by_piece: int = 0
+    by_step: int = 0
+
+
+Argument = At | Word
+
+
+class Call(NamedTuple):
+    """One call of a kernel: its name, and what it is given after the number of rows."""
+
+    kernel: str
+    arguments: tuple[Argument, ...]
+
+
+class Scratch:
+    """Memory that belongs to an instruction: bytes for each row, each piece, or each thread.
+
+    What belongs to rows and threads is in the core's cache, and holds nothing from call to call.
+    """
+
+    def __init__(self, by_row: int = 0, by_piece: int = 0, by_thread: int = 0) -> None:
+        self.by_row, self.by_piece, self.by_thread = by_row, by_piece, by_thread
+
+
+class Work(NamedTuple):
+    """What an instruction becomes.
+
+    Attributes:
+        calls: done one after another by whoever has the piece.
+        rows: how many rows it may be cut into.
+        cost: about how many nanoseconds it takes in all.
+        batched: its rows are the samples of a batch: it can go through the network with them.
+        after: what is left to do when all (so many) pieces are done: adding up what they left.
+    """
+
+    calls: tuple[Call, ...]
+    rows: int = 1
+    cost: float = 100.0
+    batched: bool = False
+    after: "Callable[[int], Work] | None" = None
+
+
+Rule = Callable[["Site", Instruction], Work | None]
+RULES: dict[str, Rule] = {}
+
+
+def lowers(*names: str) -> Callable[[Rule], Rule]:
+    """Declare a rule for the primitives of these names."""
+
+    def note(rule: Rule) -> Rule:
+        for name in names:
+            RULES[name] = rule
+        return rule
+
+    return note
+
+
+def real(value: float) -> Word:
+    """A number of 32 bits, as the word that carries its bits."""
+    return Word(unpack("<i", pack("<f", value))[0])
+
+
+def double(value: float) -> Word:
+    """A number of 64 bits, as the word that carries its bits."""
+    return Word(unpack("<q", pack("<d", value))[0])
+
+
+class Site:
+    """What rules ask about tensors: which are batched, and how they lie in memory."""
+
+    def __init__(self, batch: int, batched: Callable[[Tensor], bool]) -> None:
+        self.batch, self.batched = batch, batched
+
+    def rows(self, out: Tensor) -> bool:
+        """Whether the rows of a result are, or are multiples of, the samples of the batch."""
+        return self.batch > 0 and out.ndim > 0 and out.shape[0] % self.batch == 0
+
+
+def flat(*tensors: Tensor) -> bool:
+    """Whether all are float32 numbers in one piece."""
+    return all(t.dtype == np.float32 and t.data.flags.c_contiguous for t in tensors)
+
+
+def strides(tensor: Tensor, shape: Sequence[int]) -> tuple[int, ...]:
+    """Steps, in elements, along each axis of a shape that the tensor is broadcast to."""
+    view = np.broadcast_to(tensor.data, shape)
+    return tuple(s // tensor.data.itemsize for s in view.strides)

@@ -1,0 +1,125 @@
+"""Floor 3: the two loops that run a compiled program: the one who leads, and those who help.
+
+A program is four tables of words. An *argument* is (value, by row, by piece, by step, local); an
+*entry* (kernel, first argument, last argument); a *task* (first entry, last entry, first row, last
+row, rows at a time, piece); a *level* (first task, last task, whether one thread does them all).
+The tasks of a level know nothing of each other: whoever is free takes the next one. When all are
+done, the next level begins.
+
+    ticket = number of the level so far << 32 | next task << 16 | last task
+
+is claimed by compare-and-swap, so that nobody can take a task of a level that has ended.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+from axon.fast.atoms import call, cycles, give_way, increase, load, pause, replace, store, words
+
+# words of a program's head
+LEVELS, TASKS, ENTRIES, ARGUMENTS, SCRATCH, SCRATCH_SIZE, CLOCK = range(7)
+# words of the shared state, each on a cache line of its own
+TICKET, DONE, HEAD, STEP, YIELD, AWAKE = 0, 8, 16, 24, 32, 40
+ROOM = 64  # words for the arguments of one call, at the beginning of each thread's scratch
+SPINS = 20_000  # looks for work, some 100 microseconds, before a helper goes to sleep
+PATIENCE = 2_000  # looks for the end of a level before the core is given away
+
+
+def compiled(signature: str) -> Any:
+    """Compile a loop that needs no Python; kept for later processes, if there is a place."""
+
+    def compile(function: Callable[..., None]) -> Any:
+        try:
+            return njit(signature, nogil=True, cache=True)(function)
+        except Exception:  # no place to keep it, or a spoilt file there
+            return njit(signature, nogil=True)(function)
+
+    return compile
+
+
+@compiled("void(intp, intp, intp, intp)")
+def run_task(head: int, task: int, step: int, thread: int) -> None:
+    """Do one task: so many rows at a time, each entry one call of a kernel."""
+    h = words(head, 8)
+    t = words(h[TASKS] + task * 48, 6)
+    scratch = h[SCRATCH] + thread * h[SCRATCH_SIZE]
+    room = words(scratch, ROOM)
+    base = scratch + ROOM * 8
+    for row in range(t[2], t[3], t[4]):
+        room[0], room[1] = min(t[4], t[3] - row), row == t[2]
+        for entry in range(t[0], t[1]):
+            e = words(h[ENTRIES] + entry * 24, 3)
+            count = e[2] - e[1]
+            a = words(h[ARGUMENTS] + e[1] * 40, count * 5)
+            for k in range(count):
+                i = k * 5
+                value = a[i] + a[i + 1] * row + a[i + 2] * t[5] + a[i + 3] * step
+                room[k + 2] = value + a[i + 4] * base
+            if h[CLOCK]:
+                began = cycles()
+                call(e[0], scratch)
+                words(h[CLOCK] + entry * 8, 1)[0] += cycles() - began
+            else:
+                call(e[0], scratch)
+
+
+@compiled("void(intp, intp, intp, intp, intp, intp, boolean)")
+def lead(state: int, head: int, levels: int, end: int, first: int, steps: int, alone: bool) -> None:
+    """Run some levels of a program, some steps long, with whoever helps."""
+    s = words(state, 128)
+    h = words(head, 8)
+    if not alone:
+        store(state + HEAD * 8, head)
+    for step in range(first, first + steps):
+        if not alone:
+            store(state + STEP * 8, step)
+        for level in range(levels, end):
+            bounds = words(h[LEVELS] + level * 24, 3)
+            begin, stop = bounds[0], bounds[1]
+            if alone or bounds[2]:
+                for task in range(begin, stop):
+                    run_task(head, task, step, 0)
+                continue
+            store(state + DONE * 8, 0)
+            number = (s[TICKET] >> 32) + 1
+            store(state + TICKET * 8, number << 32 | begin << 16 | stop)
+            while True:
+                ticket = load(state + TICKET * 8)
+                task = (ticket >> 16) & 0xFFFF
+                if task >= stop:
+                    break
+                if replace(state + TICKET * 8, ticket, ticket + 65536):
+                    run_task(head, task, step, 0)
+                    increase(state + DONE * 8, 1)
+            looks = 0
+            while load(state + DONE * 8) < stop - begin:
+                pause()
+                looks += 1
+                if looks > PATIENCE and s[YIELD]:
+                    give_way(s[YIELD])
+
+
+@compiled("void(intp, intp)")
+def assist(state: int, thread: int) -> None:
+    """Take tasks until there have been none for a while."""
+    idle = 0
+    while idle < SPINS:
+        ticket = load(state + TICKET * 8)
+        task = (ticket >> 16) & 0xFFFF
+        if task < ticket & 0xFFFF:
+            if replace(state + TICKET * 8, ticket, ticket + 65536):
+                run_task(load(state + HEAD * 8), task, load(state + STEP * 8), thread)
+                increase(state + DONE * 8, 1)
+            idle = 0
+        else:
+            idle += 1
+            pause()
+    store(state + (AWAKE + thread) * 8, 0)
+
+
+@compiled("intp()")
+def now() -> int:
+    """The core's count of cycles."""
+    return cycles()

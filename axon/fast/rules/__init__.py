@@ -1,0 +1,17 @@
+"""Floor 3: how each primitive of the fast set becomes calls of compiled kernels."""
+
+from axon.fast.rules import (
+    bookkeeping,
+    channels,
+    convolution,
+    elementwise,
+    joining,
+    lookup,
+    matmul,
+    noise,
+    norms,
+    pooling,
+    reduce,
+    sequence,
+    updates,
+)

@@ -1,0 +1,105 @@
+"""Floor 3: rules for batch statistics, and for padding."""
+
+from math import prod
+
+from axon.core import Tensor
+from axon.fast.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.rules.convolution import around, each
+from axon.fast.rules.reduce import combined
+from axon.program.trace import Instruction
+
+FIXED = 100.0  # nanoseconds
+EACH = 0.1  # nanoseconds for each number
+
+
+def _rows(site: Site, x: Tensor) -> tuple[int, bool]:
+    """How many rows there are, and whether they are samples."""
+    batched = site.batched(x) and site.rows(x)
+    return (site.batch if batched else x.shape[0]), batched
+
+
+def _at(t: Tensor, rows: int) -> At:
+    return At(t, t.data.nbytes // rows)
+
+
+def _cost(x: Tensor) -> float:
+    return FIXED + EACH * x.size
+
+
+@lowers("channel_moments")
+def channel_moments(site: Site, instruction: Instruction) -> Work | None:
+    """Samples; pieces leave mean, squares and count."""
+    (x,), out = instruction.inputs, instruction.out
+    if not flat(x, out) or not x.size or not _rows(site, x)[1]:
+        return None
+    rows, C = site.batch, x.shape[-1]
+    parts = Scratch(by_piece=-(-(out.data.nbytes + 8) // 64) * 64)  # and the count
+    place = At(parts, by_piece=parts.by_piece)
+    call = Call("channel_moments", (Word(x.size // C // rows), Word(C), place, _at(x, rows)))
+
+    def after(pieces: int) -> Work:
+        words = (Word(C), Word(pieces), Word(parts.by_piece))
+        join = Call("join_moments", (*words, At(out), At(parts)))
+        return Work((join,), 1, FIXED + C * pieces)
+
+    return Work((call,), rows, 2 * _cost(x), True, after)
+
+
+@lowers("channel_affine")
+def channel_affine(site: Site, instruction: Instruction) -> Work | None:
+    """Center, slope and offset; samples."""
+    (p, x), out = instruction.inputs, instruction.out
+    if not flat(p, x, out) or not x.size:
+        return None
+    (rows, batched), C = _rows(site, x), x.shape[-1]
+    places = (_at(out, rows), At(p), _at(x, rows))
+    call = Call("channel_affine", (Word(x.size // C // rows), Word(C), *places))
+    return Work((call,), rows, _cost(x), batched)
+
+
+@lowers("channel_scale")
+def channel_scale(site: Site, instruction: Instruction) -> Work | None:
+    """Samples; slopes."""
+    (x, slope), out = instruction.inputs, instruction.out
+    if not flat(x, slope, out) or not x.size:
+        return None
+    (rows, batched), C = _rows(site, x), x.shape[-1]
+    places = (_at(out, rows), _at(x, rows), At(slope))
+    call = Call("channel_scale", (Word(x.size // C // rows), Word(C), *places))
+    return Work((call,), rows, _cost(x), batched)
+
+
+@lowers("channel_affine_gradient")
+def channel_affine_gradient(site: Site, instruction: Instruction) -> Work | None:
+    """The gradient of the result, the samples, and p."""
+    (g, x, p), out = instruction.inputs, instruction.out
+    if not flat(g, x, p, out) or not x.size:
+        return None
+    if not (site.batched(g) and site.batched(x) and site.rows(x)):
+        return None
+    rows, C = site.batch, x.shape[-1]
+    parts = Scratch(by_piece=-(-out.data.nbytes // 64) * 64)
+    place = At(parts, by_piece=parts.by_piece)
+    places = (place, _at(g, rows), _at(x, rows), At(p))
+    call = Call("channel_affine_gradient", (Word(x.size // C // rows), Word(C), *places))
+    cost = _cost(x) + _cost(g)
+    return Work((call,), rows, cost, True, lambda pieces: combined(out, parts, pieces))
+
+
+# ------------------------------------------------------------------------------------ padding
+
+
+@lowers("pad")
+def pad(site: Site, instruction: Instruction) -> Work | None:
+    """Zeros before and after along the second and the third axis."""
+    (x,), out = instruction.inputs, instruction.out
+    ends = instruction.meta["padding"]
+    if not flat(x, out) or not x.size or x.ndim < 2 or any(map(any, (ends[0], *ends[3:]))):
+        return None
+    if not site.batched(x) or x.shape[0] != site.batch:
+        return None
+    second = x.shape[2] if x.ndim > 2 else 1
+    shape = (x.shape[0], x.shape[1], second, prod(x.shape[3:]))
+    pads = (ends[1], ends[2] if x.ndim > 2 else (0, 0))
+    call = around("pad_images", each(out), each(x), shape, pads)
+    return Work((call,), site.batch, _cost(out), True)

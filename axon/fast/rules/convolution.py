@@ -1,0 +1,294 @@
+"""Floor 3: rules for convolutions."""
+
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from axon.core import Tensor
+from axon.fast.blas import sgemm_address
+from axon.fast.calls import Argument, At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.kernels.winograd import SPACE, TABLE, TILES
+from axon.fast.rules.reduce import combined
+from axon.fast.vectors import LANES
+from axon.ops.conv import ONE, Convolution, convolution
+from axon.program.trace import Instruction
+
+GFLOPS = 100.0  # of one core, about
+FIXED = 200.0  # nanoseconds
+COLUMNS = 2**18  # bytes of columns at a time
+NOWHERE = Word(0)
+TURNED = 2**20  # bytes of a kernel that is turned around again and again
+
+
+class Images(NamedTuple):
+    """Where images lie, and how large one of them is with its padding."""
+
+    place: At
+    shape: tuple[int, int, int]  # H, W, C
+
+    @property
+    def size(self) -> int:
+        """Bytes of an image."""
+        return prod(self.shape) * 4
+
+    @property
+    def line(self) -> int:
+        """Bytes of a line."""
+        return prod(self.shape[1:]) * 4
+
+
+def table(numbers: Any) -> At:
+    """The place of whole numbers that are known beforehand."""
+    return At(Tensor(np.array(numbers, np.int64)))
+
+
+def each(t: Tensor) -> At:
+    """A tensor, sample by sample."""
+    return At(t, t.data.nbytes // max(t.shape[0], 1))
+
+
+def suits(site: Site, c: Convolution, *tensors: Tensor) -> bool:
+    """Whether these are the images of a batch, all in one group."""
+    batch = c.shape[0] == site.batch and any(site.batched(t) for t in tensors)
+    return batch and c.G == 1 and flat(*tensors) and all(t.size for t in tensors)
+
+
+def cost(c: Convolution) -> float:
+    """Nanoseconds."""
+    return FIXED + 2.0 * prod(c.out) * c.K / GFLOPS
+
+
+# ------------------------------------------------------------------------------------ padding
+
+
+def padded(x: Tensor, ends: Any) -> tuple[tuple[Call, ...], Images]:
+    """Images with zeros around them, copied if there are any."""
+    _, H, W, C = x.shape
+    (above, below), (left, right) = ends
+    if not any((above, below, left, right)):
+        return (), Images(each(x), (H, W, C))
+    shape = (H + above + below, W + left + right, C)
+    room = Scratch(by_row=prod(shape) * 4)
+    place = At(room, room.by_row)
+    return (around("pad_images", place, each(x), x.shape, ends),), Images(place, shape)
+
+
+def around(kernel: str, out: At, x: At, shape: tuple[int, ...], ends: Any) -> Call:
+    """The call that puts images into their padding, or takes them out."""
+    _, H, W, C = shape
+    (above, below), (left, right) = ends
+    numbers = (above, below, H, left * C * 4, right * C * 4, W * C * 4)
+    return Call(kernel, (out, x, *map(Word, numbers)))
+
+
+def taps(c: Convolution, line: int, C: int) -> tuple[list[int], int, int]:
+    """Where runs of taps lie from the first, in bytes; how many runs in a line; their length."""
+    (KH, KW), (DH, DW) = c.windows.size, c.windows.dilation
+    if DW == 1 or KW == 1:
+        return [kh * DH * line for kh in range(KH)], 1, KW * C
+    places = [kh * DH * line + kw * DW * C * 4 for kh in range(KH) for kw in range(KW)]
+    return places, KW, C
+
+
+# ------------------------------------------------------------------------------------ tiles
+
+
+def tiles(
+    c: Convolution, x: Images, kernel: At, start: At, out: At, counts: Any, filters: int,
+    above: int = 0, lines: int = 0, done: bool = False,
+) -> Call:  # fmt: skip
+    """The call of ``convolve``, perhaps only for what is not finite."""
+    (KH, _), (SH, SW), DH = c.windows.size, c.windows.strides, c.windows.dilation[0]
+    H, _, C = x.shape
+    runs, in_line, length = taps(c, x.line, C)
+    numbers = [x.size, SH * x.line, SW * C * 4, *counts, above, lines or H, KH, SH, DH]
+    words: list[Argument] = [*(Word(n) for n in numbers), table(runs), Word(in_line), Word(length)]
+    tail = (kernel, Word(filters), start, out, Word(int(done)))
+    return Call("convolve", (x.place, *words, *tail))
+
+
+def zeros(n: int) -> At:
+    """So many of them."""
+    return At(Tensor(np.zeros(n, np.float32)))
+
+
+@lowers("conv2d", "conv2d_bias")
+def conv2d(site: Site, instruction: Instruction) -> Work | None:
+    """Images, a kernel, and perhaps a bias."""
+    (x, w, *bias), out = instruction.inputs, instruction.out
+    c = convolution(x.shape, w.shape, x.dtype, **instruction.meta)
+    if not suits(site, c, x, w, *bias, out) or not site.batched(x):
+        return None
+    F = c.kernel[3]
+    start, y = (At(bias[0]) if bias else zeros(F)), At(out, out.data.nbytes // site.batch)
+    if fewer(c):
+        calls, images = padded(x, whole_tiles(c))
+        calls += (winograd("winograd", c, images.place, At(w), y, start),)
+        calls += (tiles(c, images, At(w), start, y, c.counts, F, done=True),)
+        return Work(calls, site.batch, SHARE * cost(c), True)
+    calls, images = padded(x, c.windows.padding)
+    if F % LANES == 0:
+        calls += (tiles(c, images, At(w), start, y, c.counts, F),)
+    elif sgemm_address():
+        calls += (matrices("convolve_matrix", c, images, At(w), y, start),)
+    else:
+        return None
+    return Work(calls, site.batch, cost(c), True)
+
+
+@lowers("conv2d_input")
+def conv2d_input(site: Site, instruction: Instruction) -> Work | None:
+    """The gradient of the result, and the kernel."""
+    (g, w), out = instruction.inputs, instruction.out
+    meta = dict(instruction.meta)
+    c = convolution(meta.pop("shape"), w.shape, g.dtype, **meta)
+    if not suits(site, c, g, w, out) or not site.batched(g):
+        return None
+    calls = _fewer_back(c, g, w, out) or _turned(c, g, w, out) or _sent_back(c, g, w, out)
+    nanoseconds = SHARE * cost(c) if fewer(c) else cost(c)
+    return Work(calls, site.batch, nanoseconds, True) if calls else None
+
+
+def _turned(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
+    """Back by a convolution of padded g with the kernel turned around."""
+    (KH, KW, C, F), (OH, _) = c.kernel, c.counts
+    if c.windows.strides != ONE or C % LANES or w.data.nbytes > TURNED:
+        return None
+    ends = []
+    for axis, (span, count) in enumerate(zip(c.windows.spans(), c.counts, strict=True)):
+        before = span - 1 - c.windows.padding[axis][0]
+        ends.append((before, c.shape[1 + axis] + span - 1 - count - before))
+    if min(min(pair) for pair in ends) < 0:
+        return None
+    calls, images = padded(g, ends)
+    place = At(Scratch(by_thread=w.data.nbytes))
+    turn = Call("turn_kernel", (Word(KH * KW), Word(C), Word(F), place, At(w)))
+    above = ends[0][0]
+    back = tiles(c, images, place, zeros(C), each(out), c.shape[1:3], C, above, OH)
+    return (*calls, turn, back)
+
+
+def _sent_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
+    """Back by a matrix product, and sums of what meets at a pixel."""
+    if not sgemm_address():
+        return None
+    H, W, C = c.shape[1:]
+    if not c.windows.padded:
+        images = Images(each(out), (H, W, C))
+        return (matrices("convolve_matrix_input", c, images, At(w), each(g)),)
+    shape = (*c.windows.room(c.shape), C)
+    room = Scratch(by_row=prod(shape) * 4)
+    place = At(room, room.by_row)
+    crop = around("crop_images", each(out), place, c.shape, c.windows.padding)
+    images = Images(place, shape)
+    return matrices("convolve_matrix_input", c, images, At(w), each(g)), crop
+
+
+@lowers("conv2d_weight")
+def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
+    """The images, and the gradient of the result."""
+    (x, g), out = instruction.inputs, instruction.out
+    meta = dict(instruction.meta)
+    c = convolution(x.shape, meta.pop("shape"), x.dtype, **meta)
+    if not suits(site, c, x, g) or not (site.batched(x) and site.batched(g)):
+        return None
+    if out.dtype != np.float32 or not out.size:
+        return None
+    parts = Scratch(by_piece=-(-out.data.nbytes // 64) * 64)
+    place, F = At(parts, by_piece=parts.by_piece), c.kernel[3]
+    calls, images = padded(x, whole_tiles(c) if fewer(c) else c.windows.padding)
+    if fewer(c):
+        own = At(Scratch(by_thread=parts.by_piece))
+        calls += (winograd("winograd_weight", c, images.place, own, each(g)),)
+        calls += (_weight_tiles(c, images, each(g), place, own),)
+    elif F % LANES == 0:
+        calls += (_weight_tiles(c, images, each(g), place),)
+    elif sgemm_address():
+        calls += (matrices("convolve_matrix_weight", c, images, each(g), place),)
+    else:
+        return None
+    nanoseconds = SHARE * cost(c) if fewer(c) else cost(c)
+    return Work(calls, site.batch, nanoseconds, True, lambda pieces: combined(out, parts, pieces))
+
+
+def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: Argument = NOWHERE) -> Call:
+    (OH, OW), (SH, SW), C = c.counts, c.windows.strides, x.shape[2]
+    runs, _, length = taps(c, x.line, C)
+    every = [run + 4 * k for run in runs for k in range(length)]
+    lines = table([i * SH * x.line for i in range(OH)])
+    head = (x.place, Word(x.size), Word(SW * C * 4), Word(OH), Word(OW), lines)
+    arguments = (*head, table(every), Word(len(every)), g, Word(c.kernel[3]), out, done)
+    return Call("convolve_weight", arguments)
+
+
+# ------------------------------------------------------------------------------------ 3 x 3
+
+
+SHARE = 0.4  # of the time, with fewer multiplications
+MOST = 2**19  # bytes of a kernel for which that pays
+
+
+def _grid(c: Convolution) -> tuple[int, int]:
+    """How many tiles of 4 x 4 there are, downwards and across."""
+    return -(-c.counts[0] // 4), -(-c.counts[1] // 4)
+
+
+def fewer(c: Convolution) -> bool:
+    """Whether Winograd's convolution suits: 3 x 3, whole vectors, tiles that are mostly full."""
+    KH, KW, C, F = c.kernel
+    right = (KH, KW) == (3, 3) and c.windows.strides == c.windows.dilation == ONE
+    if not right or C % LANES or F % LANES or c.K * F * 4 > MOST or not sgemm_address():
+        return False
+    return 16 * prod(_grid(c)) < 1.7 * prod(c.counts)
+
+
+def whole_tiles(c: Convolution) -> Any:
+    """Padding to what whole tiles see."""
+    ends = []
+    for axis, (tiles, (before, _)) in enumerate(zip(_grid(c), c.windows.padding, strict=True)):
+        ends.append((before, 4 * tiles + 2 - c.shape[1 + axis] - before))
+    return ends
+
+
+def winograd(kernel: str, c: Convolution, *places: At) -> Call:
+    """The call of one of the three kernels."""
+    (TH, TW), (_, _, C, F) = _grid(c), c.kernel
+    tiles = 2 * TILES if kernel == "winograd_weight" else TILES
+    floats = max(C, F) + SPACE * LANES + 36 * (C * F + tiles * (C + F))
+    room = Scratch(by_thread=TABLE + -(-floats // 16) * 64)
+    numbers = map(Word, (TH, TW, *c.counts, C, F))
+    return Call(kernel, (At(room), *numbers, *places))
+
+
+def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
+    """Back by fewer multiplications, into images of whole tiles."""
+    if not fewer(c):
+        return None
+    ends = whole_tiles(c)
+    shape = tuple(n + sum(pair) for n, pair in zip(c.shape[1:3], ends, strict=True))
+    room = Scratch(by_row=prod(shape) * c.shape[3] * 4)
+    images = Images(At(room, room.by_row), (*shape, c.shape[3]))
+    place = At(Scratch(by_thread=w.data.nbytes))
+    turn = Call("turn_kernel", (*map(Word, (9, *c.kernel[2:])), place, At(w)))
+    back = winograd("winograd_input", c, images.place, place, each(g))
+    otherwise = matrices("convolve_matrix_input", c, images, At(w), each(g), Word(1))
+    crop = around("crop_images", each(out), images.place, c.shape, ends)
+    return turn, back, otherwise, crop
+
+
+# ------------------------------------------------------------------------------------ matrices
+
+
+def matrices(
+    kernel: str, c: Convolution, x: Images, w: Argument, y: Argument, last: Argument = NOWHERE
+) -> Call:
+    """The call of a kernel that gathers what windows see and leaves the product to BLAS."""
+    (OH, OW), (SH, SW), C = c.counts, c.windows.strides, x.shape[2]
+    runs, _, length = taps(c, x.line, C)
+    lines = min(OH, max(1, COLUMNS // (OW * c.K * 4)))
+    cols = Scratch(by_thread=-(-lines * OW * c.K * 4 // 64) * 64)
+    places = (table(runs), Word(len(runs)), Word(length * 4), Word(OH), Word(lines))
+    geometry = (Word(OW), Word(SH * x.line), Word(SW * C * 4), *places)
+    tail = (w, Word(c.kernel[3]), y, Word(sgemm_address()), last)
+    return Call(kernel, (*geometry, At(cols), x.place, Word(x.size), *tail))

@@ -1,0 +1,324 @@
+"""Floor 3: rules for what is done element by element."""
+
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from axon.core import Tensor
+from axon.fast.calls import At, Call, Site, Word, Work, lowers, strides
+from axon.fast.kernels.arithmetic import NUMBER_OF
+from axon.program.trace import Instruction
+
+UNARY = {  # primitive -> kernel, nanoseconds for each number
+    "negative": ("negative", 0.1),
+    "exp": ("exponential", 0.4),
+    "log": ("logarithm", 0.6),
+    "sqrt": ("square_root", 0.3),
+    "relu": ("relu", 0.1),
+    "sigmoid": ("sigmoid", 0.6),
+    "tanh": ("tanh", 0.7),
+    "hard_sigmoid": ("hard_sigmoid", 0.15),
+} | {
+    name: (name, cost)
+    for cost, names in (
+        (0.1, ("absolute", "sign", "square", "relu6", "softsign")),
+        (1.0, ("selu", "softplus", "silu", "mish", "erf", "log_probability")),
+        (3.0, ("log_cosh",)),
+    )
+    for name in names
+}
+BINARY = {
+    name: (name, cost)
+    for cost, names in (
+        (0.15, ("add", "subtract", "multiply", "divide", "maximum", "minimum")),
+        (0.2, ("relu_gradient", "sigmoid_gradient", "tanh_gradient", "relu6_gradient")),
+        (0.2, ("hard_sigmoid_gradient", "selu_gradient", "softsign_gradient")),
+        (0.3, ("over_probability",)),
+        (1.0, ("softplus_gradient", "silu_gradient", "mish_gradient", "sigmoid_cross_entropy")),
+        (15.0, ("power",)),
+    )
+    for name in names
+}
+GELU = {
+    "gelu": ("gelu", "gelu_by_tanh"),
+    "gelu_gradient": ("gelu_gradient", "gelu_by_tanh_gradient"),
+}
+SETTINGS = {  # primitives with a number that is their last operand
+    "leaky_relu": ("negative_slope", 0.2, 0.15),
+    "leaky_relu_gradient": ("negative_slope", 0.2, 0.2),
+    "elu": ("alpha", 1.0, 0.7),
+    "elu_gradient": ("alpha", 1.0, 0.2),
+}
+COMPARISONS = {  # whether less, equal, greater, and neither gives True
+    "equal": (0, 1, 0, 0),
+    "not_equal": (1, 0, 1, 1),
+    "less": (1, 0, 0, 0),
+    "less_equal": (1, 1, 0, 0),
+    "greater": (0, 0, 1, 0),
+    "greater_equal": (0, 1, 1, 0),
+}
+NUMBERS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3, "power": 4, "sqrt": 5}
+NUMBERS |= {"negative": 6, "cast": 7, "copy": 7, "assign": 7, "add_in_place": 0}
+TYPES = {"u1": "u1", "b1": "u1", "i4": "i4", "i8": "i8", "f4": "f4", "f8": "f8"}
+MOVES = {4: "copy", 8: "i8_to_i8", 1: "u1_to_u1"}  # by the bytes of a number
+FIXED = 60.0  # nanoseconds that a call takes
+SMALL = 1000  # numbers that are not worth being cut, where there are no samples
+
+
+class Grid(NamedTuple):
+    """How an element-by-element result is walked over: rows, then four loops (kernels/walk.py)."""
+
+    rows: int
+    batched: bool
+    sizes: tuple[int, int, int, int]
+    steps: list[tuple[int, ...]]  # of each operand, from row to row and along the loops
+    by_row: list[int]  # elements from one row to the next, of the result and each operand
+
+    @property
+    def in_one_piece(self) -> bool:
+        """Whether result and operands, but for single numbers, lie number after number."""
+        return self.sizes[0] == 0
+
+
+def grid(site: Site, out: Tensor, operands: list[Tensor]) -> Grid | None:
+    """Find rows and loops; None if there are too many axes, or nothing to do."""
+    shape = out.shape or (1,)
+    if not out.size:
+        return None
+    laid = [strides(t, shape) for t in operands]
+    batched = site.rows(out) and any(site.batched(t) for t in operands)
+    rows = site.batch if batched else shape[0] if out.size > SMALL else 1
+    k, size = shape[0] // rows, out.size // rows
+    sizes, steps = merged((k, *shape[1:]), laid)
+    first = [k * s[0] for s in laid]
+    by_row = [size, *first]
+    scalar = [not any(s) for s in laid]
+    if len(sizes) == 1 and all(
+        alone or (s == (1,) and (f == size or rows == 1))
+        for s, f, alone in zip(steps, first, scalar, strict=True)
+    ):
+        runs: list[tuple[int, ...]] = [(0, 0, 0, 0, int(not alone)) for alone in scalar]
+        return Grid(rows, batched, (0, 0, 0, size), runs, [size, *(size * (not a) for a in scalar)])
+    if len(sizes) > 4:
+        return None
+    pad = 4 - len(sizes)
+    runs = [(f, *(0,) * pad, *s) for f, s in zip(first, steps, strict=True)]
+    return Grid(rows, batched, ((1,) * pad + sizes), runs, by_row)  # type: ignore[arg-type]
+
+
+def merged(
+    shape: tuple[int, ...], laid: list[tuple[int, ...]]
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """Merge neighbouring axes that lie in one piece; at least one is left."""
+    sizes: list[int] = []
+    steps: list[list[int]] = [[] for _ in laid]
+    for axis, n in enumerate(shape):
+        if n == 1:
+            continue
+        if sizes and all(s[-1] == step[axis] * n for s, step in zip(steps, laid, strict=True)):
+            sizes[-1] *= n
+            for s, step in zip(steps, laid, strict=True):
+                s[-1] = step[axis]
+        else:
+            sizes.append(n)
+            for s, step in zip(steps, laid, strict=True):
+                s.append(step[axis])
+    if not sizes or any(s[-1] < 0 for s in steps):  # the innermost loop does not run backwards
+        sizes.append(1)
+        for s in steps:
+            s.append(1)
+    return tuple(sizes), [tuple(s) for s in steps]
+
+
+def walk(
+    site: Site,
+    out: Tensor,
+    operands: list[Tensor],
+    kernel: str,
+    cost: float,
+    *more: Word,
+) -> Work | None:
+    """The work of a kernel of kernels/walk.py on a result and its operands."""
+    if not out.size:
+        return Work((), 1, 0.0)
+    g = grid(site, out, operands)
+    if g is None:
+        return None
+    words: list[At | Word] = [*map(Word, g.sizes), At(out, g.by_row[0] * out.data.itemsize)]
+    for t, steps, by_row in zip(operands, g.steps, g.by_row[1:], strict=True):
+        words += [At(t, by_row * t.data.itemsize), *map(Word, steps)]
+    slow = 1.0 if g.in_one_piece or g.sizes[3] >= 16 else 4.0
+    call = Call(kernel, (*words, *more))
+    return Work((call,), g.rows, FIXED + cost * slow * out.size, g.batched)
+
+
+def single(*tensors: Tensor) -> bool:
+    """Whether all hold numbers of 32 bits."""
+    return all(t.dtype == np.float32 for t in tensors)
+
+
+def constant(value: float) -> Tensor:
+    """A number of 32 bits in memory of its own."""
+    return Tensor(np.array(value, np.float32))
+
+
+@lowers(*UNARY)
+def unary(site: Site, instruction: Instruction) -> Work | None:
+    """out = f(x)."""
+    (x,), out = instruction.inputs, instruction.out
+    if x.dtype == out.dtype == np.float64 and instruction.primitive.name in ("absolute", "square"):
+        return walk(site, out, [x], f"{instruction.primitive.name}_f8", 0.3)
+    if not single(x, out):
+        return numbers(site, instruction)
+    return walk(site, out, [x], *UNARY[instruction.primitive.name])
+
+
+@lowers(*BINARY)
+def binary(site: Site, instruction: Instruction) -> Work | None:
+    """out = f(x, y), with broadcasting."""
+    (x, y), out, name = instruction.inputs, instruction.out, instruction.primitive.name
+    if single(x, y, out):
+        return walk(site, out, [x, y], *BINARY[name])
+    kinds = {t.dtype.str[1:] for t in (x, y, out)}
+    if kinds == {"b1"} and name == "multiply":
+        return walk(site, out, [x, y], "both", 0.1)
+    if kinds == {"b1", "f4"} and single(out) and name == "multiply":
+        truth, other = (x, y) if y.dtype == np.float32 else (y, x)
+        return walk(site, out, [truth, other, constant(0.0)], "times_truth", 0.2)
+    if out.size == 1:
+        return numbers(site, instruction)
+    if kinds == {"f8"} and name in ("add", "subtract", "multiply", "divide"):
+        return walk(site, out, [x, y], name + "_f8", 0.3)
+    return None
+
+
+@lowers(*GELU)
+def gelu(site: Site, instruction: Instruction) -> Work | None:
+    """In one of its two forms."""
+    inputs, out = instruction.inputs, instruction.out
+    if not single(*inputs, out):
+        return None
+    kernel = GELU[instruction.primitive.name][instruction.meta.get("approximate", False)]
+    return walk(site, out, list(inputs), kernel, 1.0)
+
+
+@lowers(*SETTINGS)
+def with_setting(site: Site, instruction: Instruction) -> Work | None:
+    """out = f(x, setting) or f(g, y, setting)."""
+    inputs, out, name = instruction.inputs, instruction.out, instruction.primitive.name
+    setting, usual, cost = SETTINGS[name]
+    if not single(*inputs, out):
+        return None
+    value = constant(instruction.meta.get(setting, usual))
+    return walk(site, out, [*inputs, value], name, cost)
+
+
+@lowers("sigmoid_cross_entropy_gradient")
+def of_three(site: Site, instruction: Instruction) -> Work | None:
+    """out = f(g, x, t)."""
+    inputs, out = instruction.inputs, instruction.out
+    if not single(*inputs, out):
+        return None
+    return walk(site, out, list(inputs), instruction.primitive.name, 0.8)
+
+
+@lowers(*COMPARISONS)
+def comparison(site: Site, instruction: Instruction) -> Work | None:
+    """Truth values of numbers of one type."""
+    (x, y), out = instruction.inputs, instruction.out
+    kind = x.dtype.str[1:]
+    if kind != y.dtype.str[1:] or kind not in ("f4", "f8", "i8", "b1"):
+        return None
+    outcomes = map(Word, COMPARISONS[instruction.primitive.name])
+    return walk(site, out, [x, y], f"compare_{kind}", 0.4, *outcomes)
+
+
+@lowers("where")
+def where(site: Site, instruction: Instruction) -> Work | None:
+    """x where the condition is true, else y."""
+    (condition, x, y), out = instruction.inputs, instruction.out
+    if condition.dtype != np.bool_ or not single(x, y, out):
+        return None
+    return walk(site, out, [condition, x, y], "where", 0.2)
+
+
+@lowers("power", "sqrt", "add_in_place", "assign")
+def numbers(site: Site, instruction: Instruction) -> Work | None:
+    """A single number from one or two."""
+    name = instruction.primitive.name
+    x, *rest = instruction.inputs
+    y, out = rest[0] if rest else x, instruction.out
+    if name in ("power", "sqrt") and single(x, y, out):
+        return (binary if rest else unary)(site, instruction)
+    kinds = [NUMBER_OF.get(t.dtype.str[1:]) for t in (out, x, y)]
+    if name not in NUMBERS or out.size != 1 or x.size != 1 or y.size != 1 or None in kinds:
+        return in_place(site, instruction) if name in ("add_in_place", "assign") else None
+    if name == "assign":
+        x = y
+        kinds[1] = kinds[2]
+    operation = Word(NUMBERS[name])
+    o, i, j = (Word(k or 0) for k in kinds)
+    call = Call("number", (operation, o, At(out), i, At(x), j, At(y)))
+    return Work((call,), 1, 40.0)
+
+
+def in_place(site: Site, instruction: Instruction) -> Work | None:
+    """An array outside the step becomes a value, or grows by it."""
+    x, y = instruction.inputs
+    if not x.data.flags.c_contiguous or x.dtype != y.dtype:
+        return None
+    if instruction.primitive.name == "assign":
+        move = MOVES.get(x.data.itemsize)
+        return walk(site, x, [y], move, 0.15) if move else None
+    kernel = {"f4": "add", "f8": "add_f8", "u4": "add_i4", "i4": "add_i4"}.get(x.dtype.str[1:])
+    return walk(site, x, [x, y], kernel, 0.2) if kernel else None
+
+
+@lowers("copy")
+def copy(site: Site, instruction: Instruction) -> Work | None:
+    """The same numbers, of any type, in one piece."""
+    (x,), out = instruction.inputs, instruction.out
+    move = MOVES.get(x.data.itemsize)
+    return walk(site, out, [x], move, 0.15) if move else None
+
+
+@lowers("broadcast_to")
+def broadcast(site: Site, instruction: Instruction) -> Work | None:
+    """Repeat; where samples are filled alike, each piece fills its own."""
+    (x,), out = instruction.inputs, instruction.out
+    move = MOVES.get(x.data.itemsize)
+    work = walk(site, out, [x], move, 0.15) if move else None
+    if work is None or work.batched or not site.rows(out) or any(strides(x, out.shape)[:1]):
+        return work
+    (call,), size = work.calls, out.size // site.batch
+    if x.size == 1:
+        place, value = At(out, size * out.data.itemsize), At(x)
+        zeros = (Word(0),) * 5
+        words = (Word(0), Word(0), Word(0), Word(size), place, value, *zeros)
+        return work._replace(calls=(Call(call.kernel, words),), rows=site.batch, batched=True)
+    return work
+
+
+@lowers("cast")
+def cast(site: Site, instruction: Instruction) -> Work | None:
+    """Numbers of one type as those of another."""
+    (x,), out = instruction.inputs, instruction.out
+    here, there = TYPES.get(x.dtype.str[1:]), out.dtype.str[1:]
+    single_number = out.size == 1 and not site.batched(x)
+    if single_number and x.dtype.str[1:] in NUMBER_OF and there in NUMBER_OF and there != "b1":
+        return numbers(site, instruction)
+    kernel = f"{here}_to_{'u1' if there == 'b1' and here == 'u1' else there}"
+    known: dict[str, tuple[str, ...]] = {
+        "f4": ("u1", "i4", "i8", "f4", "f8"),
+        "f8": ("u1", "i4", "i8", "f4", "f8"),
+    }
+    known |= {"i8": ("u1", "i4", "i8"), "b1": ("f4",)}
+    if x.dtype == out.dtype == np.bool_ or here in known.get(there, ()):
+        return walk(site, out, [x], kernel, 0.3)
+    return None
+
+
+def total(shape: tuple[int, ...]) -> int:
+    """How many elements."""
+    return prod(shape)

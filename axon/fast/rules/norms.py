@@ -1,0 +1,42 @@
+"""Floor 3: rules for rows with mean 0 and deviation 1."""
+
+from axon.core import Tensor
+from axon.fast.calls import At, Call, Site, Word, Work, flat, lowers, real
+from axon.fast.rules.elementwise import FIXED, SMALL
+from axon.program.trace import Instruction
+
+
+def lines_of(site: Site, x: Tensor) -> tuple[int, int, bool]:
+    """Rows, lines along the last axis in each, and whether the rows are samples."""
+    lines = x.size // x.shape[-1]
+    if site.batched(x) and site.rows(x):
+        return site.batch, lines // site.batch, True
+    return (1, lines, False) if x.size <= SMALL else (lines, 1, False)
+
+
+@lowers("standardize", "row_scale")
+def standardize(site: Site, instruction: Instruction) -> Work | None:
+    """x, epsilon, and whether the mean is subtracted."""
+    (x,), out, meta = instruction.inputs, instruction.out, instruction.meta
+    if not flat(x) or not x.size:
+        return None
+    n = x.shape[-1]
+    rows, k, batched = lines_of(site, x)
+    words = (Word(k), Word(n), Word(int(meta.get("centered", True))), real(meta["epsilon"]))
+    places = (At(out, out.data.nbytes // rows), At(x, k * n * 4))
+    call = Call(instruction.primitive.name, (*words, *places))
+    return Work((call,), rows, FIXED + 0.5 * x.size, batched)
+
+
+@lowers("standardize_gradient")
+def standardize_gradient(site: Site, instruction: Instruction) -> Work | None:
+    """g, y = standardize(x), and its factor for each line."""
+    (g, y, s), out, meta = instruction.inputs, instruction.out, instruction.meta
+    if not flat(g, y, s) or not g.size:
+        return None
+    n = g.shape[-1]
+    rows, k, batched = lines_of(site, g)
+    words = (Word(k), Word(n), Word(int(meta.get("centered", True))))
+    places = tuple(At(t, k * n * 4) for t in (out, g, y))
+    call = Call("standardize_gradient", (*words, *places, At(s, k * 4)))
+    return Work((call,), rows, FIXED + 0.6 * g.size, batched)

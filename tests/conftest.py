@@ -1,0 +1,10 @@
+"""What all tests share, unless a test chooses otherwise: NumPy's kernels, on one thread.
+
+Buffers that NumPy takes for a thread would blur what is said of memory. Threads have
+``test_threads.py``, compiled kernels ``test_machine.py`` and ``test_fast.py``.
+"""
+
+import os
+
+os.environ.setdefault("AXON_KERNELS", "numpy")
+os.environ.setdefault("AXON_NUM_THREADS", "1")
