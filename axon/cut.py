@@ -193,7 +193,7 @@ def in_parts(function: Callable[[int, int], Any], rows: int, cost: float, least:
     >>> in_parts(lambda start, stop: print(start, stop), 10, cost=0.5 * WORTH)
     0 10
     """
-    stops = ends(rows, Cut(rows, (), cost, least=least).pieces)
+    stops = ends(rows, Cut(rows, (), cost, least=least).pieces) if cost >= WORTH else [rows]
     if len(stops) == 1:
         function(0, rows)
         return

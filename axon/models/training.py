@@ -166,6 +166,8 @@ class Trainer:
         self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
     ) -> int:
         """Run the coming steps in one go, if nothing is to be done between them; how many."""
+        if not step.compiled:
+            return 0
         busy = self.search is not None or not all(m.recorded for m in self.metrics)
         optimizer = self.optimizer
         if busy or (step is self.train and (optimizer.phase or optimizer.schedule is not None)):
@@ -235,6 +237,14 @@ class Trainer:
             callbacks.listens(f"on_{kind}_batch_begin"),
             callbacks.listens(f"on_{kind}_batch_end"),
         )
+        with one_blas_thread:
+            self._batches(step, source, begin, end, heard)
+        return self.logs()
+
+    def _batches(
+        self, step: Step, source: Source, begin: Any, end: Any, heard: tuple[bool, bool]
+    ) -> None:
+        """Run a step on every batch; ``begin`` and ``end`` are called if somebody listens."""
         frozen = self.frozen(step)
         pieces = iter(source.pieces())
         for number, (batches, start, stop) in enumerate(pieces):
@@ -250,7 +260,6 @@ class Trainer:
                 frozen = self.frozen(step)  # they may have frozen a layer
             if step is self.train and self.model.stop_training:
                 break
-        return self.logs()
 
     def logs(self, recorded: bool = False) -> Logs:
         """The results so far, by name; if asked, only of those that are cheap at any time."""

@@ -64,8 +64,10 @@ class Program:
     @property
     def stale(self) -> bool:
         """Whether something that it is bound to has moved, or other kernels were chosen."""
-        moved = any(tensor.data is not array for tensor, array in self._bound)
-        return moved or self.kernels != engine.get_kernels()
+        for tensor, array in self._bound:  # in each step, so a plain loop
+            if tensor.data is not array:
+                return True
+        return self.kernels != engine.get_kernels()
 
     def why(self) -> str:
         """Say why this program was recorded although others may have been before it."""
@@ -160,11 +162,16 @@ class Step:
             how many were done; 0 if it cannot be done like this.
         """
         program = self._same(arrays, variant)
-        if program is None or program.machine is None:
+        if program is None:
             return 0
         with one_blas_thread:
             done: int = program.machine.several(columns, order, start, steps)
             return done
+
+    @property
+    def compiled(self) -> bool:
+        """Whether compiled kernels did what ran last."""
+        return self.latest is not None and self.latest.machine is not None
 
     def _same(self, arrays: list[Array], variant: tuple[Any, ...]) -> Program | None:
         """What ran last, if it is wanted again: as nearly always, the same batch size."""
