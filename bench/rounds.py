@@ -1,6 +1,8 @@
 """The parent's side: all contestants of a workload measured in turn, round after round."""
 
 import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -54,6 +56,8 @@ class Process:
         with suppress(OSError):
             self.connection.send(None)
         self.process.join(2)
+        if self.process.is_alive() and os.name == "posix":
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.terminate()
         self.process.join()
         self.connection.close()

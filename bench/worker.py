@@ -27,6 +27,8 @@ class Order(NamedTuple):
 def main(connection: Connection, order: Order) -> None:
     """Get ready, say what the check gave, then measure on demand until told to stop."""
     silence()
+    if os.name == "posix":
+        os.setsid()  # so that compilers that it started end with it
     os.environ.update(CONTESTANTS[order.contestant].environment)
     try:
         measures, checks = prepare(order)
