@@ -363,7 +363,7 @@ def info() -> None:
     from importlib.metadata import PackageNotFoundError, version
 
     rows = [("axon", axon.__version__), ("python", platform.python_version())]
-    for package in ("numpy", "click", "rich", "pooch", "matplotlib", "threadpoolctl"):
+    for package in ("numpy", "click", "rich", "pooch", "matplotlib", "numba", "threadpoolctl"):
         try:
             rows.append((package, version(package)))
         except PackageNotFoundError:

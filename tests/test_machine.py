@@ -220,6 +220,17 @@ def test_nan_is_told():
         model.fit(x, y, 32, 1, verbose=0)
 
 
+def test_a_printed_program_says_that_it_is_compiled():
+    x, y = data()
+    model, _ = trained(x, y)
+    last = str(model.program).splitlines()[-1]
+    assert last.startswith("replayed by compiled kernels instead: 4 levels, ")
+    assert "NumPy does" not in last
+    axon.set_kernels("numpy")
+    model.fit(x, y, 32, 1, verbose=0)
+    assert "compiled" not in str(model.program)
+
+
 # ------------------------------------------------------------------------------------ threads
 
 

@@ -56,6 +56,13 @@ class Machine:
         self._finish()
         del self.plan, self.schedule, self._memory, self._inputs, self.missing  # the first batch
 
+    def __str__(self) -> str:
+        left = f"; NumPy does {', '.join(sorted(set(self.names)))}" if self.names else ""
+        return (
+            f"replayed by compiled kernels instead: {len(self.levels)} levels, "
+            f"{self.bytes:,} bytes and {self._scratch_size:,} for each thread{left}"
+        )
+
     def run(self, first: int = 0, steps: int = 1) -> None:
         """Do some steps; more than one only if NumPy has no part in them."""
         crew = team(self.parallel)

@@ -77,7 +77,8 @@ class Program:
         return len(self.lines)
 
     def __str__(self) -> str:
-        return report(self.name, self.inputs, self.lines, self.buffers, self.bytes_before)
+        text = report(self.name, self.inputs, self.lines, self.buffers, self.bytes_before)
+        return text if self.machine is None else f"{text}\n{self.machine}"
 
     def __repr__(self) -> str:
         return f"<axon program {self.name}: {len(self.lines)} instructions>"
