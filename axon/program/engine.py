@@ -31,10 +31,11 @@ def set_kernels(kernels: str) -> None:
         ValueError: anything else.
         ImportError: "fast" was asked for, and Numba is missing or does not work.
 
+    >>> before = get_kernels()
     >>> set_kernels("numpy")
     >>> get_kernels()
     'numpy'
-    >>> set_kernels("auto")
+    >>> set_kernels(before)
     """
     _settings.kernels = _checked("set_kernels", kernels)
     if kernels == "fast":
