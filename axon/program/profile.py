@@ -110,6 +110,7 @@ class Profile:
     >>> from axon.program import Step
     >>> step = Step("double", lambda x: [x + x], ["x"])
     >>> (x,) = step.inputs(((1000,), np.dtype("f4")))
+    >>> x[:] = 1
     >>> _ = step.run([x])
     >>> profile = Profile(step.latest, seconds=[2e-6], replay=2.5e-6)
     >>> add = profile.lines[0]
