@@ -1,5 +1,7 @@
 """AXON: a neural-network library that you can read and that you can use, on NumPy alone."""
 
+from typing import Any
+
 from axon import (
     activations,
     callbacks,
@@ -54,3 +56,13 @@ __all__ = [
     "set_random_seed",
     "set_threads",
 ]
+
+LATER = ("onnx", "plot", "sklearn")  # what needs an extra is imported when it is asked for
+
+
+def __getattr__(name: str) -> Any:
+    if name in LATER:
+        from importlib import import_module
+
+        return import_module(f"axon.{name}")
+    raise AttributeError(f"module 'axon' has no attribute {name!r}")

@@ -11,7 +11,7 @@ def main() -> None:
         if error.name not in ("click", "rich"):
             raise
         sys.exit(f"The axon command needs {error.name}. Run: pip install 'axon-nn[cli]'")
-    cli()
+    cli(prog_name="axon")
 
 
 if __name__ == "__main__":

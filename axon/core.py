@@ -95,12 +95,12 @@ class Primitive:
             return self.kernel(*arrays, xp=xp, **meta)
         if self.kind == "fills":
             shape, dtype = self._outcome(arrays, meta)
-            arrays = [xp.empty(shape, dtype), *arrays]
+            arrays = [modes.empty(shape, dtype), *arrays]
         if self.rounds and in_pieces(self, arrays, meta):
             return arrays[0]
         if self.workspace:
             needed = self.workspace(*arrays[self.kind == "fills" :], **meta)
-            meta = {**meta, "work": [xp.empty(shape, dtype) for shape, dtype in needed]}
+            meta = {**meta, "work": [modes.empty(shape, dtype) for shape, dtype in needed]}
         self.kernel(*arrays, xp=xp, **meta)
         return arrays[0]
 

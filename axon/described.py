@@ -61,6 +61,9 @@ class Described:
         return {p.name: p.default for p in takes if p.default is not p.empty}
 
     def _current(self, name: str, given: Any) -> Any:
+        found = getattr(type(self), name, None)
+        if isinstance(found, property) and found.fset is None:
+            return given  # it is about something else, such as the width of a Model
         value = getattr(self, name, given)
         return given if callable(value) and not callable(given) else value
 

@@ -5,6 +5,8 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from axon.backend import xp
+
 
 class _Modes(threading.local):
     grad = True  # results remember their creator, so that backward can find the way
@@ -12,6 +14,8 @@ class _Modes(threading.local):
     scope = ""  # the layer at work, by its path: whose the instructions of a program are
     phase = "forward"  # or "backward", or "update": how far a training step has come
     recorder: Any = None  # whoever listens at the door (program/trace.py), or None
+    empty: Any = xp.empty  # takes memory for results; while a file is loaded, not more than it may
+    values: Any = None  # gives new parameters their values, or None: their initializers do
 
 
 modes = _Modes()

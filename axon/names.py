@@ -5,6 +5,21 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}
+LESS_IS_BETTER = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"}
+
+
+def direction(name: str) -> str | None:
+    """Whether less or more of what is measured is better, if its name tells: "min", "max" or None.
+
+    >>> direction("val_loss"), direction("top_5_accuracy"), direction("seconds")
+    ('min', 'max', None)
+    """
+    words = set(name.split("_"))
+    if words & LESS_IS_BETTER:
+        return "min"
+    return "max" if words & MORE_IS_BETTER else None
+
 
 def suggestion(name: str, known: list[str]) -> str:
     """Return ``" Did you mean 'relu'?"`` for a near miss, else an empty string.

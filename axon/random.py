@@ -4,6 +4,7 @@ Each use has a stream of its own (``init``, ``shuffle``, ``dropout``, ``augment`
 more numbers for one never changes another: looking at the data does not change the training.
 """
 
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -35,3 +36,66 @@ def stream(name: str) -> "np.random.Generator":
         entropy = None if _seed is None else [_seed, crc32(name.encode())]
         _streams[name] = np.random.default_rng(np.random.SeedSequence(entropy))
     return _streams[name]
+
+
+def get_state(others: bool = False) -> dict[str, Any]:
+    """Where every stream stands: numbers and texts, for ``set_state``; unseeded streams, too.
+
+    Args:
+        others: also where NumPy's and Python's own generators stand, ``np.random`` and ``random``.
+
+    >>> before = get_state()
+    >>> first = stream("init").random(3)
+    >>> set_state(before)
+    >>> (stream("init").random(3) == first).all()
+    np.True_
+    """
+    from copy import deepcopy  # imported where used: most runs are never resumed
+
+    drawn = {name: generator.bit_generator.state for name, generator in _streams.items()}
+    state: dict[str, Any] = {"seed": _seed, "streams": deepcopy(drawn)}
+    if others:
+        import random
+
+        of_numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+        state |= {"numpy": of_numpy, "python": random.getstate()}
+    return state
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Let every stream go on from where ``get_state`` found it, whatever was drawn since.
+
+    Raises:
+        ValueError: it is not such a state; no stream has been changed then.
+    """
+    global _seed
+    try:
+        made = {name: _generator(drawn) for name, drawn in state["streams"].items()}
+        seed = None if state["seed"] is None else int(state["seed"])
+        _set_others(state)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"set_state: expected what axon.random.get_state() returned, got {state!r:.99}."
+        ) from error
+    for name in set(_streams) - set(made):  # not begun yet, then
+        del _streams[name]
+    for name, generator in made.items():  # in place: somebody may hold the generator
+        stream(name).bit_generator.state = generator.bit_generator.state
+    _seed = seed
+
+
+def _generator(drawn: Any) -> "np.random.Generator":
+    made = np.random.default_rng(0)
+    made.bit_generator.state = drawn
+    return made
+
+
+def _set_others(state: dict[str, Any]) -> None:
+    """NumPy's and Python's own generators, if the state knows of them."""
+    if "numpy" in state:
+        np.random.set_state(state["numpy"])  # noqa: NPY002
+    if "python" in state:
+        import random
+
+        version, words, last = state["python"]  # lists, if they come from a file
+        random.setstate((version, tuple(words), last))

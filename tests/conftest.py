@@ -8,3 +8,5 @@ import os
 
 os.environ.setdefault("AXON_KERNELS", "numpy")
 os.environ.setdefault("AXON_NUM_THREADS", "1")
+
+collect_ignore = ["keras_files.py", "onnx_files.py"]  # programs, which tests run in processes

@@ -19,17 +19,17 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 FLOORS = {
     0: [
         *("backend", "modes", "names", "described", "version", "files", "roofline"),
-        *("blas", "threads", "cut"),
+        *("blas", "threads", "cut", "safetensors", "archive"),
     ],
     1: ["operators", "core", "parameter", "random"],
     2: ["ops", "activations"],
     3: ["program", "fast", "initializers"],
     4: [
         *("layers", "losses", "optimizers", "metrics", "callbacks", "datasets"),
-        *("regularizers", "constraints"),
+        *("regularizers", "constraints", "plot"),
     ],
-    5: ["models", "testing"],
-    6: ["io", "distributed", "sklearn", "plot"],
+    5: ["models", "testing", "report"],
+    6: ["onnx", "sklearn", "distributed"],
     7: ["cli", "__main__"],
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
@@ -102,10 +102,8 @@ def test_no_imports_in_a_circle() -> None:
 @each_file
 def test_other_packages_are_imported_where_they_are_used(path: Path) -> None:
     """At the top of a file stand NumPy, the standard library and axon: a missing one is named."""
-    if path.name == "cli.py":  # __main__.py names what is missing
-        return
-    if path.is_relative_to(ROOT / "fast"):  # program/engine.py does
-        return
+    if path.relative_to(ROOT).parts[0] in ("cli", "fast", "sklearn"):
+        return  # __main__.py, program/engine.py and sklearn/__init__.py name what is missing
     at_once = [n for n in TREES[path].body if isinstance(n, ast.Import | ast.ImportFrom)]
     named = {
         name
@@ -134,7 +132,15 @@ def test_import_axon_loads_numpy_and_next_to_nothing_else() -> None:
     foreign = {m for m in added if m.split(".")[0] not in {*sys.stdlib_module_names, "axon"}}
     assert not foreign
     assert {m for m in added if not m.startswith(("axon", "_"))} <= ADDED
-    assert not any(m.startswith(("axon.cli", "axon.plot", "axon.testing")) for m in added)
+    later = ("axon.cli", "axon.onnx", "axon.plot", "axon.sklearn", "axon.testing")
+    assert not any(m.startswith(later) for m in added)
+
+
+def test_what_needs_an_extra_is_imported_when_asked_for() -> None:
+    for name in axon.LATER:
+        assert f"axon.{name}" in loaded_by(f"import axon; axon.{name}")
+    with pytest.raises(AttributeError, match="module 'axon' has no attribute 'onyx'"):
+        _ = axon.onyx
 
 
 # ------------------------------------------------------------------------------------ size

@@ -367,6 +367,13 @@ def test_the_choice_of_a_printer(monkeypatch):
     assert {v: [type(c) for c in printer(v)] for v in (0, 1, 2, "auto")} == bars
 
 
+def test_without_a_console_nothing_is_shown(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as pythonw.exe and services have it
+    model = Sequential([Dense(1, 1)])
+    model.compile("mse", "sgd")
+    assert model.fit([[1.0]], [[1.0]], verbose=1).epoch == [0]
+
+
 @pytest.mark.parametrize("verbose", [3, -1, "loud", None, [1]])
 def test_an_unknown_verbosity_is_refused(verbose):
     words = r'verbose must be "auto", 0, 1 or 2, got '

@@ -998,7 +998,7 @@ CSV_ERRORS = {
     "index of pandas": ("Unnamed: 0,a,y\n0,1,0\n1,2,1\n", "column 1 has values but no name"),
     "no features": ("id,y\n1,0\n2,1\n", "no columns of features besides 'y' and id"),
     "no values": (",a\n1,\n", "no column has a name and a value"),
-    "semicolons": ("a;y\n1,5;0\n", "line 2: expected 1 cells.*semicolons"),
+    "decimal comma": ("a;y\n1,5;0\n2;1\n", "column 'a': expected a number.*decimal point.*'1,5'"),
     "open quote": ('a,y\n"1,0\n2,1\n', "line 2: not CSV"),
     "stray quote": ('a,y\n"1"2,0\n', "line 2: not CSV"),
     "huge cell": ("a,y\n" + "1" * 200_000 + ",0\n", "line 2: not CSV"),

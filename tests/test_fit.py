@@ -478,15 +478,15 @@ def test_weights_in_a_file_of_their_own(tmp_path):
     assert same(model, other)
     before = other.get_weights()
     narrow = Sequential([Dense(4, 5, "tanh"), Dense(5, 3, "softmax")])
-    with pytest.raises(ValueError, match=r"dense/weights has shape \(4, 6\) instead of \(4, 5\)"):
+    with pytest.raises(ValueError, match=r"weights  \(4, 5\) float32 +\| dense/weights  \(4, 6\)"):
         narrow.load_weights(tmp_path / "w.npz")
     deeper = Sequential([Dense(4, 6), Dense(6, 6), Dense(6, 3)])
-    with pytest.raises(ValueError, match="dense_2/weights is missing"):
+    with pytest.raises(ValueError, match=r"dense_2/weights  \(6, 3\) float32 +\| -"):
         deeper.load_weights(tmp_path / "w.npz")
-    with pytest.raises(ValueError, match="dense_1/weights is unexpected"):
+    with pytest.raises(ValueError, match=r"- +\| dense_1/weights  \(6, 3\)"):
         Sequential([Dense(4, 6)]).load_weights(tmp_path / "w.npz")
     (tmp_path / "w.npz").write_bytes((tmp_path / "w.npz").read_bytes()[:200])
-    with pytest.raises(ValueError, match=r"is not a whole .npz file"):
+    with pytest.raises(ValueError, match=r"is damaged, or no AXON file"):
         other.load_weights(tmp_path / "w.npz")
     assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights(), strict=True))
 

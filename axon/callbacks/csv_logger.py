@@ -22,7 +22,7 @@ class CSVLogger(Callback):
         ValueError: the columns of a file that is to be continued are others.
     """
 
-    state_names: ClassVar[tuple[str, ...]] = ("columns",)
+    state_names: ClassVar[tuple[str, ...]] = ("columns", "written")
 
     def __init__(
         self, filename: "str | os.PathLike[str]", separator: str = ",", append: bool = False
@@ -31,6 +31,7 @@ class CSVLogger(Callback):
             raise ValueError(f"CSVLogger: separator must be a single character, got {separator!r}.")
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
         self.columns: list[str] | None = None
+        self.written = 0  # bytes: what comes after them was logged by a run that broke off
         self._file: IO[str] | None = None
         self._writer: Any = None
 
@@ -39,10 +40,19 @@ class CSVLogger(Callback):
         import csv
 
         prepare("CSVLogger", self.filename)
-        go_on = not self.starts_anew() or self.append
+        resumed = not self.starts_anew()
+        if resumed and os.path.exists(self.filename):  # the epochs after the backup come again
+            os.truncate(self.filename, min(self.written, os.path.getsize(self.filename)))
+        go_on = resumed or self.append
         self.columns = self._header() if go_on else None
         self._file = open(self.filename, "a" if go_on else "w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
+        self.written = os.path.getsize(self.filename)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state; the open file itself tells where a run under way stands."""
+        if self._file is None:
+            super().load_state_dict(state)
 
     def _header(self) -> list[str] | None:
         """The columns of the file that is there; a last line that was cut off is taken away."""
@@ -72,6 +82,7 @@ class CSVLogger(Callback):
             )
         self._writer.writerow([values.get(name, "") for name in self.columns])
         self._file.flush()
+        self.written = os.path.getsize(self.filename)
 
     def _columns_of(self, values: dict[str, float]) -> list[str]:
         """Names of the columns; those of a validation that comes only in later epochs, too."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from axon.callbacks.backup import BackupAndRestore
 from axon.callbacks.base import HOOKS, Callback, Logs, check
 
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
@@ -32,6 +33,11 @@ class Callbacks:
         names = [hook, ALIASES[hook]] if hook in ALIASES else [hook]
         pairs = ((getattr(c, name), name) for c in self.callbacks for name in names)
         return [found for found, name in pairs if _overridden(found, name)]
+
+    @property
+    def backup(self) -> BackupAndRestore | None:
+        """Which of them keeps backups: when all were told, wherever it stands among them."""
+        return next((c for c in self.callbacks if isinstance(c, BackupAndRestore)), None)
 
     def listens(self, hook: str) -> bool:
         """Whether anybody wants to be told: if not, nothing has to be measured for it."""
@@ -112,16 +118,23 @@ class Callbacks:
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """The state of each callback that has one, by its class: ``EarlyStopping``..."""
-        states = {name: callback.state_dict() for name, callback in self._named().items()}
+        states = {name: callback.state_dict() for name, callback in self.named().items()}
         return {name: state for name, state in states.items() if state}
 
-    def load_state_dict(self, states: dict[str, dict[str, Any]]) -> None:
-        """Hand each callback its state; those that had none then start anew."""
-        for name, callback in self._named().items():
+    def load_state_dict(self, states: dict[str, dict[str, Any]], again: bool = False) -> None:
+        """Hand each callback its state; those that had none then start anew.
+
+        Args:
+            states: what ``state_dict`` gave.
+            again: they have begun the run meanwhile, and are not to take it for that of the next.
+        """
+        for name, callback in self.named().items():
             if name in states:
                 callback.load_state_dict(states[name])
+            if again:
+                callback.starts_anew()
 
-    def _named(self) -> dict[str, Callback]:
+    def named(self) -> dict[str, Callback]:
         """By class; a second one of a class is called ``EarlyStopping_1``."""
         named: dict[str, Callback] = {}
         for callback in self.callbacks:

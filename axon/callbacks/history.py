@@ -1,26 +1,52 @@
 """History: what ``fit`` returns."""
 
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from axon.callbacks.base import Callback, Logs
+from axon.callbacks.monitor import Monitor
+from axon.files import atomic
+from axon.names import suggestion
+
+
+class Best(NamedTuple):
+    """The best epoch of a run.
+
+    Attributes:
+        epoch: its number, from 0.
+        value: what was looked at.
+        logs: all that was measured in this epoch.
+    """
+
+    epoch: int
+    value: float
+    logs: Logs
 
 
 class History(Callback):
     """What ``fit`` returns: the loss and the metrics of every epoch.
 
     Attributes:
-        history: name -> list of values, one per epoch.
+        history: name -> list of values, one per epoch in which it was measured.
         epoch: the numbers of the epochs, from 0.
+        measured: name -> the epochs of its values; fewer where validation is not in each epoch.
         params: the settings of the run.
         seconds: how long each epoch took.
+
+    >>> history = History()
+    >>> for epoch, loss in enumerate([0.5, 0.2, 0.3]):
+    ...     history.on_epoch_begin(epoch)
+    ...     history.on_epoch_end(epoch, {"loss": loss, "accuracy": 1.0 - loss})
+    >>> history.best()
+    Best(epoch=1, value=0.2, logs={'loss': 0.2, 'accuracy': 0.8})
     """
 
-    state_names: ClassVar[tuple[str, ...]] = ("history", "epoch", "seconds")
+    state_names: ClassVar[tuple[str, ...]] = ("history", "epoch", "measured", "seconds")
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.measured: dict[str, list[int]] = {}
         self.seconds: list[float] = []
         self.params: dict[str, Any] = {}
 
@@ -34,7 +60,138 @@ class History(Callback):
         self.seconds.append(time.perf_counter() - self._began)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.measured.setdefault(name, []).append(epoch)
+
+    # -------------------------------------------------------------------- looking at it
+
+    def best(self, monitor: str | None = None, mode: str = "auto") -> Best:
+        """The best epoch: its number, what was looked at, and all that was measured in it.
+
+        Args:
+            monitor: such as "val_accuracy"; by default "val_loss", or "loss" without validation.
+            mode: "min", "max", or "auto" to tell from the name. The first of equals counts.
+
+        Raises:
+            ValueError: it was not measured, or is NaN in each epoch; or the mode is unclear.
+        """
+        from axon.plot.runs import read
+
+        run = read(self)
+        name = monitor or ("val_loss" if "val_loss" in run else "loss")
+        if name not in run:
+            known = f"Known: {', '.join(run)}." if run else "No epoch has been trained."
+            raise ValueError(
+                f"history.best: {name!r} was not measured.{suggestion(name, list(run))} {known}"
+            )
+        watch, found = Monitor("history.best", name, mode), None
+        for epoch, value in zip(*run[name], strict=True):
+            if watch.better(value, found[1] if found else None):
+                found = epoch, value
+        if found is None:
+            raise ValueError(f"history.best: {name!r} is NaN in each epoch, so none is the best.")
+        logs = {key: v for key, s in run.items() for e, v in zip(*s, strict=True) if e == found[0]}
+        return Best(*found, logs)
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the curves, a matplotlib Figure; takes the options of ``axon.plot.curves``."""
+        from axon.plot.curves import curves
+
+        return curves(self, **options)
+
+    def report(self, path: Any, **options: Any) -> Any:
+        """Write a report of the run, one HTML file; takes the options of ``model.report``."""
+        if self.model is None:
+            raise RuntimeError(
+                "history.report: this history was read from a file, so its model is not known. "
+                "Call model.report(path, history=history)."
+            )
+        return self.model.report(path, history=self, **options)
+
+    # -------------------------------------------------------------------- files
+
+    def to_csv(self, path: Any) -> None:
+        """Write a line per epoch: its number from 0, the seconds, and what was measured.
+
+        What was not measured in an epoch is left empty; "nan" and "inf" stand for themselves.
+        """
+        from csv import writer
+        from io import StringIO
+
+        table, text = self._table(), StringIO()
+        lines = writer(text, lineterminator="\n")
+        lines.writerow(table)
+        lines.writerows(zip(*table.values(), strict=True))  # csv writes None as nothing
+        _write(path, text.getvalue())
+
+    def to_json(self, path: Any) -> None:
+        """Write epochs, seconds, params and history; lists are all of the same length.
+
+        JSON knows neither NaN nor infinity: they stand there as the strings "NaN", "Infinity" and
+        "-Infinity", which ``float`` and JavaScript's ``Number`` read. What was not measured in an
+        epoch is null.
+        """
+        from json import dumps
+
+        table = self._table()
+        about = {"epoch": table.pop("epoch"), "seconds": table.pop("seconds", None)}
+        columns = {name: [_plain(v) for v in values] for name, values in table.items()}
+        whole = {**about, "params": self.params, "history": columns}
+        _write(path, dumps(whole, allow_nan=False, default=str) + "\n")
+
+    @classmethod
+    def from_csv(cls, path: Any) -> "History":
+        """Read what ``to_csv`` or ``CSVLogger`` wrote.
+
+        Raises:
+            ValueError: the file holds something else.
+        """
+        from axon.plot import runs
+
+        return cls._of(runs.from_csv(path), {})
+
+    @classmethod
+    def from_json(cls, path: Any) -> "History":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ValueError: the file holds something else.
+        """
+        from axon.plot import runs
+
+        return cls._of(*runs.from_json(path))
+
+    @classmethod
+    def _of(cls, table: dict[str, list[Any]], params: dict[str, Any]) -> "History":
+        history = cls()
+        history.params = params
+        history.epoch = [int(epoch) for epoch in table.pop("epoch")]
+        history.seconds = table.pop("seconds", [])
+        for name, values in table.items():
+            pairs = list(zip(history.epoch, values, strict=True))
+            history.measured[name] = [e for e, v in pairs if v is not None]
+            history.history[name] = [v for v in values if v is not None]
+        return history
+
+    def _table(self) -> dict[str, list[Any]]:
+        from axon.plot import runs
+
+        columns = runs.table(runs.read(self), self.epoch)
+        timed = len(self.seconds) == len(self.epoch)  # unless read from a file without them
+        seconds = {"seconds": self.seconds} if timed else {}
+        return {"epoch": columns.pop("epoch"), **seconds, **columns}
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name}={values[-1]:.4f}" for name, values in self.history.items())
         return f"History({len(self.epoch)} epochs{', last: ' if last else ''}{last})"
+
+
+def _plain(value: float | None) -> float | str | None:
+    """A number, or what stands for one that JSON does not know."""
+    if value is None or value - value == 0.0:
+        return value
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
+def _write(path: Any, text: str) -> None:
+    with atomic(path) as stream:
+        stream.write(text.encode("utf-8"))

@@ -4,10 +4,7 @@ from typing import Any
 
 from axon.callbacks.base import Logs
 from axon.layers.module import finite
-from axon.names import suggestion
-
-MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}
-LESS_IS_BETTER = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"}
+from axon.names import direction, suggestion
 
 
 class Monitor:
@@ -35,11 +32,8 @@ class Monitor:
         self.mode = self._direction() if mode == "auto" else mode
 
     def _direction(self) -> str:
-        words = set(self.name.split("_"))
-        if words & LESS_IS_BETTER:
-            return "min"
-        if words & MORE_IS_BETTER:
-            return "max"
+        if told := direction(self.name):
+            return told
         raise ValueError(
             f"{self.owner}: the name {self.name!r} does not tell whether less or more of it is "
             "better. Pass mode='min' or mode='max'."

@@ -41,16 +41,18 @@ class ProgressBar(Callback):
     """
 
     _drawn = 0  # characters on the line, to be wiped out
+    _seen = 0  # steps since the clock was started: fewer than are done, if a run goes on
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
-        self._began, self._next, self._done = time.perf_counter(), 0.0, 0
+        self._began, self._next, self._done, self._seen = time.perf_counter(), 0.0, 0, 0
         self._name = f"Epoch {epoch + 1}/{self.params['epochs']}"
         self._strokes = _strokes()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move the bar, ten times a second at most."""
         self._done, now = batch + 1, time.perf_counter()
+        self._seen += 1
         if now >= self._next:
             self._next = now + PAUSE
             self._draw(" - ".join([self._progress(now), *measured(logs or {})]))
@@ -58,12 +60,12 @@ class ProgressBar(Callback):
     def _progress(self, now: float) -> str:
         """Steps done, of how many, and how long they take."""
         spent = now - self._began
-        pace, steps = f"{duration(spent / self._done)}/step", self.params["steps"]
+        pace, steps = f"{duration(spent / self._seen)}/step", self.params["steps"]
         if steps is None:
             return f"{self._name} {self._done} steps - {duration(spent)} {pace}"
         full = WIDTH * min(self._done, steps) // steps
         bar = self._strokes[0] * full + self._strokes[1] * (WIDTH - full)
-        left = duration(spent / self._done * (steps - self._done))
+        left = duration(spent / self._seen * (steps - self._done))
         return f"{self._name} {self._done}/{steps} {bar} {left} left {pace}"
 
     def _draw(self, text: str) -> None:
@@ -84,7 +86,7 @@ class ProgressBar(Callback):
         """Take the bar away and print the line."""
         seconds = time.perf_counter() - self._began
         self._wipe()
-        pace = f" {duration(seconds / self._done)}/step" if self._done else ""
+        pace = f" {duration(seconds / self._seen)}/step" if self._seen else ""
         print(
             " - ".join([f"{self._name} - {seconds:.1f}s{pace}", *measured(logs or {})]), flush=True
         )
@@ -150,5 +152,5 @@ def printer(verbose: int | str) -> list[Callback]:
 
 def _line_can_change() -> bool:
     """Whether what is printed is seen at once, and can be written over."""
-    out: Any = sys.stdout
-    return out.isatty() or type(out).__module__.startswith("ipykernel.")
+    out: Any = sys.stdout  # None in a process without a console
+    return out is not None and (out.isatty() or type(out).__module__.startswith("ipykernel."))

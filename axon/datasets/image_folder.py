@@ -100,7 +100,7 @@ def _pillow() -> Any:
         from PIL import Image
     except ImportError:
         raise ImportError(
-            "datasets.image_folder needs Pillow, which is not installed. "
+            "Reading images needs Pillow, which is not installed. "
             'Install it with: pip install "axon-nn[images]"'
         ) from None
     return Image.open
@@ -129,15 +129,51 @@ def _images(folder: Path) -> list[Path]:
     )
 
 
-def _read(open_image: Any, path: Path, mode: str, size: tuple[int, int] | None) -> NDArray[Any]:
+def read_image(
+    path: str | os.PathLike[str],
+    image_size: tuple[int, int] | None = None,
+    color_mode: str = "rgb",
+) -> NDArray[np.uint8]:
+    """Read one image (height, width, channels) of bytes; needs Pillow (``axon-nn[images]``).
+
+    It is turned as its camera says, and resized (bilinear) to ``image_size`` if that is given.
+
+    Raises:
+        ImportError: Pillow is not installed.
+        ValueError: it is not a whole image.
+
+    Example:
+        >>> read_image("cat.jpg", (64, 64), "grayscale").shape  # doctest: +SKIP
+        (64, 64, 1)
+    """
+    mode, channels = _mode(color_mode)
+    image = _read(_pillow(), path, mode, image_size)
+    return image.reshape(*image.shape[:2], channels)
+
+
+def _read(
+    open_image: Any, path: str | os.PathLike[str], mode: str, size: tuple[int, int] | None
+) -> NDArray[Any]:
     """One image (height, width[, channels]), turned as its camera says."""
-    from PIL import ImageOps
+    from PIL import Image, ImageOps
 
     try:
         with open_image(path) as opened:
-            image = ImageOps.exif_transpose(opened).convert(mode)
+            image = _flat(ImageOps.exif_transpose(opened), mode).convert(mode)
             if size is not None:
                 image = image.resize((size[1], size[0]), 2)  # 2: bilinear
             return np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: not a whole image: {error}.") from None
+
+
+def _flat(image: Any, mode: str) -> Any:
+    """What is transparent lies on white, and what has 16 bits is brought to 8."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    if mode == "RGBA" or not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -13,6 +13,8 @@ from axon.datasets.split import Pair, Split, split_data
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ROOM = 2**28  # bytes that arrays may take in any case, and
+MOST_TIMES = 100  # otherwise so many times what the file takes
 SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -57,6 +59,25 @@ def load_npz(path: str | os.PathLike[str], test_split: float = 0.2, seed: int = 
     return train, test
 
 
+def load_test(path: str | os.PathLike[str]) -> Pair:
+    """Read what a model can be tested on: `x_test` and `y_test`, or all of `x` and `y`.
+
+    Raises:
+        DatasetUnavailable: the file cannot be read.
+        ValueError: it is no .npz file, or its arrays are missing or do not fit.
+
+    Example:
+        >>> from axon.datasets import digits
+        >>> x, y = load_test(digits.DATA)
+        >>> x.shape, y.shape
+        ((1797, 8, 8), (1797,))
+    """
+    path = os.fspath(path)
+    arrays = _read_arrays(path)
+    whole = "x" in arrays
+    return _check_pair(path, arrays, "x" if whole else "x_test", "y" if whole else "y_test")
+
+
 def _read_arrays(path: str) -> Arrays:
     """Read the four arrays, or the two."""
     try:
@@ -84,7 +105,18 @@ def _load(path: str, stream: IO[bytes]) -> Arrays:
         raise ValueError(f"{path}: damaged ({error}); expected a .npz file") from error
     with archive:
         keys = _choose_keys(path, archive.files)
+        _demand_small(path, archive, stream)
         return {key: _load_array(path, archive, key) for key in keys}
+
+
+def _demand_small(path: str, archive: Any, stream: IO[bytes]) -> None:
+    """Refuse a zip bomb: a small file that would take a lot of memory."""
+    claimed, size = sum(info.file_size for info in archive.zip.infolist()), stream.seek(0, 2)
+    if claimed > max(ROOM, MOST_TIMES * size):
+        raise ValueError(
+            f"{path}: its {size:,} bytes would take {claimed:,} in memory; if that is meant, write "
+            "it with np.savez instead of np.savez_compressed"
+        )
 
 
 def _choose_keys(path: str, found: list[str]) -> tuple[str, ...]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Any
 
 from axon.datasets.errors import DatasetUnavailable
 
 Row = tuple[int, list[str]]  # the number of the line it begins on, and its cells
+Source = str | os.PathLike[str] | IO[Any]  # a file, by its path or open
 SHOWN = 40  # names listed in a message
 
 
 class Sheet:
     """A CSV file with its header read; the rows follow on request.
 
-    Commas part the cells, double quotes hold them together, blank lines and white space around a
-    cell do not count. A byte-order mark and any line ending will do. The header and the rows
-    may end in a comma, or leave out the cells of unnamed columns at the end.
+    Commas part the cells, or semicolons or tabs if the header has these and no comma. Double
+    quotes hold a cell together, blank lines and white space around a cell do not count. A
+    byte-order mark and any line ending will do. The header and the rows may end in a comma, or
+    leave out the cells of unnamed columns at the end.
 
     Args:
-        path: the file, in UTF-8.
+        path: the file, in UTF-8; or an open one, of bytes or text.
 
     Raises:
         DatasetUnavailable: the file cannot be read.
@@ -35,9 +38,10 @@ class Sheet:
         (2, ['M', '17.99'])
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        self.text = _read_text(self.path)
+    def __init__(self, path: Source) -> None:
+        self.path = name_of(path)
+        self.text = _read_text(path)
+        self.delimiter = _delimiter(self.text)
         self.header_line, self.names = self._read_header()
 
     def rows(self, *, header: bool = True) -> Iterator[Row]:
@@ -93,7 +97,8 @@ class Sheet:
         import csv
         import io
 
-        reader = csv.reader(io.StringIO(self.text, newline=""), strict=True, skipinitialspace=True)
+        text = io.StringIO(self.text, newline="")
+        reader = csv.reader(text, strict=True, skipinitialspace=True, delimiter=self.delimiter)
         line = 1
         try:
             for record in reader:
@@ -119,7 +124,7 @@ class Sheet:
         if named or any(cells[width:]):
             raise ValueError(
                 f"{self.path}, line {line}: expected {width} cells, as in the header (line "
-                f"{self.header_line}), found {len(cells)}{_semicolons(self.names)}"
+                f"{self.header_line}), found {len(cells)}"
             )
         return cells[:width] + [""] * (width - len(cells))
 
@@ -148,10 +153,40 @@ def is_number(text: str) -> bool:
     return True
 
 
-def _read_text(path: str) -> str:
+def name_of(source: Source) -> str:
+    """What messages call a file: its path, or "standard input".
+
+    Example:
+        >>> import sys
+        >>> name_of("pets.csv"), name_of(sys.__stdin__)
+        ('pets.csv', 'standard input')
+    """
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = str(getattr(source, "name", "the data"))
+    return "standard input" if name == "<stdin>" else name
+
+
+def _delimiter(text: str) -> str:
+    """What parts the cells of the header."""
+    import re
+
+    header = re.sub('"[^"]*"', "", re.split("[\r\n]", text.lstrip(), maxsplit=1)[0])
+    return next((mark for mark in ",;\t" if mark in header), ",")
+
+
+def _bytes_of(source: Source) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        with open(source, "rb") as stream:
+            return stream.read()
+    data = source.read()
+    return data.encode() if isinstance(data, str) else data
+
+
+def _read_text(source: Source) -> str:
+    path = name_of(source)
     try:
-        with open(path, "rb") as stream:
-            data = stream.read()
+        data = _bytes_of(source)
     except OSError as error:
         raise DatasetUnavailable(
             f"{path}: cannot be read ({error.strerror or error}); expected a CSV file"
@@ -176,8 +211,3 @@ def _shown(names: Iterable[str]) -> str:
     shown = [repr(name) for name in names]
     more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
     return ", ".join(shown[:SHOWN]) + more
-
-
-def _semicolons(names: Sequence[str]) -> str:
-    parted = len(names) == 1 and (";" in names[0] or "\t" in names[0])
-    return "; the header has semicolons or tabs where commas are expected" if parted else ""

@@ -1,19 +1,21 @@
-"""Read a table of numbers with labels from a CSV file, for classification."""
+"""Read a table of numbers with labels, or numbers to predict, from a CSV file."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from axon.datasets.sheet import Row, Sheet, is_number, is_unnamed
+from axon.datasets.sheet import Row, Sheet, Source, is_number, is_unnamed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LABELS = ("diagnosis", "label", "class", "species")  # columns of these names hold classes
 TARGETS = ("diagnosis", "label", "target", "class", "species", "y")
+TASKS = ("classification", "regression", "auto")
+MOST_CLASSES = 20  # more different whole numbers are taken for amounts, not for classes
 
 
 class Table(NamedTuple):
@@ -21,9 +23,10 @@ class Table(NamedTuple):
 
     Args:
         x: the features, (n, k) float64, finite.
-        y: the class of each row, (n,) int64, an index into `class_names`.
+        y: the class of each row, (n,) int64, an index into `class_names`; for regression the
+            numbers to predict, (n,) float64, finite.
         feature_names: the names of the k columns.
-        class_names: the labels as text, sorted.
+        class_names: the labels as text, sorted; none for regression.
         target_name: the name of the column the labels came from.
 
     Example:
@@ -33,18 +36,19 @@ class Table(NamedTuple):
     """
 
     x: NDArray[np.float64]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     target_name: str
 
 
 def load_csv(
-    path: str | os.PathLike[str],
+    path: Source,
     target: str | None = None,
     *,
     features: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    task: str = "classification",
 ) -> Table:
     """Read a CSV file with a header line, one column of labels and columns of numbers.
 
@@ -52,11 +56,14 @@ def load_csv(
     are columns named `id`, and columns without any value.
 
     Args:
-        path: the file, in UTF-8, parted by commas.
+        path: the file, in UTF-8, parted by commas (or semicolons or tabs); or an open one.
         target: the name of the label column. None is the first present of `diagnosis`, `label`,
             `target`, `class`, `species`, `y` (capitals do not count), else the last column.
         features: the names of the feature columns, in this order. None is all others.
         classes: the labels that may occur, in the order of their indices. None is those found.
+        task: "classification"; "regression": the target holds numbers; or "auto": these are
+            numbers if some are no whole numbers, or if there are more than 20 different ones in
+            a column that is not called `diagnosis`, `label`, `class` or `species`.
 
     Raises:
         DatasetUnavailable: the file cannot be read.
@@ -68,6 +75,8 @@ def load_csv(
         >>> table.x.shape, table.feature_names[0], table.target_name, table.class_names
         ((569, 30), 'radius_mean', 'diagnosis', ('B', 'M'))
     """
+    if task not in TASKS:
+        raise ValueError(f"task: expected {', '.join(TASKS)}, got {task!r}")
     sheet = Sheet(path)
     if sheet.header_is_numbers() and target not in sheet.names:
         raise ValueError(
@@ -78,21 +87,21 @@ def load_csv(
     column, chosen = _target_column(sheet, target)
     columns = _feature_columns(sheet, column) if features is None else sheet.positions(features)
     lines, labels, x = _read_rows(sheet, columns, column)
-    y, class_names = _Labels(sheet, column, chosen, lines, labels).index(classes)
+    found = _Labels(sheet, column, chosen, lines, labels)
+    amounts = task == "regression" or (task == "auto" and classes is None and found.are_amounts())
+    y, class_names = (found.numbers(), ()) if amounts else found.index(classes)
     names = tuple(sheet.names[c] for c in columns)
     return Table(x, y, names, class_names, sheet.names[column])
 
 
-def read_features(
-    path: str | os.PathLike[str], feature_names: Sequence[str]
-) -> NDArray[np.float64]:
+def read_features(path: Source, feature_names: Sequence[str]) -> NDArray[np.float64]:
     """Read the features alone, as a model that is to predict wants them.
 
     Columns are matched by name, in any order, and others (the labels, if there are any) are left
     out. A file without a header line must hold exactly these columns, in this order.
 
     Args:
-        path: the CSV file.
+        path: the CSV file, or an open one.
         feature_names: the names of the k columns, as in `Table.feature_names`.
 
     Returns:
@@ -174,8 +183,14 @@ def _numbers(sheet: Sheet, row: Row, columns: Sequence[int]) -> list[float]:
         return [float(cells[column]) for column in columns]
     except ValueError:
         column = next(c for c in columns if not is_number(cells[c]))
-    found = repr(cells[column]) if cells[column] else "an empty cell"
-    raise sheet.error(line, column, f"expected a number, found {found}")
+    raise sheet.error(line, column, _no_number(sheet, cells[column]))
+
+
+def _no_number(sheet: Sheet, cell: str) -> str:
+    """What is wrong with a cell that should be a number."""
+    if "," in cell and is_number(cell.replace(",", ".")) and sheet.delimiter != ",":
+        return f"expected a number with a decimal point, found {cell!r}"
+    return f"expected a number, found {repr(cell) if cell else 'an empty cell'}"
 
 
 def _check_finite(
@@ -212,6 +227,31 @@ class _Labels:
         indices = {text: place[name] for text, name in names.items()}
         return np.array([indices[text] for text in self.texts], dtype=np.int64), tuple(order)
 
+    def are_amounts(self) -> bool:
+        """Whether these are numbers to predict rather than names of classes."""
+        found = list(dict.fromkeys(self.texts))
+        if not all(is_number(text) for text in found if text) or not any(found):
+            return False
+        values = {float(text) for text in found if text}
+        if not all(value.is_integer() for value in values):
+            return True
+        called = self.sheet.names[self.column].lower()
+        return len(values) > MOST_CLASSES and called not in LABELS
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Return the number of each row."""
+        for line, text in zip(self.lines, self.texts, strict=True):
+            if not is_number(text):
+                raise self.sheet.error(line, self.column, _no_number(self.sheet, text))
+        y = np.array(self.texts, dtype=np.float64)
+        _check_finite(self.sheet, y[:, None], self.lines, [self.column])
+        if (y == y[0]).all():
+            raise ValueError(
+                f"{self.sheet.path}, column {self.sheet.names[self.column]!r}: expected numbers "
+                f"to predict, found only {self.texts[0]!r}{self.chosen}"
+            )
+        return y
+
     def _names(self, found: list[str]) -> dict[str, str]:
         """Map each label to its class: itself, or the whole number it stands for ("1.0": "1")."""
         if not all(is_number(text) for text in found):
@@ -226,7 +266,9 @@ class _Labels:
         if number.is_integer():
             return int(number)
         raise self._error(
-            text, f"expected a label, text or a whole number (classification only), found {text!r}"
+            text,
+            f"expected a label, text or a whole number (classification only), found {text!r}; to "
+            'predict numbers pass task="regression"',
         )
 
     def _check(self, found: list[str], classes: Sequence[str]) -> dict[str, str]:

@@ -168,7 +168,7 @@ class Layer(Module):
         self, name: str, initializer: "str | initializers.Initializer", shape: Shape
     ) -> Parameter:
         """Make a parameter of this layer's type with the values that the initializer gives."""
-        initializer = initializers.get(initializer)
+        initializer = modes.values or initializers.get(initializer)
         values = np.array(initializer(shape, self.dtype), self.dtype, order="C")
         if values.shape != shape:
             raise ValueError(

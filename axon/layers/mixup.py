@@ -109,3 +109,13 @@ class Mixed:
                     f"{type(item).__name__} of {len(item)}."
                 )
             yield self.mix(*item)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the mixture's own random numbers stand, if it has some, so that ``fit`` resumes."""
+        own = self.mix._random
+        return {} if own is None else {"random": own.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take that back."""
+        if self.mix._random is not None:
+            self.mix._random.bit_generator.state = state["random"]

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor
 from axon.described import Described
+from axon.layers.state import Loaded, load_state, state_of
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
@@ -172,6 +173,28 @@ class Module(Described, ABC):
         for tensor, values in zip(self._state(), weights, strict=True):
             tensor.assign(values)
 
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters and buffers by path, such as ``dense_1/weights``.
+
+        What is shared stands there once, under its first path.
+        """
+        return state_of(self)
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Loaded:
+        """Put back what ``state_dict`` gave. Floats are converted to the precision they had here.
+
+        Args:
+            state: arrays by path.
+            strict: everything must fit; otherwise what fits is loaded, and the rest is listed.
+
+        Returns:
+            What was left out: ``missing_keys``, ``unexpected_keys``, ``mismatched_keys``.
+
+        Raises:
+            ValueError: something does not fit, or nothing does; nothing has been changed then.
+        """
+        return load_state(self, state, strict, "the state")
+
     def count_params(self) -> int:
         """The number of numbers that the module has learned or may learn."""
         return sum(p.size for p in self.parameters())
@@ -248,6 +271,12 @@ def snake_case(name: str) -> str:
     return re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def _zeros(shape: Shape, dtype: DType) -> Tensor:
+    made = Tensor(modes.empty(shape, dtype))
+    made.data.fill(0)
+    return made
+
+
 ANY = -1  # stands in a shape for the number of samples, where it does not matter
 
 
@@ -257,7 +286,7 @@ def shape_after(
     """Pass one sample of zeros through a function, unrecorded: the shape that comes out."""
     pairs = zip(input_shapes, dtypes, strict=True)
     with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
-        made = function(*(Tensor(np.zeros((1, *shape), dtype)) for shape, dtype in pairs))
+        made = function(*(_zeros((1, *shape), dtype) for shape, dtype in pairs))
     if not isinstance(made, Tensor):
         raise TypeError(
             f"expected a Tensor to come out, got {type(made).__name__}. A forward, or the call of "

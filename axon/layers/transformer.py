@@ -27,6 +27,7 @@ class TransformerBlock(Layer):
         normalize_first: normalize what enters the two parts (trains well without a warm-up); False
             normalizes x after each addition, as first published.
         causal: let a step see only those before it, as for predicting the next one.
+        epsilon: added to the variance by both normalizations.
         options: name, dtype, trainable.
 
     Shapes: (n, time, features) -> the same. (Vaswani and others, 2017; Xiong and others, 2020, for
@@ -48,6 +49,7 @@ class TransformerBlock(Layer):
         activation: "str | activations.Activation | None" = "relu",
         normalize_first: bool = True,
         causal: bool = False,
+        epsilon: float = 1e-3,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -56,9 +58,10 @@ class TransformerBlock(Layer):
         self.normalize_first, self.causal = bool(normalize_first), bool(causal)
         self.dropout = dropout
         alike: dict[str, Any] = {"dtype": self.dtype, "trainable": self._trainable}
-        self.attention_norm = LayerNormalization(**alike)
+        self.epsilon = epsilon
+        self.attention_norm = LayerNormalization(epsilon=epsilon, **alike)
         self.attention = MultiHeadAttention(num_heads, key_dim, dropout=dropout, **alike)
-        self.network_norm = LayerNormalization(**alike)
+        self.network_norm = LayerNormalization(epsilon=epsilon, **alike)
         if dropout:
             self.attention_dropping = Dropout(dropout, dtype=self.dtype)
             self.network_dropping = Dropout(dropout, dtype=self.dtype)

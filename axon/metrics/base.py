@@ -56,6 +56,26 @@ class Metric(Described, ABC):
         """The accumulators by name, such as ``total``: what ``update`` changes in place."""
         return {k.lstrip("_"): v for k, v in vars(self).items() if isinstance(v, Tensor)}
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was seen since ``reset``: the accumulators; of others all that is not a function."""
+        if self.recorded:
+            return {name: tensor.data.copy() for name, tensor in self.tensors().items()}
+        kept = {k: v for k, v in vars(self).items() if k != "_given" and not callable(v)}
+        return {k: v.data.copy() if isinstance(v, Tensor) else v for k, v in kept.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave, in an object that was made alike."""
+        tensors = self.tensors()
+        for name, value in state.items():
+            if name.lstrip("_") not in tensors:
+                setattr(self, name, value)
+                continue
+            tensor = tensors[name.lstrip("_")]
+            if tensor.shape == np.shape(value):
+                tensor.data[...] = value
+            else:  # the first batch gives some their shape
+                tensor.data = np.array(value, tensor.dtype)
+
 
 class Accumulator(Metric):
     """A metric whose memory is a few float64 Tensors, attributes that begin at 0."""

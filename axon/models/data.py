@@ -1,6 +1,6 @@
 """Data on its way into a program: checked once, then gathered batch by batch without allocating."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -150,12 +150,28 @@ class Batches:
         """The number of samples in the last batch."""
         return min(self.steps * self.batch_size, self.size) - (self.steps - 1) * self.batch_size
 
-    def pieces(self) -> "Iterator[tuple[Batches, int, int]]":
-        """Each batch of an epoch: whose it is, its first and its last-but-one sample."""
-        if self.order is not None:
+    def pieces(self, done: int = 0) -> "Iterator[tuple[Batches, int, int]]":
+        """Each batch of an epoch: whose it is, its first and its last-but-one sample.
+
+        Args:
+            done: so many batches of the epoch under way were seen already, in the present order.
+        """
+        if self.order is not None and not done:
             stream("shuffle").shuffle(self.order)
-        for start in range(0, self.steps * self.batch_size, self.batch_size):
-            yield self, start, min(start + self.batch_size, self.size)
+        size = self.batch_size
+        for start in range(done * size, self.steps * size, size):
+            yield self, start, min(start + size, self.size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The order of the samples, in the shortest numbers that can count them."""
+        short = np.min_scalar_type(max(self.size - 1, 0))
+        return {} if self.order is None else {"order": self.order.astype(short)}
+
+    def load_state_dict(self, state: dict[str, Any], done: int) -> None:
+        """Go on with an order that was kept; batches are found by their numbers."""
+        del done
+        if self.order is not None:
+            self.order[...] = state["order"]
 
     @property
     def numbers(self) -> Array:
@@ -209,67 +225,3 @@ def _gather(column: Array, order: Array, staged: Array, slot: Array, first: int,
     np.take(column, order[first:last], axis=0, out=staged[first:last], mode="clip")
     if staged is not slot:
         np.copyto(slot[first:last], staged[first:last], casting="unsafe")
-
-
-class Stream:
-    """Batches that arrive one by one from an iterable of (x, y) or (x, y, sample_weight).
-
-    Args:
-        iterable: a list of batches, a generator, a data loader ...
-        check: turns an item into checked Batches.
-        steps: batches in an epoch; None: until the iterable ends. A generator goes on in the next
-            epoch where it was, anything else begins anew.
-
-    Raises:
-        ValueError: there is not a single batch, or it ends early.
-    """
-
-    def __init__(
-        self, iterable: Iterable[Any], check: Callable[[Any], Batches], steps: int | None
-    ) -> None:
-        self.iterable, self.check, self.steps = iterable, check, steps
-        self.once = iter(iterable) is iterable  # a generator: it cannot begin anew
-        self._items = iter(iterable)
-        self._waiting = [self.check(self._next(0))]
-
-    def __len__(self) -> int:
-        return self.steps or 0
-
-    def pieces(self) -> Iterator[tuple[Batches, int, int]]:
-        """Each batch of an epoch: what was checked, its first and its last-but-one sample."""
-        waiting, self._waiting = self._waiting, []
-        if not self.once and not waiting:
-            self._items = iter(self.iterable)
-        number = 0
-        while self.steps is None or number < self.steps:
-            if not waiting:
-                item = self._next(number)
-                if item is _END:
-                    return
-                try:
-                    waiting = [self.check(item)]
-                except (TypeError, ValueError) as error:
-                    raise type(error)(f"batch {number} of the iterable: {error}") from None
-            batch = waiting.pop()
-            yield batch, 0, batch.size
-            number += 1
-
-    def _next(self, number: int) -> Any:
-        item = next(self._items, _END)
-        if item is _END and (number == 0 or self.steps is not None):
-            wanted = f", but {self.steps} were expected" if self.steps else ""
-            raise ValueError(f"the iterable ended after {number} batches{wanted}. {self._hint()}")
-        return item
-
-    def _hint(self) -> str:
-        if self.once:
-            return (
-                "It can be read only once: pass something that begins anew, such as a list or an "
-                "object whose __iter__ makes a new iterator."
-            )
-        if self.steps is None:
-            return "An epoch needs at least one."
-        return "Lower steps_per_epoch, or let it yield more."
-
-
-_END = object()

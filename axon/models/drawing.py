@@ -32,17 +32,6 @@ GREY = "#777777"
 PITCH, HEIGHT, SMALL, MARGIN = 0.95, 0.66, 0.3, 0.25  # inches: rows, boxes, operations, paper
 
 
-def need_matplotlib() -> Any:
-    """Return matplotlib's Figure class, or raise ImportError that says what to install."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            "plots need matplotlib, which is not installed. Run: pip install 'axon-nn[plot]'"
-        ) from None
-    return Figure
-
-
 class Box(NamedTuple):
     """What is written in a box. One without a note is an operation between layers."""
 
@@ -176,6 +165,8 @@ def plot(
         ImportError: matplotlib is missing.
         ValueError: a file name with another ending.
     """
+    from axon.plot.figure import need_matplotlib
+
     figure_class = need_matplotlib()
     kind = None if path is None else _kind(path)
     drawing = Drawing(model, expand_nested)

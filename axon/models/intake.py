@@ -12,7 +12,6 @@ from axon.core import Tensor
 from axon.layers.module import whole
 from axon.models.data import (
     Batches,
-    Stream,
     checked_share,
     demand_finite,
     demand_whole,
@@ -21,6 +20,7 @@ from axon.models.data import (
     split,
 )
 from axon.models.prediction import rows_at_a_time
+from axon.models.stream import Stream
 from axon.random import stream
 
 

@@ -2,106 +2,155 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from math import prod
+from typing import Any
 
 import numpy as np
 
-from axon import constraints, initializers, layers, regularizers
-from axon.backend import Array
-from axon.core import Tensor
+from axon import constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from axon.archive import Archive, opened
+from axon.backend import Array, DType, Shape
 from axon.described import Described
+from axon.files import DamagedFile
 from axon.layers.module import Module
+from axon.layers.state import Fit, Kind, freeze
+from axon.models import weights
 from axon.models.model import Model
-from axon.models.saving import FORMAT, named_weights
+from axon.models.saving import FORMAT
 from axon.models.sequential import Sequential
+from axon.modes import Mode
 from axon.names import suggestion
+from axon.optimizers import schedules
 from axon.version import __version__
 
-HEADER_ROOM = 4096  # bytes: more than the header of an .npy file takes
 JSON_LIMIT = 16 * 2**20  # bytes
+ROOM = 2**30  # bytes that a single array may take while one sample is passed through the layers
+WEIGHTS = " Weights alone are read by model.load_weights(path), into a model that you have built."
+OTHERS = {  # what a name may mean that is not a model of ours
+    ".onnx": " A model in ONNX is read by axon.onnx.load(path).",
+    **dict.fromkeys((".safetensors", ".npz", ".h5", ".keras"), WEIGHTS),
+}
 
 
-class ModelFileError(ValueError):
+class ModelFileError(DamagedFile):
     """A file is not a model that can be loaded; the message says why."""
 
 
 def load(
-    path: "str | os.PathLike[str]", custom_objects: Mapping[str, Callable[..., Any]] | None = None
+    path: "str | os.PathLike[str]",
+    custom_objects: Mapping[str, Callable[..., Any]] | None = None,
+    compile: bool = True,
 ) -> Model:
-    """Read a model that ``save`` wrote.
+    """Read a model that ``save`` wrote, to predict with it or to train it further.
 
     Args:
         path: the file.
-        custom_objects: name -> layer class or function, for what is not part of AXON.
+        custom_objects: name -> class or function, for what is not part of AXON.
+        compile: join it again with its loss, metrics and optimizer, if they were saved; False
+            leaves that out, and needs no ``custom_objects`` for them.
 
     Raises:
         OSError: the file cannot be read.
         ModelFileError: it is not a model, is damaged, or needs ``custom_objects``.
     """
-    import struct  # imported where used: most programs that import axon never load
-    import zipfile
-    import zlib
-
-    damage = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, RuntimeError)
-    with open(path, "rb"):  # if this fails the file is not to blame; from here on it is
-        pass
     try:
-        with zipfile.ZipFile(path) as archive:
-            described = _read_json(path, archive)
-            model = _make(path, described, custom_objects or {})
-            for name, tensor in named_weights(model).items():
-                tensor.assign(_read_array(path, archive, name, tensor))
+        with opened(path) as archive:
+            described = _described(archive)
+            model = _model(archive, described, custom_objects or {})
+            if compile and described.get("compile"):
+                _compile(archive, model, described["compile"], custom_objects or {})
+            return model
     except ModelFileError:
         raise
-    except (*damage, ValueError, OSError) as error:
-        raise ModelFileError(f"{path} is not a whole AXON model file: {error}.") from None
-    return model
+    except DamagedFile as error:
+        suffix = os.path.splitext(os.fspath(path))[1].lower()
+        raise ModelFileError(f"{error}{OTHERS.get(suffix, '')}") from None
 
 
-def _read_json(path: object, archive: Any) -> dict[str, Any]:
-    import json
-
-    info = archive.getinfo("model.json")
-    _check_member(path, info, JSON_LIMIT)
-    try:
-        described = json.loads(archive.read(info))
-    except ValueError as error:
-        raise ModelFileError(f"{path}: model.json is damaged: {error}.") from None
-    if not isinstance(described, dict) or not isinstance(described.get("format"), int):
-        raise ModelFileError(f"{path}: model.json does not describe an AXON model.")
+def _described(archive: Archive) -> dict[str, Any]:
+    """What the file says of the model, if this version can read it."""
+    described = archive.tree("model", JSON_LIMIT)
+    if not isinstance(described, dict) or type(described.get("format")) is not int:
+        raise ModelFileError(f"{archive.where}: model.json does not describe an AXON model.")
     if described["format"] > FORMAT:
         raise ModelFileError(
-            f"{path} has format {described['format']}, written by AXON {described.get('axon')}; "
-            f"this is AXON {__version__}, which reads up to format {FORMAT}. Upgrade it."
+            f"{archive.where} has format {described['format']}, written by AXON "
+            f"{described.get('axon')}; this is AXON {__version__}, which reads up to format "
+            f"{FORMAT}. Upgrade it."
         )
     return described
 
 
-def _check_member(path: object, info: Any, limit: int) -> None:
-    """Refuse what would take more memory than it may, or is packed in a way that we do not use."""
-    if info.file_size > limit:
-        raise ModelFileError(f"{path}: {info.filename} claims {info.file_size:,} bytes: too large.")
-    if info.compress_type not in (0, 8) or info.flag_bits & 1:  # stored or deflated; not encrypted
-        raise ModelFileError(
-            f"{path}: {info.filename} is compressed or encrypted in a foreign way."
-        )
+# ------------------------------------------------------------------------------------ layers
 
 
-def _make(path: object, described: dict[str, Any], custom: Mapping[str, Any]) -> Model:
+class Room:
+    """The memory that a model may take while it is made: what the file has values for.
+
+    Args:
+        kinds: the arrays in the file.
+    """
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self.left = 2**20 + 2 * sum(_nbytes(*kind) for kind in kinds.values())
+
+    def values(self, shape: Shape, dtype: DType) -> Array:
+        """The values of a new parameter: zeros, until those of the file are put in."""
+        self.left -= _nbytes(shape, dtype)
+        if self.left < 0:
+            raise ValueError(f"the file holds no values for parameters of shape {shape}.")
+        return np.zeros(shape, dtype)
+
+    def empty(self, shape: Shape, dtype: DType) -> Array:
+        """Memory for what one sample becomes on its way through the layers."""
+        if _nbytes(shape, dtype) > ROOM:
+            raise ValueError(
+                f"a single sample becomes an array of shape {shape}. If you trust the file, allow "
+                "it: axon.models.loading.ROOM = 2**34."
+            )
+        return np.empty(shape, dtype)
+
+
+def _nbytes(shape: Shape, dtype: DType) -> int:
+    return prod(map(int, shape)) * np.dtype(dtype).itemsize
+
+
+def _model(archive: Archive, described: dict[str, Any], custom: Mapping[str, Any]) -> Model:
+    """Make the model anew, and put the weights in."""
+    source = weights.in_archive(archive)
+    room = Room(source.kinds)
+    with Mode("values", room.values), Mode("empty", room.empty):
+        model = _made_whole(archive.where, described, custom)
+    fit = Fit(model, source.kinds, archive.where, exact=True)
+    try:
+        fit.demand(strict=True)
+        if "frozen" in described:
+            freeze(model, described["frozen"])
+    except (ValueError, TypeError, LookupError) as error:
+        raise ModelFileError(f"{archive.where}: what it holds does not fit: {error}") from None
+    fit.load(source.read(fit.sources))
+    return model
+
+
+def _made_whole(where: str, described: dict[str, Any], custom: Mapping[str, Any]) -> Model:
     try:
         model = remake(described, custom)
         shape = described["input_shape"]
         several = bool(shape) and isinstance(shape[0], list)
         model.build(*map(tuple, shape if several else [shape]))
-    except (ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
+        model.metadata = dict(described.get("metadata", {}))
+    except Exception as error:  # whatever a constructor may say of what a file demands
         raise ModelFileError(
-            f"{path} describes a model that cannot be made: {error} What is not part of "
+            f"{where} describes a model that cannot be made: {_said(error)} What is not part of "
             "AXON must be passed as custom_objects={name: object}."
-        ) from None
+        ) from error
     if not isinstance(model, Model):
-        raise ModelFileError(f"{path}: {described['class']!r} is not a Model.")
-    model.metadata = dict(described.get("metadata", {}))
+        raise ModelFileError(f"{where}: {described['class']!r} is not a Model.")
     return model
+
+
+def _said(error: Exception) -> str:
+    return f"{error}" if isinstance(error, ValueError | TypeError) else f"{error!r}."
 
 
 def remake(described: dict[str, Any], custom: Mapping[str, Any] | None = None) -> Any:
@@ -115,11 +164,20 @@ def remake(described: dict[str, Any], custom: Mapping[str, Any] | None = None) -
 
 def known() -> dict[str, Any]:
     """The classes that a file may name: layers, and what they may be given as arguments."""
+    return classes_in(layers, initializers, regularizers, constraints)
+
+
+def classes_in(*modules: Any) -> dict[str, Any]:
+    """The classes that a file may name, and that remember their arguments.
+
+    >>> "MaxNorm" in classes_in(constraints)
+    True
+    """
     return {
         name: thing
-        for module in (layers, initializers, regularizers, constraints)
+        for module in modules
         for name, thing in vars(module).items()
-        if isinstance(thing, type) and issubclass(thing, Described)
+        if isinstance(thing, type) and issubclass(thing, Described) and thing is not Described
     }
 
 
@@ -134,11 +192,13 @@ def _made(described: dict[str, Any], classes: Mapping[str, Any], custom: Mapping
         for layer in inner:
             model.append(layer)
         return model
+    if kind == "GraphModel" and kind not in classes:
+        from axon.models.graph import GraphModel  # only networks that came from ONNX files need it
+
+        classes = {**classes, kind: GraphModel}
     if kind not in classes:
         hint = suggestion(kind, list(classes))
-        raise ValueError(
-            f"unknown layer class {kind!r}.{hint} Pass custom_objects={{{kind!r}: ...}}."
-        )
+        raise ValueError(f"unknown class {kind!r}.{hint} Pass custom_objects={{{kind!r}: ...}}.")
     config = described["config"]
     return classes[kind](
         **{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()}
@@ -154,32 +214,37 @@ def _value(value: Any, classes: Mapping[str, Any], custom: Mapping[str, Any]) ->
     return _made(value, classes, custom) if described else value
 
 
-def _read_array(path: object, archive: Any, name: str, parameter: Tensor) -> Array:
-    """One parameter's values, if shape and type are those expected; sizes are checked first."""
-    info = archive.getinfo(f"weights/{name}.npy")
-    _check_member(path, info, parameter.data.nbytes + HEADER_ROOM)
-    with archive.open(info) as member:
-        shape, dtype = _header(path, info.filename, member)
-        if shape != parameter.shape or dtype != parameter.dtype:
-            raise ModelFileError(
-                f"{path}: {info.filename} has shape {shape} and dtype {dtype}, expected "
-                f"{parameter.shape} and {parameter.dtype}."
-            )
-        data = member.read()
-    if len(data) != parameter.data.nbytes:
-        raise ModelFileError(f"{path}: {info.filename} is truncated.")
-    return np.frombuffer(data, dtype).reshape(shape)
+# ------------------------------------------------------------------------------------ training
 
 
-def _header(path: object, name: str, member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _compile(
+    archive: Archive, model: Model, settings: dict[str, Any], custom: Mapping[str, Any]
+) -> None:
+    """Join the model again with its loss, metrics and optimizer, and put the state in."""
     try:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
-        if read is None:
-            raise ValueError(f"version {version} of the .npy format")
-        shape, fortran, dtype = read(member, max_header_size=HEADER_ROOM)
-        if fortran:
-            raise ValueError("column-major order")
-        return shape, dtype
-    except ValueError as error:
-        raise ModelFileError(f"{path}: {name} cannot be read: {error}.") from None
+        model.compile(
+            loss=_part(settings["loss"], custom, losses),
+            optimizer=_part(settings["optimizer"], custom, optimizers, schedules),
+            metrics=[_part(metric, custom, metrics) for metric in settings["metrics"]],
+            eager=bool(settings["eager"]),
+        )
+        if "optimizer.json" in archive:
+            model.optimizer.load_state_dict(archive.tree("optimizer", JSON_LIMIT))
+    except DamagedFile:
+        raise
+    except Exception as error:
+        raise ModelFileError(
+            f"{archive.where}: loss, metrics or optimizer cannot be made again: {_said(error)} "
+            "What is not part of AXON must be passed as custom_objects={name: object}; "
+            "compile=False leaves them out."
+        ) from error
+
+
+def _part(described: dict[str, Any], custom: Mapping[str, Any], *modules: Any) -> Any:
+    """Make a loss, a metric or an optimizer; functions in it are looked up by name."""
+    config = described["config"]
+    for argument in ("function", "learning_rate"):
+        name = config.get(argument)
+        if isinstance(name, str) and name not in custom:
+            raise ValueError(f"unknown function {name!r}. Pass custom_objects={{{name!r}: ...}}.")
+    return _made(described, {**classes_in(*modules), **custom}, custom)

@@ -1,6 +1,5 @@
 """Floor 5: Model, which joins layers with a loss and an optimizer; trains, tests and predicts."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar
@@ -9,13 +8,24 @@ import numpy as np
 
 from axon import losses, metrics, optimizers
 from axon.backend import FLOAT, Array, DType, Shape
-from axon.callbacks import Callback, Callbacks, History, LossPrinter, check, measured, printer
+from axon.callbacks import (
+    Callback,
+    Callbacks,
+    History,
+    LossPrinter,
+    check,
+    measured,
+    printer,
+    with_backup,
+)
 from axon.layers.module import Module, shape_after, whole
-from axon.models import drawing, intake, nan_search, profiling, saving, summary
+from axon.models import drawing, intake, nan_search, on_batch, profiling, saving, summary, weights
 from axon.models.intake import all_or_nothing
 from axon.models.prediction import FEW, ONE_AT_A_TIME, Predictor, rows_at_a_time
+from axon.models.run import Run
 from axon.models.training import Trainer, shaped
 from axon.program import Program
+from axon.report import write as write_report
 
 
 class Model(Module):
@@ -173,6 +183,7 @@ class Model(Module):
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
         debug: str | None = None,
+        resume: Any = None,
     ) -> History:
         """Train on arrays, or on an iterable of batches.
 
@@ -196,6 +207,8 @@ class Model(Module):
             validation_batch_size: samples at a time in validation; as many as are fast by default.
             validation_freq: validate every so many epochs.
             debug: "nan" stops at the first operation whose result is NaN or infinite and names it.
+            resume: a folder: go on from the backup there, if there is one, and keep it up to date;
+                it is the same as ``callbacks=[BackupAndRestore(folder, delete_checkpoint=False)]``.
 
         Returns:
             The History, with loss and metrics of each epoch.
@@ -211,6 +224,7 @@ class Model(Module):
         validation_freq = whole("fit", "validation_freq", validation_freq)
         batch_size = whole("fit", "batch_size", batch_size)
         progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
+        progress = with_backup(progress, resume, verbose)
         with all_or_nothing(self):
             feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
             source, held_out = feed.source(x, y, sample_weight, validation_split)
@@ -222,7 +236,8 @@ class Model(Module):
         params = {"epochs": epochs, "steps": len(source) or None, "batch_size": batch_size}
         params["validation_freq"] = validation_freq
         everyone = Callbacks([self.history, *progress], self, params)
-        trainer.fit(source, validation, range(initial_epoch, epochs), everyone, validation_freq)
+        count = range(initial_epoch, epochs)
+        Run(trainer, source, validation, count, everyone, validation_freq).go()
         return self.history
 
     def train(
@@ -239,34 +254,11 @@ class Model(Module):
         callbacks = [*lines, *check(options.pop("callbacks", ()))]
         return self.fit(x, y, batch_size, epochs, verbose=0, callbacks=callbacks, **options)
 
-    def train_on_batch(
-        self,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """One step on one batch; returns the loss and metrics of the batch before the update."""
-        trainer = self.trainer
-        with all_or_nothing(self):
-            columns = intake.columns(self, x, y, sample_weight)
-            batch = intake.batches(self, intake.with_class_weight(self, columns, class_weight))
-            trainer.prepare(batch)
-        try:
-            return shaped(trainer.once(trainer.train, batch), return_dict)
-        finally:
-            trainer.optimizer.zero_grad()
+    train_on_batch = on_batch.train_on_batch
+    test_on_batch = on_batch.test_on_batch
+    predict_on_batch = on_batch.predict_on_batch
 
     # -------------------------------------------------------------------- test and predict
-
-    def test_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
-        """Loss and metrics of one batch, from which nothing is learned."""
-        with all_or_nothing(self):
-            batch = intake.batches(self, intake.columns(self, x, y, sample_weight))
-        return shaped(self.trainer.once(self.trainer.test, batch), return_dict)
 
     def evaluate(
         self,
@@ -339,10 +331,6 @@ class Model(Module):
         everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})
         return self._predictor.run(batches, everyone)
 
-    def predict_on_batch(self, x: Any) -> Array:
-        """Outputs for one batch of samples (n, ...), computed all at once."""
-        return self.predict(x, batch_size=len(intake.inputs_of(self, x)[0]))
-
     # -------------------------------------------------------------------- looking at it
 
     @property
@@ -365,12 +353,10 @@ class Model(Module):
         trained = self._trainer.programs if self._trainer else []
         return [*trained, *self._predictor.step.programs.values()]
 
-    def save(self, path: "str | os.PathLike[str]") -> None:
-        """Write the model to one file, by convention ``*.axon``; ``axon.load_model`` reads it.
-
-        Layers, weights and ``metadata`` are kept; loss, optimizer and its state are not.
-        """
-        saving.save(self, path)
+    save = saving.save
+    save_weights = weights.save_weights
+    load_weights = weights.load_weights
+    report = write_report
 
     def summary(self, print_fn: Callable[[str], Any] | None = None, **options: Any) -> None:
         """Print the layers as a table; also show_trainable, expand_nested, flops, line_length."""
@@ -381,18 +367,6 @@ class Model(Module):
     def plot(self, path: Any = None, show_shapes: bool = True, expand_nested: bool = False) -> Any:
         """Draw layers and what flows between them: a matplotlib Figure, written to ``path``."""
         return drawing.plot(self, path, show_shapes, expand_nested)
-
-    def save_weights(self, path: "str | os.PathLike[str]") -> None:
-        """Write all parameters and buffers by name to one ``.npz`` file, whole or not at all."""
-        saving.save_weights(self, path)
-
-    def load_weights(self, path: "str | os.PathLike[str]") -> None:
-        """Read what ``save_weights`` wrote, into a model of the same layers.
-
-        Raises:
-            ValueError: other names or shapes; they are listed, and nothing has been changed.
-        """
-        saving.load_weights(self, path)
 
     def labels(self) -> dict[int, str]:
         """What programs call the parameters and buffers."""

@@ -1,112 +1,115 @@
-"""A trained network as one file: a zip of JSON and of .npy arrays. Never pickle: no code is run.
+"""A trained network as one file: a zip of JSON and of safetensors. Never pickle: no code is run.
 
-model.json            format, class, layers with their arguments, input shape, metadata
-weights/PATH.npy      one array per parameter, such as weights/dense_1/bias.npy
+model.json               format, class, layers with their arguments, input shape, metadata; loss,
+                         optimizer and metrics
+weights.safetensors      parameters and buffers by path, such as dense_1/bias
+optimizer.json           how far the optimizer is, and
+optimizer.safetensors    its state
 """
 
 import os
 from typing import Any
 
-import numpy as np
-
-from axon.core import Tensor
-from axon.files import atomic
+from axon.archive import flattened, pack
+from axon.backend import Array
+from axon.files import check_writable
+from axon.layers.state import frozen_in, named
 from axon.version import __version__
 
-FORMAT = 1
+FORMAT = 2
+OTHERS = {  # what ``save`` does not write, though a name ends like it
+    ".onnx": "axon.onnx.export(model, path)",
+    **dict.fromkeys((".safetensors", ".npz"), "model.save_weights(path)"),
+    **dict.fromkeys((".h5", ".pt", ".pth", ".pkl"), "model.save_weights('weights.safetensors')"),
+}
 
 
-def save(model: Any, path: "str | os.PathLike[str]") -> None:
-    """Write a model to one file, by convention ``*.axon``, whole or not at all.
+def save(model: Any, path: "str | os.PathLike[str]", include_optimizer: bool = True) -> None:
+    """Write the model to one file, by convention ``*.axon``, whole or not at all.
 
-    Layers, weights and ``model.metadata`` are kept; loss, optimizer and its state are not. Of a
-    Model subclass its name and its arguments are kept: who loads it passes ``custom_objects``.
+    ``axon.load_model`` reads it, and training goes on as if it had never stopped: layers, weights,
+    what is frozen, ``metadata``, loss, metrics, optimizer and its state are kept. Of a class or a
+    function of your own, the name and the arguments are: who loads the model passes it as
+    ``custom_objects``. A nameless function as a loss, metric or schedule cannot be kept: a warning
+    says so, and the model has to be compiled again.
+
+    Args:
+        model: this one.
+        path: the file.
+        include_optimizer: False leaves out loss, metrics, optimizer and its state, which often
+            takes twice the room of the weights.
 
     Raises:
-        TypeError: an argument of a layer or model cannot be written down as JSON.
+        TypeError: an argument of a layer, or metadata, cannot be written down as JSON.
         RuntimeError: its sizes are not known yet.
+        ValueError: the name ends like that of another format.
         OSError: the file cannot be written; a file that was there is kept.
     """
-    import json  # imported where used: most programs that import axon never save
-    import zipfile
-
+    _demand_saveable(model, path)
     described = {"format": FORMAT, "axon": __version__, **model.describe()}
+    described |= {"input_shape": model.input_shape, "metadata": model.metadata}
+    described |= {"frozen": frozen_in(model)}
+    documents: dict[str, Any] = {}
+    arrays: dict[str, dict[str, Array]] = {"weights": arrays_of(model)}
+    if include_optimizer and model.compiled:
+        described["compile"] = _settings(model, path)
+        if described["compile"] and _in_charge(model):
+            documents["optimizer"], arrays["optimizer"] = flattened(model.optimizer.state_dict())
+    try:  # before the file is touched: it may fail
+        documents["model"], arrays["model"] = flattened(described)
+    except TypeError as error:
+        raise TypeError(f"save: metadata and arguments of layers must suit JSON: {error}") from None
+    check_writable(path)
+    pack(path, documents, {name: found for name, found in arrays.items() if found})
+
+
+def _demand_saveable(model: Any, path: "str | os.PathLike[str]") -> None:
     if model.input_shape is None:
         raise RuntimeError(f"save: model {model.name!r} is not built. Fit it, or build(shape).")
-    described |= {"input_shape": model.input_shape, "metadata": model.metadata}
-    try:
-        text = json.dumps(described, indent=1)  # before the file is touched: it may fail
-    except TypeError as error:
-        raise TypeError(
-            f"save: metadata and arguments of layers must suit JSON: {error}."
-        ) from None
-    check_writable(path)
-    with atomic(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("model.json", text)
-        for name, tensor in named_weights(model).items():
-            with archive.open(f"weights/{name}.npy", "w") as member:
-                np.lib.format.write_array(member, tensor.data, allow_pickle=False)
-
-
-def named_weights(model: Any) -> dict[str, Tensor]:
-    """Parameters and buffers by path."""
-    return {**model.named_parameters(), **model.named_buffers()}
-
-
-def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
-    """Write parameters and buffers to an ``.npz`` file, whole or not at all."""
-    check_writable(path)
-    arrays: dict[str, Any] = {name: t.data for name, t in named_weights(model).items()}
-    with atomic(path) as stream:
-        np.savez(stream, **arrays)
-
-
-def load_weights(model: Any, path: "str | os.PathLike[str]") -> None:
-    """Read them again; what does not fit is listed, and nothing is changed then."""
-    import zipfile
-
-    wanted = named_weights(model)
-    if not wanted:
-        raise RuntimeError(
-            f"load_weights: model {model.name!r} has no parameters yet. Call "
-            "model.build(input_shape), or pass a batch through it, first."
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix in OTHERS:
+        raise ValueError(
+            f"save writes AXON's own format, and {path} would be another one by its name. Call it "
+            f"*.axon; or call {OTHERS[suffix]}."
         )
+
+
+def arrays_of(model: Any) -> dict[str, Array]:
+    """The arrays of parameters and buffers themselves, each once, by its first path."""
+    return {paths[0]: tensor.data for paths, tensor in named(model).items()}
+
+
+def _settings(model: Any, path: object) -> dict[str, Any] | None:
+    """What ``compile`` was given, as JSON can hold it; None, with a warning, if it cannot."""
+    trainer = model.trainer
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a whole .npz file of weights: {error}.") from None
-    problems = [f"{name} is missing" for name in wanted if name not in found]
-    problems += [f"{name} is unexpected" for name in found if name not in wanted]
-    problems += [
-        f"{name} has shape {found[name].shape} instead of {tensor.shape}"
-        for name, tensor in wanted.items()
-        if name in found and found[name].shape != tensor.shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise ValueError(f"{path} does not fit {model.name!r}: {'; '.join(problems[:5])}{more}.")
-    for name, tensor in wanted.items():
-        tensor.assign(found[name])
+        described = {
+            "loss": trainer.loss.describe(),
+            "optimizer": _with_named_schedule(trainer.optimizer),
+            "metrics": [metric.describe() for metric in trainer.metrics],
+            "eager": trainer.train.eager,
+        }
+        return dict(flattened(described)[0])
+    except TypeError as error:
+        from warnings import warn
+
+        warn(
+            f"save: {path} is written without loss, metrics and optimizer, because they cannot be "
+            f"described: {error} A loaded model has to be compiled before it is trained on.",
+            stacklevel=3,
+        )
+        return None
 
 
-def check_writable(path: "str | os.PathLike[str]") -> None:
-    """Raise OSError now if a file could not be written later.
+def _with_named_schedule(optimizer: Any) -> dict[str, Any]:
+    described: dict[str, Any] = optimizer.describe()
+    rate = described["config"]["learning_rate"]
+    if callable(rate):
+        described["config"]["learning_rate"] = optimizer._name_of("learning_rate", rate)
+    return described
 
-    >>> check_writable("no/such/folder/net.axon")
-    Traceback (most recent call last):
-    FileNotFoundError: cannot write no/such/folder/net.axon: there is no folder 'no/such/folder'.
-    """
-    import tempfile
 
-    folder = os.path.dirname(os.fspath(path)) or "."
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {folder!r}.")
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"cannot write {path}: it is a folder.")
-    try:
-        handle, probe = tempfile.mkstemp(prefix=".axon.", dir=folder)
-    except OSError as error:
-        raise PermissionError(f"cannot write {path}: {error.strerror}.") from None
-    os.close(handle)
-    os.unlink(probe)
+def _in_charge(model: Any) -> bool:
+    """Whether the optimizer's state is that of the model's present parameters."""
+    known = [id(p) for p in model.optimizer.parameters]
+    return bool(known) and known == [id(p) for p in model.parameters()]

@@ -14,7 +14,9 @@ from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
-from axon.models.data import Batches, Stream
+from axon.models import nan_search
+from axon.models.data import Batches
+from axon.models.stream import Stream
 from axon.modes import GradMode, Mode, TrainingMode
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
@@ -32,10 +34,10 @@ class Trainer:
         self.metrics, self.mean_loss = list(metrics), Mean("loss")
         self._settings: tuple[Any, ...] = ()
         self._order: Array = np.arange(0)
-        self._warned = False
+        self.warned = False
         self.search: Any = None  # whoever watches each step (nan_search.py), or None
-        self.train = Step("train", self._train, [], self._labels, eager, careful=True)
-        self.test = Step("evaluate", self._test, [], self._labels, eager, careful=True)
+        self.train = Step("train", self._train, [], self._labels, eager, True, self._changes)
+        self.test = Step("evaluate", self._test, [], self._labels, eager, True, self._changes)
 
     @classmethod
     def of(cls, model: Any, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
@@ -127,6 +129,12 @@ class Trainer:
                 "the layer with trainable=False."
             )
 
+    def _changes(self) -> list[Tensor]:
+        """What a step may change: its state, and tensors that parts of the user's own may keep."""
+        parts = (*self.model.modules(), *self.metrics, self.loss, self.optimizer)
+        kept = [t for part in parts for t in vars(part).values() if isinstance(t, Tensor)]
+        return [*nan_search.state(self), *kept]
+
     def _labels(self) -> dict[int, str]:
         """Names for the tensors that outlive a step, for printing programs."""
         labels = {id(self.optimizer._rate): "learning_rate"}
@@ -163,9 +171,19 @@ class Trainer:
         return self._watched(float(loss))
 
     def _several(
-        self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
+        self,
+        step: Step,
+        batches: Batches,
+        start: int,
+        stop: int,
+        frozen: tuple[Any, ...],
+        room: int,
     ) -> int:
-        """Run the coming steps in one go, if nothing is to be done between them; how many."""
+        """Run the coming steps, ``room`` at most, in one go, if nothing is to be done between them.
+
+        Returns:
+            how many were done.
+        """
         if not step.compiled:
             return 0
         busy = self.search is not None or not all(m.recorded for m in self.metrics)
@@ -174,7 +192,7 @@ class Trainer:
             return 0
         variant = (*frozen, ()) if step is self.train else frozen
         slots = step.inputs(*batches.specs(stop - start))
-        alike = batches.alike(start, stop)
+        alike = min(batches.alike(start, stop), room)
         done = step.several(slots, variant, batches.columns, batches.numbers, start, alike)
         if done:
             if step is self.train:
@@ -184,7 +202,7 @@ class Trainer:
 
     def _watched(self, loss: float) -> float:
         """The loss, with a warning if it is not a number."""
-        if loss - loss != 0.0 and not self._warned:  # NaN or infinite
+        if loss - loss != 0.0 and not self.warned:  # NaN or infinite
             self._warn(loss)
         return loss
 
@@ -204,7 +222,7 @@ class Trainer:
     def _warn(self, value: float) -> None:
         from warnings import warn
 
-        self._warned = True
+        self.warned = True
         warn(
             f"model {self.model.name!r}: the loss became {value}. A smaller learning rate or "
             'gradient clipping may help; fit(..., debug="nan") names the first operation whose '
@@ -227,10 +245,21 @@ class Trainer:
         layers = tuple(module.trainable for module in self.model.modules())
         return (self._settings, layers, *(p.requires_grad for p in self.optimizer.parameters))
 
-    def epoch(self, step: Step, source: Source, callbacks: Callbacks, kind: str) -> Logs:
-        """Run a step on every batch and return the means; ``kind`` names the hooks to call."""
-        for metric in (self.mean_loss, *self.metrics):
-            metric.reset()
+    def epoch(
+        self, step: Step, source: Source, callbacks: Callbacks, kind: str, run: Any = None
+    ) -> Logs:
+        """Run a step on every batch and return the means.
+
+        Args:
+            step: what to do.
+            source: the batches.
+            callbacks: whom to tell.
+            kind: the hooks to call, "train" or "test".
+            run: whose epoch it is, if it is one of training, which may be half done.
+        """
+        if run is None or not run.batch:
+            for metric in (self.mean_loss, *self.metrics):
+                metric.reset()
         begin = getattr(callbacks, f"on_{kind}_batch_begin")
         end = getattr(callbacks, f"on_{kind}_batch_end")
         heard = (
@@ -238,26 +267,32 @@ class Trainer:
             callbacks.listens(f"on_{kind}_batch_end"),
         )
         with one_blas_thread:
-            self._batches(step, source, begin, end, heard)
+            self._batches(step, source, begin, end, heard, run)
         return self.logs()
 
     def _batches(
-        self, step: Step, source: Source, begin: Any, end: Any, heard: tuple[bool, bool]
+        self, step: Step, source: Source, begin: Any, end: Any, heard: tuple[bool, bool], run: Any
     ) -> None:
         """Run a step on every batch; ``begin`` and ``end`` are called if somebody listens."""
-        frozen = self.frozen(step)
-        pieces = iter(source.pieces())
-        for number, (batches, start, stop) in enumerate(pieces):
-            if not any(heard) and (done := self._several(step, batches, start, stop, frozen)):
+        frozen, number = self.frozen(step), run.batch if run else 0
+        pieces = iter(() if number and self.model.stop_training else source.pieces(number))
+        for batches, start, stop in pieces:
+            room = run.room if run else batches.size
+            done = 0 if any(heard) else self._several(step, batches, start, stop, frozen, room)
+            if done:
                 deque(islice(pieces, done - 1), maxlen=0)
-                continue
-            if heard[0]:
-                begin(number)
-            self.batch(step, batches, start, stop, frozen)
-            if heard[1]:
-                end(number, self.logs(recorded=True))
-            if any(heard):
-                frozen = self.frozen(step)  # they may have frozen a layer
+            else:
+                if heard[0]:
+                    begin(number)
+                self.batch(step, batches, start, stop, frozen)
+                if heard[1]:
+                    end(number, self.logs(recorded=True))
+                if any(heard):
+                    frozen = self.frozen(step)  # they may have frozen a layer
+                done = 1
+            number += done
+            if run:
+                run.after(done)
             if step is self.train and self.model.stop_training:
                 break
 
@@ -280,36 +315,6 @@ class Trainer:
         logs = self.epoch(self.test, source, callbacks, "test")
         callbacks.on_test_end(logs)
         return logs
-
-    def fit(
-        self,
-        source: Source,
-        validation: Source | None,
-        epochs: range,
-        callbacks: Callbacks,
-        validation_freq: int = 1,
-    ) -> None:
-        """Train for some epochs, telling the callbacks; the model stays usable whatever happens."""
-        self.model.stop_training, self._warned = False, False
-        logs: Logs = {}
-        try:
-            callbacks.on_train_begin()
-            for epoch in epochs:
-                callbacks.on_epoch_begin(epoch)
-                logs = self.epoch(self.train, source, callbacks, "train")
-                if validation is not None and (epoch + 1) % validation_freq == 0:
-                    results = self.evaluate(validation, callbacks)
-                    logs.update((f"val_{name}", value) for name, value in results.items())
-                callbacks.on_epoch_end(epoch, logs)
-                if self.model.stop_training:
-                    break
-            self.optimizer.finalize()
-        except BaseException as error:
-            callbacks.on_exception(error)
-            raise
-        finally:
-            self.optimizer.zero_grad()
-            callbacks.on_train_end(logs)
 
     @property
     def programs(self) -> list[Program]:

@@ -24,6 +24,7 @@ from axon.optimizers.options import (
     shrink,
 )
 from axon.optimizers.settings import number, positive
+from axon.optimizers.state import restore, tree_of
 from axon.parameter import Parameter
 
 GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
@@ -220,6 +221,23 @@ class Optimizer(Described, ABC):
             for name, tensor in group.state.items()
         }
         return {**arrays, **{name: tensor.data for name, tensor in self.numbers.items()}}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that updates have changed: learning rate, iterations, numbers, a copy of each state.
+
+        A tree that ``axon.archive.write`` can write.
+        """
+        return tree_of(self)
+
+    def load_state_dict(self, tree: Mapping[str, Any]) -> None:
+        """Put back what ``state_dict`` gave; a schedule goes on at its place.
+
+        Raises:
+            RuntimeError: the optimizer has no parameters yet.
+            ValueError: it is the state of another optimizer, or of other parameters, of which the
+                first are listed; nothing has been changed then.
+        """
+        restore(self, tree)
 
     # -------------------------------------------------------------------- steps
 

@@ -69,6 +69,13 @@ class Plan:
         places = zip(self.work[number], wanted, strict=True)
         return [carve(self.buffers[b], 0, shape, dtype) for b, (shape, dtype) in places]
 
+    def workspace(self, number: int) -> list[Array]:
+        """The same for whoever does it in one piece, although it can be cut: fresh memory then."""
+        cut = self.cuts[number]
+        if cut is None or cut.pieces < 2:
+            return self.scratch(number)
+        return [xp.empty(*spec) for spec in _workspace(self.instructions[number])]
+
     def sums(self, number: int) -> Array | None:
         """Where the pieces of one instruction put the summands of its result, if they do."""
         specs = _summands(self.instructions[number], self.cuts[number])

@@ -95,6 +95,8 @@ class Step:
         eager: never record.
         careful: record the second batch of a signature, too, and compare it with the first: what
             a replay would freeze, such as NumPy's random numbers, is an error then.
+        state: gives the tensors that it changes in place. Where compiled kernels replay a program
+            they do its first steps, too, so that the bits do not tell when it was recorded.
 
     >>> from axon import ops
     >>> step = Step("double", lambda x: [x + x], ["x"])
@@ -115,9 +117,10 @@ class Step:
         labels: Callable[[], dict[int, str]] = dict,
         eager: bool = False,
         careful: bool = False,
+        state: Callable[[], Sequence[Tensor]] = list,
     ) -> None:
         self.name, self.function, self.names = name, function, names
-        self.labels, self.eager, self.careful = labels, eager, careful
+        self.labels, self.eager, self.careful, self.state = labels, eager, careful, state
         self.slots: dict[tuple[Spec, ...], list[Array]] = {}
         self.programs: dict[tuple[Any, ...], Program] = {}
         self.latest: Program | None = None
@@ -204,12 +207,27 @@ class Step:
         self, program: Program, arrays: list[Array], variant: tuple[Any, ...]
     ) -> list[Array]:
         """The second run of a signature: eager again, to see whether it can be replayed at all."""
-        inputs = [Tensor(a) for a in arrays]
+        inputs, before = [Tensor(a) for a in arrays], self._before()
         instructions, outputs = trace(self.function, inputs)
         first, program.first = program.first or [], None
         demand_same(self.name, first, imprints(instructions, inputs))
         self._note(program, arrays, variant)
-        return [t.data for t in outputs]
+        return self._by_machine(program, before) or [t.data for t in outputs]
+
+    def _before(self) -> list[tuple[Tensor, Array, Array]]:
+        """What the step is about to change, if compiled kernels may have to do it once more."""
+        fast = engine.get_kernels() != "numpy"
+        return [(t, t.data, t.data.copy()) for t in self.state()] if fast else []
+
+    def _by_machine(
+        self, program: Program, before: list[tuple[Tensor, Array, Array]]
+    ) -> list[Array]:
+        """Take back what was done eagerly and let compiled kernels do it, if there are any."""
+        if program.machine is None or not before:
+            return []
+        for tensor, array, values in before:  # the first batch may give a metric its shape
+            tensor.data[...] = values if tensor.data is array else 0
+        return program.run()
 
     def _note(self, program: Program, arrays: list[Array], variant: tuple[Any, ...]) -> None:
         """Remember what ran last."""
@@ -221,7 +239,7 @@ class Step:
 
     def _record(self, key: tuple[Any, ...], arrays: list[Array], moved: bool) -> list[Array]:
         """The first run of a signature: eager, and written down."""
-        inputs = [Tensor(a) for a in arrays]
+        inputs, before = [Tensor(a) for a in arrays], self._before()
         named = dict(zip(self.names, arrays, strict=False))
         instructions, outputs = trace(self.function, inputs)
         labels = {id(t): name for t, name in zip(inputs, self.names, strict=False)}
@@ -234,7 +252,7 @@ class Step:
         self._make_room(key)
         self.programs[key] = program
         self._note(program, [] if self.careful else arrays, key[-1])
-        return [t.data for t in outputs]
+        return self._by_machine(program, before) or [t.data for t in outputs]
 
     def _make_room(self, key: tuple[Any, ...]) -> None:
         """Keep no more than LIMIT programs, so that changing batch sizes do not fill the memory."""

@@ -1,0 +1,27 @@
+"""Floor 7: the command line, ``axon`` (extra ``axon-nn[cli]``).
+
+``group.py`` says what becomes of errors; ``train.py`` and its like hold a command or two each.
+"""
+
+import click
+
+from axon.cli.completion import completion
+from axon.cli.evaluate import evaluate
+from axon.cli.export import convert, export
+from axon.cli.group import Commands
+from axon.cli.info import info, summary
+from axon.cli.predict import predict
+from axon.cli.train import resume, train
+from axon.version import __version__
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="axon")
+def cli() -> None:
+    """Train neural networks, and use them. Set AXON_DEBUG=1 to see where an error came from."""
+
+
+COMMANDS = (train, resume, evaluate, predict, export, convert, info, summary, completion)
+
+for _command in COMMANDS:
+    cli.add_command(_command)

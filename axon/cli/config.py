@@ -1,0 +1,139 @@
+"""A run as a TOML file: every option of ``train``, and what it was run with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from axon.names import suggestion
+
+TABLES = ("made_with", "result")  # beside the options: what to compare with, how it ended
+UNSAVED = ("config", "dump_config", "help")
+
+
+class Sizes(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """``128,64``, or a list of whole numbers; an empty text means no hidden layers."""
+
+    name = "sizes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[int]:
+        """Return the sizes."""
+        parts = value.split(",") if isinstance(value, str) else value
+        try:
+            sizes = [int(part) for part in parts if str(part).strip()]
+        except ValueError:
+            sizes = [0]
+        if any(size < 1 for size in sizes):
+            self.fail(f"expected sizes of at least 1 such as 128,64, got {value!r}.", param, ctx)
+        return sizes
+
+
+def keys(command: click.Command) -> dict[str, click.Parameter]:
+    """What a file calls the options: ``--batch-size`` is ``batch_size``."""
+    named = {
+        max(p.opts, key=len).lstrip("-").replace("-", "_"): p
+        for p in command.params
+        if p.name not in UNSAVED
+    }
+    return dict(sorted(named.items(), key=lambda item: item[0] != "data"))
+
+
+# ------------------------------------------------------------------------------------ reading
+
+
+def read(path: Path, command: click.Command) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read a file: the options by the name of their parameter, and the tables beside them.
+
+    Raises:
+        ValueError: it is not TOML; a key is unknown, or its value is of a wrong type or out of
+            range. The message names the key.
+    """
+    import tomllib
+
+    try:
+        with open(path, "rb") as stream:
+            values = tomllib.load(stream)
+    except ValueError as error:  # UnicodeDecodeError, too
+        raise ValueError(f"{path}: not a TOML file: {error}") from None
+    tables = {name: values.pop(name, {}) for name in TABLES}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ValueError(f"{path}: expected a table [{name}], found {name} = {toml(table)}.")
+    known = keys(command)
+    spelled = _spelled(path, values, known)
+    options = {str(known[k].name): _checked(path, k, v, known[k]) for k, v in spelled.items()}
+    return options, tables
+
+
+def _spelled(
+    path: Path, values: Mapping[str, Any], known: Mapping[str, click.Parameter]
+) -> dict[str, Any]:
+    """The keys with ``_`` for ``-``; each must be known."""
+    spelled = {key.replace("-", "_"): value for key, value in values.items()}
+    for key in spelled:
+        if key not in known:
+            hint = suggestion(key, list(known))
+            raise ValueError(f"{path}: unknown key {key!r}.{hint} Known: {', '.join(known)}.")
+    return spelled
+
+
+def _checked(path: Path, key: str, value: Any, parameter: click.Parameter) -> Any:
+    """A value, if its type and size suit the option."""
+    types, expected = _types(parameter)
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise ValueError(f"{path}: {key}: expected {expected}, got {toml(value)}.")
+    try:
+        parameter.type.convert(value, parameter, None)
+    except click.BadParameter as error:
+        raise ValueError(f"{path}: {key}: {error.message}") from None
+    return value
+
+
+def _types(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
+    """What Python types an option takes, and what they are called."""
+    kind = parameter.type
+    if getattr(parameter, "is_flag", False):
+        return (bool,), "true or false"
+    if isinstance(kind, Sizes):
+        return (list, str), 'a list such as [128, 64], or "128,64"'
+    if isinstance(kind, click.types.FloatParamType):
+        return (int, float), "a number"
+    if isinstance(kind, click.types.IntParamType):
+        return (int,), "a whole number"
+    return (str,), "a text in quotes"
+
+
+# ------------------------------------------------------------------------------------ writing
+
+
+def text(
+    command: click.Command, settings: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """Write options, by the name of their parameter, as TOML; those that are None are left out."""
+    known = {key: settings.get(str(p.name)) for key, p in keys(command).items()}
+    lines = ["# Repeat this run: axon train --config THIS_FILE"]
+    lines += [f"{key} = {toml(value)}" for key, value in known.items() if value is not None]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def toml(value: Any) -> str:
+    r"""Write a text, a number, true or false, or a list of them as TOML.
+
+    >>> toml("a \"b\""), toml(0.1), toml(1e-5), toml([128, 64]), toml(True)
+    ('"a \\"b\\""', '0.1', '1e-05', '[128, 64]', 'true')
+    """
+    import json
+
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    quoted = json.dumps(str(value), ensure_ascii=False)  # its escapes are TOML's, too
+    return quoted.replace("\x7f", "\\u007f")

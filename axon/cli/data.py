@@ -1,0 +1,172 @@
+"""What there is to learn from: the data that DATA names, and what is known about them."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+
+from axon import datasets
+from axon.backend import Array
+from axon.cli.output import note
+from axon.datasets.search import places
+from axon.names import suggestion
+
+BUILT_IN = ("mnist", "fashion_mnist", "digits", "breast_cancer")
+TABLES = (".csv", ".tsv")
+SPARSE = 100  # classes that may be without samples in any case
+TASKS = ("auto", "classification", "regression")
+
+
+class Task(NamedTuple):
+    """Data to learn from, and what is known about them.
+
+    Args:
+        title: what reports call them.
+        name: a short name, for files and for the model.
+        data: what has to be given as DATA to get them.
+        train: samples (n, ...) and their classes (n,) or, for regression, numbers (n, k).
+        test: likewise; nothing is learned from them.
+        class_names: none for regression.
+        feature_names: of the columns of a table.
+        target: the column of a table that is predicted.
+    """
+
+    title: str
+    name: str
+    data: str
+    train: tuple[Array, Array]
+    test: tuple[Array, Array]
+    class_names: Sequence[str] = ()
+    feature_names: Sequence[str] = ()
+    target: str = ""
+
+    @property
+    def are_images(self) -> bool:
+        """Whether samples have a height and a width."""
+        return self.train[0].ndim > 2
+
+
+class Wanted(NamedTuple):
+    """How files are to be read: options of the commands that load data."""
+
+    target: str | None = None
+    task: str = "auto"
+    image_size: tuple[int, int] | None = None
+    seed: int = 0
+    fall_back: bool = True  # to the built-in digits, where MNIST cannot be had
+
+
+def load(data: str, wanted: Wanted) -> Task:
+    """Find the data; where MNIST cannot be had, say so and take the built-in digits."""
+    if data in BUILT_IN:
+        return _mnist(data, wanted) if data == "mnist" else _built_in(data)
+    path = Path(data)
+    if path.suffix.lower() in TABLES:
+        return _table(path, wanted)
+    if path.suffix.lower() == ".npz":
+        return _arrays(path, wanted)
+    if path.is_dir():
+        return _folder(path, wanted)
+    hint = suggestion(data, list(BUILT_IN))
+    there = " is of a kind that cannot be read" if path.exists() else " is neither known nor there"
+    raise click.UsageError(
+        f"{data!r}{there}.{hint} Known: {', '.join(BUILT_IN)}, a .csv or .npz file, or a folder "
+        "with one folder of images for each class."
+    )
+
+
+def _mnist(data: str, wanted: Wanted) -> Task:
+    try:
+        return Task("MNIST", data, data, *datasets.mnist.load_data(), digit_names())
+    except (datasets.DatasetUnavailable, ImportError) as error:
+        if not wanted.fall_back:
+            raise
+        if any(place.is_dir() for place in places(datasets.mnist.SOURCE)):
+            note(str(error))  # a copy, but a bad one
+        note("MNIST cannot be had (no good copy, no download): training on the built-in digits.")
+        return _built_in("digits")
+
+
+def _built_in(data: str) -> Task:
+    if data == "fashion_mnist":
+        names = datasets.fashion_mnist.CLASS_NAMES
+        return Task("Fashion-MNIST", data, data, *datasets.fashion_mnist.load_data(), names)
+    if data == "digits":
+        title = "the built-in digits (8 x 8 images, UCI)"
+        return Task(title, data, data, *datasets.digits.load_data(), digit_names())
+    module = datasets.breast_cancer
+    title, about = "Breast Cancer Wisconsin (UCI)", (module.CLASS_NAMES, module.FEATURE_NAMES)
+    return Task(title, data, data, *module.load_data(), *about)
+
+
+def digit_names() -> list[str]:
+    """0 to 9 as text."""
+    return [str(i) for i in range(10)]
+
+
+def _table(path: Path, wanted: Wanted) -> Task:
+    table = datasets.load_csv(path, wanted.target, task=wanted.task)
+    title = f"{path} ({'labels' if table.class_names else 'to predict'}: {table.target_name})"
+    train, test = split(table.x, table.y, wanted.seed)
+    names, features = table.class_names, table.feature_names
+    return Task(title, path.stem, str(path), train, test, names, features, table.target_name)
+
+
+def split(x: Array, y: Array, seed: int) -> Any:
+    """A fifth for testing: class by class, or, of numbers to predict, any rows."""
+    if y.dtype.kind in "iu" and y.ndim == 1:
+        return datasets.split_data(x, y, seed=seed)
+    rows = np.arange(len(x))
+    (train, _), (test, _) = datasets.split_data(rows, np.zeros(len(x), np.int64), seed=seed)
+    y = y.reshape(len(y), -1)
+    return (x[train], y[train]), (x[test], y[test])
+
+
+def _arrays(path: Path, wanted: Wanted) -> Task:
+    if wanted.task == "regression":
+        raise click.UsageError("--task regression is for CSV files; in Python, fit takes any y.")
+    train, test = datasets.load_npz(path, seed=wanted.seed)
+    names = _numbered(path, np.concatenate([train[1], test[1]]))
+    return Task(str(path), path.stem, str(path), train, test, names)
+
+
+def _numbered(path: Path, y: Array) -> list[str]:
+    """The names of classes that are known by their numbers alone: 0, 1, 2 and so on."""
+    found, size = np.unique(y), int(y.max()) + 1
+    if len(found) < 2:
+        raise ValueError(f"{path}: expected at least two classes in y, found only {found[0]}.")
+    if found[0] < 0 or size > max(SPARSE, 10 * len(found)):
+        raise ValueError(
+            f"{path}: expected classes numbered from 0 in y, found {len(found)} from {found[0]} to "
+            f"{found[-1]}. Number them anew: _, y = np.unique(y, return_inverse=True)."
+        )
+    return [str(i) for i in range(size)]
+
+
+def _folder(path: Path, wanted: Wanted) -> Task:
+    images = datasets.image_folder(path, wanted.image_size)
+    if len(images.class_names) < 2:
+        raise ValueError(
+            f"{path}: expected at least two folders of images, one for each class, found only "
+            f"{images.class_names[0]!r}"
+        )
+    train, test = datasets.split_data(images.x, images.y, seed=wanted.seed)
+    name = path.resolve().name
+    return Task(f"{path} (images)", name, str(path), train, test, images.class_names)
+
+
+def fingerprint(data: str) -> str:
+    """The SHA-256 of a file, by which a changed one is told; nothing for what cannot change.
+
+    >>> fingerprint("mnist")
+    ''
+    """
+    import hashlib
+
+    if data in BUILT_IN or not os.path.isfile(data):
+        return ""
+    with open(data, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

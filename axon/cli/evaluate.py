@@ -1,0 +1,190 @@
+"""``axon evaluate``."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from axon import datasets
+from axon.backend import Array
+from axon.cli.data import BUILT_IN, TABLES, Wanted, fingerprint, load
+from axon.cli.inputs import Pictures
+from axon.cli.models import Meaning, ModelFile, open_model
+from axon.cli.output import console, note, plural, print_pairs, print_table
+from axon.cli.train import complete_data
+from axon.datasets.npz import load_test
+
+MATRIX = 30  # classes, at most, in a confusion matrix
+COUNTED = ("accuracy", "mae", "rmse", "r2_score")  # metrics that are counted here in any case
+CONFUSED = 5  # pairs of classes that are listed without one
+
+
+@click.command(short_help="Test a model: loss, metrics, each class.")
+@click.argument("model", type=ModelFile())
+@click.argument("data", shell_complete=complete_data)
+@click.option("--target", help="For a CSV file: the column to predict.  [default: as in training]")
+@click.option("--held-out", is_flag=True, help="Only what `train` kept of a file for testing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json: bool) -> None:
+    """Test MODEL on DATA, from which it learns nothing: loss, metrics, and a table of classes.
+
+    DATA is what `train` takes. Of mnist and its like it is the test set; of an NPZ file x_test and
+    y_test, or x and y; of a CSV file or a folder of images all of it, with the columns and classes
+    that the model was trained on, or with --held-out the fifth that was not trained on.
+    """
+    network = open_model(model)
+    x, y = _data(network, data, target, held_out)
+    if held_out or data in BUILT_IN:
+        pass
+    elif fingerprint(data) and fingerprint(data) == network.metadata.get("sha256"):
+        note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
+    meaning = Meaning.of(network)
+    outputs = network.predict(x)
+    figures = _classes(meaning, outputs, y) if meaning.classes else _numbers(outputs, y)
+    results = {**figures, **{k: v for k, v in _loss(network, x, y).items() if k not in COUNTED}}
+    if as_json:
+        click.echo(json.dumps({"model": model, "data": data, "samples": len(x), **results}))
+        return
+    _print(results, meaning, data, len(x))
+
+
+# ------------------------------------------------------------------------------------ data
+
+
+def _data(network: Any, data: str, target: str | None, held_out: bool) -> tuple[Array, Array]:
+    """Samples, and classes (n,) or numbers (n, k)."""
+    about, path = network.metadata, Path(data)
+    target = target or about.get("target") or None
+    task = about.get("task", "auto")
+    if data in BUILT_IN or held_out:
+        size = Pictures.of(network, False, None).size[:2] if path.is_dir() else None
+        wanted = Wanted(target, task, size, about.get("seed", 0), fall_back=False)
+        return load(data, wanted).test
+    if path.suffix.lower() in TABLES:
+        return _table(network, path, target, task)
+    if path.suffix.lower() == ".npz":
+        return load_test(path)
+    return _folder(network, path) if path.is_dir() else load(data, Wanted()).test
+
+
+def _table(network: Any, path: Path, target: str | None, task: str) -> tuple[Array, Array]:
+    about = network.metadata
+    features, classes = about.get("feature_names") or None, about.get("class_names") or None
+    table = datasets.load_csv(path, target, features=features, classes=classes, task=task)
+    shape = network.input_shape
+    x = table.x if table.x.shape[1:] == shape else table.x.reshape(len(table.x), *shape)
+    return x, table.y if table.class_names else table.y[:, None]
+
+
+def _folder(network: Any, path: Path) -> tuple[Array, Array]:
+    """Images of the classes that the model knows, or of some of them."""
+    pictures = Pictures.of(network, False, None)
+    found = datasets.image_folder(path, pictures.size[:2])
+    known = list(network.metadata.get("class_names") or found.class_names)
+    if strange := [name for name in found.class_names if name not in known]:
+        raise ValueError(f"{path}: the model knows no class {strange[0]!r}: {', '.join(known)}.")
+    places = np.array([known.index(name) for name in found.class_names])
+    return np.stack([pictures.read(p) for p in found.paths]), places[found.y]
+
+
+# ------------------------------------------------------------------------------------ results
+
+
+def _loss(network: Any, x: Array, y: Array) -> dict[str, Any]:
+    """Loss and metrics that the model was compiled with."""
+    return network.evaluate(x, y, return_dict=True) if network.compiled else {}
+
+
+def _numbers(outputs: Array, y: Array) -> dict[str, Any]:
+    """Errors of a network that predicts numbers (n, k)."""
+    if outputs.shape != y.shape:
+        raise ValueError(
+            f"the model predicts {outputs.shape[1:]} numbers, the data hold {y.shape}."
+        )
+    error = outputs.astype(np.float64) - y
+    spread = float(((y - y.mean(axis=0)) ** 2).sum())
+    return {
+        "mean_absolute_error": float(abs(error).mean()),
+        "root_mean_squared_error": float((error**2).mean() ** 0.5),
+        "r2": 1 - float((error**2).sum()) / spread if spread else float("nan"),
+    }
+
+
+def _classes(meaning: Meaning, outputs: Array, y: Array) -> dict[str, Any]:
+    """Accuracy, figures for each class, and the confusion matrix: row = true class."""
+    k = len(meaning.classes)
+    if y.max() >= k or y.min() < 0:
+        raise ValueError(
+            f"the model knows {plural(k, 'class')}, but the data hold class {y.max()}."
+        )
+    guess = meaning.probabilities(outputs).argmax(axis=1)
+    matrix = np.bincount(y * k + guess, minlength=k * k).reshape(k, k)
+    hits, guessed, true = matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        precision, recall, f1 = hits / guessed, hits / true, 2 * hits / (guessed + true)
+    names = ("precision", "recall", "f1", "samples")
+    rows = zip(precision, recall, f1, true, strict=True)
+    return {
+        "accuracy": float((guess == y).mean()),
+        "classes": {
+            name: dict(zip(names, [*map(_or_none, row[:3]), int(row[3])], strict=True))
+            for name, row in zip(meaning.classes, rows, strict=True)
+        },
+        "confusion_matrix": matrix.tolist(),
+    }
+
+
+def _or_none(value: float) -> float | None:
+    """A share, or None: of nothing there is no share."""
+    return None if np.isnan(value) else float(value)
+
+
+# ------------------------------------------------------------------------------------ printing
+
+
+def _print(results: dict[str, Any], meaning: Meaning, data: str, samples: int) -> None:
+    classes, matrix = results.pop("classes", None), results.pop("confusion_matrix", None)
+    accuracy = results.pop("accuracy", None)
+    rows = [("Accuracy", f"{accuracy:.2%}")] if accuracy is not None else []
+    rows += [(_title(name), f"{value:.4g}") for name, value in results.items()]
+    print_pairs([*rows, ("Data", f"{data}: {plural(samples, 'sample')}")], ["bold green"])
+    if classes:
+        head = ["class", "precision", "recall", "f1", "samples"]
+        print_table(head, [[name, *map(_cell, row.values())] for name, row in classes.items()])
+        _print_confusion(meaning.classes, np.array(matrix))
+
+
+def _title(name: str) -> str:
+    short = {
+        "mean_absolute_error": "Mean error",
+        "root_mean_squared_error": "RMS error",
+        "r2": "R²",
+    }
+    return short.get(name, name.replace("_", " ").capitalize())
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _print_confusion(names: Sequence[str], matrix: Array) -> None:
+    """The matrix if it is not too wide, else what is confused most."""
+    short = [name if len(name) <= 10 else f"{name[:9]}…" for name in names]
+    widths = [
+        max(len(s), len(f"{n:,}")) + 2 for s, n in zip(short, matrix.max(axis=0), strict=True)
+    ]
+    if len(names) <= MATRIX and sum(widths) + max(map(len, short)) < console().width:
+        rows = [[s, *(f"{n:,}" for n in row)] for s, row in zip(short, matrix, strict=True)]
+        print_table(["", *short], rows, title="Confusion: a row for each true class")
+        return
+    wrong = matrix - np.diag(matrix.diagonal())
+    places = np.argsort(-wrong.ravel(), kind="stable")[:CONFUSED]
+    pairs = [divmod(int(p), len(names)) for p in places if wrong.ravel()[p]]
+    rows = [[names[true], names[guess], f"{wrong[true, guess]:,}"] for true, guess in pairs]
+    if rows:
+        print_table(["true class", "taken for", "times"], rows, left=2)

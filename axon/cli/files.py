@@ -1,0 +1,287 @@
+"""What is in a file: read from its bytes, without making a model of it."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from axon import archive, safetensors
+from axon.cli.output import plural
+from axon.models import npz
+
+NPY, HDF5, ZIP = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"PK"
+
+
+class Tensor(NamedTuple):
+    """An array in a file."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it holds."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class About(NamedTuple):
+    """What a file is.
+
+    Args:
+        kind: in words.
+        facts: what is known of it, by name.
+        layers: of a model: name, class and arguments.
+        tensors: its arrays, by what they are for.
+    """
+
+    kind: str
+    facts: Sequence[tuple[str, str]] = ()
+    layers: Sequence[tuple[str, str, str]] = ()
+    tensors: Mapping[str, Sequence[Tensor]] = {}
+
+
+def about(path: str) -> About:
+    """Find out what a file or folder is.
+
+    Raises:
+        ValueError: it is nothing that AXON knows, or it is damaged.
+    """
+    if os.path.isdir(path):
+        return _folder(Path(path))
+    with open(path, "rb") as stream:
+        start, size = stream.read(16), os.fstat(stream.fileno()).st_size
+    return _reader(path, start, size)(path)
+
+
+def _reader(path: str, start: bytes, size: int) -> Callable[[str], About]:
+    """Who can read a file that starts with these bytes."""
+    suffix = Path(path).suffix.lower()
+    if start.startswith(ZIP):
+        return _npz if suffix == ".npz" else _zip
+    if start.startswith(HDF5):
+        return _hdf5
+    if start.startswith(NPY):
+        return _npy
+    if suffix == ".onnx":
+        return _onnx
+    if suffix == ".safetensors" or (
+        start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size
+    ):
+        return _safetensors
+    named = f"a {suffix} file" if suffix else "a file"
+    raise ValueError(
+        f"{path} is nothing that AXON knows: {named} that begins with {start[:8]!r}. Expected an "
+        ".axon, .safetensors, .npz, .npy, .onnx or .h5 file, or the folder of a backup."
+    )
+
+
+# ------------------------------------------------------------------------------------ arrays
+
+
+def _safetensors(path: str) -> About:
+    with open(path, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        header = safetensors.read_header(stream, size, path)
+    return About("weights (safetensors)", list(header.metadata.items()), (), _tensors(header))
+
+
+def _tensors(header: safetensors.Header, what: str = "weights") -> dict[str, list[Tensor]]:
+    return {what: [Tensor(n, tuple(e.shape), e.dtype) for n, e in header.entries.items()]}
+
+
+def _npy(path: str) -> About:
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)  # its header alone
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}: not a whole .npy file of numbers: {error}") from None
+    return About(
+        "an array (npy)", (), (), {"arrays": [Tensor("array", found.shape, str(found.dtype))]}
+    )
+
+
+def _npz(path: str) -> About:
+    with archive.opened(path) as opened:
+        return About("arrays (npz)", (), (), {"arrays": _members(opened)})
+
+
+def _members(opened: archive.Archive, folder: str = "") -> list[Tensor]:
+    """The .npy files in a zip."""
+    kinds = npz.kinds_in(opened, folder)
+    return [Tensor(name, tuple(kind.shape), kind.dtype.name) for name, kind in kinds.items()]
+
+
+def _hdf5(path: str) -> About:
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError(
+            "HDF5 files need h5py, which is not installed. Run: pip install 'axon-nn[hdf5]'"
+        ) from None
+    found: list[Tensor] = []
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append(Tensor(name, item.shape or (), str(item.dtype)))
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except OSError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    return About("arrays (HDF5)", (), (), {"arrays": found})
+
+
+def _onnx(path: str) -> About:
+    try:
+        import onnx
+    except ImportError:
+        raise ImportError(
+            "ONNX files need onnx, which is not installed. Run: pip install 'axon-nn[onnx]'"
+        ) from None
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:  # protobuf's, and many others
+        raise ValueError(f"{path} is not an ONNX model: {error}") from None
+    graph, kinds = model.graph, onnx.TensorProto.DataType.Name
+    found = [Tensor(t.name, tuple(t.dims), kinds(t.data_type).lower()) for t in graph.initializer]
+    versions = [f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import]
+    facts = [
+        ("Made by", f"{model.producer_name} {model.producer_version}".strip() or "not said"),
+        ("Format", f"IR {model.ir_version}, operators {', '.join(versions)}"),
+        *(
+            ("Input", _value(v, kinds))
+            for v in graph.input
+            if v.name not in {t.name for t in found}
+        ),
+        *(("Output", _value(v, kinds)) for v in graph.output),
+        *((p.key, p.value) for p in model.metadata_props),
+    ]
+    nodes = [(n.name or n.output[0], n.op_type, ", ".join(n.input)) for n in graph.node]
+    return About("a model (ONNX)", facts, nodes, {"weights": found})
+
+
+def _value(value: Any, kinds: Callable[[int], str]) -> str:
+    kind = value.type.tensor_type
+    shape = [d.dim_param or str(d.dim_value) for d in kind.shape.dim]
+    return f"{value.name}: {kinds(kind.elem_type).lower()} ({', '.join(shape)})"
+
+
+# ------------------------------------------------------------------------------------ AXON's own
+
+
+def _zip(path: str) -> About:
+    """A model, or a tree of values."""
+    with archive.opened(path) as opened:
+        if "model.json" in opened:
+            return _model(path, opened)
+        names = [n.removesuffix(".safetensors") for n in opened.zip.namelist()]
+        tensors = {
+            n: _tensors(opened.header(n), n)[n] for n in names if f"{n}.safetensors" in opened
+        }
+        if "tree.json" in opened:
+            return About("a backup of a run (AXON)", (), (), tensors)
+    return _npz(path)
+
+
+def _model(path: str, opened: Any) -> About:
+    described = opened.tree("model")
+    if not isinstance(described, dict):
+        raise ValueError(f"{path}: model.json does not describe a model.")
+    tensors: dict[str, list[Tensor]] = {}
+    for name in opened.zip.namelist():
+        stem = name.removesuffix(".safetensors")
+        if name != stem and stem != "model":  # there lie arrays that are arguments of layers
+            tensors |= _tensors(opened.header(stem), stem)
+    if old := _members(opened, "weights/"):  # as of format 1
+        tensors["weights"] = old
+    facts = _facts(described)
+    if "optimizer.json" in opened:
+        steps = opened.tree("optimizer").get("iterations")
+        facts += [("Trained", f"{int(steps):,} steps")] if steps is not None else []
+    return About("a model (AXON)", facts, _layers(described), tensors)
+
+
+def _facts(described: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [
+        ("Format", f"{described.get('format')}, written by AXON {described.get('axon')}"),
+        ("Class", f"{described.get('class')} {described.get('name') or ''}".strip()),
+        ("Input", str(described.get("input_shape"))),
+    ]
+    compiled = described.get("compile") or {}
+    for key in ("loss", "optimizer", "metrics"):
+        if isinstance(compiled, dict) and compiled.get(key):
+            facts.append((key.capitalize(), _shown(compiled[key])))
+    return [*facts, *metadata_pairs(described.get("metadata") or {})]
+
+
+def metadata_pairs(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What travels with a model, for people."""
+    shown = ((key.replace("_", " ").capitalize(), _shown(v)) for key, v in metadata.items())
+    return [(name, value) for name, value in shown if value]
+
+
+def _shown(value: Any) -> str:
+    """A description, a list or anything else, for people."""
+    if isinstance(value, dict) and "class" in value:
+        inside = value.get("config") or {}
+        given = ", ".join(f"{k}={_shown(v)}" for k, v in inside.items() if v)
+        return f"{value['class']}({given})"
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_shown(v)}" if k else _shown(v) for k, v in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _layers(described: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The layers of a Sequential, with the arguments that say something."""
+    found = []
+    for layer in described.get("layers") or ():
+        config = dict(layer.get("config") or {})
+        name = str(config.pop("name", None) or layer.get("name") or "")
+        telling = {k: v for k, v in config.items() if _is_telling(k, v)}
+        kind = str(layer.get("class", f"layer {layer.get('again')} again"))
+        found.append((name, kind, ", ".join(f"{k}={_shown(v)}" for k, v in telling.items())))
+    return found
+
+
+def _is_telling(key: str, value: Any) -> bool:
+    """Whether an argument is worth a place in a table: sizes and activations are."""
+    if isinstance(value, list):
+        return 0 < len(value) <= 4
+    usual = key.endswith("_initializer") or key == "dtype" or isinstance(value, bool)
+    return isinstance(value, int | float | str) and value != "" and not usual
+
+
+def _folder(path: Path) -> About:
+    """The folder of a backup."""
+    from axon.callbacks import backup_position
+    from axon.cli.run import SETTINGS
+
+    position = backup_position(path)
+    settings = path / SETTINGS
+    if position is None and not settings.is_file():
+        raise ValueError(f"{path} is a folder, but not that of a backup: no run is kept in it.")
+    facts = []
+    if position is not None:
+        done = plural(position[0], "epoch") + (f", {position[1]} steps" if position[1] else "")
+        facts.append(("Done", done))
+    if settings.is_file():
+        facts += _settings(settings)
+    return About("the backup of a run (AXON)", facts)
+
+
+def _settings(path: Path) -> list[tuple[str, str]]:
+    """The options of a run, and how it ended."""
+    import tomllib
+
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from None
+    result = found.pop("result", {"": "not finished"})
+    found |= {"run in": found.pop("made_with", {}).get("folder", ""), "result": result}
+    return metadata_pairs(found)

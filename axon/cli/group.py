@@ -1,0 +1,89 @@
+"""The group of commands: what AXON says of wrong input is a message, not a traceback."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from axon.cli.output import wrapped
+
+EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, RuntimeError, ArithmeticError)
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class Commands(click.Group):
+    """Commands whose errors and warnings are messages for the user."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are used."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; errors end it with a line, Ctrl-C with code 130."""
+        _demand_streams()
+        try:
+            with _short_warnings():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            click.echo(f"Stopped.{_advice(stop)}", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except click.ClickException as error:
+            error.message = wrapped(error.message, "Error: ")  # type: ignore[misc]
+            raise
+        except Exception as error:
+            if "AXON_DEBUG" in os.environ:
+                raise
+            raise click.ClickException(wrapped(explained(error), "Error: ")) from None
+
+
+def explained(error: Exception) -> str:
+    """What is said of an error.
+
+    >>> explained(FileNotFoundError(2, "No such file or directory", "net.axon"))
+    'net.axon: No such file or directory'
+    >>> explained(MemoryError("Unable to allocate 1 TiB"))
+    'not enough memory: Unable to allocate 1 TiB'
+    >>> explained(KeyError("x"))
+    "this should not have happened: KeyError: 'x'. AXON_DEBUG=1 shows where it comes from."
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    if isinstance(error, EXPECTED):
+        return str(error)
+    what = f"{type(error).__name__}: {error}"
+    return f"this should not have happened: {what}. AXON_DEBUG=1 shows where it comes from."
+
+
+def _advice(stop: KeyboardInterrupt) -> str:
+    """What a command has noted on Ctrl-C, see ``add_note``."""
+    return "".join(f" {note}" for note in getattr(stop, "__notes__", ()))
+
+
+def _demand_streams() -> None:
+    """Where the output is closed (``>&-``), write to nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+@contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Show warnings without the line of code that they come from."""
+
+    def show(message: Any, *_: Any, **__: Any) -> None:
+        click.echo(f"Warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        if "AXON_DEBUG" not in os.environ:
+            warnings.showwarning = show
+        yield

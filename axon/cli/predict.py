@@ -1,0 +1,196 @@
+"""``axon predict``."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from axon.backend import Array
+from axon.cli.inputs import Part, Pictures, files_in, kind_of, parts
+from axon.cli.models import Meaning, ModelFile, open_model
+from axon.cli.output import note, plural
+from axon.files import atomic, check_writable
+
+FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
+
+
+@click.command(short_help="Predict for tables, arrays and images.")
+@click.argument("model", type=ModelFile())
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--top", type=click.IntRange(1), default=1, show_default=True, help="Guesses for each sample."
+)
+@click.option("--probabilities", is_flag=True, help="Add a column for each class.")
+@click.option("--invert", is_flag=True, help="Images: swap black and white first.")
+@click.option("--white", type=float, help="Images: the value of white.  [default: see above]")
+@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="What to print.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to a file: .csv, .jsonl, or .npy with the outputs as they are.",
+)
+def predict(
+    model: str,
+    inputs: Sequence[str],
+    top: int,
+    probabilities: bool,
+    invert: bool,
+    white: float | None,
+    kind: str | None,
+    output: Path | None,
+) -> None:
+    """Predict with MODEL, a file that `train --save` wrote, for each sample of INPUT.
+
+    INPUT is a CSV file with the columns the model was trained on (- reads it from standard
+    input), an NPY file with an array of samples, an NPZ file with one called x or x_test, an
+    image, or a folder of images. There may be several. Prints CSV: sample or file, prediction and
+    its probability; or, of a model that predicts numbers, these.
+
+    Images are resized to what the model takes, turned to gray or colour as it needs, and their
+    values brought to the range of the data it was trained on: black to white is what `train` saw,
+    or 0 to what a first layer Rescaling takes to 1, or else 0 to 1. A network that learned
+    white on black is blind to black on white: --invert.
+    """
+    form = _form(kind, output)
+    if output:
+        check_writable(output)
+    files = _existing(files_in(inputs))
+    network = open_model(model)
+    pictures = Pictures.of(network, invert, white)
+    found = _predicted(network, parts(files, network, pictures), pictures)
+    if form == "npy":
+        assert output
+        with atomic(output) as stream:
+            np.save(stream, np.concatenate([outputs for _, outputs in found]))
+        return
+    meaning = Meaning.of(network)
+    guesses = min(top, len(meaning.classes)) if meaning.classes else 1
+    lines = _lines(found, files, meaning, (guesses, probabilities), form)
+    _write(lines, output)
+
+
+def _form(kind: str | None, output: Path | None) -> str:
+    """The format: as asked for, or by the name of the file."""
+    suffix = output.suffix.lower() if output else ".csv"
+    if kind is None and suffix not in FORMATS:
+        raise click.UsageError(
+            f"--output: expected a {', '.join(FORMATS)} file, got {str(output)!r}. Or choose with "
+            "--format."
+        )
+    return kind or FORMATS[suffix]
+
+
+def _existing(files: list[str]) -> list[str]:
+    """The files, if all can be opened and are of a known kind."""
+    for path in files:
+        kind_of(path)
+        if path != "-":
+            with open(path, "rb"):
+                pass
+    if files.count("-") > 1:
+        raise click.UsageError("- stands for standard input, which can be read once only.")
+    return files
+
+
+def _predicted(
+    network: Any, found: Iterable[Part], pictures: Pictures
+) -> Iterator[tuple[Part, Array]]:
+    """Each part with what the network makes of it; at the end a word on images that look odd."""
+    odd = images = 0
+    for part in found:
+        if kind_of(part.files[0]) == "image":
+            images += len(part.x)
+            odd += sum(map(pictures.unlike, part.x))
+        yield part, network.predict(part.x)
+    if odd:
+        known, theirs = (
+            ("dark", "bright") if (pictures.background or 0) < 0.5 else ("bright", "dark")
+        )
+        less = "without" if pictures.invert else "with"
+        note(
+            f"{plural(odd, 'image')} of {images:,} {'has' if odd == 1 else 'have'} a {theirs} "
+            f"margin, but the model was trained on {known} ones: try it {less} --invert."
+        )
+
+
+# ------------------------------------------------------------------------------------ printing
+
+
+def _lines(
+    found: Iterable[tuple[Part, Array]],
+    files: list[str],
+    meaning: Meaning,
+    shown: tuple[int, bool],
+    form: str,
+) -> Iterator[str]:
+    """What is printed, line by line."""
+    alone, images = len(files) == 1, all(kind_of(path) == "image" for path in files)
+    places = ["file"] if images else ["sample"] if alone else ["file", "sample"]
+    head = [_csv([*places, *_columns(meaning, *shown)])] if form == "csv" else []
+    for part, outputs in found:
+        yield from head  # not before something could be read
+        head = []
+        values = meaning.probabilities(outputs) if meaning.classes else outputs
+        for file, number, row in zip(part.files, part.rows, values, strict=True):
+            where = {"file": file, "sample": number}
+            place = {name: where[name] for name in places}
+            if form == "csv":
+                yield _csv([*place.values(), *_cells(row, meaning, *shown)])
+            else:
+                yield json.dumps({**place, **_object(row, meaning, *shown)}, ensure_ascii=False)
+
+
+def _csv(cells: Sequence[Any]) -> str:
+    import csv
+    from io import StringIO
+
+    line = StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
+def _columns(meaning: Meaning, top: int, probabilities: bool) -> list[str]:
+    if not meaning.classes:
+        return meaning.columns
+    numbers = ["", *(f"_{i}" for i in range(2, top + 1))]
+    guesses = [f"{name}{number}" for number in numbers for name in ("prediction", "probability")]
+    return [*guesses, *(f"probability of {name}" for name in meaning.classes if probabilities)]
+
+
+def _best(row: Array, top: int) -> list[int]:
+    """The likeliest classes; of equals the first."""
+    return np.argsort(-row, kind="stable")[:top].tolist()
+
+
+def _cells(row: Array, meaning: Meaning, top: int, probabilities: bool) -> list[str]:
+    if not meaning.classes:
+        return [f"{value:.7g}" for value in row]
+    guesses = [cell for i in _best(row, top) for cell in (meaning.classes[i], f"{row[i]:.4f}")]
+    return [*guesses, *(f"{p:.4f}" for p in row if probabilities)]
+
+
+def _object(row: Array, meaning: Meaning, top: int, probabilities: bool) -> dict[str, Any]:
+    """One line of JSON."""
+    if not meaning.classes:
+        return dict(zip(meaning.columns, row.tolist(), strict=True))
+    best = [(meaning.classes[i], float(row[i])) for i in _best(row, top)]
+    line: dict[str, Any] = {"prediction": best[0][0], "probability": best[0][1]}
+    if top > 1:
+        line["top"] = [{"prediction": name, "probability": p} for name, p in best]
+    if probabilities:
+        line["probabilities"] = dict(zip(meaning.classes, row.tolist(), strict=True))
+    return line
+
+
+def _write(lines: Iterable[str], output: Path | None) -> None:
+    """Print the lines as they come, or write a file, whole or not at all."""
+    if output is None:
+        for line in lines:
+            click.echo(line)
+        return
+    with atomic(output) as stream:
+        for line in lines:
+            stream.write(f"{line}\n".encode())

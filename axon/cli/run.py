@@ -1,0 +1,267 @@
+"""A training run: its settings, and what becomes of them; ``train`` and ``resume`` share it."""
+
+import math
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+import axon
+from axon import optimizers
+from axon.callbacks import BackupAndRestore, Callback, History
+from axon.cli import config, network
+from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
+from axon.cli.output import note, print_pairs
+from axon.files import atomic, check_writable
+from axon.models.saving import OTHERS
+
+FEW = 10_000  # below so many training samples, batches are smaller and epochs more
+SETTINGS = "run.toml"  # the settings of a run, in the folder of its backup
+
+
+class Run:
+    """One training run.
+
+    Args:
+        command: ``train``, whose options the settings are.
+        settings: value of each option, by the name of its parameter.
+        fall_back: take the built-in digits where MNIST cannot be had.
+    """
+
+    def __init__(
+        self, command: click.Command, settings: Mapping[str, Any], fall_back: bool = True
+    ) -> None:
+        self.command, self.settings = command, dict(settings)
+        self.fall_back = fall_back
+        self.optimizer = _optimizer(settings["optimizer"], settings["learning_rate"])
+        self.backup = _backup(settings["backup"], settings["backup_every"])
+        self.task: Task
+        self.written: list[Path] = []
+
+    # -------------------------------------------------------------------- before training
+
+    def check(self) -> None:
+        """Find out before training what cannot be written, and what makes no sense."""
+        table = Path(self.settings["data"]).suffix.lower() in TABLES
+        if self.settings["target"] and not table:
+            raise click.UsageError("--target is for a CSV file: it names the column to predict.")
+        save = self.settings["save"]
+        if save and save.suffix.lower() in OTHERS:
+            raise click.UsageError(
+                f"--save writes AXON's own format, and {save} would be another one by its name. "
+                "Call it *.axon; then: axon export."
+            )
+        for kind in ("save", "report"):
+            if self.settings[kind]:
+                check_writable(self.settings[kind])
+        if self.settings["plot"] or self.settings["report"]:
+            from axon.plot import need_matplotlib
+
+            need_matplotlib()
+        if self.settings["plot"]:
+            check_writable(self.pictures / "picture.png")
+
+    @property
+    def pictures(self) -> Path:
+        """Where pictures go: beside the model."""
+        save = self.settings["save"]
+        return Path(save).parent if save else Path()
+
+    def load(self) -> None:
+        """Read the data, and settle what depends on them, so that a file can repeat the run."""
+        s = self.settings
+        wanted = Wanted(s["target"], s["task"], s["image_size"], s["seed"], self.fall_back)
+        self.task = load(s["data"], wanted)
+        few = len(self.task.train[0]) < FEW
+        kind = "classification" if self.task.class_names else "regression"
+        if (s["task"], kind) == ("auto", "regression"):
+            note(
+                f"{self.task.target!r} holds numbers: these are predicted. --task classification "
+                "takes them for classes."
+            )
+        s |= {"data": self.task.data, "target": self.task.target or None, "task": kind}
+        s["batch_size"] = s["batch_size"] or (32 if few else 128)
+        s["epochs"] = s["epochs"] or (30 if few else 5)
+        s["learning_rate"] = float(self.optimizer.learning_rate)
+        s["kernels"] = axon.get_kernels()
+
+    def made_with(self) -> dict[str, Any]:
+        """What the bits depend on besides the settings."""
+        about = {
+            "axon": axon.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        }
+        sha256 = fingerprint(self.task.data)
+        return {**about, "sha256": sha256} if sha256 else about
+
+    def compare(self, before: Mapping[str, Any], strict: bool = False) -> None:
+        """Say what is not as it was when the settings were written; ``strict``: or stop."""
+        now = self.made_with()
+        for key in ("axon", "numpy", "machine"):
+            if key in before and before[key] != now[key]:
+                note(f"{key} was {before[key]} and is {now[key]}: the bits may differ.")
+        if "sha256" in before and before["sha256"] != now.get("sha256"):
+            changed = f"{self.task.data} has changed since the run began"
+            if strict:
+                raise ValueError(f"{changed}: with other data it cannot go on.")
+            note(f"{changed.replace('began', 'whose settings these are')}: this one will differ.")
+
+    def text(self, folder: str = "", result: Mapping[str, float] | None = None) -> str:
+        """The settings as TOML."""
+        plain = {k: str(v) if isinstance(v, Path) else v for k, v in self.settings.items()}
+        if plain["image_size"]:
+            plain["image_size"] = "x".join(map(str, plain["image_size"]))
+        made_with = self.made_with() | ({"folder": folder} if folder else {})
+        tables = {"made_with": made_with, **({"result": result} if result else {})}
+        return config.text(self.command, plain, tables)
+
+    # -------------------------------------------------------------------- training
+
+    def train(self) -> None:
+        """Train, write what was asked for, and report."""
+        s, task, target = self.settings, self.task, network.Target(self.task)
+        axon.set_random_seed(s["seed"])
+        model = network.make(task, s["kind"], s["hidden"])
+        model.compile(target.loss, self.optimizer, metrics=target.metrics)
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is lost says so itself
+            history = model.fit(
+                *target.of(task.train),
+                batch_size=s["batch_size"],
+                epochs=s["epochs"],
+                validation_data=target.of(task.test),
+                callbacks=[*self.backup, _Lost()],
+            )
+        self._demand_finite(history)
+        target.put_back(model)
+        model.metadata = self.metadata()
+        results = self.results(model)
+        self.write(model, history, results)
+        self.report(model, history, results)
+
+    def _demand_finite(self, history: History) -> None:
+        loss = history.history["loss"][-1]
+        if not math.isfinite(loss):
+            raise click.ClickException(
+                f"the loss became {loss}: training diverged. Try a smaller --learning-rate than "
+                f"{self.settings['learning_rate']:g}."
+            )
+
+    def results(self, model: Any) -> dict[str, float]:
+        """How well the network does on the test set, in the data's own unit."""
+        x, y = self.task.test
+        outputs = model.predict(x)
+        if self.task.class_names:
+            return {"test_accuracy": float(np.mean(outputs.argmax(axis=1) == y))}
+        error = outputs.astype(np.float64) - y
+        spread = float(((y - y.mean(axis=0)) ** 2).sum())
+        r2 = 1 - float((error**2).sum()) / spread if spread else math.nan
+        return {"test_mean_absolute_error": float(abs(error).mean()), "test_r2": r2}
+
+    def metadata(self) -> dict[str, Any]:
+        """What travels with the model, so that ``predict`` and ``evaluate`` know what to do."""
+        s, task = self.settings, self.task
+        about: dict[str, Any] = {
+            "data": task.title,
+            "task": s["task"],
+            "class_names": list(task.class_names),
+            "feature_names": list(task.feature_names),
+            "target": task.target,
+            "seed": s["seed"],
+            "sha256": fingerprint(task.data),
+        }
+        return {**about, **(_looks(task) if task.are_images else {})}
+
+    # -------------------------------------------------------------------- afterwards
+
+    def write(self, model: Any, history: History, results: Mapping[str, float]) -> None:
+        """Write what was asked for."""
+        s, task, (x, y) = self.settings, self.task, self.task.test
+        if s["save"]:
+            model.metadata |= results
+            model.save(s["save"])
+            self.written.append(Path(s["save"]))
+        if s["plot"]:
+            self._draw(model, history)
+        if s["report"]:
+            names = task.class_names or None
+            shown = {k: v for k, v in s.items() if v is not None}
+            history.report(
+                s["report"], x=x, y=y, class_names=names, settings=shown, title=task.title
+            )
+            self.written.append(Path(s["report"]))
+        if s["backup"]:
+            self.keep(results)
+
+    def keep(self, result: Mapping[str, float] | None = None) -> None:
+        """Write the settings beside the backup, so that ``resume`` needs nothing else."""
+        with atomic(Path(self.settings["backup"]) / SETTINGS) as stream:
+            stream.write(self.text(os.getcwd(), result).encode())
+
+    def _draw(self, model: Any, history: History) -> None:
+        from axon import plot
+
+        x, y = self.task.test
+        figures = {"curves": plot.curves(history)}
+        if self.task.class_names:
+            figures["mistakes"] = plot.mistakes(x, y, model.predict(x), self.task.class_names)
+        for kind, figure in figures.items():
+            self.written.append(self.pictures / f"{self.task.name}-{kind}.png")
+            plot.save(figure, self.written[-1])
+
+    def report(self, model: Any, history: History, results: Mapping[str, float]) -> None:
+        """The closing report: how well, on what, how fast, how large, where the files are."""
+        task, seconds = self.task, max(sum(history.seconds), 1e-9)
+        seen = len(task.train[0]) * len(history.epoch)
+        things = "images" if task.are_images else "samples"
+        sizes = f"{len(task.train[0]):,} to train, {len(task.test[0]):,} to test"
+        rows = [
+            _headline(results),
+            ("Data", f"{task.title}: {sizes}"),
+            ("Time", f"{seconds:.1f} s, {seen / seconds:,.0f} {things}/s"),
+            ("Parameters", f"{model.count_params():,}"),
+            *(("Written", str(path)) for path in self.written),
+        ]
+        print_pairs(rows, ["bold green"])
+
+
+def _headline(results: Mapping[str, float]) -> tuple[str, str]:
+    if "test_accuracy" in results:
+        return "Test accuracy", f"{results['test_accuracy']:.2%}"
+    error, r2 = results["test_mean_absolute_error"], results["test_r2"]
+    return "Test error", f"{error:.4g} on average (R² {r2:.3f})"
+
+
+def _looks(task: Task) -> dict[str, Any]:
+    """What images look like to the network: their darkest and brightest value, their margin."""
+    x = task.train[0]
+    low, high = (0.0, max(float(x.max()), 1.0)) if x.dtype.kind in "iu" else (x.min(), x.max())
+    margin = np.concatenate([x[:, 0].ravel(), x[:, -1].ravel(), x[:, :, 0].ravel()])
+    background = (float(margin.mean()) - low) / max(high - low, 1e-9)
+    return {"input_range": [float(low), float(high)], "background": round(float(background), 3)}
+
+
+def _optimizer(name: str, learning_rate: float | None) -> optimizers.Optimizer:
+    chosen = optimizers.get(name)
+    if learning_rate is not None:
+        chosen.learning_rate = learning_rate
+    return chosen
+
+
+def _backup(folder: Path | None, every: str) -> list[BackupAndRestore]:
+    """Who keeps a backup, if one is wanted."""
+    freq = int(every) if every.isdecimal() else every
+    return [BackupAndRestore(folder, freq, delete_checkpoint=False)] if folder else []
+
+
+class _Lost(Callback):
+    """Ends training after an epoch whose loss is NaN or infinite."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True

@@ -1,0 +1,260 @@
+"""``axon train`` and ``axon resume``."""
+
+import os
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from axon import optimizers
+from axon.cli import config
+from axon.cli.data import BUILT_IN, TASKS
+from axon.cli.output import note, print_pairs
+from axon.cli.run import SETTINGS, Run
+from axon.files import check_writable
+from axon.program.engine import CHOICES, Kernels
+
+MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
+
+
+class ImageSize(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """``64x48`` (height and width) or ``64``."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return (height, width)."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part for part in str(value).lower().split("x") if part.isdecimal()]
+        if len(parts) != str(value).lower().count("x") + 1 or len(parts) > 2 or "0" in parts:
+            self.fail(f"expected pixels such as 64 or 64x48 (height x width), got {value!r}.")
+        return int(parts[0]), int(parts[-1])
+
+
+def complete_data(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+    """The data that are built in, and files."""
+    known = [CompletionItem(name) for name in BUILT_IN if name.startswith(incomplete)]
+    return known or [CompletionItem(incomplete, type="file")]
+
+
+def complete_optimizer(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+    """The names of optimizers."""
+    return [name for name in sorted(optimizers.OPTIMIZERS) if name.startswith(incomplete)]
+
+
+def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Let a file say what the command line does not."""
+    if path is not None:
+        ctx.default_map, tables = config.read(path, ctx.command)
+        ctx.meta[MADE_WITH] = tables["made_with"]
+    return path
+
+
+A_FILE = click.Path(path_type=Path)
+
+
+@click.command(short_help="Train a network on data, and test it.")
+@click.argument("data", default="mnist", shell_complete=complete_data)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data. [5; small data: 30]")
+@click.option("--batch-size", type=click.IntRange(1), help="Samples a step. [128; small data: 32]")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Size of a step.  [default: the optimizer's own]",
+)
+@click.option(
+    "--optimizer",
+    default="adam",
+    show_default=True,
+    shell_complete=complete_optimizer,
+    help="How weights are updated.",
+)
+@click.option(
+    "--hidden",
+    type=config.Sizes(),
+    default="128,64",
+    show_default=True,
+    help="Neurons of each hidden layer.",
+)
+@click.option(
+    "--model",
+    "kind",
+    type=click.Choice(["mlp", "cnn"]),
+    default="mlp",
+    show_default=True,
+    help="Dense layers, or convolution for images.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
+@click.option("--target", help="For a CSV file: the column to predict.")
+@click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    default="auto",
+    show_default=True,
+    help="For a CSV file: predict classes, or numbers.",
+)
+@click.option("--image-size", type=ImageSize(), help="For a folder of images: 64, or 64x48.")
+@click.option(
+    "--kernels",
+    type=click.Choice(CHOICES),
+    default=None,
+    help="What computes.  [default: AXON_KERNELS, else auto]",
+)
+@click.option("--save", type=A_FILE, help="Write the model, such as net.axon.")
+@click.option("--plot", is_flag=True, help="Write curves and mistakes as PNG, beside the model.")
+@click.option("--report", type=A_FILE, help="Write all about the run, such as run.html.")
+@click.option("--backup", type=A_FILE, help="A folder from which `axon resume` can go on.")
+@click.option(
+    "--backup-every",
+    default="epoch",
+    show_default=True,
+    help="How often: epoch, a number of steps, or a time such as 30s or 10min.",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    is_eager=True,
+    callback=_read_config,
+    help="Take options from a TOML file; those on the command line win.",
+)
+@click.option(
+    "--dump-config",
+    type=A_FILE,
+    is_flag=False,
+    flag_value=Path("-"),
+    help="Write all options as a TOML file, then train; without a name print them, and do not.",
+)
+@click.pass_context
+def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> None:
+    """Train a network on DATA and report how well it does on data that it has not seen.
+
+    DATA is mnist (the default), fashion_mnist, digits, breast_cancer; a CSV file with a header and
+    a column of labels (or of numbers to predict); an NPZ file with x and y, or x_train, y_train,
+    x_test and y_test; or a folder with one folder of images for each class. A fifth of a file
+    or folder is kept for testing. Nothing is learned from the test set.
+
+    `--dump-config run.toml` and later `--config run.toml` repeat a run exactly, bit for bit.
+    """
+    settings.pop("config")
+    with Kernels(settings["kernels"] or _kernels()):
+        run = Run(ctx.command, settings, fall_back="data" not in (ctx.default_map or {}))
+        run.check()
+        _check_dump(dump_config)
+        if settings["backup"]:
+            _claim(settings["backup"])
+        run.load()
+        run.compare(ctx.meta.get(MADE_WITH, {}))
+        if dump_config == Path("-"):
+            click.echo(run.text(), nl=False)
+            return
+        if dump_config:
+            dump_config.write_text(run.text(), encoding="utf-8")
+            run.written.append(dump_config)
+        if settings["backup"]:
+            run.keep()
+        _watched(run)
+
+
+def _kernels() -> str:
+    """The choice of the environment, or "auto"."""
+    return os.environ.get("AXON_KERNELS") or "auto"
+
+
+def _check_dump(path: Path | None) -> None:
+    """Refuse `--dump-config mnist`, which would take DATA for the name of the file."""
+    if path is None or path == Path("-"):
+        return
+    if path.suffix.lower() != ".toml":
+        raise click.UsageError(
+            f"--dump-config: expected the name of a .toml file, got {str(path)!r}. To print the "
+            "options instead, put --dump-config last."
+        )
+    check_writable(path)
+
+
+def _claim(folder: Path) -> None:
+    """Make the folder of a backup; one that holds a run already is not touched."""
+    from axon.callbacks import backup_position
+
+    if (folder / SETTINGS).exists() or (folder.is_dir() and backup_position(folder) is not None):
+        raise click.ClickException(
+            f"{folder} holds the backup of a run. Go on with it: axon resume {folder}. Or delete "
+            "it, or choose another folder."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "there is a file of this name" if folder.is_file() else error.strerror
+        raise click.ClickException(f"--backup {folder}: cannot make the folder: {reason}") from None
+    check_writable(folder / SETTINGS)
+
+
+def _watched(run: Run) -> None:
+    """Train; on Ctrl-C say how to go on."""
+    try:
+        run.train()
+    except KeyboardInterrupt as stop:
+        backup = run.settings["backup"]
+        stop.add_note(f"Go on with: axon resume {backup}" if backup else "Nothing was saved.")
+        raise
+
+
+@click.command(short_help="Go on with a run that was interrupted.")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def resume(directory: Path) -> None:
+    """Go on with the run whose backup is in DIRECTORY.
+
+    Whatever ended `axon train --backup DIRECTORY`, Ctrl-C, a crash or a power cut: the network ends
+    with the same bits as if nothing had happened. All options are those of the run; its files
+    are written where it would have written them.
+    """
+    path = directory / SETTINGS
+    if not path.is_file():
+        raise click.ClickException(
+            f"{directory} is no backup of `axon train --backup`: there is no {SETTINGS} in it."
+        )
+    options, tables = config.read(path, train)
+    settings = train.make_context("train", [], default_map=options).params
+    settings["backup"] = directory.absolute()
+    if tables["result"]:
+        return _finished(directory, tables["result"], settings)
+    with _folder(path, tables["made_with"]), Kernels(settings["kernels"] or "auto"):
+        settings |= {k: v.absolute() for k in ("save", "report") if (v := settings[k])}
+        run = Run(train, settings, fall_back=False)
+        run.check()
+        run.load()
+        run.compare(tables["made_with"], strict=True)
+        _say_where(directory)
+        _watched(run)
+
+
+def _folder(path: Path, made_with: dict[str, Any]) -> chdir[str]:
+    """Where the run was started: its relative paths begin there."""
+    folder = str(made_with.get("folder", ""))
+    if not os.path.isdir(folder):
+        raise click.ClickException(
+            f"{path}: the run was started in {folder!r}, which is not there any more. Correct "
+            "`folder` in this file."
+        )
+    return chdir(folder)
+
+
+def _finished(directory: Path, result: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Say how a run ended."""
+    note(f"The run in {directory} is finished: there is nothing to resume.")
+    files = [str(settings[k]) for k in ("save", "report") if settings[k]]
+    rows = [(name.replace("_", " ").capitalize(), f"{value:.6g}") for name, value in result.items()]
+    print_pairs([*rows, *(("Written", file) for file in files)])
+
+
+def _say_where(directory: Path) -> None:
+    from axon.callbacks import backup_position
+
+    position = backup_position(directory)
+    done = f"{position[0]} epochs are done" if position else "no epoch is done yet"
+    note(f"Going on with the run in {directory}: {done}.")

@@ -1,0 +1,11 @@
+"""The package onnx, which the extra "onnx" brings."""
+
+
+def need_onnx() -> None:
+    """Raise ImportError, naming the extra, if the package onnx is missing."""
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "axon.onnx needs the package onnx, which is missing. Run: pip install 'axon-nn[onnx]'"
+        ) from error

@@ -1,0 +1,89 @@
+"""Figures of matplotlib that belong to no window, and the colours on them."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array
+
+# Okabe and Ito, "Color Universal Design" (2008): told apart by people of every kind of sight.
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # shapes say the same as colours
+SIGNED = "RdBu"  # red, white, blue: below, at and above zero
+INK, FAINT = "#333333", "#777777"
+
+
+def need_matplotlib() -> Any:
+    """Return matplotlib's Figure class, or raise ImportError that says what to install."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(
+            "plots need matplotlib, which is not installed. Run: pip install 'axon-nn[plot]'"
+        ) from None
+    return Figure
+
+
+def paper(width: float, height: float) -> Any:
+    """A figure that belongs to no window, so that nothing pops up and nothing has to be closed."""
+    return need_matplotlib()(figsize=(width, height), layout="constrained")
+
+
+def save(figure: Any, path: "str | os.PathLike[str]") -> None:
+    """Write a figure as PNG, at a resolution for screens."""
+    figure.savefig(path, dpi=130, format="png")
+
+
+def clipped(text: object, room: int) -> str:
+    """The text, with an ellipsis if it is longer than ``room`` characters.
+
+    >>> clipped("a name that is long", 8)
+    'a name …'
+    """
+    whole = " ".join(str(text).split())
+    return whole if len(whole) <= room else f"{whole[: room - 1]}…"
+
+
+def names_of(owner: str, class_names: Sequence[str] | None, count: int) -> list[str]:
+    """What the classes are called: their numbers, unless there is a name for each.
+
+    Raises:
+        ValueError: there are fewer names than classes.
+
+    >>> names_of("mistakes", None, 3)
+    ['0', '1', '2']
+    """
+    if class_names is None:
+        return [str(i) for i in range(count)]
+    if len(class_names) < count:
+        raise ValueError(
+            f"{owner}: expected a name for each of {count} classes, got {len(class_names)} "
+            "class_names."
+        )
+    return [str(name) for name in class_names]
+
+
+def labels_of(owner: str, y: Any) -> Array:
+    """Turn labels (n,), one-hot rows or probabilities (n, classes) into the labels (n,).
+
+    A single column (n, 1) of fractions is the probability of class 1.
+
+    Raises:
+        ValueError: another number of axes.
+
+    >>> labels_of("mistakes", [[0.1, 0.9], [0.8, 0.2]])
+    array([1, 0])
+    """
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] > 1:
+        return y.argmax(axis=1)
+    if y.ndim not in (1, 2):
+        raise ValueError(
+            f"{owner}: expected labels (n,) or rows (n, classes), got shape {y.shape}."
+        )
+    y = y.reshape(len(y))
+    if y.dtype.kind == "f":
+        return (y > 0.5).astype(int) if (y != np.rint(y)).any() else y.astype(int)
+    return y.astype(int) if y.dtype.kind == "b" else y

@@ -1,0 +1,87 @@
+"""The ROC curve: how many of a class are found, by how many others are taken for it."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array
+from axon.plot.figure import FAINT, SERIES, clipped, labels_of, names_of, paper
+
+DRAWN = 8  # classes at most: those that are told apart worst
+
+
+def roc_curve(y_true: Any, probabilities: Any, class_names: Sequence[str] | None = None) -> Any:
+    """Draw the ROC curve of a classifier: one for two classes, else one for each class.
+
+    It shows, for each threshold, the share of a class that is found against the share of the other
+    samples that are taken for it. The area below is the chance that a sample of the class is given
+    a larger probability than another one. Of more than 8 classes, the 8 worst are drawn.
+
+    Args:
+        y_true: labels (n,), or one-hot rows (n, classes).
+        probabilities: (n, classes); (n,) or (n, 1) of class 1, if there are two.
+        class_names: names for the labels.
+
+    Returns:
+        A matplotlib Figure.
+
+    Raises:
+        ValueError: the lengths differ, a probability is NaN, or no class has samples inside and
+            outside of it.
+        ImportError: matplotlib is missing.
+
+    Fawcett, "An introduction to ROC analysis" (2006).
+
+    >>> figure = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> figure.axes[0].lines[1].get_label()
+    'area 0.750'
+    """
+    p, truth = np.asarray(probabilities, np.float64), labels_of("roc_curve", y_true)
+    p = p.reshape(len(p), -1)
+    if len(p) != len(truth):
+        raise ValueError(f"roc_curve: got {len(truth)} labels, but {len(p)} rows of probabilities.")
+    if not np.isfinite(p).all():
+        raise ValueError("roc_curve: the probabilities hold NaN or infinity, which have no order.")
+    two = p.shape[1] <= 2
+    chosen = [1] if two else range(p.shape[1])
+    names = names_of("roc_curve", class_names, max(p.shape[1], 2))
+    found = {names[c]: _points(truth == c, p[:, min(c, p.shape[1] - 1)]) for c in chosen}
+    areas = {name: float(np.trapezoid(*points[::-1])) for name, points in found.items() if points}
+    if not areas:
+        raise ValueError("roc_curve: expected samples of at least two classes, got one class.")
+    worst = set(sorted(areas, key=lambda name: areas[name])[:DRAWN])
+    kept = {name: (points, areas[name]) for name, points in found.items() if name in worst}
+    return _drawn({n: (p, a) for n, (p, a) in kept.items() if p}, two)
+
+
+def _points(positive: Array, score: Array) -> tuple[Array, Array] | None:
+    """Shares of others taken for the class, and of the class found; None if one of them is empty.
+
+    >>> _points(np.array([False, True]), np.array([0.2, 0.7]))
+    (array([0., 0., 1.]), array([0., 1., 1.]))
+    """
+    order = np.argsort(-score, kind="stable")
+    hits, values = np.cumsum(positive[order]), score[order]
+    ends = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)  # equal scores go together
+    if not len(values) or not 0 < hits[-1] < len(values):
+        return None
+    found, wrong = hits[ends], ends + 1 - hits[ends]
+    return np.append(0, wrong) / wrong[-1], np.append(0, found) / found[-1]
+
+
+def _drawn(curves: dict[str, tuple[tuple[Array, Array], float]], two: bool) -> Any:
+    figure = paper(4.4, 4.2)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
+    for (name, ((wrong, found), area)), colour in zip(curves.items(), cycle(SERIES), strict=False):
+        label = f"area {area:.3f}" if two else f"{clipped(name, 18)}, area {area:.3f}"
+        axes.plot(wrong, found, color=colour, linewidth=1.5, label=label)
+    axes.set_xlabel("share of the others taken for it", color=FAINT)
+    axes.set_ylabel("share of the class found", color=FAINT)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, loc="lower right")
+    return figure

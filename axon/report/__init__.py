@@ -1,0 +1,89 @@
+"""Floor 5: a training run as one HTML file that needs nothing else (extra ``axon-nn[plot]``)."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from axon.files import atomic, check_writable
+
+
+def write(
+    model: Any,
+    path: "str | os.PathLike[str]",
+    history: Any = None,
+    x: Any = None,
+    y: Any = None,
+    class_names: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    title: str | None = None,
+    profile: bool = True,
+) -> None:
+    """Write a report of the model and its training: one HTML file, readable without a network.
+
+    Curves, settings, layers, the recorded program and versions; with data also what the model makes
+    of them: loss and metrics, a confusion matrix and figures for each class (for regression, true
+    and predicted values), the worst mistakes, and where the time of a step goes.
+
+    Args:
+        model: trained, or at least compiled and built.
+        path: the file, by convention ``*.html``; written whole or not at all.
+        history: the History of the training; ``model.history`` by default.
+        x: samples (n, ...) that were not learned from, as ``evaluate`` takes them.
+        y: their targets.
+        class_names: what the classes are called; ``model.metadata["class_names"]`` by default.
+        settings: name -> value: what else should be known of the run.
+        title: the heading; the model's name by default.
+        profile: measure the program, which takes a few seconds, if there are x and y.
+
+    Raises:
+        ImportError: matplotlib is missing.
+        OSError: the file cannot be written; found out before anything is computed.
+        RuntimeError: the model is not compiled, or its sizes are not known yet.
+        TypeError, ValueError: x or y does not fit.
+
+    >>> from axon.layers import Dense
+    >>> model = axon.Sequential([Dense(8, "relu"), Dense(3, "softmax")])
+    >>> model.compile("categorical_cross_entropy", "adam", metrics=["accuracy"])
+    >>> x, y = np.eye(3, dtype="f4"), np.arange(3)
+    >>> history = model.fit(x, y, epochs=2, verbose=0)
+    >>> model.report("run.html", x=x, y=y, class_names=["red", "green", "blue"])  # doctest: +SKIP
+    """
+    from axon.plot.figure import need_matplotlib
+    from axon.report import sections
+    from axon.report.page import page
+    from axon.report.results import Results
+
+    need_matplotlib()
+    check_writable(path)
+    trainer = model.trainer  # RuntimeError that says how to compile
+    if model.input_shape is None:
+        raise RuntimeError(
+            f"report: model {model.name!r} is not built: its sizes are not known yet. Fit it, or "
+            "call model.build(shape) with the shape of one sample."
+        )
+    if (x is None) != (y is None):
+        raise TypeError("report: x and y belong together: pass both, or none.")
+    history = model.history if history is None else history
+    names = class_names or model.metadata.get("class_names")
+    found = None if x is None else Results(model, x, y, names)
+    measured = model.profile(x, y, _batch_size(history)) if found and _can(trainer, profile) else 0
+    parts = [
+        sections.curves(history),
+        *(sections.results(found) if found else []),
+        sections.network(model),
+        sections.program(model, measured or None),
+        sections.settings(model, history, settings or {}),
+        sections.versions(),
+    ]
+    head = sections.headline(model, history, found)
+    text = page(title or model.name, head, [part for part in parts if part is not None])
+    with atomic(path) as stream:
+        stream.write(text.encode())
+
+
+def _can(trainer: Any, profile: bool) -> bool:
+    return profile and not trainer.train.eager
+
+
+def _batch_size(history: Any) -> int:
+    return int(history.params.get("batch_size", 32)) if history is not None else 32

@@ -1,0 +1,110 @@
+"""What a report is made of: escaped text, tables, and pictures that lie inside the file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from axon.backend import Array
+from axon.version import __version__
+
+
+def escape(text: object) -> str:
+    """Text as HTML shows it.
+
+    >>> escape('<b> & "co"')
+    '&lt;b&gt; &amp; &quot;co&quot;'
+    """
+    from html import escape as escaped  # imported where used: few programs write a report
+
+    return escaped(str(text))
+
+
+def section(heading: str, *parts: str, note: str = "") -> str:
+    """A card with a heading."""
+    below = f'<p class="note">{escape(note)}</p>' if note else ""
+    return f"<section><h2>{escape(heading)}</h2>{below}{''.join(parts)}</section>"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of cells; a cell that is a Share is drawn with a bar.
+
+    >>> table(["layer", "size"], [["dense", 3]])
+    '<div class="wide"><table><tr><th>layer</th><th>size</th></tr><tr><td>dense</td><td>3</td>...
+    """
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+
+
+class Share(float):
+    """A number from 0 to 1 that a table shows as per cent, with a bar."""
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Share):
+        return f'<td class="bar" style="--share: {100 * value:.1f}%">{value:.1%}</td>'
+    return f"<td>{escape(value)}</td>"
+
+
+def facts(pairs: Mapping[str, Any]) -> str:
+    """Names and what they stand for.
+
+    >>> facts({"batch size": 32})
+    '<dl><dt>batch size</dt><dd>32</dd></dl>'
+    """
+    inside = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs.items())
+    return f"<dl>{inside}</dl>"
+
+
+def details(summary: str, *parts: str) -> str:
+    """What is shown when asked for."""
+    return f"<details><summary>{escape(summary)}</summary>{''.join(parts)}</details>"
+
+
+def preformatted(text: str) -> str:
+    """Text whose spaces count."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def figure(drawn: Any, description: str) -> str:
+    """A matplotlib figure as an image of lines, sharp at every size."""
+    from io import BytesIO
+
+    from matplotlib import rc_context
+
+    stream = BytesIO()
+    with rc_context({"svg.hashsalt": "axon"}):  # the same names inside, each time
+        drawn.savefig(stream, format="svg", metadata={"Date": None})
+    return _image("svg+xml", stream.getvalue(), description)
+
+
+def thumbnail(pixels: Array, description: str) -> str:
+    """An image (height, width) or (height, width, channels), a pixel for each number."""
+    from io import BytesIO
+
+    from matplotlib.image import imsave
+
+    stream = BytesIO()
+    imsave(stream, pixels, format="png", cmap="gray_r")  # colours have none
+    return _image("png", stream.getvalue(), description)
+
+
+def _image(kind: str, data: bytes, description: str) -> str:
+    from base64 import b64encode
+
+    source = f"data:image/{kind};base64,{b64encode(data).decode()}"
+    return f'<img src="{source}" alt="{escape(description)}">'
+
+
+def page(title: str, head: str, parts: Sequence[str]) -> str:
+    """The whole file."""
+    from importlib.resources import files
+
+    style = files("axon.report").joinpath("page.css").read_text(encoding="utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)}</title><link rel="icon" href="data:,">'
+        f"<style>{style}</style></head>\n<body><main><h1>{escape(title)}</h1>\n"
+        f"{head}\n" + "\n".join(parts) + f"\n<footer>Written by AXON {__version__}.</footer>"
+        "</main></body></html>\n"
+    )

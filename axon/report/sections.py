@@ -1,0 +1,219 @@
+"""The sections of a report, each a string of HTML or None if there is nothing to show."""
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from axon import plot
+from axon.backend import Array
+from axon.models.summary import Summary
+from axon.plot.figure import SERIES, paper
+from axon.plot.runs import read
+from axon.plot.runs import table as table_of
+from axon.program.engine import get_kernels
+from axon.report.page import (
+    Share,
+    details,
+    escape,
+    facts,
+    figure,
+    preformatted,
+    section,
+    table,
+    thumbnail,
+)
+from axon.report.results import Results
+from axon.threads import get_threads
+from axon.version import __version__
+
+SHOWN, DRAWN, OUTPUTS = 24, 5000, 4  # mistakes, points of a scatter plot, outputs that are drawn
+
+
+def headline(model: Any, history: Any, found: Results | None) -> str:
+    """The numbers that count, large."""
+    shown: dict[str, str] = {}
+    measured = found.measured if found else _last(history)
+    shown |= {name.removeprefix("val_"): _number(name, v) for name, v in measured.items()}
+    shown["parameters"] = f"{model.count_params():,}"
+    if history is not None and history.seconds:
+        shown["time"] = f"{sum(history.seconds):,.1f} s"
+        shown["epochs"] = str(len(history.epoch))
+    cells = "".join(
+        f"<div><b>{escape(v)}</b><span>{escape(k)}</span></div>" for k, v in shown.items()
+    )
+    of = "on the data of this report" if found else "at the end of training"
+    return f'<p class="note">Measured {of}.</p><div class="figures">{cells}</div>'
+
+
+def _last(history: Any) -> dict[str, float]:
+    """What the last epoch ended with: of validation if there was one."""
+    if history is None:
+        return {}
+    held_out = {k: v for k, v in history.history.items() if k.startswith("val_")}
+    return {k: v[-1] for k, v in (held_out or history.history).items() if v}
+
+
+def _number(name: str, value: Any) -> str:
+    if np.ndim(value):
+        return f"array {np.shape(value)}"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"
+
+
+# ------------------------------------------------------------------------------------ the run
+
+
+def curves(history: Any) -> str | None:
+    """A picture for each of loss and metrics, and all their values."""
+    if history is None or not history.epoch:
+        return None
+    names = [name for name in history.history if not name.startswith("val_")]
+    pictures = [figure(plot.curves(history, [n]), f"{n} over the epochs") for n in names]
+    columns = table_of(read(history), history.epoch)
+    rows = [
+        [epoch + 1, *("" if v is None else f"{v:.5g}" for v in values)]
+        for epoch, *values in zip(*columns.values(), strict=True)
+    ]
+    inside = f'<div class="pictures">{"".join(pictures)}</div>'
+    return section("Training", inside, details("All values", table(list(columns), rows)))
+
+
+# ------------------------------------------------------------------------------------ results
+
+
+def results(found: Results) -> list[str]:
+    """What the model makes of the data."""
+    if found.kind == "numbers":
+        return [_scatter(found)] if found.guesses.ndim <= 2 else []
+    heads = [
+        "class" if found.kind == "classes" else "label",
+        "precision",
+        "recall",
+        "F1",
+        "samples",
+    ]
+    parts = [section("Class by class", table(heads, found.per_class()))]
+    if found.kind == "classes":
+        drawn = plot.confusion_matrix(found.truth, found.guesses, class_names=found.names)
+        inside = f'<div class="picture">{figure(drawn, "confusion matrix")}</div>'
+        parts = [section("Confusion matrix", inside), *parts, *_mistakes(found)]
+    return parts
+
+
+def _mistakes(found: Results) -> Iterable[str]:
+    """The samples that were taken for another class, as images or by number."""
+    wrong, total = found.wrong, len(found.truth)
+    if not len(wrong):
+        return [section("Mistakes", note=f"None in {total:,} samples.")]
+    note = f"{len(wrong):,} of {total:,} samples"
+    note += f"; the {SHOWN} most confident ones:" if len(wrong) > SHOWN else ":"
+    captions = {int(i): _caption(found, int(i)) for i in wrong[:SHOWN]}
+    images = _images(found.x, total)
+    if images is None:
+        rows = [[i, *parts] for i, parts in captions.items()]
+        return [section("Mistakes", table(["sample", "true", "taken for", "by"], rows), note=note)]
+    cells = [
+        f"<figure>{thumbnail(images[i], f'sample {i}')}<figcaption>"
+        f"{escape(true)}, taken for {escape(guess)} {escape(by)}</figcaption></figure>"
+        for i, (true, guess, by) in captions.items()
+    ]
+    return [section("Mistakes", f'<div class="grid">{"".join(cells)}</div>', note=note)]
+
+
+def _caption(found: Results, i: int) -> tuple[str, str, str]:
+    assert found.probabilities is not None
+    share = float(found.probabilities[i].max())
+    return found.names[int(found.truth[i])], found.names[int(found.guesses[i])], f"{share:.1%}"
+
+
+def _images(x: Any, count: int) -> Array | None:
+    """The samples as images, if they are: (n, height, width) or with 1 or 3 channels."""
+    if isinstance(x, tuple | list | dict):
+        return None
+    x = np.asarray(x)
+    if len(x) != count or x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3)):
+        return None
+    if x.ndim == 4 and x.shape[-1] == 3:
+        low, high = float(x.min()), float(x.max())
+        return np.asarray((x - low) / (high - low or 1.0))
+    return x.reshape(x.shape[:3])
+
+
+def _scatter(found: Results) -> str:
+    """True and predicted values; on the line they agree."""
+    truth, guesses = (v.reshape(len(v), -1) for v in (found.truth, found.guesses))
+    pick = np.linspace(0, len(truth) - 1, min(len(truth), DRAWN)).astype(int)
+    pictures = []
+    for name, true, guess in zip(found.names, truth[pick].T, guesses[pick].T, strict=False):
+        axes = (drawn := paper(4.4, 4)).add_subplot()
+        axes.scatter(true, guess, s=9, alpha=0.5, color=SERIES[0])
+        ends = [min(true.min(), guess.min()), max(true.max(), guess.max())]
+        axes.plot(ends, ends, color="0.4", linewidth=1)
+        axes.set(xlabel="true", ylabel="predicted", title=f"output {name}")
+        pictures.append(figure(drawn, f"true and predicted values of output {name}"))
+    inside = f'<div class="pictures">{"".join(pictures[:OUTPUTS])}</div>'
+    return section("True and predicted values", inside)
+
+
+# ------------------------------------------------------------------------------------ the model
+
+
+def network(model: Any) -> str:
+    """The layers, as a picture and as a table."""
+    summary = Summary(model, expand_nested=True)
+    drawn = figure(model.plot(), "layers of the model, and what flows between them")
+    totals = "; ".join(summary.totals)
+    inside = details("Drawing", f'<div class="picture">{drawn}</div>')
+    return section("Network", table(summary.columns, summary.rows), inside, note=totals)
+
+
+def program(model: Any, profile: Any) -> str | None:
+    """What a step does, and where its time goes if that was measured."""
+    if profile is None:
+        try:
+            text = str(model.program)
+        except RuntimeError:  # nothing was recorded
+            return None
+        return section("Program", details("Every instruction", preformatted(text)))
+    phases = list(profile.phases)
+    rows = [
+        [part.layer, *(_micro(getattr(part, phase)) for phase in phases), Share(part.share)]
+        for part in profile.layers
+    ]
+    layers = table(["layer, µs", *phases, "share"], rows)
+    note = (
+        f"{profile.title}: {profile.replay * 1e3:,.3f} ms, {profile.limit:.0%} of what this "
+        "machine could do at best."
+    )
+    everything = details("Every instruction", preformatted(str(profile)))
+    return section("Where the time goes", layers, everything, note=note)
+
+
+def _micro(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f}" if seconds else "·"
+
+
+def settings(model: Any, history: Any, more: Mapping[str, Any]) -> str:
+    """How it was trained."""
+    params = dict(history.params) if history is not None else {}
+    known = {
+        "loss": model.loss,
+        "optimizer": model.optimizer,
+        **{k.replace("_", " "): v for k, v in params.items() if v is not None},
+        **{k.replace("_", " "): v for k, v in more.items()},
+    }
+    return section("Settings", facts(known))
+
+
+def versions() -> str:
+    """What it ran on."""
+    known = {
+        "AXON": __version__,
+        "NumPy": np.__version__,
+        "Python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "kernels": f"{get_kernels()}, threads: {get_threads()}",
+    }
+    return section("Versions", facts(known))

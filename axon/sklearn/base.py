@@ -1,0 +1,313 @@
+"""What both estimators do: check, learn, go on learning, compute, be copied and pickled."""
+
+from abc import ABCMeta, abstractmethod
+from copy import copy
+from typing import Any, Self
+from warnings import warn
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from axon.backend import Array
+from axon.callbacks import check as check_callbacks
+from axon.losses import Loss
+from axon.sklearn import settings
+from axon.sklearn.keeping import (
+    packed_network,
+    packed_optimizer,
+    unpacked_network,
+    unpacked_optimizer,
+)
+from axon.sklearn.network import NAMES, dense_layers, kernels, network_of, outputs
+from axon.sklearn.objective import Objective
+from axon.sklearn.rows import Rows, SparseBatches, in_order, scaled, weighed
+from axon.sklearn.settings import fingerprint, optimizer_of, rows_per_batch
+from axon.sklearn.stopping import HeldOut, Watch
+from axon.sklearn.streams import Streams
+from axon.sklearn.workers import modest
+
+
+class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
+    """The base of AxonClassifier and AxonRegressor."""
+
+    model_: Any  # the network
+    history_: Any
+    loss_curve_: list[float]
+    _optimizer: Any
+    _settled: str  # the settings that the optimizer was made with
+    _compiled_for: Any  # loss, alpha and metrics that the network was compiled with
+
+    # -------------------------------------------------------------------- what leaves declare
+
+    @abstractmethod
+    def _encoded(self, y: Any, anew: bool, classes: Any) -> Array:
+        """Targets as numbers; takes note of the classes, or demands that they are known."""
+
+    @abstractmethod
+    def _shape(self, codes: Array) -> tuple[int, str]:
+        """How many outputs these targets need, and the activation behind the last layer."""
+
+    @abstractmethod
+    def _targets(self, codes: Array) -> Array:
+        """Targets as the loss wants them."""
+
+    @abstractmethod
+    def _loss(self, width: int) -> tuple[Loss, float]:
+        """The loss, and what it is multiplied by, for so many outputs."""
+
+    @abstractmethod
+    def _factors(self, codes: Array, weights: Array | None) -> Array | None:
+        """What the weight of each row is multiplied by for its class."""
+
+    def widths(self, n_outputs: int) -> tuple[int, ...]:
+        """How many outputs a network may have for these targets."""
+        return (n_outputs,)
+
+    # -------------------------------------------------------------------- learning
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows X (n, features), dense or sparse, with targets y.
+
+        Args:
+            X: numbers, finite.
+            y: the targets: (n,), or (n, outputs).
+            sample_weight: (n,) how much each row counts; 2 is as good as the row twice.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError, TypeError: a parameter, X or y is not what it may be.
+        """
+        anew = not (self.warm_start and self.__sklearn_is_fitted__())
+        X, y, codes, weights = self._prepared(X, y, sample_weight, anew, None)
+        modest()
+        with self._streams:
+            self._make(codes, anew)
+            self._compile()
+            held_out = None
+            if self.early_stopping:
+                X, codes, weights, held_out = self._split(X, y, codes, weights)
+            watch = self._learn(self._rows(X, codes, weights), held_out, self.max_iter)
+        if watch.exhausted:
+            warn(watch.exhausted, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, anew: bool, classes: Any) -> Self:
+        """One pass over some rows; what was learned so far is kept."""
+        if self.early_stopping:
+            raise ValueError(
+                f"{type(self).__name__}: partial_fit does not support early_stopping=True: it sees "
+                "only some rows at a time, so there are none to hold out."
+            )
+        X, y, codes, weights = self._prepared(X, y, sample_weight, anew, classes)
+        modest()
+        with self._streams:
+            self._make(codes, anew)
+            self._compile(reuse=True)
+            self._learn(self._rows(X, codes, weights), None, epochs=1)
+        return self
+
+    def _prepared(
+        self, X: Any, y: Any, sample_weight: Any, anew: bool, classes: Any
+    ) -> tuple[Any, Any, Array, Array | None]:
+        """Check everything; only then begin anew. Also returns the targets as numbers."""
+        settings.check(self)
+        check_callbacks(self.callbacks)
+        if anew:
+            self.__dict__.pop("history_", None)  # not fitted any more, until it is again
+        wants = {"accept_sparse": "csr", "multi_output": True, "dtype": "numeric"}
+        X, y = validate_data(self, X, y, y_numeric=is_regressor(self), reset=anew, **wants)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        weights = sample_weight
+        if weights is not None:
+            weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
+        codes = self._encoded(y, anew, classes)
+        if anew:
+            self._streams = Streams(self.random_state)
+            self.t_, self.loss_curve_ = 0, []
+        if anew or self.early_stopping != (self.validation_scores_ is not None):
+            self._start_curves()
+        return X, y, codes, weights
+
+    def _start_curves(self) -> None:
+        watched = self.early_stopping
+        self.best_loss_ = None if watched else np.inf
+        self.validation_scores_: list[float] | None = [] if watched else None
+        self.best_validation_score_ = -np.inf if watched else None
+
+    def _make(self, codes: Array, anew: bool) -> None:
+        """Make network and optimizer, unless they go on; the latter if it is to be the same."""
+        wanted = optimizer_of(self)
+        settled = fingerprint(wanted)
+        n_outputs, last = self._shape(codes)
+        if anew:
+            self.model_ = network_of(self, self.n_features_in_, n_outputs, last)
+            self.n_outputs_ = n_outputs
+            self.out_activation_ = NAMES.get(last, last) if self.network is None else None
+        if anew or settled != self._settled:
+            self._optimizer, self._settled = wanted, settled
+            self._rate, self._compiled_for = wanted.learning_rate, None
+
+    def _compile(self, reuse: bool = False) -> None:
+        """Join network, loss and optimizer; the programs recorded so far may be used again."""
+        chosen = (self.loss, self.alpha, self.metrics)
+        if reuse and self._compiled_for == chosen:
+            return
+        inner, scale = self._loss(self.model_.output_shape[-1])
+        self._from_logits = bool(getattr(inner, "from_logits", False))
+        self._objective = Objective(inner, scale, kernels(self.model_), self.alpha)
+        self.model_.compile(self._objective, self._optimizer, list(self.metrics))
+        self._compiled_for = chosen
+
+    def _split(
+        self, X: Any, y: Any, codes: Array, weights: Array | None
+    ) -> tuple[Any, Array, Array | None, HeldOut]:
+        """Hold out some rows, of each class as large a share, unless rows have several labels."""
+        options = {"test_size": self.validation_fraction, "random_state": self._streams.seed}
+        options["stratify"] = codes if is_classifier(self) and codes.ndim == 1 else None
+        numbers = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
+        if options["stratify"] is not None:
+            options["stratify"] = codes[numbers]
+        learn, test = train_test_split(numbers, **options)
+        if len(test) < 2:
+            raise ValueError(
+                f"{type(self).__name__}: the validation set is too small: {len(test)} of "
+                f"{len(numbers)} rows. Increase validation_fraction, or give more rows."
+            )
+        part = [None, None] if weights is None else [weights[learn], weights[test]]
+        held_out = HeldOut(X[test], y[test], self._targets(codes[test]), part[1])
+        return X[learn], codes[learn], part[0], held_out
+
+    def _rows(self, X: Any, codes: Array, weights: Array | None) -> Rows:
+        """Rows as training takes them: weighed, and in order if they make a single batch."""
+        most = rows_per_batch(self)
+        rows = weighed(X, codes, weights, most)
+        rows = scaled(rows, self._factors(rows.y, rows.weights))
+        if rows.n <= most:
+            rows = in_order(rows, self.model_.parameters()[0].dtype)
+        return rows._replace(y=self._targets(rows.y))
+
+    def _learn(self, rows: Rows, held_out: HeldOut | None, epochs: int) -> Watch:
+        """Train for some epochs at most."""
+        self.n_iter_ = 0
+        self._objective.weigh(rows.n, rows.total)
+        watch = Watch(self, rows.n, held_out, self._rate)
+        callbacks = [watch, *check_callbacks(self.callbacks)]
+        source = feed(rows, rows_per_batch(self), self.shuffle, self.model_)
+        options: dict[str, Any] = {"verbose": 2 if self.verbose else 0, "callbacks": callbacks}
+        if held_out is not None:
+            options["validation_data"] = held_out.data()
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # the watch sees what comes of it
+                self.model_.fit(**source, epochs=epochs, **options)
+        except KeyboardInterrupt:
+            warn("Training interrupted by user.", stacklevel=3)
+        finally:
+            for callback in callbacks:
+                callback.model = None  # parameters of the estimator do not keep what it learned
+        self.history_ = self.model_.history
+        watch.restore()
+        return watch
+
+    def judge(self) -> tuple[Any, Any]:
+        """Who is asked for predictions while training goes on, and the scorer who asks."""
+        judge = object.__new__(type(self))  # a copy, which shares the network
+        judge.__dict__.update(vars(self), history_=None)  # it counts as fitted
+        judge.__dict__.pop("feature_names_in_", None)  # the rows held out have lost their names
+        named = None if self.scoring == "loss" else self.scoring
+        return judge, check_scoring(judge, scoring=named)
+
+    # -------------------------------------------------------------------- what was learned
+
+    def _outputs(self, X: Any, logits: bool = False) -> Array:
+        """What the network returns for rows X (n, features), or what its last operation gets."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
+        modest()
+        return outputs(self.model_, X, logits)
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of the Dense layers, (inputs, neurons) each: the network's own memory."""
+        layers = dense_layers(self.model_)
+        return [layer.weights.data for layer in layers if layer.weights is not None]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases of the Dense layers, (neurons,) each, where they have one."""
+        layers = dense_layers(self.model_)
+        return [layer.bias.data for layer in layers if layer.bias is not None]
+
+    @property
+    def n_layers_(self) -> int:
+        """The number of layers of neurons, the inputs included."""
+        return len(dense_layers(self.model_)) + 1
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "history_" in vars(self)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # -------------------------------------------------------------------- copies and pickles
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy or pickle what was learned: descriptions and arrays, and no recorded program."""
+        state = dict(super().__getstate__())
+        if "model_" not in state:
+            return state
+        state["model_"] = packed_network(self.model_)
+        state["_optimizer"] = packed_optimizer(self._optimizer)
+        state["_compiled_for"] = None
+        state.pop("_objective", None)
+        if "history_" in state:
+            state["history_"] = history = copy(self.history_)
+            history.model = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make network and optimizer again."""
+        super().__setstate__(state)
+        if "model_" not in state:
+            return
+        self.model_ = unpacked_network(state["model_"])
+        self._optimizer = unpacked_optimizer(state["_optimizer"], self.model_)
+        if "history_" in state:
+            self.history_ = copy(state["history_"])
+            self.history_.model = self.model_
+            self.model_.history = self.history_
+
+
+def feed(rows: Rows, most: int, shuffle: bool, model: Any) -> dict[str, Any]:
+    """The arguments by which ``Model.fit`` takes these rows.
+
+    Where a layer needs two rows at least, a rest of one is left out of the epoch: another one each
+    time, if rows are shuffled.
+    """
+    n, size = rows.n, min(most, rows.n)
+    steps = -(-n // size)
+    if model.least_batch > 1 and n % size == 1 % size:
+        steps -= 1
+    if not steps:
+        raise ValueError(
+            f"n_samples=1: one row is too few for {model!r}: a layer compares the rows of a batch, "
+            "so it needs at least two."
+        )
+    if issparse(rows.x):
+        return {"x": SparseBatches(rows, size, shuffle, steps)}
+    given = {"x": rows.x, "y": rows.y, "sample_weight": rows.weights, "batch_size": size}
+    return {**given, "shuffle": shuffle and n > size, "steps_per_epoch": steps}

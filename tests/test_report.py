@@ -1,0 +1,305 @@
+"""The HTML report: everything in one file, escaped, right, and found impossible before work."""
+
+import re
+from base64 import b64decode
+from html.parser import HTMLParser
+from shutil import which
+from typing import Any
+
+import numpy as np
+import pytest
+
+import axon
+from axon.layers import Dense, Flatten, Rescaling
+from axon.models import Sequential
+
+pytest.importorskip("matplotlib")
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """A page, taken apart; tags must be closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.headings: list[str] = []
+        self.facts: dict[str, str] = {}
+        self.links: list[str] = []
+        self.images: list[str] = []
+        self.alts: list[str] = []
+        self.term = ""
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        given = dict(attrs)
+        self.links += [given[key] for key in ("src", "href") if key in given]
+        if tag == "img":
+            self.images.append(given["src"])
+            self.alts.append(given["alt"])
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        inside = self.open[-1] if self.open else ""
+        if inside in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+        elif inside in ("h1", "h2"):
+            self.headings.append(data)
+        elif inside == "dt":
+            self.term = data
+        elif inside == "dd":
+            self.facts[self.term] = data
+
+    def table(self, first: str) -> dict[str, list[str]]:
+        """The rows by their first cell, of the table whose head begins like this."""
+        found = next(t for t in self.tables if t[0][0] == first)
+        return {row[0]: row[1:] for row in found[1:]}
+
+
+def trained(
+    x: Any, y: Any, *layers: Any, loss: Any = "categorical_cross_entropy", **fit: Any
+) -> Any:
+    model = Sequential(list(layers), name="net")
+    model.compile(loss, "adam", metrics=fit.pop("metrics", ["accuracy"]))
+    model.fit(x, y, epochs=2, verbose=0, **fit)
+    return model
+
+
+@pytest.fixture(scope="module")
+def digits() -> Any:
+    axon.set_random_seed(0)
+    (x, y), test = axon.datasets.digits.load_data()
+    layers = (Rescaling(1 / 16), Flatten(), Dense(32, "relu"), Dense(10, "softmax"))
+    model = trained(x, y, *layers, batch_size=64, validation_data=test)
+    return model, test
+
+
+def page_of(model: Any, path: Any, **options: Any) -> Page:
+    model.report(path, **options)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_everything_is_in_one_file(digits: Any, tmp_path: Any) -> None:
+    model, (x, y) = digits
+    page = page_of(model, tmp_path / "run.html", x=x, y=y, title="Digits", settings={"seed": 3})
+    assert page.headings[0] == "Digits"
+    for heading in (
+        *("Training", "Confusion matrix", "Class by class", "Mistakes", "Network"),
+        *("Where the time goes", "Settings", "Versions"),
+    ):
+        assert heading in page.headings
+    assert all(link.startswith("data:") for link in page.links)
+    for source in page.images:
+        kind, _, data = source.partition(";base64,")
+        raw = b64decode(data, validate=True)
+        assert raw.startswith(b"<?xml" if kind.endswith("svg+xml") else b"\x89PNG")
+    text = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert not re.findall(r"(?:src|href|url\()\W*https?:", text)
+    assert page.facts["seed"] == "3"
+    assert page.facts["batch size"] == "64"
+    assert page.facts["optimizer"].startswith("Adam(")
+    assert page.facts["AXON"] == axon.__version__
+
+
+def test_numbers_agree_with_the_model(digits: Any, tmp_path: Any) -> None:
+    model, (x, y) = digits
+    page = page_of(model, tmp_path / "run.html", x=x, y=y, profile=False)
+    guesses = model.predict(x).argmax(axis=1)
+    for label, row in page.table("class").items():
+        mine, theirs = guesses == int(label), y == int(label)
+        hits = (mine & theirs).sum()
+        wanted = [hits / mine.sum(), hits / theirs.sum(), 2 * hits / (mine.sum() + theirs.sum())]
+        assert row == [*(f"{v:.3f}" for v in wanted), str(theirs.sum())]
+    wrong = int((guesses != y).sum())
+    text = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert f"{wrong} of {len(y)} samples" in text
+    accuracy = model.evaluate(x, y, return_dict=True)["accuracy"]
+    assert f"<b>{accuracy:.2%}</b><span>accuracy</span>" in text
+    assert [row[0] for row in page.table("epoch").values()] == [
+        f"{v:.5g}" for v in model.history.history["loss"]
+    ]
+    assert "Program" in page.headings  # recorded, not measured
+    images = [alt for alt in page.alts if alt.startswith("sample")]
+    assert len(images) == min(wrong, 24)
+
+
+def test_the_most_confident_mistakes_come_first(tmp_path: Any) -> None:
+    x = np.array([[3.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 4.0]], "f4")
+    model = trained(x, np.array([1, 1, 1, 1]), Dense(2, "softmax"))
+    model.layers[0].weights, model.layers[0].bias = np.eye(2), np.zeros(2)
+    page = page_of(model, tmp_path / "r.html", x=x, y=np.array([1, 1, 1, 1]), profile=False)
+    assert list(page.table("sample")) == ["0", "2", "1"]
+    assert page.table("sample")["0"] == ["1", "0", f"{1 / (1 + np.exp(-3)):.1%}"]
+
+
+def test_no_mistakes(tmp_path: Any) -> None:
+    x, y = np.eye(2, dtype="f4"), np.arange(2)
+    model = trained(x, y, Dense(2, "softmax"))
+    model.layers[0].weights = 9 * np.eye(2)
+    model.report(tmp_path / "r.html", x=x, y=y, profile=False)
+    assert "None in 2 samples." in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_binary(tmp_path: Any, logits: bool) -> None:
+    x, y = np.array([[-1.0], [1.0], [2.0]], "f4"), np.array([[0], [1], [0]])
+    loss = axon.losses.BinaryCrossEntropy(from_logits=logits)
+    layer = Dense(1, None if logits else "sigmoid")
+    model = trained(x, y, layer, loss=loss, metrics=[])
+    layer.weights, layer.bias = [[0.2]], [0.0]  # logits below 0.5: the threshold must be theirs
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, class_names=["no", "yes"], profile=False)
+    assert page.table("class") == {
+        "no": ["1.000", "0.500", "0.667", "2"],
+        "yes": ["0.500", "1.000", "0.667", "1"],
+    }
+    assert page.table("sample") == {"2": ["no", "yes", f"{1 / (1 + np.exp(-0.4)):.1%}"]}
+
+
+def test_one_hot_labels_logits_and_steps(tmp_path: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(6, 5, 3)).astype("f4")
+    y = np.eye(4)[np.arange(30).reshape(6, 5) % 4]
+    loss = axon.losses.CategoricalCrossEntropy(from_logits=True)
+    model = trained(x, y, axon.layers.LSTM(4, return_sequences=True), Dense(4), loss=loss)
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
+    assert sum(int(row[-1]) for row in page.table("class").values()) == 30
+
+
+def test_labels_that_do_not_exclude_each_other(tmp_path: Any) -> None:
+    x, y = np.eye(3, dtype="f4"), np.array([[1, 0], [1, 1], [0, 0]])
+    model = trained(x, y, Dense(2, "sigmoid"), loss="binary_cross_entropy", metrics=[])
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
+    assert [row[-1] for row in page.table("label").values()] == ["2", "1"]
+    assert "Confusion matrix" not in page.headings
+
+
+@pytest.mark.parametrize("outputs", [1, 6])
+def test_regression(tmp_path: Any, outputs: int) -> None:
+    x = np.linspace(0, 1, 20, dtype="f4")[:, None]
+    y = np.tile(x, (1, outputs))
+    model = trained(x, y, Dense(outputs), loss="mse", metrics=["mae"])
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
+    assert "True and predicted values" in page.headings
+    pictures = [alt for alt in page.alts if alt.startswith("true and predicted")]
+    assert len(pictures) == min(outputs, 4)
+    assert "Mistakes" not in page.headings
+
+
+def test_images_that_are_predicted(tmp_path: Any) -> None:
+    x = np.random.default_rng(0).random((8, 4, 4, 1)).astype("f4")
+    model = trained(x, x, axon.layers.Conv2D(1, 3, padding="same"), loss="mse", metrics=[])
+    page = page_of(model, tmp_path / "r.html", x=x, y=x, profile=False)
+    assert "Network" in page.headings
+
+
+def test_pictures_of_three_colours_and_of_floats(tmp_path: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(8, 5, 5, 3)).astype("f4")  # not from 0 to 1
+    y = np.arange(8) % 2
+    model = trained(x, y, Flatten(), Dense(2, "softmax"))
+    model.layers[1].weights = np.zeros((75, 2))
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
+    assert sum(alt.startswith("sample") for alt in page.alts) == 4
+
+
+def test_without_data_or_history(tmp_path: Any) -> None:
+    model = Sequential([Dense(2)])
+    model.compile("mse", "sgd")
+    model.build((3,))
+    page = page_of(model, tmp_path / "r.html")
+    assert page.headings == ["sequential", "Network", "Settings", "Versions"]
+
+
+def test_names_are_escaped(tmp_path: Any) -> None:
+    x, y, evil = np.eye(2, dtype="f4"), np.arange(2), "<script>alert(1)</script>"
+    model = trained(x, y, Dense(2, "softmax", name="d"))
+    model.layers[0].weights = -9 * np.eye(2)
+    model.metadata["class_names"] = [evil, "b & c"]
+    model.report(tmp_path / "r.html", x=x, y=y, title=evil, settings={evil: evil}, profile=False)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "b &amp; c" in text
+
+
+def test_history_writes_it_too(digits: Any, tmp_path: Any) -> None:
+    model, _ = digits
+    model.history.report(tmp_path / "r.html", title="from the history")
+    assert Page((tmp_path / "r.html").read_text(encoding="utf-8")).headings[0] == "from the history"
+
+
+def test_validation_in_every_second_epoch(tmp_path: Any) -> None:
+    x, y = np.eye(4, dtype="f4"), np.arange(4)
+    model = trained(x, y, Dense(4, "softmax"), validation_data=(x, y), validation_freq=2)
+    page = page_of(model, tmp_path / "r.html")
+    assert "Training" in page.headings
+
+
+# ------------------------------------------------------------------------------------ bad input
+
+
+def test_what_cannot_be_written_is_found_first(digits: Any, tmp_path: Any) -> None:
+    model, (x, y) = digits
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        model.report(tmp_path / "no" / "r.html", x=x, y=y)
+    with pytest.raises(TypeError, match="x and y belong together"):
+        model.report(tmp_path / "r.html", x=x)
+    with pytest.raises(ValueError, match="Different numbers of samples"):
+        model.report(tmp_path / "r.html", x=x, y=y[:-1])
+    assert not list(tmp_path.iterdir())
+
+
+def test_models_that_are_not_ready(tmp_path: Any) -> None:
+    model = Sequential([Dense(2)])
+    with pytest.raises(RuntimeError, match="not compiled"):
+        model.report(tmp_path / "r.html")
+    model.compile("mse", "sgd")
+    with pytest.raises(RuntimeError, match="its sizes are not known yet"):
+        model.report(tmp_path / "r.html")
+
+
+def test_without_matplotlib(digits: Any, tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"axon-nn\[plot\]"):
+        digits[0].report(tmp_path / "r.html")
+
+
+def test_in_a_browser(digits: Any, tmp_path: Any) -> None:
+    """Chromium, with the width of a phone: nothing sticks out, nothing is asked of a network."""
+    import subprocess
+
+    chromium = which("chromium") or which("chromium-browser") or which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium")
+    model, (x, y) = digits
+    model.report(tmp_path / "r.html", x=x, y=y)
+    probe = tmp_path / "probe.html"
+    wide = "window.onload = () => { document.title = frames[0].document.documentElement.scrollWidth"
+    wide += " + ',' + [...frames[0].document.images].filter(i => !i.naturalWidth).length }"
+    probe.write_text(
+        f'<body><iframe src="r.html" width="360" height="800"></iframe><script>{wide}</script>'
+    )
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    flags += ["--allow-file-access-from-files", f"--user-data-dir={tmp_path}/profile"]
+    done = subprocess.run(
+        [chromium, *flags, "--virtual-time-budget=5000", "--dump-dom", f"file://{probe}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    found = re.search(r"<title>(\d+),(\d+)</title>", done.stdout)
+    assert found, done.stdout[:500]
+    assert int(found[1]) <= 360
+    assert int(found[2]) == 0  # every picture was drawn
