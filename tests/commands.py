@@ -1,9 +1,11 @@
 """Commands of ``axon``, run in this process or in one of their own, for tests of them."""
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +43,8 @@ def fails(*arguments, cwd, code=1, **options):
 
 
 def started(*arguments, cwd, **environment):
-    """Start a command in a process of its own."""
+    """Start a command in a process of its own, which heeds Ctrl-C even where this one must not."""
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(
         [sys.executable, "-m", "axon", *map(str, arguments)],
         cwd=cwd,
@@ -50,6 +53,7 @@ def started(*arguments, cwd, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed if os.name == "posix" else None,
     )
 
 
