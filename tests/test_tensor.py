@@ -199,7 +199,9 @@ def test_numpy_functions_keep_the_precision_of_arrays_beside_numbers() -> None:
         assert type(derivative(Tensor(x / 3))) is Tensor
 
 
-@pytest.mark.parametrize("other", [None, "text", object(), [1, "a"]], ids=repr)
+@pytest.mark.parametrize(
+    "other", [None, "text", object(), [1, "a"]], ids=lambda x: type(x).__name__
+)
 def test_operators_refuse_what_is_not_a_number(other: Any) -> None:
     t = Tensor([1.0, 2.0])
     for f in OPERATORS.values():
