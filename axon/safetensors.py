@@ -81,8 +81,9 @@ def read_header(stream: IO[bytes], size: int, where: str) -> Header:
     length = int.from_bytes(stream.read(8), "little")
     if size < 8 or length > min(size - 8, HEADER_LIMIT):
         raise DamagedFile(
-            f"{where} is not a whole safetensors file: its header would take {length:,} bytes, but "
-            f"there are {max(size - 8, 0):,}, and {HEADER_LIMIT:,} are the most."
+            f"{where} is not a whole safetensors file, or none at all: its header would take "
+            f"{length:,} bytes, but there are {max(size - 8, 0):,}, and {HEADER_LIMIT:,} are the "
+            "most."
         )
     items = _parsed(_exactly(stream, length, where), where)
     metadata = items.pop("__metadata__", {})

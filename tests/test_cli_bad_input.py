@@ -164,3 +164,10 @@ def test_missing_extras_are_named(tmp_path):
         )
         assert "pip install 'axon-nn[plot]'" in message
         assert "Epoch" not in printed
+
+
+def test_how_often_is_checked_before_training(tmp_path):
+    message = fails("train", "digits", "--backup-every", "soon", "--backup", "b", cwd=tmp_path)
+    assert "soon" in message
+    message = fails("train", "digits", "--backup-every", "5", cwd=tmp_path, code=2)
+    assert "--backup DIR" in message

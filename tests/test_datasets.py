@@ -1223,3 +1223,18 @@ def test_modules_are_there_after_one_import():
     for name in axon.datasets.__all__:
         assert hasattr(axon.datasets, name)
     assert issubclass(DatasetUnavailable, OSError)
+
+
+def test_one_text_among_fractions_is_a_mistake_and_not_a_class(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = [f"{i},{i / 7 + 0.1}" for i in range(30)]
+    rows[20] = "20,bad"
+    path.write_text("\n".join(["a,y", *rows]))
+    with pytest.raises(ValueError, match=r"line 22, column 'y': expected a number, found 'bad'"):
+        load_csv(path, "y", task="auto")
+
+
+def test_a_test_may_hold_one_class_alone(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n1,red\n2,red\n")
+    assert load_csv(path, "y", classes=["blue", "red"]).y.tolist() == [1, 1]

@@ -20,6 +20,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
@@ -580,3 +581,11 @@ def test_parameters_of_other_kinds() -> None:
     ).fit(X, TWO)
     assert [w.shape[1] for w in model.coefs_] == [5, 4, 1]
     assert model.n_iter_ == 3
+
+
+def test_a_function_of_nothing_may_build_the_network():
+    x, y = np.eye(4), np.array([0, 1, 0, 1])
+    model = AxonClassifier(network=lambda: Sequential([Dense(2, "softmax")]), max_iter=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert model.fit(x, y).predict(x).shape == (4,)

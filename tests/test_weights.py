@@ -465,3 +465,26 @@ def test_safetensors_are_marked_as_ours(tmp_path):
         size = os.path.getsize(tmp_path / "w.safetensors")
         metadata = safetensors.read_header(stream, size, "w").metadata
     assert metadata == {"format": "np", "axon": axon.__version__}
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580, 0x10380])
+def test_a_header_may_be_as_long_as_a_pickle_begins(tmp_path, length):
+    """Its length comes first, and in these cases looks like the first two bytes of a pickle."""
+    model = Sequential([Dense(2, 3)])
+    arrays = model.state_dict()
+    bare = len(safetensors.header_of(arrays, {"note": "x" * 8}))
+    path = tmp_path / "net.safetensors"
+    safetensors.save(path, arrays, {"note": "x" * (8 + length + 8 - bare)})
+    assert int.from_bytes(path.read_bytes()[:8], "little") == length
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    model.load_weights(path)
+    assert all(map(np.array_equal, model.state_dict().values(), arrays.values()))
+
+
+@pytest.mark.parametrize("name", ["a.axon", "a.onnx", "a.weights.h5", "a.PTH", "a.keras"])
+def test_weights_are_not_written_under_a_foreign_name(tmp_path, name):
+    with pytest.raises(
+        ValueError, match=r"would not be what its name says.*\.safetensors or \.npz"
+    ):
+        Sequential([Dense(2, 3)]).save_weights(tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -9,13 +9,13 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print what makes SHELL complete commands, options, data, optimizers and models.
+    """Print what makes SHELL complete commands, options, data, optimizers and models.
 
     \b
     bash:  eval "$(axon completion bash)"    in ~/.bashrc
     zsh:   eval "$(axon completion zsh)"     in ~/.zshrc
     fish:  axon completion fish > ~/.config/fish/completions/axon.fish
-    """
+    """  # noqa: D301 - click wants the character itself
     from click.shell_completion import get_completion_class
 
     made = get_completion_class(shell)

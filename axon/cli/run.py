@@ -256,7 +256,10 @@ def _optimizer(name: str, learning_rate: float | None) -> optimizers.Optimizer:
 def _backup(folder: Path | None, every: str) -> list[BackupAndRestore]:
     """Who keeps a backup, if one is wanted."""
     freq = int(every) if every.isdecimal() else every
-    return [BackupAndRestore(folder, freq, delete_checkpoint=False)] if folder else []
+    made = BackupAndRestore(folder or "backup", freq, delete_checkpoint=False)  # checks ``every``
+    if folder is None and every != "epoch":
+        raise click.UsageError("--backup-every needs a folder to keep the backup in: --backup DIR.")
+    return [made] if folder else []
 
 
 class _Lost(Callback):

@@ -61,4 +61,9 @@ def load_data(
     """
     where = DATA if path is None else path
     table = load_csv(where, "diagnosis", features=FEATURE_NAMES, classes=("B", "M"))
+    if len(found := set(table.y.tolist())) < 2:
+        raise ValueError(
+            f"{where}, column 'diagnosis': expected at least two classes, found only "
+            f"{table.class_names[found.pop()]!r}"
+        )
     return split_data(table.x, table.y, test_split, seed)

@@ -221,7 +221,8 @@ class _Labels:
             raise self._error("", "expected a label, found an empty cell")
         names = self._names(found) if classes is None else self._check(found, classes)
         present = list(dict.fromkeys(names.values()))
-        self._check_several(present)
+        if classes is None:  # else they are known, and one of them may be alone in a test
+            self._check_several(present)
         order = _sorted_classes(present) if classes is None else list(classes)
         place = {name: index for index, name in enumerate(order)}
         indices = {text: place[name] for text, name in names.items()}
@@ -230,6 +231,9 @@ class _Labels:
     def are_amounts(self) -> bool:
         """Whether these are numbers to predict rather than names of classes."""
         found = list(dict.fromkeys(self.texts))
+        fractions = [t for t in found if is_number(t) and not float(t).is_integer()]
+        if len(fractions) > len(found) / 2:
+            return True  # a text among them is a mistake, not a class
         if not all(is_number(text) for text in found if text) or not any(found):
             return False
         values = {float(text) for text in found if text}

@@ -14,13 +14,14 @@ from axon.archive import flattened, pack
 from axon.backend import Array
 from axon.files import check_writable
 from axon.layers.state import frozen_in, named
+from axon.models.weights import FOREIGN
 from axon.version import __version__
 
 FORMAT = 2
 OTHERS = {  # what ``save`` does not write, though a name ends like it
     ".onnx": "axon.onnx.export(model, path)",
     **dict.fromkeys((".safetensors", ".npz"), "model.save_weights(path)"),
-    **dict.fromkeys((".h5", ".pt", ".pth", ".pkl"), "model.save_weights('weights.safetensors')"),
+    **dict.fromkeys(FOREIGN, "model.save_weights('weights.safetensors')"),
 }
 
 

@@ -13,6 +13,12 @@ from axon.layers.state import Fit, Kind, Loaded, named
 from axon.models import npz
 from axon.version import __version__
 
+FOREIGN = (".h5", ".hdf5", ".keras", ".pt", ".pth", ".pkl")  # endings of what AXON does not write
+NO_WEIGHTS = {
+    ".axon": "model.save(path)",
+    ".onnx": "axon.onnx.export(model, path)",
+    **dict.fromkeys(FOREIGN, "its own library, from a .safetensors file"),
+}
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP, PICKLES = b"PK", (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 NO_PICKLE = (
@@ -39,10 +45,17 @@ def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
 
     Raises:
         RuntimeError: there are none yet.
+        ValueError: the name ends like that of another format.
         OSError: the file cannot be written; a file that was there is kept.
     """
     import numpy as np
 
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    if ending in NO_WEIGHTS:
+        raise ValueError(
+            f"save_weights: {path} would not be what its name says. Weights alone are written as "
+            f".safetensors or .npz; for {ending}: {NO_WEIGHTS[ending]}."
+        )
     check_writable(path)
     arrays: dict[str, Any] = {paths[0]: t.data for paths, t in _tensors(model, "save").items()}
     if os.fspath(path).lower().endswith(".safetensors"):
@@ -113,13 +126,13 @@ def opened(path: "str | os.PathLike[str]") -> Iterator[Source]:
         DamagedFile: it is none, or damaged.
     """
     with open(path, "rb") as stream:
-        magic = stream.read(8)
+        magic = stream.read(9)
         stream.seek(0)
-        if magic == HDF5:
+        if magic[:8] == HDF5:
             yield _keras(path)
         elif magic[:2] == ZIP:
             yield _zipped(Archive(stream, str(path)), path)
-        elif magic[:2] in PICKLES:
+        elif magic[:2] in PICKLES and magic[8:] != b"{":  # where JSON begins in safetensors
             raise DamagedFile(f"{path} {NO_PICKLE}")
         else:
             size = os.fstat(stream.fileno()).st_size

@@ -63,8 +63,8 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         dropout: share that is left out behind each hidden layer; one number, or one for each.
         batch_norm: put BatchNormalization before each hidden activation.
         network: a Sequential (or Model), copied for each fit, which begins with its weights if it
-            has any; or a function (n_features, n_outputs) that returns one. Takes the place of
-            hidden_layer_sizes, activation, dropout, batch_norm and dtype.
+            has any; or a function that returns one, of (n_features, n_outputs) or of nothing. Takes
+            the place of hidden_layer_sizes, activation, dropout, batch_norm and dtype.
         class_weight: a dict from class to weight, or "balanced": each class counts the same.
         metrics: names or Metrics to watch, for ``history_``.
         callbacks: AXON's or your own, used as they are, and told after every epoch.

@@ -1,6 +1,6 @@
 """The network of an estimator: built from its parameters, or a copy of the one it was given."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -47,7 +47,7 @@ def network_of(estimator: Any, n_features: int, n_outputs: int, last: str) -> Mo
         made = deepcopy(given)  # type: ignore[assignment]
         _reseed(made)
     elif callable(given):
-        made = given(n_features, n_outputs)
+        made = given(n_features, n_outputs) if _takes_sizes(given) else given()
     else:
         made = given
     if not isinstance(made, Model):
@@ -58,6 +58,14 @@ def network_of(estimator: Any, n_features: int, n_outputs: int, last: str) -> Mo
     made.build((n_features,))
     _demand_outputs(estimator, made, n_outputs)
     return made
+
+
+def _takes_sizes(function: Callable[..., Any]) -> bool:
+    """Whether a function is given the sizes: not if its network is for one data set only."""
+    from inspect import signature
+
+    named = signature(function).parameters.values()
+    return any(p.kind is not p.KEYWORD_ONLY and p.kind is not p.VAR_KEYWORD for p in named)
 
 
 def _demand_outputs(estimator: Any, network: Model, n_outputs: int) -> None:
