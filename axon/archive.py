@@ -199,6 +199,12 @@ def damage_in(where: str) -> Iterator[None]:
         raise DamagedFile(f"{where} is damaged, or no AXON file: {said}.") from None
 
 
+def begins_like_a_zip(stream: IO[bytes]) -> bool:
+    """Whether the first two bytes are those of a zip; the place in the stream is moved."""
+    stream.seek(0)
+    return stream.read(2) == b"PK"
+
+
 class Archive:
     """A zip that is open for reading.
 
@@ -211,6 +217,10 @@ class Archive:
         import zipfile
 
         self.where, self.size = where, stream.seek(0, os.SEEK_END)
+        if begins_like_a_zip(stream) and not zipfile.is_zipfile(stream):
+            raise DamagedFile(
+                f"{where} is damaged, or no AXON file: a zip whose end is missing, cut off."
+            )
         with damage_in(where):
             self.zip = zipfile.ZipFile(stream)
             names = self.zip.namelist()

@@ -447,3 +447,11 @@ def test_threads_write_one_path(tmp_path):
     found = archive.read(tmp_path / "x")
     assert (found["w"] == found["number"]).all()
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_file_that_was_cut_off_says_so(tmp_path):
+    path = tmp_path / "x.axon"
+    archive.write(path, {"a": np.arange(100)})
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DamagedFile, match="a zip whose end is missing, cut off"):
+        archive.read(path)

@@ -1288,3 +1288,9 @@ def test_gates_are_not_known_to_onnx():
 
     with pytest.raises(UnsupportedError, match=r"slice in the model's forward: of a recurrence"):
         export(ready(Gates(), (4, 3)))
+
+
+def test_a_type_that_is_none():
+    model = ready(Sequential([Dense(2)]), (3,))
+    with pytest.raises(ValueError, match="input_dtype must be a type of numbers, got 'foo'"):
+        export(model, input_dtype="foo")
