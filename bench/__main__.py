@@ -34,7 +34,8 @@ def main() -> None:
             work = shortened(WORKLOADS[key]) if chosen.quick else WORKLOADS[key]
             able = [name for name in names if can(name, work)]
             print(work.title, flush=True)
-            found = rounds.compare(work, able, Path(folder), chosen.rounds)
+            orders = rounds.orders(work, able, Path(folder))
+            found = rounds.compare(work, orders, chosen.rounds)
             results["workloads"][key] = found
             print("\n".join(report.workload(WORKLOADS[key], found, results["limit"])), flush=True)
         again = min(chosen.rounds, 3)

@@ -64,15 +64,14 @@ class Process:
 
 
 @contextmanager
-def started(work: Workload, names: list[str], folder: Path, results: Result) -> Iterator[dict]:
+def started(orders: dict[str, worker.Order], results: Result, quiet: bool) -> Iterator[dict]:
     """The processes of those contestants that got ready; those that did not are in the results."""
     ready: dict[str, Process] = {}
     try:
-        for name in names:
-            steps = dict(CONTESTANTS[name].steps).get(work.network, work.steps)
-            less = work._replace(steps=min(steps, work.steps))
-            print(f"  {CONTESTANTS[name].name} gets ready", flush=True)
-            ready[name] = Process(worker.Order(name, less, folder))
+        for name, order in orders.items():
+            if not quiet:
+                print(f"  {CONTESTANTS[order.contestant].name} gets ready", flush=True)
+            ready[name] = Process(order)
             try:
                 results[name] = ready[name].answer(START)
             except Failed as failure:
@@ -84,11 +83,22 @@ def started(work: Workload, names: list[str], folder: Path, results: Result) -> 
             process.close()
 
 
-def compare(work: Workload, names: list[str], folder: Path, rounds: int) -> Result:
+def orders(work: Workload, names: list[str], folder: Path) -> dict[str, worker.Order]:
+    """What each contestant is started for: less work for those that are very slow at it."""
+    found = {}
+    for name in names:
+        steps = dict(CONTESTANTS[name].steps).get(work.network, work.steps)
+        found[name] = worker.Order(name, work._replace(steps=min(steps, work.steps)), folder)
+    return found
+
+
+def compare(
+    work: Workload, contestants: dict[str, worker.Order], rounds: int, quiet: bool = False
+) -> Result:
     """Seconds of each contestant in each round, by what was measured."""
     measures = ["train", "one", "many"] if work.predicts else ["train"]
     results: Result = {}
-    with started(work, names, folder, results) as ready:
+    with started(contestants, results, quiet) as ready:
         for name in ready:
             results[name] |= {measure: [] for measure in measures}
         for measure in measures * rounds:

@@ -1,6 +1,7 @@
 """A contestant in a process of its own, which trains and predicts when it is told to."""
 
 import os
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,7 @@ class Order(NamedTuple):
     contestant: str
     work: Workload
     folder: Path
+    checkout: Path | None = None  # where another AXON than the installed one lies
 
 
 def main(connection: Connection, order: Order) -> None:
@@ -30,6 +32,8 @@ def main(connection: Connection, order: Order) -> None:
     if os.name == "posix":
         os.setsid()  # so that compilers that it started end with it
     os.environ.update(CONTESTANTS[order.contestant].environment)
+    if order.checkout:
+        sys.path.insert(0, str(order.checkout))
     try:
         measures, checks = prepare(order)
         connection.send({"checks": checks})
