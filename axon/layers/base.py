@@ -13,6 +13,8 @@ from axon.modes import modes
 from axon.names import suggestion
 from axon.parameter import Parameter
 
+NEAR_ZERO = initializers.RandomNormal(stddev=1e-3)  # not zero, where a relu would never wake
+
 
 class Neuron:
     """One neuron: a weighted sum of its inputs, plus a bias, through an activation function.
@@ -23,7 +25,9 @@ class Neuron:
         num_inputs: how many numbers it reads.
         activation_function: a function or its name; None is linear.
 
-    ``weights`` (num_inputs,) and ``bias`` () are NumPy arrays and can be updated in place.
+    ``weights`` (num_inputs,) and ``bias`` () are NumPy arrays and can be updated in place. They
+    begin near zero: no neuron stands beside this one from which chance would have to tell it, and
+    what chance adds to its sums has first to be unlearned.
 
     >>> neuron = Neuron(3, activations.sigmoid)
     >>> neuron.weights[:] = 1.0, 2.0, 3.0
@@ -39,7 +43,7 @@ class Neuron:
     ) -> None:
         self.num_inputs = whole("Neuron", "num_inputs", num_inputs)
         self.activation_function = activations.get(activation_function)
-        self._weights = Parameter(initializers.glorot_uniform((num_inputs, 1), FLOAT)[:, 0])
+        self._weights = Parameter(NEAR_ZERO((num_inputs,), FLOAT))
         self._bias = Parameter(np.zeros((), FLOAT))
         self._column: tuple[Parameter, Parameter | None, int] | None = None
 
