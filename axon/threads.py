@@ -101,6 +101,9 @@ def _share_of_container(path: str = "/sys/fs/cgroup/cpu.max") -> int | None:
 def share(count: int, lanes: Callable[[int], Calls]) -> None:
     """Do ``count`` pieces of work, each once, on as many threads as are set and free.
 
+    BLAS is on one thread meanwhile, also outside of a step: threads of its own would fight with
+    these, and cut the sums of a piece elsewhere.
+
     Args:
         count: how many pieces.
         lanes: number of a thread -> the pieces, as that thread does them: in memory of its own.
@@ -116,7 +119,11 @@ def share(count: int, lanes: Callable[[int], Calls]) -> None:
     >>> done
     [0, 1, 4, 9]
     """
-    helpers = min(get_threads(), count) - 1
+    with one_blas_thread:
+        _share(count, lanes, min(get_threads(), count) - 1)
+
+
+def _share(count: int, lanes: Callable[[int], Calls], helpers: int) -> None:
     if helpers < 1 or not _pool.free.acquire(blocking=False):
         for piece in lanes(0):
             piece()

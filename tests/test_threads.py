@@ -125,9 +125,31 @@ def test_a_product_is_cut_in_eager_computation_too(tiny: None) -> None:
     (wanted,) = eager("matmul", [a, b], {})
     assert bits(replayed("matmul", [a, b], {})()) == bits([wanted])
     places = cut.ends(200, cut.MOST)
-    rows = [a[i:j] @ b for i, j in zip([0, *places], places, strict=False)]
-    with one_blas_thread:
-        assert bits([np.concatenate(rows)]) == bits([wanted])
+    with one_blas_thread:  # as whatever is cut: the BLAS's own threads would cut sums elsewhere
+        rows = [a[i:j] @ b for i, j in zip([0, *places], places, strict=False)]
+    assert bits([np.concatenate(rows)]) == bits([wanted])
+
+
+def test_what_is_shared_keeps_the_blas_on_one_thread_whoever_calls(tiny: None) -> None:
+    """Also outside of a step, and also where AXON has one thread itself."""
+    controls = blas.find()
+    before = [control.get() for control in controls]
+    for control in controls:
+        control.set(2)
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.extend(control.get() for control in controls)
+
+    try:
+        for number in (1, 2):
+            axon.set_threads(number)
+            threads.share(4, lambda thread: [look] * 4)
+        assert seen == [1] * 8 * len(controls)
+        assert [control.get() for control in controls] == [2] * len(controls)
+    finally:
+        for control, number in zip(controls, before, strict=True):
+            control.set(number)
 
 
 # ------------------------------------------------------------------------------------ cutting
