@@ -8,19 +8,26 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
+from weakref import WeakSet
 
 from axon.backend import Array, aligned_bytes, carve
 from axon.core import Tensor
 
 
 class Memory:
-    """Two flat buffers of equal length: the values of some parameters, and their gradients."""
+    """Two flat buffers of equal length: the values of some parameters, and their gradients.
+
+    Attributes:
+        users: whoever counts on its parameters to stay: a group of an optimizer. Several do where
+            models share layers; programs would be recorded anew each time these were moved.
+    """
 
     def __init__(self, size: int, like: Array) -> None:
         nbytes = size * like.dtype.itemsize
         self.values = Tensor(carve(aligned_bytes(nbytes), 0, (size,), like.dtype))
         self.gradients = Tensor(carve(aligned_bytes(nbytes), 0, (size,), like.dtype))
         self.gradients.data.fill(0)
+        self.users: WeakSet[Any] = WeakSet()
 
 
 class Buffer(Tensor):
@@ -107,6 +114,26 @@ def gather(parameters: Sequence[Parameter]) -> tuple[Memory, int, int]:
             start += p.size
     assert first.memory
     return first.memory, first.start, first.start + size
+
+
+def stretches(parameters: Sequence[Parameter]) -> list[list[Parameter]]:
+    """Part parameters of one type into lists that each can lie one behind another.
+
+    All of them can, unless somebody counts on some to stay where they are.
+    """
+    staying = [p for p in parameters if p.settled and p.memory and p.memory.users]
+    homes = list({id(p.memory): p.memory for p in staying}.values())
+    found = []
+    for memory in homes:
+        inside = sorted((p for p in staying if p.memory is memory), key=lambda p: p.start)
+        for p in inside:
+            if found and _adjacent([found[-1][-1], p]):
+                found[-1].append(p)
+            else:
+                found.append([p])
+    stay = {id(p) for p in staying}
+    moving = [p for p in parameters if id(p) not in stay]
+    return [*found, moving] if moving else found
 
 
 def _adjacent(parameters: Sequence[Parameter]) -> bool:

@@ -132,7 +132,9 @@ class Model(Module):
             eager: compute every step anew instead of recording and replaying it; the results are
                 the same, bit for bit.
         """
-        self._trainer = Trainer.of(self, loss, optimizer, metrics, eager)
+        before, self._trainer = self._trainer, Trainer.of(self, loss, optimizer, metrics, eager)
+        if before is not None and before.optimizer is not self._trainer.optimizer:
+            before.optimizer.release()
         self._predictor = Predictor(self, eager)
         if self.parameters():
             self._trainer.optimizer.build(self.parameters())

@@ -24,8 +24,8 @@ from axon.optimizers.options import (
     shrink,
 )
 from axon.optimizers.settings import number, positive
-from axon.optimizers.state import restore, tree_of
-from axon.parameter import Parameter
+from axon.optimizers.state import parts_of, restore, tree_of
+from axon.parameter import Parameter, stretches
 
 GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
 
@@ -176,21 +176,30 @@ class Optimizer(Described, ABC):
         chosen = list({id(p): p for p in parameters}.values())
         if not self._in_charge(chosen):
             self._take(chosen)
+        for group in self.groups:
+            group.claim()
         self._follow()
 
     def _take(self, chosen: list[Parameter]) -> None:
         fresh = [id(p) for p in chosen] != [id(p) for p in self.parameters]
-        kept = {} if fresh else self.state()
+        kept = {} if fresh else parts_of(self)
+        for group in self.groups:
+            group.retire()
         if fresh:
             self._restart()
-            for p in chosen:
-                p.memory = None  # moves them, so that programs bound to other state notice
         dtypes = dict.fromkeys(p.dtype for p in chosen)
         per_type = [[p for p in chosen if p.dtype == dtype] for dtype in dtypes]
-        self.groups = [Group(group, self._states()) for group in per_type]
+        together = [stretch for alike in per_type for stretch in stretches(alike)]
+        self.groups = [Group(stretch, self._states()) for stretch in together]
         self.parameters = chosen
-        for name, values in kept.items():
-            self.state()[name][...] = values
+        for name, parts in parts_of(self).items():
+            for part, values in zip(parts, kept.get(name, ()), strict=False):
+                part[...] = values
+
+    def release(self) -> None:
+        """Let other optimizers move the parameters: this one is not needed any more."""
+        for group in self.groups:
+            group.release()
 
     def _restart(self) -> None:
         self.iterations.data[...] = 0
@@ -214,10 +223,12 @@ class Optimizer(Described, ABC):
 
     def state(self) -> dict[str, Any]:
         """The state arrays by name; writing into them changes the optimizer."""
-        many = len(self.groups) > 1
+        places = [f"/{group.parameters[0].dtype}" for group in self.groups]
+        if len(set(places)) < len(places):  # models share layers: several groups of one type
+            places = [f"/{number}" for number in range(len(places))]
         arrays = {
-            f"{name}/{group.parameters[0].dtype}" if many else name: tensor.data
-            for group in self.groups
+            f"{name}{place}" if len(places) > 1 else name: tensor.data
+            for group, place in zip(self.groups, places, strict=True)
             for name, tensor in group.state.items()
         }
         return {**arrays, **{name: tensor.data for name, tensor in self.numbers.items()}}

@@ -25,6 +25,20 @@ class Group:
             for name, begin in state.items()
         }
 
+    def claim(self) -> None:
+        """Count on the parameters to stay where they are."""
+        self.memory.users.add(self)
+
+    def release(self) -> None:
+        """Let others move the parameters."""
+        self.memory.users.discard(self)
+
+    def retire(self) -> None:
+        """Make way for other groups: programs that are bound to this one's state notice."""
+        self.release()
+        for tensor in self.state.values():
+            tensor.data = tensor.data.view()
+
     def with_gradients(self) -> list[Parameter]:
         """The parameters that have a gradient; it is brought home if it lies elsewhere."""
         found = [p for p in self.parameters if p.grad is not None]

@@ -25,7 +25,7 @@ def tree_of(optimizer: Any) -> dict[str, Any]:
             for p in optimizer.parameters
         ],
         "state": {
-            name: [part.copy() for part in parts] for name, parts in _parts(optimizer).items()
+            name: [part.copy() for part in parts] for name, parts in parts_of(optimizer).items()
         },
     }
 
@@ -36,7 +36,7 @@ def counter(optimizer: Any, name: str) -> Array:
     return array
 
 
-def _parts(optimizer: Any) -> dict[str, list[Array]]:
+def parts_of(optimizer: Any) -> dict[str, list[Array]]:
     """The state arrays by name, cut at the parameters; views, in the order of the parameters."""
     found: dict[str, dict[int, Array]] = {}
     for group in optimizer.groups:
@@ -66,7 +66,7 @@ def restore(optimizer: Any, tree: Mapping[str, Any]) -> None:
             f"{owner}: no parameters to keep a state for. Call model.compile(loss, optimizer) or "
             "optimizer.build(model.parameters()) first."
         )
-    parts = _parts(optimizer)
+    parts = parts_of(optimizer)
     _demand_kind(owner, optimizer, parts, tree)
     _demand_parameters(owner, optimizer, tree["parameters"])
     counts = {name: abs(_finite(owner, name, tree[name])) for name in COUNTS}
