@@ -72,6 +72,11 @@ class Parameter(Tensor):
         """Whether the values still are the view into the memory, and not an array put in place."""
         return self.memory is not None and self.data is self.view
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody counts on the values to be found where they are."""
+        return self.settled and self.memory is not None and bool(self.memory.users)
+
     def accumulate(self, gradient: Tensor) -> None:
         """Add to ``.grad``, in its home if it has one."""
         if self.home is None or gradient.requires_grad:
@@ -117,23 +122,29 @@ def gather(parameters: Sequence[Parameter]) -> tuple[Memory, int, int]:
 
 
 def stretches(parameters: Sequence[Parameter]) -> list[list[Parameter]]:
-    """Part parameters of one type into lists that each can lie one behind another.
+    """Part parameters into lists that can each lie one behind another.
 
-    All of them can, unless somebody counts on some to stay where they are.
+    It is one for each type, unless somebody counts on some parameters to stay where they are.
     """
-    staying = [p for p in parameters if p.settled and p.memory and p.memory.users]
-    homes = list({id(p.memory): p.memory for p in staying}.values())
-    found = []
-    for memory in homes:
-        inside = sorted((p for p in staying if p.memory is memory), key=lambda p: p.start)
-        for p in inside:
-            if found and _adjacent([found[-1][-1], p]):
-                found[-1].append(p)
-            else:
-                found.append([p])
-    stay = {id(p) for p in staying}
-    moving = [p for p in parameters if id(p) not in stay]
-    return [*found, moving] if moving else found
+    found: list[list[Parameter]] = []
+    for dtype in dict.fromkeys(p.dtype for p in parameters):
+        alike = [p for p in parameters if p.dtype == dtype]
+        found += _staying([p for p in alike if p.awaited])
+        moving = [p for p in alike if not p.awaited]
+        found += [moving] if moving else []
+    return found
+
+
+def _staying(parameters: Sequence[Parameter]) -> list[list[Parameter]]:
+    """Stretches of neighbours, memory by memory."""
+    homes = list(dict.fromkeys(id(p.memory) for p in parameters))
+    found: list[list[Parameter]] = []
+    for p in sorted(parameters, key=lambda p: (homes.index(id(p.memory)), p.start)):
+        if found and _adjacent([found[-1][-1], p]):
+            found[-1].append(p)
+        else:
+            found.append([p])
+    return found
 
 
 def _adjacent(parameters: Sequence[Parameter]) -> bool:

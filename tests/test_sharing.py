@@ -157,20 +157,6 @@ def test_the_same_optimizer_keeps_its_state_when_the_model_is_compiled_again():
     assert optimizer.iterations.item() == 2
 
 
-def test_one_optimizer_for_two_models_in_turn_is_refused():
-    optimizer, (first, second) = Adam(0.01), (Sequential([Dense(3, 1)]) for _ in range(2))
-    first.compile("mse", optimizer)
-    second.compile("mse", optimizer)
-    second.train_on_batch(X, Y)
-    first.train_on_batch(X, Y)
-    before = everything((first, second))
-    with pytest.raises(ValueError, match="Adam has been given other parameters meanwhile"):
-        second.train_on_batch(X, Y)
-    assert_alike(before, everything((first, second)))
-    second.compile("mse", optimizer)
-    second.train_on_batch(X, Y)
-
-
 def test_memory_is_taken_back_from_models_that_are_gone():
     encoder = Sequential([Dense(3, 4)])
     other = Sequential([encoder, Dense(4, 1)])

@@ -33,7 +33,6 @@ class Trainer:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.metrics, self.mean_loss = list(metrics), Mean("loss")
         self._settings: tuple[Any, ...] = ()
-        self._learned: list[int] = []  # the ids of what the optimizer was in charge of
         self._order: Array = np.arange(0)
         self.warned = False
         self.search: Any = None  # whoever watches each step (nan_search.py), or None
@@ -107,25 +106,13 @@ class Trainer:
             why = "all its layers are frozen" if parameters else "its layers have no parameters"
             fix = "Set layer.trainable = True" if parameters else "Add one, such as Dense(10)"
             raise ValueError(f"model {self.model.name!r} has nothing to train: {why}. {fix}.")
-        self._demand_own_optimizer()
         self.optimizer.build(parameters)
-        self._learned = [id(p) for p in self.optimizer.parameters]
         settings = self.optimizer.config()
         del settings["learning_rate"]  # an array, which programs follow
         self._settings = tuple((key, repr(value)) for key, value in settings.items())
         width = self.model.width
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]
-
-    def _demand_own_optimizer(self) -> None:
-        """An optimizer that goes back and forth between models would forget its state each time."""
-        if self._learned and [id(p) for p in self.optimizer.parameters] != self._learned:
-            raise ValueError(
-                f"model {self.model.name!r}: its {type(self.optimizer).__name__} has been given "
-                "other parameters meanwhile, probably by another model, so what it kept for these "
-                "is lost. Give each model an optimizer of its own; or compile this one again, "
-                "which begins anew."
-            )
 
     def _demand_large(self, source: Batches) -> None:
         """Say before the first step, and not in the last one, that a batch is too small."""

@@ -24,7 +24,7 @@ from axon.optimizers.options import (
     shrink,
 )
 from axon.optimizers.settings import number, positive
-from axon.optimizers.state import parts_of, restore, tree_of
+from axon.optimizers.state import named_arrays, parts_of, restore, tree_of
 from axon.parameter import Parameter, stretches
 
 GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
@@ -187,10 +187,7 @@ class Optimizer(Described, ABC):
             group.retire()
         if fresh:
             self._restart()
-        dtypes = dict.fromkeys(p.dtype for p in chosen)
-        per_type = [[p for p in chosen if p.dtype == dtype] for dtype in dtypes]
-        together = [stretch for alike in per_type for stretch in stretches(alike)]
-        self.groups = [Group(stretch, self._states()) for stretch in together]
+        self.groups = [Group(s, self._states()) for s in stretches(chosen)]
         self.parameters = chosen
         for name, parts in parts_of(self).items():
             for part, values in zip(parts, kept.get(name, ()), strict=False):
@@ -223,15 +220,7 @@ class Optimizer(Described, ABC):
 
     def state(self) -> dict[str, Any]:
         """The state arrays by name; writing into them changes the optimizer."""
-        places = [f"/{group.parameters[0].dtype}" for group in self.groups]
-        if len(set(places)) < len(places):  # models share layers: several groups of one type
-            places = [f"/{number}" for number in range(len(places))]
-        arrays = {
-            f"{name}{place}" if len(places) > 1 else name: tensor.data
-            for group, place in zip(self.groups, places, strict=True)
-            for name, tensor in group.state.items()
-        }
-        return {**arrays, **{name: tensor.data for name, tensor in self.numbers.items()}}
+        return named_arrays(self)
 
     def state_dict(self) -> dict[str, Any]:
         """All that updates have changed: learning rate, iterations, numbers, a copy of each state.

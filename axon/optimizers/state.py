@@ -30,6 +30,19 @@ def tree_of(optimizer: Any) -> dict[str, Any]:
     }
 
 
+def named_arrays(optimizer: Any) -> dict[str, Array]:
+    """The state arrays by name: where there are several groups, by type, or number, as well."""
+    places = [f"/{group.parameters[0].dtype}" for group in optimizer.groups]
+    if len(set(places)) < len(places):  # models share layers: several groups of one type
+        places = [f"/{number}" for number in range(len(places))]
+    arrays = {
+        f"{name}{place}" if len(places) > 1 else name: tensor.data
+        for group, place in zip(optimizer.groups, places, strict=True)
+        for name, tensor in group.state.items()
+    }
+    return {**arrays, **{name: tensor.data for name, tensor in optimizer.numbers.items()}}
+
+
 def counter(optimizer: Any, name: str) -> Array:
     """The array behind one of COUNTS."""
     array: Array = (optimizer._rate if name == "learning_rate" else optimizer.iterations).data
