@@ -1,10 +1,15 @@
-"""Floor 0: text becomes the thing that it names, or an error that lists the known names."""
+"""Floor 0: text becomes the thing that it names, or an error that lists the known names.
+
+And text that others wrote becomes one that can be printed.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+LONGEST = 100  # characters of one text in a message
+LINE_ENDS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}
 LESS_IS_BETTER = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"}
 
@@ -92,3 +97,43 @@ def missing(
     if name in elsewhere:
         hint = f" Use {elsewhere[name]}."
     return AttributeError(f"module {module!r} has no attribute {name!r}.{hint}")
+
+
+def printable(text: object, keep: str = "") -> str:
+    r"""The text with everything escaped that is no visible character.
+
+    Control characters (escape sequences, line ends), marks that turn the direction of writing, and
+    halves of characters become ``\x1b``, ``\u202e`` and the like. Letters of all scripts stay.
+
+    Whatever prints names out of files (of classes, columns, arrays, layers) goes through here: a
+    terminal obeys what it is told.
+
+    Args:
+        text: what others wrote; anything else is turned to text first.
+        keep: characters that are to stay although they are not visible.
+
+    >>> printable("caf\u00e9 \x1b[31mred\n"), printable("a\nb", keep="\n")
+    ('café \\x1b[31mred\\n', 'a\nb')
+    """
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(c if _visible(c) or c in keep else _escaped(c) for c in text)
+
+
+def shown(text: object) -> str:
+    r"""The text in quotes, escaped, and cut where it is too long for a message.
+
+    >>> shown("a\x1bb"), shown("9" * 500)[-12:]
+    ("'a\\x1bb'", "99... (500)'")
+    """
+    text = str(text)
+    return repr(text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text):,})")
+
+
+def _visible(c: str) -> bool:
+    return c.isprintable() or (c.isspace() and c not in LINE_ENDS)
+
+
+def _escaped(c: str) -> str:
+    return c.encode("unicode_escape").decode("ascii")

@@ -231,6 +231,10 @@ def test_numbers_are_predicted_in_their_own_unit(tmp_path, whole):
 def test_the_task_can_be_chosen(tmp_path):
     houses(tmp_path / "h.csv", whole=True)
     options = ("--task", "classification", "--epochs", 1)
+    message = fails("train", "h.csv", *options, cwd=tmp_path)
+    assert "occur only once" in message
+    assert "choose the task regression" in message
+    (tmp_path / "h.csv").write_text("\n".join(["a,price", *(f"{i},{i % 25}" for i in range(75))]))
     assert "h.csv (labels: price)" in run("train", "h.csv", *options, cwd=tmp_path)[0]
     pets(tmp_path / "pets.csv")
     message = fails("train", "pets.csv", "--task", "regression", cwd=tmp_path)
@@ -242,3 +246,17 @@ def test_the_task_can_be_chosen(tmp_path):
     report, said = run("train", "stars.csv", *options, cwd=tmp_path)
     assert "Test error" in report
     assert not said
+
+
+def test_labels_that_look_like_gaps_can_be_named(tmp_path):
+    rows = [f"{i},{('NA', 'EU, west')[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,where", *rows]).replace("EU, west", '"EU, west"'))
+    assert "expected a label, found 'NA' (20 missing" in fails("train", "t.csv", cwd=tmp_path)
+    options = ("--classes", '"EU, west",NA', "--epochs", 1, "--save", "t.axon")
+    run("train", "t.csv", *options, "--dump-config", "run.toml", cwd=tmp_path)
+    assert axon.load_model(tmp_path / "t.axon").metadata["class_names"] == ["EU, west", "NA"]
+    run("train", "--config", "run.toml", cwd=tmp_path)
+    assert "20 samples" not in run("evaluate", "t.axon", "t.csv", "--held-out", cwd=tmp_path)[0]
+    assert "40 samples" in run("evaluate", "t.axon", "t.csv", cwd=tmp_path)[0]
+    assert "CSV" in fails("train", "digits", "--classes", "a,b", cwd=tmp_path, code=2)
+    assert "such as yes,no" in fails("train", "t.csv", "--classes", "a", cwd=tmp_path, code=2)

@@ -49,7 +49,7 @@ def test_every_option_is_in_the_file(tmp_path):
     folder.mkdir()
     (folder / 'q"\\.csv').write_text("a,y\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n0,v\n")
     options = ["--save", "n.axon", "--plot", "--report", "r.html", "--backup", "b", "--hidden", ""]
-    options += ["--image-size", "4x5", "--target", "y", "--kernels", "numpy"]
+    options += ["--image-size", "4x5", "--target", "y", "--kernels", "numpy", "--classes", "u,v"]
     text, _ = run("train", 'q"\\.csv', *options, "--dump-config", cwd=folder)
     found = tomllib.loads(text)
     made_with = found.pop("made_with")
@@ -64,6 +64,7 @@ def test_every_option_is_in_the_file(tmp_path):
         "seed": 0,
         "target": "y",
         "task": "classification",
+        "classes": ["u", "v"],
         "image_size": "4x5",
         "kernels": "numpy",
         "save": "n.axon",

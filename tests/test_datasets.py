@@ -963,7 +963,7 @@ def test_the_target_is_found(write, header, target):
     ("labels", "names", "y"),
     [
         (["10", "9", "10"], ("9", "10"), [1, 0, 1]),
-        (["1.0", "0.0", "1"], ("0", "1"), [1, 0, 1]),
+        (["1.0", "0.0", "1.0"], ("0.0", "1.0"), [1, 0, 1]),
         (["-1", "1", "-1"], ("-1", "1"), [0, 1, 0]),
         (["b", "a", "1.5"], ("1.5", "a", "b"), [2, 1, 0]),
         (["yes, sir", 'a "no"', "yes, sir"], ('a "no"', "yes, sir"), [1, 0, 1]),
@@ -991,7 +991,7 @@ CSV_ERRORS = {
     "NaN label": ("a,y\n1,0\n2,nan\n", "line 3, column 'y'.*'nan'"),
     "huge label": ("a,y\n1,0\n2,1e999\n", "line 3, column 'y'.*'1e999'"),
     "one class": ("a,y\n1,0\n2,0\n", "column 'y': expected at least two classes, found only '0'"),
-    "one class, as number": ("a,y\n1,1\n2,1.0\n", "found only '1'"),
+    "one class, as number": ("a,y\n1,1\n2,1.0\n", "'1.0' and '1' are the same number"),
     "empty target": ("a,y\n1,\n2,\n", "line 2, column 'y': expected a label"),
     "duplicate": ("a,b,a,y\n1,2,3,0\n", "columns 1 and 3 are both named 'a'"),
     "index": (",a,y\n0,1,0\n1,2,1\n", "column 1 has values but no name.*index=False"),

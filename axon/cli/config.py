@@ -31,6 +31,23 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]  # older ones take none
         return sizes
 
 
+class Names(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """``yes,no``, with double quotes around a name that holds a comma; or a list of texts."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        """Return the names."""
+        import csv
+
+        names = next(csv.reader([value]), []) if isinstance(value, str) else list(value)
+        if len(names) < 2 or not all(isinstance(name, str) and name.strip() for name in names):
+            self.fail(f"expected names such as yes,no, got {value!r}.", param, ctx)
+        return [name.strip() for name in names]
+
+
 def keys(command: click.Command) -> dict[str, click.Parameter]:
     """What a file calls the options: ``--batch-size`` is ``batch_size``."""
     named = {
@@ -99,6 +116,8 @@ def _types(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
         return (bool,), "true or false"
     if isinstance(kind, Sizes):
         return (list, str), 'a list such as [128, 64], or "128,64"'
+    if isinstance(kind, Names):
+        return (list, str), 'a list such as ["yes", "no"], or "yes,no"'
     if isinstance(kind, click.types.FloatParamType):
         return (int, float), "a number"
     if isinstance(kind, click.types.IntParamType):

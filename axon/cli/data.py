@@ -57,6 +57,7 @@ class Wanted(NamedTuple):
     image_size: tuple[int, int] | None = None
     seed: int = 0
     fall_back: bool = True  # to the built-in digits, where MNIST cannot be had
+    classes: Sequence[str] | None = None
 
 
 def load(data: str, wanted: Wanted) -> Task:
@@ -108,7 +109,8 @@ def digit_names() -> list[str]:
 
 
 def _table(path: Path, wanted: Wanted) -> Task:
-    table = datasets.load_csv(path, wanted.target, task=wanted.task)
+    classes = wanted.classes or None
+    table = datasets.load_csv(path, wanted.target, classes=classes, task=wanted.task)
     title = f"{path} ({'labels' if table.class_names else 'to predict'}: {table.target_name})"
     train, test = split(table.x, table.y, wanted.seed)
     names, features = table.class_names, table.feature_names

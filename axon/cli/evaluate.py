@@ -61,7 +61,9 @@ def _data(network: Any, data: str, target: str | None, held_out: bool) -> tuple[
     task = about.get("task", "auto")
     if data in BUILT_IN or held_out:
         size = Pictures.of(network, False, None).size[:2] if path.is_dir() else None
-        wanted = Wanted(target, task, size, about.get("seed", 0), fall_back=False)
+        classes = about.get("class_names") if path.suffix.lower() in TABLES else None
+        seed = about.get("seed", 0)
+        wanted = Wanted(target, task, size, seed, fall_back=False, classes=classes or None)
         return load(data, wanted).test
     if path.suffix.lower() in TABLES:
         return _table(network, path, target, task)

@@ -49,6 +49,8 @@ class Run:
         table = Path(self.settings["data"]).suffix.lower() in TABLES
         if self.settings["target"] and not table:
             raise click.UsageError("--target is for a CSV file: it names the column to predict.")
+        if self.settings["classes"] and not table:
+            raise click.UsageError("--classes is for a CSV file: it names the labels in it.")
         save = self.settings["save"]
         if save and save.suffix.lower() in OTHERS:
             raise click.UsageError(
@@ -74,7 +76,9 @@ class Run:
     def load(self) -> None:
         """Read the data, and settle what depends on them, so that a file can repeat the run."""
         s = self.settings
-        wanted = Wanted(s["target"], s["task"], s["image_size"], s["seed"], self.fall_back)
+        wanted = Wanted(
+            *(s["target"], s["task"], s["image_size"], s["seed"], self.fall_back, s["classes"])
+        )
         self.task = load(s["data"], wanted)
         few = len(self.task.train[0]) < FEW
         kind = "classification" if self.task.class_names else "regression"

@@ -98,6 +98,7 @@ A_FILE = click.Path(path_type=Path)
     show_default=True,
     help="For a CSV file: predict classes, or numbers.",
 )
+@click.option("--classes", type=config.Names(), help="For a CSV file: all its labels: yes,no.")
 @click.option("--image-size", type=ImageSize(), help="For a folder of images: 64, or 64x48.")
 @click.option(
     "--kernels",

@@ -6,18 +6,22 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
+from axon.datasets.column import is_number, looks, quoted
 from axon.datasets.errors import DatasetUnavailable
 
 Row = tuple[int, list[str]]  # the number of the line it begins on, and its cells
 Source = str | os.PathLike[str] | IO[Any]  # a file, by its path or open
 SHOWN = 40  # names listed in a message
+MARKS = ",;\t|"  # what may part cells
+SAMPLE = 2**16  # characters that are looked at to find out which does
 
 
 class Sheet:
     """A CSV file with its header read; the rows follow on request.
 
-    Commas part the cells, or semicolons or tabs if the header has these and no comma. Double
-    quotes hold a cell together, blank lines and white space around a cell do not count. A
+    Commas part the cells, or semicolons, tabs or bars: whichever cuts the header and the rows into
+    equally many. Double quotes hold a cell together, blank lines and white space around a cell do
+    not count. A
     byte-order mark and any line ending will do. The header and the rows may end in a comma, or
     leave out the cells of unnamed columns at the end.
 
@@ -39,9 +43,11 @@ class Sheet:
     """
 
     def __init__(self, path: Source) -> None:
-        self.path = name_of(path)
+        from axon.names import printable
+
+        self.path = printable(name_of(path))
         self.text = _read_text(path)
-        self.delimiter = _delimiter(self.text)
+        self.delimiter = self._delimiter()
         self.header_line, self.names = self._read_header()
 
     def rows(self, *, header: bool = True) -> Iterator[Row]:
@@ -89,28 +95,52 @@ class Sheet:
                     f"and {column + 1} are both named {name!r}; rename or remove one"
                 )
 
+    def no_number(self, line: int, column: int, cell: str, *, header: bool = True) -> ValueError:
+        """Build the error about a cell that should be a number, and what its column looks like."""
+        point = " with a decimal point" if "," in cell and is_number(cell.replace(",", ".")) else ""
+        found = quoted(cell) if cell else "an empty cell"
+        cells = [row[column] for _, row in self.rows(header=header)]
+        return self.error(line, column, f"expected a number{point}, found {found} ({looks(cells)})")
+
     def header_is_numbers(self) -> bool:
         """Whether the first line looks like data: numbers only."""
         return all(is_number(name) for name in self.names if name)
 
-    def _records(self) -> Iterator[Row]:
-        import csv
-        import io
+    def header_is_data(self) -> bool:
+        """Whether the first line looks like a row: numbers in no order, or a value met below."""
+        numbers = [float(name) for name in self.names if is_number(name)]
+        if not numbers or self.header_is_numbers():
+            return bool(numbers)
+        rising = sorted(set(numbers)) == numbers
+        texts = [c for c, name in enumerate(self.names) if name and not is_number(name)]
+        if not rising and len(numbers) >= len(texts):
+            return True
+        return any(cells[c] == self.names[c] for _, cells in self.rows() for c in texts)
 
-        text = io.StringIO(self.text, newline="")
-        reader = csv.reader(text, strict=True, skipinitialspace=True, delimiter=self.delimiter)
-        line = 1
+    def _records(self) -> Iterator[Row]:
+        records = _parsed(self.path, self.text, self.delimiter)
+        return ((line, cells) for line, cells in records if any(cells))
+
+    def _delimiter(self) -> str:
+        """What cuts the header and the rows into equally many cells, else the header into most.
+
+        Where a comma would do as well as another, it is that of decimal numbers.
+        """
+        widths = {mark: self._widths(mark) for mark in MARKS}
+        return max(MARKS, key=lambda mark: (*widths[mark], bool(widths[mark][0]) and mark != ","))
+
+    def _widths(self, mark: str) -> tuple[int, int]:
+        """How many cells of the header all rows have, 0 if they differ; and how many it has."""
+        names: list[str] = []
+        records = _parsed(self.path, self.text[:SAMPLE], mark)
         try:
-            for record in reader:
-                cells = [cell.strip() for cell in record]
-                if any(cells):
-                    yield line, cells
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise ValueError(
-                f"{self.path}, line {line}: not CSV ({error}); expected cells parted by commas, "
-                'with double quotes around a cell that holds a comma or a quote (written "")'
-            ) from error
+            names = next((cells for _, cells in records if any(cells)), [])
+            rows = [cells for _, cells in records if any(cells)]
+        except ValueError:
+            return 0, max(len(names), 1)
+        whole = rows if len(self.text) <= SAMPLE else rows[:-1]
+        fits = len(names) > 1 and all(_fits(names, cells) for cells in whole)
+        return len(names) if fits else 0, max(len(names), 1)
 
     def _read_header(self) -> Row:
         line, names = next(self._records(), (0, []))
@@ -120,8 +150,7 @@ class Sheet:
 
     def _fit(self, line: int, cells: list[str]) -> list[str]:
         width = len(self.names)
-        named = any(not is_unnamed(name) for name in self.names[len(cells) :])
-        if named or any(cells[width:]):
+        if not _fits(self.names, cells):
             raise ValueError(
                 f"{self.path}, line {line}: expected {width} cells, as in the header (line "
                 f"{self.header_line}), found {len(cells)}"
@@ -139,20 +168,6 @@ def is_unnamed(name: str) -> bool:
     return not name or (name.startswith("Unnamed: ") and name[9:].isdigit())
 
 
-def is_number(text: str) -> bool:
-    """Whether a cell reads as a number (NaN and infinity do).
-
-    Example:
-        >>> is_number("-1e3"), is_number("one")
-        (True, False)
-    """
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def name_of(source: Source) -> str:
     """What messages call a file: its path, or "standard input".
 
@@ -167,37 +182,60 @@ def name_of(source: Source) -> str:
     return "standard input" if name == "<stdin>" else name
 
 
-def _delimiter(text: str) -> str:
-    """What parts the cells of the header."""
-    import re
+def _parsed(path: str, text: str, delimiter: str) -> Iterator[Row]:
+    """All records, blank ones too."""
+    import csv
+    import io
 
-    header = re.sub('"[^"]*"', "", re.split("[\r\n]", text.lstrip(), maxsplit=1)[0])
-    return next((mark for mark in ",;\t" if mark in header), ",")
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, strict=True, skipinitialspace=True, delimiter=delimiter)
+    line = 1
+    try:
+        for record in reader:
+            yield line, [cell.strip() for cell in record]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {line}: not CSV ({error}); expected cells parted by commas, "
+            'with double quotes around a cell that holds a comma or a quote (written "")'
+        ) from error
 
 
-def _bytes_of(source: Source) -> bytes:
+def _fits(names: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether a row has a cell for each named column, and none for no column."""
+    named = any(not is_unnamed(name) for name in names[len(cells) :])
+    return not named and not any(cells[len(names) :])
+
+
+def _content(source: Source) -> bytes | str:
     if isinstance(source, str | os.PathLike):
         with open(source, "rb") as stream:
             return stream.read()
-    data = source.read()
-    return data.encode() if isinstance(data, str) else data
+    data: bytes | str = source.read()
+    return data
 
 
 def _read_text(source: Source) -> str:
     path = name_of(source)
     try:
-        data = _bytes_of(source)
+        data = _content(source)
+        text = data.decode() if isinstance(data, bytes) else data
     except OSError as error:
         raise DatasetUnavailable(
             f"{path}: cannot be read ({error.strerror or error}); expected a CSV file"
         ) from error
-    try:
-        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        byte = error.object[error.start]
         raise ValueError(
-            f"{path}: not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); "
+            f"{path}: not UTF-8 text (byte {error.start} is 0x{byte:02x}); "
             'expected a CSV file; a spreadsheet can save one as "CSV UTF-8"'
         ) from error
+    if "\0" in text:
+        raise ValueError(
+            f"{path}: not UTF-8 text (it holds zero bytes; UTF-16?); "
+            'expected a CSV file; a spreadsheet can save one as "CSV UTF-8"'
+        )
+    return text.removeprefix("\ufeff")
 
 
 def _with_nearest(name: str, known: Iterable[str]) -> str:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from axon.datasets.sheet import Row, Sheet, Source, is_number, is_unnamed
+from axon.datasets.column import is_number, is_whole
+from axon.datasets.labels import Labels
+from axon.datasets.sheet import Row, Sheet, Source, is_unnamed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LABELS = ("diagnosis", "label", "class", "species")  # columns of these names hold classes
 TARGETS = ("diagnosis", "label", "target", "class", "species", "y")
 TASKS = ("classification", "regression", "auto")
-MOST_CLASSES = 20  # more different whole numbers are taken for amounts, not for classes
+EXACT = 2**53  # from here on, neighbouring whole numbers are one and the same float64
 
 
 class Table(NamedTuple):
@@ -52,18 +53,21 @@ def load_csv(
 ) -> Table:
     """Read a CSV file with a header line, one column of labels and columns of numbers.
 
-    Labels are text or whole numbers; their classes are sorted, whole numbers by value. Left out
-    are columns named `id`, and columns without any value.
+    Labels are text or whole numbers, as they are written ("00501" is not "501"); their classes are
+    sorted, whole numbers by value. Left out are columns named `id`, and columns without any value.
+    What a column holds is decided by all its cells. A label that says nothing (an empty cell, "NA",
+    "?") is an error, and so are labels most of which occur once, unless `classes` names them.
 
     Args:
-        path: the file, in UTF-8, parted by commas (or semicolons or tabs); or an open one.
+        path: the file, in UTF-8, parted by commas (or semicolons, tabs, bars); or an open one.
         target: the name of the label column. None is the first present of `diagnosis`, `label`,
             `target`, `class`, `species`, `y` (capitals do not count), else the last column.
         features: the names of the feature columns, in this order. None is all others.
         classes: the labels that may occur, in the order of their indices. None is those found.
         task: "classification"; "regression": the target holds numbers; or "auto": these are
             numbers if some are no whole numbers, or if there are more than 20 different ones in
-            a column that is not called `diagnosis`, `label`, `class` or `species`.
+            a column that is not called `diagnosis`, `label`, `class` or `species`. Whole numbers
+            with leading zeros are labels.
 
     Raises:
         DatasetUnavailable: the file cannot be read.
@@ -77,19 +81,17 @@ def load_csv(
     """
     if task not in TASKS:
         raise ValueError(f"task: expected {', '.join(TASKS)}, got {task!r}")
+    _check_classes(classes)
     sheet = Sheet(path)
-    if sheet.header_is_numbers() and target not in sheet.names:
-        raise ValueError(
-            f"{sheet.path}, line {sheet.header_line}: expected a header line with the names of "
-            "the columns, found numbers only; add one"
-        )
+    if target not in sheet.names:
+        _demand_header(sheet)
     sheet.check_unique()
     column, chosen = _target_column(sheet, target)
     columns = _feature_columns(sheet, column) if features is None else sheet.positions(features)
     lines, labels, x = _read_rows(sheet, columns, column)
-    found = _Labels(sheet, column, chosen, lines, labels)
+    found = Labels(sheet, column, chosen, lines, labels)
     amounts = task == "regression" or (task == "auto" and classes is None and found.are_amounts())
-    y, class_names = (found.numbers(), ()) if amounts else found.index(classes)
+    y, class_names = (_amounts(found), ()) if amounts else found.index(classes)
     names = tuple(sheet.names[c] for c in columns)
     return Table(x, y, names, class_names, sheet.names[column])
 
@@ -128,6 +130,21 @@ def read_features(path: Source, feature_names: Sequence[str]) -> NDArray[np.floa
         )
     sheet.names = list(feature_names)
     return _read_rows(sheet, range(len(feature_names)), header=False)[2]
+
+
+def _check_classes(classes: Sequence[str] | None) -> None:
+    names = [] if classes is None else list(classes)
+    if len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"classes: expected the labels as texts, each once, got {classes!r}")
+
+
+def _demand_header(sheet: Sheet) -> None:
+    if sheet.header_is_data():
+        found = "numbers only" if sheet.header_is_numbers() else "what looks like a row of data"
+        raise ValueError(
+            f"{sheet.path}, line {sheet.header_line}: expected a header line with the names of "
+            f"the columns, found {found}; add one"
+        )
 
 
 def _target_column(sheet: Sheet, target: str | None) -> tuple[int, str]:
@@ -171,26 +188,41 @@ def _read_rows(
     for line, cells in sheet.rows(header=header):
         lines.append(line)
         labels.append("" if target is None else cells[target])
-        values.extend(_numbers(sheet, (line, cells), columns))
+        values.extend(_numbers(sheet, (line, cells), columns, header))
     x = np.frombuffer(values, dtype=np.float64).reshape(len(lines), len(columns))
     _check_finite(sheet, x, lines, columns)
+    _check_exact(sheet, x, columns, header)
     return lines, labels, x
 
 
-def _numbers(sheet: Sheet, row: Row, columns: Sequence[int]) -> list[float]:
+def _numbers(sheet: Sheet, row: Row, columns: Sequence[int], header: bool) -> list[float]:
     line, cells = row
+    chosen = [cells[column] for column in columns]
+    text = "".join(chosen)
     try:
-        return [float(cells[column]) for column in columns]
+        if text.isascii() and "_" not in text:  # else float() reads what is no number, too
+            return list(map(float, chosen))
     except ValueError:
-        column = next(c for c in columns if not is_number(cells[c]))
-    raise sheet.error(line, column, _no_number(sheet, cells[column]))
+        pass
+    column = next(c for c in columns if not is_number(cells[c]))
+    raise sheet.no_number(line, column, cells[column], header=header)
 
 
-def _no_number(sheet: Sheet, cell: str) -> str:
-    """What is wrong with a cell that should be a number."""
-    if "," in cell and is_number(cell.replace(",", ".")) and sheet.delimiter != ",":
-        return f"expected a number with a decimal point, found {cell!r}"
-    return f"expected a number, found {repr(cell) if cell else 'an empty cell'}"
+def _amounts(labels: Labels) -> NDArray[np.float64]:
+    """Return the number of each row, to be predicted."""
+    sheet, column, texts = labels.sheet, labels.column, labels.texts
+    for line, text in zip(labels.lines, texts, strict=True):
+        if not is_number(text):
+            raise sheet.no_number(line, column, text)
+    y = np.array([float(text) for text in texts], dtype=np.float64)
+    _check_finite(sheet, y[:, None], labels.lines, [column])
+    _check_exact(sheet, y[:, None], [column], header=True)
+    if (y == y[0]).all():
+        raise ValueError(
+            f"{sheet.path}, column {sheet.names[column]!r}: expected numbers to predict, found "
+            f"only {texts[0]!r}{labels.chosen}"
+        )
+    return y
 
 
 def _check_finite(
@@ -202,99 +234,16 @@ def _check_finite(
         raise sheet.error(lines[row], columns[k], f"expected a finite number, found {x[row, k]}")
 
 
-class _Labels:
-    """The label column of a sheet, on its way to class indices."""
-
-    def __init__(
-        self, sheet: Sheet, column: int, chosen: str, lines: list[int], texts: list[str]
-    ) -> None:
-        self.sheet = sheet
-        self.column = column
-        self.chosen = chosen  # how the column was chosen, for messages
-        self.lines = lines
-        self.texts = texts
-
-    def index(self, classes: Sequence[str] | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-        """Return the class index of each row, and the classes."""
-        found = list(dict.fromkeys(self.texts))
-        if "" in found:
-            raise self._error("", "expected a label, found an empty cell")
-        names = self._names(found) if classes is None else self._check(found, classes)
-        present = list(dict.fromkeys(names.values()))
-        if classes is None:  # else they are known, and one of them may be alone in a test
-            self._check_several(present)
-        order = _sorted_classes(present) if classes is None else list(classes)
-        place = {name: index for index, name in enumerate(order)}
-        indices = {text: place[name] for text, name in names.items()}
-        return np.array([indices[text] for text in self.texts], dtype=np.int64), tuple(order)
-
-    def are_amounts(self) -> bool:
-        """Whether these are numbers to predict rather than names of classes."""
-        found = list(dict.fromkeys(self.texts))
-        fractions = [t for t in found if is_number(t) and not float(t).is_integer()]
-        if len(fractions) > len(found) / 2:
-            return True  # a text among them is a mistake, not a class
-        if not all(is_number(text) for text in found if text) or not any(found):
-            return False
-        values = {float(text) for text in found if text}
-        if not all(value.is_integer() for value in values):
-            return True
-        called = self.sheet.names[self.column].lower()
-        return len(values) > MOST_CLASSES and called not in LABELS
-
-    def numbers(self) -> NDArray[np.float64]:
-        """Return the number of each row."""
-        for line, text in zip(self.lines, self.texts, strict=True):
-            if not is_number(text):
-                raise self.sheet.error(line, self.column, _no_number(self.sheet, text))
-        y = np.array(self.texts, dtype=np.float64)
-        _check_finite(self.sheet, y[:, None], self.lines, [self.column])
-        if (y == y[0]).all():
+def _check_exact(
+    sheet: Sheet, x: NDArray[np.float64], columns: Sequence[int], header: bool
+) -> None:
+    """Raise if whole numbers are so large that different ones became the same."""
+    for k in np.flatnonzero(np.abs(x).max(axis=0, initial=0) >= EXACT):
+        cells = {row[columns[k]] for _, row in sheet.rows(header=header)}
+        whole = {text.lstrip("+0") for text in cells if is_whole(text)}
+        if len({float(text or 0) for text in whole}) < len(whole):
             raise ValueError(
-                f"{self.sheet.path}, column {self.sheet.names[self.column]!r}: expected numbers "
-                f"to predict, found only {self.texts[0]!r}{self.chosen}"
+                f"{sheet.path}, column {sheet.names[columns[k]]!r}: whole numbers beyond 2**53, of "
+                "which different ones become the same number; if they are names, such as ids, "
+                "leave out the column or make it the labels"
             )
-        return y
-
-    def _names(self, found: list[str]) -> dict[str, str]:
-        """Map each label to its class: itself, or the whole number it stands for ("1.0": "1")."""
-        if not all(is_number(text) for text in found):
-            return {text: text for text in found}
-        return {text: str(self._whole(text)) for text in found}
-
-    def _whole(self, text: str) -> int:
-        try:
-            return int(text)
-        except ValueError:
-            number = float(text)
-        if number.is_integer():
-            return int(number)
-        raise self._error(
-            text,
-            f"expected a label, text or a whole number (classification only), found {text!r}; to "
-            'predict numbers pass task="regression"',
-        )
-
-    def _check(self, found: list[str], classes: Sequence[str]) -> dict[str, str]:
-        for text in found:
-            if text not in classes:
-                expected = " or ".join(repr(name) for name in classes)
-                raise self._error(text, f"expected {expected}, found {text!r}")
-        return {text: text for text in found}
-
-    def _check_several(self, names: list[str]) -> None:
-        if len(names) < 2:
-            name = self.sheet.names[self.column]
-            raise ValueError(
-                f"{self.sheet.path}, column {name!r}: expected at least two classes, found only "
-                f"{names[0]!r}{self.chosen}"
-            )
-
-    def _error(self, text: str, what: str) -> ValueError:
-        line = self.lines[self.texts.index(text)]
-        return self.sheet.error(line, self.column, what + self.chosen)
-
-
-def _sorted_classes(names: list[str]) -> list[str]:
-    numbers = all(is_number(name) for name in names)  # then whole ones
-    return sorted(names, key=int) if numbers else sorted(names)
