@@ -168,6 +168,8 @@ def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
             out.requires_grad, out.creator = True, Creator(primitive, inputs, meta, modes.scope)
     if modes.recorder is not None:
         modes.recorder.record(primitive, inputs, out, meta)
+    if modes.masks:
+        modes.masks(primitive, inputs, out, meta)
     return out
 
 
@@ -196,7 +198,7 @@ class Tensor(Operators):
     Tensor([2., 4.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "creator", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "creator", "data", "grad", "mask", "requires_grad")
 
     def __init__(self, data: object, dtype: object = None, requires_grad: bool = False) -> None:
         self.data: Array = tensor_data(data.data if isinstance(data, Tensor) else data, dtype)
@@ -208,6 +210,7 @@ class Tensor(Operators):
         self.grad: Tensor | None = None
         self.requires_grad = requires_grad
         self.creator: Creator | None = None
+        self.mask: Tensor | None = None  # which of its steps are real, if some may be padding
 
     shape = property(lambda self: self.data.shape, doc="The size along each axis.")
     ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
@@ -225,7 +228,8 @@ class Tensor(Operators):
     def __getstate__(self) -> Any:
         """Copy or pickle the values; what they were computed from stays behind."""
         leaf = self.requires_grad and self.creator is None
-        return None, {"data": self.data, "grad": self.grad, "requires_grad": leaf, "creator": None}
+        nothing = {"creator": None, "mask": None}
+        return None, {"data": self.data, "grad": self.grad, "requires_grad": leaf, **nothing}
 
     def detach(self) -> "Tensor":
         """Return a tensor over the same memory that gradients do not flow through."""
@@ -363,7 +367,7 @@ def _pull(
 ) -> dict[int, Tensor]:
     """Reverse mode: walk from results to inputs, each rule giving one input its gradient."""
     grads = {id(output): seed}
-    with GradMode(create_graph), Mode("scope", modes.scope):
+    with GradMode(create_graph), Mode("scope", modes.scope), Mode("masks", False):
         for tensor in reversed(order):
             creator, g = tensor.creator, grads.get(id(tensor))
             if creator is None or g is None:

@@ -236,10 +236,11 @@ def test_sequences_of_labels():
     words = "Use y[..., 0]."
     refused(with_one, lambda: with_one.fit(SERIES, wrong, verbose=0), ValueError, words)
     y = np.ones((6, 5), int)
-    with_weights = {"sample_weight": np.ones((6, 5)), "verbose": 0}
-    refused(model, lambda: model.fit(SERIES, y, **with_weights), ValueError, "shape (6,)")
-    with_classes = {"class_weight": {0: 1.0}, "verbose": 0}
-    words = "Use sample_weight instead"
+    with_weights = {"sample_weight": np.ones((6, 4)), "verbose": 0}
+    words = "shape (6,), or one per step, shape (6, 5), got shape (6, 4)"
+    refused(model, lambda: model.fit(SERIES, y, **with_weights), ValueError, words)
+    with_classes = {"class_weight": {3: 1.0}, "verbose": 0}
+    words = "no class 3, they are 0 to 2"
     refused(model, lambda: model.fit(SERIES, y, **with_classes), ValueError, words)
     assert np.isfinite(model.fit(SERIES, y, verbose=0).history["loss"]).all()
 

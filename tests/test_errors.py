@@ -344,14 +344,14 @@ def test_a_last_activation_that_was_forgotten(units, loss, y, last):
     ("w", "error", "words"),
     [
         (np.ones(11), ValueError, ("expected one weight per sample, shape (12,)", "shape (11,)")),
-        (np.ones((12, 1)), ValueError, ("shape (12,)", "got shape (12, 1)")),
+        (np.ones((12, 5)), ValueError, ("shape (12,)", "got shape (12, 5)")),
         (1.0, ValueError, ("expected at least one sample", "got shape ()")),
         (-np.ones(12), ValueError, ("weights must be at least 0, got -1.0",)),
         (np.full(12, np.nan), ValueError, ("sample 0 holds nan",)),
         (np.full(12, 1e300), ValueError, ("largest number is 1e+300",)),
         (["a"] * 12, TypeError, ("expected numbers, got an array of dtype <U1",)),
     ],
-    ids=["too few", "(n, 1)", "a number", "negative", "NaN", "huge", "text"],
+    ids=["too few", "(n, 5)", "a number", "negative", "NaN", "huge", "text"],
 )
 def test_sample_weights_that_do_not_fit(kind, built, w, error, words):
     model, y = network(kind, built)

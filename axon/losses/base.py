@@ -1,6 +1,7 @@
 """Floor 4: what every loss does. A leaf says how much one sample costs; the base does the rest."""
 
 from abc import ABC, abstractmethod
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,8 +9,8 @@ import numpy as np
 from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, grad
 from axon.described import Described
-from axon.modes import GradMode
-from axon.ops import copy
+from axon.modes import GradMode, Mode, modes
+from axon.ops import copy, maximum, where
 
 
 class Loss(Described, ABC):
@@ -20,10 +21,23 @@ class Loss(Described, ABC):
     """
 
     name: ClassVar[str]
+    together: ClassVar[bool] = False  # the outputs of one sample, or step, cost something together
+    ignored: int | None = None  # a label that is none: what bears it does not count
 
     @abstractmethod
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each sample, (n,)."""
+        """The loss of each sample, (n,); of each step where steps weigh differently.
+
+        End it with ``over_features``, which leaves the axes that are wanted.
+        """
+
+    def real(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
+        """What counts in losses and metrics: (n,), (n, time) ... truth values; None if all does.
+
+        That is what is no padding, by the mask that came with the predictions, and has a target.
+        """
+        labelled = None if self.ignored is None else y_true != self.ignored
+        return both(y_pred.mask, labelled)
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Check targets against outputs (n, ...) and return them in the type they are used in.
@@ -38,10 +52,13 @@ class Loss(Described, ABC):
     def loss(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The mean loss: sum_i w_i L(y_true_i, y_pred_i) / n.
 
+        Of a Tensor with a mask only the real steps count, and n is how many there are.
+
         Args:
             y_true: the targets, one per sample.
             y_pred: predictions (n, ...), an array or a Tensor.
-            sample_weight: (n,); how much each sample counts, 1 by default.
+            sample_weight: how much each sample counts, (n,), or each step or pixel, (n, time) or
+                (n, height, width); 1 by default.
 
         Returns:
             A float for an array, a Tensor of shape () for a Tensor.
@@ -57,7 +74,7 @@ class Loss(Described, ABC):
         with GradMode(True):
             if isinstance(y_pred, Tensor):
                 p = copy(y_pred)  # apart from what made it, which may be a softmax
-                p.requires_grad, graph = True, p.requires_grad
+                p.requires_grad, graph, p.mask = True, p.requires_grad, y_pred.mask
                 return grad(self.loss(y_true, p, sample_weight), p, create_graph=graph)
             targets, predictions = self._tensors(y_true, y_pred)
             predictions.requires_grad = True
@@ -83,24 +100,69 @@ class Loss(Described, ABC):
         return Tensor(targets.astype(y_pred.dtype) if targets.dtype.kind == "f" else targets)
 
     def _mean(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any) -> Tensor:
-        losses = self.per_sample(y_true, y_pred)
-        if sample_weight is None:
+        real = self.real(y_true, y_pred)
+        w = sample_weight if isinstance(sample_weight, Tensor | None) else as_array(sample_weight)
+        given = [t for t in (real, w) if t is not None]
+        if not given:
+            return self.per_sample(y_true, y_pred).mean()
+        if w is not None:
+            demand_fit(self.name, w, y_pred)
+        with Mode("apart", max(t.ndim for t in given)), Mode("masks", False):
+            losses = self.per_sample(y_true, y_pred)
+        if w is not None:
+            losses = losses * spread(self.name, "sample_weight", w, losses)
+        if real is None:
             return losses.mean()
-        given = isinstance(sample_weight, Tensor)
-        shape = sample_weight.shape if given else as_array(sample_weight).shape
-        if shape != losses.shape:
-            raise ValueError(
-                f"{self.name}: sample_weight must have shape {losses.shape}, one weight per "
-                f"sample, got {shape}."
-            )
-        return (losses * sample_weight).mean()
+        kept = where(spread(self.name, "the mask", real, losses), losses, 0.0)
+        return kept.sum() / maximum(number_of(real, losses).astype(losses.dtype), 1.0)
 
 
 def over_features(losses: Tensor) -> Tensor:
-    """Average all axes but the first: (n, ...) -> (n,)."""
-    if losses.size == len(losses):  # one number each: there is nothing to average
-        return losses.reshape(len(losses)) if losses.ndim > 1 else losses
-    return losses.mean(tuple(range(1, losses.ndim)))
+    """Average all axes but the first, the samples: (n, ...) -> (n,).
+
+    Where steps weigh differently, by a mask or by ``sample_weight``, their axes stay: (n, time).
+    """
+    shape = losses.shape[: modes.apart]
+    if losses.size == prod(shape):  # one number each: there is nothing to average
+        return losses if losses.shape == shape else losses.reshape(shape)
+    return losses.mean(tuple(range(len(shape), losses.ndim)))
+
+
+def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Where both hold, of truth values of which one may lack the last axes of the other."""
+    if a is None or b is None or a is b:
+        return b if a is None else a
+    short, long = (a, b) if a.ndim < b.ndim else (b, a)
+    joined: Tensor = short.reshape(*short.shape, *(1,) * (long.ndim - short.ndim)) * long
+    return joined
+
+
+def demand_fit(name: str, w: Any, y_pred: Tensor) -> None:
+    """Raise ValueError unless these are weights for each sample, or for each step or pixel."""
+    alone = w.ndim < 2 or w.ndim == y_pred.ndim and w.shape[-1] == 1  # (n, 1) is no time of 1
+    if w.shape != (y_pred.shape[:1] if alone else y_pred.shape[: w.ndim]):
+        raise _no_weights(name, "sample_weight", w, y_pred.shape[: max(1, y_pred.ndim - 1)])
+
+
+def spread(name: str, what: str, w: Any, losses: Tensor) -> Any:
+    """Give weights or truth values by sample or by step the axes that losses have."""
+    if w.ndim > losses.ndim or w.shape != losses.shape[: w.ndim]:
+        raise _no_weights(name, what, w, losses.shape)
+    return w if w.ndim == losses.ndim else w.reshape(*w.shape, *(1,) * (losses.ndim - w.ndim))
+
+
+def _no_weights(name: str, what: str, w: Any, most: Shape) -> ValueError:
+    steps = f", or {most}, one for each step" if len(most) > 1 else ""
+    return ValueError(
+        f"{name}: {what} must have shape {most[:1]}, one weight per sample{steps}, got {w.shape}."
+    )
+
+
+def number_of(real: Tensor, losses: Tensor) -> Tensor:
+    """How many of the losses count, in float64."""
+    each = losses.size // max(real.size, 1)
+    count: Tensor = real.astype(np.float64).sum() * float(each)
+    return count
 
 
 def numbers(name: str, y_true: Any) -> Array:

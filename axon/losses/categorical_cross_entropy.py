@@ -25,8 +25,11 @@ class CategoricalCrossEntropy(Loss):
     Args:
         from_logits: the predictions are logits, not probabilities.
         label_smoothing: s from 0 to 1: targets become (1 - s) y + s / classes, less sure.
+        ignore_index: a label that is none, such as -100: samples, steps or pixels that bear it
+            count neither in the loss, which is a mean over the others, nor in a model's metrics.
 
-    ``y_true`` is one-hot (n, classes) or whole-number labels (n,); ``y_pred`` is (n, classes).
+    ``y_true`` is one-hot (n, ..., classes) or whole-number labels (n, ...); ``y_pred`` is
+    (n, ..., classes).
 
     >>> loss = CategoricalCrossEntropy()
     >>> loss.loss([0, 1], [[0.5, 0.5], [0.25, 0.75]])  # (log 2 - log 0.75) / 2
@@ -37,9 +40,17 @@ class CategoricalCrossEntropy(Loss):
     """
 
     name = "categorical_cross_entropy"
+    together = True
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+    ) -> None:
         self.from_logits = from_logits
+        self.ignore_index = None if ignore_index is None else _index(self.name, ignore_index)
+        self.ignored = self.ignore_index
         self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -50,7 +61,13 @@ class CategoricalCrossEntropy(Loss):
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Labels as whole numbers, one-hot rows as floats."""
-        return classes_of(self.name, y_true, output_shape)
+        return classes_of(self.name, y_true, output_shape, self.ignore_index)
+
+
+def _index(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ValueError(f"{name}: ignore_index must be a whole number, or None, got {value!r}.")
+    return int(value)
 
 
 def log_probabilities(name: str, y_pred: Tensor, from_logits: bool = False) -> Tensor:
@@ -72,15 +89,21 @@ def one_hot(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return (y_true[..., None] == columns).astype(y_pred.dtype)
 
 
-def classes_of(name: str, y_true: Any, output_shape: Shape) -> Array:
+def classes_of(name: str, y_true: Any, output_shape: Shape, ignored: int | None = None) -> Array:
     """Labels as whole numbers, one-hot rows as floats.
+
+    Args:
+        name: the loss, for errors.
+        y_true: the targets.
+        output_shape: that of the predictions, (n, ..., classes).
+        ignored: a label that is none; then there are no one-hot rows.
 
     Raises:
         ValueError: they do not fit the outputs, or are not labels or rows that add up to 1.
     """
     given = numbers(name, y_true)
     if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
-        return _labels(name, given, output_shape[-1])
+        return _labels(name, given, output_shape[-1], ignored)
     classes, width = output_shape[-1], given.shape[-1] if given.ndim else 0
     if given.ndim == len(output_shape) and width == 1 != classes:
         raise ValueError(
@@ -92,17 +115,32 @@ def classes_of(name: str, y_true: Any, output_shape: Shape) -> Array:
             f"{name}: y is one-hot for {width} classes, but the model has {classes} "
             f"outputs. Expected y of shape {output_shape}, got {given.shape}."
         )
-    return distributions(name, same_shape(name, given, output_shape))
+    rows = same_shape(name, given, output_shape)
+    if ignored is not None:
+        raise ValueError(
+            f"{name}: ignore_index={ignored} is for whole-number labels, shape "
+            f"{output_shape[:-1]}, but y has shape {given.shape}. Use y.argmax(axis=-1), or "
+            "sample_weight for one-hot rows."
+        )
+    return distributions(name, rows)
 
 
-def _labels(name: str, labels: Array, classes: int) -> Array:
+def _labels(name: str, labels: Array, classes: int, ignored: int | None) -> Array:
     whole = labels.dtype.kind in "iub" or bool((labels == np.floor(labels)).all())
     if not whole:
         raise ValueError(
             f"{name}: labels must be whole numbers, got {labels[labels % 1 != 0][0]!r}."
         )
-    if labels.min() < 0 or labels.max() >= classes:
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
         wrong = (labels < 0) | (labels >= classes)
+        wrong &= True if ignored is None else labels != ignored
+        _demand_known(name, labels, wrong, classes)
+    return labels if labels.dtype.kind in "iu" else labels.astype(np.int64)
+
+
+def _demand_known(name: str, labels: Array, wrong: Array, classes: int) -> None:
+    """Raise ValueError if labels are wrong, and say which."""
+    if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
         if classes == 1:
             raise ValueError(
@@ -114,7 +152,6 @@ def _labels(name: str, labels: Array, classes: int) -> Array:
             f"has {classes} outputs, so labels go from 0 to {classes - 1}. Number the classes "
             "with np.unique(y, return_inverse=True), or give the model more outputs."
         )
-    return labels if labels.dtype.kind in "iu" else labels.astype(np.int64)
 
 
 def distributions(name: str, rows: Array) -> Array:

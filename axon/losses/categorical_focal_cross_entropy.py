@@ -33,6 +33,7 @@ class CategoricalFocalCrossEntropy(Loss):
     """
 
     name = "categorical_focal_cross_entropy"
+    together = True
 
     def __init__(
         self,

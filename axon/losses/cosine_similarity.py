@@ -5,6 +5,7 @@ from typing import Any
 from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, demand_axis, numbers, numbers_of_shape, over_features
+from axon.modes import modes
 from axon.ops import absolute, max, sqrt, square, where
 
 
@@ -23,12 +24,18 @@ class CosineSimilarity(Loss):
     """
 
     name = "cosine_similarity"
+    together = True
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Minus the cosine of each sample; further axes are averaged."""
+        if modes.apart > 1 and self.axis not in (-1, y_pred.ndim - 1):
+            raise ValueError(
+                f"{self.name}: axis={self.axis} joins steps, of which some are padding or weigh "
+                "differently. Use axis=-1."
+            )
         cosine = (self._direction(y_true) * self._direction(y_pred)).sum(axis=self.axis)
         return over_features(-cosine)
 

@@ -22,6 +22,7 @@ class KLDivergence(Loss):
     """
 
     name = "kl_divergence"
+    together = True
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """sum_j y_j log(y_j / p_j) of each sample; further axes between are averaged."""

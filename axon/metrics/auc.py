@@ -7,7 +7,7 @@ import numpy as np
 from axon.backend import Array, as_array
 from axon.core import Tensor
 from axon.losses.base import same_shape
-from axon.metrics.base import Metric, weights
+from axon.metrics.base import Metric, as_tensor, weights
 
 
 class AUC(Metric):
@@ -44,9 +44,14 @@ class AUC(Metric):
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Keep a batch of arrays or Tensors."""
         truth, scores = _values(y_true), _values(y_pred)
-        given = weights(self.name, sample_weight, len(scores))
-        w = np.ones(len(scores)) if given is None else given.data
+        given = weights(self.name, sample_weight, as_tensor(y_pred))
+        w = np.ones(len(scores)) if given is None else given.data.reshape(-1)
         truth, scores = self._columns(truth, scores)
+        if len(w) > len(scores):
+            raise ValueError(
+                f"{self.name}: sample_weight has a weight for each of several outputs; give one "
+                "for each sample or step."
+            )
         w = np.repeat(w, len(scores) // max(len(w), 1))
         counts = w > 0
         self._seen.append((truth[counts], scores[counts], w[counts]))  # copies

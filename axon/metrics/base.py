@@ -9,9 +9,11 @@ import numpy as np
 from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, primitive
 from axon.described import Described
-from axon.losses.base import over_features
-from axon.modes import no_grad
-from axon.ops import add_in_place
+from axon.losses.base import both, demand_fit, over_features, spread
+from axon.modes import Mode, no_grad
+from axon.ops import add_in_place, maximum
+
+ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its loss is what is left
 
 
 class Metric(Described, ABC):
@@ -41,7 +43,9 @@ class Metric(Described, ABC):
         Args:
             y_true: targets, as the loss wants them; arrays or Tensors.
             y_pred: predictions (n, ...).
-            sample_weight: (n,); how much each sample counts, 1 by default.
+            sample_weight: how much each sample counts, (n,), 1 by default; or each step, (n, time),
+                or pixel, where they weigh differently: a model gives padding, and targets that its
+                loss ignores, the weight 0.
         """
 
     @abstractmethod
@@ -105,6 +109,9 @@ class Accumulator(Metric):
 class MeanMetric(Accumulator):
     """A weighted mean over samples. Leaves say what one sample scores.
 
+    Where steps weigh differently, it is one over steps, and ``per_sample`` has to say what each of
+    them scores, (n, time): end it with ``over_features``, which leaves the axes that are wanted.
+
     >>> class Confidence(MeanMetric):
     ...     name = "confidence"
     ...
@@ -122,22 +129,26 @@ class MeanMetric(Accumulator):
 
     @abstractmethod
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The score of each sample, (n,)."""
+        """The score of each sample, (n,); of each step where steps weigh differently."""
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
-        with no_grad():
-            scores = self.per_sample(y_true, y_pred)
-            if scores.shape != y_pred.shape[:1]:
+        with no_grad(), Mode("masks", False):
+            w = weights(self.name, sample_weight, y_pred)
+            shape = y_pred.shape[:1] if w is None else w.shape
+            with Mode("apart", len(shape)):
+                scores = self.per_sample(y_true, y_pred)
+            if scores.shape != shape:
+                each = "sample" if len(shape) == 1 else "step, as steps weigh differently here"
                 raise ValueError(
-                    f"{self.name}: per_sample must return one score per sample, shape "
-                    f"{y_pred.shape[:1]}, got shape {scores.shape}."
+                    f"{self.name}: per_sample must return one score per {each}, shape {shape}, "
+                    f"got shape {scores.shape}. axon.losses.base.over_features averages the rest."
                 )
-            self.add(scores, weights(self.name, sample_weight, len(y_pred)))
+            self.add(scores, w)
 
     def add(self, scores: Tensor, sample_weight: Tensor | None = None) -> None:
-        """Add scores (n,) that were computed already, with a weight for each."""
+        """Add scores (n,), or (n, time), that were computed already, with a weight for each."""
         scores = scores.astype(np.float64)
         if sample_weight is None:
             add_in_place(self._total, scores.sum())
@@ -167,9 +178,14 @@ class Mean(MeanMetric):
 
     name = "loss"
 
-    def add_mean(self, mean: Tensor, count: int) -> None:
+    def add_mean(self, mean: Tensor, count: int | Tensor) -> None:
         """Take the mean of ``count`` values into account."""
-        add_mean(self._total, self._count, mean, count=count)
+        if isinstance(count, int):
+            add_mean(self._total, self._count, mean, count=count)
+            return
+        weight = maximum(count, ALMOST_NONE)
+        add_in_place(self._total, mean.astype(np.float64) * weight)
+        add_in_place(self._count, weight)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Not used: values come in through ``add_mean``."""
@@ -194,25 +210,31 @@ def as_tensor(values: Any) -> Tensor:
     return values if isinstance(values, Tensor) else Tensor(as_array(values))
 
 
-def weights(name: str, sample_weight: Any, n: int) -> Tensor | None:
-    """Check the weights of n samples and return them in float64; None stays None.
+def weights(name: str, sample_weight: Any, y_pred: Tensor) -> Tensor | None:
+    """Check the weights of samples, or steps, and return them in float64; None stays None.
+
+    Padding, by the mask that came with the predictions, weighs 0.
 
     Raises:
-        ValueError: not one weight per sample.
+        ValueError: not one weight per sample, or per step.
 
-    >>> weights("mae", [1, 3], 2)
+    >>> weights("mae", [1, 3], Tensor([0.5, 0.5]))
     Tensor([1., 3.], dtype=float64)
     """
+    real = None if y_pred.mask is None else y_pred.mask.astype(np.float64)
     if sample_weight is None:
-        return None
-    given = as_tensor(sample_weight)
-    if given.shape != (n,):
-        raise ValueError(
-            f"{name}: sample_weight must have shape ({n},), one weight per sample, got shape "
-            f"{given.shape}."
-        )
-    exact: Tensor = given.astype(np.float64)
-    return exact
+        return real
+    given: Tensor = as_tensor(sample_weight).astype(np.float64)
+    demand_fit(name, given, y_pred)
+    return both(real, given)
+
+
+def spread_over(name: str, w: Tensor | None, like: Tensor) -> Tensor:
+    """Weights with the axes of what they weigh; 1 for each sample by default."""
+    if w is None:
+        w = Tensor(np.ones(len(like)))
+    spread_out: Tensor = spread(name, "sample_weight", w, like)
+    return spread_out
 
 
 class FunctionMetric(MeanMetric):

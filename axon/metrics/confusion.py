@@ -9,8 +9,8 @@ from axon.core import Tensor
 from axon.layers.module import whole
 from axon.losses.base import same_shape
 from axon.metrics.accuracy import labels, number, several
-from axon.metrics.base import Accumulator, as_tensor, weights, zero
-from axon.modes import no_grad
+from axon.metrics.base import Accumulator, as_tensor, spread_over, weights, zero
+from axon.modes import Mode, no_grad
 from axon.ops import add_in_place, argmax, take_gradient, where
 
 
@@ -46,11 +46,10 @@ class ConfusionMatrix(Accumulator):
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
-        given = weights(self.name, sample_weight, len(y_pred))
-        with no_grad():
+        with no_grad(), Mode("masks", False):
+            given = weights(self.name, sample_weight, y_pred)
             true, guess = self._classes(y_true, y_pred)
-            w = Tensor(np.ones(len(y_pred))) if given is None else given
-            self._add(true, guess, w.reshape(-1, *(1,) * (true.ndim - 1)))
+            self._add(true, guess, spread_over(self.name, given, true))
 
     def _add(self, true: Tensor, guess: Tensor, w: Tensor) -> None:
         """Add each weight to its cell; labels that name no class are kept apart."""

@@ -10,8 +10,8 @@ from axon.core import Tensor
 from axon.layers.module import whole
 from axon.losses.base import same_shape
 from axon.metrics.accuracy import labels, number, several
-from axon.metrics.base import Accumulator, as_tensor, weights, zero
-from axon.modes import no_grad
+from axon.metrics.base import Accumulator, as_tensor, spread_over, weights, zero
+from axon.modes import Mode, no_grad
 from axon.ops import add_in_place, argmax
 
 AVERAGES = ("macro", "micro", "weighted")
@@ -55,10 +55,10 @@ class Positives(Accumulator):
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
-        given = weights(self.name, sample_weight, len(y_pred))
-        with no_grad():
+        with no_grad(), Mode("masks", False):
+            given = weights(self.name, sample_weight, y_pred)
             yes, called = self._marks(y_true, y_pred)
-            w = None if given is None else given.reshape(-1, *(1,) * (yes.ndim - 1))
+            w = None if given is None else spread_over(self.name, given, yes)
             classwise = self.average in ("macro", "weighted")
             axes = tuple(range(yes.ndim - classwise))
             self.resize(yes.shape[-1:] if classwise else (), *self.tensors().values())

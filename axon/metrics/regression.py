@@ -7,9 +7,9 @@ import numpy as np
 
 from axon.core import Tensor
 from axon.losses.base import over_features, same_shape
-from axon.metrics.base import Accumulator, MeanMetric, as_tensor, weights, zero
-from axon.modes import no_grad
-from axon.ops import absolute, add_in_place, argmax, square, take, where
+from axon.metrics.base import Accumulator, MeanMetric, as_tensor, spread_over, weights, zero
+from axon.modes import Mode, no_grad
+from axon.ops import absolute, add_in_place, argmax, broadcast_to, square, where
 
 
 class MeanAbsoluteError(MeanMetric):
@@ -74,7 +74,8 @@ class R2Score(Accumulator):
 
     1 is perfect, 0 is as good as always predicting the mean. Each output is scored for itself,
     then they are averaged. Where the targets are all equal, an output scores 1 if it is perfect,
-    else 0. Of fewer than two samples that weigh anything, the result is NaN.
+    else 0. An output with fewer than two samples that weigh anything, such as a time step that is
+    padding in most, is left out; if all are, the result is NaN.
 
     >>> score = R2Score()
     >>> score.update([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
@@ -92,34 +93,38 @@ class R2Score(Accumulator):
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
-        given = weights(self.name, sample_weight, len(y_pred))
         same_shape(self.name, y_true.data, y_pred.shape)
         if not y_pred.size:
             return
-        with no_grad():
+        with no_grad(), Mode("masks", False):
+            given = weights(self.name, sample_weight, y_pred)
             y, p = _columns(y_true), _columns(y_pred)
-            self.resize(y.shape[1:], self._origin, self._sums, self._squares, self._errors)
-            w = Tensor(np.ones(len(y))) if given is None else given
-            self._add(y, p, w[:, None])
+            self.resize(y.shape[1:], *self.tensors().values())
+            w = spread_over(self.name, given, y_pred)
+            self._add(y, p, _columns(broadcast_to(w, shape=y_pred.shape)))
 
     def _add(self, y: Tensor, p: Tensor, w: Tensor) -> None:
         """Add up distances from the first target: equal targets give 0, far ones do not cancel."""
-        counts = w > 0.0  # (n, 1)
-        first = take(y, argmax(counts[:, 0]))  # (outputs,)
+        counts = w > 0.0  # (n, outputs)
+        rows = Tensor(np.arange(len(y))[:, None])
+        first = where(rows == argmax(counts, axis=0), y, 0.0).sum(axis=0)  # (outputs,)
         self._origin.assign(where(self._samples == 0.0, first, self._origin))
         away = y - self._origin
-        add_in_place(self._samples, counts.sum())
-        add_in_place(self._count, w.sum())
+        add_in_place(self._samples, counts.sum(axis=0))
+        add_in_place(self._count, w.sum(axis=0))
         add_in_place(self._sums, (away * w).sum(axis=0))
         add_in_place(self._squares, (square(away) * w).sum(axis=0))
         add_in_place(self._errors, (square(p - y) * w).sum(axis=0))
 
     def result(self) -> float:
         """The score so far."""
-        if float(self._samples.data) < 2:
+        known = self._samples.data >= 2
+        if not known.any():
             return float("nan")
-        wrong = self._errors.data
-        spread = self._squares.data - self._sums.data**2 / self._count.data
+        wrong, squares, sums, count = (
+            t.data[known] for t in (self._errors, self._squares, self._sums, self._count)
+        )
+        spread = squares - sums**2 / count
         equal = spread == 0
         scores = np.where(equal, wrong == 0, 1 - wrong / np.where(equal, 1, spread))
         return float(scores.mean())

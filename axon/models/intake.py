@@ -81,8 +81,10 @@ def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array
     targets = np.ascontiguousarray(loss.targets(labels, (n, *output)))
     if targets.dtype.kind == "f":
         targets = targets.astype(dtype, copy=False)
-    weights = [] if sample_weight is None else [sample_weights(sample_weight, n, dtype)]
-    return [*data, targets, *weights]
+    if sample_weight is None:
+        return [*data, targets]
+    costs = output[:-1] if loss.together else output
+    return [*data, targets, sample_weights(sample_weight, (n, *costs), dtype)]
 
 
 def fit_inputs(model: Any, data: list[Array]) -> Shape:
@@ -229,8 +231,15 @@ def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list
     width = model.width
     data, (targets, *weights) = given[:width], given[width:]
     dtype = entry_dtype(model.input_dtype, np.dtype(np.float32))
-    found = class_weights(class_weight, targets, model.output_shape or (), dtype)
-    return [*data, targets, weights[0] * found if weights else found]
+    ignored = model.loss.ignored
+    found = class_weights(class_weight, targets, model.output_shape or (), dtype, ignored)
+    return [*data, targets, _product(weights[0], found) if weights else found]
+
+
+def _product(a: Array, b: Array) -> Array:
+    """The product of weights by sample and by step."""
+    short, long = (a, b) if a.ndim < b.ndim else (b, a)
+    return short.reshape(*short.shape, *(1,) * (long.ndim - short.ndim)) * long
 
 
 def batches(model: Any, given: list[Array], size: int | None = None, **options: Any) -> Batches:
@@ -260,27 +269,33 @@ def all_or_nothing(model: Any) -> Iterator[None]:
         raise
 
 
-def sample_weights(given: Any, n: int, dtype: DType) -> Array:
-    """Check the weights of n samples."""
+def sample_weights(given: Any, outputs: Shape, dtype: DType) -> Array:
+    """Check the weights of samples, or of steps or pixels: whatever costs (n, ...) something."""
     weights = samples("sample_weight", given, dtype)
-    if weights.shape != (n,):
+    while weights.ndim > 1 and weights.shape[-1] == 1:  # (n, 1) as other libraries give them
+        weights = weights[..., 0]
+    if weights.shape != outputs[: weights.ndim]:
+        steps = f", or one per step, shape {outputs}" if len(outputs) > 1 else ""
         raise ValueError(
-            f"sample_weight: expected one weight per sample, shape ({n},), got shape "
-            f"{weights.shape}."
+            f"sample_weight: expected one weight per sample, shape ({outputs[0]},){steps}, got "
+            f"shape {weights.shape}."
         )
     if (weights < 0).any():
         raise ValueError(f"sample_weight: weights must be at least 0, got {weights.min()}.")
     return weights.astype(dtype)
 
 
-def class_weights(given: Any, y: Array, outputs: Shape, dtype: DType) -> Array:
-    """Look up the weight of each sample by its class.
+def class_weights(
+    given: Any, y: Array, outputs: Shape, dtype: DType, ignored: int | None = None
+) -> Array:
+    """Look up the weight of each sample, or each step or pixel, by its class.
 
     Args:
         given: class -> weight; classes that are not named weigh 1.
-        y: labels (n,), one-hot rows (n, classes), or 0 and 1 (n, 1).
+        y: labels (n, ...), one-hot rows (n, ..., classes), or 0 and 1 (n, ..., 1).
         outputs: the shape of one output of the model.
         dtype: the type of the result.
+        ignored: a label that is none, which does not count.
     """
     if not isinstance(given, Mapping):
         raise TypeError(
@@ -288,9 +303,10 @@ def class_weights(given: Any, y: Array, outputs: Shape, dtype: DType) -> Array:
             f"{given!r}."
         )
     classes = outputs[-1] if outputs and outputs[-1] > 1 else 2
-    hot = y.shape[1:] == (classes,) and np.allclose(y.sum(axis=-1), 1, atol=1e-3)
-    labels = y.argmax(axis=-1) if hot else y.reshape(-1)
-    if len(labels) != len(y) or not np.isin(labels, range(classes)).all():
+    hot = y.shape[1:] == (*outputs[:-1], classes) and np.allclose(y.sum(axis=-1), 1, atol=1e-3)
+    labels = y.argmax(axis=-1) if hot else y[..., 0] if y.shape[1:] == (*outputs[:-1], 1) else y
+    none = np.zeros(labels.shape, bool) if ignored is None else labels == ignored
+    if labels.shape[1:] != outputs[:-1] or not (none | np.isin(labels, range(classes))).all():
         raise ValueError(
             f"class_weight: every sample must be of one class, 0 to {classes - 1}; y, of shape "
             f"{y.shape}, holds something else. Use sample_weight instead."
@@ -305,4 +321,4 @@ def class_weights(given: Any, y: Array, outputs: Shape, dtype: DType) -> Array:
                 f"{weight!r}."
             )
         table[int(label)] = weight
-    return table[labels.astype(np.int64)]
+    return table[np.where(none, 0, labels).astype(np.int64)]

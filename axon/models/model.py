@@ -201,8 +201,9 @@ class Model(Module):
             validation_split: share of the samples, taken from the end, that is kept for validation.
             validation_data: (x, y), (x, y, sample_weight) or an iterable of batches instead.
             shuffle: draw a new order for each epoch.
-            class_weight: class -> weight of its samples.
-            sample_weight: (n,) weights of the samples.
+            class_weight: class -> weight of its samples, or of the steps or pixels that bear it.
+            sample_weight: (n,) weights of the samples; or of steps or pixels, (n, time) or
+                (n, height, width).
             initial_epoch: where to start counting, to go on with an earlier run.
             steps_per_epoch: batches in an epoch, if not all.
             validation_steps: batches to validate on, if not all.
@@ -280,7 +281,7 @@ class Model(Module):
             y: targets, as the loss wants them.
             batch_size: samples at a time; as many as are fast by default.
             verbose: print a line with the results, unless 0.
-            sample_weight: (n,) weights of the samples.
+            sample_weight: weights, as for ``fit``.
             steps: batches to look at, if not all.
             callbacks: told what happens.
             return_dict: return the results by name.

@@ -13,6 +13,7 @@ from axon.blas import one_blas_thread
 from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.losses import Loss
+from axon.losses.base import both
 from axon.metrics import Mean, Metric
 from axon.models import nan_search
 from axon.models.data import Batches
@@ -83,15 +84,18 @@ class Trainer:
         inputs, (y, *w) = columns[: self.model.width], columns[self.model.width :]
         y_pred = self.model.forward(*inputs)
         loss: Tensor = self.loss.loss(y, y_pred, *w)
+        real = self.loss.real(y, y_pred)
         for p in self.model.parameters():
             if p.regularizer is not None:
                 loss = loss + p.regularizer(p)
-        self.mean_loss.add_mean(loss, len(y))
-        seen = y_pred.detach()
+        self.mean_loss.add_mean(loss, len(y) if real is None else real.astype(np.float64).sum())
+        seen, w = y_pred.detach(), w if real is None else [weighing(real, *w)]
         for metric in self.metrics:
             if metric.recorded:
                 metric.update(y, seen, *w)
-        return [loss] if all(m.recorded for m in self.metrics) else [loss, seen]
+        if all(m.recorded for m in self.metrics):
+            return [loss]
+        return [loss, seen] if real is None else [loss, seen, *w]
 
     def prepare(self, source: Source) -> None:
         """Let the optimizer take charge of the parameters, and note what a recording freezes.
@@ -167,7 +171,7 @@ class Trainer:
         else:
             loss, *outputs = self._run(step, slots, frozen)
         if outputs:
-            self._gather(slots, outputs[0])
+            self._gather(slots, *outputs)
         return self._watched(float(loss))
 
     def _several(
@@ -212,12 +216,13 @@ class Trainer:
         with one_blas_thread:
             return self.search.run(step, slots)
 
-    def _gather(self, slots: list[Array], y_pred: Array) -> None:
+    def _gather(self, slots: list[Array], y_pred: Array, *weight: Array) -> None:
         """Hand what the batch gave to the metrics that keep it; the memory is used again."""
-        kept = [column.copy() for column in slots[self.model.width :]]
+        y, *w = slots[self.model.width :]
+        kept = [array.copy() for array in (y, y_pred, *(weight or w))]
         for metric in self.metrics:
             if not metric.recorded:
-                metric.update(kept[0], y_pred.copy(), *kept[1:])
+                metric.update(*kept)
 
     def _warn(self, value: float) -> None:
         from warnings import warn
@@ -320,6 +325,14 @@ class Trainer:
     def programs(self) -> list[Program]:
         """Every program recorded so far."""
         return [*self.train.programs.values(), *self.test.programs.values()]
+
+
+def weighing(real: Tensor, w: Tensor | None = None) -> Tensor:
+    """What metrics are given as weights: 0 for what does not count, else those of the samples."""
+    weight = real.astype(np.float64 if w is None else w.dtype)
+    joined: Tensor = weight if w is None else both(weight, w)  # type: ignore[assignment]
+    alone = joined.ndim == 2 and joined.shape[1] == 1  # one step is as good as none
+    return joined.reshape(len(joined)) if alone else joined
 
 
 def shaped(results: dict[str, float], return_dict: bool) -> Any:
