@@ -323,6 +323,79 @@ def test_kernels_can_be_chosen():
     assert axon.get_kernels() == "fast"
 
 
+@pytest.fixture
+def auto(monkeypatch):
+    """Kernels by the work ahead; a function that says how many steps are worth compiling."""
+    axon.set_kernels("auto")
+
+    def worth(steps, work):
+        monkeypatch.setattr(engine, "WORTH", steps * work)
+
+    x, y = data()
+    model, _ = trained(x, y, epochs=1)
+    (program, _) = model._trainer.train.programs.values()  # of 32 rows, and of the last 8
+    worth(30, program.work)
+    return worth
+
+
+def test_short_work_is_not_compiled_and_long_work_is(auto):
+    x, y = data()  # 7 batches
+    assert not machines(trained(x, y, epochs=4)[0])
+    assert len(machines(trained(x, y, epochs=5)[0])) >= 1
+
+
+def test_which_kernels_do_it_depends_on_the_call_and_not_on_what_ran_before(auto):
+    """So a run that is begun anew, elsewhere, or resumed gives the same bits."""
+    x, y = data()
+    model, _ = trained(x, y, epochs=9)
+    state, optimizer = model.state_dict(), model.optimizer.state_dict()
+    loaded = Sequential([layers.Dense(24, "relu"), layers.Dense(4, "softmax")])
+    loaded.compile("categorical_crossentropy", "adam")
+    loaded.fit(x, y, 32, 1, verbose=0)
+    assert not machines(loaded)
+    loaded.load_state_dict(state)
+    loaded.optimizer.load_state_dict(optimizer)
+    for epochs in (1, 9, 1):
+        for one in (model, loaded):
+            axon.set_random_seed(1)
+            one.fit(x, y, 32, epochs, verbose=0)
+        assert bits(model) == bits(loaded)
+
+
+def test_a_run_that_goes_on_is_judged_by_all_its_epochs(auto):
+    x, y = data()
+    model, _ = trained(x, y, epochs=1)
+    model.fit(x, y, 32, 9, initial_epoch=8, verbose=0)
+    assert machines(model)
+
+
+def test_a_callback_that_runs_the_model_changes_no_kernels(auto):
+    x, y = data()
+
+    class Look(axon.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.test_on_batch(x[:32], y[:32])
+            seen.append(bool(machines(self.model)))
+
+    seen: list[bool] = []
+    trained(x, y, epochs=2)[0].fit(x, y, 32, 9, verbose=0, callbacks=[Look()])
+    assert all(seen[1:])
+
+
+def test_predicting_a_few_rows_never_compiles(monkeypatch):
+    axon.set_kernels("auto")
+    monkeypatch.setattr(engine, "compiled", lambda *_: pytest.fail("compiled"))
+    model = Sequential([layers.Dense(24, "relu"), layers.Dense(4, "softmax")])
+    for rows in (1, 3, 100, 100, 5000):
+        model.predict(np.zeros((rows, 20), np.float32))
+
+
+def test_short_work_does_not_even_load_numba():
+    code = SCRIPT.replace("print(axon.get_kernels(), ", "print('numba' in sys.modules, ")
+    done = run_script("auto", code=f"import sys\n{code}")
+    assert done.stdout.startswith("False "), done.stderr
+
+
 def test_unknown_kernels_are_refused():
     with pytest.raises(ValueError, match=r"expected 'auto', 'numpy' or 'fast', got 'gpu'"):
         axon.set_kernels("gpu")
@@ -341,13 +414,13 @@ print(axon.get_kernels(), float(model.predict(x[:1])[0, 0]))
 """
 
 
-def run_script(kernels, path=None, **variables):
+def run_script(kernels, path=None, code=SCRIPT, **variables):
     environment = {**os.environ, "AXON_KERNELS": kernels, **variables}
     before = environment.get("PYTHONPATH", "")
     root = os.path.dirname(os.path.dirname(axon.__file__))
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [path and str(path), root, before]))
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
 
 
@@ -407,6 +480,8 @@ def test_kernels_compile_where_nothing_can_be_kept(monkeypatch):
     from axon.fast.kernels import declare
 
     monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+    for name in ("works", "said"):
+        monkeypatch.setattr(declare._Cache, name, getattr(declare._Cache, name))
     code = declare._compile(declare.KERNELS["relu"])
     assert code.address
     assert loops.compiled("intp(intp)")(lambda x: x + 1)(2) == 3
@@ -425,6 +500,69 @@ def test_a_long_compilation_is_announced_once(monkeypatch, capsys):
     for name in ("relu", "relu", "add"):
         declare.address(name)
     assert capsys.readouterr().err == "axon: compiling kernels for this processor, once.\n"
+
+
+def test_on_a_terminal_it_is_shown_how_far_compiling_is(monkeypatch, capsys):
+    from axon.fast.kernels import declare
+
+    class Code:
+        address = 1
+
+    monkeypatch.setattr(declare, "SLOW", -1.0)
+    monkeypatch.setattr(declare, "_compile", lambda function: Code)
+    monkeypatch.setattr(declare, "_compiled", {})
+    monkeypatch.setattr(declare._Clock, "announced", True)
+    declare.prepare(["relu", "add", "relu"])
+    assert capsys.readouterr().err == ""  # a file gets one line, and no bar
+    monkeypatch.setattr(declare, "_compiled", {})
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    declare.prepare(["relu", "add", "relu"])
+    shown = capsys.readouterr().err.split("\r")
+    line = "axon: compiling kernels for this processor, once: "
+    assert shown == ["", f"{line}1 of 2", f"{line}2 of 2", " " * len(shown[1]), ""]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("nowhere")])
+def test_a_cache_that_cannot_be_kept_is_said_once(monkeypatch, capsys, error):
+    from axon.fast.kernels import declare
+
+    tried = []
+
+    def compiled(cache):
+        tried.append(cache)
+        if cache:
+            raise error
+        return "code"
+
+    monkeypatch.setattr(declare._Cache, "works", True)
+    monkeypatch.setattr(declare._Cache, "said", False)
+    assert [declare.kept(compiled) for _ in range(3)] == ["code"] * 3
+    assert tried == [True, False, False, False]  # nothing is compiled twice but the first
+    said = capsys.readouterr().err
+    assert said.startswith(f"axon: compiled kernels cannot be kept ({type(error).__name__}: ")
+    assert said.endswith("Set NUMBA_CACHE_DIR to a folder that can be written.\n")
+    assert said.count("\n") == 1
+
+
+def test_no_clock_counts_what_compiling_took(monkeypatch):
+    from axon import pace
+    from axon.fast.kernels import declare
+
+    class Code:
+        address = 1
+
+    def compile_(function):
+        now[0] += 50.0
+        return Code
+
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(declare, "_compile", compile_)
+    monkeypatch.setattr(declare, "_compiled", {})
+    before = pace.seconds()
+    now[0] += 1
+    declare.prepare(["relu", "add"])
+    assert pace.seconds() - before == 1
 
 
 def test_kernels_are_kept_for_later_processes():

@@ -11,7 +11,7 @@ import numpy as np
 from axon.callbacks.base import Callback
 from axon.files import DamagedFile, check_writable
 from axon.layers.module import whole
-from axon.program.engine import get_kernels
+from axon.program.engine import setting
 from axon.version import __version__
 
 FORMAT = 1
@@ -265,7 +265,7 @@ def _with() -> dict[str, str]:
     from platform import machine
 
     versions = {"axon": __version__, "numpy": np.__version__}
-    return {**versions, "kernels": get_kernels(), "machine": machine()}
+    return {**versions, "kernels": setting(), "machine": machine()}
 
 
 def _warn_of(then: Mapping[str, Any]) -> None:

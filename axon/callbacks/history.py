@@ -1,8 +1,8 @@
 """History: what ``fit`` returns."""
 
-import time
 from typing import Any, ClassVar, NamedTuple
 
+from axon import pace
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
 from axon.files import atomic
@@ -31,7 +31,7 @@ class History(Callback):
         epoch: the numbers of the epochs, from 0.
         measured: name -> the epochs of its values; fewer where validation is not in each epoch.
         params: the settings of the run.
-        seconds: how long each epoch took.
+        seconds: how long each epoch took, without the compiling of kernels.
 
     >>> history = History()
     >>> for epoch, loss in enumerate([0.5, 0.2, 0.3]):
@@ -52,12 +52,12 @@ class History(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
-        self._began = time.perf_counter()
+        self._began = pace.seconds()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Keep what was measured."""
         self.epoch.append(epoch)
-        self.seconds.append(time.perf_counter() - self._began)
+        self.seconds.append(pace.seconds() - self._began)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
             self.measured.setdefault(name, []).append(epoch)

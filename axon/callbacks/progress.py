@@ -1,9 +1,10 @@
 """What training looks like while it runs: lines, or a bar."""
 
 import sys
-import time
+from math import inf
 from typing import Any
 
+from axon import pace
 from axon.callbacks.base import Callback, Logs
 
 WIDTH = 20  # of the bar, in characters
@@ -24,11 +25,11 @@ class LinePrinter(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
-        self._began = time.perf_counter()
+        self._began = pace.seconds()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Print the line."""
-        seconds = time.perf_counter() - self._began
+        seconds = pace.seconds() - self._began
         head = f"Epoch {epoch + 1}/{self.params['epochs']} - {seconds:.1f}s"
         print(" - ".join([head, *measured(logs or {})]), flush=True)
 
@@ -45,13 +46,13 @@ class ProgressBar(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
-        self._began, self._next, self._done, self._seen = time.perf_counter(), 0.0, 0, 0
+        self._began, self._next, self._done, self._seen = pace.seconds(), -inf, 0, 0
         self._name = f"Epoch {epoch + 1}/{self.params['epochs']}"
         self._strokes = _strokes()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move the bar, ten times a second at most."""
-        self._done, now = batch + 1, time.perf_counter()
+        self._done, now = batch + 1, pace.seconds()
         self._seen += 1
         if now >= self._next:
             self._next = now + PAUSE
@@ -84,11 +85,11 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Take the bar away and print the line."""
-        seconds = time.perf_counter() - self._began
+        seconds = pace.seconds() - self._began
         self._wipe()
-        pace = f" {duration(seconds / self._seen)}/step" if self._seen else ""
+        each = f" {duration(seconds / self._seen)}/step" if self._seen else ""
         print(
-            " - ".join([f"{self._name} - {seconds:.1f}s{pace}", *measured(logs or {})]), flush=True
+            " - ".join([f"{self._name} - {seconds:.1f}s{each}", *measured(logs or {})]), flush=True
         )
 
     def on_train_end(self, logs: Logs | None = None) -> None:

@@ -18,6 +18,7 @@ from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
 from axon.cli.output import note, print_pairs
 from axon.files import atomic, check_writable
 from axon.models.saving import OTHERS
+from axon.program.engine import setting
 
 FEW = 10_000  # below so many training samples, batches are smaller and epochs more
 SETTINGS = "run.toml"  # the settings of a run, in the folder of its backup
@@ -91,7 +92,7 @@ class Run:
         s["batch_size"] = s["batch_size"] or (32 if few else 128)
         s["epochs"] = s["epochs"] or (30 if few else 5)
         s["learning_rate"] = float(self.optimizer.learning_rate)
-        s["kernels"] = axon.get_kernels()
+        s["kernels"] = setting()
 
     def made_with(self) -> dict[str, Any]:
         """What the bits depend on besides the settings."""

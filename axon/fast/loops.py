@@ -17,6 +17,7 @@ from typing import Any
 from numba import njit
 
 from axon.fast.atoms import call, cycles, give_way, increase, load, pause, replace, store, words
+from axon.fast.kernels.declare import kept
 
 # words of a program's head
 LEVELS, TASKS, ENTRIES, ARGUMENTS, SCRATCH, SCRATCH_SIZE, CLOCK = range(7)
@@ -31,10 +32,7 @@ def compiled(signature: str) -> Any:
     """Compile a loop that needs no Python; kept for later processes, if there is a place."""
 
     def compile(function: Callable[..., None]) -> Any:
-        try:
-            return njit(signature, nogil=True, cache=True)(function)
-        except Exception:  # no place to keep it, or a spoilt file there
-            return njit(signature, nogil=True)(function)
+        return kept(lambda cache: njit(signature, nogil=True, cache=cache)(function))
 
     return compile
 

@@ -12,7 +12,7 @@ from axon.backend import ALIGNMENT, Array, aligned_bytes, xp
 from axon.core import Tensor
 from axon.fast.calls import Argument, At, Call, Scratch, Word, Work
 from axon.fast.fusion import fused
-from axon.fast.kernels import KERNELS, address
+from axon.fast.kernels import KERNELS, address, prepare
 from axon.fast.kernels.lookup import FAULT, demand_no_fault
 from axon.fast.loops import CLOCK, ROOM, lead, now
 from axon.fast.memory import Memory, address_of
@@ -47,6 +47,8 @@ class Machine:
         self._inputs, self._slots = list(inputs), [t.data for t in inputs]
         self._kept: list[Any] = []  # memory that the tables know by its address alone
         self._memory = Memory(self.schedule, plan)
+        works = [p.work for p in self.schedule.placed if p.work]
+        prepare(call.kernel for work in works for call in work.calls)
         self._build()
         self.outputs = [self._memory.array(t) for t in outputs]
         self._kept += [*self._memory.kept, *self._memory.arrays.values()]

@@ -54,6 +54,7 @@ class Predictor:
             slots = self.step.inputs(*((array.shape, dtype) for array, dtype in pairs))
             for slot, array in zip(slots, data, strict=True):
                 np.copyto(slot, array, casting="unsafe")
+            self.step.expect(1)
             return self.step.run(slots)[0].copy()
 
     def run(self, batches: Batches, callbacks: Callbacks) -> Array:
@@ -65,6 +66,7 @@ class Predictor:
             with ONE_AT_A_TIME:
                 slots = self.step.inputs(*batches.specs(stop - start))
                 batches.fill(start, stop, slots)
+                self.step.expect(len(batches))
                 outputs = self.step.run(slots)[0]
                 if result is None:
                     rows = min(batches.size, len(batches) * batches.batch_size)

@@ -83,9 +83,11 @@ class Run:
     def _one_epoch(self, epoch: int) -> Logs:
         self.callbacks.on_epoch_begin(epoch)
         self._put_back()
-        logs = self.trainer.epoch(self.trainer.train, self.source, self.callbacks, "train", self)
+        trainer, times = self.trainer, self.epochs.stop  # also if it did not begin at 0
+        logs = trainer.epoch(trainer.train, self.source, self.callbacks, "train", self, times)
         if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
-            results = self.trainer.evaluate(self.validation, self.callbacks)
+            times = times // self.validation_freq
+            results = trainer.evaluate(self.validation, self.callbacks, times)
             logs.update((f"val_{name}", value) for name, value in results.items())
         self.callbacks.on_epoch_end(epoch, logs)
         self.epoch, self.batch = epoch + 1, 0

@@ -251,7 +251,13 @@ class Trainer:
         return (self._settings, layers, *(p.requires_grad for p in self.optimizer.parameters))
 
     def epoch(
-        self, step: Step, source: Source, callbacks: Callbacks, kind: str, run: Any = None
+        self,
+        step: Step,
+        source: Source,
+        callbacks: Callbacks,
+        kind: str,
+        run: Any = None,
+        times: int = 1,
     ) -> Logs:
         """Run a step on every batch and return the means.
 
@@ -261,6 +267,7 @@ class Trainer:
             callbacks: whom to tell.
             kind: the hooks to call, "train" or "test".
             run: whose epoch it is, if it is one of training, which may be half done.
+            times: how often the present call goes over the batches, all in all.
         """
         if run is None or not run.batch:
             for metric in (self.mean_loss, *self.metrics):
@@ -272,13 +279,21 @@ class Trainer:
             callbacks.listens(f"on_{kind}_batch_end"),
         )
         with one_blas_thread:
-            self._batches(step, source, begin, end, heard, run)
+            self._batches(step, source, begin, end, heard, run, times * len(source))
         return self.logs()
 
     def _batches(
-        self, step: Step, source: Source, begin: Any, end: Any, heard: tuple[bool, bool], run: Any
+        self,
+        step: Step,
+        source: Source,
+        begin: Any,
+        end: Any,
+        heard: tuple[bool, bool],
+        run: Any,
+        ahead: int,
     ) -> None:
         """Run a step on every batch; ``begin`` and ``end`` are called if somebody listens."""
+        step.expect(ahead)
         frozen, number = self.frozen(step), run.batch if run else 0
         pieces = iter(() if number and self.model.stop_training else source.pieces(number))
         for batches, start, stop in pieces:
@@ -294,6 +309,7 @@ class Trainer:
                     end(number, self.logs(recorded=True))
                 if any(heard):
                     frozen = self.frozen(step)  # they may have frozen a layer
+                    step.expect(ahead)  # and run it themselves
                 done = 1
             number += done
             if run:
@@ -311,13 +327,14 @@ class Trainer:
         """Run a step on a single batch and return what was measured on it."""
         for metric in (self.mean_loss, *self.metrics):
             metric.reset()
+        step.expect(None)
         self.batch(step, batch, 0, batch.size, self.frozen(step))
         return self.logs()
 
-    def evaluate(self, source: Source, callbacks: Callbacks) -> Logs:
-        """Loss and metrics on data that nothing is learned from."""
+    def evaluate(self, source: Source, callbacks: Callbacks, times: int = 1) -> Logs:
+        """Loss and metrics on data that nothing is learned from; once of so many times."""
         callbacks.on_test_begin()
-        logs = self.epoch(self.test, source, callbacks, "test")
+        logs = self.epoch(self.test, source, callbacks, "test", times=times)
         callbacks.on_test_end(logs)
         return logs
 

@@ -34,6 +34,9 @@ PER_ELEMENT = {
     **{"adam_update": 10, "amsgrad_update": 11, "adamax_update": 9, "nadam_update": 10},
 }
 
+# nanoseconds, about, of NumPy's kernels: a call, an operation of a product, of others, and a byte
+CALL, FLOP, OPERATION, BYTE = 2_500.0, 0.015, 0.25, 0.15
+
 FILLED = {"assign", "recurrence_backward"}  # what they change, they do not read
 CHOOSERS = {"lookup", "take", "max_pool2d_pick"}  # of the first input they read what they hand out
 
@@ -63,6 +66,18 @@ def cost(instruction: Instruction) -> Cost:
     products = multiply_adds(instruction)
     flops = 2 * products if products else _elementwise(instruction)
     return Cost(flops, _bytes_read(instruction) + _bytes_written(instruction))
+
+
+def nanoseconds(instruction: Instruction) -> float:
+    """About how long NumPy's kernel takes on one core: right to a factor of two or three.
+
+    By shapes alone, so that what is decided by it is decided alike on every machine and each time.
+    """
+    if instruction.kind == "views":
+        return 0.0
+    flops, nbytes = cost(instruction)
+    each = FLOP if multiply_adds(instruction) else OPERATION
+    return CALL + max(each * flops, BYTE * nbytes)
 
 
 def multiply_adds(instruction: Instruction) -> int:

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 from axon.core import Tensor
+from axon.pace import compiling
 from axon.program.plan import Plan
 
 VARIABLE = "AXON_KERNELS"
 CHOICES = ("auto", "numpy", "fast")
+WORTH = 20e9  # nanoseconds of NumPy's: for less, compiling would take longer than it saves
 
 
 class _Settings:
@@ -25,7 +28,9 @@ def set_kernels(kernels: str) -> None:
 
     Args:
         kernels: "numpy"; "fast": the compiled kernels of the extra ``fast`` (Numba), an error if
-            they cannot be used; or "auto", the default: those if they are there, else NumPy.
+            they cannot be used; or "auto", the default: those for long work, if they are there,
+            else NumPy. What is long is told by rows, epochs and the network, never by a clock or
+            by what has been compiled before, so that the same call always gives the same bits.
 
     Raises:
         ValueError: anything else.
@@ -43,14 +48,27 @@ def set_kernels(kernels: str) -> None:
 
 
 def get_kernels() -> str:
-    """What replays programs, "numpy" or "fast": as set, or by the variable AXON_KERNELS."""
+    """What replays long work, "numpy" or "fast": as set, or by the variable AXON_KERNELS."""
+    if setting() == "auto":
+        return "fast" if _works() else "numpy"
+    return setting()
+
+
+def setting() -> str:
+    """The choice, "numpy", "fast" or "auto"; without Numba, whose import it spares, no "auto"."""
     if _settings.kernels is None:
         _settings.kernels = _checked(VARIABLE, os.environ.get(VARIABLE, "auto") or "auto")
         if _settings.kernels == "fast":
             _demand()
-    if _settings.kernels == "auto":
-        return "fast" if _works() else "numpy"
+    if _settings.kernels == "auto" and not _there():
+        return "numpy"
     return _settings.kernels
+
+
+def wanted(work: float) -> bool:
+    """Whether compiled kernels are to do what NumPy's would take so many nanoseconds for."""
+    kernels = setting()
+    return kernels == "fast" or (kernels == "auto" and work >= WORTH and _works())
 
 
 class Kernels:
@@ -74,11 +92,21 @@ def _checked(owner: str, kernels: str) -> str:
     return kernels
 
 
+@cache
+def _there() -> bool:
+    """Whether Numba is installed."""
+    try:
+        return find_spec("numba") is not None
+    except ValueError:  # somebody has hidden it
+        return False
+
+
 def _works() -> bool:
     """Whether the compiled kernels can be used; says why not if Numba is there in vain."""
     if _settings.works is None:
         try:
-            _settings.works = find_spec("numba") is not None and _imported()
+            with compiling:
+                _settings.works = _there() and _imported()
         except Exception as error:  # Numba fails in many ways where it is broken or too old
             _settings.works = False
             _warn(f"numba cannot be used ({type(error).__name__}: {error})")
@@ -114,13 +142,12 @@ def _warn(what: str) -> None:
 
 
 def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Any:
-    """A program as compiled kernels do it (axon/fast); None where NumPy does it all."""
-    if get_kernels() == "numpy":
-        return None
+    """A program as compiled kernels do it (axon/fast); None where NumPy has to do it all."""
     from axon.fast import Machine, NotWorthIt
 
     try:
-        return Machine(plan, inputs, outputs)
+        with compiling:
+            return Machine(plan, inputs, outputs)
     except NotWorthIt:
         return None
     except Exception as error:

@@ -9,6 +9,7 @@ from axon.core import Tensor
 from axon.program import engine
 from axon.program.bind import Bound
 from axon.program.compare import Imprint, demand_same, imprints
+from axon.program.cost import nanoseconds
 from axon.program.plan import Plan
 from axon.program.show import Line, describe, report
 from axon.program.simplify import simplify
@@ -16,6 +17,7 @@ from axon.program.trace import trace
 
 Spec = tuple[Shape, DType]
 LIMIT = 16  # programs that a step keeps
+UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be
 
 
 class Program:
@@ -45,8 +47,11 @@ class Program:
         outer = {id(t): t for t in used if id(t) not in made}
         self._bound = [(t, t.data) for t in outer.values()]
         self.first: list[Imprint] | None = None  # what to compare the second batch with
-        self.kernels = engine.get_kernels()
+        self.kernels = engine.setting()
+        self.work = sum(map(nanoseconds, plan.instructions))
         self.machine: Any = None  # what does it with compiled kernels, if they are used
+        self.tried = False  # whether it has been asked for
+        self._resting: Any = None  # the machine, while there is too little to do for it
 
     def run(self) -> list[Array]:
         """Do it again on what the input arrays hold now; the outputs live in reused memory."""
@@ -67,7 +72,14 @@ class Program:
         for tensor, array in self._bound:  # in each step, so a plain loop
             if tensor.data is not array:
                 return True
-        return self.kernels != engine.get_kernels()
+        return self.kernels != engine.setting()
+
+    def suits(self, ahead: int) -> bool:
+        """Let the kernels do it that so many runs are worth; False if these have to be made."""
+        wanted = engine.wanted(self.work * ahead)
+        if wanted != (self.machine is not None) and self.tried:
+            self.machine, self._resting = self._resting, self.machine
+        return self.tried or not wanted
 
     def why(self) -> str:
         """Say why this program was recorded although others may have been before it."""
@@ -98,6 +110,9 @@ class Step:
         state: gives the tensors that it changes in place. Where compiled kernels replay a program
             they do its first steps, too, so that the bits do not tell when it was recorded.
 
+    Attributes:
+        ahead: how many runs are expected (``expect``), by which kernels are chosen.
+
     >>> from axon import ops
     >>> step = Step("double", lambda x: [x + x], ["x"])
     >>> (x,) = step.inputs(((2,), np.dtype("f4")))
@@ -124,6 +139,7 @@ class Step:
         self.slots: dict[tuple[Spec, ...], list[Array]] = {}
         self.programs: dict[tuple[Any, ...], Program] = {}
         self.latest: Program | None = None
+        self.ahead = UNKNOWN
         self._arrays: list[Array] = []
         self._variant: tuple[Any, ...] = ()
 
@@ -132,6 +148,14 @@ class Step:
         if specs not in self.slots:
             self.slots[specs] = [xp.empty(shape, dtype) for shape, dtype in specs]
         return self.slots[specs]
+
+    def expect(self, runs: int | None) -> None:
+        """Say how many runs the present call makes, all in all; None if that is not known.
+
+        So the kernels depend on the call alone, and not on what was run before it.
+        """
+        if self.ahead != (runs or UNKNOWN):
+            self.ahead, self._arrays = runs or UNKNOWN, []  # what ran last is looked at again
 
     def run(self, arrays: list[Array], variant: tuple[Any, ...] = ()) -> list[Array]:
         """Run on filled inputs. What comes back may be overwritten by the next run: copy it.
@@ -192,7 +216,9 @@ class Step:
         key = (*((a.shape, a.dtype) for a in arrays), variant)
         program = self.programs.get(key)
         if program is None or program.stale:
-            return self._record(key, arrays, moved=program is not None)
+            return self._record(key, arrays, "parameters moved to other memory" * bool(program))
+        if not program.suits(self.ahead):
+            return self._record(key, arrays, "so many runs are ahead that compiled kernels pay")
         if any(a is not b for a, b in zip(arrays, program.inputs.values(), strict=False)):
             raise ValueError(
                 f"step {self.name!r} was recorded on other arrays of the same shapes. Fill the "
@@ -216,7 +242,7 @@ class Step:
 
     def _before(self) -> list[tuple[Tensor, Array, Array]]:
         """What the step is about to change, if compiled kernels may have to do it once more."""
-        fast = engine.get_kernels() != "numpy"
+        fast = engine.setting() != "numpy"
         return [(t, t.data, t.data.copy()) for t in self.state()] if fast else []
 
     def _by_machine(
@@ -237,16 +263,17 @@ class Step:
         """Copy or pickle the step; its programs are bound to the memory of this one."""
         return {**vars(self), "slots": {}, "programs": {}, "latest": None, "_arrays": []}
 
-    def _record(self, key: tuple[Any, ...], arrays: list[Array], moved: bool) -> list[Array]:
+    def _record(self, key: tuple[Any, ...], arrays: list[Array], again: str) -> list[Array]:
         """The first run of a signature: eager, and written down."""
         inputs, before = [Tensor(a) for a in arrays], self._before()
         named = dict(zip(self.names, arrays, strict=False))
         instructions, outputs = trace(self.function, inputs)
         labels = {id(t): name for t, name in zip(inputs, self.names, strict=False)}
-        reason = self._why(key, moved)
+        reason = self._why(key, again)
         plan = Plan(simplify(instructions), outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
-        program.machine = engine.compiled(plan, inputs, outputs)
+        if engine.wanted(program.work * self.ahead):
+            program.machine, program.tried = engine.compiled(plan, inputs, outputs), True
         if self.careful:
             program.first = imprints(instructions, inputs)
         self._make_room(key)
@@ -263,9 +290,9 @@ class Step:
             if all(k[:-1] != oldest[:-1] for k in (*self.programs, key)):
                 self.slots.pop(oldest[:-1], None)
 
-    def _why(self, key: tuple[Any, ...], moved: bool) -> str:
-        if moved:
-            return f"{self.name} was recorded again because parameters moved to other memory."
+    def _why(self, key: tuple[Any, ...], again: str) -> str:
+        if again:
+            return f"{self.name} was recorded again because {again}."
         if not self.programs:
             return f"{self.name} was recorded because it ran for the first time."
         *specs, variant = key

@@ -13,7 +13,7 @@ from axon.models.summary import Summary
 from axon.plot.figure import SERIES, paper
 from axon.plot.runs import read
 from axon.plot.runs import table as table_of
-from axon.program.engine import get_kernels
+from axon.program.engine import setting
 from axon.report.page import (
     Share,
     details,
@@ -214,6 +214,6 @@ def versions() -> str:
         "NumPy": np.__version__,
         "Python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "kernels": f"{get_kernels()}, threads: {get_threads()}",
+        "kernels": f"{setting()}, threads: {get_threads()}",
     }
     return section("Versions", facts(known))

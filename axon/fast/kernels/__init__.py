@@ -25,4 +25,4 @@ from axon.fast.kernels import (
     updates,
     winograd,
 )
-from axon.fast.kernels.declare import KERNELS, address, kernel
+from axon.fast.kernels.declare import KERNELS, address, kernel, prepare

@@ -1,15 +1,18 @@
 """Floor 3: how a kernel is declared, and compiled when it is first needed."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
 from numba import cfunc
 from numba.core.errors import NumbaWarning
 
+from axon.pace import compiling
+
 KERNELS: dict[str, Callable[[int], None]] = {}
 SLOW = 1.0  # seconds: when compiling has taken longer, it is announced
+ANNOUNCED = "axon: compiling kernels for this processor, once"
 FAST_MATH = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN stays NaN
 SIGNATURE = "void(intp)"
 _compiled: dict[str, Any] = {}
@@ -19,21 +22,40 @@ class _Clock:
     spent, announced = 0.0, False
 
 
+class _Cache:
+    works = True  # until there turns out to be no place to keep anything
+    said = False
+
+
 def kernel(function: Callable[[int], None]) -> Callable[[int], None]:
     """Declare a kernel; nothing is compiled yet."""
     KERNELS[function.__name__] = function
     return function
 
 
+def prepare(names: Iterable[str]) -> None:
+    """Compile all kernels that a program needs, and show on a terminal how far that is."""
+    missing = [name for name in dict.fromkeys(names) if name not in _compiled]
+    drawn = ""
+    for number, name in enumerate(missing):
+        if _Clock.announced and sys.stderr is not None and sys.stderr.isatty():
+            drawn = f"{ANNOUNCED}: {number + 1} of {len(missing)}"
+            print(f"\r{drawn}", end="", file=sys.stderr, flush=True)
+        address(name)
+    if drawn:
+        print("\r" + " " * len(drawn), end="\r", file=sys.stderr, flush=True)
+
+
 def address(name: str) -> int:
     """Where the machine code of a kernel begins; compiled now if it has not been."""
     if name not in _compiled:
         began = perf_counter()
-        _compiled[name] = _compile(KERNELS[name])
+        with compiling:
+            _compiled[name] = _compile(KERNELS[name])
         _Clock.spent += perf_counter() - began
         if _Clock.spent > SLOW and not _Clock.announced:
             _Clock.announced = True
-            print("axon: compiling kernels for this processor, once.", file=sys.stderr, flush=True)
+            _say(f"{ANNOUNCED}.")
     return int(_compiled[name].address)
 
 
@@ -44,7 +66,24 @@ def _compile(function: Callable[[int], None]) -> Any:
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST_MATH}
     with catch_warnings():
         simplefilter("ignore", NumbaWarning)
-        try:
-            return cfunc(SIGNATURE, cache=True, **options)(function)
-        except Exception:  # no place to keep it, or a spoilt file there: numba says it in many ways
-            return cfunc(SIGNATURE, **options)(function)
+        return kept(lambda cache: cfunc(SIGNATURE, cache=cache, **options)(function))
+
+
+def kept(compiled: Callable[[bool], Any]) -> Any:
+    """What ``compiled(cache)`` gives: kept for later processes if that can be done."""
+    try:
+        return compiled(_Cache.works)
+    except Exception as error:  # no place to keep it, or a spoilt file: numba says it in many ways
+        made = compiled(False)  # raises whatever has nothing to do with keeping it
+        _Cache.works = _Cache.works and not isinstance(error, OSError | RuntimeError)
+        if not _Cache.said:
+            _Cache.said = True
+            _say(
+                f"axon: compiled kernels cannot be kept ({type(error).__name__}: {error}), so each "
+                "process compiles them. Set NUMBA_CACHE_DIR to a folder that can be written."
+            )
+        return made
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
