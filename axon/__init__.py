@@ -1,31 +1,32 @@
 """AXON: a neural-network library that you can read and that you can use, on NumPy alone."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from axon import (
-    activations,
-    callbacks,
-    constraints,
-    datasets,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    ops,
-    optimizers,
-    regularizers,
-)
+from axon import activations, ops
 from axon.core import Tensor, grad, primitive
-from axon.models.loading import load as load_model
-from axon.models.model import Model
-from axon.models.sequential import Sequential
 from axon.modes import RecordingError, no_grad
-from axon.program.engine import get_kernels, set_kernels
 from axon.random import set_random_seed
 from axon.roofline import roofline
 from axon.threads import get_threads, set_threads
 from axon.version import __version__
+
+if TYPE_CHECKING:
+    from axon import (
+        callbacks,
+        constraints,
+        datasets,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        regularizers,
+    )
+    from axon.models.loading import load as load_model
+    from axon.models.model import Model
+    from axon.models.sequential import Sequential
+    from axon.program.engine import get_kernels, set_kernels
 
 __all__ = [
     "Model",
@@ -57,12 +58,39 @@ __all__ = [
     "set_threads",
 ]
 
-LATER = ("onnx", "plot", "sklearn")  # what needs an extra is imported when it is asked for
+# Tensors and all that is done to them are there at once, what a network is made of when it is asked
+# for: a script pays for what it uses.
+LATER = (
+    *(
+        "activations",
+        "callbacks",
+        "constraints",
+        "datasets",
+        "initializers",
+        "layers",
+        "losses",
+        "metrics",
+    ),
+    *("models", "onnx", "optimizers", "plot", "regularizers", "sklearn", "testing"),
+)
+HOMES = {
+    "Model": "models.model",
+    "Sequential": "models.sequential",
+    "get_kernels": "program.engine",
+    "load_model": "models",
+    "set_kernels": "program.engine",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in LATER:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name in LATER:
         return import_module(f"axon.{name}")
+    if name in HOMES:
+        return globals().setdefault(name, getattr(import_module(f"axon.{HOMES[name]}"), name))
     raise AttributeError(f"module 'axon' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *LATER})

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,8 +137,52 @@ def test_import_axon_loads_numpy_and_next_to_nothing_else() -> None:
     assert not any(m.startswith(later) for m in added)
 
 
+def test_importing_axon_loads_few_files() -> None:
+    """A time would depend on the machine; what takes it is the number of files."""
+    few = {m for m in loaded_by("import axon") if m.startswith("axon")}
+    assert len(few) <= 60
+    assert {m.split(".")[1] for m in few - {"axon"}} <= {p for f in (0, 1, 2) for p in FLOORS[f]}
+    usual = "import axon; axon.layers, axon.losses, axon.optimizers, axon.Sequential, axon.datasets"
+    assert len({m for m in loaded_by(usual) if m.startswith("axon")}) <= 205
+
+
+def test_all_names_are_there_although_they_come_later() -> None:
+    code = f"import axon; [getattr(axon, n) for n in {axon.__all__!r}]; axon.roofline.__call__"
+    loaded = loaded_by(code)
+    foreign = {m.split(".")[0] for m in loaded - loaded_by("import numpy")}
+    assert foreign <= {*sys.stdlib_module_names, "axon"}
+    assert {*axon.LATER, *axon.HOMES, *axon.__all__} <= set(dir(axon))
+
+
+FIRST = """
+import os, sys
+import numpy
+for module in sys.argv[1:]:
+    if not os.fork():
+        try:
+            __import__(module)
+        except BaseException as error:
+            print(module, type(error).__name__, error, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are copied")
+def test_any_module_can_be_imported_first() -> None:
+    """Also those that nothing has imported yet when ``import axon`` is done."""
+    optional = ("axon.fast", "axon.cli", "axon.onnx", "axon.sklearn", "axon.__main__")
+    names = ("axon.layers.base", "axon.layers.dense", "axon.activations.sigmoid")
+    modules = [m for m in MODULES if not m.startswith(optional) and m.count(".") < 2]
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, *modules, *names], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+
+
 def test_what_needs_an_extra_is_imported_when_asked_for() -> None:
-    for name in axon.LATER:
+    for name in ("onnx", "plot", "sklearn"):
+        assert name in axon.LATER
         assert f"axon.{name}" in loaded_by(f"import axon; axon.{name}")
     with pytest.raises(AttributeError, match="module 'axon' has no attribute 'onyx'"):
         _ = axon.onyx
