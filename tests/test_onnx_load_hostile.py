@@ -637,3 +637,65 @@ def test_damaged_files_end_in_an_error_and_nothing_else(tmp_path: Path) -> None:
     assert 100 < loaded < 2000  # some damage is harmless: a name, a weight
     assert slowest < 5
     assert peak < 600  # MB
+
+
+# ------------------------------------------------------------------------------------ attributes
+
+
+def test_every_attribute_of_the_standard_is_heeded_refused_or_known_to_be_inert() -> None:
+    """What the package onnx knows of AXON's operators, from the oldest set on."""
+    from axon.models.graph.table import OPERATORS
+    from axon.onnx.attributes import HEEDED, heeded
+    from axon.onnx.lowering import KNOWN_CLASSIC
+    from axon.onnx.reading import CLASSIC, NEWEST, OLDEST
+
+    unknown: dict[str, set[str]] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        known = KNOWN_CLASSIC if schema.domain == CLASSIC else {*OPERATORS, "Constant", "Upsample"}
+        of_axon = schema.name in known and schema.domain in ("", CLASSIC)
+        latest_before = schema.since_version < OLDEST and schema.domain == ""
+        if not of_axon or latest_before or schema.since_version > NEWEST:
+            continue
+        for name in set(schema.attributes) - set(heeded(schema.name)):
+            unknown.setdefault(schema.name, set()).add(name)
+    assert unknown == {
+        "Constant": {"sparse_value", "value_string", "value_strings"},
+        "Imputer": {"imputed_value_int64s", "replaced_value_int64"},
+        "Scan": {"directions"},
+        "SpaceToDepth": {"mode"},
+    }
+    assert set(HEEDED) <= {*OPERATORS, *KNOWN_CLASSIC, "Constant", "Upsample"}
+
+
+@pytest.mark.parametrize(
+    ("op", "options", "message"),
+    [
+        ("Relu", {"alpha": 0.5}, "Relu with the unknown attribute 'alpha'"),
+        ("Softmax", {"axes": [1]}, "Softmax with the unknown attribute 'axes'"),
+        ("Elu", {"alpha": "x"}, "Elu with the attribute 'alpha' of another type"),
+        ("Elu", {"alpha": [1.0]}, "Elu with the attribute 'alpha' of another type"),
+        ("Transpose", {"perm": [0.0, 1.0]}, "Transpose with the attribute 'perm' of another type"),
+        ("LayerNormalization", {"stash_type": 11}, "LayerNormalization with stash_type=11"),
+    ],
+)
+def test_attributes_that_nobody_heeds_are_refused(op: str, options: Any, message: str) -> None:
+    inputs = ["x", "s"] if op == "LayerNormalization" else ["x"]
+    with pytest.raises(OnnxFileError, match=message):
+        load(net([node(op, inputs, ["y"], **options)], [tensor("s", 4)]))
+
+
+def test_sets_of_operators_that_are_not_known_are_refused() -> None:
+    for opset, message in ((29, "AXON knows those up to 28"), (6, "AXON reads 7")):
+        with pytest.raises(OnnxFileError, match=f"of operator set {opset}; {message}"):
+            load(net(opset=opset))
+    proto = net(more=["ai.onnx.ml"])
+    proto.opset_import[1].version = 6
+    with pytest.raises(OnnxFileError, match=r"ai\.onnx\.ml operator set 6"):
+        load(proto)
+    proto = net(more=["ai.onnx"])
+    with pytest.raises(OnnxFileError, match="several sets of operators"):
+        load(proto)
+    proto = net()
+    proto.functions.add(name="Relu", domain="")
+    with pytest.raises(OnnxFileError, match="defines the standard operator 'Relu' anew"):
+        load(proto)

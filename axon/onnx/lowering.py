@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.onnx.attributes import strange
 from axon.onnx.reading import CLASSIC, STANDARD, Op
 from axon.onnx.tensors import OnnxFileError, to_array, type_name
 
@@ -24,6 +25,8 @@ SIDE = {  # operators of which more than the first result can be used, and how m
 def objection(op: Op, read: set[str]) -> str:
     """Why a node of a known operator cannot be loaded; nothing if it can."""
     a = op.attributes
+    if why := strange(op.op, a):
+        return why
     if any(name in read for name in op.outputs[SIDE.get(op.op, 1) :]):
         return "only its first result can be used"
     if op.op in ("LSTM", "GRU", "RNN"):
@@ -37,8 +40,9 @@ def objection(op: Op, read: set[str]) -> str:
         return "antialias"
     if op.op == "LinearClassifier" and op.outputs[0] in read:
         return "its labels: choose its probabilities with load(path, outputs=...)"
-    if op.op == "LinearClassifier" and a.get("post_transform", "NONE") == "PROBIT":
-        return "post_transform='PROBIT'"
+    after = a.get("post_transform", "NONE")
+    if after != "NONE" and (op.op == "LinearRegressor" or after == "PROBIT"):
+        return f"post_transform={after!r}"
     return ""
 
 

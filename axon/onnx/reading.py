@@ -11,6 +11,8 @@ from axon.onnx.tensors import OnnxFileError, to_array, type_name
 STANDARD = ("", "ai.onnx")
 CLASSIC = "ai.onnx.ml"  # the domain of scikit-learn's models
 OLDEST = 7  # before, broadcasting was another
+NEWEST = 28  # what later ones change is not known yet
+NEWEST_CLASSIC = 5
 DEEPEST = 8  # graphs inside graphs
 SEQUENCE = "sequence"
 
@@ -226,13 +228,33 @@ def parse(data: bytes, folder: str | None) -> File:
 
 
 def _opset(proto: Any) -> int:
-    versions = [entry.version for entry in proto.opset_import if entry.domain in STANDARD]
-    versions = versions or [entry.version for entry in proto.opset_import][:1]
-    if not versions:
+    """The version of the standard operators; those of other domains are checked."""
+    if not proto.opset_import:
         raise OnnxFileError("not an ONNX file: it names no set of operators.")
-    if min(versions) < OLDEST and len(proto.opset_import) == 1:
-        raise OnnxFileError(
-            f"the file is of operator set {min(versions)}; AXON reads {OLDEST} and later. Convert "
-            "it: onnx.version_converter.convert_version(model, 13)."
-        )
-    return int(max(versions))
+    found: dict[str, set[int]] = {"": set(), CLASSIC: set()}
+    for entry in proto.opset_import:
+        domain = "" if entry.domain in STANDARD else entry.domain
+        found.setdefault(domain, set()).add(entry.version)
+    several = [domain for domain, versions in found.items() if len(versions) > 1]
+    if several:
+        raise OnnxFileError(f"it names several sets of operators of the domain {several[0]!r}.")
+    own = [f for f in proto.functions if f.domain in (*STANDARD, CLASSIC)]
+    if own:
+        raise OnnxFileError(f"it defines the standard operator {own[0].name!r} anew.")
+    _demand_between(found[CLASSIC], 1, NEWEST_CLASSIC, f"{CLASSIC} operator set")
+    _demand_between(found[""], OLDEST, NEWEST, "operator set")
+    return int(max(found[""], default=NEWEST))
+
+
+def _demand_between(versions: set[int], oldest: int, newest: int, what: str) -> None:
+    for version in versions:
+        if version < oldest:
+            raise OnnxFileError(
+                f"the file is of {what} {version}; AXON reads {oldest} and later. Convert "
+                "it: onnx.version_converter.convert_version(model, 13)."
+            )
+        if version > newest:
+            raise OnnxFileError(
+                f"the file is of {what} {version}; AXON knows those up to {newest}. Convert it: "
+                f"onnx.version_converter.convert_version(model, {newest}), or get a later AXON."
+            )
