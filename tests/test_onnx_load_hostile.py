@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -699,3 +700,137 @@ def test_sets_of_operators_that_are_not_known_are_refused() -> None:
     proto.functions.add(name="Relu", domain="")
     with pytest.raises(OnnxFileError, match="defines the standard operator 'Relu' anew"):
         load(proto)
+
+
+# ------------------------------------------------------------------------------------ budgets
+
+
+def constant(name: str, numbers: Any, kind: Any = np.int64) -> Any:
+    return numpy_helper.from_array(np.array(numbers, kind), name)
+
+
+def doubled(start: str, times: int) -> list[Any]:
+    names = [start, *(f"{start}{i}" for i in range(times))]
+    return [node("Concat", [a, a], [b], axis=0) for a, b in pairwise(names)]
+
+
+def summed(nodes: list[Any], name: str) -> list[Any]:
+    return [*nodes, node("ReduceSum", [name], ["q"], keepdims=0), node("Add", ["x", "q"], ["y"])]
+
+
+def many(op: str, *more: str, times: int = 64, **options: Any) -> list[Any]:
+    """Large results one beside another, all of which are used."""
+    nodes = []
+    for i in range(times):
+        nodes.append(node(op, [n.format(i) for n in more], [f"r{i}"], **options))
+        nodes.append(node("ReduceSum", [f"r{i}"], [f"s{i}"], keepdims=0))
+    return [*nodes, node("Sum", ["x", *(f"s{i}" for i in range(times))], ["y"])]
+
+
+def inner_loop(depth: int) -> Any:
+    """Loops inside loops, each of 10,000 turns."""
+    inside = [value("i", [], INT64), value("g", [], TensorProto.BOOL), value("h", None)]
+    outside = [value("on", None, TensorProto.BOOL), value("after", None)]
+    body = [node("Identity", ["g"], ["on"]), node("Identity", ["h"], ["after"])]
+    for _ in range(depth):
+        graph = helper.make_graph(body, "b", inside, outside)
+        loop = node("Loop", ["turns", "true", "h"], ["after"], body=graph)
+        body = [node("Identity", ["g"], ["on"]), loop]
+    graph = helper.make_graph(body, "b", inside, outside)
+    return [node("Loop", ["turns", "true", "x"], ["y"], body=graph)]
+
+
+LARGE = constant("large", [2**11, 2**11])
+ONE = numpy_helper.from_array(np.ones(1, "f4"), "one")
+ASKS_TOO_MUCH: dict[str, tuple[list[Any], list[Any]]] = {
+    "constants that double": (summed(doubled("one", 31), "one30"), [ONE]),
+    "constants of one shape": (many("ConstantOfShape", "large"), [LARGE]),
+    "expanded constants": (many("Expand", "one", "large"), [ONE, LARGE]),
+    "expanded data": (
+        [node("ReduceSum", ["x"], ["t"], keepdims=0), *many("Expand", "t", "large")],
+        [LARGE],
+    ),
+    "tiled data": (many("Tile", "x", "times"), [constant("times", [1, 2**20])]),
+    "ranges": (
+        many("Range", "zero", "end", "step"),
+        [constant("zero", 0), constant("end", 2**22), constant("step", 1)],
+    ),
+    "padded data": (many("Pad", "x", "pads"), [constant("pads", [0, 0, 0, 2**22])]),
+    "one-hot numbers": (
+        [
+            node("Cast", ["x"], ["k"], to=7),
+            *many("OneHot", "k", "depth", "values"),
+        ],
+        [constant("depth", 2**20), constant("values", [0, 1])],
+    ),
+    "gathered slices": (
+        [
+            node("ConstantOfShape", ["wide"], ["w"]),
+            node("ConstantOfShape", ["long"], ["k"], value=constant("", [0])),
+            *many("Gather", "w", "k"),
+        ],
+        [constant("wide", [1, 2**11]), constant("long", [2**11])],
+    ),
+    "outer products": (
+        [
+            node("ConstantOfShape", ["tall"], ["a"]),
+            node("ConstantOfShape", ["wide"], ["b"]),
+            *summed([node("MatMul", ["a", "b"], ["c"])], "c"),
+        ],
+        [constant("tall", [2**17, 1]), constant("wide", [1, 2**17])],
+    ),
+    "products that take long": (
+        [node("ConstantOfShape", ["large"], ["a"]), *many("MatMul", "a", "a", times=3)],
+        [LARGE],
+    ),
+    "enlarged images": (
+        [
+            node("Unsqueeze", ["x", "axes"], ["image"]),
+            *many("Resize", "image", "", "scales", mode="linear"),
+        ],
+        [constant("axes", [1, 2]), constant("scales", [1, 1, 2**11, 2**9], "f4")],
+    ),
+    "a product of many slices": (
+        [
+            node("ConstantOfShape", ["long"], ["a"]),
+            *summed([node("ReduceProd", ["a"], ["b"])], "b"),
+        ],
+        [constant("long", [2**23])],
+    ),
+    "a cumulated sum": (
+        [
+            node("ConstantOfShape", ["long"], ["a"]),
+            *summed([node("CumSum", ["a", "zero"], ["b"])], "b"),
+        ],
+        [constant("long", [2**17]), constant("zero", 0)],
+    ),
+    "loops in loops": (inner_loop(2), [constant("turns", 10**4), constant("true", True, bool)]),
+    "copies of weights": (
+        [
+            node("MatMul", ["x", "w"], ["y0"]),
+            *(node("Identity", ["w"], [f"w{i}"]) for i in range(1100)),
+            *(node("MatMul", ["x", f"w{i}"], [f"y{i + 1}"]) for i in range(1100)),
+            node("Sum", [f"y{i}" for i in range(1101)], ["y"]),
+        ],
+        [tensor("w", 4, 4096)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ASKS_TOO_MUCH)
+def test_small_files_cannot_ask_for_much(kind: str, tmp_path: Path) -> None:
+    """All that is computed together is bounded, not each result alone."""
+    import time
+    import tracemalloc
+
+    nodes, tensors = ASKS_TOO_MUCH[kind]
+    onnx.save(net(nodes, tensors, opset=17), tmp_path / "net.onnx")
+    tracemalloc.start()
+    begin = time.process_time()
+    try:
+        with pytest.raises(OnnxFileError, match=r"than a file|cannot be made|far more copies"):
+            axon.onnx.load(tmp_path / "net.onnx")
+        assert tracemalloc.get_traced_memory()[1] < 600 * 2**20
+        assert time.process_time() - begin < 20
+    finally:
+        tracemalloc.stop()

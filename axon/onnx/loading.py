@@ -21,6 +21,8 @@ from axon.onnx.weights import Roles
 
 INLINE = 64  # numbers of a constant that are written into the graph itself
 ROOM = 2**24  # numbers in one sample: a file that asks for more is damaged
+FOLDED = 2**24  # numbers that all constants together may become that are computed while loading,
+AGAIN = 16  # besides so many times the numbers in the file
 DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
 
 
@@ -45,8 +47,7 @@ def load(path: "str | os.PathLike[str]", outputs: str | None = None) -> GraphMod
     """
     name = os.path.splitext(os.path.basename(os.fspath(path)))[0]
     try:
-        with Trial():
-            return made(read(path), outputs, name)
+        return made(read(path), outputs, name)
     except OnnxFileError as error:
         raise OnnxFileError(f"{path}: {error}") from error
     except MemoryError as error:
@@ -205,9 +206,13 @@ class Assembly:
     def _copy_shared(self) -> None:
         """An Identity of an initializer is a weight of its own, that happened to be equal."""
         kept = []
+        left = FOLDED + AGAIN * sum(array.size for array in self.arrays.values())
         for op in self.ops:
             name = op.inputs[0] if op.op == "Identity" and op.inputs else ""
             if name in self.initializers and op.outputs[0] != self.output:
+                left -= self.arrays[name].size
+                if left < 0:
+                    raise OnnxFileError("it has far more copies of weights than weights.")
                 self.arrays[op.outputs[0]] = self.arrays[name]
                 self.initializers.add(op.outputs[0])
             else:
@@ -218,16 +223,18 @@ class Assembly:
         """Compute what depends on constants alone, and on no weight, once and for all."""
         weights = {*self.roles.parameters, *self.roles.buffers}
         known = {name: Value(a) for name, a in self.arrays.items() if name not in weights}
-        kept = []
-        for op in self.ops:
-            read = op.reads()
-            if op.bodies or any(n not in known for n in read):
-                kept.append(op)
-                continue
-            results = made_node(_described(op, 0), "folded").step(known, {})
-            known.update(zip(op.outputs, results, strict=False))
-            self.arrays.update((n, v.data) for n, v in zip(op.outputs, results, strict=False))
-        self.ops = kept
+        held = sum(array.size for array in self.arrays.values())
+        with Trial(FOLDED + AGAIN * held, held):
+            self.ops = [op for op in self.ops if not self._became_known(op, known)]
+
+    def _became_known(self, op: Op, known: dict[str, Value]) -> bool:
+        """Whether the results of a node are constants, which then are among the known values."""
+        if op.bodies or any(name not in known for name in op.reads()):
+            return False
+        results = made_node(_described(op, 0), "folded").step(known, {})
+        known.update(zip(op.outputs, results, strict=False))
+        self.arrays.update((n, v.data) for n, v in zip(op.outputs, results, strict=False))
+        return True
 
     def _blank_unused(self) -> None:
         read = {name for op in _flat(self.ops) for name in op.reads()} | {self.output}

@@ -11,7 +11,7 @@ from axon import ops
 from axon.core import Tensor
 from axon.models.graph.node import Node, NodeError
 from axon.models.graph.table import OPERATORS, operator
-from axon.models.graph.values import Value, same_tensor, whole_axis
+from axon.models.graph.values import Value, room, same_tensor, spend, whole_axis
 from axon.parameter import Buffer
 from axon.random import stream
 
@@ -88,6 +88,7 @@ class Inner:
         """The outputs, from the inputs and the values around."""
         if len(given) != len(self.inputs):
             raise ValueError(f"a graph of {len(self.inputs)} inputs got {len(given)}.")
+        spend("turns", len(self.nodes))
         inside: dict[str, Value] = dict(zip(self.inputs, given, strict=True))
         both = ChainMap(inside, env)  # type: ignore[arg-type]
         for node in self.nodes:
@@ -233,6 +234,8 @@ def _moved(value: Value, axis: int) -> Value:
 def _stacked(values: list[Value]) -> Value:
     if not values:
         raise ValueError("a loop without a turn has no results to gather.")
+    room((len(values), *values[0].shape))
+    spend("room", len(values) * values[0].data.size)
     if all(v.known for v in values):
         return Value(np.stack([v.data for v in values]))
     return Value(ops.stack([same_tensor(v.natural()) for v in values]))

@@ -1,6 +1,7 @@
 """GraphModel: a model whose forward runs a list of operators, as a file describes them."""
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from axon.modes import modes
 from axon.parameter import Buffer, Parameter
 
 assert operators  # importing them fills the table
+ROOM = 2**25  # numbers in all results for one sample that a network without weights may make,
+GROWTH = 2**10  # and how many more for each of its weights,
+PASSES = 8  # and for each number of the sample
 KINDS = {"parameter": Parameter, "buffer": Buffer, "constant": Buffer}
 DTYPES = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
@@ -157,7 +161,9 @@ class GraphModel(Model):
             )
         for entry, given in zip(self.entries, input_shapes, strict=True):
             _demand_fit(self.name, entry, given)
-        with Trial():
+        held = sum(weight.size for weight in self.weights.values())
+        given = sum(prod(shape) for shape in input_shapes)
+        with Trial(ROOM + GROWTH * held + PASSES * given, held):
             return super().build(*input_shapes)
 
     # -------------------------------------------------------------------- forward

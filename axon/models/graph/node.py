@@ -9,7 +9,7 @@ from axon.backend import FLOAT, DType, Shape
 from axon.core import Tensor
 from axon.layers.module import Module
 from axon.models.graph.table import Operator
-from axon.models.graph.values import Value, Values, as_ints, same_tensor
+from axon.models.graph.values import Value, Values, as_ints, same_tensor, spend
 from axon.modes import Mode, no_grad
 
 
@@ -102,7 +102,10 @@ class Node(Module):
         """
         try:
             given = [env[name] if name else None for name in self.inputs]
-            return self._values(given, {**hints, **self.attributes, "node": self})
+            made = self._values(given, {**hints, **self.attributes, "node": self})
+            if self.operator.name not in LAZY:
+                spend("room", sum(value.data.size for value in made))
+            return made
         except (ValueError, TypeError, LookupError, ArithmeticError) as error:
             if isinstance(error, NodeError):
                 raise

@@ -14,26 +14,63 @@ from axon.backend import Array, Shape
 from axon.core import Tensor
 
 LARGEST = 2**26  # numbers that one sample may become: more is a damaged file, not a network
+WORK = 2**31  # multiplications that a file without weights may ask for
+REUSED = 2**20  # how often each number of a file may be multiplied: by a kernel, at each pixel
+TURNS = 3 * 2**14  # nodes that all turns of all loops together may run
+TOO_MUCH = {
+    "room": "results together hold more numbers",
+    "work": "nodes together take more time",
+    "turns": "loops together have more turns",
+}
+STEP = 2**10  # multiplications in the time that a turn of a loop in Python takes
 
 
 class _Trial(local):
     largest: float = inf  # numbers in one result
+    room: float = inf  # numbers in all results together that are still to come
+    work: float = inf  # multiplications, likewise
+    turns: float = inf
 
 
 _trial = _Trial()
 
 
 class Trial:
-    """While a ``with`` block lasts, no result may be larger than one sample can become.
+    """While a ``with`` block lasts, what is computed is bounded: each result, and all together.
 
     What a file says is tried out like that; data may then come in batches of any size.
+
+    Args:
+        room: how many numbers all results together may hold.
+        numbers: how many the file brings, from which follows how much work it may ask for.
     """
 
+    def __init__(self, room: float, numbers: float = 0) -> None:
+        self.now = {"largest": LARGEST, "room": room, "turns": TURNS}
+        self.now["work"] = WORK + REUSED * numbers
+
     def __enter__(self) -> None:
-        self.before, _trial.largest = _trial.largest, LARGEST
+        self.before = {key: getattr(_trial, key) for key in self.now}
+        vars(_trial).update(self.now)
 
     def __exit__(self, *_: object) -> None:
-        _trial.largest = self.before
+        vars(_trial).update(self.before)
+
+
+def spend(what: str, amount: float) -> None:
+    """Count what a file asks for against what it may.
+
+    Args:
+        what: "room", "work" or "turns".
+        amount: how much more.
+
+    Raises:
+        ValueError: it is too much.
+    """
+    left = getattr(_trial, what) - amount
+    if left < 0:
+        raise ValueError(f"all {TOO_MUCH[what]} than a file of this size may ask for.")
+    setattr(_trial, what, left)
 
 
 class Value(NamedTuple):
@@ -113,7 +150,7 @@ def room(shape: Any, largest: float | None = None) -> Shape:
         ValueError: a size is negative, or there would be too many numbers.
     """
     sizes = tuple(int(n) for n in shape)
-    most = _trial.largest if largest is None else largest
+    most = min(_trial.largest, _trial.room) if largest is None else largest
     if min(sizes, default=0) < 0 or len(sizes) > 32 or prod(sizes) > most:
         raise ValueError(f"a result of shape {sizes} cannot be made.")
     return sizes

@@ -1,13 +1,13 @@
 """Convolutions. Kernels are stored as AXON's are, (height, width, channels, filters)."""
 
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 from axon import ops
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.models.graph.table import operator
-from axon.models.graph.values import Values, as_ints, channels_last, room, same_tensor
+from axon.models.graph.values import STEP, Values, as_ints, channels_last, room, same_tensor, spend
 from axon.ops.windows import Padding, Pair, same
 
 A = dict[str, Any]
@@ -90,8 +90,18 @@ def conv(a: A, x: Any, w: Any, b: Any = None) -> Tensor:
     groups = int(a.get("group", 1))
     if groups < 1:
         raise ValueError(f"group={groups} is not a number of groups.")
+    _spend_work(x, w, around, strides)
     y = ops.conv2d(x, w, strides=strides, padding=around, dilation=dilation, groups=groups)
     return lowered(_with_bias(y, b), axes)
+
+
+def _spend_work(
+    x: Tensor, w: Tensor, around: Padding = ((0, 0), (0, 0)), strides: Pair = (1, 1)
+) -> None:
+    """A product with the whole kernel at each place where it lies."""
+    sides = zip(x.shape[1:3], around, strides, strict=True)
+    places = prod((n + sum(pads)) // step + 1 for n, pads, step in sides)
+    spend("work", w.shape[0] * w.shape[1] * STEP + x.shape[0] * places * w.size)
 
 
 def _spans(size: Pair, dilation: Pair) -> Pair:
@@ -110,6 +120,7 @@ def conv_transpose(a: A, x: Any, w: Any, b: Any = None) -> Tensor:
     groups = int(a.get("group", 1))
     meta = {"strides": strides, "padding": around, "dilation": dilation, "groups": groups}
     shape = room((x.shape[0], *sizes, w.shape[2] * groups))
+    _spend_work(x, w)
     return lowered(_with_bias(ops.conv2d_input(x, w, shape=shape, **meta), b), axes)
 
 

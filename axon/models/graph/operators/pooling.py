@@ -1,6 +1,7 @@
 """Pooling: the largest, or the mean, of what each window sees."""
 
 from functools import reduce
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from axon import ops
 from axon.core import Tensor
 from axon.models.graph.operators.convolution import lifted, lowered, padding, rounded_up, several
 from axon.models.graph.table import operator
-from axon.models.graph.values import channels_last, room, same_tensor
+from axon.models.graph.values import STEP, channels_last, room, same_tensor, spend
 from axon.ops.windows import Padding, Pair, Windows
 
 A = dict[str, Any]
@@ -27,6 +28,7 @@ def _windows(a: A, x: Tensor, axes: int) -> tuple[Windows, Padding]:
     room((x.shape[0], *(n + sum(p) for n, p in zip(sizes, around, strict=True)), x.shape[3]))
     up = a.get("ceil_mode") and a.get("auto_pad", "NOTSET") == "NOTSET"
     reach = rounded_up(around, sizes, spans, strides) if up else around
+    spend("work", prod(size) * (x.size + STEP))
     return Windows(size, strides, reach, dilation), around
 
 
@@ -97,6 +99,7 @@ def local_response(a: A, x: Any) -> Any:
     x, size = same_tensor(x), int(a["size"])
     channels = np.arange(x.shape[-1])
     apart = channels[:, None] - channels[None]  # the channel that is read, minus the one that asks
+    room((channels.size, channels.size))
     near = (apart >= -((size - 1) // 2)) & (apart <= size // 2)
     total = ops.matmul(ops.square(x), near.astype(x.dtype)) * (a.get("alpha", 1e-4) / size)
     return x / ops.power(total + a.get("bias", 1.0), np.array(a.get("beta", 0.75), x.dtype))

@@ -8,7 +8,7 @@ import numpy as np
 from axon import ops
 from axon.core import Tensor
 from axon.models.graph.table import operator
-from axon.models.graph.values import Values, broadcast, plain, room, same_tensor
+from axon.models.graph.values import Values, broadcast, plain, room, same_tensor, spend
 
 A = dict[str, Any]
 
@@ -28,7 +28,11 @@ def _gemm_arranged(given: Values, a: A) -> Any:
 @operator("Gemm", arrange=_gemm_arranged)
 def gemm(a: A, x: Any, w: Any, b: Any = None) -> Any:
     """alpha x w + beta b."""
-    y, alpha, beta = same_tensor(x) @ w, a.get("alpha", 1.0), a.get("beta", 1.0)
+    y, alpha, beta = (
+        product(same_tensor(x), same_tensor(w)),
+        a.get("alpha", 1.0),
+        a.get("beta", 1.0),
+    )
     y = y if alpha == 1 else y * alpha
     if b is None or beta == 0:
         return y
@@ -47,8 +51,8 @@ def product(x: Tensor, w: Tensor) -> Tensor:
     >>> product(Tensor(np.ones((2, 3, 4))), Tensor(np.ones((4, 5)))).shape
     (2, 3, 5)
     """
-    if x.ndim > 2 and w.ndim > 2:
-        room((*broadcast(x.shape[:-2], w.shape[:-2]), x.shape[-2], w.shape[-1]))
+    made = room((*broadcast(x.shape[:-2], w.shape[:-2]), *x.shape[-2:-1], *w.shape[1:][-1:]))
+    spend("work", prod(made) * (x.shape[-1] if x.ndim else 1))
     if x.ndim <= 2 or w.ndim != 2:
         return ops.matmul(x, w)
     rows = ops.matmul(x.reshape(prod(x.shape[:-1]), x.shape[-1]), w)
@@ -122,6 +126,7 @@ def _joined(
     batch, inner = [c for c in both if c in later], [c for c in both if c not in later]
     rows, columns = [c for c in left if c not in both], [c for c in right if c not in both]
     room(sizes[c] for c in (*batch, *rows, *columns))
+    spend("work", prod(sizes[c] for c in (*batch, *rows, *columns, *inner)))
     a = _grouped(x, left, [batch, rows, inner], sizes)
     b = _grouped(y, right, [batch, inner, columns], sizes)
     made = [*batch, *rows, *columns]
@@ -132,6 +137,6 @@ def _grouped(x: Tensor, letters: list[str], groups: list[list[str]], sizes: A) -
     """The axes in groups, each of them one axis."""
     order = [c for group in groups for c in group]
     x = x.transpose([letters.index(c) for c in order]) if order else x
-    full = tuple(sizes[c] for c in order)
+    full = room(sizes[c] for c in order)
     x = x if x.shape == full else ops.broadcast_to(x, shape=full)
     return x.reshape([int(np.prod([sizes[c] for c in group], dtype=int)) for group in groups])

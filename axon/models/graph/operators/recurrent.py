@@ -10,7 +10,7 @@ from axon import activations, ops
 from axon.core import Tensor
 from axon.models.graph.operators.activation import hard_sigmoid
 from axon.models.graph.table import operator
-from axon.models.graph.values import same_tensor
+from axon.models.graph.values import STEP, same_tensor, spend
 from axon.ops.cells import CELLS, gru_before
 from axon.ops.recurrent import unrolled
 
@@ -82,6 +82,7 @@ def recurrent(kind: str, a: A, x: Any, w: Any, r: Any, *more: Any) -> Tensor:
         first = [f if f is None else same_tensor(f).transpose(1, 0, 2) for f in first]
     real = _real(lengths, x.shape[0], x.shape[1])
     a["real"], used = real, a["node"].used
+    spend("work", x.shape[0] * (STEP + x.shape[1] * (w.size + r.size)))
     made = []
     for d, (chosen, back) in enumerate(zip(functions(kind, a), _backwards(a), strict=True)):
         start = _rows(first, d, x, r)

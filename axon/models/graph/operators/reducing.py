@@ -11,12 +11,15 @@ from axon.core import Tensor
 from axon.models.graph.operators.elementwise import whole
 from axon.models.graph.table import operator
 from axon.models.graph.values import (
+    STEP,
     Value,
     Values,
     as_ints,
     inverse,
     plain,
+    room,
     same_tensor,
+    spend,
     whole_axis,
 )
 
@@ -56,6 +59,7 @@ def _prod(x: Tensor, axes: tuple[int, ...], keep: bool) -> Any:
     """Along each axis a product of slices."""
     for axis in sorted(axes, reverse=True):
         index = (slice(None),) * axis
+        spend("work", x.size + x.shape[axis] * STEP)
         parts = [x[(*index, slice(i, i + 1))] for i in range(x.shape[axis])]
         x = reduce(ops.multiply, parts) if parts else x.sum(axis, True) + 1
     if keep:
@@ -113,6 +117,8 @@ def cumulated(a: A, x: Any) -> Any:
     x = same_tensor(x)
     axis = whole_axis(as_ints(a["axis"])[0], x.ndim)
     n = x.shape[axis]
+    room((n, n))
+    spend("work", x.size * n)
     ones = np.tri(n, k=-1 if a.get("exclusive") else 0, dtype=x.dtype)
     ones = ones[::-1, ::-1] if a.get("reverse") else ones
     order = (*(i for i in range(x.ndim) if i != axis), axis)

@@ -84,6 +84,7 @@ def unsqueeze(a: A, x: Tensor) -> Tensor:
 @operator("Concat", arrange=along)
 def concat(a: A, *xs: Any) -> Any:
     """One behind another along ``axis``."""
+    room((sum(x.size for x in xs),))
     return ops.concatenate([same_tensor(x) for x in xs], axis=a["axis"])
 
 
@@ -104,7 +105,9 @@ def _part(a: A, x: Tensor, number: int) -> Tensor:
 def _sizes(a: A, x: Tensor) -> list[int]:
     if a.get("split") is not None:
         return as_ints(a["split"])
-    size, count = x.shape[a["axis"]], a.get("num_outputs") or a["pieces"]
+    size, count = x.shape[a["axis"]], a["pieces"]
+    if a.get("num_outputs", count) != count:
+        raise ValueError(f"num_outputs={a['num_outputs']}, but there are {count} outputs.")
     each = -(-size // count)
     return [max(0, min(each, size - i * each)) for i in range(count)]
 

@@ -1,6 +1,7 @@
 """Images made larger or smaller, along one axis after another."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from axon.models.graph.values import (
     inverse,
     room,
     same_tensor,
+    spend,
     whole_axis,
 )
 
@@ -92,6 +94,7 @@ def _along(x: Tensor, axis: int, setting: Setting) -> Tensor:
     if setting[0] == "nearest":
         return taken_along(x, nearest(setting), axis)
     matrix = weights(setting).astype(x.dtype)
+    spend("work", x.size * setting[-1])
     order = (*(i for i in range(x.ndim) if i != axis), axis)
     wide = ops.matmul(x.transpose(order), matrix.T)
     return wide.transpose(inverse(order))
@@ -130,11 +133,11 @@ def nearest(setting: Setting) -> Array:
     return np.clip(chosen, 0, setting[5] - 1).astype(np.int64)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def weights(setting: Setting) -> Array:
     """The matrix (new, old) of the shares that the old pixels have in the new ones."""
     mode, _, _, a, outside, old, _, new = setting
-    room((new, old))
+    spend("room", prod(room((new, old))))
     places, matrix = _places(setting), np.zeros((new, old))
     left = np.floor(places).astype(int)
     reach = (0, 1) if mode == "linear" else (-1, 0, 1, 2)

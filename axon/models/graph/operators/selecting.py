@@ -104,6 +104,7 @@ def gather_nd(a: A, x: Any, places: Any) -> Any:
         raise ValueError(f"places of {depth} numbers, or batch_dims, do not fit {x.ndim} axes.")
     sizes, rest = x.shape[:depth], x.shape[depth:]
     row: Any = 0
+    room((*places.shape[:-1], *rest))
     for i, size in enumerate(sizes):
         number = places[..., i].astype(np.int64)
         row = row * size + _from_front(number, size)
