@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from axon.containers import plain
+
 xp: Any = np
 
 Array = np.ndarray[Any, Any]
@@ -18,29 +20,68 @@ DType = np.dtype[Any]
 
 FLOAT = np.dtype(np.float32)  # what a model computes in unless told otherwise
 NATIVE = frozenset(map(np.dtype, "?bBhHiIlLqQefdg"))  # numbers, in this machine's byte order
+_AS_THEY_ARE = frozenset([np.ndarray, int, float, bool])  # what needs no look at what it holds
 _NUMBER = (int, float, np.number, np.bool_)  # what is not an array, but may become one
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
 
 
 def as_array(value: object, dtype: DType | None = None) -> Array:
-    """Turn numbers, lists and arrays into an array; an array of the right type is not copied.
+    """Turn numbers, lists, arrays and tables into an array; one of the right type is not copied.
 
     Raises:
-        TypeError: the value holds text or Python objects, so it is not numeric.
+        TypeError: the value holds text, times or Python objects, so it is not numeric.
+        ValueError: rows of different lengths; gaps, or values behind a mask.
 
     >>> as_array([1, 2]).shape
     (2,)
     """
-    array: Array = np.asarray(value)
+    array: Array = np.asarray(value) if type(value) in _AS_THEY_ARE else plain(value)
     if array.dtype in NATIVE and dtype is None:
         return array
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"expected numbers, got an array of dtype {array.dtype} (first: {_first(array)!r}). "
-            "Turn text or mixed columns into numbers first, for example with "
-            "np.asarray(values, dtype='float32')."
+            f"{numbers_from(array.dtype)}"
         )
-    return array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
+    if dtype is None:
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if dtype.kind in "iu":
+        demand_fitting(array, dtype)
+    return array.astype(dtype, copy=False)
+
+
+def demand_fitting(array: Array, dtype: DType) -> None:
+    """Demand that numbers lie within what whole numbers of a type reach; fractions may be cut off.
+
+    Raises:
+        ValueError: one does not; converted, it would be another number.
+
+    >>> demand_fitting(np.array([2**63], np.uint64), np.dtype("int64"))
+    Traceback (most recent call last):
+    ValueError: 9223372036854775808 does not fit int64, which ends at 9223372036854775807.
+    """
+    if not array.size or np.can_cast(array.dtype, dtype):
+        return
+    least, most, ends = array.min().item(), array.max().item(), np.iinfo(dtype)
+    if ends.min - 1 < least and most < ends.max + 1:  # Python's numbers compare exactly; NaN never
+        return
+    wrong, end = (most, ends.max) if most > ends.max else (least, ends.min)
+    raise ValueError(f"{wrong} does not fit {dtype}, which ends at {end}.")
+
+
+def numbers_from(dtype: DType) -> str:
+    """How values of a type that are no numbers become some."""
+    ways = {
+        "c": " Of complex numbers, take the parts: np.stack([x.real, x.imag], axis=-1).",
+        "M": " Of times, count from some moment: (x - x.min()) / np.timedelta64(1, 's').",
+        "m": " Of times, count in some unit: x / np.timedelta64(1, 's').",
+        "V": " Of fields, make columns: numpy.lib.recfunctions.structured_to_unstructured(x).",
+    }
+    usual = (
+        "Turn text or mixed columns into numbers first, for example with np.asarray(values, "
+        "dtype='float32')."
+    )
+    return usual + ways.get(dtype.kind, "")
 
 
 def as_arrays(values: Sequence[object], floats: bool = False) -> list[Array]:

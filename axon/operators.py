@@ -124,6 +124,8 @@ class Operators:
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Average the elements along ``axis`` (all of them by default)."""
         total, count = self.sum(axis, keepdims), self.size  # type: ignore[attr-defined]
+        if count and self.data.dtype.kind != "f":
+            return total / (count // total.size)  # exact, where whole numbers have a whole mean
         return total * (total.size / count if count else nan)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
@@ -132,7 +134,13 @@ class Operators:
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return the smallest element along ``axis`` (of all by default)."""
-        return -(-self).max(axis, keepdims)
+        if self.data.dtype.kind == "f":
+            return -(-self).max(axis, keepdims)
+        if self.data.dtype.kind == "b":
+            return self.astype(np.uint8).min(axis, keepdims).astype(np.bool_)
+        last = np.iinfo(self.data.dtype).max if self.data.dtype.kind == "u" else -1
+        turned = (last - self).max(axis, keepdims)  # last - x never leaves the type, as -x may
+        return last - turned
 
     def var(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return the variance along ``axis``: the mean squared distance from the mean."""
@@ -162,7 +170,7 @@ class Operators:
 
     def astype(self, dtype: Any) -> Any:
         """Return the elements converted to another type."""
-        return PRIMITIVES["cast"](self, dtype=np.dtype(dtype))
+        return PRIMITIVES["cast"](self, dtype=np.dtype(dtype).newbyteorder("="))
 
     # -------------------------------------------------------------------- leaving AXON
 

@@ -19,7 +19,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 FLOORS = {
     0: [
-        *("backend", "modes", "names", "described", "version", "files", "roofline"),
+        *("backend", "containers", "modes", "names", "described", "version", "files", "roofline"),
         *("blas", "threads", "cut", "safetensors", "archive", "pace"),
     ],
     1: ["operators", "core", "parameter", "random"],

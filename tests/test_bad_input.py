@@ -225,7 +225,7 @@ def test_sequences_of_labels():
     for y, words in (
         (LABELS[:6], "y has shape (6,), but the predictions have shape (6, 5, 3)"),
         (np.ones((6, 4), int), "y has shape (6, 4), but the predictions have shape (6, 5, 3)"),
-        (np.ones((6, 5, 1)), "labels must have shape (6, 5). Use y[..., 0]."),
+        (np.full((6, 5, 1), 0.5), "labels must be whole numbers, got"),
         (np.ones((6, 5, 4)), "Expected y of shape (6, 5, 3), got (6, 5, 4)"),
         (np.full((6, 5), 3), "label 3 of sample 0 is out of range"),
         (THREE, "y has shape (6, 3)"),

@@ -248,7 +248,7 @@ def test_rows_of_different_lengths(kind, built):
         (Y - 1, ("label -1 of sample 0 is out of range", "from 0 to 2")),
         (Y.astype(np.uint8) + 200, ("label 200 of sample 0 is out of range",)),
         (Y * 0.5, ("labels must be whole numbers, got", "0.5")),
-        (Y[:, None], ("y has shape (12, 1)", "must have shape (12,)", "Use y.ravel()")),
+        ((Y + 1)[:, None], ("label 3 of sample 2 is out of range", "3 outputs")),
         (np.eye(4)[Y], ("one-hot for 4 classes", "3 outputs", "Expected y of shape (12, 3)")),
         (np.eye(3)[Y][:, :2], ("one-hot for 2 classes", "got (12, 2)")),
         (HOT * 2, ("row 0 adds up to 2", "must be one-hot, or probabilities that add up to 1")),

@@ -739,8 +739,8 @@ def test_labels_are_checked(loss):
         ([0, -1, 0, 0], "label -1 of sample 1 is out of range"),
         ([0, 0.5, 0, 0], "labels must be whole numbers, got .*0.5"),
         (
-            [[0], [1], [2], [0]],
-            r"y has shape \(4, 1\), but labels must have shape \(4,\). Use y.ra",
+            [[0], [1], [3], [0]],
+            r"label 3 of sample 2 is out of range: .* 3 outputs",
         ),
         (np.eye(4), r"one-hot for 4 classes, but the model has 3 outputs. Expected .* \(4, 3\)"),
         (np.ones((4, 3)), "row 0 adds up to 3"),

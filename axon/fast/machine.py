@@ -272,8 +272,10 @@ class Machine:
 def _fetching(column: Array, slot: Array) -> str | None:
     """The kernel that picks samples of a column and converts them to the type of the input."""
     name = f"gather_{column.dtype.str[1:]}_{slot.dtype.str[1:]}"
-    fits = column.flags.c_contiguous and column.shape[1:] == slot.shape[1:]
-    return name if fits and name in KERNELS else None
+    lies = column.flags.c_contiguous and column.flags.aligned
+    fits = lies and column.shape[1:] == slot.shape[1:]
+    ours = column.dtype.isnative and slot.dtype.isnative  # the name does not tell the byte order
+    return name if fits and ours and name in KERNELS else None
 
 
 def _rows(rows: int, cost: float) -> int:

@@ -126,6 +126,9 @@ class Neuron:
         return f"Neuron({self.num_inputs}, {name})"
 
 
+LONG = np.dtype(np.float64)
+
+
 class Layer(Module):
     """A layer: subclasses write ``call(x)`` on Tensors and, if they have parameters, ``create``.
 
@@ -189,6 +192,10 @@ class Layer(Module):
         """What inputs are converted to: what the layer computes in."""
         return self.dtype
 
+    def taking(self) -> DType:
+        """What inputs are converted to here: float64 is passed on to the layer that needs it."""
+        return LONG if self.passes_on and modes.exact else self.input_dtype
+
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError if inputs of this shape, batch axis included, do not fit."""
         del more
@@ -222,12 +229,12 @@ class Layer(Module):
             options: keyword arguments of the layer's ``call``, such as ``mask``.
         """
         if not any(isinstance(x, Tensor) for x in inputs):
-            return self._forward_arrays([as_array(x, self.input_dtype) for x in inputs], options)
+            return self._forward_arrays([as_array(x, self.taking()) for x in inputs], options)
         given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]
         self.accept(*(x.shape for x in given))
         if self.output_shape is None:
             self.build(*(x.shape[1:] for x in given))
-        wanted = self.input_dtype
+        wanted = self.taking()
         given = [x if x.dtype == wanted else x.astype(wanted) for x in given]
         return self.call(*given, **options)
 

@@ -32,6 +32,7 @@ class Input(Layer):
         self.shape = tuple(whole("Input", "shape", n) for n in given)
         self._incoming = np.dtype(dtype) if whole_numbers else self.dtype
         self.dtype = self._incoming  # what is described
+        self.passes_on = dtype is None  # type: ignore[misc]
         self.build(self.shape)
 
     @property

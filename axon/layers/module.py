@@ -55,6 +55,8 @@ class Module(Described, ABC):
                     "given. Ask self.training, which is true while training."
                 )
 
+    exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
+    passes_on: ClassVar[bool] = False  # whether outputs are the inputs, in another shape at most
     takes_mask: ClassVar[bool] = False  # whether ``forward`` takes ``mask=``: which steps are real
 
     def __init__(self, name: str | None = None) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Shape, as_array
+from axon.backend import DType, Shape, as_array
 from axon.core import Tensor
-from axon.layers.base import Layer
+from axon.layers.base import LONG, Layer
 from axon.layers.module import finite, whole
 from axon.ops.reduce import axes_of
 
 MOST_AXES = 64  # of a NumPy array
+FAR = 256  # deviations: features that lie so far from 0 lose digits in float32 that tell them apart
+REACH = 1e30  # and so do those that float32 hardly reaches, in either direction
 
 
 class Flatten(Layer):
@@ -20,6 +22,8 @@ class Flatten(Layer):
     >>> Flatten().forward(np.zeros((2, 28, 28))).shape
     (2, 784)
     """
+
+    passes_on = True
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Samples may have any shape."""
@@ -68,6 +72,10 @@ class Normalization(Layer):
         invert: compute x sqrt(variance) + mean instead, the way back.
         options: name, dtype.
 
+    Times in seconds since 1970 lie so far from 0 that float32 cannot tell an hour's minutes apart.
+    Where a feature lies far from 0, or is very large or small, inputs are taken, and the mean is
+    subtracted, in float64.
+
     >>> layer = Normalization()
     >>> layer.adapt(np.array([[1.0, 5.0], [3.0, 5.0]]))
     >>> layer.forward([[1.0, 5.0], [3.0, 5.0]])
@@ -88,7 +96,7 @@ class Normalization(Layer):
             whole("Normalization", "axis", one, least=-MOST_AXES)
         self.axis, self.invert = axis, bool(invert)
         self.mean, self.variance = mean, variance
-        self._center = self._slope = Tensor(np.zeros(0, self.dtype))
+        self._center, self._slope = (Tensor(np.zeros(0, self.dtype)) for _ in range(2))
         if (mean is None) != (variance is None):
             raise ValueError("Normalization: mean and variance belong together: pass both or none.")
         if mean is not None:
@@ -116,11 +124,26 @@ class Normalization(Layer):
     def _set(self, mean: Any, variance: Any) -> None:
         self.mean, self.variance = mean.tolist(), variance.tolist()
         deviation = np.sqrt(np.where(variance > 0, variance, 1))
-        if self._center.shape != mean.shape:
-            self._center = Tensor(np.empty(mean.shape, self.dtype))
-            self._slope = Tensor(np.empty(mean.shape, self.dtype))
-        self._center.assign(mean)  # in place, so that recorded programs follow
-        self._slope.assign(deviation if self.invert else 1 / deviation)
+        self.exact = self._lose_digits(mean, deviation)  # type: ignore[misc]
+        values = mean, deviation if self.invert else 1 / deviation
+        dtype = LONG if self.exact else self.dtype
+        for tensor, found in zip((self._center, self._slope), values, strict=True):
+            if (tensor.shape, tensor.dtype) == (mean.shape, dtype):
+                tensor.assign(found)  # in place, so that recorded programs follow
+            else:
+                tensor.data = np.array(found, dtype)  # elsewhere, so that they are recorded anew
+
+    def _lose_digits(self, mean: Any, deviation: Any) -> bool:
+        """Whether features would be rounded, in the layer's type, before the mean is subtracted."""
+        if self.dtype == LONG:
+            return False
+        far = (np.abs(mean) > FAR * deviation) | (np.abs(mean) > REACH)
+        return bool((far | (deviation > REACH) | (deviation < 1 / REACH)).any())
+
+    @property
+    def input_dtype(self) -> DType:
+        """What inputs are converted to: float64 where shorter numbers would lose digits."""
+        return LONG if self.exact else self.dtype
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """The features' axes have to be as long as the mean's."""
@@ -146,7 +169,8 @@ class Normalization(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Shift, then scale; or scale, then shift."""
         center, slope = (self._spread(t, x.ndim) for t in (self._center, self._slope))
-        return x * slope + center if self.invert else (x - center) * slope
+        y = x * slope + center if self.invert else (x - center) * slope
+        return y.astype(self.dtype) if self.exact else y
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""

@@ -25,6 +25,8 @@ class Reshape(Layer):
     (2, 4, 3)
     """
 
+    passes_on = True
+
     def __init__(self, target_shape: Any, **options: Any) -> None:
         super().__init__(**options)
         given = target_shape if isinstance(target_shape, tuple | list) else (target_shape,)

@@ -6,11 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from axon.backend import Array, Shape, as_array
+from axon.backend import Array, Shape, as_array, numbers_from
+from axon.containers import Ragged, plain
 from axon.core import Tensor, grad
 from axon.described import Described
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
+
+NUMBER_THEM = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
 
 
 class Loss(Described, ABC):
@@ -96,7 +99,7 @@ class Loss(Described, ABC):
         given = y_true.data if isinstance(y_true, Tensor) else y_true
         targets = self.targets(given, y_pred.shape)
         if isinstance(y_true, Tensor):
-            return y_true
+            return y_true if y_true.shape == targets.shape else y_true.reshape(targets.shape)
         return Tensor(targets.astype(y_pred.dtype) if targets.dtype.kind == "f" else targets)
 
     def _mean(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any) -> Tensor:
@@ -168,20 +171,27 @@ def number_of(real: Tensor, losses: Tensor) -> Tensor:
 def numbers(name: str, y_true: Any) -> Array:
     """Targets as an array of finite numbers, or an error that says how to make them so."""
     try:
-        targets = np.asarray(y_true)
-    except ValueError as error:  # rows of different lengths
+        targets = plain(y_true)
+    except TypeError as error:
+        raise TypeError(f"{name}: y: {error} {NUMBER_THEM}") from None
+    except Ragged as error:
         raise ValueError(f"{name}: the rows of y do not form an array: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: y: {error}") from None
     if targets.dtype.kind in "OUS":
         raise TypeError(
             f"{name}: y holds text or objects (dtype {targets.dtype}, first: {_first(targets)!r}). "
-            "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
+            f"{NUMBER_THEM}"
         )
     if targets.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: y must hold real numbers, got dtype {targets.dtype}.")
+        raise TypeError(
+            f"{name}: y must hold real numbers, got dtype {targets.dtype}. "
+            f"{numbers_from(targets.dtype)}"
+        )
     if targets.dtype.kind == "f" and targets.size and not np.isfinite(targets).all():
         row = int(np.argwhere(~np.isfinite(targets))[0][0])
         raise ValueError(f"{name}: y holds NaN or infinity, first in sample {row}. Remove it.")
-    return targets
+    return targets.astype(targets.dtype.newbyteorder("="), copy=False)
 
 
 def _first(array: Array) -> object:
@@ -208,7 +218,7 @@ def same_shape(name: str, targets: Array, output_shape: Shape) -> Array:
 def numbers_of_shape(name: str, y_true: Any, output_shape: Shape) -> Array:
     """Targets as floats, one number per output."""
     given = same_shape(name, numbers(name, y_true), output_shape)
-    return given if given.dtype.kind == "f" else given.astype("float32")
+    return given if given.dtype.kind == "f" else given.astype(np.float64)  # which rounds none
 
 
 def within(name: str, argument: str, value: float, low: float, high: float) -> float:

@@ -28,8 +28,8 @@ class CategoricalCrossEntropy(Loss):
         ignore_index: a label that is none, such as -100: samples, steps or pixels that bear it
             count neither in the loss, which is a mean over the others, nor in a model's metrics.
 
-    ``y_true`` is one-hot (n, ..., classes) or whole-number labels (n, ...); ``y_pred`` is
-    (n, ..., classes).
+    ``y_true`` is one-hot (n, ..., classes) or whole-number labels, (n, ...) or (n, ..., 1);
+    ``y_pred`` is (n, ..., classes).
 
     >>> loss = CategoricalCrossEntropy()
     >>> loss.loss([0, 1], [[0.5, 0.5], [0.25, 0.75]])  # (log 2 - log 0.75) / 2
@@ -90,7 +90,7 @@ def one_hot(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 
 def classes_of(name: str, y_true: Any, output_shape: Shape, ignored: int | None = None) -> Array:
-    """Labels as whole numbers, one-hot rows as floats.
+    """Labels (n,) or (n, 1) as whole numbers (n,), one-hot rows as floats.
 
     Args:
         name: the loss, for errors.
@@ -105,11 +105,10 @@ def classes_of(name: str, y_true: Any, output_shape: Shape, ignored: int | None 
     if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
         return _labels(name, given, output_shape[-1], ignored)
     classes, width = output_shape[-1], given.shape[-1] if given.ndim else 0
-    if given.ndim == len(output_shape) and width == 1 != classes:
-        raise ValueError(
-            f"{name}: y has shape {given.shape}, but labels must have shape "
-            f"{output_shape[:-1]}. Use {'y.ravel()' if given.ndim == 2 else 'y[..., 0]'}."
-        )
+    if width == 1 != classes and given.shape[:-1] == output_shape[:-1]:
+        return _labels(
+            name, given[..., 0], classes, ignored
+        )  # a column of labels, as tables hold them
     if given.ndim == len(output_shape) and width != classes:
         raise ValueError(
             f"{name}: y is one-hot for {width} classes, but the model has {classes} "

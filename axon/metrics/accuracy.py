@@ -121,6 +121,8 @@ def labels(name: str, y_true: Tensor, y_pred: Tensor) -> Any:
     if y_true.ndim < y_pred.ndim:
         same_shape(name, y_true.data, y_pred.shape[:-1])
         return y_true
+    if y_true.shape == (*y_pred.shape[:-1], 1):  # a column of labels, as tables hold them
+        return y_true.reshape(y_pred.shape[:-1])
     same_shape(name, y_true.data, y_pred.shape)
     return argmax(y_true)
 

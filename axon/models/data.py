@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import FLOAT, Array, DType, Shape, as_array
+from axon.backend import FLOAT, Array, DType, Shape, as_array, demand_fitting
+from axon.containers import Ragged
 from axon.cut import BYTE, in_parts
 from axon.random import stream
 
@@ -30,8 +31,10 @@ def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
         array = as_array(data)
     except TypeError as error:
         raise TypeError(f"{argument}: {error}") from None
-    except ValueError as error:  # rows of different lengths
+    except Ragged as error:
         raise ValueError(f"{argument}: the rows do not form an array: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{argument}: {error}") from None
     if not array.ndim or not array.size:
         hint = " There are samples, but without a single number." if any(array.shape[:1]) else ""
         raise ValueError(
@@ -39,14 +42,19 @@ def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
             f"{array.shape}.{hint}"
         )
     demand_finite(argument, array, dtype)
-    return np.ascontiguousarray(array)
+    return in_order(array)
+
+
+def in_order(array: Array) -> Array:
+    """The array as kernels read it: row after row, each number where one may lie; else a copy."""
+    return np.require(array, requirements=["C", "A"])
 
 
 def demand_finite(argument: str, array: Array, dtype: DType) -> None:
     """Demand that all numbers are finite, and stay so in the type that the model computes in."""
     if array.dtype.kind != "f" or not array.size:
         return
-    largest, limit = max(float(array.max()), -float(array.min())), float(np.finfo(dtype).max)
+    largest, limit = max(array.max(), -array.min()), np.finfo(dtype).max
     if not np.isfinite(largest):
         raise _not_finite(argument, array)
     if largest > limit:
@@ -64,6 +72,16 @@ def demand_whole(argument: str, array: Array) -> None:
             f"{argument}: the first layer takes whole numbers, such as the ids of words, but "
             f"sample {np.argwhere(broken)[0][0]} holds {array[broken][0]}. Number the words first."
         )
+
+
+def demand_fits(argument: str, array: Array, dtype: DType) -> None:
+    """Demand that whole numbers stay what they are in the type that they are converted to."""
+    if dtype.kind not in "iu":
+        return
+    try:
+        demand_fitting(array, dtype)
+    except ValueError as error:
+        raise ValueError(f"{argument}: {error}") from None
 
 
 def _not_finite(argument: str, array: Array) -> ValueError:

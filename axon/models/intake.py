@@ -7,14 +7,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from axon import losses
-from axon.backend import Array, DType, Shape
+from axon.backend import FLOAT, Array, DType, Shape
 from axon.core import Tensor
 from axon.layers.module import whole
 from axon.models.data import (
+    LABEL,
     Batches,
     checked_share,
     demand_finite,
+    demand_fits,
     demand_whole,
+    in_order,
     same_length,
     samples,
     split,
@@ -41,35 +44,52 @@ def inputs_of(model: Any, x: Any) -> tuple[Any, ...]:
     return tuple(x)
 
 
-def entry_dtype(wanted: DType, given: DType) -> DType:
+def entry_dtype(model: Any, given: DType) -> DType:
     """What data are converted to on their way in: whole numbers only where a layer wants them.
 
-    >>> entry_dtype(np.dtype("int64"), np.dtype("float64")).name
+    >>> from axon.models import Sequential
+    >>> from axon.layers import Embedding
+    >>> entry_dtype(Sequential([Embedding(9, 2)]), np.dtype("float64")).name
     'float32'
     """
-    if wanted.kind == "f":
-        return wanted
-    return wanted if given.kind in "iub" else np.dtype(np.float32)
+    wanted: DType = model.input_dtype
+    if wanted.kind != "f" and given.kind not in "iub":
+        return np.dtype(np.float64) if model.exact else FLOAT
+    return wanted
+
+
+def computed_in(model: Any) -> DType:
+    """What a model computes in: targets and weights are converted to it."""
+    wanted: DType = model.input_dtype
+    return FLOAT if wanted.kind != "f" or model.exact else wanted
 
 
 def checked_inputs(model: Any, x: Any) -> list[Array]:
     """The inputs as arrays of numbers, at least one sample each, all finite."""
     given = inputs_of(model, x)
-    floats = entry_dtype(model.input_dtype, np.dtype(np.float32))
+    floats, wanted = entry_dtype(model, FLOAT), model.input_dtype
     if len(given) == 1:
-        array = samples("x", given[0], floats)
-        if model.input_dtype.kind in "iu":
-            demand_whole("x", array)
-        return [array]
+        return [_as_wanted("x", samples("x", given[0], floats), wanted)]
     arrays = [samples(f"x[{i}]", part, floats) for i, part in enumerate(given)]
     same_length(**{f"x[{i}]": a for i, a in enumerate(arrays)})
+    for i, array in enumerate(arrays):
+        demand_fits(f"x[{i}]", array, entry_dtype(model, array.dtype))
     return arrays
+
+
+def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
+    """The only input, as whole numbers if a layer wants them: ids in float32 would be rounded."""
+    if wanted.kind not in "iu":
+        return array
+    demand_whole(argument, array)
+    demand_fits(argument, array, wanted)
+    return array.astype(wanted) if array.dtype.kind == "f" else array
 
 
 def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array]:
     """Check x, y and weights against the model and each other: inputs, then targets and weights."""
     loss, data = model.trainer.loss, checked_inputs(model, x)
-    dtype = entry_dtype(model.input_dtype, np.dtype(np.float32))
+    dtype = computed_in(model)
     if y is None:
         raise TypeError(f"{loss.name}: y is missing. Pass one target per sample.")
     labels = losses.numbers(loss.name, y)
@@ -78,9 +98,11 @@ def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array
     demand_finite(f"{loss.name}: y", labels, dtype)
     n = same_length(x=data[0], y=labels)
     output = fit_inputs(model, data)
-    targets = np.ascontiguousarray(loss.targets(labels, (n, *output)))
+    targets = in_order(loss.targets(labels, (n, *output)))
     if targets.dtype.kind == "f":
         targets = targets.astype(dtype, copy=False)
+    else:
+        demand_fits(f"{loss.name}: y", targets, LABEL)
     if sample_weight is None:
         return [*data, targets]
     costs = output[:-1] if loss.together else output
@@ -230,8 +252,7 @@ def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list
         return given
     width = model.width
     data, (targets, *weights) = given[:width], given[width:]
-    dtype = entry_dtype(model.input_dtype, np.dtype(np.float32))
-    ignored = model.loss.ignored
+    ignored, dtype = model.loss.ignored, computed_in(model)
     found = class_weights(class_weight, targets, model.output_shape or (), dtype, ignored)
     return [*data, targets, _product(weights[0], found) if weights else found]
 
@@ -249,8 +270,7 @@ def batches(model: Any, given: list[Array], size: int | None = None, **options: 
 
 def entry_of(model: Any, given: list[Array]) -> list[DType]:
     """What each of the inputs, the first columns, is converted to."""
-    wanted = model.input_dtype
-    return [entry_dtype(wanted, column.dtype) for column in given[: model.width]]
+    return [entry_dtype(model, column.dtype) for column in given[: model.width]]
 
 
 @contextmanager

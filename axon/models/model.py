@@ -61,7 +61,13 @@ class Model(Module):
     def input_dtype(self) -> DType:
         """What the data are converted to before they enter: what the first layer wants."""
         first = next(self.children(), None)
-        return FLOAT if first is None else first[1].input_dtype
+        wanted = FLOAT if first is None else first[1].input_dtype
+        return np.dtype(np.float64) if wanted.kind == "f" and self.exact else wanted
+
+    @property
+    def exact(self) -> bool:  # type: ignore[override]
+        """Whether a layer inside needs the data in float64, whatever the others compute in."""
+        return any(child.exact for _, child in self.children())
 
     @property
     def input_shape(self) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from axon.backend import Shape
 from axon.layers.module import Module
 from axon.models.model import Model
+from axon.modes import Mode
 
 
 class Sequential(Model):
@@ -102,6 +103,10 @@ class Sequential(Model):
         """
         if not self._stack:
             raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
+        with Mode("exact", self.exact):
+            return self._through(inputs, mask)
+
+    def _through(self, inputs: tuple[Any, ...], mask: Any) -> Any:
         for layer in self._stack:
             options = {"mask": mask} if layer.takes_mask and mask is not None else {}
             mask = layer.compute_mask(inputs[0], mask)

@@ -174,7 +174,7 @@ def outputs(network: Model, x: Any, logits: bool = False) -> Array:
 
 def _block(network: Model, rows: Array, logits: bool) -> Array:
     n = len(rows)
-    x = Tensor(_filled_up(rows, entry_dtype(network.input_dtype, rows.dtype)))
+    x = Tensor(_filled_up(rows, entry_dtype(network, rows.dtype)))
     x.requires_grad = logits and x.dtype.kind == "f"  # a graph: by it the logits are found
     with GradMode(logits), TrainingMode(False), np.errstate(over="ignore", invalid="ignore"):
         made: Tensor = network.forward(x)
