@@ -6,7 +6,14 @@ Buffers that NumPy takes for a thread would blur what is said of memory. Threads
 
 import os
 
+import pytest
+
 os.environ.setdefault("AXON_KERNELS", "numpy")
 os.environ.setdefault("AXON_NUM_THREADS", "1")
 
 collect_ignore = ["keras_files.py", "onnx_files.py"]  # programs, which tests run in processes
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--fuzz 5000``: so many random programs (test_fuzz.py) instead of a few."""
+    parser.addoption("--fuzz", type=int, default=0, help="how many random programs to run")

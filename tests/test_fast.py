@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from samples import SAMPLES
 
-from axon import layers, optimizers
-from axon.core import PRIMITIVES, Tensor
+from axon import layers, ops, optimizers
+from axon.core import PRIMITIVES, Tensor, grad
 from axon.models import Sequential
 from axon.program import engine, replay
 from axon.program.plan import Plan
@@ -349,3 +349,39 @@ def test_a_wrong_id_is_found(compiled: Any) -> None:
     with pytest.raises(IndexError, match="id 4 is outside the vocabulary, whose 4 ids"):
         model.train_on_batch(np.array([[0, 4], [1, 2]]), y)
     model.train_on_batch(x, y)  # and what is right goes on
+
+
+# ------------------------------------------------------------------------------------ edges
+
+
+def as_compiled(function: Any, *arrays: Any) -> None:
+    """A step by compiled kernels gives what NumPy gives."""
+    found = []
+    for kernels in ("numpy", "fast"):
+        step = replay.Step("edge", function, ["x"] * len(arrays))
+        slots = step.inputs(*((a.shape, a.dtype) for a in arrays))
+        with engine.Kernels(kernels):
+            for _ in range(3):
+                for slot, array in zip(slots, arrays, strict=True):
+                    slot[...] = array
+                outputs = [a.copy() for a in step.run(slots)]
+        assert step.compiled is (kernels == "fast")
+        found.append(outputs)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-6, atol=1e-6)
+        assert a.dtype == b.dtype
+
+
+def test_nothing_is_repeated() -> None:
+    row = Tensor(np.ones((1, 0), "f4"))
+    x = np.ones((7, 2), "f4")
+    as_compiled(lambda x: [ops.broadcast_to(row, shape=(7, 0)), x + 1], x)
+
+
+def test_the_gradient_of_a_number_that_was_given_an_axis() -> None:
+    def slopes(x: Tensor) -> list[Tensor]:
+        scale = Tensor(np.array(2.0, "f4"), requires_grad=True)
+        y = ops.stack([scale, scale * 3], axis=0) * x
+        return [y.detach(), grad(y.sum(), scale)]
+
+    as_compiled(slopes, np.ones((7, 2), "f4"))

@@ -289,7 +289,9 @@ def broadcast(site: Site, instruction: Instruction) -> Work | None:
     (x,), out = instruction.inputs, instruction.out
     move = MOVES.get(x.data.itemsize)
     work = walk(site, out, [x], move, 0.15) if move else None
-    if work is None or work.batched or not site.rows(out) or any(strides(x, out.shape)[:1]):
+    if work is None or not work.calls or work.batched or not site.rows(out):
+        return work
+    if any(strides(x, out.shape)[:1]):
         return work
     (call,), size = work.calls, out.size // site.batch
     if x.size == 1:

@@ -34,6 +34,8 @@ def laid_in(site: Site, out: Tensor, part: Array, x: Tensor, batched: bool) -> C
 
 def _lines(site: Site, out: Tensor, parts: list[Array], xs: list[Tensor]) -> bool:
     """Whether each sample of the inputs goes to the same sample of the result."""
+    if not out.ndim:  # the slice of a single number has an axis that this has not
+        return False
     whole = all(p.ndim and p.shape[0] == out.shape[0] for p in parts)
     alike = all(x.ndim and x.shape[0] == out.shape[0] for x in xs)
     if not whole or not alike or not site.rows(out) or not any(map(site.batched, xs)):
