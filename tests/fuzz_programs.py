@@ -62,12 +62,13 @@ class Way(NamedTuple):
 
     Attributes:
         shrink: make failures smaller.
-        guard: with guard pages.
+        guard: where arrays lie between guard pages: at their "END", at their "START", or "MIXED";
+            "" for none.
         program: what the processes run; another one for who wants to break something there.
     """
 
     shrink: bool = True
-    guard: bool = True
+    guard: str = "MIXED"
     program: str = __file__
 
 
@@ -102,8 +103,7 @@ def _note(result: Result, case: str, kind: str, said: str, way: Way) -> None:
 
 def _in_child(cases: Sequence[str], way: Way) -> Iterator[tuple[str, str, str]]:
     """Case, kind of outcome, and what was said; the last one may be what ended the process."""
-    options = ["--child", *([] if way.guard else ["--no-guard"])]
-    command = [sys.executable, way.program, *options, *cases]
+    command = [sys.executable, way.program, "--child", f"--guard={way.guard}", *cases]
     run = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
     begun = ""
     for line in run.stdout.splitlines():
@@ -162,13 +162,13 @@ def _spec(case: str) -> dict[str, Any]:
     return spec
 
 
-def child(cases: Sequence[str], guard: bool) -> None:
+def child(cases: Sequence[str], guard: str) -> None:
     """Run cases in this process and tell of each."""
     import numpy as np
 
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    settings = _guard() if guard else np.zeros(2, int)
+    settings = _guard(guard) if guard else np.zeros(2, int)
     for case in cases:
         _tell(case, "begin", "")
         faulthandler.dump_traceback_later(SLOWEST, exit=True)
@@ -177,11 +177,11 @@ def child(cases: Sequence[str], guard: bool) -> None:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _guard() -> Any:
+def _guard(place: str) -> Any:
     faulthandler.enable()
     import guard_pages
 
-    guard_pages.guard()
+    guard_pages.guard(place=vars(guard_pages)[place])
     return guard_pages.SETTINGS
 
 
@@ -227,15 +227,15 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-shrink", action="store_true")
-    parser.add_argument("--no-guard", action="store_true")
+    parser.add_argument("--guard", default="MIXED", help="END, START, MIXED or nothing")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.cases, not given.no_guard)
+        child(given.cases, given.guard)
         return 0
     began = monotonic()
     cases = given.cases or cases_from(given.seed, given.count)
-    result = fuzz(cases, Way(not given.no_shrink, not given.no_guard))
+    result = fuzz(cases, Way(not given.no_shrink, given.guard))
     print(f"{result}, {monotonic() - began:.0f} s")
     return bool(result.failures)
 

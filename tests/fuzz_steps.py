@@ -254,7 +254,10 @@ class Row:
         self.joined = draw.random() < 0.7
         self.arrays = [a for arrays, _ in self.samples for a in arrays]
         if spec["special"]:
-            self.arrays = [data.sprinkled(rng, a.copy(), spec["special"]) for a in self.arrays]
+            self.arrays = [
+                data.sprinkled(rng, a.copy(), spec["special"]) if a.ndim else a
+                for a in self.arrays  # single numbers are settings, such as the count of steps
+            ]
         self.outer: list[Tensor] = []
         self.specs = [(a.shape, a.dtype) for a in self.arrays]
         self.limit = max([CLOSE, *(ROUGH.get(name, 0) for name in self.names)])

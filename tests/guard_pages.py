@@ -185,7 +185,8 @@ def place_strip(self: Any, placed: Any, rows: int, pieces: int) -> None:
     for number, size in enumerate(pool.sizes):
         forbidden.append(here)
         pages = -(-max(size, 1) // PAGE) * PAGE
-        at_end = (number + int(SETTINGS[1] >> 40)) % 2 == 0
+        mixed = int(SETTINGS[0]) == MIXED
+        at_end = (number + int(SETTINGS[1] >> 40)) % 2 == 0 if mixed else SETTINGS[0] == END
         slack = pages - -(-size // ROOM) * ROOM if at_end else 0
         places.append(here + PAGE + slack)
         here += PAGE + pages

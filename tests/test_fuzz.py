@@ -17,7 +17,7 @@ if sys.platform != "linux":
 import fuzz_programs
 
 HERE = Path(__file__).parent
-FEW = 28  # programs in a usual run: some 20 seconds
+FEW = 20  # programs in a usual run: some 20 seconds
 
 
 def test_random_programs(request: pytest.FixtureRequest) -> None:
@@ -65,7 +65,7 @@ def ran(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("array", ["floats", "bytes", "memory of a program"])
+@pytest.mark.parametrize("array", ["bytes", "memory of a program"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_byte_too_far_is_a_crash(array: str, place: str) -> None:
     where, at = PLACES[place]
@@ -114,12 +114,12 @@ def relu(address):
 declare._compiled["relu"] = cfunc(declare.SIGNATURE)(relu)
 sys.exit(fuzz_programs.main())
 """
-MISTAKES = {  # numbers before the first, after the last; where each is written
-    "none": (0, 0, "i"),
-    "reads one too far": (0, 1, "i % n"),
-    "reads one too early": (-1, 0, "(i + n) % n"),
-    "writes one too far": (0, 1, "i"),
-    "writes one too early": (-1, 0, "i"),
+MISTAKES = {  # numbers before the first, after the last; where each is written; where arrays lie
+    "none": (0, 0, "i", "MIXED"),
+    "reads one too far": (0, 1, "i % n", "END"),
+    "reads one too early": (-1, 0, "(i + n) % n", "START"),
+    "writes one too far": (0, 1, "i", "END"),
+    "writes one too early": (-1, 0, "i", "START"),
 }
 NETWORK = {
     "seed": 3,
@@ -148,27 +148,31 @@ NETWORK = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_kernel_that_goes_too_far_is_found(mistake: str, tmp_path: Path) -> None:
-    first, last, out = MISTAKES[mistake]
+    first, last, out, guard = MISTAKES[mistake]
     program = tmp_path / "broken.py"
     program.write_text(BROKEN.format(here=str(HERE), first=first, last=last, out=out))
-    cases = ["network:" + json.dumps({**NETWORK, "seed": seed}) for seed in range(3)]
-    way = fuzz_programs.Way(shrink=False, program=str(program))
-    result = fuzz_programs.fuzz(cases, way)
+    case = "network:" + json.dumps(NETWORK)
+    way = fuzz_programs.Way(shrink=False, guard=guard, program=str(program))
+    result = fuzz_programs.fuzz([case], way)
     if mistake == "none":
         assert not result.failures
-        assert result.counts["run"] == 3
+        assert result.counts["run"] == 1
     else:
-        assert any(f.said.startswith("crash, exit -11") for f in result.failures), result
-        assert result.failures[0].case in cases
+        (failure,) = result.failures
+        assert failure.said.startswith("crash, exit -11")
+        assert failure.case == case
 
 
-def test_a_promise_that_is_not_kept_is_named_and_made_smaller(tmp_path: Path) -> None:
+def test_a_promise_that_is_not_kept_is_named_and_made_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fuzz_programs, "TRIES", 3)
     program = tmp_path / "broken.py"
     text = BROKEN.format(here=str(HERE), first=0, last=0, out="i").replace("max(x[i], 0)", "x[i]")
     program.write_text(text)
-    case = "network:" + json.dumps({**NETWORK, "epochs": 2, "batch": 6, "shuffle": True})
+    case = "network:" + json.dumps({**NETWORK, "weights": "f4"})
     result = fuzz_programs.fuzz([case], fuzz_programs.Way(program=str(program)))
     (failure,) = result.failures
     assert failure.said.startswith("compiled = NumPy")
-    assert '"shuffle": false' in failure.spec
+    assert '"weights": ""' in failure.spec
     assert f"python -m tests.fuzz_programs {case}" in str(failure)
