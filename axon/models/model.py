@@ -58,6 +58,11 @@ class Model(Module):
         return [child for _, child in self.children()]
 
     @property
+    def only_batch(self) -> int | None:
+        """How many samples the model takes at a time; None: any number."""
+        return None
+
+    @property
     def input_dtype(self) -> DType:
         """What the data are converted to before they enter: what the first layer wants."""
         first = next(self.children(), None)
@@ -334,7 +339,11 @@ class Model(Module):
             known = self._shapes is not None and self._shapes[0] == tuple(d.shape[1:] for d in data)
             if not known:
                 intake.fit_or_leave(self, data)
-        if len(data[0]) <= FEW and not callbacks and batch_size is steps is None:
+        if (
+            len(data[0]) <= (self.only_batch or FEW)
+            and not callbacks
+            and batch_size is steps is None
+        ):
             return self._predictor.once(data, intake.entry_of(self, data))
         batches = intake.batches(self, data, batch_size or rows_at_a_time(self), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})

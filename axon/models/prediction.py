@@ -31,6 +31,8 @@ def rows_at_a_time(model: Any) -> int:
     >>> rows_at_a_time(images)
     32
     """
+    if model.only_batch:
+        return int(model.only_batch)
     shapes = (getattr(module, "output_shape", None) for module in model.modules())
     largest = max((prod(shape) for shape in shapes if shape), default=1)
     return int(min(max(ROOM // max(largest, 1), FEW), MANY))

@@ -79,6 +79,7 @@ class Net:
         told = [_entry(info) for info in proto.input]
         self.inputs = [entry for entry in told if entry.name not in self.tensors]
         self.outputs = [_entry(info) for info in proto.output]
+        self.values = [Entry(v.name, None, _shape(v.type.tensor_type)) for v in proto.value_info]
         self.nodes = [self._op(node, depth) for node in proto.node]
         self._check()
 
@@ -175,13 +176,18 @@ def _entry(info: Any) -> Entry:
     if kind != "tensor_type":
         return Entry(info.name, SEQUENCE if kind else None, None)
     tensor = info.type.tensor_type
-    number, shape = tensor.elem_type, None
-    if tensor.HasField("shape"):
-        if len(tensor.shape.dim) > 32:
-            raise OnnxFileError(f"input {info.name!r} has {len(tensor.shape.dim)} axes.")
-        shape = [int(d.dim_value) if d.dim_value > 0 else None for d in tensor.shape.dim]
+    number, shape = tensor.elem_type, _shape(tensor)
+    if shape is not None and len(shape) > 32:
+        raise OnnxFileError(f"input {info.name!r} has {len(shape)} axes.")
     dtype = "text" if number == 8 else type_name(number, f"{info.name!r}") if number else None
     return Entry(info.name, dtype, shape)
+
+
+def _shape(tensor: Any) -> list[int | None] | None:
+    """Sizes, None where open; None for all if nothing is said of them."""
+    if not tensor.HasField("shape"):
+        return None
+    return [int(d.dim_value) if d.dim_value > 0 else None for d in tensor.shape.dim]
 
 
 class File(NamedTuple):

@@ -1,6 +1,6 @@
 """GraphModel: a model whose forward runs a list of operators, as a file describes them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -14,12 +14,13 @@ from axon.models.graph.kinds import made_node
 from axon.models.graph.node import Node
 from axon.models.graph.values import LARGEST, Trial, Value, inverse, room
 from axon.models.model import Model
-from axon.modes import modes
+from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.parameter import Buffer, Parameter
 
 assert operators  # importing them fills the table
 ROOM = 2**25  # numbers in all results for one sample that a network without weights may make,
 GROWTH = 2**10  # and how many more for each of its weights,
+MANY = 8  # samples, up to which that grows with their number
 PASSES = 8  # and for each number of the sample
 KINDS = {"parameter": Parameter, "buffer": Buffer, "constant": Buffer}
 DTYPES = frozenset(
@@ -39,7 +40,8 @@ class GraphModel(Model):
             outputs, attributes, in the order in which they run; ``weights`` with name, kind
             ("parameter", "buffer" or "constant"), dtype, shape and perhaps order: how the axes of
             the file lie in memory here; ``constants`` with dtype, shape and values; ``batch``: how
-            many samples the file was made for, None if any number.
+            many samples the file was made for, None if any number; ``only``: it takes these alone;
+            ``declared``: the shapes of values that it names, None where a size is open.
         name: what it is called.
 
     Raises:
@@ -161,10 +163,82 @@ class GraphModel(Model):
             )
         for entry, given in zip(self.entries, input_shapes, strict=True):
             _demand_fit(self.name, entry, given)
+        with self.trial(input_shapes):
+            self._settle_squeezes(input_shapes)
+            return super().build(*input_shapes)
+
+    def trial(self, input_shapes: tuple[Shape, ...], samples: int = 2) -> Trial:
+        """What may be computed to find out whether inputs fit."""
         held = sum(weight.size for weight in self.weights.values())
         given = sum(prod(shape) for shape in input_shapes)
-        with Trial(ROOM + GROWTH * held + PASSES * given, held):
-            return super().build(*input_shapes)
+        times = min(samples, MANY)
+        return Trial((ROOM + GROWTH * held) * times + PASSES * samples * given, held * times)
+
+    @property
+    def only_batch(self) -> int | None:
+        """How many samples the network takes at a time, if that is written into it."""
+        return self.graph.get("only")
+
+    def tried(self, inputs: Sequence[Any]) -> dict[str, Value]:
+        """All values for some inputs, unrecorded, with nothing trained."""
+        with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
+            return self._computed([x if isinstance(x, Tensor) else Tensor(x) for x in inputs])
+
+    def _zeros(self, input_shapes: Sequence[Shape], samples: int) -> list[Any]:
+        dtypes = [_dtype(entry["dtype"]) for entry in self.entries]
+        pairs = zip(input_shapes, dtypes, strict=True)
+        return [np.zeros(room((samples, *shape)), dtype) for shape, dtype in pairs]
+
+    def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Shape:
+        """Pass zeros through; what comes out must be of the shapes that the file declares."""
+        samples = self.only_batch or 1
+        env = self.tried(self._zeros(input_shapes, samples))
+        self.demand_declared(env, samples)
+        out = self.output_of(env).shape
+        if out[:1] != (samples,):
+            given = ", ".join(str((samples, *shape)) for shape in input_shapes)
+            raise ValueError(f"{samples} samples went in, shape {given}, but {out} came out.")
+        return out[1:]
+
+    def _settle_squeezes(self, input_shapes: tuple[Shape, ...]) -> None:
+        """Find out, with two samples, of which first axes of size 1 are not those of samples."""
+        pairs = zip(self.nodes, self.graph["nodes"], strict=True)
+        open_ones = [
+            (node, told)
+            for node, told in pairs
+            if node.op == "Squeeze"
+            and len(node.inputs) < 2
+            and not {"axes", "samples_first"} & set(node.attributes)
+        ]
+        if not open_ones or self.only_batch:
+            return
+        try:
+            self.tried(self._zeros(input_shapes, 2))
+        except ValueError:
+            return  # what does not fit two samples, one sample will tell
+        for node, told in open_ones:
+            node.attributes["samples_first"] = int(node.first != (1,))
+            told["attributes"] = dict(node.attributes)
+
+    def demand_declared(self, env: Mapping[str, Value], samples: int) -> None:
+        """Raise ValueError if values are of other shapes than the file declares.
+
+        Where it was made for another number of samples, sizes may follow from that: then only the
+        number of axes has to be right; where for any, all but the first size.
+        """
+        made_for = self.graph.get("batch")
+        for name, sizes in self.graph.get("declared", {}).items():
+            if name not in env:
+                continue
+            made = env[name].shape
+            start = len(sizes) if made_for not in (None, samples) else int(made_for is None)
+            pairs = list(zip(sizes, made, strict=False))[start:]
+            if len(made) != len(sizes) or any(n is not None and n != m for n, m in pairs):
+                shown = ", ".join("any" if n is None else str(n) for n in sizes)
+                raise ValueError(
+                    f"the file declares {name!r} to be of shape ({shown}), but AXON makes {made} "
+                    "of it: AXON may understand an operator before it in another way."
+                )
 
     # -------------------------------------------------------------------- forward
 
@@ -183,14 +257,27 @@ class GraphModel(Model):
                 f"model {self.name!r} takes {len(self.entries)} inputs, {self.input_names}, got "
                 f"{len(inputs)}."
             )
+        return self.output_of(self._computed(inputs))
+
+    def _computed(self, inputs: list[Tensor]) -> dict[str, Value]:
         env = dict(self.fixed)
         for entry, x in zip(self.entries, inputs, strict=True):
             dtype = _dtype(entry["dtype"])
             env[entry["name"]] = Value(x if x.dtype == dtype else x.astype(dtype))
         first, made_for = inputs[0].shape[:1], self.graph.get("batch")
+        if self.only_batch and first != (self.only_batch,):
+            raise ValueError(
+                f"model {self.name!r} takes {self.only_batch} samples at a time, as the file was "
+                f"made for, got {first[0]}. Give it a multiple of them, with batch_size="
+                f"{self.only_batch}; or export the network for any number of samples."
+            )
         hints = {"batch": (made_for, *first)} if made_for is not None else {}
         for node in self.nodes:
             env.update(zip(node.outputs, node.step(env, hints), strict=False))
+        return env
+
+    def output_of(self, env: Mapping[str, Value]) -> Tensor:
+        """What the model gives, among all values."""
         out = env[self.output].natural()
         if not isinstance(out, Tensor):
             raise ValueError(f"the output {self.output!r} does not depend on the inputs.")

@@ -38,6 +38,7 @@ class Node(Module):
         self.op, self.inputs, self.outputs, self.attributes = op, inputs, outputs, attributes
         self.placed = True  # names are unique already
         self.output_shape: Shape | None = None  # as it lies: the channels of images come last
+        self.first: Shape = ()  # how long the first axis of its input was, of a Squeeze
         self.seen_known = False  # whether all was known before the network ran
         self.used = [i for i, output in enumerate(outputs) if output]
 

@@ -56,9 +56,15 @@ def flatten(a: A, x: Tensor) -> Tensor:
 
 @operator("Squeeze", static={1: "axes"}, quiet=True)
 def squeeze(a: A, x: Tensor) -> Tensor:
-    """Leave out axes of size 1: those named, or all but that of the samples."""
+    """Leave out axes of size 1: those named, or all but that of the samples.
+
+    Whether the first axis is that of the samples, a batch of one does not tell: ``samples_first``
+    says so, which the model finds out with more.
+    """
     if a.get("axes") is None:
-        gone = [i for i, n in enumerate(x.shape) if n == 1 and (i > 0 or a.get("known"))]
+        kept = not a.get("known") and a.get("samples_first", 1)
+        gone = [i for i, n in enumerate(x.shape) if n == 1 and (i > 0 or not kept)]
+        a["node"].first = x.shape[:1]
     else:
         gone = [whole_axis(i, x.ndim) for i in as_ints(a["axes"])]
     if any(x.shape[i] != 1 for i in gone):
