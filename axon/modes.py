@@ -13,6 +13,7 @@ class _Modes(threading.local):
     training = False  # layers that act otherwise while training (dropout) do so
     scope = ""  # the layer at work, by its path: whose the instructions of a program are
     exact = False  # layers that only pass on leave float64 as it is: one behind them needs it
+    checked = False  # what comes in was looked at already: losses and metrics need not do so
     phase = "forward"  # or "backward", or "update": how far a training step has come
     recorder: Any = None  # whoever listens at the door (program/trace.py), or None
     empty: Any = xp.empty  # takes memory for results; while a file is loaded, not more than it may

@@ -359,8 +359,14 @@ def test_softmax_and_sigmoid_are_recognised_and_give_the_same():
 
 
 def test_softmax_along_another_axis_is_not_mistaken():
+    """It is no softmax of the classes: what it gives is judged as any other numbers are."""
     x = np.random.default_rng(0).normal(size=(3, 3))
     p = softmax(Tensor(x, requires_grad=True), axis=0)
+    for given in (p, p.numpy()):
+        with pytest.raises(ValueError, match=r"got rows that add up to 0\.7073 to 1\.389"):
+            CategoricalCrossEntropy()(LABELS[:3], given)
+    circle = np.log([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]])  # all sums are 1
+    p = softmax(Tensor(circle, requires_grad=True), axis=0)
     assert CategoricalCrossEntropy()(LABELS[:3], p).item() == pytest.approx(
         CategoricalCrossEntropy()(LABELS[:3], p.numpy()), rel=1e-12
     )

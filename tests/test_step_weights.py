@@ -1,4 +1,4 @@
-"""Weights of steps and pixels, and labels that are to be ignored: in losses, metrics and ``fit``."""
+"""Weights of steps and pixels, and labels that do not count: in losses, metrics and ``fit``."""
 
 from functools import partial
 

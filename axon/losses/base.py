@@ -10,6 +10,7 @@ from axon.backend import Array, Shape, as_array, numbers_from
 from axon.containers import Ragged, plain
 from axon.core import Tensor, grad
 from axon.described import Described
+from axon.losses.expected import demand
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
 
@@ -26,6 +27,9 @@ class Loss(Described, ABC):
     name: ClassVar[str]
     together: ClassVar[bool] = False  # the outputs of one sample, or step, cost something together
     ignored: int | None = None  # a label that is none: what bears it does not count
+    soft: ClassVar[bool] = False  # targets of yes or no may be any number from 0 to 1
+    yes_from: float = 0.5  # outputs above it mean yes: 0 for logits
+    expects: str = "numbers"  # what predictions have to be, a key of ``EXPECTED``
 
     @abstractmethod
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -67,10 +71,17 @@ class Loss(Described, ABC):
             A float for an array, a Tensor of shape () for a Tensor.
         """
         if isinstance(y_pred, Tensor):
-            return self._mean(self._as_targets(y_true, y_pred), y_pred, sample_weight)
+            targets = self._as_targets(y_true, y_pred)
+            if not modes.checked:
+                self.demand(targets, y_pred)
+            return self._mean(targets, y_pred, sample_weight)
         return self._mean(*self._tensors(y_true, y_pred), sample_weight).item()
 
     __call__ = loss
+
+    def demand(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Raise ValueError unless predictions are what this loss ``expects``."""
+        demand(self.expects, self.name, y_pred, y_true.data)
 
     def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The gradient dL/dy_pred of the mean loss, of the shape of ``y_pred``."""
@@ -92,8 +103,9 @@ class Loss(Described, ABC):
                 f"{self.name}: expected predictions of shape (n, ...) with at least one sample, "
                 f"got shape {predictions.shape}."
             )
-        targets = self.targets(y_true, predictions.shape)
-        return self._as_targets(targets, Tensor(predictions)), Tensor(predictions)
+        targets = self._as_targets(y_true, Tensor(predictions))
+        self.demand(targets, Tensor(predictions))
+        return targets, Tensor(predictions)
 
     def _as_targets(self, y_true: Any, y_pred: Tensor) -> Tensor:
         given = y_true.data if isinstance(y_true, Tensor) else y_true
@@ -142,7 +154,7 @@ def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
 
 def demand_fit(name: str, w: Any, y_pred: Tensor) -> None:
     """Raise ValueError unless these are weights for each sample, or for each step or pixel."""
-    alone = w.ndim < 2 or w.ndim == y_pred.ndim and w.shape[-1] == 1  # (n, 1) is no time of 1
+    alone = w.ndim < 2 or (w.ndim == y_pred.ndim and w.shape[-1] == 1)  # (n, 1) is no time of 1
     if w.shape != (y_pred.shape[:1] if alone else y_pred.shape[: w.ndim]):
         raise _no_weights(name, "sample_weight", w, y_pred.shape[: max(1, y_pred.ndim - 1)])
 
@@ -213,6 +225,12 @@ def same_shape(name: str, targets: Array, output_shape: Shape) -> Array:
         f"{name}: y has shape {targets.shape}, but the predictions have shape "
         f"{output_shape}. {hint}"
     )
+
+
+def demand_no_broadcast(name: str, targets: Array, output_shape: Shape) -> None:
+    """Refuse targets and outputs that differ in an axis of size 1: together they make (n, n)."""
+    if (*targets.shape, 1) == output_shape or targets.shape == (*output_shape, 1):
+        same_shape(name, targets, output_shape)
 
 
 def numbers_of_shape(name: str, y_true: Any, output_shape: Shape) -> Array:

@@ -7,8 +7,6 @@ from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers_of_shape, over_features, within
 from axon.losses.cross_entropy import (
-    demand_logits,
-    demand_probabilities,
     log_probability,
     logits_of,
     sigmoid_cross_entropy,
@@ -32,30 +30,30 @@ class BinaryCrossEntropy(Loss):
     """
 
     name = "binary_cross_entropy"
+    soft = True
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = from_logits
+        self.yes_from = 0.0 if from_logits else 0.5
+        self.expects = "logits of yes or no" if from_logits else "numbers in [0, 1]"
         self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-y log p - (1 - y) log(1 - p) of each sample, averaged over its outputs."""
         y_true = smoothed(y_true, self.label_smoothing, classes=2)
-        return over_features(bernoulli(self.name, y_true, y_pred, self.from_logits))
+        return over_features(bernoulli(y_true, y_pred, self.from_logits))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Targets between 0 and 1, of exactly the shape of the output."""
         return chances(self.name, y_true, output_shape)
 
 
-def bernoulli(name: str, y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
+def bernoulli(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     """-y log p - (1 - y) log(1 - p) of each output, from the logits if they are known."""
-    if from_logits:
-        demand_logits(name, y_pred, "sigmoid")
     logits = y_pred if from_logits else logits_of(y_pred, sigmoid)
     if logits is not None:
         fused: Tensor = sigmoid_cross_entropy(logits, y_true)
         return fused
-    demand_probabilities(name, y_pred, "sigmoid")
     yes, no = log_probability(y_pred), log_probability(1.0 - y_pred)
     return -(y_true * yes + (1.0 - y_true) * no)
 
@@ -67,6 +65,10 @@ def chances(name: str, y_true: Any, output_shape: Shape) -> Array:
     if wrong.any():
         raise ValueError(
             f"{name}: targets must lie between 0 and 1, got {given[wrong][0]}. "
-            "For more than two classes use CategoricalCrossEntropy with softmax."
+            + (
+                "Use (y + 1) / 2, or Hinge."
+                if (abs(given) == 1).all()
+                else "For more than two classes use CategoricalCrossEntropy with softmax."
+            )
         )
     return given

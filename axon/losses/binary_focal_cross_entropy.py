@@ -34,6 +34,7 @@ class BinaryFocalCrossEntropy(Loss):
     """
 
     name = "binary_focal_cross_entropy"
+    soft = True
 
     def __init__(
         self,
@@ -48,12 +49,14 @@ class BinaryFocalCrossEntropy(Loss):
         self.alpha = within(self.name, "alpha", alpha, 0, 1)
         self.apply_class_balancing = apply_class_balancing
         self.from_logits = from_logits
+        self.yes_from = 0.0 if from_logits else 0.5
+        self.expects = "logits of yes or no" if from_logits else "numbers in [0, 1]"
         self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, averaged over its outputs."""
         y = smoothed(y_true, self.label_smoothing, classes=2)
-        losses = self._doubt(y, y_pred) * bernoulli(self.name, y, y_pred, self.from_logits)
+        losses = self._doubt(y, y_pred) * bernoulli(y, y_pred, self.from_logits)
         if self.apply_class_balancing:
             losses = losses * (y * self.alpha + (1.0 - y) * (1.0 - self.alpha))
         return over_features(losses)

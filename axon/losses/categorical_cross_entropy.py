@@ -9,8 +9,6 @@ from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers, over_features, same_shape, within
 from axon.losses.cross_entropy import (
-    demand_logits,
-    demand_probabilities,
     log_probability,
     logits_of,
     smoothed,
@@ -51,12 +49,14 @@ class CategoricalCrossEntropy(Loss):
         self.from_logits = from_logits
         self.ignore_index = None if ignore_index is None else _index(self.name, ignore_index)
         self.ignored = self.ignore_index
+        self.yes_from = 0.0 if from_logits else 0.5
+        self.expects = "logits of classes" if from_logits else "rows that add up to 1"
         self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-sum_j y_j log p_j of each sample; further axes between are averaged."""
         y = smoothed(one_hot(y_true, y_pred), self.label_smoothing, y_pred.shape[-1])
-        logarithms = log_probabilities(self.name, y_pred, self.from_logits)
+        logarithms = log_probabilities(y_pred, self.from_logits)
         return over_features(-(y * logarithms).sum(axis=-1))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
@@ -70,13 +70,9 @@ def _index(name: str, value: object) -> int:
     return int(value)
 
 
-def log_probabilities(name: str, y_pred: Tensor, from_logits: bool = False) -> Tensor:
+def log_probabilities(y_pred: Tensor, from_logits: bool = False) -> Tensor:
     """The logarithms of predictions, from the logits if they are known."""
-    if from_logits:
-        demand_logits(name, y_pred, "softmax")
     logits = y_pred if from_logits else logits_of(y_pred, softmax)
-    if logits is None:
-        demand_probabilities(name, y_pred, "softmax")
     logarithms: Tensor = log_probability(y_pred) if logits is None else log_softmax(logits)
     return logarithms
 

@@ -49,12 +49,14 @@ class CategoricalFocalCrossEntropy(Loss):
         self.alpha = given.tolist()
         self.gamma = within(self.name, "gamma", gamma, 0, np.inf)
         self.from_logits = from_logits
+        self.yes_from = 0.0 if from_logits else 0.5
+        self.expects = "logits of classes" if from_logits else "rows that add up to 1"
         self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample; further axes between are averaged."""
         y = smoothed(one_hot(y_true, y_pred), self.label_smoothing, y_pred.shape[-1])
-        logarithms = log_probabilities(self.name, y_pred, self.from_logits)
+        logarithms = log_probabilities(y_pred, self.from_logits)
         losses = focus(1.0 - exp(logarithms), self.gamma) * y * logarithms
         return over_features(-(losses * np.asarray(self.alpha)).sum(axis=-1))
 

@@ -9,11 +9,6 @@ from axon.activations.sigmoid import sigmoid_gradient
 from axon.backend import Array, DType, Shape, constant, elementwise, floating
 from axon.core import Primitive, Tensor, primitive
 
-MAY_BE_NEGATIVE = (  # the primitives that a model may end with whose results may be so
-    *("matmul", "tanh", "log_softmax", "leaky_relu", "elu", "selu", "gelu", "silu", "mish"),
-    "softsign",
-)
-
 
 @primitive(result=floating)
 def log_probability(out: Array, p: Array, *, xp: Any) -> None:
@@ -96,42 +91,3 @@ def logits_of(y_pred: Tensor, activation: Primitive) -> Tensor | None:
         return None
     axis = creator.meta.get("axis", -1)
     return creator.inputs[0] if axis in (-1, y_pred.ndim - 1) else None
-
-
-def demand_logits(name: str, y_pred: Tensor, activation: str) -> None:
-    """Raise ValueError if a loss of logits is handed probabilities: they would count twice."""
-    if maker(y_pred) == activation:
-        raise ValueError(
-            f"{name}: from_logits=True, but the model ends with {activation!r}, whose results are "
-            "probabilities. Leave one of the two out."
-        )
-
-
-def demand_probabilities(name: str, y_pred: Tensor, last: str) -> None:
-    """Raise ValueError if predictions are not probabilities: most likely they are logits.
-
-    Arrays are judged by their values. What a model computes is judged by how it does, so that a
-    recorded step and an eager one say the same: by values, only the first batch would be seen.
-    """
-    values, made_by = y_pred.data, maker(y_pred)
-    if made_by in (*MAY_BE_NEGATIVE, "relu", "relu6", "softplus"):
-        got = f"those of {'a linear layer' if made_by == 'matmul' else made_by}"
-    elif not made_by and values.size and (values.min() < -1e-3 or values.max() > 1 + 1e-3):
-        got = f"values from {values.min():.4g} to {values.max():.4g}"
-    else:
-        return
-    raise ValueError(
-        f"{name}: expected probabilities between 0 and 1, got {got}. End the model with "
-        f"activation={last!r}, or use from_logits=True."
-    )
-
-
-def maker(tensor: Tensor) -> str:
-    """The name of the primitive that made a tensor; a bias and views are looked through."""
-    while (creator := tensor.creator) is not None:
-        source = creator.inputs[0]
-        biased = creator.primitive.name == "add" and maker(source) == "matmul"
-        if creator.primitive.kind != "views" and not biased:
-            return str(creator.primitive.name)
-        tensor = source
-    return ""

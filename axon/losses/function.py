@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers, over_features
+from axon.losses.base import Loss, demand_no_broadcast, numbers, over_features
 
 
 class FunctionLoss(Loss):
@@ -38,6 +38,10 @@ class FunctionLoss(Loss):
         return over_features(cost)
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
-        """Any numbers, one or several for each sample: the function knows what it needs."""
+        """Any numbers, one or several for each sample: the function knows what it needs.
+
+        Not (n,) for outputs (n, 1): what is computed of both would be (n, n).
+        """
         given = numbers(self.name, y_true)
+        demand_no_broadcast(f"loss {self.name!r}", given, output_shape)
         return given.astype(np.float32) if given.dtype.kind == "b" else given

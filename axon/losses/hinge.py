@@ -23,6 +23,8 @@ class Hinge(Loss):
     """
 
     name = "hinge"
+    yes_from = 0.0
+    expects = "numbers of either sign"
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """What each sample lacks to the margin, averaged over its outputs."""

@@ -23,10 +23,11 @@ class KLDivergence(Loss):
 
     name = "kl_divergence"
     together = True
+    expects = "rows that add up to 1"
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """sum_j y_j log(y_j / p_j) of each sample; further axes between are averaged."""
-        beyond = log_probability(y_true) - log_probabilities(self.name, y_pred)
+        beyond = log_probability(y_true) - log_probabilities(y_pred)
         return over_features((y_true * beyond).sum(axis=-1))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:

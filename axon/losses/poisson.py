@@ -5,7 +5,7 @@ from typing import Any
 from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers_of_shape, over_features
-from axon.losses.cross_entropy import MAY_BE_NEGATIVE, log_probability, maker
+from axon.losses.cross_entropy import log_probability
 
 
 class Poisson(Loss):
@@ -22,10 +22,10 @@ class Poisson(Loss):
     """
 
     name = "poisson"
+    expects = "numbers of 0 or more"
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """y_pred - y log y_pred of each sample, averaged over its outputs."""
-        _demand_rates(y_pred)
         return over_features(y_pred - y_true * log_probability(y_pred))
 
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
@@ -37,18 +37,3 @@ class Poisson(Loss):
                 "numbers of either sign use MeanSquaredError."
             )
         return given
-
-
-def _demand_rates(y_pred: Tensor) -> None:
-    """Raise ValueError if predictions are, or may be, negative; see ``demand_probabilities``."""
-    values, made_by = y_pred.data, maker(y_pred)
-    if made_by in MAY_BE_NEGATIVE:
-        got = f"those of {'a linear layer' if made_by == 'matmul' else made_by}"
-    elif not made_by and values.size and values.min() < 0:
-        got = f"{values.min():.4g}"
-    else:
-        return
-    raise ValueError(
-        f"poisson: expected rates of 0 or more, got {got}. End the model with "
-        "activation='softplus'."
-    )

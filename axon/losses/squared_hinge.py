@@ -20,6 +20,8 @@ class SquaredHinge(Loss):
     """
 
     name = "squared_hinge"
+    yes_from = 0.0
+    expects = "numbers of either sign"
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The square of what each sample lacks to the margin, averaged over its outputs."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from axon.losses import Loss
+from axon.losses import Hinge, Loss, SquaredHinge
 from axon.metrics.accuracy import Accuracy, BinaryAccuracy, TopKCategoricalAccuracy
 from axon.metrics.auc import AUC
 from axon.metrics.base import Accumulator, FunctionMetric, Mean, MeanMetric, Metric
@@ -60,7 +60,7 @@ def get(metric: "str | type[Metric] | Metric | Callable[..., Any]", loss: Loss) 
 
     A function of (y_true, y_pred) becomes a mean of what it returns for each sample.
 
-    Beside a binary loss of logits, what is yes or no begins at 0 instead of 0.5.
+    Beside a binary loss of logits, or a hinge, what is yes begins at 0 instead of 0.5.
 
     Raises:
         ValueError: no such name; the nearest one is suggested.
@@ -85,11 +85,11 @@ def get(metric: "str | type[Metric] | Metric | Callable[..., Any]", loss: Loss) 
 
 def _named(name: str, loss: Loss) -> Metric:
     make = resolve("metric", name, METRICS)
-    binary = loss.name.startswith("binary")
+    binary = loss.soft or isinstance(loss, Hinge | SquaredHinge)  # each output for itself
     options: dict[str, object] = {}
     if binary and name.lower() in ("accuracy", "acc"):
         make, options = BinaryAccuracy, {"name": "accuracy"}
-    if binary and make in THRESHOLDS and loss.config().get("from_logits"):
+    if binary and make in THRESHOLDS and loss.yes_from == 0:
         options[THRESHOLDS[make]] = 0.0
     return make(**options)
 

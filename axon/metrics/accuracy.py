@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.layers.module import whole
-from axon.losses.base import over_features, same_shape
+from axon.losses.base import Loss, over_features, same_shape
 from axon.metrics.base import MeanMetric
+from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.ops import argmax, where
 
 
@@ -33,6 +35,14 @@ class Accuracy(MeanMetric):
             right = _same_side(self.name, y_true, y_pred, 0.5)
         return over_features(right.astype(np.float64))
 
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """Labels or one-hot rows for several outputs, 0 and 1 for a single one."""
+        if len(output_shape) > 1 and output_shape[-1] > 1:
+            demand_classes(self.name, y_true, output_shape)
+        else:
+            demand_cut(self.name, 0.5, loss, "'accuracy' or BinaryAccuracy(threshold=0.0)")
+            demand_yes_or_no(self.name, y_true, output_shape, loss)
+
 
 class BinaryAccuracy(MeanMetric):
     """How many outputs are on the right side of a threshold, each output for itself.
@@ -57,6 +67,11 @@ class BinaryAccuracy(MeanMetric):
         """The share of right outputs of each sample."""
         right = _same_side(self.name, y_true, y_pred, self.threshold)
         return over_features(right.astype(np.float64))
+
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """0 and 1, one for each output; -1 and 1 where yes begins at 0."""
+        demand_cut(self.name, self.threshold, loss, "BinaryAccuracy(threshold=0.0)")
+        demand_yes_or_no(self.name, y_true, output_shape, loss, sides=self.threshold == 0)
 
 
 class TopKCategoricalAccuracy(MeanMetric):
@@ -98,6 +113,11 @@ class TopKCategoricalAccuracy(MeanMetric):
         after = (hit == y_pred) * (columns > label)
         beaten = (hit > y_pred).sum(axis=-1) + after.sum(axis=-1)  # NaN beats nothing
         return over_features((beaten >= classes - self.k).astype(np.float64))
+
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """Labels or one-hot rows."""
+        if len(output_shape) > 1 and output_shape[-1] > 1:
+            demand_classes(self.name, y_true, output_shape)
 
 
 def several(y_pred: Tensor) -> bool:

@@ -4,10 +4,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from axon.backend import Array, as_array
-from axon.core import Tensor
-from axon.losses.base import same_shape
-from axon.metrics.base import Metric, as_tensor, weights
+from axon.backend import Array, Shape
+from axon.losses.base import Loss, same_shape
+from axon.losses.bounds import of_array
+from axon.losses.expected import NEAR
+from axon.metrics.base import Metric, weights
+from axon.metrics.targets import demand_classes, demand_yes_or_no
 
 
 class AUC(Metric):
@@ -43,8 +45,9 @@ class AUC(Metric):
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Keep a batch of arrays or Tensors."""
-        truth, scores = _values(y_true), _values(y_pred)
-        given = weights(self.name, sample_weight, as_tensor(y_pred))
+        true, predicted = self.accepted(y_true, y_pred)
+        truth, scores = true.data, predicted.data
+        given = weights(self.name, sample_weight, predicted)
         w = np.ones(len(scores)) if given is None else given.data.reshape(-1)
         truth, scores = self._columns(truth, scores)
         if len(w) > len(scores):
@@ -56,11 +59,24 @@ class AUC(Metric):
         counts = w > 0
         self._seen.append((truth[counts], scores[counts], w[counts]))  # copies
 
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """Labels for several outputs, or 0 and 1 for each of them."""
+        if loss is not None and loss.together and loss.yes_from == 0 and output_shape[-1] > 1:
+            raise ValueError(
+                f"{self.name}: logits of classes that compete say nothing across samples. End the "
+                f"model with activation='softmax', instead of {loss!r}."
+            )
+        if output_shape[1:] and y_true.ndim < len(output_shape) and output_shape[-1] > 1:
+            demand_classes(self.name, y_true, output_shape)
+        else:
+            demand_yes_or_no(self.name, y_true, output_shape, loss, sides=True)
+
     def _columns(self, truth: Array, scores: Array) -> tuple[Array, Array]:
         """Targets as truth values and scores, both (samples, outputs)."""
         outputs = scores.shape[-1] if scores.ndim > 1 else 1
         if outputs > 1 and truth.ndim < scores.ndim:
             same_shape(self.name, truth, scores.shape[:-1])
+            self._demand_chances(scores)
             truth = truth[..., None] == np.arange(outputs)
             if outputs == 2:
                 truth, scores, outputs = truth[..., 1:], scores[..., 1:], 1
@@ -68,6 +84,17 @@ class AUC(Metric):
             same_shape(self.name, truth, scores.shape)
             truth = truth > 0.5
         return truth.reshape(-1, outputs), scores.reshape(-1, outputs)
+
+    def _demand_chances(self, scores: Array) -> None:
+        """Scores of a class are compared across samples, which logits of softmax do not allow."""
+        low, high = of_array(scores)
+        if low < -NEAR or high > 1 + NEAR:
+            raise ValueError(
+                f"{self.name}: for labels of several classes, scores must be probabilities, which "
+                f"can be compared across samples, got numbers from {low:.4g} to {high:.4g}. End "
+                "the model with activation='softmax'; or score each output for itself, by targets "
+                "of its shape."
+            )
 
     def result(self) -> float:
         """The area under the curve of all that was seen."""
@@ -113,7 +140,3 @@ def _average_precision(hits: Array, alarms: Array) -> float:
 
 
 AREAS = {"ROC": _roc, "PR": _average_precision}
-
-
-def _values(given: Any) -> Array:
-    return given.data if isinstance(given, Tensor) else as_array(given)

@@ -9,8 +9,8 @@ import numpy as np
 from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, primitive
 from axon.described import Described
-from axon.losses.base import both, demand_fit, over_features, spread
-from axon.modes import Mode, no_grad
+from axon.losses.base import Loss, both, demand_fit, demand_no_broadcast, over_features, spread
+from axon.modes import Mode, modes, no_grad
 from axon.ops import add_in_place, maximum
 
 ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its loss is what is left
@@ -48,6 +48,15 @@ class Metric(Described, ABC):
                 loss ignores, the weight 0.
         """
 
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """Raise ValueError unless targets are what this metric presupposes.
+
+        Args:
+            y_true: all targets, as the loss takes them.
+            output_shape: of the predictions (n, ...).
+            loss: that is used beside it, if there is one.
+        """
+
     @abstractmethod
     def result(self) -> Any:
         """The value over all that was seen since ``reset``."""
@@ -55,6 +64,13 @@ class Metric(Described, ABC):
     @abstractmethod
     def reset(self) -> None:
         """Forget everything."""
+
+    def accepted(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+        """Targets and predictions as Tensors, after a look at them; ``fit`` has looked before."""
+        truth, predictions = as_tensor(y_true), as_tensor(y_pred)
+        if not modes.checked:
+            self.accept(truth.data, predictions.shape)
+        return truth, predictions
 
     def tensors(self) -> dict[str, Tensor]:
         """The accumulators by name, such as ``total``: what ``update`` changes in place."""
@@ -133,7 +149,7 @@ class MeanMetric(Accumulator):
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
-        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        y_true, y_pred = self.accepted(y_true, y_pred)
         with no_grad(), Mode("masks", False):
             w = weights(self.name, sample_weight, y_pred)
             shape = y_pred.shape[:1] if w is None else w.shape
@@ -257,5 +273,15 @@ class FunctionMetric(MeanMetric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Call the function."""
-        scores: Tensor = self.function(y_true, y_pred)
+        scores: Any = self.function(y_true, y_pred)
+        if not isinstance(scores, Tensor) or scores.shape[:1] != y_pred.shape[:1]:
+            got = f"shape {scores.shape}" if isinstance(scores, Tensor) else type(scores).__name__
+            raise ValueError(
+                f"metric {self.name!r}: expected a Tensor with the score of each sample, shape "
+                f"({len(y_pred)}, ...), got {got}. Leave the mean over the samples to AXON."
+            )
         return over_features(scores)
+
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """Any numbers, but not (n,) for outputs (n, 1): of both, (n, n) would be made."""
+        demand_no_broadcast(f"metric {self.name!r}", y_true, output_shape)

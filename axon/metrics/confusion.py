@@ -4,12 +4,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.layers.module import whole
-from axon.losses.base import same_shape
+from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import labels, number, several
-from axon.metrics.base import Accumulator, as_tensor, spread_over, weights, zero
+from axon.metrics.base import Accumulator, spread_over, weights, zero
+from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.modes import Mode, no_grad
 from axon.ops import add_in_place, argmax, take_gradient, where
 
@@ -45,11 +46,20 @@ class ConfusionMatrix(Accumulator):
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
-        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        y_true, y_pred = self.accepted(y_true, y_pred)
         with no_grad(), Mode("masks", False):
             given = weights(self.name, sample_weight, y_pred)
             true, guess = self._classes(y_true, y_pred)
             self._add(true, guess, spread_over(self.name, given, true))
+
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """One-hot rows for several outputs, 0 and 1 for a single one; ``result`` judges labels."""
+        if output_shape[1:] and output_shape[-1] > 1 and y_true.ndim == len(output_shape):
+            demand_classes(self.name, y_true, output_shape)
+        elif output_shape[-1] == 1 or not output_shape[1:]:
+            use = f"ConfusionMatrix({self.num_classes}, threshold=0.0)"
+            demand_cut(self.name, self.threshold, loss, use)
+            demand_yes_or_no(self.name, y_true, output_shape, loss)
 
     def _add(self, true: Tensor, guess: Tensor, w: Tensor) -> None:
         """Add each weight to its cell; labels that name no class are kept apart."""

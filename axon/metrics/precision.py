@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.layers.module import whole
-from axon.losses.base import same_shape
+from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import labels, number, several
-from axon.metrics.base import Accumulator, as_tensor, spread_over, weights, zero
+from axon.metrics.base import Accumulator, spread_over, weights, zero
+from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.modes import Mode, no_grad
 from axon.ops import add_in_place, argmax
 
@@ -43,6 +44,7 @@ class Positives(Accumulator):
         if average is not None and class_id is not None:
             raise ValueError(f"{self.name}: give class_id or average, not both.")
         self._cut = None if threshold is None else number(self.name, argument, threshold)
+        self._argument = argument
         owner = type(self).__name__
         self.class_id = None if class_id is None else whole(owner, "class_id", class_id, least=0)
         self.average = average
@@ -54,7 +56,7 @@ class Positives(Accumulator):
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
-        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        y_true, y_pred = self.accepted(y_true, y_pred)
         with no_grad(), Mode("masks", False):
             given = weights(self.name, sample_weight, y_pred)
             yes, called = self._marks(y_true, y_pred)
@@ -67,6 +69,19 @@ class Positives(Accumulator):
             ):
                 counted = marks if w is None else marks * w
                 add_in_place(tensor, counted.sum(axis=axes))
+
+    def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
+        """Labels or one-hot rows where outputs compete, else 0 and 1 for each output."""
+        labels = y_true.shape == output_shape[:-1]
+        compete = self.class_id is not None or self.average is not None
+        if compete and not (output_shape[1:] and output_shape[-1] > 1):
+            return  # ``update`` says that they are for several outputs
+        cut = 0.5 if self._cut is None and not compete else self._cut
+        demand_cut(self.name, cut, loss, f"{type(self).__name__}({self._argument}=0.0)")
+        if compete and (labels or self._cut is None):
+            demand_classes(self.name, y_true, output_shape)
+        elif y_true.shape == output_shape:
+            demand_yes_or_no(self.name, y_true, output_shape, loss, sides=self._cut == 0)
 
     def _marks(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """What is positive and what is called so, as truth values of one shape."""

@@ -1,6 +1,6 @@
 """What comes in: inputs, targets and weights are checked against the model and each other."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -99,6 +99,9 @@ def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array
     n = same_length(x=data[0], y=labels)
     output = fit_inputs(model, data)
     targets = in_order(loss.targets(labels, (n, *output)))
+    counted = targets if loss.ignored is None else np.where(targets == loss.ignored, 0, targets)
+    for metric in model.trainer.metrics:
+        metric.accept(counted, (n, *output), loss)
     if targets.dtype.kind == "f":
         targets = targets.astype(dtype, copy=False)
     else:
@@ -274,18 +277,26 @@ def entry_of(model: Any, given: list[Array]) -> list[DType]:
 
 
 @contextmanager
-def all_or_nothing(model: Any) -> Iterator[None]:
-    """Take back what was built inside if an error leaves it: bad input changes nothing."""
+def all_or_nothing(model: Any) -> Iterator[Callable[[], None]]:
+    """Take back what was built inside if an error leaves it: bad input changes nothing.
+
+    What it gives takes that back later, too.
+    """
     before = [(module, dict(vars(module))) for module in model.modules()]
-    random = stream("init").bit_generator
-    state = random.state
-    try:
-        yield
-    except BaseException:
+    generators = [stream(name).bit_generator for name in ("init", "shuffle")]
+    states = [generator.state for generator in generators]
+
+    def back() -> None:
         for module, attributes in before:
             vars(module).clear()
             vars(module).update(attributes)
-        random.state = state
+        for generator, state in zip(generators, states, strict=True):
+            generator.state = state
+
+    try:
+        yield back
+    except BaseException:
+        back()
         raise
 
 

@@ -115,6 +115,8 @@ class Model(Module):
         for step in (*trained, self._predictor.step):
             step.programs.clear()
             step.latest = None
+        if self._trainer is not None:
+            self._trainer.looked.clear()
 
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """Not for a ``forward`` of your own, which may take any path: autograd knows which."""
@@ -239,13 +241,14 @@ class Model(Module):
         batch_size = whole("fit", "batch_size", batch_size)
         progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
         progress = with_backup(progress, resume, verbose)
-        with all_or_nothing(self):
+        with all_or_nothing(self) as back:
             feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
             source, held_out = feed.source(x, y, sample_weight, validation_split)
             validation = intake.validation(
                 self, validation_data, held_out, validation_batch_size, validation_steps
             )
             trainer.prepare(source)
+            trainer.back = back
         self.history = History()
         params = {"epochs": epochs, "steps": len(source) or None, "batch_size": batch_size}
         params["validation_freq"] = validation_freq
@@ -301,8 +304,9 @@ class Model(Module):
             The loss, or [loss, *metrics] if metrics are watched; by name with ``return_dict``.
         """
         trainer, feed = self.trainer, intake.Feed("evaluate", self, batch_size, steps)
-        with all_or_nothing(self):
+        with all_or_nothing(self) as back:
             source, _ = feed.source(x, y, sample_weight)
+            trainer.back = back
         results = trainer.evaluate(
             source, Callbacks(check(callbacks), self, {"steps": len(source)})
         )

@@ -19,10 +19,11 @@ def train_on_batch(
 ) -> Any:
     """One step on one batch; returns the loss and metrics of the batch before the update."""
     trainer = model.trainer
-    with all_or_nothing(model):
+    with all_or_nothing(model) as back:
         columns = intake.columns(model, x, y, sample_weight)
         batch = intake.batches(model, intake.with_class_weight(model, columns, class_weight))
         trainer.prepare(batch)
+        trainer.back = back
     try:
         return shaped(trainer.once(trainer.train, batch), return_dict)
     finally:
@@ -33,8 +34,9 @@ def test_on_batch(
     model: Any, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
 ) -> Any:
     """Loss and metrics of one batch, from which nothing is learned."""
-    with all_or_nothing(model):
+    with all_or_nothing(model) as back:
         batch = intake.batches(model, intake.columns(model, x, y, sample_weight))
+        model.trainer.back = back
     return shaped(model.trainer.once(model.trainer.test, batch), return_dict)
 
 

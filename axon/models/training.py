@@ -1,7 +1,7 @@
 """The training loop: one for ``fit`` and ``train``; and the steps that models replay."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,7 @@ from axon.losses.base import both
 from axon.metrics import Mean, Metric
 from axon.models import nan_search
 from axon.models.data import Batches
+from axon.models.first_look import first_look, show
 from axon.models.stream import Stream
 from axon.modes import GradMode, Mode, TrainingMode
 from axon.optimizers import Optimizer
@@ -36,6 +37,9 @@ class Trainer:
         self._settings: tuple[Any, ...] = ()
         self._order: Array = np.arange(0)
         self.warned = False
+        self.looked: set[str] = set()  # the steps whose first batch was looked at
+        self.looking = False  # this is a first batch: does what the model makes of it fit?
+        self.back: Callable[[], None] | None = None  # undoes what was built for a first batch
         self.search: Any = None  # whoever watches each step (nan_search.py), or None
         self.train = Step("train", self._train, [], self._labels, eager, True, self._changes)
         self.test = Step("evaluate", self._test, [], self._labels, eager, True, self._changes)
@@ -83,6 +87,13 @@ class Trainer:
         """The loss, and the predictions if a metric wants them after the step."""
         inputs, (y, *w) = columns[: self.model.width], columns[self.model.width :]
         y_pred = self.model.forward(*inputs)
+        if self.looking:
+            self.loss.demand(y, y_pred)
+        with Mode("checked", True):
+            return self._scored(y, y_pred, w)
+
+    def _scored(self, y: Tensor, y_pred: Tensor, w: Sequence[Tensor]) -> list[Tensor]:
+        """The loss and the metrics of predictions."""
         loss: Tensor = self.loss.loss(y, y_pred, *w)
         real = self.loss.real(y, y_pred)
         for p in self.model.parameters():
@@ -93,6 +104,8 @@ class Trainer:
         for metric in self.metrics:
             if metric.recorded:
                 metric.update(y, seen, *w)
+            elif self.looking:
+                show(metric, y, seen, *w)
         if all(m.recorded for m in self.metrics):
             return [loss]
         return [loss, seen] if real is None else [loss, seen, *w]
@@ -162,7 +175,15 @@ class Trainer:
     def batch(
         self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
     ) -> float:
-        """Run one step on one batch and return its loss."""
+        """Run one step on one batch and return its loss; the first time, with a look at it."""
+        if step.name in self.looked:
+            return self._batch(step, batches, start, stop, frozen)
+        with first_look(self, step):
+            return self._batch(step, batches, start, stop, frozen)
+
+    def _batch(
+        self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
+    ) -> float:
         slots = step.inputs(*batches.specs(stop - start))
         batches.fill(start, stop, slots)
         if step is self.train:
@@ -220,9 +241,10 @@ class Trainer:
         """Hand what the batch gave to the metrics that keep it; the memory is used again."""
         y, *w = slots[self.model.width :]
         kept = [array.copy() for array in (y, y_pred, *(weight or w))]
-        for metric in self.metrics:
-            if not metric.recorded:
-                metric.update(*kept)
+        with Mode("checked", True):
+            for metric in self.metrics:
+                if not metric.recorded:
+                    metric.update(*kept)
 
     def _warn(self, value: float) -> None:
         from warnings import warn

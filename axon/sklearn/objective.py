@@ -29,6 +29,8 @@ class Objective(Loss):
     def __init__(self, inner: Loss, scale: float, kernels: list[Parameter], alpha: float) -> None:
         self.inner, self.scale, self.kernels = inner, scale, kernels if alpha else []
         self.name = inner.name  # type: ignore[misc]
+        self.yes_from = inner.yes_from
+        self.expects, self.soft = inner.expects, inner.soft  # type: ignore[misc]
         dtype = kernels[0].dtype if kernels else np.dtype(np.float32)
         self.factor = Tensor(np.zeros((), dtype))  # an array, which recorded programs follow
         self.alpha = alpha

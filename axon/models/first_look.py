@@ -1,0 +1,59 @@
+"""A look at what a model makes of the first batch, before anything is learned from it.
+
+Shapes and targets are checked as data come in. What comes out of a model is only known when it was
+run: the first batch, which is computed eagerly, recorded or not, is judged by what the loss and the
+metrics declare to expect. Later ones are not looked at: a loss that is no number is warned of.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from axon.core import Tensor
+from axon.metrics import Metric
+from axon.modes import Mode
+from axon.parameter import Parameter
+
+
+@contextmanager
+def first_look(trainer: Any, step: Any) -> Iterator[None]:
+    """Let a step, while it runs for the first time, look at what the model makes of the batch.
+
+    If it does not fit, or anything else fails, all is as it was before the call of ``fit``,
+    ``evaluate`` and the like: running means, random numbers, what metrics saw, what was built.
+    """
+    before = [(t, t.data, t.data.copy()) for t in _changed_by_running(trainer)]
+    trainer.looking = True
+    try:
+        yield
+    except Exception:
+        for tensor, array, values in before:
+            array[...] = values
+            tensor.data = array
+        if trainer.back is not None:
+            trainer.back()
+        raise
+    finally:
+        trainer.looking, trainer.back = False, None
+    trainer.looked |= {step.name, trainer.test.name}
+
+
+def _changed_by_running(trainer: Any) -> list[Tensor]:
+    """Tensors that a forward pass changes: buffers, and those that parts of a model may keep."""
+    parts = (*trainer.model.modules(), trainer.loss, *trainer.metrics)
+    own = [t for part in parts for t in vars(part).values() if isinstance(t, Tensor)]
+    seen = [t for metric in trainer.metrics for t in metric.tensors().values()]
+    kept = (*own, *seen, *trainer.model.named_buffers().values())
+    return [t for t in kept if not isinstance(t, Parameter)]
+
+
+def show(metric: Metric, *columns: Tensor) -> None:
+    """Hand a batch to another metric of this kind, to see whether it can be measured."""
+    from copy import deepcopy  # few metrics need it
+
+    try:
+        other = deepcopy(metric)
+    except TypeError:  # it keeps something that has no copy
+        return
+    with Mode("recorder", None):
+        other.update(*(column.data for column in columns))
