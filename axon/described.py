@@ -1,4 +1,4 @@
-"""Floor 0: objects that remember how they were made, so that a file can say how to make them again.
+"""Floor 1: objects that remember how they were made, so that a file can say how to make them again.
 
 Whatever a class is given is kept, so that no class has to list its arguments once more.
 """
@@ -7,8 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from axon.twins import Watched
 
-class Described:
+
+class Described(Watched):
     """Remembers the arguments of its constructor.
 
     An argument that is also an attribute of the same name is described by the attribute's value.
@@ -27,6 +29,25 @@ class Described:
         made = super().__new__(cls)
         made.__dict__["_given"] = (arguments, options)
         return made
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as they are now, for the constructor; empty if it takes them unnamed."""
+        try:
+            return self._arguments()
+        except TypeError:
+            return {}
+
+    def passes_on(self, name: str) -> bool:
+        """Whether an attribute is an argument of a class below, which was not given."""
+        from inspect import signature
+
+        for made_by in type(self).__mro__:
+            takes = signature(made_by.__init__)
+            if name in takes.parameters:
+                return name in vars(self)
+            if not _takes_more(takes):
+                return False
+        return False
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this object again, as JSON can hold them."""

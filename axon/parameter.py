@@ -11,7 +11,10 @@ from typing import Any
 from weakref import WeakSet
 
 from axon.backend import Array, aligned_bytes, carve
+from axon.changes import count_up
 from axon.core import Tensor
+
+Rule = Callable[[Tensor], Tensor]
 
 
 class Memory:
@@ -43,17 +46,37 @@ class Parameter(Tensor):
     element ``start``, and gradients are written to ``home``, the view at the same place beside it.
     """
 
-    __slots__ = ("constraint", "home", "memory", "name", "regularizer", "start", "view")
+    __slots__ = ("_constraint", "_regularizer", "home", "memory", "name", "start", "view")
 
     def __init__(self, data: object, name: str = "", requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
         self.name = name
-        self.regularizer: Callable[[Tensor], Tensor] | None = None  # what its size costs
-        self.constraint: Callable[[Tensor], Tensor] | None = None  # applied after each update
+        self._regularizer: Rule | None = None
+        self._constraint: Rule | None = None
         self.memory: Memory | None = None
         self.home: Tensor | None = None
         self.view: Array | None = None
         self.start = 0
+
+    @property
+    def regularizer(self) -> Rule | None:
+        """What its size costs."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, rule: Rule | None) -> None:
+        self._regularizer = rule
+        count_up()
+
+    @property
+    def constraint(self) -> Rule | None:
+        """What is applied to it after each update."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, rule: Rule | None) -> None:
+        self._constraint = rule
+        count_up()
 
     def move(self, memory: Memory, start: int) -> None:
         """Let the values live in ``memory`` from now on, and the gradients beside them."""
@@ -91,8 +114,8 @@ class Parameter(Tensor):
         return None, {
             **slots,
             "name": self.name,
-            "regularizer": self.regularizer,
-            "constraint": self.constraint,
+            "_regularizer": self._regularizer,
+            "_constraint": self._constraint,
             "memory": None,
             "home": None,
             "view": None,

@@ -19,10 +19,10 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 FLOORS = {
     0: [
-        *("backend", "containers", "modes", "names", "described", "version", "files", "roofline"),
+        *("backend", "containers", "modes", "names", "changes", "version", "files", "roofline"),
         *("blas", "threads", "cut", "safetensors", "archive", "pace"),
     ],
-    1: ["operators", "core", "parameter", "random"],
+    1: ["operators", "core", "parameter", "random", "twins", "described"],
     2: ["ops", "activations"],
     3: ["program", "fast", "initializers"],
     4: [

@@ -163,6 +163,21 @@ class Layer(Module):
         self._last: tuple[list[Tensor], Tensor] | None = None
         self._rules = rules_for(type(self), options)
 
+    def __setattr__(self, key: str, value: object) -> None:
+        """Refuse what parameters that are made would not follow: their type, and rules."""
+        of, _, kind = key.rpartition("_")
+        if key == "dtype" and "_version" in vars(self) and self.parameters():
+            raise AttributeError(
+                f"layer {self.name!r}: parameters keep their type. Make a new one."
+            )
+        if "_version" in vars(self) and kind in ("regularizer", "constraint") and of in RULED:
+            if key not in vars(self):
+                raise AttributeError(
+                    f"layer {self.name!r}: {key} is given when a layer is made. Now it belongs to "
+                    f"the parameter: set layer.weights.{kind}, for example."
+                )
+        super().__setattr__(key, value)
+
     @abstractmethod
     def call(self, x: Tensor) -> Tensor:
         """Compute the layer. One with several inputs takes several; a mask comes as ``mask=``."""

@@ -38,6 +38,10 @@ def finite(owner: str, argument: str, value: object, least: float = -np.inf) -> 
 class Module(Described, ABC):
     """Anything with parameters that turns x into y: a layer, or a model made of layers."""
 
+    unheeded: ClassVar[frozenset[str]] = frozenset(
+        {"name", "chosen", "placed", "trainable", "_trainable", "input_shape", "output_shape"}
+        | {"_last", "_shapes", "_trainer", "_predictor", "history", "stop_training", "metadata"}
+    )
     refused: ClassVar[dict[str, str]] = {}  # methods that a subclass may not have, and why
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -90,6 +94,24 @@ class Module(Described, ABC):
     def least_batch(self) -> int:
         """The number of samples that a batch needs for this module to be trained on it."""
         return 1
+
+    def raise_alike(self, *twins: Any) -> None:
+        """Build twins for the same inputs; one that takes several is left as it was made."""
+        shape = vars(self).get("input_shape")
+        if shape is None:
+            return
+        with Mode("values", np.zeros):
+            try:
+                twins[0].build(shape)
+            except (TypeError, ValueError):
+                return
+            for twin in twins[1:]:
+                twin.build(shape)
+
+    def takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+        """No twins where a module is an argument: it would be part of both."""
+        inside = any(isinstance(value, Module) for value in arguments.values())
+        return super().takes(name, arguments) and not (inside or name.endswith("_initializer"))
 
     def changed(self) -> None:
         """Take note that a module was put into this one; models do."""

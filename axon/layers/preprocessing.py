@@ -122,7 +122,7 @@ class Normalization(Layer):
         return kept
 
     def _set(self, mean: Any, variance: Any) -> None:
-        self.mean, self.variance = mean.tolist(), variance.tolist()
+        vars(self).update(mean=mean.tolist(), variance=variance.tolist())  # what follows, follows
         deviation = np.sqrt(np.where(variance > 0, variance, 1))
         self.exact = self._lose_digits(mean, deviation)  # type: ignore[misc]
         values = mean, deviation if self.invert else 1 / deviation

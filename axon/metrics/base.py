@@ -15,6 +15,8 @@ from axon.ops import add_in_place, maximum
 
 ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its loss is what is left
 
+OURS = ("_given", "_version")  # what Described keeps
+
 
 class Metric(Described, ABC):
     """A number (or an array of them) about predictions and targets, exact over an epoch.
@@ -80,7 +82,7 @@ class Metric(Described, ABC):
         """What was seen since ``reset``: the accumulators; of others all that is not a function."""
         if self.recorded:
             return {name: tensor.data.copy() for name, tensor in self.tensors().items()}
-        kept = {k: v for k, v in vars(self).items() if k != "_given" and not callable(v)}
+        kept = {k: v for k, v in vars(self).items() if k not in OURS and not callable(v)}
         return {k: v.data.copy() if isinstance(v, Tensor) else v for k, v in kept.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Prediction: the step that models replay where nothing is learned, one thread at a time."""
 
+from functools import partial
 from math import prod
 from threading import RLock
 from typing import Any
@@ -12,6 +13,7 @@ from axon.core import Tensor
 from axon.models.data import Batches
 from axon.modes import TrainingMode, no_grad
 from axon.program import Step
+from axon.twins import versions
 
 ONE_AT_A_TIME = RLock()  # a program works in memory of its own: threads take turns to predict
 FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough to be fast,
@@ -43,7 +45,8 @@ class Predictor:
 
     def __init__(self, model: Any, eager: bool) -> None:
         self.model = model
-        self.step = Step("predict", self._outputs, ["x"], model.labels, eager, careful=True)
+        settings = partial(versions, [model])
+        self.step = Step("predict", self._outputs, ["x"], model.labels, eager, True, list, settings)
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):

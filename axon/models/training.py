@@ -22,6 +22,7 @@ from axon.models.stream import Stream
 from axon.modes import GradMode, Mode, TrainingMode
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
+from axon.twins import versions
 
 Source = Batches | Stream
 
@@ -34,15 +35,15 @@ class Trainer:
     ) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.metrics, self.mean_loss = list(metrics), Mean("loss")
-        self._settings: tuple[Any, ...] = ()
         self._order: Array = np.arange(0)
         self.warned = False
         self.looked: set[str] = set()  # the steps whose first batch was looked at
         self.looking = False  # this is a first batch: does what the model makes of it fit?
         self.back: Callable[[], None] | None = None  # undoes what was built for a first batch
         self.search: Any = None  # whoever watches each step (nan_search.py), or None
-        self.train = Step("train", self._train, [], self._labels, eager, True, self._changes)
-        self.test = Step("evaluate", self._test, [], self._labels, eager, True, self._changes)
+        common = (eager, True, self._changes, self._versions)
+        self.train = Step("train", self._train, [], self._labels, *common)
+        self.test = Step("evaluate", self._test, [], self._labels, *common)
 
     @classmethod
     def of(cls, model: Any, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
@@ -111,7 +112,7 @@ class Trainer:
         return [loss, seen] if real is None else [loss, seen, *w]
 
     def prepare(self, source: Source) -> None:
-        """Let the optimizer take charge of the parameters, and note what a recording freezes.
+        """Let the optimizer take charge of the parameters.
 
         Raises:
             ValueError: there is nothing that training could change, or a batch is too small.
@@ -124,9 +125,6 @@ class Trainer:
             fix = "Set layer.trainable = True" if parameters else "Add one, such as Dense(10)"
             raise ValueError(f"model {self.model.name!r} has nothing to train: {why}. {fix}.")
         self.optimizer.build(parameters)
-        settings = self.optimizer.config()
-        del settings["learning_rate"]  # an array, which programs follow
-        self._settings = tuple((key, repr(value)) for key, value in settings.items())
         width = self.model.width
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]
@@ -151,6 +149,13 @@ class Trainer:
         parts = (*self.model.modules(), *self.metrics, self.loss, self.optimizer)
         kept = [t for part in parts for t in vars(part).values() if isinstance(t, Tensor)]
         return [*nan_search.state(self), *kept]
+
+    def _versions(self) -> tuple[int, ...]:
+        """The latest changes of all settings that a recording freezes."""
+        if self.optimizer.parameters:
+            self.optimizer.build(self.optimizer.parameters)  # others may need another state
+        recorded = (metric for metric in self.metrics if metric.recorded)
+        return versions((self.model, self.loss, self.optimizer, *recorded))
 
     def _labels(self) -> dict[int, str]:
         """Names for the tensors that outlive a step, for printing programs."""
@@ -270,7 +275,7 @@ class Trainer:
         if step is not self.train:
             return ()
         layers = tuple(module.trainable for module in self.model.modules())
-        return (self._settings, layers, *(p.requires_grad for p in self.optimizer.parameters))
+        return (layers, *(p.requires_grad for p in self.optimizer.parameters))
 
     def epoch(
         self,

@@ -12,12 +12,13 @@ from axon.layers.module import Module
 from axon.modes import modes, no_grad
 from axon.ops import add_in_place
 from axon.optimizers import schedules
-from axon.optimizers.clipping import CLIPS
+from axon.optimizers.clipping import clip_as_set
 from axon.optimizers.group import Group, runs
 from axon.optimizers.options import (
     DEFAULTS,
     Options,
     approach,
+    arguments_of,
     checked,
     complete_mean,
     names,
@@ -53,6 +54,9 @@ class Optimizer(Described, ABC):
         gradient_accumulation_steps: update once in so many steps, by the mean of their gradients.
     """
 
+    unheeded: ClassVar[frozenset[str]] = frozenset(
+        {"learning_rate", "schedule", "_schedule", "groups", "parameters", "_averaging"}
+    )
     settings: ClassVar[tuple[str, ...]] = ()  # attributes that are arguments of the constructor
     state_names: tuple[str, ...] = ()  # arrays like the parameters, which begin with 0
     state_begins: Mapping[str, float] = {}  # or with this
@@ -174,6 +178,7 @@ class Optimizer(Described, ABC):
         Frozen ones receive no gradient, so ``step`` passes over them.
         """
         chosen = list({id(p): p for p in parameters}.values())
+        self.watch()
         if not self._in_charge(chosen):
             self._take(chosen)
         for group in self.groups:
@@ -214,9 +219,9 @@ class Optimizer(Described, ABC):
 
     def _in_charge(self, chosen: list[Parameter]) -> bool:
         same = [id(p) for p in chosen] == [id(p) for p in self.parameters]
-        return same and all(
-            p.settled and p.memory is g.memory for g in self.groups for p in g.parameters
-        )
+        places = ((p, g.memory) for g in self.groups for p in g.parameters)
+        stay = all(p.settled and p.memory is memory for p, memory in places)
+        return same and stay and all(set(g.state) == set(self._states()) for g in self.groups)
 
     def state(self) -> dict[str, Any]:
         """The state arrays by name; writing into them changes the optimizer."""
@@ -304,7 +309,8 @@ class Optimizer(Described, ABC):
         """Clip, decay, change, average."""
         add_in_place(self.iterations, 1.0)
         self.count()
-        self._clip(reached)
+        pieces = [g.gradients(p.start, p.start + p.size) for g, ps in reached for p in ps]
+        clip_as_set(self, pieces, self._norm)
         for group, parameters in reached:
             if self.weight_decay:
                 self._decay(group, parameters)
@@ -313,13 +319,6 @@ class Optimizer(Described, ABC):
                 self._average(group, parameters, overwrites)
             if self._gathering:
                 group.state["accumulated"].assign(0.0)
-
-    def _clip(self, reached: list[tuple[Group, list[Parameter]]]) -> None:
-        for name, clip in CLIPS.items():
-            limit = getattr(self, name)
-            if limit is not None:
-                pieces = [g.gradients(p.start, p.start + p.size) for g, ps in reached for p in ps]
-                clip(pieces, self._norm, limit)
 
     def _decay(self, group: Group, parameters: list[Parameter]) -> None:
         share = (self._rate * self.weight_decay).astype(group.memory.values.dtype)
@@ -385,14 +384,13 @@ class Optimizer(Described, ABC):
 
         A function in the place of a schedule stands there itself, which JSON refuses.
         """
-        rate: Any = self.learning_rate if self._schedule is None else self._schedule
-        if isinstance(rate, schedules.LearningRateSchedule):
-            rate = rate.describe()
-        values = {name: getattr(self, name) for name in DEFAULTS}
-        values["exclude_from_weight_decay"] = self._excluded
-        chosen = {k: v for k, v in values.items() if v != DEFAULTS[k] and k not in self.settings}
-        own = {name: getattr(self, name) for name in self.settings}
-        return {"learning_rate": rate, **own, **chosen}
+        return arguments_of(self)
+
+    def takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+        """Options are arguments, too, if they are the usual ones."""
+        return super().takes(name, {**DEFAULTS, **arguments})
+
+    arguments = config
 
     def __repr__(self) -> str:
         settings = {**self.config(), "learning_rate": self._schedule or self.learning_rate}

@@ -83,3 +83,11 @@ CLIPS: dict[str, Callable[[Sequence[Tensor], Tensor, float], None]] = {
     "clipnorm": clip_norms,
     "global_clipnorm": clip_global_norm,
 }
+
+
+def clip_as_set(settings: Any, pieces: list[Tensor], norm: Tensor) -> None:
+    """Clip gradients in the way that an optimizer's settings name, if they name one."""
+    for name, clip in CLIPS.items():
+        limit = getattr(settings, name)
+        if limit is not None:
+            clip(pieces, norm, limit)

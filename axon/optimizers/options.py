@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from axon.backend import Array, DType, Shape
 from axon.core import primitive
 from axon.cut import by_rows
+from axon.described import Described
 from axon.layers.module import whole
 from axon.names import suggestion
 from axon.optimizers.clipping import CLIPS
@@ -95,6 +96,21 @@ def checked(owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if options["ema_overwrite_frequency"] and not options["use_ema"]:
         raise ValueError(f"{owner}: ema_overwrite_frequency needs use_ema=True.")
     return options
+
+
+def arguments_of(optimizer: Any) -> dict[str, Any]:
+    """The arguments that make an optimizer again; options only where they are not the usual."""
+    schedule = optimizer.schedule
+    rate = schedule if schedule is not None else optimizer.learning_rate
+    rate = rate.describe() if isinstance(rate, Described) else rate
+    values = {name: getattr(optimizer, name) for name in DEFAULTS if name not in optimizer.settings}
+    values["exclude_from_weight_decay"] = optimizer._excluded
+    chosen = {name: value for name, value in values.items() if value != DEFAULTS[name]}
+    return {
+        "learning_rate": rate,
+        **{n: getattr(optimizer, n) for n in optimizer.settings},
+        **chosen,
+    }
 
 
 def _demand_one_clip(owner: str, options: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape, xp
 from axon.blas import one_blas_thread
+from axon.changes import changes
 from axon.core import Tensor
 from axon.program import engine
 from axon.program.bind import Bound
@@ -109,6 +110,8 @@ class Step:
             a replay would freeze, such as NumPy's random numbers, is an error then.
         state: gives the tensors that it changes in place. Where compiled kernels replay a program
             they do its first steps, too, so that the bits do not tell when it was recorded.
+        settings: what else a recording depends on, asked for whenever some setting was changed;
+            if the answer is another one, everything is recorded anew.
 
     Attributes:
         ahead: how many runs are expected (``expect``), by which kernels are chosen.
@@ -133,9 +136,11 @@ class Step:
         eager: bool = False,
         careful: bool = False,
         state: Callable[[], Sequence[Tensor]] = list,
+        settings: Callable[[], tuple[int, ...]] = tuple,
     ) -> None:
         self.name, self.function, self.names = name, function, names
         self.labels, self.eager, self.careful, self.state = labels, eager, careful, state
+        self.settings, self._settings, self._count = settings, (), -1
         self.slots: dict[tuple[Spec, ...], list[Array]] = {}
         self.programs: dict[tuple[Any, ...], Program] = {}
         self.latest: Program | None = None
@@ -205,14 +210,19 @@ class Step:
         """What ran last, if it is wanted again: as nearly always, the same batch size."""
         latest = self.latest
         same = arrays is self._arrays and variant == self._variant
+        same = same and self._count == changes.count
         return latest if same and latest and not latest.stale else None
 
     def _run(self, arrays: list[Array], variant: tuple[Any, ...]) -> list[Array]:
         if self.eager:
+            if self._count != changes.count:
+                self._heed()
             return [t.data for t in self.function(*map(Tensor, arrays))]
         latest = self._same(arrays, variant)
         if latest is not None:
             return latest.run()
+        if self._count != changes.count:
+            self._heed()
         key = (*((a.shape, a.dtype) for a in arrays), variant)
         program = self.programs.get(key)
         if program is None or program.stale:
@@ -228,6 +238,16 @@ class Step:
             return self._confirm(program, arrays, variant)
         self._note(program, arrays, variant)
         return program.run()
+
+    def _heed(self) -> None:
+        """Some setting was changed somewhere: if it is one of ours, forget what was recorded."""
+        before, self._settings, self._count = self._settings, self.settings(), changes.count
+        if before != self._settings:
+            self.programs.clear()
+
+    def _heed_parts(self) -> None:
+        """Parts may have been made while recording: watch them, too."""
+        self._settings, self._count = self.settings(), changes.count
 
     def _confirm(
         self, program: Program, arrays: list[Array], variant: tuple[Any, ...]
@@ -278,6 +298,7 @@ class Step:
             program.first = imprints(instructions, inputs)
         self._make_room(key)
         self.programs[key] = program
+        self._heed_parts()
         self._note(program, [] if self.careful else arrays, key[-1])
         return self._by_machine(program, before) or [t.data for t in outputs]
 

@@ -1,0 +1,191 @@
+"""Floor 1: settings that are changed after a program was recorded, and what follows from them.
+
+A recording holds a layer's ``epsilon`` as a number. Whatever a program was made from is watched
+from then on: setting one of its attributes is counted, and the next step looks what has changed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from axon.changes import count_up
+from axon.core import Tensor
+from axon.modes import modes
+from axon.parameter import Buffer, Parameter
+from axon.random import get_state, set_state, stream
+
+PLAIN = (bool, int, float, str, type(None))
+
+
+class Watched:
+    """What has settings. Once a program was made from it, its changes are counted."""
+
+    unheeded: ClassVar[frozenset[str]] = frozenset()  # attributes that no program is made from
+    follows: ClassVar[bool] = True  # attributes that follow from an argument change with it
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; programs that were recorded before notice it."""
+        if not self._changes(name, value):
+            super().__setattr__(name, value)
+            return
+        arguments = {} if name.startswith("_") else self.arguments()
+        if name not in arguments and self.passes_on(name):
+            arguments[name] = vars(self)[name]
+        if not (self.takes(name, arguments) and change(self, name, value, arguments)):
+            super().__setattr__(name, value)
+        if name in arguments:
+            vars(self)["_given"] = (), {**arguments, name: value}
+        vars(self)["_version"] = count_up()
+
+    def _changes(self, name: str, value: object) -> bool:
+        """Whether this is to be counted: not while recording, and not if numbers stay the same."""
+        if "_version" not in vars(self) or name in self.unheeded or modes.recorder is not None:
+            return False
+        before = vars(self).get(name, self)
+        if before is value:  # what is inside may be other numbers
+            return isinstance(value, list | dict | np.ndarray | Tensor)
+        return type(before) is not type(value) or not isinstance(value, PLAIN) or before != value
+
+    def watch(self) -> None:
+        """Count changes from now on."""
+        vars(self).setdefault("_version", 0)
+
+    def takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether an attribute is one of the arguments, and twins of this object can be made."""
+        return self.follows and type(self).__module__.startswith("axon.") and name in arguments
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the constructor, as they are now."""
+        return {}
+
+    def passes_on(self, name: str) -> bool:
+        """Whether an attribute is an argument of the class below, which was not given."""
+        del name
+        return False
+
+    def raise_alike(self, *twins: Any) -> None:
+        """Bring fresh twins as far as this object is."""
+        del twins
+
+
+def versions(roots: Iterable[Any]) -> tuple[int, ...]:
+    """The latest change of each thing that these are made of; they are watched from now on."""
+    found: dict[int, Any] = {}
+    waiting = list(roots)[::-1]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) not in found:
+            found[id(thing)] = thing
+            waiting += [part for part in _parts(thing) if isinstance(part, Parameter | Watched)]
+    return tuple(number for thing in found.values() for number in _version(thing))
+
+
+def _parts(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, Parameter):
+        yield from (thing.regularizer, thing.constraint)
+        return
+    for value in vars(thing).values():
+        yield value
+        if isinstance(value, list | tuple | dict):
+            yield from value.values() if isinstance(value, dict) else value
+
+
+def _version(thing: Any) -> tuple[int, ...]:
+    if isinstance(thing, Parameter):
+        return id(thing.regularizer), id(thing.constraint)
+    thing.watch()
+    return (thing._version,)
+
+
+# ------------------------------------------------------------------------------------ what follows
+
+
+def change(thing: Any, name: str, value: object, arguments: Mapping[str, Any]) -> bool:
+    """Give an argument of a constructor another value afterwards, and let follow what follows.
+
+    Two twins are made, with the old value and with the new one; what they differ in follows.
+
+    Returns:
+        whether it could be done: not if the constructor does not take the present arguments.
+
+    Raises:
+        ValueError, TypeError: the constructor does not take the value, or parameters do not fit;
+            nothing has been changed then.
+    """
+    try:
+        _twins(thing, arguments)
+    except TypeError:
+        return False
+    old, new = _twins(thing, arguments, {**arguments, name: value})
+    _demand_fit(thing, name, value, vars(old), vars(new))
+    following = {
+        key: made if key == name else _followed(vars(thing).get(key), vars(old).get(key), made)
+        for key, made in vars(new).items()
+        if key == name or (key != "_given" and _differs(vars(old).get(key), made))
+    }
+    for key in set(vars(old)) - set(vars(new)):
+        vars(thing).pop(key, None)
+    vars(thing).update(following)
+    return True
+
+
+def _twins(thing: Any, *arguments: Mapping[str, Any]) -> list[Any]:
+    """An object for each set of arguments, made from the same random numbers."""
+    for used in ("init", "dropout", "augment"):
+        stream(used)  # begun, so that both draw the same from it
+    random = get_state()
+    made = []
+    try:
+        for chosen in arguments:
+            set_state(random)
+            made.append(type(thing)(**chosen))
+        thing.raise_alike(*made)
+    finally:
+        set_state(random)
+    return made
+
+
+def _demand_fit(
+    thing: Any, name: str, value: object, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    for key in {**old, **new}:
+        pair = old.get(key), new.get(key)
+        if any(isinstance(t, Parameter | Buffer) for t in pair) and not _alike(*pair):
+            raise ValueError(
+                f"{getattr(thing, 'name', type(thing).__name__)}: {name} cannot become {value!r} "
+                f"any more, because {key!r} was made for the value before. Make a new "
+                f"{type(thing).__name__}."
+            )
+
+
+def _alike(old: Any, new: Any) -> bool:
+    return type(old) is type(new) and old.shape == new.shape and old.dtype == new.dtype
+
+
+def _differs(old: Any, new: Any) -> bool:
+    if isinstance(old, Tensor) and isinstance(new, Tensor):
+        return not (_alike(old, new) and np.array_equal(old.data, new.data))
+    if isinstance(old, Watched) and type(old) is type(new):
+        return _differs(old.arguments(), new.arguments())
+    if isinstance(old, list | tuple) and type(old) is type(new) and len(old) == len(new):
+        return any(map(_differs, old, new))
+    if isinstance(old, dict) and isinstance(new, dict) and list(old) == list(new):
+        return any(map(_differs, old.values(), new.values()))
+    return type(old) is not type(new) or not np.array_equal(old, new)
+
+
+def _followed(current: Any, old: Any, new: Any) -> Any:
+    """What takes the place of an attribute: parts that have learned stay, and change in turn."""
+    if isinstance(current, Watched) and type(current) is type(old) is type(new):
+        before = old.arguments()
+        for name, value in new.arguments().items():
+            if _differs(before.get(name), value):
+                setattr(current, name, value)
+        return current
+    if isinstance(current, list | tuple) and isinstance(new, list | tuple):
+        if len(current) == len(old) == len(new) and any(isinstance(part, Watched) for part in new):
+            return type(new)(map(_followed, current, old, new))
+    if isinstance(current, dict) and isinstance(new, dict):  # counters that are there go on
+        return {key: current.get(key, value) for key, value in new.items()}
+    return new
