@@ -30,14 +30,14 @@ class Described(Watched):
         made.__dict__["_given"] = (arguments, options)
         return made
 
-    def arguments(self) -> dict[str, Any]:
+    def _present(self) -> dict[str, Any]:
         """The arguments as they are now, for the constructor; empty if it takes them unnamed."""
         try:
             return self._arguments()
         except TypeError:
             return {}
 
-    def passes_on(self, name: str) -> bool:
+    def _inherits(self, name: str) -> bool:
         """Whether an attribute is an argument of a class below, which was not given."""
         from inspect import signature
 

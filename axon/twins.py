@@ -22,17 +22,17 @@ class Watched:
     """What has settings. Once a program was made from it, its changes are counted."""
 
     unheeded: ClassVar[frozenset[str]] = frozenset()  # attributes that no program is made from
-    follows: ClassVar[bool] = True  # attributes that follow from an argument change with it
+    _follows: ClassVar[bool] = True  # attributes that follow from an argument change with it
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute; programs that were recorded before notice it."""
         if not self._changes(name, value):
             super().__setattr__(name, value)
             return
-        arguments = {} if name.startswith("_") else self.arguments()
-        if name not in arguments and self.passes_on(name):
+        arguments = {} if name.startswith("_") else self._present()
+        if name not in arguments and self._inherits(name):
             arguments[name] = vars(self)[name]
-        if not (self.takes(name, arguments) and change(self, name, value, arguments)):
+        if not (self._takes(name, arguments) and change(self, name, value, arguments)):
             super().__setattr__(name, value)
         if name in arguments:
             vars(self)["_given"] = (), {**arguments, name: value}
@@ -47,24 +47,24 @@ class Watched:
             return isinstance(value, list | dict | np.ndarray | Tensor)
         return type(before) is not type(value) or not isinstance(value, PLAIN) or before != value
 
-    def watch(self) -> None:
+    def _watch(self) -> None:
         """Count changes from now on."""
         vars(self).setdefault("_version", 0)
 
-    def takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+    def _takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
         """Whether an attribute is one of the arguments, and twins of this object can be made."""
-        return self.follows and type(self).__module__.startswith("axon.") and name in arguments
+        return self._follows and type(self).__module__.startswith("axon.") and name in arguments
 
-    def arguments(self) -> dict[str, Any]:
+    def _present(self) -> dict[str, Any]:
         """The arguments of the constructor, as they are now."""
         return {}
 
-    def passes_on(self, name: str) -> bool:
+    def _inherits(self, name: str) -> bool:
         """Whether an attribute is an argument of the class below, which was not given."""
         del name
         return False
 
-    def raise_alike(self, *twins: Any) -> None:
+    def _raise_alike(self, *twins: Any) -> None:
         """Bring fresh twins as far as this object is."""
         del twins
 
@@ -94,7 +94,7 @@ def _parts(thing: Any) -> Iterator[Any]:
 def _version(thing: Any) -> tuple[int, ...]:
     if isinstance(thing, Parameter):
         return id(thing.regularizer), id(thing.constraint)
-    thing.watch()
+    thing._watch()
     return (thing._version,)
 
 
@@ -140,7 +140,7 @@ def _twins(thing: Any, *arguments: Mapping[str, Any]) -> list[Any]:
         for chosen in arguments:
             set_state(random)
             made.append(type(thing)(**chosen))
-        thing.raise_alike(*made)
+        thing._raise_alike(*made)
     finally:
         set_state(random)
     return made
@@ -167,7 +167,7 @@ def _differs(old: Any, new: Any) -> bool:
     if isinstance(old, Tensor) and isinstance(new, Tensor):
         return not (_alike(old, new) and np.array_equal(old.data, new.data))
     if isinstance(old, Watched) and type(old) is type(new):
-        return _differs(old.arguments(), new.arguments())
+        return _differs(old._present(), new._present())
     if isinstance(old, list | tuple) and type(old) is type(new) and len(old) == len(new):
         return any(map(_differs, old, new))
     if isinstance(old, dict) and isinstance(new, dict) and list(old) == list(new):
@@ -178,8 +178,8 @@ def _differs(old: Any, new: Any) -> bool:
 def _followed(current: Any, old: Any, new: Any) -> Any:
     """What takes the place of an attribute: parts that have learned stay, and change in turn."""
     if isinstance(current, Watched) and type(current) is type(old) is type(new):
-        before = old.arguments()
-        for name, value in new.arguments().items():
+        before = old._present()
+        for name, value in new._present().items():
             if _differs(before.get(name), value):
                 setattr(current, name, value)
         return current

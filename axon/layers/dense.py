@@ -101,11 +101,11 @@ class Dense(Layer):
         columns = range(self.num_neurons)
         return [Neuron.over(self.weights, self.bias, i, self.activation) for i in columns]
 
-    def arguments(self) -> dict[str, Any]:
+    def _present(self) -> dict[str, Any]:
         """The arguments as they are now: the sizes may have been given in several ways."""
         sizes = {"input_size": self.input_size, "num_neurons": self.num_neurons}
         chosen = {"activation": self.activation, "activation_function": None}
-        return {**super().arguments(), **sizes, **chosen}
+        return {**super()._present(), **sizes, **chosen}
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""

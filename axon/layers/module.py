@@ -95,7 +95,7 @@ class Module(Described, ABC):
         """The number of samples that a batch needs for this module to be trained on it."""
         return 1
 
-    def raise_alike(self, *twins: Any) -> None:
+    def _raise_alike(self, *twins: Any) -> None:
         """Build twins for the same inputs; one that takes several is left as it was made."""
         shape = vars(self).get("input_shape")
         if shape is None:
@@ -108,10 +108,10 @@ class Module(Described, ABC):
             for twin in twins[1:]:
                 twin.build(shape)
 
-    def takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+    def _takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
         """No twins where a module is an argument: it would be part of both."""
         inside = any(isinstance(value, Module) for value in arguments.values())
-        return super().takes(name, arguments) and not (inside or name.endswith("_initializer"))
+        return super()._takes(name, arguments) and not (inside or name.endswith("_initializer"))
 
     def changed(self) -> None:
         """Take note that a module was put into this one; models do."""

@@ -38,7 +38,7 @@ class Model(Module):
     recorded, forward, backward and update, and every further one replays the recording.
     """
 
-    follows: ClassVar[bool] = False
+    _follows: ClassVar[bool] = False
     refused: ClassVar[dict[str, str]] = {
         "call": "a model writes forward(self, x); call is for layers.",
         "train_step": "it would not be called: write a loop of your own with backward and step.",

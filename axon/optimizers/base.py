@@ -178,7 +178,7 @@ class Optimizer(Described, ABC):
         Frozen ones receive no gradient, so ``step`` passes over them.
         """
         chosen = list({id(p): p for p in parameters}.values())
-        self.watch()
+        self._watch()
         if not self._in_charge(chosen):
             self._take(chosen)
         for group in self.groups:
@@ -386,11 +386,11 @@ class Optimizer(Described, ABC):
         """
         return arguments_of(self)
 
-    def takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+    def _takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
         """Options are arguments, too, if they are the usual ones."""
-        return super().takes(name, {**DEFAULTS, **arguments})
+        return super()._takes(name, {**DEFAULTS, **arguments})
 
-    arguments = config
+    _present = config
 
     def __repr__(self) -> str:
         settings = {**self.config(), "learning_rate": self._schedule or self.learning_rate}
