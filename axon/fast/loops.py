@@ -17,7 +17,7 @@ from typing import Any
 from numba import njit
 
 from axon.fast.atoms import call, cycles, give_way, increase, load, pause, replace, store, words
-from axon.fast.kernels.declare import kept
+from axon.fast.kernels.declare import kept, of_this_edition
 
 # words of a program's head
 LEVELS, TASKS, ENTRIES, ARGUMENTS, SCRATCH, SCRATCH_SIZE, CLOCK = range(7)
@@ -32,7 +32,8 @@ def compiled(signature: str) -> Any:
     """Compile a loop that needs no Python; kept for later processes, if there is a place."""
 
     def compile(function: Callable[..., None]) -> Any:
-        return kept(lambda cache: njit(signature, nogil=True, cache=cache)(function))
+        named = of_this_edition(function)
+        return kept(lambda cache: njit(signature, nogil=True, cache=cache)(named))
 
     return compile
 

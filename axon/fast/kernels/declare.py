@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from hashlib import md5
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -27,9 +29,28 @@ class _Cache:
     said = False
 
 
+def digest(files: Iterable[Path]) -> str:
+    """A few letters that change with what is in the files."""
+    return md5(b"".join(f.read_bytes() for f in files), usedforsecurity=False).hexdigest()[:8]
+
+
+FAST = Path(__file__).parent.parent
+EDITION = digest(sorted([*FAST.glob("*.py"), *FAST.glob("kernels/*.py")]))
+
+
+def of_this_edition(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Name a function so that no other edition's machine code is taken for its own.
+
+    Numba keeps machine code by the name of a function and the age of its file, and would not see
+    that what it calls in another file has changed.
+    """
+    function.__qualname__ = f"{function.__name__}_{EDITION}"
+    return function
+
+
 def kernel(function: Callable[[int], None]) -> Callable[[int], None]:
     """Declare a kernel; nothing is compiled yet."""
-    KERNELS[function.__name__] = function
+    KERNELS[function.__name__] = of_this_edition(function)
     return function
 
 
