@@ -50,7 +50,7 @@ def arraylike(value: Any) -> bool:
     >>> arraylike(np.ones(2)), arraylike([1, 2]), arraylike(x for x in [1, 2])
     (True, False, False)
     """
-    ways = ("__array__", "__array_interface__", "__dlpack__", "__dataframe__", "toarray")
+    ways = ("__array__", "__array_interface__", "__dlpack__", "__dataframe__", "toarray", "collect")
     return any(has(value, way) for way in ways) or _has_buffer(value)
 
 

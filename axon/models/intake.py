@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from axon import losses
 from axon.backend import FLOAT, Array, DType, Shape
-from axon.core import Tensor
 from axon.layers.module import whole
+from axon.models import forms
 from axon.models.data import (
     LABEL,
     Batches,
@@ -22,7 +22,7 @@ from axon.models.data import (
     samples,
     split,
 )
-from axon.models.prediction import rows_at_a_time
+from axon.models.prediction import ONE_AT_A_TIME, rows_at_a_time
 from axon.models.stream import Stream
 from axon.random import stream
 
@@ -131,13 +131,30 @@ def fit_or_leave(model: Any, data: list[Array]) -> None:
 
 def item_columns(model: Any, item: Any, class_weight: Any = None) -> list[Array]:
     """Check one batch of an iterable: (x, y) or (x, y, sample_weight)."""
-    if not isinstance(item, tuple | list) or len(item) not in (2, 3):
-        raise TypeError(
-            "expected batches (x, y) or (x, y, sample_weight), got "
-            f"{type(item).__name__}{f' of {len(item)}' if isinstance(item, tuple | list) else ''}. "
-            "If x is an array, pass y, too."
-        )
+    forms.demand_pair(item)
     return with_class_weight(model, columns(model, *item), class_weight)
+
+
+def input_stream(model: Any, x: Iterable[Any], steps: Any) -> Stream:
+    """Batches to predict, from an iterable whose batches may bring targets, too."""
+
+    def checked(item: Any) -> Batches:
+        data = ready(model, forms.without_targets(model, item))
+        return batches(model, data, rows_at_a_time(model))
+
+    return Stream(
+        x, checked, None if steps is None else whole("predict", "steps", steps), "predict"
+    )
+
+
+def ready(model: Any, x: Any) -> list[Array]:
+    """Checked inputs, which the model is built for."""
+    data = checked_inputs(model, x)
+    with ONE_AT_A_TIME:  # or two threads would both create the parameters
+        known = model._shapes is not None and model._shapes[0] == tuple(d.shape[1:] for d in data)
+        if not known:
+            fit_or_leave(model, data)
+    return data
 
 
 class Feed:
@@ -164,6 +181,11 @@ class Feed:
         share = checked_share(share)
         if y is None:
             return self._stream(x, sample_weight, share), []
+        if not isinstance(x, tuple | list) and forms.readable(x) is not None:
+            raise TypeError(
+                f"{self.owner}: x, a {type(x).__name__}, yields batches, which bring their targets "
+                "themselves, (x, y): leave y out. Or pass x as an array."
+            )
         given = columns(self.model, x, y, sample_weight)
         given, kept = split(given, share) if share else (given, [])
         given = with_class_weight(self.model, given, self.class_weight)
@@ -173,8 +195,8 @@ class Feed:
         return batches(self.model, given, size, **options), kept
 
     def _stream(self, x: Any, sample_weight: Any, share: float) -> Stream:
-        x = numbered(x)
-        if not isinstance(x, Iterable) or isinstance(x, np.ndarray | Tensor | str | Mapping):
+        found = forms.readable(x)
+        if found is None:
             raise TypeError(
                 f"{self.owner}: y is missing. Pass x and y, or an iterable of batches (x, y); "
                 f"got {type(x).__name__} alone."
@@ -184,7 +206,7 @@ class Feed:
                 "an iterable of batches cannot be split, and brings its weights itself: yield "
                 "(x, y, sample_weight), and pass validation_data."
             )
-        return Stream(x, self._batch, self.steps)
+        return Stream(found, self._batch, self.steps, self.owner)
 
     def _batch(self, item: Any) -> Batches:
         return batches(self.model, item_columns(self.model, item, self.class_weight))
@@ -194,18 +216,20 @@ def validation(
     model: Any, given: Any, kept: list[Array], size: int | None, steps: int | None
 ) -> Batches | Stream | None:
     """What to validate on: the samples held out, or data given for it."""
-    given = numbered(given)
     if given is None:
         rows = size or rows_at_a_time(model)
         return batches(model, kept, rows, steps=steps) if kept else None
     data = isinstance(given, tuple) or (isinstance(given, list) and _is_data(given))
-    alone = not isinstance(given, Iterable) or isinstance(
-        given, np.ndarray | Tensor | str | Mapping
-    )
-    if alone or (data and len(given) not in (2, 3)):
+    if (data and len(given) not in (2, 3)) or forms.readable(given) is None:
         raise TypeError(
             "fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got "
             f"{type(given).__name__}. An iterable of such batches will do, too."
+        )
+    if steps is None and isinstance(given, Iterator):
+        raise ValueError(
+            f"fit: validation_data, a {type(given).__name__}, can be read only once, and may never "
+            "end. Pass validation_steps, the batches to validate on after each epoch; or something "
+            "that begins anew, such as a list."
         )
     try:
         feed = Feed("fit", model, size, steps)
@@ -214,39 +238,9 @@ def validation(
         raise type(error)(f"validation_data: {error}") from None
 
 
-def numbered(x: Any) -> Any:
-    """Let what has a length and numbered batches, as data sets of other libraries, be iterated."""
-    kind = type(x)
-    if isinstance(x, Iterable) or not all(map(kind.__dict__.get, ("__len__", "__getitem__"))):
-        return x
-    return Numbered(x)
-
-
-class Numbered:
-    """An iterable over x[0], x[1] and so on, up to its length."""
-
-    def __init__(self, x: Any) -> None:
-        self.x = x
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self.x[i] for i in range(len(self.x)))
-
-
 def _is_data(given: list[Any]) -> bool:
     """Whether a list means [x, y] and not a list of batches."""
     return not all(isinstance(item, tuple | list) for item in given)
-
-
-def without_targets(model: Any, item: Any) -> Any:
-    """The inputs of an item that an iterator yielded: x, (x, y) or (x, y, sample_weight)."""
-    return item[0] if isinstance(item, tuple) and len(item) != model.width else item
-
-
-def no_batches() -> NoReturn:
-    """Raise the error for an iterator without a single batch."""
-    raise ValueError(
-        "predict: the iterator yields no batches. It can be read only once: make a new one."
-    )
 
 
 def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list[Array]:

@@ -1,7 +1,6 @@
 """Floor 5: Model, which joins layers with a loss and an optimizer; trains, tests and predicts."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,9 +18,19 @@ from axon.callbacks import (
     with_backup,
 )
 from axon.layers.module import Module, shape_after, whole
-from axon.models import drawing, intake, nan_search, on_batch, profiling, saving, summary, weights
+from axon.models import (
+    drawing,
+    forms,
+    intake,
+    nan_search,
+    on_batch,
+    profiling,
+    saving,
+    summary,
+    weights,
+)
 from axon.models.intake import all_or_nothing
-from axon.models.prediction import FEW, ONE_AT_A_TIME, Predictor, rows_at_a_time
+from axon.models.prediction import FEW, Predictor, rows_at_a_time
 from axon.models.run import Run
 from axon.models.training import Trainer, shaped
 from axon.program import Program
@@ -326,7 +335,9 @@ class Model(Module):
         """Outputs for samples (n, ...), as a NumPy array (n, ...) of your own.
 
         Args:
-            x: samples (n, ...); a tuple of them for several inputs; or an iterator over batches.
+            x: samples (n, ...); a tuple of them for several inputs; or batches of them, as
+                ``fit`` takes them, with or without their targets: an iterator, a list of tuples, a
+                data loader ...
             batch_size: samples at a time; as many as are fast by default.
             verbose: taken because Keras's users give it; nothing is printed.
             steps: batches to predict, if not all.
@@ -335,15 +346,11 @@ class Model(Module):
         del verbose
         if batch_size is not None:
             batch_size = whole("predict", "batch_size", batch_size)
-        if isinstance(x, Iterator):
-            taken = islice(x, steps)
-            parts = [self.predict(intake.without_targets(self, item)) for item in taken]
-            return np.concatenate(parts or intake.no_batches())
-        data = intake.checked_inputs(self, x)
-        with ONE_AT_A_TIME:  # or two threads would both create the parameters
-            known = self._shapes is not None and self._shapes[0] == tuple(d.shape[1:] for d in data)
-            if not known:
-                intake.fit_or_leave(self, data)
+        if (found := forms.batches_in(self, x)) is not None:
+            stream = intake.input_stream(self, found, steps)
+            everyone = Callbacks(check(callbacks), self, {"steps": len(stream) or None})
+            return self._predictor.stream(stream, everyone)
+        data = intake.ready(self, x)
         if (
             len(data[0]) <= (self.only_batch or FEW)
             and not callbacks

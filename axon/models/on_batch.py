@@ -42,4 +42,4 @@ def test_on_batch(
 
 def predict_on_batch(model: Any, x: Any) -> Array:
     """Outputs for one batch of samples (n, ...), computed all at once."""
-    return model.predict(x, batch_size=len(intake.inputs_of(model, x)[0]))
+    return model.predict(x, batch_size=len(intake.checked_inputs(model, x)[0]))

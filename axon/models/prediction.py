@@ -11,6 +11,7 @@ from axon.backend import Array, DType
 from axon.callbacks import Callbacks
 from axon.core import Tensor
 from axon.models.data import Batches
+from axon.models.stream import Stream
 from axon.modes import TrainingMode, no_grad
 from axon.program import Step
 from axon.twins import versions
@@ -81,3 +82,27 @@ class Predictor:
         callbacks.on_predict_end()
         assert result is not None
         return result
+
+    def stream(self, source: Stream, callbacks: Callbacks) -> Array:
+        """Outputs for all samples of batches that arrive one by one."""
+        parts: list[Array] = []
+        nobody = Callbacks([], self.model, {})
+        callbacks.on_predict_begin()
+        for number, (batch, _, _) in enumerate(source.pieces()):
+            callbacks.on_predict_batch_begin(number)
+            parts.append(self.run(batch, nobody))
+            callbacks.on_predict_batch_end(number, {"outputs": parts[-1]})
+        callbacks.on_predict_end()
+        return _joined(parts)
+
+
+def _joined(parts: list[Array]) -> Array:
+    """All outputs, one after another."""
+    shapes = list(dict.fromkeys(part.shape[1:] for part in parts))
+    if len(shapes) > 1:
+        raise ValueError(
+            f"predict: the outputs of one sample have the shape {shapes[0]} in one batch and "
+            f"{shapes[1]} in another, so they form no array. Predict batch by batch: "
+            "[model.predict(x) for x in batches]."
+        )
+    return np.concatenate(parts)

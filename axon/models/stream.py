@@ -26,15 +26,20 @@ class Stream:
         check: turns an item into checked Batches.
         steps: batches in an epoch; None: until the iterable ends. A generator goes on in the next
             epoch where it was, anything else begins anew.
+        owner: the method that reads it, for errors.
 
     Raises:
         ValueError: there is not a single batch, or it ends early.
     """
 
     def __init__(
-        self, iterable: Iterable[Any], check: Callable[[Any], Batches], steps: int | None
+        self,
+        iterable: Iterable[Any],
+        check: Callable[[Any], Batches],
+        steps: int | None,
+        owner: str = "fit",
     ) -> None:
-        self.iterable, self.check, self.steps = iterable, check, steps
+        self.iterable, self.check, self.steps, self.owner = iterable, check, steps, owner
         self.once = iter(iterable) is iterable  # a generator: it cannot begin anew
         self.taken = 0  # items since it began
         self._begin()
@@ -81,6 +86,8 @@ class Stream:
     def _next(self, number: int) -> Any:
         item = next(self._items, _END)
         if item is _END and (number == 0 or self.steps is not None):
+            if self.owner == "predict" and not number:
+                raise ValueError(f"predict: the iterator yields no batches. {self._hint()}")
             wanted = f", but {self.steps} were expected" if self.steps else ""
             raise ValueError(f"the iterable ended after {number} batches{wanted}. {self._hint()}")
         self.taken += item is not _END
@@ -89,12 +96,14 @@ class Stream:
     def _hint(self) -> str:
         if self.once:
             return (
-                "It can be read only once: pass something that begins anew, such as a list or an "
-                "object whose __iter__ makes a new iterator."
+                "It can be read only once: make a new one. Or pass something that begins anew, "
+                "such as a list or an object whose __iter__ makes a new iterator."
             )
         if self.steps is None:
-            return "An epoch needs at least one."
-        return "Lower steps_per_epoch, or let it yield more."
+            return "An epoch needs at least one." if self.owner == "fit" else ""
+        return (
+            f"Lower {'steps_per_epoch' if self.owner == 'fit' else 'steps'}, or let it yield more."
+        )
 
     # -------------------------------------------------------------------- resuming
 

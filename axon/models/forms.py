@@ -1,0 +1,155 @@
+"""The forms that data come in: one rule for every method that takes them.
+
+Data are an array, a table, a tensor, or nested lists of them; for several inputs a tuple, a list or
+a dict by name. Whatever else can be read one by one yields **batches**: an iterator, a data loader,
+an object with numbered batches. A list may hold either. Where targets come along it holds samples,
+or inputs; where they do not, as in ``predict``, what lies in it tells:
+
+- tuples that hold arrays, or dicts, are batches;
+- arrays, or lists that hold arrays, have as many axes as a sample, or one more: then they are
+  batches. Before the shape of a sample is known they are samples, unless their axes differ;
+- all else, such as lists of numbers, are samples.
+
+A batch is x, (x,), (x, y) or (x, y, sample_weight), in a tuple or a list.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from axon.containers import arraylike, has
+
+UNREADABLE = (str, bytes, bytearray, Mapping, range)  # they can be iterated, but are no batches
+
+
+class Numbered:
+    """An iterable over x[0], x[1] and so on: up to its length, or until there is no next one.
+
+    As Keras does, it tells x when an epoch is over, if x wants to know.
+    """
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __iter__(self) -> Iterator[Any]:
+        if has(self.x, "__len__"):
+            yield from (self.x[i] for i in range(len(self.x)))
+        else:
+            yield from iter(self.x)  # ends with the first IndexError
+        if has(self.x, "on_epoch_end"):
+            self.x.on_epoch_end()
+
+
+def readable(x: Any) -> Iterable[Any] | None:
+    """What can be read one by one, as an iterable; None for arrays, tables, dicts and the like."""
+    if isinstance(x, UNREADABLE) or arraylike(x):
+        return None
+    iterable = isinstance(x, Iterable)
+    if has(x, "__getitem__") and (not iterable or has(x, "on_epoch_end")):
+        return Numbered(x)
+    return x if iterable else None
+
+
+def batches_in(model: Any, x: Any) -> Iterable[Any] | None:
+    """Batches of inputs, if that is what x holds; None if it holds samples."""
+    if not isinstance(x, tuple | list):
+        return readable(x)
+    return x if x and _is_batch(model, x) else None
+
+
+def _is_batch(model: Any, x: "tuple[Any, ...] | list[Any]") -> bool:
+    """Whether a list holds batches: its first item tells."""
+    first, several = x[0], len(model.input_names) > 1
+    if isinstance(first, Mapping):
+        return True
+    if isinstance(first, tuple | list):
+        if isinstance(first, tuple) or not first or isinstance(first[0], tuple | list | Mapping):
+            return _holds_arrays(first)
+        return _is_array(first[0]) and _has_batch_axis(model, first[0], _unlike(first))
+    if several or not _is_array(first):
+        return False
+    return _has_batch_axis(model, first, _unlike(x))
+
+
+def _holds_arrays(item: "tuple[Any, ...] | list[Any]") -> bool:
+    """Whether there are arrays in an item, or in the inputs in it, where these are several."""
+    for value in item:
+        inner = value.values() if isinstance(value, Mapping) else value
+        several = isinstance(value, tuple | list | Mapping)
+        if any(map(_is_array, inner)) if several else _is_array(value):
+            return True
+    return False
+
+
+def _is_array(value: Any) -> bool:
+    return arraylike(value) and bool(np.ndim(value))
+
+
+def _unlike(items: "tuple[Any, ...] | list[Any]") -> bool:
+    """Whether items have different numbers of axes, as x and y often have."""
+    return len({np.ndim(item) if arraylike(item) else None for item in items}) > 1
+
+
+def _has_batch_axis(model: Any, array: Any, otherwise: bool) -> bool:
+    """Whether an array has an axis more than a sample (the first input's)."""
+    axes = _axes(model)
+    return otherwise if axes is None else np.ndim(array) == axes + 1
+
+
+def _axes(model: Any) -> int | None:
+    """How many axes a sample of the first input has, if that is known."""
+    shape = model.input_shape
+    if shape is None:
+        return None
+    return len(shape[0] if model.width > 1 else shape)
+
+
+def without_targets(model: Any, item: Any) -> Any:
+    """The inputs in a batch: of x, (x,), (x, y) or (x, y, sample_weight).
+
+    Raises:
+        TypeError: a list of a few arrays, which may be (x, y) or samples, and nothing tells.
+    """
+    if not isinstance(item, tuple | list) or not item:
+        return item
+    first, inputs = item[0], len(model.input_names)
+    if isinstance(first, Mapping):
+        return first
+    if inputs > 1:
+        together = isinstance(first, tuple) or (isinstance(first, list) and _holds_arrays(first))
+        return first if together and len(first) == inputs else item
+    if isinstance(item, tuple):
+        return first
+    return first if len(item) <= 3 and _is_pair(model, item) else item
+
+
+def _is_pair(model: Any, item: list[Any]) -> bool:
+    """Whether a list is [x, y] or the like, and not a list of samples."""
+    if not _is_array(item[0]):
+        return False
+    if _unlike(item):
+        return True
+    if _axes(model) is None:
+        raise TypeError(
+            f"a list of {len(item)} arrays of shape {np.shape(item[0])} may be (x, y), or samples. "
+            "Yield a tuple (x, y), or an array of samples, np.stack(samples)."
+        )
+    return _has_batch_axis(model, item[0], otherwise=False)
+
+
+def demand_pair(item: Any) -> None:
+    """Demand that a batch brings its targets: (x, y) or (x, y, sample_weight).
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(item, tuple | list) and len(item) in (2, 3):
+        return
+    size = f" of {len(item)}" if isinstance(item, tuple | list) else ""
+    hint = "If x is an array, pass y, too."
+    if isinstance(item, Mapping):
+        hint = "Inputs by name go into the batch as its x: ({'name': x}, y)."
+    raise TypeError(
+        f"expected batches (x, y) or (x, y, sample_weight), got {type(item).__name__}{size}. {hint}"
+    )
