@@ -24,6 +24,8 @@ def demand_classes(name: str, y_true: Array, output_shape: Shape) -> None:
         y_true: the targets.
         output_shape: of the predictions (n, ..., classes).
     """
+    if y_true.shape == (*output_shape[:-1], 1):  # a column of labels, as tables hold them
+        y_true = y_true[..., 0]
     if y_true.ndim < len(output_shape):
         same_shape(name, y_true, output_shape[:-1])
         _demand_labels(name, y_true, output_shape[-1])
