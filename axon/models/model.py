@@ -347,15 +347,10 @@ class Model(Module):
         if batch_size is not None:
             batch_size = whole("predict", "batch_size", batch_size)
         if (found := forms.batches_in(self, x)) is not None:
-            stream = intake.input_stream(self, found, steps)
-            everyone = Callbacks(check(callbacks), self, {"steps": len(stream) or None})
-            return self._predictor.stream(stream, everyone)
+            return self._predictor.stream(intake.input_stream(self, found, steps), callbacks)
         data = intake.ready(self, x)
-        if (
-            len(data[0]) <= (self.only_batch or FEW)
-            and not callbacks
-            and batch_size is steps is None
-        ):
+        few = len(data[0]) <= (self.only_batch or FEW)
+        if few and not callbacks and batch_size is steps is None:
             return self._predictor.once(data, intake.entry_of(self, data))
         batches = intake.batches(self, data, batch_size or rows_at_a_time(self), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})

@@ -1,5 +1,6 @@
 """Prediction: the step that models replay where nothing is learned, one thread at a time."""
 
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 from threading import RLock
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType
-from axon.callbacks import Callbacks
+from axon.callbacks import Callback, Callbacks, check
 from axon.core import Tensor
 from axon.models.data import Batches
 from axon.models.stream import Stream
@@ -83,9 +84,10 @@ class Predictor:
         assert result is not None
         return result
 
-    def stream(self, source: Stream, callbacks: Callbacks) -> Array:
+    def stream(self, source: Stream, told: Sequence[Callback]) -> Array:
         """Outputs for all samples of batches that arrive one by one."""
         parts: list[Array] = []
+        callbacks = Callbacks(check(told), self.model, {"steps": len(source) or None})
         nobody = Callbacks([], self.model, {})
         callbacks.on_predict_begin()
         for number, (batch, _, _) in enumerate(source.pieces()):
