@@ -1,5 +1,6 @@
 """axon.plot: what the pictures show, which is asked of their lines, images and texts."""
 
+import pickle
 import re
 import sys
 from itertools import pairwise
@@ -75,6 +76,50 @@ def test_a_figure_belongs_to_no_window():
     figure = plot.curves(RUN)
     assert type(figure) is Figure
     assert figure.canvas.manager is None
+
+
+def small_model():
+    model = Sequential([Dense(8, 4, "relu"), Dense(4, 2, "softmax")], name="small")
+    model.compile("categorical_crossentropy", "sgd")
+    return model
+
+
+def convolution():
+    model = Sequential([Conv2D(4, 3), Flatten(), Dense(2)])
+    model.build((6, 6, 1))
+    return model
+
+
+X, Y = np.random.default_rng(0).random((12, 8), np.float32), np.arange(12) % 2
+
+FIGURES = {
+    "history.plot": lambda m: m.fit(X, Y, verbose=0).plot(),
+    "model.plot": lambda m: m.plot(),
+    "curves": lambda m: plot.curves({"loss": [2.0, 1.0]}),
+    "confusion_matrix": lambda m: plot.confusion_matrix(Y, m.predict(X)),
+    "roc_curve": lambda m: plot.roc_curve(Y, m.predict(X)[:, 1]),
+    "mistakes": lambda m: plot.mistakes(X, Y, m.predict(X)),
+    "filters": lambda m: plot.filters(m.layers[0]),
+    "activations": lambda m: plot.activations(convolution(), np.zeros((1, 6, 6, 1))),
+    "network": lambda m: plot.network(m),
+    "learning_rate": lambda m: plot.learning_rate(axon.optimizers.schedules.CosineDecay(0.1, 9), 9),
+    "decision_boundary": lambda m: plot.decision_boundary(Neuron(2), X[:, :2], Y),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_notebook_shows_each_figure(name):
+    """IPython asks for a method of this name; it has not been told of matplotlib."""
+    figure = FIGURES[name](small_model())
+    png = figure._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    copy = pickle.loads(pickle.dumps(figure))
+    assert copy._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_notebook_shows_a_figure_that_is_too_large_for_its_pixels():
+    figure = plot.figure.paper(1.0, 2000.0)
+    assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_curves_of_a_history_a_dict_and_its_files(tmp_path):

@@ -165,7 +165,7 @@ def plot(
         ImportError: matplotlib is missing.
         ValueError: a file name with another ending.
     """
-    from axon.plot.figure import need_matplotlib
+    from axon.plot.figure import need_matplotlib, seen_by_notebooks
 
     figure_class = need_matplotlib()
     kind = None if path is None else _kind(path)
@@ -178,7 +178,7 @@ def plot(
         _draw(axes, box, place, width, show_shapes)
     if path is not None:
         figure.savefig(path, dpi=150, format=kind)
-    return figure
+    return seen_by_notebooks(figure)
 
 
 def _kind(path: "str | os.PathLike[str]") -> str:

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from axon.backend import Array
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # shapes say the same as colours
 SIGNED = "RdBu"  # red, white, blue: below, at and above zero
+DPI, LONGEST = 130, 20_000  # dots per inch, and of a side
 INK, FAINT = "#333333", "#777777"
 
 
@@ -28,12 +31,28 @@ def need_matplotlib() -> Any:
 
 def paper(width: float, height: float) -> Any:
     """A figure that belongs to no window, so that nothing pops up and nothing has to be closed."""
-    return need_matplotlib()(figsize=(width, height), layout="constrained")
+    return seen_by_notebooks(need_matplotlib()(figsize=(width, height), layout="constrained"))
+
+
+def seen_by_notebooks(figure: Any) -> Any:
+    """The figure, of which a notebook that has not been told of matplotlib shows more than a name.
+
+    IPython asks for this method; matplotlib tells it of figures only when ``pyplot`` is imported.
+    """
+    figure._repr_png_ = partial(_png, figure)
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    """As ``save`` writes it; a figure of hundreds of layers coarser, since pixels have a limit."""
+    dots = min(DPI, LONGEST / max(figure.get_size_inches()))
+    figure.savefig(stream := BytesIO(), dpi=dots, format="png")
+    return stream.getvalue()
 
 
 def save(figure: Any, path: "str | os.PathLike[str]") -> None:
     """Write a figure as PNG, at a resolution for screens."""
-    figure.savefig(path, dpi=130, format="png")
+    figure.savefig(path, dpi=DPI, format="png")
 
 
 def clipped(text: object, room: int) -> str:
