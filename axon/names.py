@@ -1,6 +1,6 @@
 """Floor 0: text becomes the thing that it names, or an error that lists the known names.
 
-And text that others wrote becomes one that can be printed.
+And text that others wrote, and numbers, become what can be printed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,18 @@ LONGEST = 100  # characters of one text in a message
 LINE_ENDS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}
 LESS_IS_BETTER = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"}
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number as people write it, of so many digits: ``e`` only where there would be many zeros.
+
+    >>> number(18663.4), number(1234567.8), number(12.3456), number(0.00001234), number(1e20)
+    ('18,663', '1,234,568', '12.35', '1.234e-05', '1e+20')
+    """
+    value = float(value)
+    if not 1000 <= abs(value) < 1e15:
+        return f"{value:.{digits}g}"
+    return f"{value:,.{max(0, digits - len(f'{abs(value):.0f}'))}f}"
 
 
 def direction(name: str) -> str | None:

@@ -483,6 +483,34 @@ def test_small_numbers_are_readable():
     ]
 
 
+MANY = ["loss", "accuracy", "top_k_categorical_accuracy", "mean_absolute_percentage_error"]
+LOGS = dict.fromkeys((*MANY, *(f"val_{name}" for name in MANY)), 0.123456)
+
+
+@pytest.mark.parametrize("printer", [LinePrinter, ProgressBar])
+@pytest.mark.parametrize("columns", [80, 60])
+def test_on_a_terminal_what_an_epoch_gave_fits_the_lines(printer, columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("axon.callbacks.progress._line_can_change", lambda: True)
+    told = Callbacks([printer()], None, {"epochs": 1000, "steps": 10})
+    told.on_epoch_begin(998)
+    told.on_train_batch_end(9, LOGS)
+    told.on_epoch_end(998, {**LOGS, "a" * 200: -1.5})
+    out = capsys.readouterr().out.replace("\r", "\n")
+    lines = [line for line in out.splitlines() if line.strip()]
+    assert all(len(line) < columns for line in lines)
+    assert any(line.startswith("    val_loss: 0.1235") for line in lines)  # a line of their own
+    assert all(f"{name}: 0.1235" in out for name in LOGS)
+    assert "aaaa...: -1.5000" in out
+
+
+def test_a_file_keeps_a_line_for_each_epoch(capsys):
+    told = Callbacks([LinePrinter()], None, {"epochs": 1000, "steps": 10})
+    told.on_epoch_begin(998)
+    told.on_epoch_end(998, LOGS)
+    assert capsys.readouterr().out.count("\n") == 1
+
+
 def test_a_loss_printer_can_be_used_with_fit(capsys):
     compiled().fit(X, Y, verbose=0, callbacks=[LossPrinter()])
     assert re.fullmatch(r"Epoch 1/1 - Loss: \d\.\d{4}\n", capsys.readouterr().out)

@@ -1,6 +1,7 @@
 """What training looks like while it runs: lines, or a bar."""
 
 import sys
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -17,7 +18,7 @@ class LossPrinter(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Print one line."""
         loss = (logs or {})["loss"]
-        print(f"Epoch {epoch + 1}/{self.params['epochs']} - Loss: {loss:.4f}", flush=True)
+        print(f"Epoch {epoch + 1}/{self.params['epochs']} - Loss: {_decimals(loss)}", flush=True)
 
 
 class LinePrinter(Callback):
@@ -31,7 +32,7 @@ class LinePrinter(Callback):
         """Print the line."""
         seconds = pace.seconds() - self._began
         head = f"Epoch {epoch + 1}/{self.params['epochs']} - {seconds:.1f}s"
-        print(" - ".join([head, *measured(logs or {})]), flush=True)
+        print(fitted(head, measured(logs or {})), flush=True)
 
 
 class ProgressBar(Callback):
@@ -71,9 +72,7 @@ class ProgressBar(Callback):
 
     def _draw(self, text: str) -> None:
         """Write over the line; a text that is too long would begin another one."""
-        from shutil import get_terminal_size
-
-        text = text[: get_terminal_size().columns - 1]
+        text = text[: _columns()]
         sys.stdout.write("\r" + text.ljust(self._drawn))
         sys.stdout.flush()
         self._drawn = len(text)
@@ -88,9 +87,7 @@ class ProgressBar(Callback):
         seconds = pace.seconds() - self._began
         self._wipe()
         each = f" {duration(seconds / self._seen)}/step" if self._seen else ""
-        print(
-            " - ".join([f"{self._name} - {seconds:.1f}s{each}", *measured(logs or {})]), flush=True
-        )
+        print(fitted(f"{self._name} - {seconds:.1f}s{each}", measured(logs or {})), flush=True)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Leave the terminal in order, also after an error."""
@@ -130,10 +127,45 @@ def measured(logs: Logs) -> list[str]:
     >>> measured({"loss": 0.25134, "accuracy": 0.9, "mse": 0.0000123, "mae": 0.0})
     ['loss: 0.2513', 'accuracy: 0.9000', 'mse: 1.2300e-05', 'mae: 0.0000']
     """
-    return [
-        f"{name}: {value:.4e}" if 0 < abs(value) < 1e-3 else f"{name}: {value:.4f}"
-        for name, value in logs.items()
-    ]
+    return [f"{name}: {_decimals(value)}" for name, value in logs.items()]
+
+
+def _decimals(value: float) -> str:
+    usual = value == 0 or not (abs(value) < 1e-3 or abs(value) >= 1e12)
+    return f"{value:.4f}" if usual else f"{value:.4e}"
+
+
+def fitted(head: str, values: Sequence[str]) -> str:
+    """What an epoch gave, in one line if the terminal has room for it; what is validated below.
+
+    >>> fitted("Epoch 1/9", ["loss: 0.1235", "val_loss: 0.1342"])
+    'Epoch 1/9 - loss: 0.1235 - val_loss: 0.1342'
+    """
+    room = max(40, _columns())
+    whole = " - ".join([head, *values])
+    if len(whole) <= room or not _line_can_change():  # a file keeps one line for each epoch
+        return whole
+    lines, validated = [head], False
+    for value in values:
+        below = value.startswith("val_") and not validated
+        validated |= below
+        if below or len(f"{lines[-1]} - {value}") > room:
+            lines.append(f"    {_shortened(value, room - 4)}")
+        else:
+            lines[-1] += f" - {value}"
+    return "\n".join(lines)
+
+
+def _shortened(value: str, room: int) -> str:
+    """The value with as much of its name as there is room for."""
+    name, _, rest = value.rpartition(":")
+    return value if len(value) <= room else f"{name[: max(1, room - len(rest) - 4)]}...:{rest}"
+
+
+def _columns() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns - 1  # some begin a new line when one is full
 
 
 def printer(verbose: int | str) -> list[Callback]:

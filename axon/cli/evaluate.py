@@ -16,6 +16,7 @@ from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import console, note, plural, print_pairs, print_table
 from axon.cli.train import complete_data
 from axon.datasets.npz import load_test
+from axon.names import number
 
 MATRIX = 30  # classes, at most, in a confusion matrix
 COUNTED = ("accuracy", "mae", "rmse", "r2_score")  # metrics that are counted here in any case
@@ -151,7 +152,7 @@ def _print(results: dict[str, Any], meaning: Meaning, data: str, samples: int) -
     classes, matrix = results.pop("classes", None), results.pop("confusion_matrix", None)
     accuracy = results.pop("accuracy", None)
     rows = [("Accuracy", f"{accuracy:.2%}")] if accuracy is not None else []
-    rows += [(_title(name), f"{value:.4g}") for name, value in results.items()]
+    rows += [(_title(name), number(value)) for name, value in results.items()]
     print_pairs([*rows, ("Data", f"{data}: {plural(samples, 'sample')}")], ["bold green"])
     if classes:
         head = ["class", "precision", "recall", "f1", "samples"]

@@ -10,6 +10,7 @@ import numpy as np
 from axon import archive, safetensors
 from axon.cli.output import plural
 from axon.models import npz
+from axon.names import number
 
 NPY, HDF5, ZIP = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"PK"
 
@@ -233,7 +234,7 @@ def _shown(value: Any) -> str:
         return ", ".join(map(_shown, value))
     if isinstance(value, dict):
         return ", ".join(f"{k}: {_shown(v)}" if k else _shown(v) for k, v in value.items())
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return number(value, 6) if isinstance(value, float) else str(value)
 
 
 def _layers(described: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -167,7 +167,7 @@ def _best(row: Array, top: int) -> list[int]:
 
 def _cells(row: Array, meaning: Meaning, top: int, probabilities: bool) -> list[str]:
     if not meaning.classes:
-        return [f"{value:.7g}" for value in row]
+        return [f"{value:.7g}" if abs(value) < 1e7 else f"{value:.0f}" for value in row]
     guesses = [cell for i in _best(row, top) for cell in (meaning.classes[i], f"{row[i]:.4f}")]
     return [*guesses, *(f"{p:.4f}" for p in row if probabilities)]
 

@@ -14,6 +14,7 @@ from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Run
 from axon.files import check_writable
+from axon.names import number
 from axon.program.engine import CHOICES, Kernels
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
@@ -249,7 +250,9 @@ def _finished(directory: Path, result: dict[str, Any], settings: dict[str, Any])
     """Say how a run ended."""
     note(f"The run in {directory} is finished: there is nothing to resume.")
     files = [str(settings[k]) for k in ("save", "report") if settings[k]]
-    rows = [(name.replace("_", " ").capitalize(), f"{value:.6g}") for name, value in result.items()]
+    rows = [
+        (name.replace("_", " ").capitalize(), number(value, 6)) for name, value in result.items()
+    ]
     print_pairs([*rows, *(("Written", file) for file in files)])
 
 
