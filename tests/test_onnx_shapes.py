@@ -140,3 +140,32 @@ def test_declarations_are_kept_where_shapes_are_open(tmp_path: Path) -> None:
     model = axon.onnx.load(path)
     with pytest.raises(ValueError, match="declares 'y'"):
         model.predict(np.ones((2, 4)))
+
+
+# ------------------------------------------------------------------------------------ classes
+
+
+@pytest.mark.parametrize("names", [["ant", "bee\x1b", "cow"], [3, 7, 9], ["no", "yes"], [0, 1]])
+@pytest.mark.parametrize("zipmap", [True, False])
+@pytest.mark.parametrize("kind", ["LogisticRegression", "MLPClassifier"])
+def test_class_names_of_scikit_learn_survive(
+    names: Any, zipmap: bool, kind: str, tmp_path: Path
+) -> None:
+    skl2onnx = pytest.importorskip("skl2onnx")
+    sklearn = (
+        pytest.importorskip("sklearn.linear_model"),
+        pytest.importorskip("sklearn.neural_network"),
+    )
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4)).astype("f4")
+    y = np.array(names)[rng.integers(0, len(names), 60)]
+    made = getattr(sklearn[0], kind, None) or getattr(sklearn[1], kind)
+    estimator = made(max_iter=400, tol=1.0).fit(x, y)
+    proto = skl2onnx.to_onnx(estimator, x[:1], options={"zipmap": zipmap})
+    onnx.save(proto, tmp_path / "net.onnx")
+    model = axon.onnx.load(tmp_path / "net.onnx")
+    assert model.metadata["class_names"] == [str(name) for name in names]
+    np.testing.assert_allclose(model.predict(x), estimator.predict_proba(x), atol=1e-5)
+    model.save(tmp_path / "net.axon")
+    again = axon.load_model(tmp_path / "net.axon")
+    assert again.metadata["class_names"] == [str(name) for name in names]

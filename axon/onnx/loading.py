@@ -15,6 +15,7 @@ from axon.models.graph.operators.convolution import kernel_order
 from axon.models.graph.table import OPERATORS
 from axon.models.graph.values import Trial, Value
 from axon.names import suggestion
+from axon.onnx.classes import class_names
 from axon.onnx.lowering import Lowering, known, objection
 from axon.onnx.reading import SEQUENCE, Entry, File, Net, Op, read
 from axon.onnx.tensors import OnnxFileError
@@ -62,11 +63,14 @@ def made(file: File, outputs: str | None, name: str) -> GraphModel:
     output = chosen_output(file.net, outputs)
     nodes = file.net.order(output)
     demand_known(nodes)
+    names = class_names(file.net, nodes)
     graph, arrays = Assembly(file, nodes, output).graph()
     model = GraphModel(graph, name=name)
     for path, values in arrays.items():
         model.weights[path].assign(values)
     model.metadata = file.metadata
+    if names and "class_names" not in model.metadata:
+        model.metadata["class_names"] = names
     shapes = [entry["shape"] for entry in model.entries]
     if all(shape is not None and None not in shape[1:] for shape in shapes):
         settle(model, tuple(tuple(shape[1:]) for shape in shapes))
