@@ -5,9 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
+from axon.names import printable
+
 
 class DamagedFile(ValueError):
-    """A file is not what it claims to be: cut off, changed, of another kind; the message says."""
+    """A file is not what it claims to be: cut off, changed, of another kind; the message says.
+
+    What the file says of itself is escaped in the message.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message, keep="\n"))
 
 
 @contextmanager

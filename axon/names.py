@@ -149,3 +149,38 @@ def _visible(c: str) -> bool:
 
 def _escaped(c: str) -> str:
     return c.encode("unicode_escape").decode("ascii")
+
+
+def guarded(cell: object) -> object:
+    """A cell that a spreadsheet does not take for a formula; numbers stay as they are.
+
+    Text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end gets a quote in front,
+    which a spreadsheet does not show; ``unguarded`` takes it away.
+
+    >>> guarded("=1+1"), guarded("-1.5"), guarded("'-a"), guarded("a=b"), guarded(-2.0)
+    ("'=1+1", '-1.5', "''-a", 'a=b', -2.0)
+    """
+    if not isinstance(cell, str) or not _is_formula(cell.lstrip("'")):
+        return cell
+    return cell if _is_plain_number(cell) else f"'{cell}"
+
+
+def unguarded(cell: str) -> str:
+    """The text that ``guarded`` wrote.
+
+    >>> unguarded("'=1+1"), unguarded("'twas"), unguarded("''-a")
+    ('=1+1', "'twas", "'-a")
+    """
+    return cell[1:] if cell[:1] == "'" and _is_formula(cell.lstrip("'")) else cell
+
+
+def _is_formula(text: str) -> bool:
+    return len(text) > 1 and text[0] in tuple("=+-@\t\r\n＝＋－＠")
+
+
+def _is_plain_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.isascii() and "_" not in text and text == text.strip()

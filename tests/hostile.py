@@ -183,10 +183,10 @@ def zip_replaced(draw: Random, data: bytes) -> bytes:
         members[place] = draw.choice([".", "x", "../x", name + "/", "/etc/passwd"]), content
     else:
         members.append((draw.choice(members)[0], content))
-    return _zipped(members, draw.choice([0, 0, 0, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2]))
+    return zipped(members, draw.choice([0, 0, 0, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2]))
 
 
-def _zipped(members: list[tuple[str, bytes]], packing: int) -> bytes:
+def zipped(members: list[tuple[str, bytes]], packing: int = 0) -> bytes:
     import warnings
 
     stream = io.BytesIO()

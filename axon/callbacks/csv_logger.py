@@ -5,6 +5,7 @@ from typing import IO, Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.output import prepare
+from axon.names import guarded, unguarded
 
 
 class CSVLogger(Callback):
@@ -57,14 +58,16 @@ class CSVLogger(Callback):
     def _header(self) -> list[str] | None:
         """The columns of the file that is there; a last line that was cut off is taken away."""
         import csv
+        import io
 
         if not os.path.exists(self.filename):
             return None
         with open(self.filename, "r+b") as file:
             text = file.read()
             file.truncate(text.rfind(b"\n") + 1)
-        first, *_ = text.decode("utf-8").splitlines() or [""]
-        return next(csv.reader([first], delimiter=self.separator), None) if b"\n" in text else None
+        lines = io.StringIO(text.decode("utf-8"), newline="")
+        names = next(csv.reader(lines, delimiter=self.separator), []) if b"\n" in text else []
+        return [unguarded(name) for name in names] or None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write a line, whole, and before anything else happens."""
@@ -73,7 +76,7 @@ class CSVLogger(Callback):
         names = self._columns_of(values)
         if self.columns is None:
             self.columns = names
-            self._writer.writerow(names)
+            self._writer.writerow(map(guarded, names))
         if not set(values) <= set(self.columns):
             raise ValueError(
                 f"CSVLogger: {self.filename} has the columns {', '.join(self.columns)}, but now "

@@ -6,7 +6,7 @@ from axon import pace
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
 from axon.files import atomic
-from axon.names import suggestion
+from axon.names import guarded, suggestion
 
 
 class Best(NamedTuple):
@@ -119,7 +119,7 @@ class History(Callback):
 
         table, text = self._table(), StringIO()
         lines = writer(text, lineterminator="\n")
-        lines.writerow(table)
+        lines.writerow(map(guarded, table))
         lines.writerows(zip(*table.values(), strict=True))  # csv writes None as nothing
         _write(path, text.getvalue())
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from axon import pace
 from axon.callbacks.base import Callback, Logs
+from axon.names import printable
 
 WIDTH = 20  # of the bar, in characters
 PAUSE = 0.1  # seconds between two pictures of the bar, at least
@@ -127,7 +128,7 @@ def measured(logs: Logs) -> list[str]:
     >>> measured({"loss": 0.25134, "accuracy": 0.9, "mse": 0.0000123, "mae": 0.0})
     ['loss: 0.2513', 'accuracy: 0.9000', 'mse: 1.2300e-05', 'mae: 0.0000']
     """
-    return [f"{name}: {_decimals(value)}" for name, value in logs.items()]
+    return [f"{printable(name)}: {_decimals(value)}" for name, value in logs.items()]
 
 
 def _decimals(value: float) -> str:

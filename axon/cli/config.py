@@ -155,4 +155,4 @@ def toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml, value))}]"
     quoted = json.dumps(str(value), ensure_ascii=False)  # its escapes are TOML's, too
-    return quoted.replace("\x7f", "\\u007f")
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)

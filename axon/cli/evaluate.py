@@ -1,6 +1,5 @@
 """``axon evaluate``."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from axon.backend import Array
 from axon.cli.data import BUILT_IN, TABLES, Wanted, fingerprint, load
 from axon.cli.inputs import Pictures
 from axon.cli.models import Meaning, ModelFile, open_model
-from axon.cli.output import console, note, plural, print_pairs, print_table
+from axon.cli.output import console, json_line, note, plural, print_pairs, print_table
 from axon.cli.train import complete_data
 from axon.datasets.npz import load_test
 from axon.names import number
@@ -47,7 +46,7 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
     figures = _classes(meaning, outputs, y) if meaning.classes else _numbers(outputs, y)
     results = {**figures, **{k: v for k, v in _loss(network, x, y).items() if k not in COUNTED}}
     if as_json:
-        click.echo(json.dumps({"model": model, "data": data, "samples": len(x), **results}))
+        click.echo(json_line({"model": model, "data": data, "samples": len(x), **results}))
         return
     _print(results, meaning, data, len(x))
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from axon.cli.output import wrapped
+from axon.names import printable
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, RuntimeError, ArithmeticError)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -29,17 +30,22 @@ class Commands(click.Group):
             with _short_warnings():
                 return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            click.echo(f"Stopped.{_advice(stop)}", err=True)
+            click.echo(printable(f"Stopped.{_advice(stop)}"), err=True)
             ctx.exit(INTERRUPTED)
         except (click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except click.ClickException as error:
-            error.message = wrapped(error.message, "Error: ")  # type: ignore[misc]
+            error.message = said(error.message)  # type: ignore[misc]
             raise
         except Exception as error:
             if "AXON_DEBUG" in os.environ:
                 raise
-            raise click.ClickException(wrapped(explained(error), "Error: ")) from None
+            raise click.ClickException(said(explained(error))) from None
+
+
+def said(message: str) -> str:
+    """What stands behind "Error: "."""
+    return wrapped(printable(message, keep="\n"), "Error: ")
 
 
 def explained(error: Exception) -> str:
@@ -81,7 +87,7 @@ def _short_warnings() -> Iterator[None]:
     """Show warnings without the line of code that they come from."""
 
     def show(message: Any, *_: Any, **__: Any) -> None:
-        click.echo(f"Warning: {message}", err=True)
+        click.echo(printable(f"Warning: {message}", keep="\n"), err=True)
 
     with warnings.catch_warnings():
         if "AXON_DEBUG" not in os.environ:

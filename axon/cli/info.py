@@ -14,6 +14,7 @@ from axon import datasets
 from axon.cli.models import ModelFile, open_model
 from axon.cli.output import plural, print_pairs, print_table
 from axon.datasets.search import cache_folder
+from axon.names import printable
 
 if TYPE_CHECKING:
     from axon.cli.files import Tensor
@@ -113,4 +114,4 @@ def summary(model: str) -> None:
     network = open_model(model)
     network.summary(click.echo)
     for name, value in metadata_pairs(network.metadata):
-        click.echo(f"{name.lower()}: {value}")
+        click.echo(printable(f"{name.lower()}: {value}"))

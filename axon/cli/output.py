@@ -1,9 +1,12 @@
 """What commands print: pairs, tables and notes, for terminals of any width, and for pipes."""
 
+import json
 import sys
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+
+from axon.names import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +31,7 @@ def print_pairs(rows: Sequence[tuple[str, str]], styles: Sequence[str] = ()) -> 
     out, left = console(), max(LEFT, *(len(name) for name, _ in rows))
     for number, (name, value) in enumerate(rows):
         style = styles[number] if number < len(styles) else ""
+        name, value = printable(name), printable(value)
         for line, text in enumerate(_lines(value, out.width - left - 1)):
             head = name if not line else ""
             out.print(Text.assemble((f"{head:<{left}} ", "dim"), (text, style)), soft_wrap=True)
@@ -47,14 +51,18 @@ def print_table(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for number, name in enumerate(head):
+    for number, name in enumerate(map(printable, head)):
         side: Any = "left" if number < left else "right"
         table.add_column(Text(name), justify=side, overflow="fold", no_wrap=number >= left)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     out = console()
     with out.capture() as printed:
-        out.print(Text(title, "bold") if title else "", soft_wrap=True, end="\n" if title else "")
+        out.print(
+            Text(printable(title), "bold") if title else "",
+            soft_wrap=True,
+            end="\n" if title else "",
+        )
         out.print(table)
     lines = printed.get().splitlines()
     sys.stdout.write("\n" + "".join(f"{line.rstrip()}\n" for line in lines))
@@ -64,7 +72,8 @@ def note(text: str) -> None:
     """Say something beside the results, on the standard error stream."""
     from rich.text import Text
 
-    console(stderr=True).print(Text(wrapped(text), "yellow"), soft_wrap=True)
+    said = Text(wrapped(printable(text, keep="\n")), "yellow")
+    console(stderr=True).print(said, soft_wrap=True)
 
 
 def wrapped(text: str, prefix: str = "") -> str:
@@ -86,3 +95,15 @@ def plural(count: int, thing: str) -> str:
     """
     ending = "es" if thing.endswith("s") else "s"
     return f"{count:,} {thing}{'' if count == 1 else ending}"
+
+
+def json_line(value: Any) -> str:
+    r"""A value as JSON that can be printed: other scripts stay, what is invisible is escaped.
+
+    >>> json_line({"class": "\u00e9\x9b"})
+    '{"class": "\\u00e9\\u009b"}'
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if line.isprintable():
+        return line
+    return json.dumps(value).replace("\x7f", "\\u007f")

@@ -1,6 +1,5 @@
 """``axon predict``."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 from axon.backend import Array
 from axon.cli.inputs import Part, Pictures, files_in, kind_of, parts
 from axon.cli.models import Meaning, ModelFile, open_model
-from axon.cli.output import note, plural
+from axon.cli.output import json_line, note, plural
 from axon.files import atomic, check_writable
+from axon.names import guarded, printable
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
 
@@ -140,7 +140,7 @@ def _lines(
             if form == "csv":
                 yield _csv([*place.values(), *_cells(row, meaning, *shown)])
             else:
-                yield json.dumps({**place, **_object(row, meaning, *shown)}, ensure_ascii=False)
+                yield json_line({**place, **_object(row, meaning, *shown)})
 
 
 def _csv(cells: Sequence[Any]) -> str:
@@ -148,7 +148,7 @@ def _csv(cells: Sequence[Any]) -> str:
     from io import StringIO
 
     line = StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
+    csv.writer(line, lineterminator="").writerow(map(guarded, cells))
     return line.getvalue()
 
 
@@ -189,7 +189,7 @@ def _write(lines: Iterable[str], output: Path | None) -> None:
     """Print the lines as they come, or write a file, whole or not at all."""
     if output is None:
         for line in lines:
-            click.echo(line)
+            click.echo(printable(line))
         return
     with atomic(output) as stream:
         for line in lines:

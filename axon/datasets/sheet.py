@@ -187,12 +187,15 @@ def _parsed(path: str, text: str, delimiter: str) -> Iterator[Row]:
     import csv
     import io
 
+    from axon.names import unguarded
+
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, strict=True, skipinitialspace=True, delimiter=delimiter)
-    line = 1
+    line, quoted = 1, "'" in text  # as what AXON writes guards cells against spreadsheets
     try:
         for record in reader:
-            yield line, [cell.strip() for cell in record]
+            cells = [cell.strip() for cell in record]
+            yield line, list(map(unguarded, cells)) if quoted else cells
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor
+from axon.names import printable
 
 SHOWN = 8  # differences, before the rest is only counted
 
@@ -112,7 +113,7 @@ class Fit:
             hint = "" if self.exact else "\nstrict=False loads what fits."
             hint = hint if self.sources else "\nNothing of it fits."
             raise ValueError(
-                f"{self.where} does not fit {self.module.name!r}: {missing} missing, {unexpected} "
+                f"{printable(self.where)} does not fit {self.module.name!r}: {missing} missing, {unexpected} "
                 f"unexpected, {mismatched} of another shape or type.\n{self._table()}"
                 f"{hint}"
             )
@@ -172,7 +173,7 @@ def side_by_side(left: str, right: str, rows: Sequence[tuple[str, str]]) -> str:
       w (2,)  | w (3,)
       b (2,)  | -
     """
-    shown = [(left, right), *rows[:SHOWN]]
+    shown = [(left, right), *((printable(a), printable(b)) for a, b in rows[:SHOWN])]
     width = max(len(row[0]) for row in shown)
     lines = [f"  {a:{width}}  | {b}" for a, b in shown]
     return "\n".join([*lines, f"  and {len(rows) - SHOWN} more"] if rows[SHOWN:] else lines)

@@ -1,7 +1,7 @@
 """Reading a model file: sizes and shapes are checked before memory is taken, and no code is run."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -19,7 +19,7 @@ from axon.models.model import Model
 from axon.models.saving import FORMAT
 from axon.models.sequential import Sequential
 from axon.modes import Mode
-from axon.names import suggestion
+from axon.names import printable, suggestion
 from axon.optimizers import schedules
 from axon.version import __version__
 
@@ -146,7 +146,15 @@ def _made_whole(where: str, described: dict[str, Any], custom: Mapping[str, Any]
         ) from error
     if not isinstance(model, Model):
         raise ModelFileError(f"{where}: {described['class']!r} is not a Model.")
+    demand_printable(where, [model.name, *(module.name for module in model.modules())])
     return model
+
+
+def demand_printable(where: str, names: Sequence[str]) -> None:
+    """Raise ModelFileError if a name is more than visible characters: it could act on terminals."""
+    for name in names:
+        if printable(name) != name:
+            raise ModelFileError(f"{where}: the name {name!r} holds what no terminal should see.")
 
 
 def _said(error: Exception) -> str:
@@ -199,6 +207,10 @@ def _made(described: dict[str, Any], classes: Mapping[str, Any], custom: Mapping
     if kind not in classes:
         hint = suggestion(kind, list(classes))
         raise ValueError(f"unknown class {kind!r}.{hint} Pass custom_objects={{{kind!r}: ...}}.")
+    if not isinstance(classes[kind], type):
+        raise ValueError(
+            f"{kind!r} is not a class: a file may name functions as arguments, but not call them."
+        )
     config = described["config"]
     return classes[kind](
         **{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()}
@@ -222,10 +234,12 @@ def _compile(
 ) -> None:
     """Join the model again with its loss, metrics and optimizer, and put the state in."""
     try:
+        watched = [_part(metric, custom, metrics) for metric in settings["metrics"]]
+        demand_printable(archive.where, [metric.name for metric in watched])
         model.compile(
             loss=_part(settings["loss"], custom, losses),
             optimizer=_part(settings["optimizer"], custom, optimizers, schedules),
-            metrics=[_part(metric, custom, metrics) for metric in settings["metrics"]],
+            metrics=watched,
             eager=bool(settings["eager"]),
         )
         if "optimizer.json" in archive:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from axon.layers.module import Module
 from axon.models.structure import Structure
+from axon.names import printable
 from axon.parameter import Parameter
 from axon.program.cost import multiply_adds
 from axon.program.plan import Plan
@@ -158,7 +159,15 @@ def text(summary: Summary, line_length: int | None = None) -> str:
     rule = "-" * sum(widths)
     body = [_cut(columns, row, widths) for row in [columns, *rows]]
     return "\n".join(
-        [f"Model: {summary.model.name}", rule, body[0], rule, *body[1:], rule, *summary.totals]
+        [
+            f"Model: {printable(summary.model.name)}",
+            rule,
+            body[0],
+            rule,
+            *body[1:],
+            rule,
+            *summary.totals,
+        ]
     )
 
 
@@ -195,6 +204,7 @@ def _cut(columns: list[str], cells: list[str], widths: list[int]) -> str:
     """Put one row together; what is too long ends in an ellipsis."""
     line = ""
     for column, cell, w in zip(columns, cells, widths, strict=True):
+        cell = printable(cell)
         kept = cell if len(cell) < w else f"{cell[: w - 2]}…"
         line += f"{kept:<{w}}" if column in LEFT else f"{kept:>{w}}"
     return line
@@ -214,9 +224,9 @@ def _coloured(summary: Summary) -> bool:
         style = {"Layer (type)": "cyan", "Param #": "green"}.get(column)
         table.add_column(column, style=style, justify="left" if left else "right", no_wrap=True)
     for row in summary.rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console = Console(highlight=False, markup=False)
-    console.print(f"Model: {summary.model.name}", style="bold")
+    console.print(f"Model: {printable(summary.model.name)}", style="bold")
     console.print(table)
     for line in summary.totals:
         console.print(line)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.names import printable
 
 FIELDS = {  # number of a type in a file -> its name here, and the field that may hold its values
     1: ("float32", "float_data"),
@@ -29,7 +30,10 @@ EXTERNAL = 1  # data_location: in a file beside
 
 
 class OnnxFileError(ValueError):
-    """A file is not a network that can be loaded; the message says why."""
+    """A file is not a network that can be loaded; the message says why, names in it escaped."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message, keep="\n"))
 
 
 def type_name(number: int, what: str) -> str:

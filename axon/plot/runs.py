@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from axon.datasets.column import is_number, is_whole
+from axon.names import shown, unguarded
+
 NOT_MEASURED = ("epoch", "seconds")  # columns about the epochs themselves
 
 
@@ -95,11 +98,19 @@ def from_csv(path: "str | os.PathLike[str]") -> Table:
         ValueError: a cell is no number (row and column are named), or there is no column "epoch".
     """
     import csv
+    import io
 
     with open(path, encoding="utf-8-sig", newline="") as file:
         text = file.read()
     head = text.partition("\n")[0]
-    lines = list(csv.reader(text.splitlines(), delimiter=max(",;\t|", key=head.count)))
+    mark = max(",;\t|", key=head.count)
+    try:
+        lines = [
+            cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=mark) if cells
+        ]
+    except csv.Error as error:
+        raise ValueError(f"{path}: not a table: {error}.") from None
+    lines[:1] = [[unguarded(name) for name in names] for names in lines[:1]]
     if not lines or "epoch" not in lines[0]:
         raise ValueError(f'{path}: expected a first line with the column "epoch", got {head!r}.')
     if not text.endswith("\n") and len(lines[-1]) < len(lines[0]):
@@ -118,14 +129,13 @@ def _numbers(path: Any, names: list[str], number: int, line: list[str]) -> list[
 
 
 def _cell(path: Any, name: str, number: int, text: str) -> float | None:
-    try:
-        if name == "epoch":
-            return int(text)
+    if name == "epoch" and is_whole(text) and len(text) < 19:
+        return int(text)
+    if name != "epoch" and (is_number(text) or not text):
         return float(text) if text else None
-    except ValueError:
-        raise ValueError(
-            f"{path}, line {number}, column {name!r}: expected a number, got {text!r}."
-        ) from None
+    raise ValueError(
+        f"{path}, line {number}, column {name!r}: expected a number, got {shown(text)}."
+    )
 
 
 def from_json(path: "str | os.PathLike[str]") -> tuple[Table, dict[str, Any]]:
@@ -145,7 +155,14 @@ def from_json(path: "str | os.PathLike[str]") -> tuple[Table, dict[str, Any]]:
             if any(len(values) != len(table["epoch"]) for values in table.values()):
                 raise ValueError("its lists differ in length")
             return table, dict(kept["params"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise ValueError(f"{path}: not a history that to_json wrote ({error!r}).") from None
 
 

@@ -5,6 +5,7 @@ from itertools import zip_longest
 
 from axon.models.foreign.rules import Slot
 from axon.models.foreign.units import Unit
+from axon.names import printable
 
 ROWS, WIDTH = 8, 58  # of the table, at most
 LEFT = "in the file"
@@ -12,6 +13,9 @@ LEFT = "in the file"
 
 class ForeignWeightsError(ValueError):
     """Weights of another library do not fit the model; the message shows both side by side."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message, keep="\n"))
 
 
 def fits(unit: Unit, slot: Slot, kind: str | None) -> bool:

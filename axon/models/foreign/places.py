@@ -9,6 +9,7 @@ from axon.layers.transformer import TransformerBlock
 from axon.models.foreign.keras_rules import KERAS
 from axon.models.foreign.rules import Place, recipe_of
 from axon.models.foreign.torch_rules import TORCH
+from axon.names import printable
 
 RECIPES = {"torch": TORCH, "keras": KERAS}
 HERE, THERE = 1e-3, 1e-5  # the epsilon of normalizations by default: AXON's and Keras's; PyTorch's
@@ -92,7 +93,8 @@ def warn_of_epsilon(model: Module) -> None:
         import warnings
 
         warnings.warn(
-            f"epsilon of {', '.join(dict.fromkeys(left))} is {HERE:g}, AXON's default. PyTorch's "
+            f"epsilon of {', '.join(map(printable, dict.fromkeys(left)))} is {HERE:g}, AXON's "
+            "default. PyTorch's "
             f"is {THERE:g}, and a file of weights does not tell it: if it was, pass "
             f"epsilon={THERE:g} to these layers, or set it.",
             stacklevel=4,

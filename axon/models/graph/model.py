@@ -15,6 +15,7 @@ from axon.models.graph.node import Node
 from axon.models.graph.values import LARGEST, Trial, Value, inverse, room
 from axon.models.model import Model
 from axon.modes import Mode, TrainingMode, modes, no_grad
+from axon.names import printable
 from axon.parameter import Buffer, Parameter
 
 assert operators  # importing them fills the table
@@ -284,7 +285,7 @@ class GraphModel(Model):
         return out
 
     def __repr__(self) -> str:
-        return f"GraphModel({', '.join(self.input_names)} -> {self.output})"
+        return printable(f"GraphModel({', '.join(self.input_names)} -> {self.output})")
 
 
 def _dtype(name: Any) -> DType:

@@ -11,6 +11,7 @@ from axon.layers.module import Module
 from axon.models.graph.table import Operator
 from axon.models.graph.values import Value, Values, as_ints, same_tensor, spend
 from axon.modes import Mode, no_grad
+from axon.names import printable
 
 
 class Node(Module):
@@ -161,7 +162,7 @@ class Node(Module):
         return made
 
     def __repr__(self) -> str:
-        return f"{self.op}({', '.join(self.inputs)})"
+        return printable(f"{self.op}({', '.join(self.inputs)})")
 
 
 class NodeError(ValueError):
