@@ -486,7 +486,8 @@ def test_threads_that_predict_at_once_with_a_model_that_was_never_used():
 def test_models_that_train_in_threads_do_as_they_would_alone():
     def training(number):
         model = eventful()
-        model.layers[1] = Dropout(0.3, seed=number)
+        model.pop(1)
+        model.insert(1, Dropout(0.3, seed=number))
         model.build((5, 3))
         for i, p in enumerate(model.parameters()):
             p.assign(np.random.default_rng([number, i]).normal(size=p.shape) * 0.3)

@@ -10,7 +10,7 @@ import pytest
 import axon
 from axon import RecordingError, Tensor, ops
 from axon.activations import relu, softmax
-from axon.layers import Dense, Flatten, Normalization, Rescaling
+from axon.layers import Dense, Dropout, Flatten, Normalization, Rescaling
 from axon.losses import CategoricalCrossEntropy, MeanSquaredError
 from axon.models import Model, Sequential
 from axon.optimizers import SGD, Adam
@@ -240,10 +240,61 @@ def test_sizes_are_learned_from_the_first_data():
     assert (model.input_shape, model.output_shape) == ((2, 2), (3,))
 
 
-def test_layers_is_a_list_of_ones_own():
+def test_lists_that_are_handed_out_cannot_be_changed():
     model = classifier()
-    model.layers.clear()
-    assert len(model.layers) == 2
+    model.fit(X, Y, verbose=0)
+    for handed in (
+        *(model.layers, Residual().layers, model.layers[0].neurons),
+        *(model.optimizer.groups, model.optimizer.parameters),
+    ):
+        assert type(handed) is tuple
+    with pytest.raises(TypeError):
+        model.layers[-1] = Dense(5, "softmax")
+
+
+def test_layers_are_taken_out_and_put_in():
+    axon.set_random_seed(0)
+    model = Sequential([Dense(4, "relu"), Dense(3, "relu"), Dense(3, "softmax")])
+    model.compile("categorical_crossentropy", "adam")
+    model.fit(X, Y, verbose=0)
+    first, middle, last = model.layers
+    assert model.pop() is last
+    assert model.layers == (first, middle)
+    assert np.allclose(model.predict(X), middle(first(X)))
+    model.insert(1, Dropout(0.5))
+    assert [layer.name for layer in model.layers] == ["dense", "dropout", "dense_1"]
+    assert np.allclose(model.predict(X), middle(first(X)))
+    model.add(Dense(3, "softmax"))
+    before = [w.copy() for w in model.get_weights()]
+    model.fit(X, Y, verbose=0)
+    assert not any(map(np.array_equal, before, model.get_weights()))
+    assert model.pop(1).name == "dropout"
+    assert np.allclose(model.predict(X), model.layers[2](middle(first(X))), atol=1e-6)
+    model.insert(-1, Dense(3, "tanh"))
+    assert [layer.name for layer in model.layers] == ["dense", "dense_1", "dense_3", "dense_2"]
+    assert model.evaluate(X, Y) > 0
+    assert next(iter(model.named_parameters())) == "dense/weights"
+
+
+def test_a_layer_that_does_not_fit_is_neither_put_in_nor_taken_out():
+    model = classifier()
+    model.fit(X, Y, verbose=0)
+    before, want = model.layers, model.predict(X)
+    new = Dense(7)
+    for change in (lambda: model.pop(0), lambda: model.insert(1, new)):
+        with pytest.raises(ValueError, match="expected inputs of shape"):
+            change()
+        assert model.layers == before
+        assert np.array_equal(model.predict(X), want)
+    assert new.output_shape is None
+    with pytest.raises(TypeError, match="expected a layer"):
+        model.insert(0, "relu")
+    with pytest.raises(IndexError, match="there is no layer 2, the model has 2"):
+        model.pop(2)
+    while model.layers:
+        model.pop()
+    with pytest.raises(RuntimeError, match="has no layers"):
+        model.predict(X)
 
 
 def test_a_layer_added_later_takes_part():

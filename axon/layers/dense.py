@@ -91,7 +91,7 @@ class Dense(Layer):
         return self.activation(z + self.bias if self.use_bias else z)
 
     @property
-    def neurons(self) -> list[Neuron]:
+    def neurons(self) -> tuple[Neuron, ...]:
         """The neurons one by one, each over its column of the same memory."""
         if self.weights is None:
             raise RuntimeError(

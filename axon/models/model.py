@@ -63,9 +63,9 @@ class Model(Module):
         self._predictor = Predictor(self, eager=False)
 
     @property
-    def layers(self) -> list[Module]:
+    def layers(self) -> tuple[Module, ...]:
         """The parts of the model, in the order of their definition."""
-        return [child for _, child in self.children()]
+        return tuple(child for _, child in self.children())
 
     @property
     def only_batch(self) -> int | None:
@@ -374,7 +374,7 @@ class Model(Module):
 
     @property
     def programs(self) -> list[Program]:
-        """All programs recorded so far."""
+        """All programs recorded so far, in a list of your own."""
         trained = self._trainer.programs if self._trainer else []
         return [*trained, *self._predictor.step.programs.values()]
 

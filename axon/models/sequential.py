@@ -1,10 +1,12 @@
 """Sequential: layers one after another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from axon.backend import Shape
 from axon.layers.module import Module
+from axon.models.intake import all_or_nothing
 from axon.models.model import Model
 from axon.modes import Mode
 
@@ -30,9 +32,9 @@ class Sequential(Model):
             self.add(layer)
 
     @property
-    def layers(self) -> list[Module]:
-        """The layers, first to last."""
-        return list(self._stack)
+    def layers(self) -> tuple[Module, ...]:
+        """The layers, first to last; ``add``, ``insert`` and ``pop`` change them."""
+        return tuple(self._stack)
 
     def add(self, layer: Module) -> None:
         """Put a layer at the end.
@@ -41,12 +43,7 @@ class Sequential(Model):
             TypeError: it is not a layer.
             ValueError: it does not fit behind the layer before it.
         """
-        if not isinstance(layer, Module):
-            hint = f" Make one: {layer.__name__}(...)." if isinstance(layer, type) else ""
-            raise TypeError(
-                f"Sequential: expected a layer, such as Dense(64, activation='relu'), got "
-                f"{layer!r}.{hint}"
-            )
+        _demand_layer(layer)
         before = self._stack[-1] if self._stack else None
         shape = getattr(before, "output_shape", None)
         if shape is not None:
@@ -58,11 +55,52 @@ class Sequential(Model):
 
         A Dense that was made with its input size does not say how many axes its inputs have.
         """
+        self._put(len(self._stack), layer)
+
+    def insert(self, index: int, layer: Module) -> None:
+        """Put a layer before the one at a place, counted as in lists.
+
+        Raises:
+            TypeError: it is not a layer.
+            ValueError: it does not fit there; the model is as before then.
+        """
+        _demand_layer(layer)
+        with all_or_nothing(layer), self._rearranging():
+            self._put(index, layer)
+
+    def pop(self, index: int = -1) -> Module:
+        """Take a layer out, by default the last one, and return it.
+
+        Raises:
+            IndexError: there is none at this place.
+            ValueError: the layers around it do not fit together; the model is as before then.
+        """
+        if not -len(self._stack) <= index < len(self._stack):
+            raise IndexError(
+                f"{self.name}.pop: there is no layer {index}, the model has {len(self._stack)}."
+            )
+        with self._rearranging():
+            self._names.pop(index)
+            layer = self._stack.pop(index)
+            self.changed()
+        return layer
+
+    @contextmanager
+    def _rearranging(self) -> Iterator[None]:
+        """Change the layers, if they fit one another afterwards, as far as shapes are known."""
+        known = self.input_shape
+        with all_or_nothing(self):
+            self._stack, self._names = list(self._stack), list(self._names)
+            yield
+            if known is not None and self._stack:
+                self.build(known)
+
+    def _put(self, index: int, layer: Module) -> None:
         name = self._name_for(layer)
         if not layer.placed:
             layer.name, layer.placed = name, True
-        self._names.append(name)
-        self._stack.append(layer)
+        self._names.insert(index, name)
+        self._stack.insert(index, layer)
         self.changed()
 
     def _name_for(self, layer: Module) -> str:
@@ -151,3 +189,12 @@ class Sequential(Model):
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self._stack))}])"
+
+
+def _demand_layer(layer: object) -> None:
+    if isinstance(layer, Module):
+        return
+    hint = f" Make one: {layer.__name__}(...)." if isinstance(layer, type) else ""
+    raise TypeError(
+        f"Sequential: expected a layer, such as Dense(64, activation='relu'), got {layer!r}.{hint}"
+    )

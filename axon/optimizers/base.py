@@ -85,8 +85,8 @@ class Optimizer(Described, ABC):
         self.numbers = {
             k: Tensor(np.full((), v)) for k, v in {**self.number_begins, **waiting}.items()
         }
-        self.groups: list[Group] = []
-        self.parameters: list[Parameter] = []
+        self.groups: tuple[Group, ...] = ()
+        self.parameters: tuple[Parameter, ...] = ()
         self._schedule: Callable[[int], float] | None = None
         self.learning_rate = learning_rate  # type: ignore[assignment]
 
@@ -192,8 +192,8 @@ class Optimizer(Described, ABC):
             group.retire()
         if fresh:
             self._restart()
-        self.groups = [Group(s, self._states()) for s in stretches(chosen)]
-        self.parameters = chosen
+        self.groups = tuple(Group(s, self._states()) for s in stretches(chosen))
+        self.parameters = tuple(chosen)
         for name, parts in parts_of(self).items():
             for part, values in zip(parts, kept.get(name, ()), strict=False):
                 part[...] = values
