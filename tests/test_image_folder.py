@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from axon.datasets import image_folder, split_data
+from axon.datasets.image_folder import read_image
 
 Image = pytest.importorskip("PIL.Image")
 rng = np.random.default_rng(0)
@@ -89,3 +90,40 @@ def test_pillow_is_named_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r'pip install "axon-nn\[images\]"'):
         image_folder(tmp_path)
+
+
+def test_a_folder_without_images_is_no_class(pets):
+    (pets / "__MACOSX").mkdir()
+    (pets / "__MACOSX" / "._a.png").write_bytes(b"junk")
+    assert image_folder(pets).class_names == ("cat", "dog")
+    (pets / "bird" / "inside").mkdir(parents=True)
+    write(pets / "bird" / "inside" / "a.png")
+    words = r"bird: no images lie in this folder, so it is no class. .*class_names=\['cat', 'dog'\]"
+    with pytest.raises(ValueError, match=words):
+        image_folder(pets)
+    with pytest.raises(ValueError, match="bird: no images lie in this folder"):
+        image_folder(pets, class_names=["bird", "cat"])
+    assert image_folder(pets, class_names=["dog", "cat"]).class_names == ("dog", "cat")
+
+
+def saved(folder, values, name):
+    Image.fromarray(np.asarray(values)).save(folder / name)
+    return read_image(folder / name, color_mode="grayscale").tolist()
+
+
+def test_images_of_more_than_8_bits(tmp_path):
+    for name in ("a.png", "a.tif"):
+        assert saved(tmp_path, np.array([[0, 256 * 210 + 255, 65535]], "u2"), name) == [
+            [[0], [210], [255]]
+        ]
+    assert saved(tmp_path, np.array([[0, 210, 255]], "i4"), "b.tif") == [[[0], [210], [255]]]
+    with pytest.raises(
+        ValueError, match=r"c.tif: its pixels are numbers of 32 bits, from 0 to 256"
+    ):
+        saved(tmp_path, np.array([[0, 256]], "i4"), "c.tif")
+    with pytest.raises(
+        ValueError, match=r"d.tif: its pixels are floats, from 0 to 0.85, .* 0 to 255"
+    ):
+        saved(tmp_path, np.array([[0, 0.85]], "f4"), "d.tif")
+    write(tmp_path / "pets" / "e.tif", color=210, mode="I")
+    assert image_folder(tmp_path, class_names=["pets"]).x.max() == 210

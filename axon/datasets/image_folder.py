@@ -17,6 +17,10 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 MODES = {"rgb": ("RGB", 3), "grayscale": ("L", 1), "rgba": ("RGBA", 4)}
 
 
+class _NoBytes(ValueError):
+    """The numbers of an image are none that bytes could stand for."""
+
+
 class ImageFolder(NamedTuple):
     """Images and their labels.
 
@@ -55,8 +59,8 @@ def image_folder(
     Raises:
         ImportError: Pillow is not installed.
         FileNotFoundError: no such directory, or a class has no folder.
-        ValueError: no images, a damaged one (it is named), or different sizes without
-            ``image_size``.
+        ValueError: no images, or none in one of the folders; a damaged one, or one whose numbers
+            are no bytes (it is named); or different sizes without ``image_size``.
 
     Example:
         >>> data = image_folder("pets", image_size=(64, 64))  # doctest: +SKIP
@@ -69,11 +73,18 @@ def image_folder(
     open_image = _pillow()
     root = Path(directory)
     names = _classes(root, class_names)
-    files = [(path, label) for label, name in enumerate(names) for path in _images(root / name)]
+    found = {name: _images(root / name) for name in names}
+    files = [(path, label) for label, name in enumerate(names) for path in found[name]]
     if not files:
         raise ValueError(
             f"{root}: no images. Expected files such as {root / names[0] / 'one.png'}; known "
             f"suffixes: {', '.join(SUFFIXES)}."
+        )
+    if empty := [name for name in names if not found[name]]:
+        full = [name for name in names if found[name]]
+        raise ValueError(
+            f"{root / empty[0]}: no images lie in this folder, so it is no class. Remove it; or "
+            f"name the folders to read: class_names={full!r}."
         )
     size = image_size or _read(open_image, files[0][0], mode, None).shape[:2]
     x = np.empty((len(files), *size, channels), np.uint8)
@@ -110,7 +121,7 @@ def _classes(root: Path, wanted: Sequence[str] | None) -> tuple[str, ...]:
     """The folders to read."""
     if not root.is_dir():
         raise FileNotFoundError(f"image_folder: there is no directory {str(root)!r}.")
-    found = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found = sorted(p.name for p in root.iterdir() if p.is_dir() and not _is_none(p.name))
     missing = [name for name in wanted or () if name not in found]
     if missing:
         raise FileNotFoundError(
@@ -119,6 +130,11 @@ def _classes(root: Path, wanted: Sequence[str] | None) -> tuple[str, ...]:
     if not found:
         raise ValueError(f"{root}: expected one folder of images for each class, found none.")
     return tuple(found if wanted is None else wanted)
+
+
+def _is_none(folder: str) -> bool:
+    """Whether a folder is none of the user's: hidden, or what macOS puts into zip files."""
+    return folder.startswith(".") or folder == "__MACOSX"
 
 
 def _images(folder: Path) -> list[Path]:
@@ -140,7 +156,7 @@ def read_image(
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: it is not a whole image.
+        ValueError: it is not a whole image, or its numbers are none that bytes could stand for.
 
     Example:
         >>> read_image("cat.jpg", (64, 64), "grayscale").shape  # doctest: +SKIP
@@ -159,21 +175,42 @@ def _read(
 
     try:
         with open_image(path) as opened:
-            image = _flat(ImageOps.exif_transpose(opened), mode).convert(mode)
+            turned = ImageOps.exif_transpose(opened)
+            turned.format = opened.format  # a turned one has none
+            image = _flat(turned, mode).convert(mode)
             if size is not None:
                 image = image.resize((size[1], size[0]), 2)  # 2: bilinear
             return np.asarray(image)
+    except _NoBytes as error:
+        raise ValueError(f"{path}: {error}.") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: not a whole image: {error}.") from None
 
 
 def _flat(image: Any, mode: str) -> Any:
-    """What is transparent lies on white, and what has 16 bits is brought to 8."""
+    """What is transparent lies on white, and what has more than 8 bits is brought to 8."""
     from PIL import Image
 
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(_of_bytes(np.asarray(image), image.mode, image.format))
     if mode == "RGBA" or not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+
+
+def _of_bytes(values: NDArray[Any], mode: str, kind: str | None) -> NDArray[np.uint8]:
+    """Long numbers as bytes: 16 bits end at 65,535; of 32 bits and floats the range is unknown.
+
+    Raises:
+        _NoBytes: numbers whose range is unknown are not just those of bytes.
+    """
+    if mode.startswith("I;16") or kind == "PNG":  # whose 16 bits older Pillows call "I"
+        return (values >> 8).clip(0, 255).astype(np.uint8)
+    if mode.startswith("I") and values.min() >= 0 and values.max() <= 255:
+        return values.astype(np.uint8)
+    raise _NoBytes(
+        f"its pixels are {'floats' if mode == 'F' else 'numbers of 32 bits'}, from "
+        f"{values.min():.6g} to {values.max():.6g}, and what is white is not known. Scale them to "
+        "bytes, 0 to 255, and save them as such"
+    )
