@@ -117,13 +117,9 @@ def test_images_of_more_than_8_bits(tmp_path):
             [[0], [210], [255]]
         ]
     assert saved(tmp_path, np.array([[0, 210, 255]], "i4"), "b.tif") == [[[0], [210], [255]]]
-    with pytest.raises(
-        ValueError, match=r"c.tif: its pixels are numbers of 32 bits, from 0 to 256"
-    ):
+    with pytest.raises(ValueError, match=r"c.tif: its pixels are numbers of 32 bits, from 0 to"):
         saved(tmp_path, np.array([[0, 256]], "i4"), "c.tif")
-    with pytest.raises(
-        ValueError, match=r"d.tif: its pixels are floats, from 0 to 0.85, .* 0 to 255"
-    ):
+    with pytest.raises(ValueError, match=r"d.tif: its pixels are floats, from 0 to 0.85, "):
         saved(tmp_path, np.array([[0, 0.85]], "f4"), "d.tif")
     write(tmp_path / "pets" / "e.tif", color=210, mode="I")
     assert image_folder(tmp_path, class_names=["pets"]).x.max() == 210

@@ -99,7 +99,7 @@ class Dense(Layer):
                 f"Dense(input_size, {self.num_neurons}), or call build((input_size,))."
             )
         columns = range(self.num_neurons)
-        return [Neuron.over(self.weights, self.bias, i, self.activation) for i in columns]
+        return tuple(Neuron.over(self.weights, self.bias, i, self.activation) for i in columns)
 
     def _present(self) -> dict[str, Any]:
         """The arguments as they are now: the sizes may have been given in several ways."""
