@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -81,19 +82,26 @@ def refuse_while_recording(what: str) -> None:
         return
     raise RecordingError(
         f"{what} needs a Tensor's value while a training step is being recorded, at "
-        f"{_users_line()}. A replay would repeat the value of this first batch for ever. Keep the "
+        f"{users_line()}. A replay would repeat the value of this first batch for ever. Keep the "
         "computation in tensors (axon.ops.where instead of `if`), move it out of the step, or use "
         "compile(..., eager=True), which does not record."
     )
 
 
-def _users_line() -> str:
+def users_frames() -> Iterator[Any]:
+    """The frames outside AXON itself, from inside out."""
+    package = __file__.removesuffix("modes.py")
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(package):
+            yield frame
+        frame = frame.f_back
+
+
+def users_line() -> str:
     """Name the innermost line outside AXON itself: ``model.py:12: if loss > 3:``."""
     import linecache  # only an error pays for it
 
-    package = __file__.removesuffix("modes.py")
-    frame: Any = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(package):
-        frame = frame.f_back
+    frame = next(users_frames(), sys._getframe(1))
     path, line = frame.f_code.co_filename, frame.f_lineno
     return f"{path}:{line}: {linecache.getline(path, line).strip()}"

@@ -43,6 +43,7 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
         note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
     meaning = Meaning.of(network)
     outputs = network.predict(x)
+    outputs, y = _counted(network, x, outputs, y)
     figures = _classes(meaning, outputs, y) if meaning.classes else _numbers(outputs, y)
     results = {**figures, **{k: v for k, v in _loss(network, x, y).items() if k not in COUNTED}}
     if as_json:
@@ -93,6 +94,15 @@ def _folder(network: Any, path: Path) -> tuple[Array, Array]:
 
 
 # ------------------------------------------------------------------------------------ results
+
+
+def _counted(network: Any, x: Array, outputs: Array, y: Array) -> tuple[Array, Array]:
+    """Outputs and targets of the samples that count: neither padding nor labels to be ignored."""
+    real = network.compute_mask(x)
+    counts = np.ones(len(y), bool) if real is None or real.ndim > 1 else real
+    if network.compiled and network.loss.ignored is not None:
+        counts = counts & (y != network.loss.ignored)
+    return outputs[counts], y[counts]
 
 
 def _loss(network: Any, x: Array, y: Array) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from axon import activations
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 
 
@@ -22,6 +23,12 @@ class Activation(Layer):
     def __init__(self, activation: "str | activations.Activation | None", **options: Any) -> None:
         super().__init__(**options)
         self.activation = activations.get(activation)
+
+    @property
+    def on_mask(self) -> str:  # type: ignore[override]
+        """Softmax mixes the numbers of a step."""
+        mixes = self.activation in (activations.softmax, activations.log_softmax)
+        return masks.STEPS if mixes else masks.EACH
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Inputs may have any shape."""

@@ -1,5 +1,6 @@
 """Attention: every step of a sequence looks at all others, and takes what concerns it."""
 
+from collections.abc import Sequence
 from math import prod, sqrt
 from typing import Any
 
@@ -9,6 +10,7 @@ from axon import initializers
 from axon.activations import softmax
 from axon.backend import Shape, as_array
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import whole
 from axon.layers.noise import Dropout
@@ -44,7 +46,7 @@ class MultiHeadAttention(Layer):
     (3, 5, 8)
     """
 
-    takes_mask = True
+    on_mask = masks.USED
 
     def __init__(
         self,
@@ -143,6 +145,14 @@ class MultiHeadAttention(Layer):
         y = self._attention(query, key, masks) @ v  # (n, heads, q, value_dim)
         rows = y.transpose(0, 2, 1, 3).reshape(n, shape[2], -1)
         return self._linear("output", rows)
+
+    def incoming(self, *inputs: Tensor) -> Tensor | None:
+        """That of the values."""
+        return inputs[1 if len(inputs) > 1 else 0].mask
+
+    def outgoing(self, inputs: Sequence[Tensor], mask: Tensor | None) -> Tensor | None:
+        """That of the query."""
+        return inputs[0].mask if len(inputs) > 1 else mask
 
     def _attention(self, query: Tensor, key: Tensor, masks: list[Tensor]) -> Tensor:
         """How much each query looks at each key: (n, heads, q, k), rows that add up to 1."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.module import finite, whole
 from axon.layers.noise import Noise
 from axon.layers.windows import demand_axes
@@ -50,6 +51,7 @@ class _Augmentation(Noise):
         options: name, dtype.
     """
 
+    on_mask = masks.REFUSED
     draws_from: ClassVar[str] = "augment"
 
     def accept(self, shape: Shape, *more: Shape) -> None:

@@ -1,6 +1,7 @@
 """Floor 4: Neuron, the smallest network there is, and Layer, of which larger ones are made."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from axon import activations, initializers
 from axon.backend import FLOAT, Array, DType, Shape, as_array
 from axon.core import Tensor, grad
+from axon.layers import masks
 from axon.layers.module import ANY, Module, shape_after, whole
 from axon.modes import modes
 from axon.names import suggestion
@@ -143,6 +145,8 @@ class Layer(Module):
         options: ``kernel_regularizer=``, ``bias_constraint=`` and the like, by parameter.
     """
 
+    on_mask: ClassVar[str] = masks.FOLLOWED  # what becomes of a mask: see masks.py
+    mask_axes: ClassVar[int] = 2  # a mask of fewer, (n,), says which samples are real: it passes
     refused: ClassVar[dict[str, str]] = {
         "forward": "a layer writes call(self, x); forward is the same for all of them."
     }
@@ -178,9 +182,19 @@ class Layer(Module):
                 )
         super().__setattr__(key, value)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """What writes its own ``call`` says anew what becomes of masks; else they are followed."""
+        super().__init_subclass__(**options)
+        anew = "call" in cls.__dict__ and "on_mask" not in cls.__dict__
+        if anew and cls.on_mask != masks.FOLLOWED:
+            cls.on_mask = masks.FOLLOWED
+
     @abstractmethod
     def call(self, x: Tensor) -> Tensor:
-        """Compute the layer. One with several inputs takes several; a mask comes as ``mask=``."""
+        """Compute the layer. One with several inputs takes several.
+
+        One that takes ``mask=`` is given truth values (n, time), if some steps may be padding.
+        """
 
     def create(self, *input_shapes: Shape) -> None:
         """Create the parameters for inputs of these shapes (without the batch axis)."""
@@ -241,7 +255,8 @@ class Layer(Module):
 
         Args:
             inputs: (n, ...) arrays or Tensors; other number types are cast to the layer's.
-            options: keyword arguments of the layer's ``call``, such as ``mask``.
+            options: keyword arguments of the layer's ``call``; and ``mask``, truth values
+                (n, time) that say which steps of the input are real, if its own mask does not.
         """
         if not any(isinstance(x, Tensor) for x in inputs):
             return self._forward_arrays([as_array(x, self.taking()) for x in inputs], options)
@@ -249,9 +264,23 @@ class Layer(Module):
         self.accept(*(x.shape for x in given))
         if self.output_shape is None:
             self.build(*(x.shape[1:] for x in given))
-        wanted = self.taking()
-        given = [x if x.dtype == wanted else x.astype(wanted) for x in given]
-        return self.call(*given, **options)
+        given = [self._converted(x) for x in given]
+        return masks.called(self, given, options)
+
+    def _converted(self, x: Tensor) -> Tensor:
+        if x.dtype == self.taking():
+            return x
+        converted: Tensor = x.astype(self.taking())
+        converted.mask = x.mask
+        return converted
+
+    def incoming(self, *inputs: Tensor) -> Tensor | None:
+        """The mask that ``call`` takes as ``mask=``, unless one is given: that of the input."""
+        return inputs[0].mask
+
+    def outgoing(self, inputs: Sequence[Tensor], mask: Tensor | None) -> Any:
+        """The mask of the output."""
+        return self.compute_mask(inputs[0], mask)
 
     def _forward_arrays(self, arrays: list[Array], options: dict[str, Any]) -> Array:
         inputs = [Tensor(x, requires_grad=modes.grad and x.dtype.kind == "f") for x in arrays]

@@ -4,6 +4,7 @@ from typing import Any
 
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.recurrent import Recurrent
 from axon.names import resolve
@@ -38,7 +39,7 @@ class Bidirectional(Layer):
     (2, 6)
     """
 
-    takes_mask = True
+    on_mask = masks.USED
 
     def __init__(
         self,

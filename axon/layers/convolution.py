@@ -9,6 +9,7 @@ from axon.activations import Activation
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.initializers import Initializer
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import whole
 from axon.layers.windows import (
@@ -29,6 +30,7 @@ class Convolution(Layer):
     Subclasses write ``create``, and ``convolve``, of images: a series is an image of height 1.
     """
 
+    on_mask = masks.REFUSED
     axes: ClassVar[int] = 2
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     bias: Parameter | None  # set by subclasses, after the weights: parameters have an order
@@ -209,6 +211,9 @@ class Conv1D(_Filters):
     The arguments are those of Conv2D, with one number where that has two. ``padding`` may also be
     "causal": zeros before the series, so that the result at t depends on nothing after t.
 
+    With a mask (n, time), padding counts as the zeros around a series do. A result is real where
+    that is which it stands for; of "valid" ones, where the whole kernel lies on real steps.
+
     Shapes: (n, time, channels) -> (n, new time, filters).
 
     Parameters: ``weights`` (kernel size, channels / groups, filters), ``bias`` (filters,).
@@ -220,6 +225,7 @@ class Conv1D(_Filters):
     (2, 100, 32)
     """
 
+    on_mask = masks.USED
     axes = 1
     paddings = ("valid", "same", "causal")
 
@@ -250,3 +256,16 @@ class Conv1D(_Filters):
             bias_initializer=bias_initializer,
             **options,
         )
+
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+        """Convolve what is real, add the bias, apply the activation."""
+        if mask is not None:
+            x = masks.without_padding(x, masks.demand_steps(self.name, mask, x))
+        return super().call(x)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Which results are real."""
+        if mask is None:
+            return None
+        apart = self.dilation_rate[0]
+        return masks.of_windows(mask, self.padding, self.kernel_size[0], self.strides[0], apart)

@@ -5,6 +5,7 @@ from typing import Any
 from axon import activations, initializers
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer, Neuron
 from axon.layers.module import whole
 from axon.parameter import Parameter
@@ -32,6 +33,8 @@ class Dense(Layer):
     >>> layer.neurons[0]
     Neuron(3, relu)
     """
+
+    on_mask = masks.STEPS
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ import numpy as np
 from axon import initializers
 from axon.backend import DType, Shape, as_array
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import whole
 from axon.ops.lookup import lookup
@@ -20,7 +21,7 @@ class Embedding(Layer):
         input_dim: size of the vocabulary; ids are 0 to input_dim - 1.
         output_dim: size of a vector.
         embeddings_initializer: how the vectors begin; a name or a function (shape, dtype) -> array.
-        mask_zero: id 0 is padding: layers behind this one, as far as they take masks, skip it.
+        mask_zero: id 0 is padding: the layers behind this one skip it, as do loss and metrics.
         options: name, dtype, trainable, embeddings_regularizer, embeddings_constraint.
 
     Inputs are whole numbers of any shape (n, ...); of floats, which often come from files, the
@@ -33,6 +34,9 @@ class Embedding(Layer):
     >>> layer.forward([[4, 10, 2], [1, 0, 0]]).shape
     (2, 3, 8)
     """
+
+    on_mask = masks.EACH
+    mask_axes = 1
 
     def __init__(
         self,
@@ -71,10 +75,10 @@ class Embedding(Layer):
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """Where the id is not 0, if 0 is padding."""
-        del mask
         if not self.mask_zero:
-            return None
-        return (x if isinstance(x, Tensor) else as_array(x)) != 0
+            return mask
+        given = (x if isinstance(x, Tensor) else as_array(x)) != 0
+        return given if mask is None else masks.joined(masks.as_mask(mask), masks.as_mask(given))
 
 
 class PositionalEmbedding(Layer):
@@ -97,7 +101,7 @@ class PositionalEmbedding(Layer):
             [0.84, 0.01, 0.54, 1.  ]]], dtype=float32)
     """
 
-    takes_mask = True
+    on_mask = masks.STEPS
 
     def __init__(
         self,
@@ -136,9 +140,8 @@ class PositionalEmbedding(Layer):
             shape = (self.sequence_length, features)
             self.embeddings = self.parameter("embeddings", self.embeddings_initializer, shape)
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor) -> Tensor:
         """Add them; padding is treated like any step."""
-        del mask
         _, time, features = x.shape
         if self.embeddings is None:
             return x + Tensor(waves(time, features).astype(x.dtype))

@@ -6,6 +6,7 @@ import numpy as np
 
 from axon.backend import DType, Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import whole
 
@@ -24,6 +25,8 @@ class Input(Layer):
     >>> Sequential([Input((784,)), Dense(10)]).count_params()
     7850
     """
+
+    on_mask = masks.EACH
 
     def __init__(self, shape: Any, dtype: Any = None, **options: Any) -> None:
         whole_numbers = dtype is not None and np.dtype(dtype).kind in "iu"

@@ -4,11 +4,12 @@ from typing import Any
 
 from axon.backend import Shape, as_array
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 
 
 class Masking(Layer):
-    """Call those steps padding whose features all are ``mask_value``; later layers skip them.
+    """Call those steps padding whose features all are ``mask_value``: layers behind skip them.
 
     Args:
         mask_value: what padding was filled with.
@@ -20,6 +21,9 @@ class Masking(Layer):
     >>> Masking(-1.0).compute_mask(np.array([[[2.0, -1.0], [-1.0, -1.0]]]))
     array([[ True, False]])
     """
+
+    on_mask = masks.EACH
+    mask_axes = 1
 
     def __init__(self, mask_value: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
@@ -38,6 +42,6 @@ class Masking(Layer):
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """Steps with a feature that is something else."""
-        del mask
         given = x if isinstance(x, Tensor) else as_array(x, self.dtype)
-        return (given != self.mask_value).sum(axis=-1) > 0
+        real = (given != self.mask_value).sum(axis=-1) > 0
+        return real if mask is None else masks.joined(masks.as_mask(mask), masks.as_mask(real))

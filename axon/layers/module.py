@@ -52,8 +52,12 @@ class Module(Described, ABC):
             if name in cls.__dict__:
                 raise TypeError(f"{cls.__name__}.{name}: {hint}")
         for name in ("forward", "call"):
-            code = getattr(cls.__dict__.get(name), "__code__", None)
-            if code and "training" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+            if (code := getattr(cls.__dict__.get(name), "__code__", None)) is None:
+                continue
+            arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            if cls.takes_mask != ("mask" in arguments):
+                cls.takes_mask = not cls.takes_mask
+            if "training" in arguments:
                 raise TypeError(
                     f"{cls.__name__}.{name}: leave the argument 'training' out, it would never be "
                     "given. Ask self.training, which is true while training."
@@ -61,7 +65,7 @@ class Module(Described, ABC):
 
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
     passes_on: ClassVar[bool] = False  # whether outputs are the inputs, in another shape at most
-    takes_mask: ClassVar[bool] = False  # whether ``forward`` takes ``mask=``: which steps are real
+    takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -135,7 +139,12 @@ class Module(Described, ABC):
         return f"{modes.scope}/{self.name}" if modes.scope else self.name
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """Which time steps (n, time) of the output are real, given those of the input x."""
+        """Which time steps (n, time) of the output are real, given those of the input x.
+
+        Args:
+            x: the input.
+            mask: truth values (n, time), or None if all steps are real.
+        """
         del x
         return mask
 

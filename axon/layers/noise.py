@@ -7,6 +7,7 @@ import numpy as np
 
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import finite, whole
 from axon.layers.windows import demand_axes
@@ -32,6 +33,7 @@ class Noise(Layer):
         options: name, dtype, trainable.
     """
 
+    on_mask = masks.EACH
     draws_from: ClassVar[str] = "dropout"  # the stream of random numbers that chooses the seed
 
     def __init__(self, seed: int | None = None, **options: Any) -> None:

@@ -1,5 +1,6 @@
 """Layers that bring what passes to mean 0 and deviation 1, then scale and shift it as learned."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,15 @@ import numpy as np
 from axon import initializers
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import ANY, finite, whole
 from axon.ops.channels import channel_affine, channel_moments
-from axon.ops.elementwise import sqrt
+from axon.ops.compare import where
+from axon.ops.elementwise import maximum, sqrt, square
 from axon.ops.join import stack
 from axon.ops.memory import assign
+from axon.ops.reduce import broadcast_to
 from axon.ops.standardize import standardize
 from axon.parameter import Buffer, Parameter
 
@@ -94,7 +98,8 @@ class _Scaled(Layer):
 class BatchNormalization(_Scaled):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
 
-    While training, mean and variance are those of the batch, over all axes but the last; running
+    While training, mean and variance are those of the batch, over all axes but the last, of what a
+    mask does not call padding; running
     ones follow them, moving = momentum moving + (1 - momentum) batch, and are used otherwise, and
     by a frozen layer (Ioffe and Szegedy, 2015).
 
@@ -123,6 +128,8 @@ class BatchNormalization(_Scaled):
     >>> layer.moving_mean.numpy()
     array([0.02, 0.05], dtype=float32)
     """
+
+    on_mask = masks.USED
 
     def __init__(
         self,
@@ -155,25 +162,29 @@ class BatchNormalization(_Scaled):
         variance = self.parameter("moving_variance", self.moving_variance_initializer, channels)
         self.moving_mean, self.moving_variance = Buffer(mean.data), Buffer(variance.data)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
         """Normalize by the batch while training, by the running statistics otherwise."""
         assert self.moving_mean is not None
         assert self.moving_variance is not None
         if not self.training:
             return self.scaled(x, self.moving_mean, self._factor(self.moving_variance))
         self._demand_several(x)
-        statistics = channel_moments(x)
-        mean, variance = statistics[0], statistics[1]
-        self._follow(self.moving_mean, mean.detach())
-        self._follow(self.moving_variance, variance.detach())
+        if mask is None:
+            statistics = channel_moments(x)
+            mean, variance, some = statistics[0], statistics[1], None
+        else:
+            mean, variance, some = _real_moments(x, mask)
+        self._follow(self.moving_mean, mean.detach(), some)
+        self._follow(self.moving_variance, variance.detach(), some)
         return self.scaled(x, mean, self._factor(variance))
 
     def _factor(self, variance: Tensor) -> Any:
         return 1.0 / sqrt(variance + self.epsilon)
 
-    def _follow(self, moving: Buffer, batch: Tensor) -> None:
-        """Move the running statistics, in place, a little towards those of the batch."""
-        assign(moving, moving * self.momentum + batch * (1 - self.momentum))
+    def _follow(self, moving: Buffer, batch: Tensor, some: Tensor | None) -> None:
+        """Move the running statistics, in place, a little towards those of the batch, if any."""
+        moved = moving * self.momentum + batch * (1 - self.momentum)
+        assign(moving, moved if some is None else where(some, moved, moving))
 
     @property
     def least_batch(self) -> int:
@@ -189,6 +200,18 @@ class BatchNormalization(_Scaled):
                 "batches, so that the last one of an epoch is no single sample either; or "
                 "LayerNormalization; or freeze the layer with trainable=False."
             )
+
+
+def _real_moments(x: Tensor, mask: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and variance of each channel over what is real; and whether anything is."""
+    real = masks.as_mask(mask)
+    assert real is not None
+    axes = tuple(range(x.ndim - 1))
+    number = real.astype(x.dtype).sum() * (prod(x.shape[:-1]) / max(real.size, 1))
+    count = maximum(number, 1.0)
+    mean = masks.without_padding(x, real).sum(axis=axes) / count
+    off = masks.without_padding(x - mean, real)
+    return mean, square(off).sum(axis=axes) / count, number > 0.0
 
 
 class LayerNormalization(_Scaled):
@@ -211,6 +234,8 @@ class LayerNormalization(_Scaled):
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
     """
+
+    on_mask = masks.STEPS
 
     def __init__(
         self,
@@ -249,6 +274,8 @@ class RMSNormalization(_Scaled):
            [ 0.,  0.]], dtype=float32)
     """
 
+    on_mask = masks.STEPS
+
     def __init__(
         self,
         axis: int = -1,
@@ -267,8 +294,8 @@ class RMSNormalization(_Scaled):
 class GroupNormalization(_Scaled):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, over groups of channels.
 
-    Mean and variance are taken over all places and over the channels of a group, in each sample
-    alone: so they do not depend on the size of the batch (Wu and He, 2018).
+    Mean and variance are taken over all places that no mask calls padding and over the channels of
+    a group, in each sample alone: so they do not depend on the size of the batch (Wu and He, 2018).
 
     Args:
         groups: how many groups of equally many channels; -1: each channel is one (instance
@@ -286,6 +313,8 @@ class GroupNormalization(_Scaled):
     >>> GroupNormalization(groups=2, epsilon=1e-9)(np.array([[1.0, 3.0, 5.0, 5.0]]))
     array([[-1.,  1.,  0.,  0.]], dtype=float32)
     """
+
+    on_mask = masks.USED
 
     def __init__(
         self,
@@ -312,12 +341,25 @@ class GroupNormalization(_Scaled):
             )
             raise self.misfit("(n, ..., channels)", (ANY, *shape[1:]), hint)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
         """Bring the groups into rows, normalize them, and bring them back."""
         N, C = x.shape[0], x.shape[-1]
         G = C if self.groups == -1 else self.groups
-        places = int(np.prod(x.shape[1:-1]))
+        places = prod(x.shape[1:-1])
         grouped = x.reshape(N, places, G, C // G).transpose(0, 2, 1, 3)
-        rows = grouped.reshape(N, G, places * (C // G))
-        y = standardize(rows, epsilon=self.epsilon).reshape(N, G, places, C // G)
+        if mask is None:
+            rows = grouped.reshape(N, G, places * (C // G))
+            y = standardize(rows, epsilon=self.epsilon).reshape(N, G, places, C // G)
+        else:
+            real = broadcast_to(masks.over_steps(mask, x), shape=(*x.shape[:-1], 1))
+            y = self._standardized(grouped, real.reshape(N, 1, places, 1))
         return self.scaled(y.transpose(0, 2, 1, 3).reshape(x.shape))
+
+    def _standardized(self, x: Tensor, real: Tensor) -> Tensor:
+        """Groups (N, G, places, size) by the moments of what is real, (N, 1, places, 1)."""
+        axes, size = (2, 3), x.shape[3]
+        count = maximum(real.astype(x.dtype).sum(axis=axes, keepdims=True) * float(size), 1.0)
+        off = x - where(real, x, 0.0).sum(axis=axes, keepdims=True) / count
+        variance = where(real, square(off), 0.0).sum(axis=axes, keepdims=True) / count
+        y: Tensor = off / sqrt(variance + self.epsilon)
+        return y

@@ -5,9 +5,12 @@ from functools import partial
 from math import prod
 from typing import Any, ClassVar
 
+import numpy as np
+
 from axon.activations import relu
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.windows import (
     AXES,
@@ -18,13 +21,14 @@ from axon.layers.windows import (
     padding_of,
     several,
 )
-from axon.ops import add, maximum, reshape
+from axon.ops import add, maximum, reshape, where
 from axon.ops.pool import average_pool2d, max_pool2d
 
 
 class Pooling(Layer):
     """What pooling layers share; subclasses say along how many axes, and what is done."""
 
+    on_mask = masks.REFUSED
     axes: ClassVar[int]
     pool: ClassVar[Callable[..., Any]]
 
@@ -83,6 +87,7 @@ def _raised(y: Tensor, bias: Tensor) -> Tensor:
 
 
 class _MaxPooling(Pooling):
+    on_mask = masks.REFUSED
     pool = max_pool2d
 
     def call(self, x: Tensor) -> Tensor:
@@ -120,6 +125,9 @@ class MaxPooling2D(_MaxPooling):
 class MaxPooling1D(_MaxPooling):
     """The largest number in each stretch of time; the arguments are those of MaxPooling2D.
 
+    With a mask (n, time) only real steps count. A result is real if all its steps are; of "same"
+    windows, if one of the steps is that lie as far as the next window.
+
     Shapes: (n, time, channels) -> (n, new time, channels).
 
     >>> import numpy as np
@@ -127,7 +135,21 @@ class MaxPooling1D(_MaxPooling):
     array([4., 3.], dtype=float32)
     """
 
+    on_mask = masks.USED
     axes = 1
+
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+        """Pool what is real."""
+        if mask is None or self.padding == "valid":  # of which only whole windows are real
+            return super().call(x)
+        masks.demand_steps(self.name, mask, x)
+        lowest = float(np.finfo(x.dtype).min)
+        y = super().call(masks.without_padding(x, mask, lowest))
+        return masks.without_padding(y, self.compute_mask(x, mask))
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Which windows are real."""
+        return _real_windows(self, mask)
 
 
 class AveragePooling2D(Pooling):
@@ -150,6 +172,8 @@ class AveragePooling2D(Pooling):
 class AveragePooling1D(Pooling):
     """The mean of each stretch of time; the arguments are those of MaxPooling2D.
 
+    With a mask (n, time) only real steps count, as for MaxPooling1D.
+
     Shapes: (n, time, channels) -> (n, new time, channels).
 
     >>> import numpy as np
@@ -157,13 +181,34 @@ class AveragePooling1D(Pooling):
     array([2.5, 2.5], dtype=float32)
     """
 
+    on_mask = masks.USED
     axes = 1
     pool = average_pool2d
+
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+        """Pool what is real."""
+        if mask is None or self.padding == "valid":  # of which only whole windows are real
+            return super().call(x)
+        real = masks.demand_steps(self.name, mask, x)
+        share = super().call(real.astype(x.dtype)[..., None])  # of a window, that is real
+        y = super().call(masks.without_padding(x, real)) / where(share > 0.0, share, 1.0)
+        return masks.without_padding(y, self.compute_mask(x, mask))
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Which windows are real."""
+        return _real_windows(self, mask)
+
+
+def _real_windows(layer: Pooling, mask: Any) -> Any:
+    if mask is None:
+        return None
+    return masks.of_windows(mask, layer.padding, layer.pool_size[0], layer.strides[0])
 
 
 class GlobalPooling(Layer):
     """What layers share that leave one number of each channel."""
 
+    on_mask = masks.REFUSED
     axes: ClassVar[int]
 
     def __init__(self, keepdims: bool = False, **options: Any) -> None:
@@ -194,6 +239,7 @@ class GlobalAveragePooling2D(GlobalPooling):
     array([[3., 4.]], dtype=float32)
     """
 
+    on_mask = masks.REFUSED
     axes = 2
 
     def call(self, x: Tensor) -> Tensor:
@@ -216,20 +262,15 @@ class GlobalAveragePooling1D(GlobalPooling):
     array([[2., 3.]], dtype=float32)
     """
 
+    on_mask = masks.USED
     axes = 1
-    takes_mask = True
 
     def call(self, x: Tensor, mask: Any = None) -> Tensor:
         """Average over time."""
         if mask is None:
             mean: Tensor = x.mean(self.places, self.keepdims)
             return mean
-        given = mask if isinstance(mask, Tensor) else Tensor(mask)
-        if given.shape != x.shape[:2]:
-            raise ValueError(
-                f"layer {self.name!r}: expected a mask of shape {x.shape[:2]}, got {given.shape}."
-            )
-        real = given.astype(x.dtype)[..., None]
+        real = masks.demand_steps(self.name, mask, x).astype(x.dtype)[..., None]
         counts = maximum(real.sum(axis=1, keepdims=self.keepdims), 1.0)
         masked: Tensor = (x * real).sum(axis=1, keepdims=self.keepdims) / counts
         return masked
@@ -252,6 +293,7 @@ class GlobalMaxPooling2D(GlobalPooling):
     array([[6., 7.]], dtype=float32)
     """
 
+    on_mask = masks.REFUSED
     axes = 2
 
     def call(self, x: Tensor) -> Tensor:
@@ -263,6 +305,8 @@ class GlobalMaxPooling2D(GlobalPooling):
 class GlobalMaxPooling1D(GlobalPooling):
     """The largest number of each channel over time: (n, time, channels) -> (n, channels).
 
+    With a mask (n, time) only real steps count; of no steps the result is 0.
+
     Args:
         keepdims: keep the axis, as (n, 1, channels).
         options: name, dtype.
@@ -272,9 +316,19 @@ class GlobalMaxPooling1D(GlobalPooling):
     array([[4., 5.]], dtype=float32)
     """
 
+    on_mask = masks.USED
     axes = 1
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
         """Take the largest over time."""
-        largest: Tensor = x.max(self.places, self.keepdims)
-        return largest
+        if mask is None:
+            plain: Tensor = x.max(self.places, self.keepdims)
+            return plain
+        real = masks.demand_steps(self.name, mask, x)
+        lowest = float(np.finfo(x.dtype).min)
+        largest = masks.without_padding(x, real, lowest).max(1, self.keepdims)
+        some = real.max(1, True) if self.keepdims else real.max(1)
+        return masks.without_padding(largest, some)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        """There are no time steps any more."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from axon.backend import DType, Shape, as_array
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import LONG, Layer
 from axon.layers.module import finite, whole
 from axon.ops.reduce import axes_of
@@ -19,19 +20,23 @@ REACH = 1e30  # and so do those that float32 hardly reaches, in either direction
 class Flatten(Layer):
     """Make one row of each sample: (n, a, b, ...) -> (n, a b ...).
 
+    A row has no time steps any more: of steps that a mask calls padding, it holds zeros.
+
     >>> Flatten().forward(np.zeros((2, 28, 28))).shape
     (2, 784)
     """
 
     passes_on = True
+    on_mask = masks.USED
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Samples may have any shape."""
         if not shape:
             raise self.misfit("(n, ...)", shape)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
         """Reshape; no work is done."""
+        x = x if mask is None else masks.without_padding(x, mask)
         return x.reshape(len(x), prod(x.shape[1:]))
 
     def compute_mask(self, x: Any, mask: Any = None) -> None:
@@ -44,6 +49,8 @@ class Rescaling(Layer):
     >>> Rescaling(1 / 255).forward(np.array([[0, 255]], np.uint8))
     array([[0., 1.]], dtype=float32)
     """
+
+    on_mask = masks.EACH
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
@@ -82,6 +89,8 @@ class Normalization(Layer):
     array([[-1.,  0.],
            [ 1.,  0.]], dtype=float32)
     """
+
+    on_mask = masks.EACH
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from axon import activations, initializers
 from axon.activations import sigmoid, tanh
 from axon.backend import Shape, as_array
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import whole
 from axon.ops.cells import CELLS, Cell, gru_before
@@ -32,7 +33,7 @@ class Recurrent(Layer):
         options: name, dtype, trainable, kernel_regularizer, recurrent_constraint and the like.
     """
 
-    takes_mask = True
+    on_mask = masks.USED
     cell: ClassVar[str]  # its name in axon.ops.cells
 
     def __init__(

@@ -5,6 +5,7 @@ from typing import Any
 
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import whole
 from axon.layers.windows import demand_axes, several
@@ -20,12 +21,16 @@ class Reshape(Layer):
         target_shape: sizes without the batch axis; one may be -1 and is then found.
         options: name, dtype.
 
+    A mask (n, time) stays where the first new axis is time, as before. Otherwise what it calls
+    padding becomes 0.
+
     >>> import numpy as np
     >>> Reshape((4, -1)).forward(np.zeros((2, 12))).shape
     (2, 4, 3)
     """
 
     passes_on = True
+    on_mask = masks.USED
 
     def __init__(self, target_shape: Any, **options: Any) -> None:
         super().__init__(**options)
@@ -44,11 +49,21 @@ class Reshape(Layer):
         hint = f" A sample has {size} numbers, target_shape={self.target_shape} needs "
         raise self.misfit("(n, ...)", shape, f"{hint}{times}{known}.")
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:
         """Reshape; no work is done."""
-        size, known = prod(x.shape[1:]), prod(n for n in self.target_shape if n != -1)
-        y: Tensor = x.reshape(len(x), *(size // known if n == -1 else n for n in self.target_shape))
-        return y
+        if mask is not None and self.compute_mask(x, mask) is None:
+            x = masks.without_padding(x, mask)
+        return x.reshape(len(x), *self._sizes(x.shape))
+
+    def _sizes(self, shape: Shape) -> Shape:
+        size, known = prod(shape[1:]), prod(n for n in self.target_shape if n != -1)
+        return tuple(size // known if n == -1 else n for n in self.target_shape)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The same, if the steps are still there."""
+        if mask is None or mask.shape[1:] != self._sizes(x.shape)[: mask.ndim - 1]:
+            return None
+        return mask
 
 
 class ZeroPadding2D(Layer):
@@ -65,6 +80,8 @@ class ZeroPadding2D(Layer):
     >>> ZeroPadding2D(((1, 0), (2, 2))).forward(np.ones((1, 3, 3, 1))).shape
     (1, 4, 7, 1)
     """
+
+    on_mask = masks.REFUSED
 
     def __init__(self, padding: Any = (1, 1), **options: Any) -> None:
         super().__init__(**options)
@@ -101,6 +118,8 @@ class ZeroPadding1D(Layer):
     array([0., 0., 1., 1., 1.], dtype=float32)
     """
 
+    on_mask = masks.STEPS
+
     def __init__(self, padding: Any = 1, **options: Any) -> None:
         super().__init__(**options)
         self.padding = _ends("ZeroPadding1D", padding)
@@ -113,6 +132,10 @@ class ZeroPadding1D(Layer):
         """Put zeros before and after."""
         y: Tensor = pad(x, padding=((0, 0), self.padding, (0, 0)))
         return y
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The new steps are real: zeros that are meant."""
+        return mask if mask is None else masks.with_ends(mask, self.padding)
 
 
 def _ends(owner: str, value: Any) -> Pair:
@@ -138,6 +161,8 @@ class UpSampling2D(Layer):
     >>> UpSampling2D((1, 2), "bilinear").forward(np.array([[[[0.0], [4.0]]]]))[0, 0, :, 0]
     array([0., 1., 3., 4.], dtype=float32)
     """
+
+    on_mask = masks.REFUSED
 
     def __init__(self, size: Any = (2, 2), interpolation: str = "nearest", **options: Any) -> None:
         super().__init__(**options)
@@ -170,6 +195,8 @@ class UpSampling1D(Layer):
     array([1., 1., 2., 2.], dtype=float32)
     """
 
+    on_mask = masks.STEPS
+
     def __init__(self, size: int = 2, **options: Any) -> None:
         super().__init__(**options)
         self.size = whole("UpSampling1D", "size", size)
@@ -183,3 +210,7 @@ class UpSampling1D(Layer):
         N, T, C = x.shape
         y: Tensor = upsample_nearest(x.reshape(N, 1, T, C), size=(1, self.size))
         return y.reshape(N, T * self.size, C)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Padding is repeated, too."""
+        return mask if mask is None else masks.repeated(mask, self.size)

@@ -6,6 +6,7 @@ from typing import Any
 from axon import activations
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.layers import masks
 from axon.layers.attention import MultiHeadAttention
 from axon.layers.base import Layer
 from axon.layers.dense import Dense
@@ -38,7 +39,7 @@ class TransformerBlock(Layer):
     (3, 5, 8)
     """
 
-    takes_mask = True
+    on_mask = masks.USED
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ from axon.models import (
     weights,
 )
 from axon.models.intake import all_or_nothing
-from axon.models.prediction import FEW, Predictor, rows_at_a_time
+from axon.models.prediction import FEW, Predictor, mask_behind, rows_at_a_time
 from axon.models.run import Run
 from axon.models.training import Trainer, shaped
 from axon.program import Program
@@ -284,6 +284,7 @@ class Model(Module):
     train_on_batch = on_batch.train_on_batch
     test_on_batch = on_batch.test_on_batch
     predict_on_batch = on_batch.predict_on_batch
+    compute_mask = mask_behind
 
     # -------------------------------------------------------------------- test and predict
 

@@ -1,6 +1,6 @@
 """Prediction: the step that models replay where nothing is learned, one thread at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import prod
 from threading import RLock
@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType
+from axon.backend import Array, DType, as_array
 from axon.callbacks import Callback, Callbacks, check
 from axon.core import Tensor
+from axon.layers.masks import lay
 from axon.models.data import Batches
 from axon.models.stream import Stream
 from axon.modes import TrainingMode, no_grad
@@ -40,6 +41,43 @@ def rows_at_a_time(model: Any) -> int:
     shapes = (getattr(module, "output_shape", None) for module in model.modules())
     largest = max((prod(shape) for shape in shapes if shape), default=1)
     return int(min(max(ROOM // max(largest, 1), FEW), MANY))
+
+
+def mask_behind(model: Any, x: Any, mask: Any = None) -> Any:
+    """Which steps of a model's output are real, (n, time) truth values; None if all are.
+
+    Args:
+        model: whose.
+        x: what ``predict`` takes, or Tensors.
+        mask: which steps of the (first) input are real, if its own mask does not say it.
+    """
+    given = (
+        [x[name] for name in model.input_names]
+        if isinstance(x, Mapping)
+        else x
+        if model.width > 1
+        else [x]
+    )
+    if any(isinstance(t, Tensor) for t in given):
+        return _mask(model, given, mask)
+    arrays = [as_array(t, model.input_dtype) for t in given]
+    size, found = rows_at_a_time(model), []
+    for start in range(0, len(arrays[0]), size):
+        cut = slice(start, start + size)
+        part = _mask(model, [a[cut] for a in arrays], None if mask is None else mask[cut])
+        if part is None:
+            return None
+        found.append(part.data)
+    return np.concatenate(found)
+
+
+def _mask(model: Any, inputs: Sequence[Any], mask: Any) -> Tensor | None:
+    x, *more = (t if isinstance(t, Tensor) else Tensor(t) for t in inputs)
+    if mask is not None:
+        x = lay(mask, x[...], model.name)
+    with no_grad(), TrainingMode(False):
+        y: Tensor = model.forward(x, *more)
+    return y.mask
 
 
 class Predictor:

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from axon.backend import Shape
+from axon.core import Tensor
+from axon.layers.base import Layer
+from axon.layers.masks import as_mask, lay
 from axon.layers.module import Module
 from axon.models.intake import all_or_nothing
 from axon.models.model import Model
@@ -137,7 +140,10 @@ class Sequential(Model):
     def forward(self, *inputs: Any, mask: Any = None) -> Any:
         """Pass x through all layers: (n, ...) array or Tensor in, the same kind out.
 
-        A mask (n, time), given or made by an Embedding, goes along to the layers that take one.
+        Args:
+            inputs: one array or Tensor.
+            mask: truth values (n, time) that say which of its steps are real. Layers such as
+                Embedding make masks, too; Tensors carry them from layer to layer.
         """
         if not self._stack:
             raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
@@ -145,19 +151,26 @@ class Sequential(Model):
             return self._through(inputs, mask)
 
     def _through(self, inputs: tuple[Any, ...], mask: Any) -> Any:
+        if not isinstance(inputs[0], Tensor):
+            return self._forward_array(*inputs, mask=as_mask(mask))
+        if mask is not None:
+            inputs = (lay(mask, inputs[0][...], self.name), *inputs[1:])
         for layer in self._stack:
-            options = {"mask": mask} if layer.takes_mask and mask is not None else {}
-            mask = layer.compute_mask(inputs[0], mask)
-            inputs = (layer(*inputs, **options),)
-            if mask is not None and mask.shape != inputs[0].shape[:2]:
-                mask = None  # these are no time steps any more
+            takes = layer.takes_mask and not isinstance(layer, Layer | Sequential)
+            inputs = (layer(*inputs, mask=inputs[0].mask) if takes else layer(*inputs),)
         return inputs[0]
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """Which time steps are real behind the last layer."""
+    def _forward_array(self, *inputs: Any, mask: Tensor | None) -> Any:
+        """An array carries no mask: it goes beside."""
         for layer in self._stack:
-            mask = layer.compute_mask(x, mask)
-        return mask
+            if mask is None or not (layer.takes_mask or isinstance(layer, Layer)):
+                y = layer(*inputs)
+            else:
+                y = layer(*inputs, mask=mask)
+            mask = as_mask(layer.compute_mask(inputs[0], mask))
+            mask = mask if mask is None or mask.shape == y.shape[: mask.ndim] else None
+            inputs = (y,)
+        return inputs[0]
 
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """Pull a gradient back through all layers, last to first, after ``forward`` of an array."""

@@ -102,6 +102,7 @@ class Trainer:
                 loss = loss + p.regularizer(p)
         self.mean_loss.add_mean(loss, len(y) if real is None else real.astype(np.float64).sum())
         seen, w = y_pred.detach(), w if real is None else [weighing(real, *w)]
+        seen.mask = None  # the weights tell it
         for metric in self.metrics:
             if metric.recorded:
                 metric.update(y, seen, *w)

@@ -26,6 +26,7 @@ class Results:
         kind: "classes", one of several or of two; "labels", each yes or no; or "numbers".
         truth: (n,) classes, or y.
         guesses: (n,) classes, or what was predicted.
+        counts: (n,) False for padding, and for labels that the loss ignores.
         probabilities: (n, classes) of each class, or None.
         names: of the classes, or of the outputs.
     """
@@ -37,6 +38,7 @@ class Results:
         self.measured: dict[str, Any] = model.evaluate(x, y, return_dict=True)
         self.probabilities: Array | None = None
         outputs, targets, loss = model.predict(x), np.asarray(y), model.loss
+        self.counts = _counts(model, x, targets, outputs)
         logits = bool(getattr(loss, "from_logits", False))
         yes_or_no = isinstance(loss, YES_OR_NO)
         self.kind = "numbers"
@@ -49,6 +51,10 @@ class Results:
             self._classes(targets.reshape(-1).astype(np.int64), np.hstack([1 - yes, yes]))
         else:
             self.truth, self.guesses = targets.reshape(outputs.shape), outputs
+            if not self.counts.all():
+                pairs = (v.reshape(len(self.counts), -1) for v in (self.truth, self.guesses))
+                self.truth, self.guesses = (v[self.counts] for v in pairs)
+                self.counts = self.counts[self.counts]
             if yes_or_no and outputs.ndim == 2:
                 self.kind, self.guesses = "labels", outputs > (0 if logits else 0.5)
         width = 2 if self.kind == "classes" and yes_or_no else outputs.shape[-1]
@@ -63,7 +69,7 @@ class Results:
     def wrong(self) -> Array:
         """The numbers of the samples whose class was not found, most confident mistakes first."""
         assert self.probabilities is not None
-        wrong = np.flatnonzero(self.guesses != self.truth)
+        wrong = np.flatnonzero((self.guesses != self.truth) & self.counts)
         confidence = self.probabilities[wrong].max(axis=1)
         return wrong[np.argsort(-confidence, kind="stable")]
 
@@ -71,7 +77,8 @@ class Results:
         """Name, precision, recall, F1 and number of samples of each class or label."""
         width = len(self.names)
         if self.kind == "classes":
-            true, guess = (np.eye(width, dtype=bool)[i] for i in (self.truth, self.guesses))
+            kept = self.truth[self.counts], self.guesses[self.counts]
+            true, guess = (np.eye(width, dtype=bool)[i] for i in kept)
         else:
             true, guess = self.truth > 0.5, self.guesses
         hits, called, actual = (true & guess).sum(0), guess.sum(0), true.sum(0)
@@ -79,6 +86,19 @@ class Results:
         return [
             [n, _ratio(h, c), _ratio(h, a), _ratio(2 * h, c + a), int(a)] for n, h, c, a in counts
         ]
+
+
+def _counts(model: Any, x: Any, targets: Array, outputs: Array) -> Array:
+    """Which rows count: samples, or steps if each of them is an output."""
+    rows = outputs.shape[:-1] if outputs.ndim > 1 else outputs.shape
+    real, counts = model.compute_mask(x), np.ones(rows, bool)
+    if real is not None and real.ndim > counts.ndim:
+        counts = np.ones(real.shape, bool)
+    if real is not None:
+        counts &= real.reshape(*real.shape, *(1,) * (counts.ndim - real.ndim))
+    if model.loss.ignored is not None:
+        counts &= targets != model.loss.ignored
+    return counts.reshape(-1)
 
 
 def _labels(targets: Array, outputs: Array) -> Array:

@@ -97,7 +97,9 @@ def results(found: Results) -> list[str]:
     ]
     parts = [section("Class by class", table(heads, found.per_class()))]
     if found.kind == "classes":
-        drawn = plot.confusion_matrix(found.truth, found.guesses, class_names=found.names)
+        drawn = plot.confusion_matrix(
+            found.truth[found.counts], found.guesses[found.counts], class_names=found.names
+        )
         inside = f'<div class="picture">{figure(drawn, "confusion matrix")}</div>'
         parts = [section("Confusion matrix", inside), *parts, *_mistakes(found)]
     return parts
@@ -105,7 +107,7 @@ def results(found: Results) -> list[str]:
 
 def _mistakes(found: Results) -> Iterable[str]:
     """The samples that were taken for another class, as images or by number."""
-    wrong, total = found.wrong, len(found.truth)
+    wrong, total = found.wrong, int(found.counts.sum())
     if not len(wrong):
         return [section("Mistakes", note=f"None in {total:,} samples.")]
     note = f"{len(wrong):,} of {total:,} samples"

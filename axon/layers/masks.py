@@ -1,0 +1,347 @@
+"""Masks, which say what steps of a sequence are real: where they come from, go to, and end.
+
+A mask is a Tensor of truth values (n, time), or of any other leading axes, that lies at another
+Tensor: ``x.mask``. Layers take it from their inputs and lay the new one at their result; each class
+declares in ``on_mask`` what it does with one. Between layers, in a ``forward`` of the user's own,
+``follow`` carries it through the operations that leave steps what they are, and says where it ends.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Shape, as_array, elementwise
+from axon.core import Primitive, Tensor
+from axon.layers.module import Module
+from axon.modes import Mode, modes, users_frames, users_line
+from axon.ops.compare import chosen, truth, where
+from axon.ops.join import concatenate
+from axon.ops.pad import pad
+from axon.ops.reduce import axes_of, broadcast_to
+
+FOLLOWED = "followed"  # it goes with what ``call`` computes: layers of the user's own
+EACH = "each number"  # it is passed on: every number is computed alone
+STEPS = "each step"  # it is passed on: every step is computed alone
+USED = "used"  # ``call`` takes it as ``mask=``; ``compute_mask`` says what goes on
+REFUSED = "refused"  # an error: the layer cannot tell padding apart
+
+
+def as_mask(given: Any) -> Tensor | None:
+    """Truth values as a Tensor; None stays None.
+
+    >>> as_mask([[1, 0]])
+    Tensor([[ True, False]], dtype=bool)
+    """
+    if given is None:
+        return None
+    mask = given if isinstance(given, Tensor) else Tensor(as_array(given))
+    real: Tensor = mask if mask.dtype == np.bool_ else mask != 0
+    return real
+
+
+def joined(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """What is real by both masks, of which one may lack the last axes of the other."""
+    if a is None or b is None or a is b:
+        return b if a is None else a
+    short, long = (a, b) if a.ndim < b.ndim else (b, a)
+    real: Tensor = over_steps(short, long) * long
+    return real
+
+
+def over_steps(mask: Tensor, x: Tensor) -> Tensor:
+    """Give a mask the axes of what it lies at: (n, time) -> (n, time, 1)."""
+    return mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
+
+
+def without_padding(x: Tensor, mask: Any, instead: float = 0.0) -> Tensor:
+    """x with the same number, 0 by default, at every step that is padding."""
+    real = as_mask(mask)
+    assert real is not None
+    kept: Tensor = where(over_steps(real, x), x, instead)
+    return kept
+
+
+def demand_steps(name: str, mask: Any, x: Tensor) -> Tensor:
+    """The mask of a series x (n, time, ...) as truth values (n, time).
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    real = as_mask(mask)
+    assert real is not None
+    if real.shape != x.shape[:2]:
+        raise ValueError(
+            f"layer {name!r}: expected a mask of shape {x.shape[:2]}, got {real.shape}."
+        )
+    return real
+
+
+def stays(mask: Tensor, x: Tensor, y: Tensor) -> bool:
+    """Whether a result still has the steps that a mask tells apart."""
+    return bool(y.ndim >= x.ndim and mask.shape == y.shape[: mask.ndim])
+
+
+def lay(mask: Any, y: Tensor, name: str, passed: Sequence[Tensor] = ()) -> Tensor:
+    """Lay a mask at a result; one that was passed on as it is becomes another Tensor for that.
+
+    Raises:
+        ValueError: it does not fit the result.
+    """
+    real = as_mask(mask)
+    if real is not None:
+        if real.shape != y.shape[: real.ndim]:
+            raise ValueError(
+                f"layer {name!r}: a mask of shape {real.shape} does not fit its result, of shape "
+                f"{y.shape}. Let compute_mask(x, mask) return the one of the result, or None."
+            )
+        if modes.masks is None:
+            modes.masks = follow
+    if y.mask is not real:
+        y = y[...] if any(y is x for x in passed) else y
+        y.mask = real
+    return y
+
+
+# ------------------------------------------------------------------------------------ at a layer
+
+
+def called(layer: Any, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
+    """Call a layer with the mask that is given, or lies at its input; lay one at its result."""
+    chosen = as_mask(options.pop("mask", None))
+    mask = layer.incoming(*inputs) if chosen is None else chosen
+    if mask is None and all(x.mask is None for x in inputs):
+        return _marked(layer, layer.call(*inputs, **options), inputs, None)
+    if mask is not None and mask is not chosen and mask.ndim < layer.mask_axes:
+        y = _computed(layer, False, inputs, options)  # it tells samples apart, as the layer does
+        return lay(mask, y, layer.name, inputs)
+    return _marked(layer, _masked(layer, inputs, mask, options), inputs, mask)
+
+
+def _masked(
+    layer: Any, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]
+) -> Tensor:
+    """Compute a layer where some steps may be padding."""
+    if layer.takes_mask:
+        return _computed(layer, False, inputs, {**options, "mask": mask})
+    if layer.on_mask != FOLLOWED:
+        _demand_apart(layer, inputs[0], mask)
+        return _computed(layer, False, inputs, options)
+    x, before = inputs[0], inputs[0].mask
+    x.mask = mask
+    try:
+        return _computed(layer, follow, inputs, options)
+    finally:
+        x.mask = before
+
+
+def _computed(layer: Any, following: Any, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
+    with Mode("masks", following):
+        y: Tensor = layer.call(*inputs, **options)
+    return y
+
+
+def _demand_apart(layer: Any, x: Tensor, mask: Tensor | None) -> None:
+    """Raise ValueError if a layer would mix real steps with padding."""
+    along = mask is not None and mask.ndim >= x.ndim
+    if layer.on_mask == REFUSED or (layer.on_mask == STEPS and along):
+        raise ValueError(
+            f"layer {layer.name!r} ({layer!r}): its input, of shape {x.shape}, has a mask, which "
+            "says that some steps are padding (mask_zero of an Embedding, or Masking), but this "
+            "layer cannot tell them apart: its results would count them. Put a layer before it "
+            "that uses masks up, such as a pooling over time, LSTM or Flatten; or leave mask_zero "
+            "or Masking out; or set x.mask = None in a forward of your own."
+        )
+
+
+def _marked(layer: Any, y: Tensor, inputs: list[Tensor], mask: Tensor | None) -> Tensor:
+    """Lay its mask at the result of a layer, if there is one."""
+    if type(layer).compute_mask is not Module.compute_mask:
+        return lay(layer.outgoing(inputs, mask), y, layer.name, inputs)
+    if mask is None or (layer.on_mask == FOLLOWED and not layer.takes_mask):
+        return y  # ``follow`` has seen to it
+    ends = layer.on_mask == FOLLOWED and not stays(mask, inputs[0], y)
+    return lay(None if ends else layer.outgoing(inputs, mask), y, layer.name, inputs)
+
+
+# ------------------------------------------------------------------------------------ windows
+
+
+def of_windows(mask: Any, padding: str, spans: int, strides: int, apart: int = 1) -> Tensor:
+    """Which results of windows over a series are real.
+
+    Of "valid" ones, those that lie within what is real. Otherwise a result stands for as many
+    steps as the strides are long, and is real if one of them is.
+    """
+    real = as_mask(mask)
+    assert real is not None
+    time = real.shape[1]
+    if padding == "valid":
+        count = (time - (spans - 1) * apart - 1) // strides + 1
+        taps = [slice(k * apart, k * apart + (count - 1) * strides + 1) for k in range(spans)]
+        whole = real[:, taps[0]]
+        for tap in taps[1:]:
+            whole = whole * real[:, tap]
+        return whole[:, ::strides]
+    if strides == 1:
+        return real
+    count = -(-time // strides)
+    ends = ((0, 0), (0, count * strides - time), (0, 0))
+    places = pad(real.astype(np.float32)[..., None], padding=ends)
+    some: Tensor = places.reshape(len(real), count, strides).max(axis=-1) > 0.0
+    return some
+
+
+def repeated(mask: Any, size: int) -> Tensor:
+    """Each step ``size`` times."""
+    real = as_mask(mask)
+    assert real is not None
+    n, time = real.shape
+    return broadcast_to(real[..., None], shape=(n, time, size)).reshape(n, time * size)
+
+
+def with_ends(mask: Any, ends: tuple[int, int]) -> Tensor:
+    """Real steps before and after."""
+    real = as_mask(mask)
+    assert real is not None
+    gaps = 1.0 - real.astype(np.float32)[..., None]
+    longer: Tensor = pad(gaps, padding=((0, 0), ends, (0, 0)))[..., 0] == 0.0
+    return longer
+
+
+# ------------------------------------------------------------------------------------ on the way
+
+
+def follow(
+    primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
+) -> None:
+    """Carry the masks of operands to a result, or say that they end there."""
+    if primitive.kind == "writes" or all(t.mask is None for t in inputs):
+        return
+    modes.masks = False  # what is computed of masks has none
+    try:
+        mask = _carried(primitive, inputs, out, meta)
+    finally:
+        modes.masks = follow
+    if mask is None:
+        _tell(primitive.name, out.shape)
+    out.mask = mask
+
+
+def _carried(
+    primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
+) -> Tensor | None:
+    alone = primitive.kind == "fills" and primitive.result in (elementwise, truth, chosen)
+    if alone or primitive.name in ALONE:
+        return _of_all(inputs, out)
+    rule = RULES.get(primitive.name)
+    return None if rule is None else rule(inputs, out, **meta)
+
+
+def _of_all(inputs: tuple[Tensor, ...], out: Tensor) -> Tensor | None:
+    """Where all operands that have a mask are real."""
+    found: Tensor | None = None
+    for t in inputs:
+        if t.mask is None:
+            continue
+        if t.ndim != out.ndim or not _same_steps(t.mask, out.shape):
+            return None
+        if found is not None and found.ndim != t.mask.ndim:
+            return None
+        found = joined(found, t.mask)
+    return found
+
+
+def _same_steps(mask: Tensor, shape: Shape) -> bool:
+    return bool(mask.shape == shape[: mask.ndim])
+
+
+def _reshaped(inputs: tuple[Tensor, ...], out: Tensor, **_: Any) -> Tensor | None:
+    mask = inputs[0].mask
+    return mask if mask is not None and _same_steps(mask, out.shape) else None
+
+
+def _sliced(inputs: tuple[Tensor, ...], out: Tensor, index: Any) -> Tensor | None:
+    """Slices of steps are slices of the mask; a single step may be padding."""
+    mask, ndim = inputs[0].mask, inputs[0].ndim
+    parts = index if isinstance(index, tuple) else (index,)
+    if Ellipsis in [p for p in parts if p is Ellipsis]:
+        at = next(i for i, p in enumerate(parts) if p is Ellipsis)
+        rest = ndim - sum(p is not None and p is not Ellipsis for p in parts)
+        parts = (*parts[:at], *(slice(None),) * rest, *parts[at + 1 :])
+    assert mask is not None
+    first = parts[: mask.ndim]
+    if not all(isinstance(p, slice) for p in first):
+        return None
+    return mask if all(p == slice(None) for p in first) else mask[first]
+
+
+def _transposed(inputs: tuple[Tensor, ...], out: Tensor, axes: Shape) -> Tensor | None:
+    mask = inputs[0].mask
+    kept = mask is not None and tuple(axes[: mask.ndim]) == tuple(range(mask.ndim))
+    return mask if kept else None
+
+
+def _multiplied(inputs: tuple[Tensor, ...], out: Tensor, **_: Any) -> Tensor | None:
+    """Steps times a matrix stay steps."""
+    x, w = inputs
+    steps = x.mask is not None and w.mask is None and w.ndim == 2 and x.mask.ndim < x.ndim
+    return x.mask if steps else None
+
+
+def _reduced(inputs: tuple[Tensor, ...], out: Tensor, axis: Any = None, **_: Any) -> Tensor | None:
+    mask, ndim = inputs[0].mask, inputs[0].ndim
+    assert mask is not None
+    return mask if min(axes_of(axis, ndim), default=ndim) >= mask.ndim else None
+
+
+def _of_rows(inputs: tuple[Tensor, ...], out: Tensor, axis: int = -1, **_: Any) -> Tensor | None:
+    return _reduced(inputs, out, axis)
+
+
+def _beside(inputs: tuple[Tensor, ...], out: Tensor, axis: int = -1) -> Tensor | None:
+    """Features beside features; or steps after steps, where all have masks or are whole."""
+    axis, masks = axis % out.ndim, [t.mask for t in inputs]
+    known = next(m for m in masks if m is not None)
+    if axis >= known.ndim:
+        return _of_all(inputs, out)
+    if any(m is not None and m.ndim != known.ndim for m in masks):
+        return None
+    whole = (Tensor(np.ones(t.shape[: known.ndim], bool)) for t in inputs)
+    parts = [w if m is None else m for m, w in zip(masks, whole, strict=True)]
+    beside: Tensor = concatenate(parts, axis=axis)
+    return beside
+
+
+ALONE = ("copy", "cast", "leaky_relu", "elu", "gelu")  # number by number, in ways of their own
+RULES: dict[str, Callable[..., Tensor | None]] = {
+    "reshape": _reshaped,
+    "broadcast_to": _reshaped,
+    "slice": _sliced,
+    "transpose": _transposed,
+    "matmul": _multiplied,
+    "sum": _reduced,
+    "max": _reduced,
+    "argmax": _of_rows,
+    "softmax": _of_rows,
+    "log_softmax": _of_rows,
+    "standardize": _of_rows,
+    "concatenate": _beside,
+}
+
+
+def _tell(name: str, shape: Shape) -> None:
+    """Warn that a mask ends in a network without having been used; elsewhere it may well end."""
+    from warnings import warn
+
+    if not any(isinstance(f.f_locals.get("self"), Module) for f in users_frames()):
+        return
+    place = f" in {modes.scope!r}" if modes.scope else ""
+    warn(
+        f"the mask of a sequence ends{place} at {users_line()}: {name}, of shape {shape}, mixes "
+        "steps, so that padding counts from here on. Use a layer that knows masks, such as "
+        "GlobalAveragePooling1D, or LSTM; or say x.mask = None before it, if padding is to count "
+        "or is taken care of.",
+        UserWarning,
+        stacklevel=2,
+    )
