@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -406,6 +407,48 @@ def test_a_mirror_that_is_not_there_is_named_and_the_next_one_asked(mirrors, mon
     monkeypatch.setattr(mnist, "SOURCE", tiny_source((dead, mirrors.urls[1])))
     with pytest.warns(UserWarning, match=f"passed over {dead}.*ConnectionError"):
         check_loaded(mnist.load_data())
+
+
+def broken_connections():
+    """What requests raises, with all that it wraps, for networks that are broken in many ways."""
+    import requests
+    from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
+    from urllib3.exceptions import ProxyError as Proxy
+
+    def wrapped(kind, reason):
+        return kind(MaxRetryError("HTTPSConnectionPool(host='x', port=443)", "/y", reason))
+
+    error, pool = requests.exceptions, object()
+    yield wrapped(error.ConnectionError, NameResolutionError("x", pool, OSError(-2))), "resolved"
+    yield wrapped(error.ConnectionError, NewConnectionError(pool, "refused")), "no connection"
+    yield wrapped(error.ProxyError, Proxy("to y", OSError())), "proxy"
+    yield wrapped(error.SSLError, OSError("bad handshake")), "certificate"
+    yield error.ReadTimeout("HTTPSConnectionPool(host='x', port=443): Read timed out."), "in time"
+    yield error.ChunkedEncodingError("('Connection broken: IncompleteRead(')"), "broke off"
+
+
+def test_a_network_that_does_not_work_is_told_in_words(mirrors, monkeypatch):
+    import pooch
+
+    pytest.importorskip("requests")
+    for error, words in broken_connections():
+
+        def fail(self, url, output_file, pooch, error=error):
+            raise error
+
+        monkeypatch.setattr(pooch.HTTPDownloader, "__call__", fail)
+        with pytest.raises(DatasetUnavailable, match=words) as caught:
+            mnist.load_data()
+        assert not re.search("Pool|urllib3|Caused by|object at", str(caught.value))
+
+
+def test_an_error_of_the_server_is_told_by_its_number(mirrors):
+    mirrors.set("a", 503)
+    mirrors.set("b", 404)
+    with pytest.raises(DatasetUnavailable, match="the server answered 503") as caught:
+        mnist.load_data()
+    assert "the server answered 404" in str(caught.value)
+    assert "url:" not in str(caught.value)
 
 
 def test_whatever_the_network_raises_is_named(mirrors, monkeypatch):

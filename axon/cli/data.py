@@ -85,7 +85,8 @@ def _mnist(data: str, wanted: Wanted) -> Task:
     except (datasets.DatasetUnavailable, ImportError) as error:
         if not wanted.fall_back:
             raise
-        if any(place.is_dir() for place in places(datasets.mnist.SOURCE)):
+        folders = [place for place in places(datasets.mnist.SOURCE) if place.is_dir()]
+        if any(any(folder.iterdir()) for folder in folders):
             note(str(error))  # a copy, but a bad one
         note("MNIST cannot be had (no good copy, no download): training on the built-in digits.")
         return _built_in("digits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,7 +112,48 @@ def _save(search: Search, url: str, part: Path, pooch: Any, tqdm: Any) -> None:
         except (DatasetUnavailable, ValueError):
             raise
         except Exception as error:  # whatever the network and its libraries may raise
-            raise ValueError(f"{type(error).__name__}: {error}") from error
+            raise ValueError(_in_words(error)) from error
+
+
+REASONS = {  # in the name of an error of the network's libraries -> what it means
+    "NameResolution": "the server's name cannot be resolved: is there a network?",
+    "gaierror": "the server's name cannot be resolved: is there a network?",
+    "Proxy": "the proxy cannot be reached",
+    "SSL": "its certificate is not trusted",
+    "Certificate": "its certificate is not trusted",
+    "Refused": "the connection was refused",
+    "Timeout": "no answer in time",
+    "ChunkedEncoding": "the connection broke off",
+    "IncompleteRead": "the connection broke off",
+    "ConnectionReset": "the connection broke off",
+    "Connection": "no connection",
+}
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong with the network, without the inner life of its libraries."""
+    kind = type(error).__name__
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return f"the server answered {status}"
+    names = " ".join(type(e).__name__ for e in _causes(error))
+    for part, words in REASONS.items():
+        if part in names:
+            return f"{words} ({kind})"
+    return f"{kind}: {str(error)[:100]}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those that it wraps: by ``raise``, as an argument, or as a ``reason``."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        inner = (found.__cause__, found.__context__, getattr(found, "reason", None), *found.args)
+        waiting += [e for e in inner if isinstance(e, BaseException)]
 
 
 class _LimitedFile:
