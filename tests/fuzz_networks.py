@@ -114,8 +114,8 @@ SMOOTH = ["tanh", "sigmoid", "relu", "gelu", "linear", "softplus"]
 class Layers:
     """Draws layers for samples of some shape."""
 
-    def __init__(self, draw: Random, dtype: str) -> None:
-        self.draw, self.dtype = draw, dtype
+    def __init__(self, draw: Random, dtype: str, wide: bool = False) -> None:
+        self.draw, self.dtype, self.wide = draw, dtype, wide
 
     def next(self, shape: tuple[int, ...], depth: int = 0) -> tuple[Described, tuple[int, ...]]:
         """A layer that takes samples of this shape, and what shape they have then."""
@@ -128,7 +128,7 @@ class Layers:
                 after = made(described).build(shape)
             except ValueError:
                 continue
-            if 0 < np.prod(after) <= MOST and len(after) < 4:
+            if 0 < np.prod(after) <= (4 * MOST if self.wide else MOST) and len(after) < 4:
                 return described, tuple(after)
         return ["Activation", {"activation": "tanh"}], shape
 
@@ -149,6 +149,8 @@ class Layers:
             names += ["GlobalAveragePooling2D", "ZeroPadding2D", "UpSampling2D", "RandomFlip"]
             names += ["RandomTranslation", "RandomRotation", "RandomZoom", "RandomCrop"]
             names += ["RandomErasing", "SpatialDropout2D", "Flatten"]
+        if len(shape) == 3 and self.wide:
+            names = ["Conv2D", "Conv2D", "Conv2D", "MaxPooling2D", "AveragePooling2D", "branches"]
         return names
 
     def _described(self, name: str, shape: tuple[int, ...], depth: int) -> Described | None:
@@ -261,6 +263,8 @@ class Layers:
         groups = [n for n in (1, 1, 2, 3) if shape[-1] % n == 0]
         group = self.draw.choice(groups)
         filters = group * self.draw.choice([1, 2, 3, 4, 8, 9])
+        if self.wide:  # whole vectors of channels, for which there are kernels of their own
+            group, filters = 1, self.draw.choice([16, 16, 32, 17])
         return self._weights(**self._window(axes, filters=filters, groups=group))
 
     def _depthwiseconv2d(self, shape: Any) -> Spec:
@@ -440,6 +444,7 @@ def optimizer(described: Described) -> Any:
 
 # ------------------------------------------------------------------------------------ the whole
 
+WIDE = [(8, 8, 16), (9, 12, 16), (7, 5, 32), (4, 4, 16), (13, 6, 8)]
 SHAPES = [(1,), (3,), (8,), (31,), (5, 3), (7, 4), (12, 1), (6, 6, 1), (8, 7, 3), (9, 5, 2)]
 
 
@@ -451,11 +456,15 @@ def drawn(seed: int) -> Spec:
     spec["batch"] = draw.choice([1, 3, 4, 8, 16, 32, 100])
     if spec["n"] > 8 * spec["batch"]:
         spec["batch"] = 16
-    parts = Layers(draw, width)
-    shape = tuple(draw.choice(SHAPES))
+    wide = draw.random() < 0.1
+    if wide:
+        spec |= {"dtype": "float32", "n": draw.choice([2, 3, 5, 9])}
+        width = "float32"
+    parts = Layers(draw, width, wide)
+    shape = tuple(draw.choice(WIDE if wide else SHAPES))
     listed: list[Described] = []
-    spec["words"] = draw.random() < 0.15
-    spec["pair"] = not spec["words"] and draw.random() < 0.1
+    spec["words"] = not wide and draw.random() < 0.15
+    spec["pair"] = not spec["words"] and not wide and draw.random() < 0.1
     if spec["words"]:
         listed, spec["shape"] = _words(draw, width)
         shape = (spec["shape"][0], 4)
@@ -489,6 +498,7 @@ def drawn(seed: int) -> Spec:
     spec["weights"] = (
         data.dtype(draw, ["f4", "f8", "i4", "u1", "?"]) if draw.random() < 0.25 else ""
     )
+    spec["by_step"] = len(shape) > 1 and draw.random() < 0.5
     spec["class_weight"] = ending[3] == "labels" and len(shape) == 1 and draw.random() < 0.2
     spec["shuffle"], spec["epochs"] = draw.random() < 0.7, draw.choice([1, 2, 3])
     spec["special"] = draw.choice([*data.SPECIAL]) if draw.random() < 0.15 else ""
@@ -539,7 +549,8 @@ class Columns:
         self.x, self.y = data.laid(x, spec["x"]["layout"]), data.laid(y, spec["y"]["layout"])
         self.w = None
         if spec["weights"]:
-            self.w = rng.integers(0, 3, n).astype(spec["weights"])
+            one = spec["outputs"][:-1] if spec["by_step"] else []
+            self.w = rng.integers(0, 3, (n, *one)).astype(spec["weights"])
         self.special = x
         if spec["special"] in ("tiny", "huge"):
             self.special = data.sprinkled(rng, x.copy(), spec["special"])
@@ -556,12 +567,10 @@ class Columns:
             twin.w = plain(self.w)
         return twin
 
-    def bits(self) -> list[bytes]:
+    def copies(self) -> list[np.ndarray]:
         """What nobody may change."""
         parts = [*(self.x if isinstance(self.x, tuple) else [self.x]), self.y, self.w, self.special]
-        return [
-            np.asarray(p).tobytes() for p in parts if p is not None and not isinstance(p, tuple)
-        ]
+        return [np.array(p) for p in parts if p is not None and not isinstance(p, tuple)]
 
 
 def plain(array: Any) -> np.ndarray:
@@ -747,7 +756,7 @@ def check(spec: Spec) -> dict[str, int]:
         Wrong: a promise was broken.
     """
     c = Columns(spec)
-    before = c.bits()
+    before = c.copies()
     try:
         plain_seen = Seen(spec, c, "numpy")
     except ValueError as error:
@@ -763,7 +772,8 @@ def check(spec: Spec) -> dict[str, int]:
     other_sizes(spec, c, plain_seen)
     if spec["special"]:
         special_numbers(spec, c, plain_seen)
-    demand("the caller's arrays are unchanged", c.bits() == before)
+    for a, b in zip(before, c.copies(), strict=True):
+        bits_equal("the caller's arrays are unchanged", a, b)
     compiled = bool(fast.model.programs and fast.model.trainer.train.compiled)
     return {"run": 1, "compiled": int(compiled), "chaotic": int(judge.chaotic)}
 
@@ -894,6 +904,7 @@ def smaller(spec: Spec) -> Any:
         "metrics": [],
         "optimizer": ["SGD", {"learning_rate": 0.01}],
         "weights": "",
+        "by_step": False,
         "class_weight": False,
         "special": "",
         "epochs": 1,

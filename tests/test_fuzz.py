@@ -138,6 +138,7 @@ NETWORK = {
     "x": {"dtype": "f4", "layout": "plain"},
     "y": {"dtype": "f4", "layout": "plain"},
     "weights": "",
+    "by_step": False,
     "class_weight": False,
     "shuffle": False,
     "epochs": 3,
