@@ -2,7 +2,7 @@
 a crash. Only for processes that tests start: what crashes cannot go on.
 
 NumPy is given an allocator of its own: each array has pages to itself, between two that are
-forbidden, and lies at the end or at the beginning of them, by turns. What is fresh is filled with
+forbidden, and lies at the end or at the beginning of them. What is fresh is filled with
 ones (NaN, -1), so that whoever reads what nobody wrote is seen, too; what was freed can never be
 touched again.
 """
@@ -17,45 +17,55 @@ from numba import cfunc, njit, types
 from axon.fast.atoms import words
 
 PAGE = mmap.PAGESIZE
-HERE = 2 * PAGE  # where the data begin: a page for the size comes first, then a forbidden one
 END, START, MIXED = range(3)  # where in its pages an array lies
 ROOM = 8  # bytes: what other memory than NumPy's own arrays is rounded up to
+ARENA = 1 << 42  # bytes of addresses, all forbidden at first, and used once only
+PLACE, RANDOM, NEXT, BASE, SIZES = range(5)  # words of the settings
 
 word, int32 = types.intp, types.int32
 _map = types.ExternalFunction("mmap", word(word, word, int32, int32, int32, word))
 _protect = types.ExternalFunction("mprotect", int32(word, word, int32))
 _fill = types.ExternalFunction("memset", word(word, int32, word))
 _copy = types.ExternalFunction("memcpy", word(word, word, word))
-READ_WRITE, NONE = 3, 0
-FRESH = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-GONE = FRESH | 0x10 | 0x4000  # MAP_FIXED, MAP_NORESERVE
+READ_WRITE, NONE, FIXED, UNRESERVED = 3, 0, 0x10, 0x4000
+FRESH = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | UNRESERVED
 
 
 @njit
 def taken(context: int, size: int, fill: int) -> int:
     """Pages for so many bytes, and where in them these lie."""
-    settings = words(context, 2)
-    pages = (max(size, 1) + PAGE - 1) // PAGE * PAGE
-    base = _map(0, pages + 3 * PAGE, READ_WRITE, FRESH, -1, 0)
-    if base == -1:
+    settings = words(context, 5)
+    if settings[BASE] == 0:
+        settings[BASE] = _map(0, ARENA, NONE, FRESH, -1, 0)
+        settings[SIZES] = _map(0, ARENA // PAGE * 8, READ_WRITE, FRESH, -1, 0)
+    pages = (max(size, 1) + PAGE - 1) // PAGE
+    first = settings[NEXT] + 1  # a forbidden page before it, and one behind
+    settings[NEXT] += pages + 1
+    words(settings[SIZES] + first * 8, 1)[0] = size
+    begin = settings[BASE] + first * PAGE
+    if _protect(begin, pages * PAGE, READ_WRITE) != 0:
         return 0
-    _protect(base + PAGE, PAGE, NONE)
-    _protect(base + HERE + pages, PAGE, NONE)
-    words(base, 2)[0] = size
-    words(base, 2)[1] = pages
-    settings[1] = settings[1] * 6364136223846793005 + 1442695040888963407
-    place = settings[0] if settings[0] != MIXED else (settings[1] >> 40) & 1
-    start = base + HERE + (pages - max(size, 1) if place == END else 0)
+    settings[RANDOM] = settings[RANDOM] * 6364136223846793005 + 1442695040888963407
+    place = settings[PLACE] if settings[PLACE] != MIXED else (settings[RANDOM] >> 40) & 1
+    start = begin + (pages * PAGE - max(size, 1) if place == END else 0)
     if fill:
         _fill(start, fill, size)
     return start
 
 
 @njit
-def given_back(start: int) -> None:
+def size_of(context: int, start: int) -> int:
+    """How many bytes were asked for."""
+    settings = words(context, 5)
+    return int(words(settings[SIZES] + (start - settings[BASE]) // PAGE * 8, 1)[0])
+
+
+@njit
+def given_back(context: int, start: int) -> None:
     """Nobody may touch them again."""
-    base = start // PAGE * PAGE - HERE
-    _map(base, words(base, 2)[1] + 3 * PAGE, NONE, GONE, -1, 0)
+    begin = start // PAGE * PAGE
+    pages = (max(size_of(context, start), 1) + PAGE - 1) // PAGE
+    _map(begin, pages * PAGE, NONE, FRESH | FIXED, -1, 0)
 
 
 @cfunc(types.intp(types.intp, types.uintp), cache=True)
@@ -75,9 +85,8 @@ def realloc(context: int, start: int, size: int) -> int:
     """More or less memory, elsewhere."""
     fresh = taken(context, size, 255)
     if start != 0:
-        before = words(start // PAGE * PAGE - HERE, 2)[0]
-        _copy(fresh, start, min(before, size))
-        given_back(start)
+        _copy(fresh, start, min(size_of(context, start), size))
+        given_back(context, start)
     return fresh
 
 
@@ -85,7 +94,7 @@ def realloc(context: int, start: int, size: int) -> int:
 def free(context: int, start: int, size: int) -> None:
     """What is freed cannot be touched."""
     if start != 0:
-        given_back(start)
+        given_back(context, start)
 
 
 class _Allocator(ctypes.Structure):
@@ -100,7 +109,7 @@ class _Handler(ctypes.Structure):
     )
 
 
-SETTINGS = np.zeros(2, np.int64)  # where arrays lie, and a random number
+SETTINGS = np.zeros(5, np.int64)
 _functions = [f.address for f in (malloc, calloc, realloc, free)]
 _handler = _Handler(b"guard_pages", 1, _Allocator(SETTINGS.ctypes.data, *_functions))
 SET_HANDLER = 304  # its place in NumPy's table of functions
@@ -116,7 +125,7 @@ def _set_handler(capsule: Any) -> Any:
 
 def guard(seed: int = 0, place: int = MIXED) -> None:
     """From now on, in this thread and those that copy its context, arrays are guarded."""
-    SETTINGS[:] = place, seed
+    SETTINGS[:2] = place, seed
     new = ctypes.pythonapi.PyCapsule_New
     new.restype = ctypes.py_object
     new.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
@@ -185,8 +194,10 @@ def place_strip(self: Any, placed: Any, rows: int, pieces: int) -> None:
     for number, size in enumerate(pool.sizes):
         forbidden.append(here)
         pages = -(-max(size, 1) // PAGE) * PAGE
-        mixed = int(SETTINGS[0]) == MIXED
-        at_end = (number + int(SETTINGS[1] >> 40)) % 2 == 0 if mixed else SETTINGS[0] == END
+        mixed = int(SETTINGS[PLACE]) == MIXED
+        at_end = (
+            (number + int(SETTINGS[RANDOM] >> 40)) % 2 == 0 if mixed else SETTINGS[PLACE] == END
+        )
         slack = pages - -(-size // ROOM) * ROOM if at_end else 0
         places.append(here + PAGE + slack)
         here += PAGE + pages
