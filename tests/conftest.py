@@ -11,7 +11,11 @@ import pytest
 os.environ.setdefault("AXON_KERNELS", "numpy")
 os.environ.setdefault("AXON_NUM_THREADS", "1")
 
-collect_ignore = ["keras_files.py", "onnx_files.py"]  # programs, which tests run in processes
+collect_ignore = [
+    "guard_pages.py",
+    "keras_files.py",
+    "onnx_files.py",
+]  # programs, which tests run in processes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

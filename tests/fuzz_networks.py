@@ -611,6 +611,7 @@ class Seen:
             if nudge:
                 nudged(model, nudge)
             self.history = fitted(model, spec, c)
+            self.batches = on_batches(model, spec, c)
             self.weights = model.get_weights()
             self.outputs = model.predict(c.x, batch_size=spec["batch"])
             self.measured = model.evaluate(c.x, c.y, batch_size=spec["batch"], sample_weight=c.w)
@@ -622,6 +623,7 @@ class Seen:
         found = {f"history of {k}": v for k, v in self.history.items()}
         found |= {f"weights {k}": w for k, w in enumerate(self.weights)}
         found |= {"outputs": self.outputs, "evaluate": self.measured, "first": self.first}
+        found |= {f"history of a batch {k}": v for k, v in enumerate(self.batches)}
         return {k: np.asarray(v) for k, v in found.items()}
 
 
@@ -634,6 +636,19 @@ def fitted(model: Model, spec: Spec, c: Columns) -> dict[str, list[float]]:
         c.x, c.y, spec["batch"], spec["epochs"], verbose=0, shuffle=spec["shuffle"], **more
     ).history
     return history
+
+
+def on_batches(model: Model, spec: Spec, c: Columns) -> list[Any]:
+    """What is measured on single batches, the first of which changes the weights."""
+    k = min(spec["n"], spec["batch"])
+    x, y, *w = (rows(part, k) for part in (c.x, c.y, c.w) if part is not None)
+    found = [model.train_on_batch(x, y, *w), model.test_on_batch(x, y, *w)]
+    return [np.asarray(f) for f in found]
+
+
+def rows(column: Any, count: int) -> Any:
+    """The first few samples."""
+    return tuple(one[:count] for one in column) if isinstance(column, tuple) else column[:count]
 
 
 def nudged(model: Model, seed: int) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -14,7 +15,11 @@ pytest.importorskip("numba")
 if sys.platform != "linux":
     pytest.skip("guard pages are made by Linux's mmap", allow_module_level=True)
 
+import fuzz_networks
 import fuzz_programs
+
+from axon import layers, losses, optimizers
+from axon.layers import Layer
 
 HERE = Path(__file__).parent
 FEW = 20  # programs in a usual run: some 20 seconds
@@ -28,6 +33,17 @@ def test_random_programs(request: pytest.FixtureRequest) -> None:
     assert result.counts["run"] > 0.7 * count
     assert result.counts["compiled"] > 0.4 * count
     assert result.counts["chaotic"] < 0.1 * count
+
+
+def test_every_layer_loss_and_optimizer_is_drawn() -> None:
+    parts = fuzz_networks.Layers(Random(0), "float32")
+    drawn = {name for axes in (1, 2, 3) for name in parts._names((4,) * axes, 0)} | {"Embedding"}
+    public = {c for c in vars(layers).values() if isinstance(c, type) and issubclass(c, Layer)}
+    assert {c.__name__ for c in public} - {"Layer"} <= drawn
+    ends = {losses.LOSSES[name] for name, *_ in fuzz_networks.ENDINGS}
+    assert ends == set(losses.LOSSES.values())
+    known = {c.__name__ for c in optimizers.OPTIMIZERS.values()}
+    assert known == {name for name, _ in fuzz_networks.OPTIMIZERS}
 
 
 FAR = """
