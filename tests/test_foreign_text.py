@@ -235,3 +235,9 @@ def test_a_file_calls_no_function(tmp_path: Path) -> None:
         with pytest.raises(ModelFileError, match="'mine' is not a class"):
             axon.load_model(tmp_path / "bad.axon", custom_objects={"mine": mine})
     assert not called
+
+
+def test_a_pickle_is_named_where_a_model_was_expected(tmp_path: Path) -> None:
+    (tmp_path / "net.pt").write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(ModelFileError, match=r"net\.pt.* is a pickle, which could run any code"):
+        axon.load_model(tmp_path / "net.pt")

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hostile import (
     any_bytes,
+    json_replaced,
     safetensors_replaced,
     zip_headers_replaced,
     zip_replaced,
@@ -28,7 +29,8 @@ from test_archive import TREE
 from test_saving import OF_FORMAT_1
 
 import axon
-from axon import archive, layers, safetensors
+from axon import archive, datasets, layers, safetensors
+from axon.callbacks import History
 from axon.files import DamagedFile
 from axon.models import Sequential, loading
 from axon.models.loading import ModelFileError
@@ -297,3 +299,99 @@ def test_a_missing_file_and_a_folder_are_os_errors(name, tmp_path):
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(OSError, match=str(path)):
             LOADERS[name].load(str(path))
+
+
+# ------------------------------------------------------------------------------------ other readers
+
+TRICKS = [b",", b'"', b"\n", b"\r", b"\0", b";", b"9" * 400, b"1e999", b"\xff", b"nan", b"_", b"-"]
+TRICKS += ["٣".encode(), b"'=", b"\x1b[2J", b"1,5", b"$5", b""]
+
+
+def cells_replaced(draw: Random, data: bytes) -> bytes:
+    """Something odd stands in a table."""
+    changed = bytearray(data)
+    for _ in range(draw.choice([1, 2, 5])):
+        place = draw.randrange(len(changed))
+        changed[place : place + draw.choice([0, 1, 3])] = draw.choice(TRICKS)
+    return bytes(changed)
+
+
+def a_table(folder: Path) -> bytes:
+    return ("a,b,label\n" + "".join(f"{i},{i * 1.5},x{i % 3}\n" for i in range(20))).encode()
+
+
+def a_history(kind: str) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        save = {"csv": VICTIM.history.to_csv, "json": VICTIM.history.to_json}[kind]
+        return written(save, folder / f"good.{kind}")
+
+    return make
+
+
+def some_arrays(folder: Path) -> bytes:
+    return written(lambda path: np.savez(path, x=X, y=np.arange(10) % 2), folder / "good.npz")
+
+
+def an_onnx_file(folder: Path) -> bytes:
+    pytest.importorskip("onnx")
+    import axon.onnx
+
+    model = Sequential([layers.Dense(3, 4, "relu"), layers.Dense(4, 2, "softmax")])
+    return written(lambda path: axon.onnx.export(model, path), folder / "good.onnx")
+
+
+def an_hdf5_file(folder: Path) -> bytes:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(folder / "good.h5", "w") as file:
+        file["dense/kernel:0"] = np.ones((3, 4))
+    return (folder / "good.h5").read_bytes()
+
+
+def load_onnx(path: str) -> Any:
+    import axon.onnx
+
+    return axon.onnx.load(path)
+
+
+def about(path: str) -> Any:
+    pytest.importorskip("click")
+    from axon.cli.files import about
+
+    return about(path)
+
+
+X = np.arange(40.0).reshape(10, 4)
+TABLE = (any_bytes, cells_replaced, cells_replaced)
+READERS: dict[
+    str, tuple[str, Callable[[Path], bytes], Callable[[str], Any], tuple[Change, ...]]
+] = {
+    "table": ("t.csv", a_table, datasets.load_csv, TABLE),
+    "table, auto": ("t.csv", a_table, lambda path: datasets.load_csv(path, task="auto"), TABLE),
+    "features": ("t.csv", a_table, lambda p: datasets.read_features(p, ["a", "b"]), TABLE),
+    "history.csv": ("h.csv", a_history("csv"), History.from_csv, TABLE),
+    "history.json": ("h.json", a_history("json"), History.from_json, (any_bytes, json_replaced)),
+    "arrays": ("t.npz", some_arrays, datasets.load_npz, ZIPS),
+    "about arrays": ("t.npz", some_arrays, about, ZIPS),
+    "about a model": ("t.axon", lambda folder: models(folder)[0], about, ZIPS),
+    "about onnx": ("t.onnx", an_onnx_file, about, (any_bytes,)),
+    "about hdf5": ("t.h5", an_hdf5_file, about, (any_bytes,)),
+    "onnx": ("t.onnx", an_onnx_file, load_onnx, (any_bytes,)),
+    "hdf5": ("t.h5", an_hdf5_file, load_loosely, (any_bytes,)),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_other_readers_raise_what_they_say_they_raise(name: str, tmp_path: Path) -> None:
+    """ValueError or OSError, which name the file, and can be printed."""
+    called, good, read, changes = READERS[name]
+    content, path = good(tmp_path), tmp_path / called
+    for number in range(min(CASES, 60) if CASES < 1000 else CASES):
+        draw = Random(f"{name} {number}")
+        path.write_bytes(draw.choice(changes)(draw, content))
+        said = called
+        try:
+            read(str(path))
+        except (ValueError, OSError) as error:
+            said = str(error)
+        assert called in said
+        assert all(c.isprintable() or c == "\n" for c in said)

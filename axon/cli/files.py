@@ -54,7 +54,10 @@ def about(path: str) -> About:
         return _folder(Path(path))
     with open(path, "rb") as stream:
         start, size = stream.read(16), os.fstat(stream.fileno()).st_size
-    return _reader(path, start, size)(path)
+    try:
+        return _reader(path, start, size)(path)
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
 
 
 def _reader(path: str, start: bytes, size: int) -> Callable[[str], About]:

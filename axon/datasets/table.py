@@ -238,7 +238,7 @@ def _check_exact(
     sheet: Sheet, x: NDArray[np.float64], columns: Sequence[int], header: bool
 ) -> None:
     """Raise if whole numbers are so large that different ones became the same."""
-    for k in np.flatnonzero(np.abs(x).max(axis=0, initial=0) >= EXACT):
+    for k in np.flatnonzero(np.abs(x).max(axis=0, initial=0) >= EXACT).tolist():
         cells = {row[columns[k]] for _, row in sheet.rows(header=header)}
         whole = {text.lstrip("+0") for text in cells if is_whole(text)}
         if len({float(text or 0) for text in whole}) < len(whole):

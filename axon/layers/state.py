@@ -113,8 +113,8 @@ class Fit:
             hint = "" if self.exact else "\nstrict=False loads what fits."
             hint = hint if self.sources else "\nNothing of it fits."
             raise ValueError(
-                f"{printable(self.where)} does not fit {self.module.name!r}: {missing} missing, {unexpected} "
-                f"unexpected, {mismatched} of another shape or type.\n{self._table()}"
+                f"{printable(self.where)} does not fit {self.module.name!r}: {missing} missing, "
+                f"{unexpected} unexpected, {mismatched} of another shape or type.\n{self._table()}"
                 f"{hint}"
             )
 

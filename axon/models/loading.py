@@ -29,6 +29,7 @@ WEIGHTS = " Weights alone are read by model.load_weights(path), into a model tha
 OTHERS = {  # what a name may mean that is not a model of ours
     ".onnx": " A model in ONNX is read by axon.onnx.load(path).",
     **dict.fromkeys((".safetensors", ".npz", ".h5", ".keras"), WEIGHTS),
+    **dict.fromkeys((".pt", ".pth", ".pkl"), f" By its name it {weights.NO_PICKLE}{WEIGHTS}"),
 }
 
 

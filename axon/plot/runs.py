@@ -100,8 +100,11 @@ def from_csv(path: "str | os.PathLike[str]") -> Table:
     import csv
     import io
 
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        text = file.read()
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            text = file.read()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a table in UTF-8: {error}.") from None
     head = text.partition("\n")[0]
     mark = max(",;\t|", key=head.count)
     try:
