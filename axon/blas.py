@@ -4,12 +4,12 @@ A BLAS with several threads cuts long sums as it likes, so that its results depe
 """
 
 import os
-import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from axon.turns import Inside
 
 FOLDERS = ("../numpy.libs", ".dylibs")  # where wheels of NumPy carry theirs, next to the package
 NAMES = [
@@ -74,53 +74,36 @@ def _loaded() -> list[Control]:
     return [Control(lib.get_num_threads, lib.set_num_threads) for lib in libraries]
 
 
-class OneThread:
-    """While a ``with`` block lasts, in any thread, BLAS runs on one thread; then as it did before.
+class OneThread(Inside):
+    """While somebody is inside, in any thread, BLAS runs on one thread; then as it did before.
 
+    >>> one_blas_thread.run(np.dot, 2.0, 3.0)
+    np.float64(6.0)
     >>> with one_blas_thread:
     ...     with one_blas_thread:
     ...         y = np.ones((2, 2)) @ np.ones((2, 2))
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.controls: list[Control] | None = None  # looked for when first needed
-        self.fresh()
+        self.before: list[int] = []  # how many there were, while it is one
 
-    def fresh(self) -> None:
-        """Nobody is inside; also in a forked process, where other threads do not go on."""
-        self.lock, self.inside = threading.Lock(), 0
-        self.before: list[int] = []
+    def begin(self) -> None:
+        """Note how many threads there are; let there be one."""
+        if self.controls is None:
+            self.controls = find()
+        if not self.before:
+            self.before = [control.get() for control in self.controls]
+        for control in self.controls:
+            if control.get() != 1:
+                control.set(1)
 
-    def __enter__(self) -> None:
-        with self.lock:
-            self.inside += 1
-            if self.inside == 1:
-                if self.controls is None:
-                    self.controls = find()
-                self.before = [control.get() for control in self.controls]
-                for control in self.controls:
-                    control.set(1)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        with self.lock:
-            self.inside -= 1
-            if not self.inside:
-                for control, number in zip(self.controls or (), self.before, strict=True):
-                    control.set(number)
+    def end(self) -> None:
+        """Let there be as many as before."""
+        for control, number in zip(self.controls or (), self.before, strict=False):
+            control.set(number)
+        self.before = []
 
 
 one_blas_thread = OneThread()
-
-
-def _unlock() -> None:
-    """In a forked process: only the thread that forked is still inside, if it was."""
-    one_blas_thread.lock = threading.Lock()
-
-
-if "register_at_fork" in dir(os):  # not on Windows
-    os.register_at_fork(after_in_child=_unlock)

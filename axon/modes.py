@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +24,17 @@ class _Modes(threading.local):
 
 
 modes = _Modes()
+
+
+def as_before(function: Callable[..., Any], *given: Any) -> Any:
+    """Call a function; if it ends by an error or an interrupt, all switches are as they were."""
+    before = dict(vars(modes))
+    try:
+        return function(*given)
+    except BaseException:
+        vars(modes).clear()
+        vars(modes).update(before)
+        raise
 
 
 class Mode:

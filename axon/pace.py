@@ -2,9 +2,11 @@
 
 import time
 
+from axon.turns import Inside
 
-class Compiling:
-    """While a ``with`` block lasts, also inside of another one, ``seconds`` stands still.
+
+class Compiling(Inside):
+    """While somebody is inside, ``seconds`` stands still.
 
     >>> before = seconds()
     >>> with compiling, compiling:
@@ -14,17 +16,18 @@ class Compiling:
     """
 
     def __init__(self) -> None:
-        self.inside, self.began, self.spent = 0, 0.0, 0.0
+        super().__init__()
+        self.began, self.spent = 0.0, 0.0  # when it stopped, 0 if it goes; how long it has stood
 
-    def __enter__(self) -> None:
-        if not self.inside:
-            self.began = time.perf_counter()
-        self.inside += 1
+    def begin(self) -> None:
+        """Stop, unless it stands."""
+        self.began = self.began or time.perf_counter()
 
-    def __exit__(self, *_: object) -> None:
-        self.inside -= 1
-        if not self.inside:
+    def end(self) -> None:
+        """Go on."""
+        if self.began:
             self.spent += time.perf_counter() - self.began
+        self.began = 0.0
 
 
 compiling = Compiling()
@@ -32,5 +35,4 @@ compiling = Compiling()
 
 def seconds() -> float:
     """The time by a clock that stands still while kernels are compiled; only differences count."""
-    now = compiling.began if compiling.inside else time.perf_counter()
-    return now - compiling.spent
+    return (compiling.began or time.perf_counter()) - compiling.spent

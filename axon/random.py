@@ -4,10 +4,14 @@ Each use has a stream of its own (``init``, ``shuffle``, ``dropout``, ``augment`
 more numbers for one never changes another: looking at the data does not change the training.
 """
 
+import sys
+from collections.abc import Callable
 from typing import Any
 from zlib import crc32
 
 import numpy as np
+
+from axon.turns import fork_with
 
 _streams: "dict[str, np.random.Generator]" = {}  # text: numpy.random is loaded when first used
 _seed: int | None = None
@@ -32,10 +36,33 @@ def set_random_seed(seed: int) -> None:
 
 def stream(name: str) -> "np.random.Generator":
     """Return the generator of this name; unseeded ones begin somewhere else in every process."""
-    if name not in _streams:
+    found = _streams.get(name)
+    if found is None:
         entropy = None if _seed is None else [_seed, crc32(name.encode())]
-        _streams[name] = np.random.default_rng(np.random.SeedSequence(entropy))
-    return _streams[name]
+        made = np.random.default_rng(np.random.SeedSequence(entropy))
+        found = _streams.setdefault(name, made)  # another thread may have been faster
+    return found
+
+
+def place(*names: str) -> Callable[[], None]:
+    """Note where some streams stand; what is returned goes back there, when called.
+
+    >>> set_random_seed(7)
+    >>> back = place("init")
+    >>> first = stream("init").random()
+    >>> back(); stream("init").random() == first
+    True
+    """
+    begun = {name: _streams[name].bit_generator.state for name in names if name in _streams}
+
+    def back() -> None:
+        for name in names:
+            if name in begun:
+                stream(name).bit_generator.state = begun[name]
+            else:
+                _streams.pop(name, None)  # seeded, it begins with the same numbers once more
+
+    return back
 
 
 def get_state(others: bool = False) -> dict[str, Any]:
@@ -52,7 +79,7 @@ def get_state(others: bool = False) -> dict[str, Any]:
     """
     from copy import deepcopy  # imported where used: most runs are never resumed
 
-    drawn = {name: generator.bit_generator.state for name, generator in _streams.items()}
+    drawn = {name: generator.bit_generator.state for name, generator in _streams.copy().items()}
     state: dict[str, Any] = {"seed": _seed, "streams": deepcopy(drawn)}
     if others:
         import random
@@ -78,7 +105,7 @@ def set_state(state: dict[str, Any]) -> None:
             f"set_state: expected what axon.random.get_state() returned, got {state!r:.99}."
         ) from error
     for name in set(_streams) - set(made):  # not begun yet, then
-        del _streams[name]
+        _streams.pop(name, None)
     for name, generator in made.items():  # in place: somebody may hold the generator
         stream(name).bit_generator.state = generator.bit_generator.state
     _seed = seed
@@ -99,3 +126,14 @@ def _set_others(state: dict[str, Any]) -> None:
 
         version, words, last = state["python"]  # lists, if they come from a file
         random.setstate((version, tuple(words), last))
+
+
+def _locks() -> list[Any]:
+    """What a thread has while it draws: a fork waits until the numbers are drawn."""
+    made = [generator.bit_generator for generator in _streams.copy().values()]
+    if "numpy.random" in sys.modules:
+        made.append(np.random.get_bit_generator())  # of np.random itself
+    return [generator.lock for generator in made]
+
+
+fork_with(_locks)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from axon.blas import one_blas_thread
+from axon.turns import Seat
 
 Calls = Sequence[Callable[[], Any]]
 VARIABLE = "AXON_NUM_THREADS"
@@ -119,20 +120,26 @@ def share(count: int, lanes: Callable[[int], Calls]) -> None:
     >>> done
     [0, 1, 4, 9]
     """
-    with one_blas_thread:
-        _share(count, lanes, min(get_threads(), count) - 1)
+    one_blas_thread.run(_share, count, lanes, min(get_threads(), count) - 1)
 
 
 def _share(count: int, lanes: Callable[[int], Calls], helpers: int) -> None:
-    if helpers < 1 or not _pool.free.acquire(blocking=False):
-        for piece in lanes(0):
-            piece()
+    if helpers < 1:
+        _alone(lanes)
         return
-    pool = _pool
+    pool, job = _pool, _Job(count, lanes)
     try:
-        pool.share(count, lanes, helpers)
-    finally:
-        pool.free.release()
+        shared = pool.share(job, helpers)
+    except BaseException:
+        pool.leave(job)  # once more: an interrupt may have come in the midst of it
+        raise
+    if not shared:
+        _alone(lanes)
+
+
+def _alone(lanes: Callable[[int], Calls]) -> None:
+    for piece in lanes(0):
+        piece()
 
 
 class _Job:
@@ -191,25 +198,37 @@ class _Pool:
     """The helpers; one caller at a time has them, others do their work themselves."""
 
     def __init__(self) -> None:
-        self.free = threading.Lock()
+        self.seat = Seat()
         self.helpers: list[_Helper] = []
         self.job: _Job | None = None
 
-    def share(self, count: int, lanes: Callable[[int], Calls], helpers: int) -> None:
-        """Do a job with some helpers, and come back when none of them is at work on it."""
-        while len(self.helpers) < helpers:
-            self.helpers.append(_Helper(self, len(self.helpers) + 1))
-        job = self.job = _Job(count, lanes)
+    def share(self, job: _Job, helpers: int) -> bool:
+        """Do a job with some helpers, until none of them is at work on it; False if others do."""
+        interrupted: BaseException | None = None
         try:
+            if not self.seat.take(job):
+                return False
+            while len(self.helpers) < helpers:
+                self.helpers.append(_Helper(self, len(self.helpers) + 1))
+            self.job = job
             for helper in self.helpers[:helpers]:
                 helper.call()
             job.work(0)
         finally:
+            interrupted = self.leave(job)
+        if job.errors or interrupted:
+            raise interrupted or min(job.errors, key=_number)[1]
+        return True
+
+    def leave(self, job: _Job) -> BaseException | None:
+        """Let others have the helpers, when none is at work on this job any more."""
+        interrupted = None
+        if self.seat.taken(job):
             job.waiting.clear()
             self.job = None  # who wakes from now on finds nothing to do
             interrupted = self._wait()
-        if job.errors or interrupted:
-            raise interrupted or min(job.errors, key=_number)[1]
+            self.seat.leave(job)
+        return interrupted
 
     def _wait(self) -> BaseException | None:
         """Until no helper is at work; an interrupt has to wait, too, and is returned."""

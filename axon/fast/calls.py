@@ -52,6 +52,9 @@ class Scratch:
         self.by_row, self.by_piece, self.by_thread = by_row, by_piece, by_thread
 
 
+NOTE = Scratch()  # where a program's kernels note what they cannot do; one for each program
+
+
 class Work(NamedTuple):
     """What an instruction becomes.
 

@@ -6,9 +6,10 @@ row, rows at a time, piece); a *level* (first task, last task, whether one threa
 The tasks of a level know nothing of each other: whoever is free takes the next one. When all are
 done, the next level begins.
 
-    ticket = number of the level so far << 32 | next task << 16 | last task
+    ticket = number of the level so far << 32 | next task
 
-is claimed by compare-and-swap, so that nobody can take a task of a level that has ended.
+is claimed by compare-and-swap, so that nobody can take a task of a level that has ended: before
+the last task of the next level is told, the ticket says ``CLOSED``, and no swap succeeds.
 """
 
 from collections.abc import Callable
@@ -20,9 +21,10 @@ from axon.fast.atoms import call, cycles, give_way, increase, load, pause, repla
 from axon.fast.kernels.declare import kept, of_this_edition
 
 # words of a program's head
-LEVELS, TASKS, ENTRIES, ARGUMENTS, SCRATCH, SCRATCH_SIZE, CLOCK = range(7)
+LEVELS, TASKS, ENTRIES, ARGUMENTS, SCRATCH, SCRATCH_SIZE, CLOCK, FAULT = range(8)
 # words of the shared state, each on a cache line of its own
-TICKET, DONE, HEAD, STEP, YIELD, AWAKE = 0, 8, 16, 24, 32, 40
+TICKET, DONE, HEAD, STEP, YIELD, STOP, AWAKE = 0, 8, 16, 24, 32, 40, 48
+CLOSED = 0xFFFFFFFF  # no level has so many tasks
 ROOM = 64  # words for the arguments of one call, at the beginning of each thread's scratch
 SPINS = 20_000  # looks for work, some 100 microseconds, before a helper goes to sleep
 PATIENCE = 2_000  # looks for the end of a level before the core is given away
@@ -66,7 +68,7 @@ def run_task(head: int, task: int, step: int, thread: int) -> None:
 
 @compiled("void(intp, intp, intp, intp, intp, intp, boolean)")
 def lead(state: int, head: int, levels: int, end: int, first: int, steps: int, alone: bool) -> None:
-    """Run some levels of a program, some steps long, with whoever helps."""
+    """Run some levels of a program, some steps long, with whoever helps; no more after a fault."""
     s = words(state, 128)
     h = words(head, 8)
     if not alone:
@@ -75,6 +77,8 @@ def lead(state: int, head: int, levels: int, end: int, first: int, steps: int, a
         if not alone:
             store(state + STEP * 8, step)
         for level in range(levels, end):
+            if h[FAULT] and words(h[FAULT], 1)[0]:
+                return
             bounds = words(h[LEVELS] + level * 24, 3)
             begin, stop = bounds[0], bounds[1]
             if alone or bounds[2]:
@@ -82,14 +86,16 @@ def lead(state: int, head: int, levels: int, end: int, first: int, steps: int, a
                     run_task(head, task, step, 0)
                 continue
             store(state + DONE * 8, 0)
-            number = (s[TICKET] >> 32) + 1
-            store(state + TICKET * 8, number << 32 | begin << 16 | stop)
+            number = ((s[TICKET] >> 32) + 1) << 32
+            store(state + TICKET * 8, number | CLOSED)
+            store(state + STOP * 8, stop)
+            store(state + TICKET * 8, number | begin)
             while True:
                 ticket = load(state + TICKET * 8)
-                task = (ticket >> 16) & 0xFFFF
+                task = ticket & CLOSED
                 if task >= stop:
                     break
-                if replace(state + TICKET * 8, ticket, ticket + 65536):
+                if replace(state + TICKET * 8, ticket, ticket + 1):
                     run_task(head, task, step, 0)
                     increase(state + DONE * 8, 1)
             looks = 0
@@ -106,9 +112,9 @@ def assist(state: int, thread: int) -> None:
     idle = 0
     while idle < SPINS:
         ticket = load(state + TICKET * 8)
-        task = (ticket >> 16) & 0xFFFF
-        if task < ticket & 0xFFFF:
-            if replace(state + TICKET * 8, ticket, ticket + 65536):
+        task = ticket & CLOSED
+        if task < load(state + STOP * 8):
+            if replace(state + TICKET * 8, ticket, ticket + 1):
                 run_task(load(state + HEAD * 8), task, load(state + STEP * 8), thread)
                 increase(state + DONE * 8, 1)
             idle = 0

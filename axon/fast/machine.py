@@ -10,11 +10,11 @@ import numpy as np
 
 from axon.backend import ALIGNMENT, Array, aligned_bytes, xp
 from axon.core import Tensor
-from axon.fast.calls import Argument, At, Call, Scratch, Word, Work
+from axon.fast.calls import NOTE, Argument, At, Call, Scratch, Word, Work
 from axon.fast.fusion import fused
 from axon.fast.kernels import KERNELS, address, prepare
 from axon.fast.kernels.lookup import FAULT, demand_no_fault
-from axon.fast.loops import CLOCK, ROOM, lead, now
+from axon.fast.loops import CLOCK, ROOM, SCRATCH, lead, now
 from axon.fast.memory import Memory, address_of
 from axon.fast.schedule import NotWorthIt, Placed, Schedule
 from axon.fast.team import team
@@ -46,9 +46,12 @@ class Machine:
         self.feeds: list[int] = []  # entries that fetch a batch, one for each input
         self._inputs, self._slots = list(inputs), [t.data for t in inputs]
         self._kept: list[Any] = []  # memory that the tables know by its address alone
+        self._fed: tuple[Any, ...] = ()  # whose addresses the tables hold while steps fetch
+        self._fault, self._notes = np.zeros(FAULT, np.int64), False  # is there who would note one?
         self._memory = Memory(self.schedule, plan)
         works = [p.work for p in self.schedule.placed if p.work]
         prepare(call.kernel for work in works for call in work.calls)
+        self._memory.places[id(NOTE)] = address_of(self._fault), False
         self._build()
         self.outputs = [self._memory.array(t) for t in outputs]
         self._kept += [*self._memory.kept, *self._memory.arrays.values()]
@@ -65,59 +68,84 @@ class Machine:
             f"{self.bytes:,} bytes and {self._scratch_size:,} for each thread{left}"
         )
 
+    def step(self) -> None:
+        """Do one step on what the inputs hold."""
+        if self._fed:  # an interrupt, or a fork, has left it so
+            self.starve()
+        self.run()
+
     def run(self, first: int = 0, steps: int = 1) -> None:
-        """Do some steps; more than one only if NumPy has no part in them."""
+        """Do some steps; more than one only if NumPy has no part in them.
+
+        Raises:
+            IndexError: there is no row of a number; what follows, in the order of the program, has
+                not been done then.
+        """
         crew = team(self.parallel)
         self._demand_scratch(crew.size)
+        if self._notes:
+            self._fault[0] = 0
         for segment in self.segments:
             if isinstance(segment, tuple):
                 crew.run(self._head.ctypes.data, *segment, first, steps)
+                if self._notes and self._fault[0]:
+                    demand_no_fault(self._fault)
             else:
                 segment()
-        if FAULT[0]:
-            demand_no_fault()
 
     def several(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> int:
         """Do some steps, each of which fetches its batch; 0 if the kernels cannot do all of it."""
-        if not self.feed(columns, order, start):
+        kernels = [_fetching(c, slot) for c, slot in zip(columns, self._slots, strict=True)]
+        if not self.whole or not self.feeds or order.dtype != np.int64 or None in kernels:
             return 0
         steps = min(steps, max(1, int(SLICE / self._pace)))
         began = perf_counter()
         try:
+            self._feed(kernels, columns, order, start)
             self.run(0, steps)
         finally:
             self.starve()
         self._pace = (perf_counter() - began) / steps
         return steps
 
-    def feed(self, columns: Sequence[Array], order: Array, start: int) -> bool:
-        """Let each step fetch its batch by itself; whether the kernels can do that.
+    def _feed(
+        self, kernels: Sequence[str | None], columns: Sequence[Array], order: Array, start: int
+    ) -> None:
+        """Let each step fetch its batch by itself.
 
         Args:
+            kernels: which fetch from each of the columns.
             columns: one array of samples for each input.
             order: which samples, in turn.
             start: where in ``order`` the first batch begins.
         """
-        names = [_fetching(c, slot) for c, slot in zip(columns, self._slots, strict=True)]
-        if not self.whole or not self.feeds or order.dtype != np.int64 or None in names:
-            return False
-        for entry, column, name in zip(self.feeds, columns, names, strict=True):
+        self._fed = (*columns, order)  # before their addresses
+        for entry, column, name in zip(self.feeds, columns, kernels, strict=True):
             _, first, _ = self.entries[entry]
-            self._tables[2][entry, 0] = address(str(name))
             self._tables[3][first + 2, 0] = address_of(column)
             self._tables[3][first + 3, 0] = address_of(order) + 8 * start
-        return True
+            self._tables[2][entry, 0] = address(str(name))
 
     def starve(self) -> None:
         """Take the inputs as they are again."""
         for entry in self.feeds:
             self._tables[2][entry, 0] = address("nothing")
+        self._fed = ()
 
     def timed(self) -> list[float]:
         """Do a step on one thread; the seconds that each instruction of the plan took."""
         clock = np.zeros(max(len(self.entries), 1), np.int64)
         self._demand_scratch(1)
+        self.starve()
+        self._fault[0] = 0
+        self._clock = clock  # before its address
         self._head[CLOCK] = address_of(clock)
+        try:
+            return self._timed(clock)
+        finally:
+            self._head[CLOCK] = 0
+
+    def _timed(self, clock: Array) -> list[float]:
         lines = [0.0] * len(self.lines)
         ticks, seconds = 0, 1e-12
         for segment in self.segments:
@@ -129,7 +157,6 @@ class Machine:
             else:
                 segment()
                 lines[self._left[id(segment)]] = perf_counter() - began
-        self._head[CLOCK] = 0
         for number, entries in enumerate(self.lines):
             lines[number] += sum(int(clock[e]) for e in entries) * seconds / max(ticks, 1)
         return lines
@@ -223,6 +250,8 @@ class Machine:
 
     def _enter(self, calls: Sequence[Call], line: int | None = None) -> None:
         for call in calls:
+            if len(call.arguments) + 2 > ROOM:
+                raise NotWorthIt(f"{call.kernel} takes {len(call.arguments)} arguments")
             if line is not None:
                 self.lines[line].append(len(self.entries))
             begin = len(self.arguments)
@@ -232,6 +261,7 @@ class Machine:
     def _words(self, a: Argument) -> list[int]:
         if isinstance(a, At):
             self._kept += [] if isinstance(a.tensor, Scratch) else [self.schedule.outer(a.tensor)]
+            self._notes = self._notes or a.tensor is NOTE
             place, local = self._memory.place(a.tensor)
             by_row = 0 if local else a.by_row
             return [place + a.offset, by_row, a.by_piece, 0, int(local)]
@@ -260,13 +290,14 @@ class Machine:
         self._scratch_size = -(-size // ALIGNMENT) * ALIGNMENT
         self._scratch = aligned_bytes(0)
         self._threads = 0
-        self._head = np.array([*(t.ctypes.data for t in self._tables), 0, 0, 0, 0], np.int64)
+        fault = address_of(self._fault) if self._notes else 0
+        self._head = np.array([*map(address_of, self._tables), 0, 0, 0, fault], np.int64)
 
     def _demand_scratch(self, threads: int) -> None:
-        if threads > self._threads:
-            self._threads = threads
+        if threads > self._threads:  # and noted last: an interrupt has it done once more
             self._scratch = aligned_bytes(threads * self._scratch_size)
-            self._head[4:6] = self._scratch.ctypes.data, self._scratch_size
+            self._head[SCRATCH:CLOCK] = address_of(self._scratch), self._scratch_size
+            self._threads = threads
 
 
 def _fetching(column: Array, slot: Array) -> str | None:

@@ -18,6 +18,7 @@ from axon.program.plan import Plan
 from axon.program.trace import Instruction
 
 TINY = 2_000.0  # nanoseconds: work that is not worth a task of its own
+CAN_FAIL = {"lookup", "take"}  # a number may be none of a row: then what follows must not be done
 
 
 class Placed(NamedTuple):
@@ -71,6 +72,7 @@ class Schedule:
         self.whole = {id(t) for t in inputs} | set(plan.moved) | {plan.root(t) for t in outputs}
         self.placed: list[Placed] = []
         self._serial: set[int] = set()
+        self._checked = -1  # the level after which it is known that nothing has failed so far
         self._uses: list[Use] = []
         self._site = Site(self.batch, self._batched)
         for number, instruction in enumerate(plan.instructions):
@@ -136,7 +138,9 @@ class Schedule:
         return right - wrong
 
     def _after_others(self, placed: Placed, instruction: Instruction, level: int) -> int:
-        """Not before those who write what it uses, or use what it writes."""
+        """Not before those who write what it uses, or use what it writes, or may fail."""
+        if any(id(t) not in self.owners for t in instruction.changed):
+            level = max(level, self._checked + 1)
         for array, writes in self._outer(instruction):
             for use in self._uses:
                 if (writes or use.writes) and np.may_share_memory(use.array, array):
@@ -157,6 +161,8 @@ class Schedule:
         """Remember what was read and written, and when."""
         level, work = placed.level, placed.work
         end = self._end(placed)
+        if instruction.primitive.name in CAN_FAIL:
+            self._checked = max(self._checked, end)
         for array, writes in self._outer(instruction):
             self._uses.append(Use(array, end if writes else level, writes, placed.tiny))
         if instruction.kind == "fills":

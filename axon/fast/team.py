@@ -10,6 +10,7 @@ import numpy as np
 from axon.backend import aligned_bytes
 from axon.fast.loops import AWAKE, YIELD, assist, lead
 from axon.threads import get_threads
+from axon.turns import Seat, Turn
 
 LARGEST = 64  # threads
 
@@ -23,7 +24,7 @@ class Team:
 
     def __init__(self, helpers: int) -> None:
         self.size = helpers + 1
-        self.busy = threading.Lock()
+        self.seat = Seat()
         self._memory = aligned_bytes((AWAKE + 128) * 8).view(np.int64)
         self._memory.fill(0)
         self._memory[YIELD] = _address_of_yield()
@@ -42,17 +43,23 @@ class Team:
 
     def run(self, head: int, levels: int, end: int, first: int, steps: int) -> None:
         """Run steps of a program; whoever finds the team busy does so alone."""
-        if self.size == 1 or not self.busy.acquire(blocking=False):
-            lead(self.state, head, levels, end, first, steps, True)
-            return
+        who = object()
         try:
-            for number, wake in enumerate(self._wake):
-                if not self._memory[AWAKE + number + 1]:
-                    self._memory[AWAKE + number + 1] = 1
-                    wake.release()
-            lead(self.state, head, levels, end, first, steps, False)
-        finally:
-            self.busy.release()
+            if self.size > 1 and self.seat.take(who):
+                self._wake_all()
+                lead(self.state, head, levels, end, first, steps, False)
+            else:
+                lead(self.state, head, levels, end, first, steps, True)
+            self.seat.leave(who)
+        except BaseException:
+            self.seat.leave(who)
+            raise
+
+    def _wake_all(self) -> None:
+        for number, wake in enumerate(self._wake):
+            if not self._memory[AWAKE + number + 1]:
+                self._memory[AWAKE + number + 1] = 1
+                wake.release()
 
     def dismiss(self) -> None:
         """End the threads."""
@@ -70,11 +77,18 @@ def _address_of_yield() -> int:
 
 
 _teams: dict[int, Team] = {}
+_making = Turn()
 
 
 def team(parallel: bool) -> Team:
     """The threads for a program: the caller alone, if it is not worth more."""
     size = min(get_threads(), LARGEST) if parallel else 1
+    found = _teams.get(size)
+    return _making.run(_make, size) if found is None else found
+
+
+def _make(size: int) -> Team:
+    """One team besides the caller alone: threads that look for work in vain are in the way."""
     if size not in _teams:
         for other in [n for n in _teams if n > 1]:
             _teams.pop(other).dismiss()

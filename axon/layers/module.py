@@ -15,6 +15,7 @@ from axon.layers.state import Loaded, load_state, state_of
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
+from axon.turns import Turn, change, hold, turns_of
 
 
 def whole(owner: str, argument: str, value: object, least: int = 1) -> int:
@@ -65,6 +66,7 @@ class Module(Described, ABC):
 
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
     passes_on: ClassVar[bool] = False  # whether outputs are the inputs, in another shape at most
+    _turns: tuple[Turn, ...] = ()  # found when they are first needed
     takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
 
     def __init__(self, name: str | None = None) -> None:
@@ -118,8 +120,8 @@ class Module(Described, ABC):
         return super()._takes(name, arguments) and not (inside or name.endswith("_initializer"))
 
     def changed(self) -> None:
-        """Take note that a module was put into this one; models do."""
-        del self
+        """Take note that a module was put into this one."""
+        vars(self)["_turns"] = ()
 
     def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """Compute y from x, as ``forward`` does.
@@ -188,8 +190,18 @@ class Module(Described, ABC):
         tensors = [*self.parameters(), *self.named_buffers().values()]
         return list({id(t): t for t in tensors}.values())
 
+    def _all_turns(self) -> tuple[Turn, ...]:
+        """Whoever works with the values of this module does so in turn with all others."""
+        if not self._turns:
+            vars(self)["_turns"] = turns_of(self.modules())
+        return self._turns
+
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, then of all buffers, in the order of definition."""
+        found: list[Array] = hold(self._all_turns(), self._copies)
+        return found
+
+    def _copies(self) -> list[Array]:
         return [t.data.copy() for t in self._state()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
@@ -203,6 +215,9 @@ class Module(Described, ABC):
             raise ValueError(
                 f"{self.name}.set_weights: expected arrays of shapes {wanted}, got {given}."
             )
+        change(self._all_turns(), self._assign, weights)
+
+    def _assign(self, weights: Sequence[Any]) -> None:
         for tensor, values in zip(self._state(), weights, strict=True):
             tensor.assign(values)
 
@@ -211,7 +226,8 @@ class Module(Described, ABC):
 
         What is shared stands there once, under its first path.
         """
-        return state_of(self)
+        state: dict[str, Array] = hold(self._all_turns(), state_of, self)
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Loaded:
         """Put back what ``state_dict`` gave. Floats are converted to the precision they had here.
@@ -226,7 +242,8 @@ class Module(Described, ABC):
         Raises:
             ValueError: something does not fit, or nothing does; nothing has been changed then.
         """
-        return load_state(self, state, strict, "the state")
+        found: Loaded = change(self._all_turns(), load_state, self, state, strict, "the state")
+        return found
 
     def count_params(self) -> int:
         """The number of numbers that the module has learned or may learn."""

@@ -15,7 +15,7 @@ from axon.ops import add_in_place, maximum
 
 ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its loss is what is left
 
-OURS = ("_given", "_version")  # what Described keeps
+OURS = ("_given", "_version", "_turn", "_tally")  # no part of what was measured
 
 
 class Metric(Described, ABC):
@@ -33,6 +33,7 @@ class Metric(Described, ABC):
     name: str
     recorded: ClassVar[bool] = True
     scalar: ClassVar[bool] = True
+    _tally: Any = None  # whose sums it holds: an epoch's, an evaluation's
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None:

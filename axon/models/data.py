@@ -1,6 +1,6 @@
 """Data on its way into a program: checked once, then gathered batch by batch without allocating."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -156,6 +156,7 @@ class Batches:
                 f"{steps} steps of {batch_size} samples need {self.steps * batch_size}, but there "
                 f"are {self.size}. Ask for {-(-self.size // batch_size)} steps at most."
             )
+        self.back: Callable[[], None] | None = None  # undoes what was built for these samples
         self._numbers: Array | None = None
         self._staging: dict[tuple[int, int], Array] = {}
         self._specs: dict[int, tuple[tuple[Shape, DType], ...]] = {}

@@ -22,9 +22,12 @@ from axon.models.data import (
     samples,
     split,
 )
-from axon.models.prediction import ONE_AT_A_TIME, rows_at_a_time
+from axon.models.prediction import rows_at_a_time
 from axon.models.stream import Stream
-from axon.random import stream
+from axon.random import place
+from axon.turns import change, hold
+
+NOT_BUILT = {"stop_training", "metadata", "_trainer", "_predictor"}  # others change it
 
 
 def inputs_of(model: Any, x: Any) -> tuple[Any, ...]:
@@ -116,7 +119,7 @@ def fit_inputs(model: Any, data: list[Array]) -> Shape:
     """Build the model for these samples, or check that they fit; returns the output's shape."""
     shapes = [array.shape[1:] for array in data]
     try:
-        output: Shape = model.build(*shapes)
+        output: Shape = change(model._all_turns(), model.build, *shapes)
     except ValueError as error:
         given = " and ".join(str(array.shape) for array in data)
         raise ValueError(f"x of shape {given} does not fit: {error}") from None
@@ -150,11 +153,19 @@ def input_stream(model: Any, x: Iterable[Any], steps: Any) -> Stream:
 def ready(model: Any, x: Any) -> list[Array]:
     """Checked inputs, which the model is built for."""
     data = checked_inputs(model, x)
-    with ONE_AT_A_TIME:  # or two threads would both create the parameters
-        known = model._shapes is not None and model._shapes[0] == tuple(d.shape[1:] for d in data)
-        if not known:
-            fit_or_leave(model, data)
+    demand_fitting(model, data)
     return data
+
+
+def demand_fitting(model: Any, data: list[Array]) -> None:
+    """Build the model for these samples, unless it is: one thread at a time."""
+    hold(model._all_turns(), _demand_fitting, model, data)
+
+
+def _demand_fitting(model: Any, data: list[Array]) -> None:
+    known = model._shapes is not None and model._shapes[0] == tuple(d.shape[1:] for d in data)
+    if not known:
+        fit_or_leave(model, data)
 
 
 class Feed:
@@ -276,22 +287,27 @@ def all_or_nothing(model: Any) -> Iterator[Callable[[], None]]:
 
     What it gives takes that back later, too.
     """
+    turns = model._all_turns()
     before = [(module, dict(vars(module))) for module in model.modules()]
-    generators = [stream(name).bit_generator for name in ("init", "shuffle")]
-    states = [generator.state for generator in generators]
+    drawn = place("init", "shuffle")
 
     def back() -> None:
-        for module, attributes in before:
-            vars(module).clear()
-            vars(module).update(attributes)
-        for generator, state in zip(generators, states, strict=True):
-            generator.state = state
+        hold(turns, _take_back, before)
+        drawn()
 
     try:
         yield back
     except BaseException:
         back()
         raise
+
+
+def _take_back(before: list[tuple[Any, dict[str, Any]]]) -> None:
+    for module, attributes in before:
+        now = vars(module)
+        now.update({key: value for key, value in attributes.items() if key not in NOT_BUILT})
+        for key in now.keys() - attributes.keys():
+            del now[key]
 
 
 def sample_weights(given: Any, outputs: Shape, dtype: DType) -> Array:

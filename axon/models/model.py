@@ -29,12 +29,12 @@ from axon.models import (
     summary,
     weights,
 )
-from axon.models.intake import all_or_nothing
-from axon.models.prediction import FEW, Predictor, mask_behind, rows_at_a_time
-from axon.models.run import Run
+from axon.models.prediction import FEW, Predictor, latest_program, mask_behind, rows_at_a_time
+from axon.models.run import Run, demand_untrained, to_evaluate, to_fit
 from axon.models.training import Trainer, shaped
 from axon.program import Program
 from axon.report import write as write_report
+from axon.turns import change, hold
 
 
 class Model(Module):
@@ -120,11 +120,12 @@ class Model(Module):
 
     def changed(self) -> None:
         """Layers were added or replaced: shapes are found, and programs recorded, anew."""
+        super().changed()
         self._shapes = None
         trained = [self._trainer.train, self._trainer.test] if self._trainer else []
         for step in (*trained, self._predictor.step):
-            step.programs.clear()
-            step.latest = None
+            if step.programs:
+                hold(self._all_turns(), step.forget)
         if self._trainer is not None:
             self._trainer.looked.clear()
 
@@ -154,8 +155,16 @@ class Model(Module):
                 weighted as the loss is.
             eager: compute every step anew instead of recording and replaying it; the results are
                 the same, bit for bit.
+
+        Raises:
+            RuntimeError: a ``fit`` of the model is under way: it would not heed the change.
         """
-        before, self._trainer = self._trainer, Trainer.of(self, loss, optimizer, metrics, eager)
+        trainer = Trainer.of(self, loss, optimizer, metrics, eager)
+        demand_untrained("compile", self, trainer.optimizer)
+        change(trainer.turns(), self._compile, trainer, eager)
+
+    def _compile(self, trainer: Trainer, eager: bool) -> None:
+        before, self._trainer = self._trainer, trainer
         if before is not None and before.optimizer is not self._trainer.optimizer:
             before.optimizer.release()
         self._predictor = Predictor(self, eager)
@@ -241,31 +250,29 @@ class Model(Module):
 
         Raises:
             ValueError, TypeError: something does not fit; nothing has been changed then.
-            RuntimeError: the model is not compiled.
+            RuntimeError: the model is not compiled, or is being trained already, by another thread
+                or around this callback.
             FloatingPointError: with ``debug="nan"``: what is not finite, and where.
         """
         trainer = self.trainer
+        demand_untrained("fit", self, trainer.optimizer)
         epochs = whole("fit", "epochs", epochs)
         initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
         validation_freq = whole("fit", "validation_freq", validation_freq)
         batch_size = whole("fit", "batch_size", batch_size)
         progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
         progress = with_backup(progress, resume, verbose)
-        with all_or_nothing(self) as back:
-            feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
-            source, held_out = feed.source(x, y, sample_weight, validation_split)
-            validation = intake.validation(
-                self, validation_data, held_out, validation_batch_size, validation_steps
-            )
-            trainer.prepare(source)
-            trainer.back = back
-        self.history = History()
+        feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
+        given = (x, y, sample_weight, validation_split)
+        held_out = (validation_data, validation_batch_size, validation_steps)
+        source, validation = to_fit(self, feed, given, held_out)
+        history = self.history = History()
         params = {"epochs": epochs, "steps": len(source) or None, "batch_size": batch_size}
         params["validation_freq"] = validation_freq
-        everyone = Callbacks([self.history, *progress], self, params)
-        count = range(initial_epoch, epochs)
-        Run(trainer, source, validation, count, everyone, validation_freq).go()
-        return self.history
+        everyone = Callbacks([history, *progress], self, params)
+        numbers = range(initial_epoch, epochs)
+        Run(trainer, source, validation, numbers, everyone, validation_freq).go()
+        return history
 
     def train(
         self,
@@ -315,9 +322,7 @@ class Model(Module):
             The loss, or [loss, *metrics] if metrics are watched; by name with ``return_dict``.
         """
         trainer, feed = self.trainer, intake.Feed("evaluate", self, batch_size, steps)
-        with all_or_nothing(self) as back:
-            source, _ = feed.source(x, y, sample_weight)
-            trainer.back = back
+        source = to_evaluate(self, feed, (x, y, sample_weight))
         results = trainer.evaluate(
             source, Callbacks(check(callbacks), self, {"steps": len(source)})
         )
@@ -349,10 +354,11 @@ class Model(Module):
             batch_size = whole("predict", "batch_size", batch_size)
         if (found := forms.batches_in(self, x)) is not None:
             return self._predictor.stream(intake.input_stream(self, found, steps), callbacks)
-        data = intake.ready(self, x)
+        data = intake.checked_inputs(self, x)
         few = len(data[0]) <= (self.only_batch or FEW)
         if few and not callbacks and batch_size is steps is None:
-            return self._predictor.once(data, intake.entry_of(self, data))
+            return on_batch.predict_few(self, data)
+        intake.demand_fitting(self, data)
         batches = intake.batches(self, data, batch_size or rows_at_a_time(self), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})
         return self._predictor.run(batches, everyone)
@@ -362,16 +368,7 @@ class Model(Module):
     @property
     def program(self) -> Program:
         """The program that ran last, of training if there was any: ``print(model.program)``."""
-        steps = [self._predictor.step]
-        if self._trainer is not None:
-            steps = [self._trainer.train, self._trainer.test, self._predictor.step]
-        for step in steps:
-            if step.latest is not None:
-                return step.latest
-        why = ": fit or predict first."
-        if steps[0].eager:
-            why = ", and gets none: it was compiled with eager=True, which records nothing."
-        raise RuntimeError(f"model {self.name!r} has no program yet{why}")
+        return latest_program(self)
 
     @property
     def programs(self) -> list[Program]:

@@ -4,9 +4,11 @@
 from typing import Any
 
 from axon.backend import Array
+from axon.callbacks import Logs
 from axon.models import intake
 from axon.models.intake import all_or_nothing
 from axon.models.training import shaped
+from axon.turns import change, hold
 
 
 def train_on_batch(
@@ -19,13 +21,20 @@ def train_on_batch(
 ) -> Any:
     """One step on one batch; returns the loss and metrics of the batch before the update."""
     trainer = model.trainer
+    given = (model, x, y, sample_weight, class_weight)
+    return shaped(change(trainer.turns(), _train, *given), return_dict)
+
+
+def _train(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Logs:
+    trainer = model.trainer
     with all_or_nothing(model) as back:
         columns = intake.columns(model, x, y, sample_weight)
         batch = intake.batches(model, intake.with_class_weight(model, columns, class_weight))
         trainer.prepare(batch)
-        trainer.back = back
+        batch.back = back
     try:
-        return shaped(trainer.once(trainer.train, batch), return_dict)
+        logs: Logs = trainer.once(trainer.train, batch)
+        return logs
     finally:
         trainer.optimizer.zero_grad()
 
@@ -34,12 +43,29 @@ def test_on_batch(
     model: Any, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
 ) -> Any:
     """Loss and metrics of one batch, from which nothing is learned."""
+    return shaped(model.trainer.hold(_test, model, x, y, sample_weight), return_dict)
+
+
+def _test(model: Any, x: Any, y: Any, sample_weight: Any) -> Logs:
     with all_or_nothing(model) as back:
         batch = intake.batches(model, intake.columns(model, x, y, sample_weight))
-        model.trainer.back = back
-    return shaped(model.trainer.once(model.trainer.test, batch), return_dict)
+        batch.back = back
+    logs: Logs = model.trainer.once(model.trainer.test, batch)
+    return logs
 
 
 def predict_on_batch(model: Any, x: Any) -> Array:
     """Outputs for one batch of samples (n, ...), computed all at once."""
     return model.predict(x, batch_size=len(intake.checked_inputs(model, x)[0]))
+
+
+def predict_few(model: Any, data: list[Array]) -> Array:
+    """Outputs for a few samples."""
+    found: Array = hold(model._all_turns(), _predict_few, model, data)
+    return found
+
+
+def _predict_few(model: Any, data: list[Array]) -> Array:
+    intake.demand_fitting(model, data)
+    found: Array = model._predictor.once(data, intake.entry_of(model, data))
+    return found

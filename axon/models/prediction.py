@@ -1,9 +1,8 @@
-"""Prediction: the step that models replay where nothing is learned, one thread at a time."""
+"""Prediction: the step that models replay where nothing is learned."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import prod
-from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ from axon.layers.masks import lay
 from axon.models.data import Batches
 from axon.models.stream import Stream
 from axon.modes import TrainingMode, no_grad
-from axon.program import Step
+from axon.program import Program, Step
+from axon.turns import hold
 from axon.twins import versions
 
-ONE_AT_A_TIME = RLock()  # a program works in memory of its own: threads take turns to predict
 FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough to be fast,
 ROOM = 2**21  # and few enough that the largest result of a layer stays below so many numbers
 
@@ -85,41 +84,55 @@ class Predictor:
 
     def __init__(self, model: Any, eager: bool) -> None:
         self.model = model
-        settings = partial(versions, [model])
-        self.step = Step("predict", self._outputs, ["x"], model.labels, eager, True, list, settings)
+        common = (eager, True, list, partial(versions, [model]), model._all_turns)
+        self.step = Step("predict", self._outputs, ["x"], model.labels, *common)
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):
             return [self.model.forward(*inputs)]
 
     def once(self, data: list[Array], entry: list[DType]) -> Array:
-        """Outputs (n, ...) for a few samples, all at once and with nobody to tell."""
-        with ONE_AT_A_TIME:
-            pairs = zip(data, entry, strict=True)
-            slots = self.step.inputs(*((array.shape, dtype) for array, dtype in pairs))
-            for slot, array in zip(slots, data, strict=True):
-                np.copyto(slot, array, casting="unsafe")
-            self.step.expect(1)
-            return self.step.run(slots)[0].copy()
+        """Outputs (n, ...) for a few samples, all at once, with nobody to tell, in one turn."""
+        pairs = zip(data, entry, strict=True)
+        slots = self.step.inputs(*((array.shape, dtype) for array, dtype in pairs))
+        for slot, array in zip(slots, data, strict=True):
+            np.copyto(slot, array, casting="unsafe")
+        self.step.expect(1)
+        return self.step.run(slots)[0].copy()
 
     def run(self, batches: Batches, callbacks: Callbacks) -> Array:
         """Outputs (n, ...) for all samples, in memory of the caller's own."""
-        result = None
+        hooks = ("on_predict_batch_begin", "on_predict_batch_end")
+        heard = any(map(callbacks.listens, hooks))
         callbacks.on_predict_begin()
+        if heard:
+            result = self._all(batches, callbacks)
+        else:  # all of it with the same weights
+            result = hold(self.model._all_turns(), self._all, batches, callbacks)
+        callbacks.on_predict_end()
+        return result
+
+    def _all(self, batches: Batches, callbacks: Callbacks) -> Array:
+        rows = min(batches.size, len(batches) * batches.batch_size)
+        result: Array | None = None
         for number, (_, start, stop) in enumerate(batches.pieces()):
             callbacks.on_predict_batch_begin(number)
-            with ONE_AT_A_TIME:
-                slots = self.step.inputs(*batches.specs(stop - start))
-                batches.fill(start, stop, slots)
-                self.step.expect(len(batches))
-                outputs = self.step.run(slots)[0]
-                if result is None:
-                    rows = min(batches.size, len(batches) * batches.batch_size)
-                    result = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
-                result[start:stop] = outputs
+            result = hold(self.model._all_turns(), self._batch, batches, start, stop, rows, result)
             callbacks.on_predict_batch_end(number, {"outputs": result[start:stop]})
-        callbacks.on_predict_end()
         assert result is not None
+        return result
+
+    def _batch(
+        self, batches: Batches, start: int, stop: int, rows: int, result: Array | None
+    ) -> Array:
+        """Put the outputs for one batch where they belong, in memory for all rows."""
+        slots = self.step.inputs(*batches.specs(stop - start))
+        batches.fill(start, stop, slots)
+        self.step.expect(len(batches))
+        outputs = self.step.run(slots)[0]
+        if result is None:
+            result = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
+        result[start:stop] = outputs
         return result
 
     def stream(self, source: Stream, told: Sequence[Callback]) -> Array:
@@ -146,3 +159,21 @@ def _joined(parts: list[Array]) -> Array:
             "[model.predict(x) for x in batches]."
         )
     return np.concatenate(parts)
+
+
+def latest_program(model: Any) -> Program:
+    """The program that ran last, of training if there was any.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    steps = [model._predictor.step]
+    if model._trainer is not None:
+        steps = [model._trainer.train, model._trainer.test, model._predictor.step]
+    for step in steps:
+        if step.latest is not None:
+            return step.latest
+    why = ": fit or predict first."
+    if steps[0].eager:
+        why = ", and gets none: it was compiled with eager=True, which records nothing."
+    raise RuntimeError(f"model {model.name!r} has no program yet{why}")

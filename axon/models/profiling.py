@@ -12,10 +12,10 @@ from axon.core import Tensor
 from axon.layers.module import whole
 from axon.models import intake, nan_search
 from axon.models.data import Batches
-from axon.models.prediction import ONE_AT_A_TIME
 from axon.program import Program, Step
-from axon.program.profile import Profile, measured
+from axon.program.profile import Measured, Profile, measured
 from axon.threads import one_blas_thread
+from axon.turns import hold
 
 
 def profile(
@@ -49,26 +49,36 @@ def profile(
     """
     size = whole("profile", "batch_size", batch_size)
     repeats = None if repeats is None else whole("profile", "repeats", repeats)
-    train = y is not None
-    step = model.trainer.train if train else model._predictor.step
+    step = model.trainer.train if y is not None else model._predictor.step
     _demand_recorded(model, step)
-    with ONE_AT_A_TIME, intake.all_or_nothing(model):  # as fit and predict do
+    found: Profile = hold(step.turns(), _profile, model, step, x, y, size, repeats)
+    return found
+
+
+def _profile(model: Any, step: Step, x: Any, y: Any, size: int, repeats: int | None) -> Profile:
+    train = y is not None
+    with intake.all_or_nothing(model):  # as fit and predict do
         given = intake.columns(model, x, y) if train else intake.checked_inputs(model, x)
         if not train:
             intake.fit_inputs(model, given)
         batches = _shuffled(model, given, size)
         if train:
             model.trainer.prepare(batches)
-    with unchanged(model) as rewind, one_blas_thread, np.errstate(all="ignore"):
-        start, note = rewind, ""
-        if train:
-            start, note = _updating(model, rewind)
-        program, feed = _recorded(model, step, batches, start)
-        found = measured(program, repeats)
-        feeding = min(_laps(feed, batches))
+    program, found, feeding, note = one_blas_thread.run(_measured, model, step, batches, repeats)
     rows = f"{batches.smallest} sample{'s' * (batches.smallest > 1)}"
     title = f"{step.name} {model.name!r} on {rows}{note}"
     return Profile(program, *found, title=title, feeding=feeding)
+
+
+def _measured(
+    model: Any, step: Step, batches: Batches, repeats: int | None
+) -> tuple[Program, Measured, float, str]:
+    with unchanged(model) as rewind, np.errstate(all="ignore"):
+        start, note = rewind, ""
+        if step.name == "train":
+            start, note = _updating(model, rewind)
+        program, feed = _recorded(model, step, batches, start)
+        return program, measured(program, repeats), min(_laps(feed, batches)), note
 
 
 def _demand_recorded(model: Any, step: Step) -> None:

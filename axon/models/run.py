@@ -1,6 +1,8 @@
 """Run: one call of ``fit``, where it stands, and all it takes to go on from there elsewhere."""
 
 import re
+import sys
+from collections.abc import Callable
 from typing import Any
 from zlib import crc32
 
@@ -9,12 +11,19 @@ import numpy as np
 from axon.backend import Array
 from axon.callbacks import Callbacks, Logs
 from axon.described import Described
+from axon.metrics import Metric
+from axon.models import intake
 from axon.models.data import Batches
+from axon.models.intake import all_or_nothing
+from axon.models.loop import Source, Tally
 from axon.models.stream import Stream
-from axon.models.training import Source, Trainer
+from axon.models.training import Trainer
 from axon.random import get_state, set_state
+from axon.turns import Turn
 
 ROWS = 64  # samples by which data are told from others
+_under_way: "list[Run]" = []
+_beginning = Turn()
 
 
 class Run:
@@ -48,14 +57,27 @@ class Run:
         self.epoch, self.batch = epochs.start, 0
         self.identity = self._identity() if self.backup else {}
         self._resumed: dict[str, Any] | None = None  # what has still to be put back
+        self._tally: Tally | None = None
 
     def go(self) -> None:
-        """Train, telling the callbacks; the model stays usable whatever happens."""
-        self.model.stop_training, self.trainer.warned = False, False
-        if self.backup is None:
-            return self._train()
-        with self.backup.guarding(self):
-            self._train()
+        """Train, telling the callbacks; the model stays usable whatever happens.
+
+        Raises:
+            RuntimeError: the model, or its optimizer, is being trained already.
+        """
+        try:
+            _beginning.run(self._begin)
+            self.model.stop_training, self.trainer.warned = False, False
+            if self.backup is None:
+                return self._train()
+            with self.backup.guarding(self):
+                self._train()
+        finally:
+            _under_way[:] = [run for run in _under_way if run is not self]
+
+    def _begin(self) -> None:
+        demand_untrained("fit", self.model, self.trainer.optimizer)
+        _under_way.append(self)
 
     def _train(self) -> None:
         logs: Logs = {}
@@ -97,6 +119,12 @@ class Run:
 
     # -------------------------------------------------------------------- within an epoch
 
+    def measures(self) -> Tally:
+        """What the epoch under way has measured so far; nothing if it begins now."""
+        if self._tally is None or not self.batch:
+            self._tally = self.trainer.tally()
+        return self._tally
+
     @property
     def room(self) -> int:
         """How many of the coming batches may be done before anybody has to look."""
@@ -111,6 +139,17 @@ class Run:
     # -------------------------------------------------------------------- its state
 
     @property
+    def under_way(self) -> bool:
+        """Whether some thread is in ``go``: its stack tells, whatever became of notes about it."""
+        for frame in sys._current_frames().values():
+            place: Any = frame
+            while place is not None:
+                if place.f_code is Run.go.__code__ and place.f_locals.get("self") is self:
+                    return True
+                place = place.f_back
+        return False
+
+    @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
         return self.epoch >= self.epochs.stop or (self.model.stop_training and not self.batch)
@@ -121,21 +160,32 @@ class Run:
         Args:
             begun: callbacks know already that training has begun.
         """
+        state: dict[str, Any] = self.trainer.hold(self._state, begun)
+        return state
+
+    def _state(self, begun: bool) -> dict[str, Any]:
         trainer, optimizer = self.trainer, self.trainer.optimizer
-        watched = (trainer.mean_loss, *trainer.metrics) if self.batch else ()
         return {
             **{"epoch": self.epoch, "batch": self.batch, "begun": begun},
             "weights": self.model.state_dict(),
             "trainable": [module.trainable for module in self.model.modules()],
             "learns": [p.requires_grad for p in self.model.parameters()],
             "optimizer": optimizer.state_dict(),
-            "metrics": [metric.state_dict() for metric in watched],
+            "metrics": [metric.state_dict() for metric in self._watched()],
             "callbacks": self.callbacks.state_dict() if begun else {},
             "source": self.source.state_dict(),
             "validation": {} if self.validation is None else self.validation.state_dict(),
             "random": get_state(others=True),
             **{"stop_training": self.model.stop_training, "warned": trainer.warned},
         }
+
+    def _watched(self) -> tuple[Metric, ...]:
+        """The metrics, with what the epoch under way has measured so far; none between epochs."""
+        if not self.batch:
+            return ()
+        tally = self.measures()
+        tally.take()
+        return tally.metrics
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from ``state_dict``.
@@ -165,6 +215,9 @@ class Run:
         return self.model.stop_training
 
     def _load(self, state: dict[str, Any]) -> None:
+        self.trainer.hold(self._put, state)
+
+    def _put(self, state: dict[str, Any]) -> None:
         trainer, optimizer = self.trainer, self.trainer.optimizer
         self.model.load_state_dict(state["weights"])
         for module, trainable in zip(self.model.modules(), state["trainable"], strict=True):
@@ -172,8 +225,7 @@ class Run:
         for p, learns in zip(self.model.parameters(), state["learns"], strict=True):
             p.requires_grad = learns
         optimizer.load_state_dict(state["optimizer"])
-        watched = (trainer.mean_loss, *trainer.metrics) if self.batch else ()
-        for metric, seen in zip(watched, state["metrics"], strict=True):
+        for metric, seen in zip(self._watched(), state["metrics"], strict=True):
             metric.load_state_dict(seen)
         trainer.warned = state["warned"]
         set_state(state["random"])
@@ -195,6 +247,74 @@ class Run:
             **{f"layer {path}": text for path, text in _layers(self.model, "")},
             **{path: f"{t.shape} {t.dtype}" for path, t in named.items()},
         }
+
+
+# ------------------------------------------------------------------------------------ how it begins
+
+
+def to_fit(model: Any, feed: intake.Feed, given: Any, held_out: Any) -> tuple[Any, Any]:
+    """What to learn from, and what to validate on; if any of it does not fit, nothing changes.
+
+    Args:
+        model: compiled.
+        feed: how samples reach it.
+        given: x, y, weights, and the share to hold out.
+        held_out: data for validation, how many samples at a time, and how many batches.
+    """
+    arrays = given[1] is not None and isinstance(held_out[0], tuple | None)
+    found: tuple[Any, Any] = _in_turn(model, arrays, _to_fit, feed, given, held_out)
+    return found
+
+
+def _to_fit(model: Any, feed: intake.Feed, given: Any, held_out: Any) -> tuple[Any, Any]:
+    data, size, steps = held_out
+    with all_or_nothing(model) as back:
+        source, rest = feed.source(*given)
+        validation = intake.validation(model, data, rest, size, steps)
+        model.trainer.prepare(source)
+    source.back = back
+    return source, validation
+
+
+def to_evaluate(model: Any, feed: intake.Feed, given: Any) -> Source:
+    """What to look at, from x, y and weights."""
+    found: Source = _in_turn(model, given[1] is not None, _to_evaluate, feed, given)
+    return found
+
+
+def _to_evaluate(model: Any, feed: intake.Feed, given: Any) -> Source:
+    with all_or_nothing(model) as back:
+        source, _ = feed.source(*given)
+    source.back = back
+    return source
+
+
+def _in_turn(model: Any, arrays: bool, function: Callable[..., Any], *given: Any) -> Any:
+    """Look at arrays while nobody else works with the model; an iterable may need it meanwhile.
+
+    So may a thread that makes its batches, and asks the model for that.
+    """
+    if arrays:
+        return model.trainer.hold(function, model, *given)
+    return function(model, *given)
+
+
+def demand_untrained(what: str, model: Any, optimizer: Any) -> None:
+    """Demand that no ``fit`` of this model, or with this optimizer, is under way in any thread.
+
+    Raises:
+        RuntimeError: there is one.
+    """
+    for run in [r for r in _under_way if r.model is model or r.trainer.optimizer is optimizer]:
+        if not run.under_way:  # an interrupt has ended it, or it went on in another process
+            continue
+        whose = "it" if run.model is model else f"its optimizer, which {run.model.name!r} shares,"
+        raise RuntimeError(
+            f"{what}: model {model.name!r} cannot be had now: {whose} is being trained by a fit "
+            "that has not ended, in another thread or around this callback. Wait until that has "
+            "ended; or train a copy, copy.deepcopy(model). Meanwhile evaluate, predict and "
+            "train_on_batch take turns with it."
+        )
 
 
 def _words(thing: Any) -> str:

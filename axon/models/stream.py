@@ -40,6 +40,7 @@ class Stream:
         owner: str = "fit",
     ) -> None:
         self.iterable, self.check, self.steps, self.owner = iterable, check, steps, owner
+        self.back: Callable[[], None] | None = None  # undoes what was built for the first batch
         self.once = iter(iterable) is iterable  # a generator: it cannot begin anew
         self.taken = 0  # items since it began
         self._begin()

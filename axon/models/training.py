@@ -1,8 +1,6 @@
-"""The training loop: one for ``fit`` and ``train``; and the steps that models replay."""
+"""Trainer: the steps that models replay to learn and to be tested, and what they measure."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,13 +16,12 @@ from axon.metrics import Mean, Metric
 from axon.models import nan_search
 from axon.models.data import Batches
 from axon.models.first_look import first_look, show
-from axon.models.stream import Stream
+from axon.models.loop import Loop, Source, Tally
 from axon.modes import GradMode, Mode, TrainingMode
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
+from axon.turns import Turn, change, hold, turns_of
 from axon.twins import versions
-
-Source = Batches | Stream
 
 
 class Trainer:
@@ -41,9 +38,19 @@ class Trainer:
         self.looking = False  # this is a first batch: does what the model makes of it fit?
         self.back: Callable[[], None] | None = None  # undoes what was built for a first batch
         self.search: Any = None  # whoever watches each step (nan_search.py), or None
-        common = (eager, True, self._changes, self._versions)
+        self._turns: tuple[tuple[Turn, ...], ...] = ((), ())  # of the model; of all that takes part
+        common = (eager, True, self._changes, self._versions, self.turns)
         self.train = Step("train", self._train, [], self._labels, *common)
         self.test = Step("evaluate", self._test, [], self._labels, *common)
+
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns that a step needs: of each layer, the optimizer and each metric."""
+        of_model, found = self._turns
+        if of_model is not self.model._all_turns() or not found:
+            of_model = self.model._all_turns()
+            found = turns_of((*self.model.modules(), self.optimizer, *self.metrics))
+            self._turns = of_model, found
+        return found
 
     @classmethod
     def of(cls, model: Any, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
@@ -115,11 +122,16 @@ class Trainer:
     def prepare(self, source: Source) -> None:
         """Let the optimizer take charge of the parameters.
 
+        It moves them, so nobody else works with them meanwhile.
+
         Raises:
             ValueError: there is nothing that training could change, or a batch is too small.
         """
         if isinstance(source, Batches):
             self._demand_large(source)
+        change(self.turns(), self._prepare)
+
+    def _prepare(self) -> None:
         parameters = self.model.parameters()
         if not any(p.requires_grad for p in parameters):
             why = "all its layers are frozen" if parameters else "its layers have no parameters"
@@ -198,7 +210,7 @@ class Trainer:
         else:
             loss, *outputs = self._run(step, slots, frozen)
         if outputs:
-            self._gather(slots, *outputs)
+            self._gather(slots, outputs[0])
         return self._watched(float(loss))
 
     def _several(
@@ -240,8 +252,8 @@ class Trainer:
     def _run(self, step: Step, slots: list[Array], variant: tuple[Any, ...]) -> list[Array]:
         if self.search is None:
             return step.run(slots, variant)
-        with one_blas_thread:
-            return self.search.run(step, slots)
+        found: list[Array] = one_blas_thread.run(self.search.run, step, slots)
+        return found
 
     def _gather(self, slots: list[Array], y_pred: Array, *weight: Array) -> None:
         """Hand what the batch gave to the metrics that keep it; the memory is used again."""
@@ -297,67 +309,41 @@ class Trainer:
             run: whose epoch it is, if it is one of training, which may be half done.
             times: how often the present call goes over the batches, all in all.
         """
-        if run is None or not run.batch:
-            for metric in (self.mean_loss, *self.metrics):
-                metric.reset()
-        begin = getattr(callbacks, f"on_{kind}_batch_begin")
-        end = getattr(callbacks, f"on_{kind}_batch_end")
-        heard = (
-            callbacks.listens(f"on_{kind}_batch_begin"),
-            callbacks.listens(f"on_{kind}_batch_end"),
-        )
-        with one_blas_thread:
-            self._batches(step, source, begin, end, heard, run, times * len(source))
-        return self.logs()
+        return Loop(self, step, source, callbacks, kind, run, times * len(source)).go()
 
-    def _batches(
+    def next(
         self,
         step: Step,
-        source: Source,
-        begin: Any,
-        end: Any,
-        heard: tuple[bool, bool],
-        run: Any,
-        ahead: int,
-    ) -> None:
-        """Run a step on every batch; ``begin`` and ``end`` are called if somebody listens."""
+        batch: tuple[Batches, int, int],
+        frozen: tuple[Any, ...],
+        room: int,
+        ahead: int | None,
+    ) -> int:
+        """Do the next batch, and if there is room those after it; how many were done."""
         step.expect(ahead)
-        frozen, number = self.frozen(step), run.batch if run else 0
-        pieces = iter(() if number and self.model.stop_training else source.pieces(number))
-        for batches, start, stop in pieces:
-            room = run.room if run else batches.size
-            done = 0 if any(heard) else self._several(step, batches, start, stop, frozen, room)
-            if done:
-                deque(islice(pieces, done - 1), maxlen=0)
-            else:
-                if heard[0]:
-                    begin(number)
-                self.batch(step, batches, start, stop, frozen)
-                if heard[1]:
-                    end(number, self.logs(recorded=True))
-                if any(heard):
-                    frozen = self.frozen(step)  # they may have frozen a layer
-                    step.expect(ahead)  # and run it themselves
-                done = 1
-            number += done
-            if run:
-                run.after(done)
-            if step is self.train and self.model.stop_training:
-                break
+        turn = self.turns()[0]
+        turn.changing = step is self.train
+        done = self._several(step, *batch, frozen, room) if room else 0
+        if not done:
+            self.batch(step, *batch, frozen)
+        turn.changing = False
+        return done or 1
 
-    def logs(self, recorded: bool = False) -> Logs:
-        """The results so far, by name; if asked, only of those that are cheap at any time."""
-        everything = (self.mean_loss, *self.metrics)
-        shown = (m for m in everything if m.scalar and (m.recorded or not recorded))
-        return {m.name: m.result() for m in shown}
+    def hold(self, function: Any, *given: Any) -> Any:
+        """Call a function while nobody else works with the model, its metrics or its optimizer."""
+        return hold(self.turns(), function, *given)
+
+    def tally(self) -> Tally:
+        """A fresh one, for what is to be measured next."""
+        return Tally((self.mean_loss, *self.metrics))
 
     def once(self, step: Step, batch: Batches) -> Logs:
         """Run a step on a single batch and return what was measured on it."""
-        for metric in (self.mean_loss, *self.metrics):
-            metric.reset()
-        step.expect(None)
-        self.batch(step, batch, 0, batch.size, self.frozen(step))
-        return self.logs()
+        tally = self.tally()
+        tally.take()
+        self.back = batch.back
+        self.next(step, (batch, 0, batch.size), self.frozen(step), 0, None)
+        return tally.results()
 
     def evaluate(self, source: Source, callbacks: Callbacks, times: int = 1) -> Logs:
         """Loss and metrics on data that nothing is learned from; once of so many times."""

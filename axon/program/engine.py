@@ -105,8 +105,7 @@ def _works() -> bool:
     """Whether the compiled kernels can be used; says why not if Numba is there in vain."""
     if _settings.works is None:
         try:
-            with compiling:
-                _settings.works = _there() and _imported()
+            _settings.works = _there() and compiling.run(_imported)
         except Exception as error:  # Numba fails in many ways where it is broken or too old
             _settings.works = False
             _warn(f"numba cannot be used ({type(error).__name__}: {error})")
@@ -146,8 +145,7 @@ def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) ->
     from axon.fast import Machine, NotWorthIt
 
     try:
-        with compiling:
-            return Machine(plan, inputs, outputs)
+        return compiling.run(Machine, plan, inputs, outputs)
     except NotWorthIt:
         return None
     except Exception as error:

@@ -7,6 +7,7 @@ from axon.backend import Array, DType, Shape, xp
 from axon.blas import one_blas_thread
 from axon.changes import changes
 from axon.core import Tensor
+from axon.modes import as_before
 from axon.program import engine
 from axon.program.bind import Bound
 from axon.program.compare import Imprint, demand_same, imprints
@@ -15,10 +16,22 @@ from axon.program.plan import Plan
 from axon.program.show import Line, describe, report
 from axon.program.simplify import simplify
 from axon.program.trace import trace
+from axon.turns import Turn, hold
 
 Spec = tuple[Shape, DType]
 LIMIT = 16  # programs that a step keeps
 UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be
+
+
+class Turns:
+    """A turn of one's own, for what shares its memory with nobody."""
+
+    def __init__(self) -> None:
+        self.turns = (Turn(),)
+
+    def __call__(self) -> tuple[Turn, ...]:
+        """The turns that are needed: this one."""
+        return self.turns
 
 
 class Program:
@@ -53,11 +66,20 @@ class Program:
         self.machine: Any = None  # what does it with compiled kernels, if they are used
         self.tried = False  # whether it has been asked for
         self._resting: Any = None  # the machine, while there is too little to do for it
+        self.turns: Callable[[], tuple[Turn, ...]] = Turns()  # of those who share its memory
 
     def run(self) -> list[Array]:
-        """Do it again on what the input arrays hold now; the outputs live in reused memory."""
+        """Do it again on what the input arrays hold now; the outputs live in reused memory.
+
+        Threads take turns, also with whoever else works in this memory, such as ``fit``.
+        """
+        found: list[Array] = hold(self.turns(), self.replay)
+        return found
+
+    def replay(self) -> list[Array]:
+        """What ``run`` does, for those whose turn it is."""
         if self.machine is not None:
-            self.machine.run()
+            self.machine.step()
             return self.machine.outputs
         for call in self.calls:
             call()
@@ -97,6 +119,9 @@ class Program:
         return f"<axon program {self.name}: {len(self.lines)} instructions>"
 
 
+Last = tuple[Program, list[Array], tuple[Any, ...]]  # that ran, its inputs, and the variant
+
+
 class Step:
     """A function of Tensors, run eagerly or recorded once per signature and replayed from then on.
 
@@ -112,6 +137,8 @@ class Step:
             they do its first steps, too, so that the bits do not tell when it was recorded.
         settings: what else a recording depends on, asked for whenever some setting was changed;
             if the answer is another one, everything is recorded anew.
+        turns: gives the turns of those who share its memory. Whoever runs it has them: to fill the
+            inputs, run, and read the outputs is one turn.
 
     Attributes:
         ahead: how many runs are expected (``expect``), by which kernels are chosen.
@@ -137,16 +164,17 @@ class Step:
         careful: bool = False,
         state: Callable[[], Sequence[Tensor]] = list,
         settings: Callable[[], tuple[int, ...]] = tuple,
+        turns: Callable[[], tuple[Turn, ...]] | None = None,
     ) -> None:
         self.name, self.function, self.names = name, function, names
         self.labels, self.eager, self.careful, self.state = labels, eager, careful, state
         self.settings, self._settings, self._count = settings, (), -1
+        self.turns = turns or Turns()
         self.slots: dict[tuple[Spec, ...], list[Array]] = {}
         self.programs: dict[tuple[Any, ...], Program] = {}
         self.latest: Program | None = None
         self.ahead = UNKNOWN
-        self._arrays: list[Array] = []
-        self._variant: tuple[Any, ...] = ()
+        self._last: Last | None = None  # one attribute: an interrupt finds all of it, or nothing
 
     def inputs(self, *specs: Spec) -> list[Array]:
         """The arrays to fill before ``run``: the same ones each time for the same signature."""
@@ -160,7 +188,7 @@ class Step:
         So the kernels depend on the call alone, and not on what was run before it.
         """
         if self.ahead != (runs or UNKNOWN):
-            self.ahead, self._arrays = runs or UNKNOWN, []  # what ran last is looked at again
+            self.ahead, self._last = runs or UNKNOWN, None  # what ran last is looked at again
 
     def run(self, arrays: list[Array], variant: tuple[Any, ...] = ()) -> list[Array]:
         """Run on filled inputs. What comes back may be overwritten by the next run: copy it.
@@ -169,8 +197,8 @@ class Step:
             arrays: what ``inputs`` gave.
             variant: what else the step depends on; another program is recorded for each value.
         """
-        with one_blas_thread:
-            return self._run(arrays, variant)
+        found: list[Array] = one_blas_thread.run(self._run, arrays, variant)
+        return found
 
     def several(
         self,
@@ -197,9 +225,9 @@ class Step:
         program = self._same(arrays, variant)
         if program is None:
             return 0
-        with one_blas_thread:
-            done: int = program.machine.several(columns, order, start, steps)
-            return done
+        several = program.machine.several
+        done: int = one_blas_thread.run(several, columns, order, start, steps)
+        return done
 
     @property
     def compiled(self) -> bool:
@@ -208,21 +236,29 @@ class Step:
 
     def _same(self, arrays: list[Array], variant: tuple[Any, ...]) -> Program | None:
         """What ran last, if it is wanted again: as nearly always, the same batch size."""
-        latest = self.latest
-        same = arrays is self._arrays and variant == self._variant
-        same = same and self._count == changes.count
-        return latest if same and latest and not latest.stale else None
+        if self._last is None or self._count != changes.count:
+            return None
+        latest, last_arrays, last_variant = self._last
+        same = latest is self.latest and arrays is last_arrays and variant == last_variant
+        return latest if same and not latest.stale else None
+
+    def forget(self) -> None:
+        """Give up all that was recorded."""
+        self._last = self.latest = None
+        self.programs.clear()
 
     def _run(self, arrays: list[Array], variant: tuple[Any, ...]) -> list[Array]:
-        if self.eager:
-            if self._count != changes.count:
-                self._heed()
-            return [t.data for t in self.function(*map(Tensor, arrays))]
         latest = self._same(arrays, variant)
         if latest is not None:
-            return latest.run()
+            return latest.replay()
+        return as_before(self._seldom, arrays, variant)
+
+    def _seldom(self, arrays: list[Array], variant: tuple[Any, ...]) -> list[Array]:
+        """Run what did not run last."""
         if self._count != changes.count:
             self._heed()
+        if self.eager:
+            return [t.data for t in self.function(*map(Tensor, arrays))]
         key = (*((a.shape, a.dtype) for a in arrays), variant)
         program = self.programs.get(key)
         if program is None or program.stale:
@@ -237,13 +273,14 @@ class Step:
         if program.first is not None:
             return self._confirm(program, arrays, variant)
         self._note(program, arrays, variant)
-        return program.run()
+        return program.replay()
 
     def _heed(self) -> None:
         """Some setting was changed somewhere: if it is one of ours, forget what was recorded."""
-        before, self._settings, self._count = self._settings, self.settings(), changes.count
-        if before != self._settings:
+        count, settings = changes.count, self.settings()
+        if settings != self._settings:
             self.programs.clear()
+        self._settings, self._count = settings, count
 
     def _heed_parts(self) -> None:
         """Parts may have been made while recording: watch them, too."""
@@ -255,8 +292,8 @@ class Step:
         """The second run of a signature: eager again, to see whether it can be replayed at all."""
         inputs, before = [Tensor(a) for a in arrays], self._before()
         instructions, outputs = trace(self.function, inputs)
-        first, program.first = program.first or [], None
-        demand_same(self.name, first, imprints(instructions, inputs))
+        demand_same(self.name, program.first or [], imprints(instructions, inputs))
+        program.first = None
         self._note(program, arrays, variant)
         return self._by_machine(program, before) or [t.data for t in outputs]
 
@@ -273,15 +310,15 @@ class Step:
             return []
         for tensor, array, values in before:  # the first batch may give a metric its shape
             tensor.data[...] = values if tensor.data is array else 0
-        return program.run()
+        return program.replay()
 
     def _note(self, program: Program, arrays: list[Array], variant: tuple[Any, ...]) -> None:
         """Remember what ran last."""
-        self.latest, self._arrays, self._variant = program, arrays, variant
+        self.latest, self._last = program, (program, arrays, variant)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy or pickle the step; its programs are bound to the memory of this one."""
-        return {**vars(self), "slots": {}, "programs": {}, "latest": None, "_arrays": []}
+        return {**vars(self), "slots": {}, "programs": {}, "latest": None, "_last": None}
 
     def _record(self, key: tuple[Any, ...], arrays: list[Array], again: str) -> list[Array]:
         """The first run of a signature: eager, and written down."""
@@ -292,6 +329,7 @@ class Step:
         reason = self._why(key, again)
         plan = Plan(simplify(instructions), outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
+        program.turns = self.turns
         if engine.wanted(program.work * self.ahead):
             program.machine, program.tried = engine.compiled(plan, inputs, outputs), True
         if self.careful:

@@ -56,8 +56,8 @@ def trace(
     """
     if modes.recorder is not None:
         raise RuntimeError("a step is being recorded already: one cannot be recorded inside it.")
-    modes.recorder = Trace()
     try:
+        modes.recorder = Trace()
         outputs = list(function(*inputs))
         instructions: list[Instruction] = modes.recorder.instructions
         return instructions, outputs

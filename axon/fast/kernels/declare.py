@@ -11,6 +11,7 @@ from numba import cfunc
 from numba.core.errors import NumbaWarning
 
 from axon.pace import compiling
+from axon.turns import Turn, fork_with
 
 KERNELS: dict[str, Callable[[int], None]] = {}
 SLOW = 1.0  # seconds: when compiling has taken longer, it is announced
@@ -18,6 +19,7 @@ ANNOUNCED = "axon: compiling kernels for this processor, once"
 FAST_MATH = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN stays NaN
 SIGNATURE = "void(intp)"
 _compiled: dict[str, Any] = {}
+_compiling = Turn()  # one that is compiled twice would be given up once, and its code with it
 
 
 class _Clock:
@@ -70,14 +72,20 @@ def prepare(names: Iterable[str]) -> None:
 def address(name: str) -> int:
     """Where the machine code of a kernel begins; compiled now if it has not been."""
     if name not in _compiled:
-        began = perf_counter()
-        with compiling:
-            _compiled[name] = _compile(KERNELS[name])
-        _Clock.spent += perf_counter() - began
-        if _Clock.spent > SLOW and not _Clock.announced:
-            _Clock.announced = True
-            _say(f"{ANNOUNCED}.")
+        _compiling.run(_demand, name)
     return int(_compiled[name].address)
+
+
+def _demand(name: str) -> None:
+    """Compile a kernel, unless another thread was faster."""
+    if name in _compiled:
+        return
+    began = perf_counter()
+    _compiled[name] = compiling.run(_compile, KERNELS[name])
+    _Clock.spent += perf_counter() - began
+    if _Clock.spent > SLOW and not _Clock.announced:
+        _Clock.announced = True
+        _say(f"{ANNOUNCED}.")
 
 
 def _compile(function: Callable[[int], None]) -> Any:
@@ -108,3 +116,17 @@ def kept(compiled: Callable[[bool], Any]) -> Any:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _locks() -> list[Any]:
+    """Those of the compiler, which has no thought for forks."""
+    from llvmlite.binding import ffi
+    from numba.core.compiler_lock import global_compiler_lock
+
+    try:
+        return [global_compiler_lock._lock, ffi.lib._lock._lock]
+    except AttributeError:  # another version keeps them elsewhere
+        return []
+
+
+fork_with(_locks)

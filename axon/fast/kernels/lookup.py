@@ -3,19 +3,17 @@
 import numpy as np
 from numba import njit
 
+from axon.backend import Array
 from axon.fast.atoms import bytes_, floats, words
 from axon.fast.kernels.convert import ints
 from axon.fast.kernels.declare import kernel
 
-FAULT = np.zeros(
-    3, np.int64
-)  # whether a number was wrong (1 an id, 2 an index), which, of how many
+FAULT = 3  # words: whether a number was wrong (1 an id, 2 an index), which, of how many
 
 
-def demand_no_fault() -> None:
+def demand_no_fault(fault: Array) -> None:
     """Raise IndexError if a kernel met a number of a row that is not there."""
-    kind, wrong, size = map(int, FAULT)
-    FAULT[:] = 0
+    kind, wrong, size = map(int, fault)
     if kind == 1:
         raise IndexError(
             f"id {wrong} is outside the vocabulary, whose {size} ids are 0 to {size - 1}. Give the "

@@ -3,14 +3,12 @@
 from math import prod
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Site, Word, Work, flat, lowers
-from axon.fast.kernels.lookup import FAULT
+from axon.fast.calls import NOTE, At, Call, Site, Word, Work, flat, lowers
 from axon.fast.rules.elementwise import FIXED, single
 from axon.program.trace import Instruction
 
 KINDS = {"i8": 8, "i4": 4, "u1": 1}  # bytes of a number
 ACROSS = 16  # columns that belong together
-NOTE = Tensor(FAULT)
 
 
 def _kind(numbers: Tensor) -> int | None:
