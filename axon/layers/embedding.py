@@ -77,7 +77,7 @@ class Embedding(Layer):
         """Where the id is not 0, if 0 is padding."""
         if not self.mask_zero:
             return mask
-        given = (x if isinstance(x, Tensor) else as_array(x)) != 0
+        given = (x if isinstance(x, Tensor) else as_array(x, self.input_dtype)) != 0
         return given if mask is None else masks.joined(masks.as_mask(mask), masks.as_mask(given))
 
 

@@ -163,10 +163,9 @@ class Sequential(Model):
     def _forward_array(self, *inputs: Any, mask: Tensor | None) -> Any:
         """An array carries no mask: it goes beside."""
         for layer in self._stack:
-            if mask is None or not (layer.takes_mask or isinstance(layer, Layer)):
-                y = layer(*inputs)
-            else:
-                y = layer(*inputs, mask=mask)
+            least = layer.mask_axes if isinstance(layer, Layer) else 1 if layer.takes_mask else 99
+            takes = mask is not None and mask.ndim >= least
+            y = layer(*inputs, mask=mask) if takes else layer(*inputs)
             mask = as_mask(layer.compute_mask(inputs[0], mask))
             mask = mask if mask is None or mask.shape == y.shape[: mask.ndim] else None
             inputs = (y,)
