@@ -102,6 +102,7 @@ class Run:
             "numpy": np.__version__,
             "python": platform.python_version(),
             "machine": platform.machine(),
+            "kernels": setting(),  # "auto" is "numpy" where Numba is missing
         }
         sha256 = fingerprint(self.task.data)
         return {**about, "sha256": sha256} if sha256 else about
@@ -109,7 +110,7 @@ class Run:
     def compare(self, before: Mapping[str, Any], strict: bool = False) -> None:
         """Say what is not as it was when the settings were written; ``strict``: or stop."""
         now = self.made_with()
-        for key in ("axon", "numpy", "machine"):
+        for key in ("axon", "numpy", "machine", "kernels"):
             if key in before and before[key] != now[key]:
                 note(f"{key} was {before[key]} and is {now[key]}: the bits may differ.")
         if "sha256" in before and before["sha256"] != now.get("sha256"):
