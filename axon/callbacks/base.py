@@ -1,6 +1,6 @@
 """Callback, which is told what happens during training and may act on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 Logs = dict[str, float]
@@ -34,6 +34,14 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Take note of the settings of the run: ``epochs``, ``steps`` (None if not known)..."""
         self.params = params
+
+    def demand_possible(self, measured: Sequence[str] | None) -> None:
+        """Raise an error for what can be known to go wrong before training begins.
+
+        Args:
+            measured: what the logs of an epoch will hold, such as ``loss`` and ``val_loss``; None
+                if it is not known, because another callback may add to them.
+        """
 
     # -------------------------------------------------------------------- training
 

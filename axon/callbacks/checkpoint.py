@@ -1,6 +1,7 @@
 """ModelCheckpoint: save the model while it is trained."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
@@ -26,7 +27,7 @@ class ModelCheckpoint(Callback):
 
     Raises:
         OSError: nothing can be written there, before training begins.
-        ValueError: an unknown name, at the first file.
+        ValueError: an unknown name, or one of another format, before training begins.
 
     >>> ModelCheckpoint("models/{epoch:02d}-{val_loss:.2f}.axon").path_of(3, 0, {"val_loss": 0.5})
     'models/04-0.50.axon'
@@ -62,9 +63,26 @@ class ModelCheckpoint(Callback):
         # an attribute, so that nobody listens to batches where epochs are counted
         self.on_train_batch_end = self._count  # type: ignore[method-assign]
 
+    def demand_possible(self, measured: Sequence[str] | None) -> None:
+        """Make sure that there is something to watch, and that files of this name can be written.
+
+        Raises:
+            ValueError, TypeError, OSError: the model cannot be saved, at all or under this name.
+        """
+        if self._monitor is not None:
+            self._monitor.demand(measured)
+        self._demand_place()
+        known: Any = _Any() if measured is None else dict.fromkeys(measured, 0.0)
+        if measured is not None and self.save_freq != "epoch":
+            known = {name: 0.0 for name in measured if not name.startswith("val_")}
+        self.model.demand_savable(self.path_of(0, 0, known), self.save_weights_only)
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Make sure that files can be written, before time is spent on training."""
         self.starts_anew()  # the best model stays the best in a further run, loaded or not
+        self._demand_place()
+
+    def _demand_place(self) -> None:
         try:
             prepare("ModelCheckpoint", self.filepath)
             self.path_of(0, 0, _Any())

@@ -1,6 +1,7 @@
 """CSVLogger: one line of a table per epoch."""
 
 import os
+from collections.abc import Sequence
 from typing import IO, Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
@@ -36,6 +37,13 @@ class CSVLogger(Callback):
         self._file: IO[str] | None = None
         self._writer: Any = None
 
+    def demand_possible(self, measured: Sequence[str] | None) -> None:
+        """Make sure that the file can be written, and has columns for what will be measured."""
+        prepare("CSVLogger", self.filename)
+        columns = self._header(keep=True) if self.append else None
+        if measured is not None and columns is not None:
+            self._demand_columns(["epoch", *measured], columns)
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Open the file."""
         import csv
@@ -55,16 +63,21 @@ class CSVLogger(Callback):
         if self._file is None:
             super().load_state_dict(state)
 
-    def _header(self) -> list[str] | None:
-        """The columns of the file that is there; a last line that was cut off is taken away."""
+    def _header(self, keep: bool = False) -> list[str] | None:
+        """The columns of the file that is there; a last line that was cut off is taken away.
+
+        Args:
+            keep: leave the file as it is.
+        """
         import csv
         import io
 
         if not os.path.exists(self.filename):
             return None
-        with open(self.filename, "r+b") as file:
+        with open(self.filename, "rb" if keep else "r+b") as file:
             text = file.read()
-            file.truncate(text.rfind(b"\n") + 1)
+            if not keep:
+                file.truncate(text.rfind(b"\n") + 1)
         lines = io.StringIO(text.decode("utf-8"), newline="")
         names = next(csv.reader(lines, delimiter=self.separator), []) if b"\n" in text else []
         return [unguarded(name) for name in names] or None
@@ -78,14 +91,18 @@ class CSVLogger(Callback):
             self.columns = names
             self._writer.writerow(map(guarded, names))
         if not set(values) <= set(self.columns):
-            raise ValueError(
-                f"CSVLogger: {self.filename} has the columns {', '.join(self.columns)}, but now "
-                f"there are {', '.join(names)}. Each epoch must log the same; choose another file "
-                "to log others."
-            )
+            self._demand_columns(names, self.columns)
         self._writer.writerow([values.get(name, "") for name in self.columns])
         self._file.flush()
         self.written = os.path.getsize(self.filename)
+
+    def _demand_columns(self, names: Sequence[str], columns: Sequence[str]) -> None:
+        if not set(names) <= set(columns):
+            raise ValueError(
+                f"CSVLogger: {self.filename} has the columns {', '.join(columns)}, but now "
+                f"there are {', '.join(names)}. Each epoch must log the same; choose another file "
+                "to log others."
+            )
 
     def _columns_of(self, values: dict[str, float]) -> list[str]:
         """Names of the columns; those of a validation that comes only in later epochs, too."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from axon.callbacks.backup import BackupAndRestore
 from axon.callbacks.base import HOOKS, Callback, Logs, check
+from axon.callbacks.functions import LambdaCallback
 
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
@@ -51,6 +52,12 @@ class Callbacks:
         with ExitStack() as calls:  # goes on to the next, whatever one of them raises
             for listener in reversed(self._listeners[hook]):
                 calls.callback(listener, *details)
+
+    def demand_possible(self, measured: Sequence[str]) -> None:
+        """Let each say what can be known to go wrong before training begins."""
+        others = any(_may_add(callback) for callback in self.callbacks)
+        for callback in self.callbacks:
+            callback.demand_possible(None if others else measured)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Training starts."""
@@ -147,3 +154,14 @@ class Callbacks:
 def _overridden(method: Any, hook: str) -> bool:
     """Whether it is another function than the one of the base class, which does nothing."""
     return getattr(method, "__func__", method) is not getattr(Callback, hook)
+
+
+def _may_add(callback: Callback) -> bool:
+    """Whether it sees logs before others do, and may write something of its own into them."""
+    if (
+        type(callback).__module__.startswith("axon.callbacks")
+        and type(callback) is not LambdaCallback
+    ):
+        return False
+    hooks = ("on_test_end", "on_epoch_end")
+    return any(_overridden(getattr(callback, hook), hook) for hook in hooks)

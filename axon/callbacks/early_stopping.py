@@ -1,5 +1,6 @@
 """EarlyStopping: end training when it no longer helps."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from axon.backend import Array
@@ -22,7 +23,8 @@ class EarlyStopping(Callback):
         start_from_epoch: do not watch the epochs (counted from 0) before this one.
 
     Raises:
-        ValueError: the number is not there, at the end of the first epoch.
+        ValueError: the number will not be there, before training begins; or, where callbacks of
+            your own may add to the logs, at the end of the first epoch.
 
     >>> EarlyStopping(monitor="val_accuracy", patience=3, restore_best_weights=True).best is None
     True
@@ -58,6 +60,10 @@ class EarlyStopping(Callback):
         self.best_epoch: int | None = None
         self.best_weights: list[Array] | None = None
         self.stopped_epoch: int | None = None
+
+    def demand_possible(self, measured: Sequence[str] | None) -> None:
+        """Raise ValueError if there will be nothing to watch."""
+        self._monitor.demand(measured)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start anew, unless a state was loaded."""

@@ -1,6 +1,6 @@
 """Callbacks that change the learning rate between epochs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +24,8 @@ class ReduceLROnPlateau(Callback):
         min_lr: the learning rate does not fall below this.
 
     Raises:
-        ValueError: factor does not lie between 0 and 1; or the number is not there, at the end of
+        ValueError: factor does not lie between 0 and 1; or the number will not be there, before
+            training begins, or, where callbacks of your own may add to the logs, at the end of
             the first epoch.
 
     >>> ReduceLROnPlateau(factor=0.5, patience=3).wait
@@ -59,19 +60,27 @@ class ReduceLROnPlateau(Callback):
         self.wait, self.cooldown_counter = 0, 0
         self.best: float | None = None
 
+    def demand_possible(self, measured: Sequence[str] | None) -> None:
+        """Raise ValueError if there will be nothing to watch, or a schedule sets the rate."""
+        self._monitor.demand(measured)
+        self._demand_free()
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start anew, unless a state was loaded.
 
         Raises:
             ValueError: a schedule sets the learning rate already.
         """
+        self._demand_free()
+        if self.starts_anew():
+            self._forget()
+
+    def _demand_free(self) -> None:
         if self.model.optimizer.schedule is not None:
             raise ValueError(
                 "ReduceLROnPlateau: the optimizer's learning rate follows a schedule, "
                 f"{self.model.optimizer.schedule!r}. Leave one of the two out."
             )
-        if self.starts_anew():
-            self._forget()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare with the best epoch so far."""
@@ -120,6 +129,10 @@ class LearningRateScheduler(Callback):
             )
         self.schedule, self.verbose = schedule, verbose
         self._both = _takes_two(schedule)
+
+    def demand_possible(self, measured: Sequence[str] | None) -> None:
+        """Raise TypeError if the optimizer follows a schedule already."""
+        self.model.optimizer.learning_rate = self.model.optimizer.learning_rate
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Ask the schedule."""

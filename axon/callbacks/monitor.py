@@ -1,5 +1,6 @@
 """Which of the logged numbers is watched, and when it is better than before."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from axon.callbacks.base import Logs
@@ -55,16 +56,28 @@ class Monitor:
         """
         if self.name in logs:
             return logs[self.name]
-        validation = self.name.startswith("val_")
-        if validation and (epoch + 1) % params.get("validation_freq", 1):
+        if self.name.startswith("val_") and (epoch + 1) % params.get("validation_freq", 1):
             return None
-        if validation and not any(name.startswith("val_") for name in logs):
-            raise ValueError(
+        raise self._missing(list(logs))
+
+    def demand(self, measured: Sequence[str] | None) -> None:
+        """Raise ValueError, before training begins, if the number will not be in the logs.
+
+        Args:
+            measured: what they will hold; None if that is not known.
+        """
+        if measured is not None and self.name not in measured:
+            raise self._missing(measured)
+
+    def _missing(self, known: Sequence[str]) -> ValueError:
+        validated = any(name.startswith("val_") for name in known)
+        if self.name.startswith("val_") and not validated:
+            return ValueError(
                 f"{self.owner}: there is no {self.name!r} to monitor, because there are no "
                 "validation data. Pass validation_data or validation_split to fit, or monitor "
                 f"{self.name[4:]!r}."
             )
-        raise ValueError(
+        return ValueError(
             f"{self.owner}: there is no {self.name!r} to monitor."
-            f"{suggestion(self.name, list(logs))} Known: {', '.join(logs)}."
+            f"{suggestion(self.name, list(known))} Known: {', '.join(known)}."
         )

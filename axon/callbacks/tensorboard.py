@@ -1,6 +1,7 @@
 """TensorBoard: a run in files that TensorBoard shows, without TensorFlow."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from axon.callbacks.base import Callback, Logs
@@ -54,15 +55,22 @@ class TensorBoard(Callback):
         self._events: dict[str, Events] = {}
         self._training = False
 
+    def demand_possible(self, measured: Sequence[str] | None) -> None:
+        """Make sure that the folder can be written."""
+        self._demand_place()
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Make sure that the folder can be written, and write the graph."""
-        for run in (TRAIN, VALIDATION):
-            if run == TRAIN or os.path.exists(os.path.join(self.log_dir, run)):
-                prepare("TensorBoard", os.path.join(self.log_dir, run, "events"))
+        self._demand_place()
         self._training = True
         if self.write_graph and self.model.input_shape is not None:
             self._run(TRAIN).graph(graph_of(self.model))
             self._run(TRAIN).flush()
+
+    def _demand_place(self) -> None:
+        for run in (TRAIN, VALIDATION):
+            if run == TRAIN or os.path.exists(os.path.join(self.log_dir, run)):
+                prepare("TensorBoard", os.path.join(self.log_dir, run, "events"))
 
     def _run(self, name: str) -> Events:
         """The event file of a run, which is begun when there is something to write."""

@@ -376,7 +376,7 @@ class Model(Module):
         trained = self._trainer.programs if self._trainer else []
         return [*trained, *self._predictor.step.programs.values()]
 
-    save = saving.save
+    save, demand_savable = saving.save, saving.demand_savable
     save_weights = weights.save_weights
     load_weights = weights.load_weights
     report = write_report

@@ -67,6 +67,7 @@ class Run:
         """
         try:
             _beginning.run(self._begin)
+            self._demand_possible()
             self.model.stop_training, self.trainer.warned = False, False
             if self.backup is None:
                 return self._train()
@@ -78,6 +79,18 @@ class Run:
     def _begin(self) -> None:
         demand_untrained("fit", self.model, self.trainer.optimizer)
         _under_way.append(self)
+
+    def _demand_possible(self) -> None:
+        """Let callbacks say before training begins what will not work; then nothing has changed."""
+        measured = [m.name for m in (self.trainer.mean_loss, *self.trainer.metrics) if m.scalar]
+        if self.validation is not None:
+            measured += [f"val_{name}" for name in measured]
+        try:
+            self.callbacks.demand_possible(measured)
+        except BaseException:
+            if self.trainer.back is not None:
+                self.trainer.back()
+            raise
 
     def _train(self) -> None:
         logs: Logs = {}

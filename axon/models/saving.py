@@ -14,7 +14,7 @@ from axon.archive import flattened, pack
 from axon.backend import Array
 from axon.files import check_writable
 from axon.layers.state import frozen_in, named
-from axon.models.weights import FOREIGN
+from axon.models.weights import FOREIGN, demand_name_of_weights
 from axon.version import __version__
 
 FORMAT = 2
@@ -47,21 +47,38 @@ def save(model: Any, path: "str | os.PathLike[str]", include_optimizer: bool = T
         OSError: the file cannot be written; a file that was there is kept.
     """
     _demand_saveable(model, path)
-    described = {"format": FORMAT, "axon": __version__, **model.describe()}
-    described |= {"input_shape": model.input_shape, "metadata": model.metadata}
-    described |= {"frozen": frozen_in(model)}
+    described = _described(model)
     documents: dict[str, Any] = {}
     arrays: dict[str, dict[str, Array]] = {"weights": arrays_of(model)}
     if include_optimizer and model.compiled:
         described["compile"] = _settings(model, path)
         if described["compile"] and _in_charge(model):
             documents["optimizer"], arrays["optimizer"] = flattened(model.optimizer.state_dict())
-    try:  # before the file is touched: it may fail
-        documents["model"], arrays["model"] = flattened(described)
-    except TypeError as error:
-        raise TypeError(f"save: metadata and arguments of layers must suit JSON: {error}") from None
+    documents["model"], arrays["model"] = _as_json(described)  # before the file is touched
     check_writable(path)
     pack(path, documents, {name: found for name, found in arrays.items() if found})
+
+
+def _described(model: Any) -> dict[str, Any]:
+    """What the model is, but for its arrays and what ``compile`` was given."""
+    about = {"input_shape": model.input_shape, "metadata": model.metadata}
+    known = {"format": FORMAT, "axon": __version__, **model.describe()}
+    return {**known, **about, "frozen": frozen_in(model)}
+
+
+def _as_json(described: dict[str, Any]) -> Any:
+    try:
+        return flattened(described)
+    except TypeError as error:
+        raise TypeError(f"save: metadata and arguments of layers must suit JSON: {error}") from None
+
+
+def demand_savable(model: Any, path: str, weights_only: bool = False) -> None:
+    """Raise the error that ``save``, or ``save_weights``, would; nothing is written."""
+    if weights_only:
+        return demand_name_of_weights(path)
+    _demand_saveable(model, path)
+    _as_json(_described(model))
 
 
 def _demand_saveable(model: Any, path: "str | os.PathLike[str]") -> None:

@@ -50,18 +50,23 @@ def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
     """
     import numpy as np
 
-    ending = os.path.splitext(os.fspath(path))[1].lower()
-    if ending in NO_WEIGHTS:
-        raise ValueError(
-            f"save_weights: {path} would not be what its name says. Weights alone are written as "
-            f".safetensors or .npz; for {ending}: {NO_WEIGHTS[ending]}."
-        )
+    demand_name_of_weights(path)
     check_writable(path)
     arrays: dict[str, Any] = {paths[0]: t.data for paths, t in _tensors(model, "save").items()}
     if os.fspath(path).lower().endswith(".safetensors"):
         return safetensors.save(path, arrays, {"format": "np", "axon": __version__})
     with atomic(path) as stream:
         np.savez(stream, **arrays)
+
+
+def demand_name_of_weights(path: "str | os.PathLike[str]") -> None:
+    """Raise ValueError if a file of this name would hold something else than weights."""
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    if ending in NO_WEIGHTS:
+        raise ValueError(
+            f"save_weights: {path} would not be what its name says. Weights alone are written as "
+            f".safetensors or .npz; for {ending}: {NO_WEIGHTS[ending]}."
+        )
 
 
 def _tensors(model: Any, verb: str) -> dict[tuple[str, ...], Any]:
