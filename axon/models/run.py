@@ -88,8 +88,8 @@ class Run:
         try:
             self.callbacks.demand_possible(measured)
         except BaseException:
-            if self.trainer.back is not None:
-                self.trainer.back()
+            if self.source.back is not None:
+                self.source.back()
             raise
 
     def _train(self) -> None:
