@@ -1,5 +1,7 @@
 """What ``axon train`` refuses, and how it says so: options, paths, tables, arrays, images."""
 
+import re
+
 import numpy as np
 import pytest
 from commands import fails, houses, in_a_process, run
@@ -171,3 +173,17 @@ def test_how_often_is_checked_before_training(tmp_path):
     assert "soon" in message
     message = fails("train", "digits", "--backup-every", "5", cwd=tmp_path, code=2)
     assert "--backup DIR" in message
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("{i}e300,{i},{c}", r"numbers as large as 3\.9e\+301 have no variance that fits float64"),
+        ("{i},1,{i}.5e300", r"column 'y': numbers as large as .* cannot be predicted"),
+        ("{i},1,{i}.5e38", r"column 'y': numbers as large as 4e\+39 cannot be predicted"),
+    ],
+)
+def test_numbers_that_are_too_large_are_named(tmp_path, cell, message):
+    rows = [cell.format(i=i, c=i % 2) for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    assert re.search(message, fails("train", "t.csv", cwd=tmp_path))

@@ -112,6 +112,12 @@ def digit_names() -> list[str]:
 def _table(path: Path, wanted: Wanted) -> Task:
     classes = wanted.classes or None
     table = datasets.load_csv(path, wanted.target, classes=classes, task=wanted.task)
+    if not table.class_names and np.abs(table.y).max() > np.finfo(np.float32).max:
+        raise ValueError(
+            f"{path}, column {table.target_name!r}: numbers as large as "
+            f"{np.abs(table.y).max():.2g} cannot be predicted: networks compute in float32, which "
+            "ends at 3.4e+38. Divide them by a power of ten."
+        )
     title = f"{path} ({'labels' if table.class_names else 'to predict'}: {table.target_name})"
     train, test = split(table.x, table.y, wanted.seed)
     names, features = table.class_names, table.feature_names

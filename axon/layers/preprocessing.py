@@ -119,7 +119,14 @@ class Normalization(Layer):
             raise ValueError(f"Normalization: expected data of shape (n, features), got {x.shape}.")
         kept = self._kept(x.ndim)
         others = tuple(i for i in range(x.ndim) if i not in kept)
-        self._set(x.mean(axis=others), x.var(axis=others))
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, variance = x.mean(axis=others), x.var(axis=others)
+        if np.isfinite(x).all() and not np.isfinite(variance).all():
+            raise ValueError(
+                f"Normalization: numbers as large as {np.abs(x).max():.2g} have no variance that "
+                "fits float64. Divide them by a power of ten first."
+            )
+        self._set(mean, variance)
 
     def _kept(self, ndim: int) -> Shape:
         """The features' axes, in order."""

@@ -4,8 +4,9 @@ from math import prod
 
 import numpy as np
 
-from axon.backend import Shape
+from axon.backend import Array, Shape
 from axon.models.graph import GraphModel
+from axon.models.graph.values import Value
 from axon.onnx.tensors import OnnxFileError
 
 ROOM = 2**24  # numbers in one sample: a file that asks for more is damaged
@@ -27,11 +28,10 @@ def settle(model: GraphModel, shapes: tuple[Shape, ...]) -> None:
         model.build(*shapes)
         general = is_general(model, made_for, shapes)
     except ValueError:
-        if made_for == 1:
-            raise
-        general = False
+        general = False  # if nothing comes of it at all, the next build says so
     if not general:
         model.graph["only"] = made_for
+        model.squeeze_like(dict.fromkeys(model.open_squeezes(), False))
         model.changed()
         model.build(*shapes)
 
@@ -44,16 +44,38 @@ def is_general(model: GraphModel, made_for: int, shapes: tuple[Shape, ...]) -> b
     """
     rng, count = np.random.default_rng(0), max(made_for, 2)
     x = [rng.integers(0, 2, (count, *shape)).astype(np.float32) for shape in shapes]
-    with model.trial(shapes, count + 2):
+    with model.trial(shapes, count + made_for + 2):
         try:
-            env = model.tried(x)
-            together = np.asarray(model.output_of(env).data)
-            apart = [np.asarray(model.output_of(model.tried([v[i : i + 1] for v in x])).data)
-                     for i in (0, count - 1)]  # fmt: skip
+            together = _outputs(model, x)
+            apart = [_outputs(model, [v[i : i + 1] for v in x]) for i in (0, count - 1)]
+            as_written = _literally(model, [v[:made_for] for v in x])
+            env = model.tried([v[:made_for] for v in x])
         except ValueError:
             return False
-    if count == made_for:
-        model.demand_declared(env, count)
-    want = np.concatenate(apart)
-    given = together[[0, -1]] if len(together) == count else together
-    return given.shape == want.shape and np.allclose(given, want, 1e-3, 1e-4, equal_nan=True)
+    model.demand_declared(env, made_for)
+    ends = together[[0, -1]] if len(together) == count else together
+    same = _alike(_array(model, env), as_written)
+    return same and _alike(ends, np.concatenate(apart))
+
+
+def _outputs(model: GraphModel, inputs: list[Array]) -> Array:
+    return _array(model, model.tried(inputs))
+
+
+def _array(model: GraphModel, env: dict[str, Value]) -> Array:
+    return np.asarray(model.output_of(env).data)
+
+
+def _alike(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and np.allclose(a, b, 1e-3, 1e-4, equal_nan=True)
+
+
+def _literally(model: GraphModel, inputs: list[Array]) -> Array:
+    """What comes out if the axis of the samples is an axis as any other."""
+    nodes = model.open_squeezes()
+    before = {node: bool(node.attributes.get("samples_first", 1)) for node in nodes}
+    model.squeeze_like(dict.fromkeys(nodes, False))
+    try:
+        return _outputs(model, inputs)
+    finally:
+        model.squeeze_like(before)

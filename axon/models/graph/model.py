@@ -201,25 +201,28 @@ class GraphModel(Model):
             raise ValueError(f"{samples} samples went in, shape {given}, but {out} came out.")
         return out[1:]
 
+    def open_squeezes(self) -> list[Node]:
+        """The nodes that leave out all axes of size 1, whichever these are."""
+        nodes = [node for node in self.nodes if node.op == "Squeeze" and len(node.inputs) < 2]
+        return [node for node in nodes if "axes" not in node.attributes]
+
+    def squeeze_like(self, samples_first: Mapping[Node, bool]) -> None:
+        """Say of which of these nodes the first axis is that of the samples, and is kept."""
+        for node, told in zip(self.nodes, self.graph["nodes"], strict=True):
+            if node in samples_first:
+                node.attributes["samples_first"] = int(samples_first[node])
+                told["attributes"] = dict(node.attributes)
+
     def _settle_squeezes(self, input_shapes: tuple[Shape, ...]) -> None:
         """Find out, with two samples, of which first axes of size 1 are not those of samples."""
-        pairs = zip(self.nodes, self.graph["nodes"], strict=True)
-        open_ones = [
-            (node, told)
-            for node, told in pairs
-            if node.op == "Squeeze"
-            and len(node.inputs) < 2
-            and not {"axes", "samples_first"} & set(node.attributes)
-        ]
-        if not open_ones or self.only_batch:
+        nodes = [n for n in self.open_squeezes() if "samples_first" not in n.attributes]
+        if not nodes or self.only_batch:
             return
         try:
             self.tried(self._zeros(input_shapes, 2))
         except ValueError:
             return  # what does not fit two samples, one sample will tell
-        for node, told in open_ones:
-            node.attributes["samples_first"] = int(node.first != (1,))
-            told["attributes"] = dict(node.attributes)
+        self.squeeze_like({node: node.first != (1,) for node in nodes})
 
     def demand_declared(self, env: Mapping[str, Value], samples: int) -> None:
         """Raise ValueError if values are of other shapes than the file declares.
