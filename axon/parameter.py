@@ -32,6 +32,14 @@ class Memory:
         self.gradients.data.fill(0)
         self.users: WeakSet[Any] = WeakSet()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy or pickle the numbers; a copy's users are others."""
+        return {"values": self.values, "gradients": self.gradients}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.users = WeakSet()
+
 
 class Buffer(Tensor):
     """A tensor that belongs to a layer and is saved with it, but is not learned: a running mean."""

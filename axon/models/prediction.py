@@ -14,6 +14,7 @@ from axon.layers.masks import lay
 from axon.models.data import Batches
 from axon.models.stream import Stream
 from axon.modes import TrainingMode, no_grad
+from axon.parameter import Parameter
 from axon.program import Program, Step
 from axon.turns import hold
 from axon.twins import versions
@@ -84,8 +85,13 @@ class Predictor:
 
     def __init__(self, model: Any, eager: bool) -> None:
         self.model = model
-        common = (eager, True, list, partial(versions, [model]), model._all_turns)
+        common = (eager, True, self._state, partial(versions, [model]), model._all_turns)
         self.step = Step("predict", self._outputs, ["x"], model.labels, *common)
+
+    def _state(self) -> list[Tensor]:
+        """What layers may change even here: buffers, and tensors that they keep."""
+        kept = [t for module in self.model.modules() for t in vars(module).values()]
+        return [t for t in kept if isinstance(t, Tensor) and not isinstance(t, Parameter)]
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):

@@ -18,6 +18,7 @@ from axon.models.intake import all_or_nothing
 from axon.models.loop import Source, Tally
 from axon.models.stream import Stream
 from axon.models.training import Trainer
+from axon.program import Step
 from axon.random import get_state, set_state
 from axon.turns import Turn
 
@@ -189,6 +190,7 @@ class Run:
             "source": self.source.state_dict(),
             "validation": {} if self.validation is None else self.validation.state_dict(),
             "random": get_state(others=True),
+            "shapes": [step.shelf.state_dict() for step in self._steps()],
             **{"stop_training": self.model.stop_training, "warned": trainer.warned},
         }
 
@@ -240,8 +242,13 @@ class Run:
         optimizer.load_state_dict(state["optimizer"])
         for metric, seen in zip(self._watched(), state["metrics"], strict=True):
             metric.load_state_dict(seen)
+        for step, shapes in zip(self._steps(), state.get("shapes", ()), strict=False):
+            step.shelf.load_state_dict(shapes)
         trainer.warned = state["warned"]
         set_state(state["random"])
+
+    def _steps(self) -> tuple[Step, ...]:
+        return self.trainer.train, self.trainer.test, self.model._predictor.step
 
     # -------------------------------------------------------------------- whose state it is
 

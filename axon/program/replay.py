@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from axon.backend import Array, DType, Shape, xp
+from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.changes import changes
 from axon.core import Tensor
@@ -13,13 +13,12 @@ from axon.program.bind import Bound
 from axon.program.compare import Imprint, demand_same, imprints
 from axon.program.cost import nanoseconds
 from axon.program.plan import Plan
+from axon.program.shelf import LINE, Key, Shelf, Spec
 from axon.program.show import Line, describe, report
 from axon.program.simplify import simplify
 from axon.program.trace import trace
 from axon.turns import Turn, hold
 
-Spec = tuple[Shape, DType]
-LIMIT = 16  # programs that a step keeps
 UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be
 
 
@@ -65,6 +64,8 @@ class Program:
         self.work = sum(map(nanoseconds, plan.instructions))
         self.machine: Any = None  # what does it with compiled kernels, if they are used
         self.tried = False  # whether it has been asked for
+        self.may = True  # whether it may be asked for
+        self.used = 0  # when it was used last
         self._resting: Any = None  # the machine, while there is too little to do for it
         self.turns: Callable[[], tuple[Turn, ...]] = Turns()  # of those who share its memory
 
@@ -99,10 +100,16 @@ class Program:
 
     def suits(self, ahead: int) -> bool:
         """Let the kernels do it that so many runs are worth; False if these have to be made."""
-        wanted = engine.wanted(self.work * ahead)
+        wanted = self.may and engine.wanted(self.work * ahead)
         if wanted != (self.machine is not None) and self.tried:
             self.machine, self._resting = self._resting, self.machine
         return self.tried or not wanted
+
+    @property
+    def bytes(self) -> int:
+        """What it takes, roughly: buffers, tables, and what Python needs for each line."""
+        machines = (m for m in (self.machine, self._resting) if m is not None)
+        return sum(self.buffers) + sum(m.bytes for m in machines) + LINE * len(self.lines)
 
     def why(self) -> str:
         """Say why this program was recorded although others may have been before it."""
@@ -170,17 +177,24 @@ class Step:
         self.labels, self.eager, self.careful, self.state = labels, eager, careful, state
         self.settings, self._settings, self._count = settings, (), -1
         self.turns = turns or Turns()
-        self.slots: dict[tuple[Spec, ...], list[Array]] = {}
-        self.programs: dict[tuple[Any, ...], Program] = {}
+        self.shelf = Shelf()
         self.latest: Program | None = None
         self.ahead = UNKNOWN
         self._last: Last | None = None  # one attribute: an interrupt finds all of it, or nothing
 
     def inputs(self, *specs: Spec) -> list[Array]:
         """The arrays to fill before ``run``: the same ones each time for the same signature."""
-        if specs not in self.slots:
-            self.slots[specs] = [xp.empty(shape, dtype) for shape, dtype in specs]
-        return self.slots[specs]
+        return self.shelf.inputs(specs)
+
+    @property
+    def programs(self) -> dict[Key, Program]:
+        """The programs that are kept, by signature."""
+        return self.shelf.programs
+
+    @property
+    def slots(self) -> dict[tuple[Spec, ...], list[Array]]:
+        """The inputs that they are bound to."""
+        return self.shelf.slots
 
     def expect(self, runs: int | None) -> None:
         """Say how many runs the present call makes, all in all; None if that is not known.
@@ -245,7 +259,7 @@ class Step:
     def forget(self) -> None:
         """Give up all that was recorded."""
         self._last = self.latest = None
-        self.programs.clear()
+        self.shelf.clear()
 
     def _run(self, arrays: list[Array], variant: tuple[Any, ...]) -> list[Array]:
         latest = self._same(arrays, variant)
@@ -260,9 +274,10 @@ class Step:
         if self.eager:
             return [t.data for t in self.function(*map(Tensor, arrays))]
         key = (*((a.shape, a.dtype) for a in arrays), variant)
-        program = self.programs.get(key)
-        if program is None or program.stale:
-            return self._record(key, arrays, "parameters moved to other memory" * bool(program))
+        moved = key in self.programs
+        program = self.shelf.use(key)
+        if program is None:
+            return self._anew(key, arrays, "parameters moved to other memory" * moved)
         if not program.suits(self.ahead):
             return self._record(key, arrays, "so many runs are ahead that compiled kernels pay")
         if any(a is not b for a, b in zip(arrays, program.inputs.values(), strict=False)):
@@ -279,7 +294,7 @@ class Step:
         """Some setting was changed somewhere: if it is one of ours, forget what was recorded."""
         count, settings = changes.count, self.settings()
         if settings != self._settings:
-            self.programs.clear()
+            self.shelf.clear()
         self._settings, self._count = settings, count
 
     def _heed_parts(self) -> None:
@@ -300,13 +315,13 @@ class Step:
     def _before(self) -> list[tuple[Tensor, Array, Array]]:
         """What the step is about to change, if compiled kernels may have to do it once more."""
         fast = engine.setting() != "numpy"
-        return [(t, t.data, t.data.copy()) for t in self.state()] if fast else []
+        return [(t, t.data, t.data.copy()) for t in self.state() if fast]
 
     def _by_machine(
         self, program: Program, before: list[tuple[Tensor, Array, Array]]
     ) -> list[Array]:
         """Take back what was done eagerly and let compiled kernels do it, if there are any."""
-        if program.machine is None or not before:
+        if program.machine is None:
             return []
         for tensor, array, values in before:  # the first batch may give a metric its shape
             tensor.data[...] = values if tensor.data is array else 0
@@ -318,9 +333,20 @@ class Step:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy or pickle the step; its programs are bound to the memory of this one."""
-        return {**vars(self), "slots": {}, "programs": {}, "latest": None, "_last": None}
+        return {**vars(self), "shelf": Shelf(), "latest": None, "_last": None}
 
-    def _record(self, key: tuple[Any, ...], arrays: list[Array], again: str) -> list[Array]:
+    def _anew(self, key: Key, arrays: list[Array], again: str) -> list[Array]:
+        """A run without a program: recorded, or done eagerly if that would not pay.
+
+        The bits are the same, unless compiled kernels do it: they do the first shapes always, and
+        later ones never.
+        """
+        kept, first = self.shelf.welcomes(key), self.shelf.is_first(key[:-1])
+        if kept or (first and engine.setting() != "numpy"):
+            return self._record(key, arrays, again, kept)
+        return [t.data for t in self.function(*map(Tensor, arrays))]
+
+    def _record(self, key: Key, arrays: list[Array], again: str, kept: bool = True) -> list[Array]:
         """The first run of a signature: eager, and written down."""
         inputs, before = [Tensor(a) for a in arrays], self._before()
         named = dict(zip(self.names, arrays, strict=False))
@@ -330,24 +356,16 @@ class Step:
         plan = Plan(simplify(instructions), outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
         program.turns = self.turns
-        if engine.wanted(program.work * self.ahead):
+        program.may = self.shelf.is_first(key[:-1])
+        if program.may and engine.wanted(program.work * self.ahead):
             program.machine, program.tried = engine.compiled(plan, inputs, outputs), True
         if self.careful:
             program.first = imprints(instructions, inputs)
-        self._make_room(key)
-        self.programs[key] = program
+        if kept:
+            self.shelf.put(key, program, arrays)
         self._heed_parts()
-        self._note(program, [] if self.careful else arrays, key[-1])
+        self._note(program, [] if self.careful or not kept else arrays, key[-1])
         return self._by_machine(program, before) or [t.data for t in outputs]
-
-    def _make_room(self, key: tuple[Any, ...]) -> None:
-        """Keep no more than LIMIT programs, so that changing batch sizes do not fill the memory."""
-        self.programs.pop(key, None)
-        while len(self.programs) >= LIMIT:
-            oldest = next(iter(self.programs))
-            del self.programs[oldest]
-            if all(k[:-1] != oldest[:-1] for k in (*self.programs, key)):
-                self.slots.pop(oldest[:-1], None)
 
     def _why(self, key: tuple[Any, ...], again: str) -> str:
         if again:
