@@ -1,4 +1,7 @@
-"""Floor 0: the switches of each thread: is a graph built, is this training, who listens."""
+"""Floor 0: the switches of each thread: is a graph built, is this training, who listens.
+
+Also a count of all changes of settings, by which recorded programs notice them.
+"""
 
 import sys
 import threading
@@ -35,6 +38,19 @@ def as_before(function: Callable[..., Any], *given: Any) -> Any:
         vars(modes).clear()
         vars(modes).update(before)
         raise
+
+
+class _Changes:
+    count = 0
+
+
+changes = _Changes()
+
+
+def count_up() -> int:
+    """Take note of one change more of some setting; returns its number."""
+    changes.count += 1
+    return changes.count
 
 
 class Mode:

@@ -11,8 +11,8 @@ from typing import Any
 from weakref import WeakSet
 
 from axon.backend import Array, aligned_bytes, carve
-from axon.changes import count_up
 from axon.core import Tensor
+from axon.modes import count_up
 
 Rule = Callable[[Tensor], Tensor]
 

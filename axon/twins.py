@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from axon.changes import count_up
 from axon.core import Tensor
-from axon.modes import modes
+from axon.modes import count_up, modes
 from axon.parameter import Buffer, Parameter
 from axon.random import get_state, set_state, stream
 

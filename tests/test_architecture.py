@@ -19,7 +19,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 FLOORS = {
     0: [
-        *("backend", "containers", "modes", "names", "changes", "version", "files", "roofline"),
+        *("backend", "containers", "modes", "names", "version", "files", "roofline"),
         *("turns", "blas", "threads", "cut", "safetensors", "archive", "pace"),
     ],
     1: ["operators", "core", "parameter", "random", "twins", "described"],

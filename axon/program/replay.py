@@ -5,9 +5,8 @@ from typing import Any
 
 from axon.backend import Array
 from axon.blas import one_blas_thread
-from axon.changes import changes
 from axon.core import Tensor
-from axon.modes import as_before
+from axon.modes import as_before, changes
 from axon.program import engine
 from axon.program.bind import Bound
 from axon.program.compare import Imprint, demand_same, imprints
