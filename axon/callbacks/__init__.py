@@ -9,6 +9,6 @@ from axon.callbacks.early_stopping import EarlyStopping
 from axon.callbacks.functions import LambdaCallback
 from axon.callbacks.history import Best, History
 from axon.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
-from axon.callbacks.progress import LinePrinter, LossPrinter, ProgressBar, measured, printer
+from axon.callbacks.progress import LinePrinter, LossPrinter, ProgressBar, fitted, measured, printer
 from axon.callbacks.tensorboard import TensorBoard
 from axon.callbacks.terminate import TerminateOnNaN

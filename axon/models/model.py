@@ -13,6 +13,7 @@ from axon.callbacks import (
     History,
     LossPrinter,
     check,
+    fitted,
     measured,
     printer,
     with_backup,
@@ -327,7 +328,8 @@ class Model(Module):
             source, Callbacks(check(callbacks), self, {"steps": len(source)})
         )
         if printer(verbose):
-            print(" - ".join(measured(results)), flush=True)
+            first, *others = measured(results)
+            print(fitted(first, others), flush=True)
         return shaped(results, return_dict)
 
     def predict(
