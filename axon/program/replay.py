@@ -201,7 +201,7 @@ class Step:
         So the kernels depend on the call alone, and not on what was run before it.
         """
         if self.ahead != (runs or UNKNOWN):
-            self.ahead, self._last = runs or UNKNOWN, None  # what ran last is looked at again
+            self._last, self.ahead = None, runs or UNKNOWN  # what ran last is looked at again
 
     def run(self, arrays: list[Array], variant: tuple[Any, ...] = ()) -> list[Array]:
         """Run on filled inputs. What comes back may be overwritten by the next run: copy it.
