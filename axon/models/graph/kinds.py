@@ -164,7 +164,7 @@ class LoopNode(Control):
         body, held = self.bodies["body"], [env[name] for name in self.inputs[2:]]
         gathered: list[list[Value]] = [[] for _ in body.outputs[1 + len(held) :]]
         going = env[self.inputs[1]] if len(self.inputs) > 1 and self.inputs[1] else None
-        for number in self._turns(env, len(body.nodes)):
+        for number in self._rounds(env, len(body.nodes)):
             if going is not None and not self.decided(going):
                 break
             count = Value(np.array(number, np.int64))
@@ -175,7 +175,7 @@ class LoopNode(Control):
                 place.append(value)
         return [*held, *map(_stacked, gathered)]
 
-    def _turns(self, env: Mapping[str, Value], nodes: int) -> Iterator[int]:
+    def _rounds(self, env: Mapping[str, Value], nodes: int) -> Iterator[int]:
         most = MOST_STEPS // max(nodes, 1)
         limit = self.decided(env[self.inputs[0]]) if self.inputs[0] else None
         for number in range(most + 1):
