@@ -210,7 +210,7 @@ class Trainer:
         else:
             loss, *outputs = self._run(step, slots, frozen)
         if outputs:
-            self._gather(slots, outputs[0])
+            self._gather(slots, *outputs)
         return self._watched(float(loss))
 
     def _several(
