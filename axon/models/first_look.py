@@ -26,6 +26,8 @@ def first_look(trainer: Any, step: Any) -> Iterator[None]:
     trainer.looking = True
     try:
         yield
+    except FloatingPointError:  # debug="nan": what it names is there to be looked at
+        raise
     except Exception:
         for tensor, array, values in before:
             array[...] = values
