@@ -390,3 +390,32 @@ def test_random_streams_do_not_notice_a_change():
             layer.rate = 0.2
         found.append(Dense(3, 3).weights.data)
     assert np.array_equal(*found)
+
+
+# ------------------------------------------------------------------------------------ gathering
+
+
+@pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.parametrize("make", [lambda n: SGD(0.1, 0.9, gradient_accumulation_steps=n), Adam])
+def test_too_few_batches_for_an_update_are_learned_from_all_the_same(make, eager):
+    """Three batches of four: as one step on all, by the mean of their gradients."""
+    found = []
+    for gathers, size in ((16, 4), (1, 12)):
+        axon.set_random_seed(0)
+        optimizer = make(gathers) if make is not Adam else Adam(gradient_accumulation_steps=gathers)
+        model = Sequential([Dense(4, 1)])
+        model.compile("mse", optimizer, eager=eager)
+        model.fit(ROWS, YES, batch_size=size, verbose=0, shuffle=False)
+        assert optimizer.iterations.item() == 1
+        assert not any(tensor.item() for tensor in optimizer.numbers.values())
+        found.append(model.get_weights())
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
+
+
+def test_what_is_left_over_after_an_update_waits_for_the_next_fit():
+    model = Sequential([Dense(4, 1)])
+    model.compile("mse", SGD(0.1, gradient_accumulation_steps=2))
+    model.fit(ROWS, YES, batch_size=4, verbose=0)
+    assert model.optimizer.numbers["waiting"].item() == 1
+    model.fit(ROWS, YES, batch_size=4, verbose=0)
+    assert model.optimizer.iterations.item() == 3

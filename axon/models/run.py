@@ -59,6 +59,11 @@ class Run:
         self.identity = self._identity() if self.backup else {}
         self._resumed: dict[str, Any] | None = None  # what has still to be put back
         self._tally: Tally | None = None
+        self.began = self._updates()
+
+    def _updates(self) -> float:
+        """How many updates the optimizer has made."""
+        return float(self.trainer.optimizer.iterations.data)
 
     def go(self) -> None:
         """Train, telling the callbacks; the model stays usable whatever happens.
@@ -100,6 +105,8 @@ class Run:
             if self.backup:
                 self.backup.demand_storable(self)
             logs = self._all_epochs()
+            if self.began == self._updates():
+                self.trainer.complete()
             self.trainer.optimizer.finalize()
         except BaseException as error:
             self.callbacks.on_exception(error)
@@ -190,6 +197,7 @@ class Run:
             "source": self.source.state_dict(),
             "validation": {} if self.validation is None else self.validation.state_dict(),
             "random": get_state(others=True),
+            "updates": self.began,
             "shapes": [step.shelf.state_dict() for step in self._steps()],
             **{"stop_training": self.model.stop_training, "warned": trainer.warned},
         }
@@ -215,6 +223,7 @@ class Run:
         self._resumed = state if state["begun"] else None
         self.callbacks.load_state_dict(state["callbacks"])
         self._load(state)
+        self.began = state.get("updates", -1.0)  # unknown in older backups
 
     def _put_back(self) -> bool:
         """Undo what callbacks did when training and the epoch began: they had done it already.

@@ -17,7 +17,7 @@ from axon.models import nan_search
 from axon.models.data import Batches
 from axon.models.first_look import first_look, show
 from axon.models.loop import Loop, Source, Tally
-from axon.modes import GradMode, Mode, TrainingMode
+from axon.modes import GradMode, Mode, TrainingMode, no_grad
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
 from axon.turns import Turn, change, hold, turns_of
@@ -79,10 +79,19 @@ class Trainer:
             loss.backward()
         with Mode("phase", "update"):
             self.optimizer.apply()
-            for p in self.optimizer.parameters:
-                if p.constraint is not None and p.requires_grad:
-                    p.assign(p.constraint(p.detach()))
+            self._constrain()
         return [loss, *outputs]
+
+    def _constrain(self) -> None:
+        for p in self.optimizer.parameters:
+            if p.constraint is not None and p.requires_grad:
+                p.assign(p.constraint(p.detach()))
+
+    def complete(self) -> None:
+        """Learn from the gradients that wait, if there were too few batches for an update."""
+        if one_blas_thread.run(self.optimizer.complete):
+            with no_grad():
+                self._constrain()
 
     def _test(self, *columns: Tensor) -> list[Tensor]:
         """Forward only."""

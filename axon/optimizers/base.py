@@ -20,6 +20,7 @@ from axon.optimizers.options import (
     approach,
     arguments_of,
     checked,
+    complete,
     complete_mean,
     names,
     shrink,
@@ -51,7 +52,7 @@ class Optimizer(Described, ABC):
             which replaces them when ``fit`` ends.
         ema_momentum: how slowly the average forgets, in [0, 1).
         ema_overwrite_frequency: let it replace them every so many updates, too.
-        gradient_accumulation_steps: update once in so many steps, by the mean of their gradients.
+        gradient_accumulation_steps: update once in so many steps, or once in a shorter ``fit``.
     """
 
     unheeded: ClassVar[frozenset[str]] = frozenset(
@@ -219,8 +220,7 @@ class Optimizer(Described, ABC):
 
     def _in_charge(self, chosen: list[Parameter]) -> bool:
         same = [id(p) for p in chosen] == [id(p) for p in self.parameters]
-        places = ((p, g.memory) for g in self.groups for p in g.parameters)
-        stay = all(p.settled and p.memory is memory for p, memory in places)
+        stay = all(p.settled and p.memory is g.memory for g in self.groups for p in g.parameters)
         return same and stay and all(set(g.state) == set(self._states()) for g in self.groups)
 
     def state(self) -> dict[str, Any]:
@@ -344,6 +344,8 @@ class Optimizer(Described, ABC):
             waiting = self.numbers["waiting"].data
             waiting[...] = (waiting + 1) % self._gathering
         self._follow()
+
+    complete = complete
 
     def finalize(self) -> None:
         """At the end of training, let the averages replace the weights, if ``use_ema`` is on."""

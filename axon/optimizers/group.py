@@ -47,6 +47,13 @@ class Group:
                 p.home.assign(p.grad)
         return found
 
+    def waiting(self) -> list[Parameter]:
+        """The parameters of which gradients were gathered."""
+        gathered = (
+            (p, self.kept("accumulated", p.start, p.start + p.size)) for p in self.parameters
+        )
+        return [p for p, total in gathered if p.requires_grad and total.data.any()]
+
     def values(self, start: int, stop: int) -> Tensor:
         """Values between two elements of the memory."""
         return _part(self.memory.values, start, stop)

@@ -8,6 +8,7 @@ from axon.core import primitive
 from axon.cut import by_rows
 from axon.described import Described
 from axon.layers.module import whole
+from axon.modes import no_grad
 from axon.names import suggestion
 from axon.optimizers.clipping import CLIPS
 from axon.optimizers.settings import fraction, number, positive
@@ -111,6 +112,29 @@ def arguments_of(optimizer: Any) -> dict[str, Any]:
         **{n: getattr(optimizer, n) for n in optimizer.settings},
         **chosen,
     }
+
+
+def complete(optimizer: Any) -> bool:
+    """Update by the mean of the gradients that wait for more, if there are any.
+
+    Returns:
+        whether there were.
+    """
+    count = int(optimizer.numbers["waiting"].data) if "waiting" in optimizer.numbers else 0
+    if not count:
+        return False
+    every = optimizer.ema_overwrite_frequency
+    reached = [(group, group.waiting()) for group in optimizer.groups]
+    for group in optimizer.groups:
+        group.state["accumulated"].data[...] /= count
+    with no_grad():
+        optimizer._update(
+            reached, bool(every and (int(optimizer.iterations.data) + 1) % every == 0)
+        )
+    optimizer.numbers["waiting"].data[...] = 0
+    optimizer._averaging = optimizer._averaging or optimizer.use_ema
+    optimizer._follow()
+    return True
 
 
 def _demand_one_clip(owner: str, options: Mapping[str, Any]) -> None:
