@@ -100,6 +100,13 @@ def _joined(rows: Any) -> Array:
 # ------------------------------------------------------------------------------------ masked
 
 
+def demand_unmasked(*values: Any) -> None:
+    """Raise ValueError if one is a masked array with masked values, which others would drop."""
+    if "numpy.ma" in sys.modules:
+        for value in values:
+            _of_masked(sys.modules["numpy.ma"], value)
+
+
 def _of_masked(masked: Any, value: Any) -> Array | None:
     """A masked array, if nothing in it is masked."""
     if not isinstance(value, masked.MaskedArray):

@@ -186,6 +186,22 @@ def test_what_is_masked_is_not_learned():
             call()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimators_do_not_learn_what_is_masked():
+    pytest.importorskip("sklearn")
+    from axon.sklearn import AxonClassifier
+
+    masked = np.ma.array(WHOLE.astype("f4"), mask=WHOLE > 2)
+    learned = AxonClassifier(max_iter=1).fit(WHOLE, LABELS)
+    for call in (
+        lambda: AxonClassifier(max_iter=1).fit(masked, LABELS),
+        lambda: AxonClassifier(max_iter=1).fit(WHOLE, np.ma.array(LABELS, mask=LABELS > 1)),
+        lambda: learned.predict(masked),
+    ):
+        with pytest.raises(ValueError, match=r"behind its mask.*\.filled\(0\.0\)"):
+            call()
+
+
 def test_whole_numbers_that_do_not_fit_are_refused():
     model = compiled(Dense(3, "softmax"), "mse", Embedding(4, 2), Flatten())
     huge = np.array([[2**64 - 3, 1, 2]], np.uint64)

@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 
 from axon.backend import Array
 from axon.callbacks import check as check_callbacks
+from axon.containers import demand_unmasked
 from axon.losses import Loss
 from axon.sklearn import settings
 from axon.sklearn.keeping import (
@@ -126,6 +127,7 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
         check_callbacks(self.callbacks)
         if anew:
             self.__dict__.pop("history_", None)  # not fitted any more, until it is again
+        demand_unmasked(X, y, sample_weight)
         wants = {"accept_sparse": "csr", "multi_output": True, "dtype": "numeric"}
         X, y = validate_data(self, X, y, y_numeric=is_regressor(self), reset=anew, **wants)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -234,6 +236,7 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     def _outputs(self, X: Any, logits: bool = False) -> Array:
         """What the network returns for rows X (n, features), or what its last operation gets."""
         check_is_fitted(self)
+        demand_unmasked(X)
         X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
         modest()
         return outputs(self.model_, X, logits)
