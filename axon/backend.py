@@ -65,6 +65,8 @@ def demand_fitting(array: Array, dtype: DType) -> None:
     least, most, ends = array.min().item(), array.max().item(), np.iinfo(dtype)
     if ends.min - 1 < least and most < ends.max + 1:  # Python's numbers compare exactly; NaN never
         return
+    if least != least:
+        raise ValueError(f"{least} is no whole number, which {dtype} holds.")
     wrong, end = (most, ends.max) if most > ends.max else (least, ends.min)
     raise ValueError(f"{wrong} does not fit {dtype}, which ends at {end}.")
 

@@ -178,15 +178,15 @@ def _polars(polars: Any, column: Any) -> Array:
 
 
 _PANDAS = {
-    "M": "df[{0!r}].astype('int64')",
-    "complex": "df[{0!r}].to_numpy().real",
-    "category": "df[{0!r}].cat.codes, or a column for each category: pd.get_dummies(df)",
-    "else": "pd.to_numeric(df[{0!r}]), or, for text, pd.get_dummies(df)",
+    "M": "{1}.astype('int64')",
+    "complex": "{1}.to_numpy().real",
+    "category": "{1}.cat.codes, or a column for each category: pd.get_dummies(df)",
+    "else": "pd.to_numeric({1}), or, for text, pd.get_dummies(df)",
 }
 _POLARS = {
-    "M": "df[{0!r}].dt.epoch('s')",
-    "category": "df[{0!r}].to_physical(), or a column for each category: df.to_dummies({0!r})",
-    "else": "df[{0!r}].cast(pl.Float32), or, for text, df.to_dummies({0!r})",
+    "M": "{1}.dt.epoch('s')",
+    "category": "{1}.to_physical(), or a column for each category: df.to_dummies({0!r})",
+    "else": "{1}.cast(pl.Float32), or, for text, df.to_dummies({0!r})",
 }
 _KINDS = {
     **{"M": "times", "category": "categories", "complex": "complex numbers"},
@@ -195,7 +195,7 @@ _KINDS = {
 
 
 def _no_numbers(name: Any, dtype: Any, first: object, ways: dict[str, str]) -> TypeError:
-    text = str(dtype).lower()
+    text, one = str(dtype).lower(), "x" if name is None else f"df[{name!r}]"
     kind = "else"
     if text.startswith(("category", "categorical", "enum")):
         kind = "category"
@@ -205,7 +205,7 @@ def _no_numbers(name: Any, dtype: Any, first: object, ways: dict[str, str]) -> T
         kind = "complex"
     return TypeError(
         f"expected numbers, but {_named(name)} holds {_KINDS[kind]} (dtype {dtype}, first: "
-        f"{first!r}). Turn it into numbers first: {ways[kind].format(name)}; or leave it out."
+        f"{first!r}). Turn it into numbers first: {ways[kind].format(name, one)}."
     )
 
 

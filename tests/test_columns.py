@@ -358,3 +358,14 @@ def test_sums_and_means_of_small_whole_numbers():
     assert Tensor(np.full(1000, -128, "i1")).mean().item() == -128
     assert Tensor(np.array([True, True])).sum().item() == 2
     assert Tensor(np.array([True, False])).mean().item() == 0.5
+
+
+def test_what_is_no_number_in_a_table_is_named():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1.0, 2.0], "b": [1.0, np.nan]})
+    with pytest.raises(ValueError, match="x: sample 1 holds nan in column 'b'; NaN and"):
+        Sequential([Dense(1)]).predict(table)
+    with pytest.raises(TypeError, match=r"holds text or objects.*pd\.to_numeric\(x\).*np\.unique"):
+        losses.CategoricalCrossEntropy().loss(pandas.Series(["u", "v"]), np.eye(2))
+    with pytest.raises(ValueError, match="nan is no whole number"):
+        Embedding(5, 2)(np.array([[np.nan]]))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import FLOAT, Array, DType, Shape, as_array, demand_fitting
-from axon.containers import Ragged
+from axon.containers import Ragged, has
 from axon.cut import BYTE, in_parts
 from axon.random import stream
 
@@ -41,7 +41,8 @@ def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
             f"{argument}: expected at least one sample, shape (n, ...), got shape "
             f"{array.shape}.{hint}"
         )
-    demand_finite(argument, array, dtype)
+    columns = list(data.columns) if array.ndim == 2 and has(data, "columns") else []
+    demand_finite(argument, array, dtype, columns)
     return in_order(array)
 
 
@@ -50,13 +51,20 @@ def in_order(array: Array) -> Array:
     return np.require(array, requirements=["C", "A"])
 
 
-def demand_finite(argument: str, array: Array, dtype: DType) -> None:
-    """Demand that all numbers are finite, and stay so in the type that the model computes in."""
+def demand_finite(argument: str, array: Array, dtype: DType, columns: Sequence[Any] = ()) -> None:
+    """Demand that all numbers are finite, and stay so in the type that the model computes in.
+
+    Args:
+        argument: what errors call the data.
+        array: the data.
+        dtype: that type.
+        columns: the names of its columns, if they have any.
+    """
     if array.dtype.kind != "f" or not array.size:
         return
     largest, limit = max(array.max(), -array.min()), np.finfo(dtype).max
     if not np.isfinite(largest):
-        raise _not_finite(argument, array)
+        raise _not_finite(argument, array, columns)
     if largest > limit:
         raise ValueError(
             f"{argument}: the size of the largest number is {largest:.3g}, but the model computes "
@@ -84,12 +92,14 @@ def demand_fits(argument: str, array: Array, dtype: DType) -> None:
         raise ValueError(f"{argument}: {error}") from None
 
 
-def _not_finite(argument: str, array: Array) -> ValueError:
+def _not_finite(argument: str, array: Array, columns: Sequence[Any] = ()) -> ValueError:
     row = next(i for i, sample in enumerate(array) if not np.isfinite(sample).all())
-    bad = array[row][~np.isfinite(array[row])]
+    wrong = ~np.isfinite(array[row])
+    where = f" in column {columns[int(np.flatnonzero(wrong)[0])]!r}" if len(columns) else ""
     return ValueError(
-        f"{argument}: sample {row} holds {bad.flat[0]}; NaN and infinity would spoil the whole "
-        f"model. Remove such rows or fill the gaps, for example with np.nan_to_num."
+        f"{argument}: sample {row} holds {array[row][wrong].flat[0]}{where}; NaN and infinity "
+        "would spoil the whole model. Remove such rows or fill the gaps, for example with "
+        "np.nan_to_num."
     )
 
 
