@@ -156,6 +156,12 @@ def test_what_parts_the_cells(text: str, names: tuple[str, ...]) -> None:
         assert table.class_names == ("x", "y")
 
 
+def test_what_parts_the_cells_of_a_long_file() -> None:
+    rows = "".join(f'{i};"{i % 7}";"{"xy"[i % 2]}{" long" * 40}"\n' for i in range(5000))
+    table = load(f"size (cm, net, gross, all);b;label\n{rows}")
+    assert table.feature_names == ("size (cm, net, gross, all)", "b")
+
+
 def test_a_comma_in_numbers_and_header_does_not_part_cells() -> None:
     with pytest.raises(ValueError, match="with a decimal point, found '1,5'"):
         load("a, b;label\n1,5;2\n2,5;3\n")

@@ -132,7 +132,10 @@ class Sheet:
     def _widths(self, mark: str) -> tuple[int, int]:
         """How many cells of the header all rows have, 0 if they differ; and how many it has."""
         names: list[str] = []
-        records = _parsed(self.path, self.text[:SAMPLE], mark)
+        start = self.text[:SAMPLE]
+        if len(self.text) > SAMPLE:  # not in the middle of a cell
+            start = start.rpartition("\n")[0] or start
+        records = _parsed(self.path, start, mark)
         try:
             names = next((cells for _, cells in records if any(cells)), [])
             rows = [cells for _, cells in records if any(cells)]
