@@ -63,7 +63,7 @@ class Graph:
         shapes = [(self.n, *draw.choice([(), (1,), (5,), (4, 3), (2, 3, 4), (8,)])) for _ in "xyz"]
         if draw.random() < 0.1:  # inputs that do not agree
             shapes[0] = (self.n + 1, 4)
-        kinds = ["f4"] * 7 + ["f8", "i8", "?", "u1", "i4"]
+        kinds = ["f4"] * 9 + ["f8", "i8", "?", "u1", "i4", "f2", draw.choice(data.WHOLE)]
         count = draw.randint(1, 3)
         self.specs = [(s, np.dtype(draw.choice(kinds))) for s in shapes[:count]]
         outer = [draw.choice([(3,), (5, 4), (4, 3), (8, 8), (1,), (), (3, 5)]) for _ in "abc"]
@@ -106,7 +106,8 @@ class Graph:
         pick = draw.randrange(len(pool)) if draw.random() < 0.5 else len(pool) - 1
         x = pool[pick]
         if name in UNARY:
-            return (name, [pick], {}) if x.dtype.kind == "f" else None
+            whole = name in ("negative", "absolute", "sign", "square", "copy")
+            return (name, [pick], {}) if x.dtype.kind == "f" or whole else None
         if name in BINARY or name in COMPARE:
             return name, [pick, draw.randrange(len(pool))], {}
         make = getattr(self, f"_{name}")
@@ -116,7 +117,7 @@ class Graph:
     def _sum(self, pool: Any, k: int, x: Tensor) -> Operation | None:
         axes = [axis for axis in range(x.ndim) if self.draw.random() < 0.5]
         meta = {"axis": tuple(axes), "keepdims": self.draw.random() < 0.5}
-        return ("sum", [k], meta) if x.dtype.kind == "f" else None
+        return "sum", [k], meta
 
     def _max(self, pool: Any, k: int, x: Tensor) -> Operation | None:
         if not x.ndim or not x.size:
@@ -300,8 +301,7 @@ class Row:
         """A float that changes a little with what was made before."""
         if t.dtype != np.float32 or before.dtype != t.dtype or not before.size or not t.size:
             return t
-        first = PRIMITIVES["reshape"](before, shape=(before.size,))[0]
-        return t + PRIMITIVES["tanh"](first) * 0.01
+        return t + PRIMITIVES["tanh"](before.sum()) * 0.01
 
 
 # ------------------------------------------------------------------------------------ promises
