@@ -781,6 +781,7 @@ def check(spec: Spec) -> dict[str, int]:
     otherwise(spec, c, "numpy", plain_seen)
     fast = Seen(spec, c, "fast")
     otherwise(spec, c, "fast", fast)
+    bits_equal("compiled, predict later = before", fast.later, fast.outputs)
     judge_training(judge, spec, c, fast)
     forward_close(spec, c, plain_seen)
     saved_again(spec, c, plain_seen)
