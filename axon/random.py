@@ -132,7 +132,7 @@ def _locks() -> list[Any]:
     """What a thread has while it draws: a fork waits until the numbers are drawn."""
     made = [generator.bit_generator for generator in _streams.copy().values()]
     if "numpy.random" in sys.modules:
-        made.append(np.random.get_bit_generator())  # of np.random itself
+        made.append(vars(np.random)["get_bit_generator"]())  # of np.random itself
     return [generator.lock for generator in made]
 
 

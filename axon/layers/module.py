@@ -66,7 +66,7 @@ class Module(Described, ABC):
 
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
     passes_on: ClassVar[bool] = False  # whether outputs are the inputs, in another shape at most
-    _turns: tuple[Turn, ...] = ()  # found when they are first needed
+    _turns_of_parts: tuple[Turn, ...] = ()  # found when they are first needed
     takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
 
     def __init__(self, name: str | None = None) -> None:
@@ -121,7 +121,7 @@ class Module(Described, ABC):
 
     def changed(self) -> None:
         """Take note that a module was put into this one."""
-        vars(self)["_turns"] = ()
+        vars(self)["_turns_of_parts"] = ()
 
     def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """Compute y from x, as ``forward`` does.
@@ -192,9 +192,9 @@ class Module(Described, ABC):
 
     def _all_turns(self) -> tuple[Turn, ...]:
         """Whoever works with the values of this module does so in turn with all others."""
-        if not self._turns:
-            vars(self)["_turns"] = turns_of(self.modules())
-        return self._turns
+        if not self._turns_of_parts:
+            vars(self)["_turns_of_parts"] = turns_of(self.modules())
+        return self._turns_of_parts
 
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, then of all buffers, in the order of definition."""

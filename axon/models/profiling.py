@@ -64,6 +64,8 @@ def _profile(model: Any, step: Step, x: Any, y: Any, size: int, repeats: int | N
         batches = _shuffled(model, given, size)
         if train:
             model.trainer.prepare(batches)
+    program: Program
+    found: Measured
     program, found, feeding, note = one_blas_thread.run(_measured, model, step, batches, repeats)
     rows = f"{batches.smallest} sample{'s' * (batches.smallest > 1)}"
     title = f"{step.name} {model.name!r} on {rows}{note}"

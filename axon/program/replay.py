@@ -174,7 +174,8 @@ class Step:
     ) -> None:
         self.name, self.function, self.names = name, function, names
         self.labels, self.eager, self.careful, self.state = labels, eager, careful, state
-        self.settings, self._settings, self._count = settings, (), -1
+        self.settings, self._count = settings, -1
+        self._settings: tuple[int, ...] = ()
         self.turns = turns or Turns()
         self.shelf = Shelf()
         self.latest: Program | None = None
