@@ -110,6 +110,12 @@ def test_one_fit_at_a_time(kernels):
     assert model.fit(X, Y, verbose=0).epoch == [0]
 
 
+def test_the_order_of_samples_has_one_owner():
+    trainer = trained().trainer
+    first, second = trainer.order(600), trainer.order(600)
+    assert not np.shares_memory(first, second)
+
+
 def test_models_that_share_an_optimizer_are_trained_one_at_a_time():
     model = trained()
     other = Sequential([Dense(4, "softmax")])

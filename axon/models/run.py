@@ -81,6 +81,7 @@ class Run:
                 self._train()
         finally:
             _under_way[:] = [run for run in _under_way if run is not self]
+            self.trainer.keep_order(self.source)
 
     def _begin(self) -> None:
         demand_untrained("fit", self.model, self.trainer.optimizer)

@@ -286,11 +286,19 @@ class Trainer:
         )
 
     def order(self, size: int) -> Array:
-        """0 to size - 1, to be shuffled, in memory that is kept from one fit to the next."""
-        if self._order.size != size:
-            self._order = np.arange(size)
-        self._order.sort()
-        return self._order
+        """0 to size - 1, to be shuffled, in memory that is kept from one fit to the next.
+
+        Whoever has it is its only owner, until it comes back by ``keep_order``.
+        """
+        kept = vars(self).pop("_order", None)
+        order: Array = np.arange(size) if kept is None or kept.size != size else kept
+        order.sort()
+        return order
+
+    def keep_order(self, source: Source) -> None:
+        """Take back what a source does not need any more."""
+        if isinstance(source, Batches) and source.order is not None:
+            self._order = source.order
 
     def frozen(self, step: Step) -> tuple[Any, ...]:
         """What a recording of the step freezes, besides shapes and types."""
