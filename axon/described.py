@@ -41,8 +41,8 @@ class Described(Watched):
         """Whether an attribute is an argument of a class below, which was not given."""
         from inspect import signature
 
-        for made_by in type(self).__mro__:
-            takes = signature(made_by.__init__)
+        for made_by in (c for c in type(self).__mro__ if "__init__" in vars(c)):
+            takes = signature(vars(made_by)["__init__"])
             if name in takes.parameters:
                 return name in vars(self)
             if not _takes_more(takes):
