@@ -26,6 +26,9 @@ class Described(Watched):
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Take note of the arguments."""
+        if cls.__init__ is object.__init__ and (arguments or options):
+            given = ", ".join([*map(repr, arguments), *options])
+            raise TypeError(f"{cls.__name__} takes no arguments, got {given}.")
         made = super().__new__(cls)
         made.__dict__["_given"] = (arguments, options)
         return made

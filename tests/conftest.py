@@ -13,6 +13,7 @@ os.environ.setdefault("AXON_NUM_THREADS", "1")
 
 collect_ignore = [
     "guard_pages.py",
+    "keras_facts.py",
     "keras_files.py",
     "onnx_files.py",
 ]  # programs, which tests run in processes

@@ -83,7 +83,7 @@ def callbacks(folder, settings):
     kept = [EarlyStopping(patience=2, restore_best_weights=True), Once()]
     if not settings["scheduled"]:
         kept.append(ReduceLROnPlateau(patience=1, factor=0.5))
-    kept.append(BackupAndRestore(folder / "backup", settings["save_freq"], False))
+    kept.append(BackupAndRestore(folder / "backup", settings["save_freq"], delete_checkpoint=False))
     kept.append(CSVLogger(folder / "log.csv"))
     kept.append(ModelCheckpoint(folder / "best.npz", save_best_only=True, save_weights_only=True))
     kept.append(LambdaCallback(on_train_begin=lambda logs: print("begun", flush=True)))

@@ -79,8 +79,8 @@ def test_quarter_turns_are_exact(turns):
 def test_a_turn_and_its_reverse():
     i, j = np.indices((21, 21)) - 10
     x = np.exp(-(i**2 + (j - 3) ** 2) / 20)[None, :, :, None]
-    there = drawn(RandomRotation((0.1, 0.1), dtype="float64"), x)
-    back = drawn(RandomRotation((-0.1, -0.1), dtype="float64"), there)
+    there = drawn(RandomRotation((0.1, 0.1), "constant", dtype="float64"), x)
+    back = drawn(RandomRotation((-0.1, -0.1), "constant", dtype="float64"), there)
     assert abs(there - x).max() > 0.2
     assert abs(back - x).max() < 0.05
 
@@ -92,7 +92,7 @@ def test_zoom_out_in_and_tied():
     wide = np.arange(9.0).reshape(1, 1, 9, 1)
     inward = drawn(RandomZoom((0.0, 0.0), (-0.5, -0.5)), wide).ravel()
     assert inward == pytest.approx(np.arange(9) / 2 + 2)
-    outward = drawn(RandomZoom((0.0, 0.0), (1.0, 1.0), fill_value=-1), wide).ravel()
+    outward = drawn(RandomZoom((0.0, 0.0), (1.0, 1.0), "constant", fill_value=-1), wide).ravel()
     assert outward == pytest.approx([-1, -1, 0, 2, 4, 6, 8, -1, -1])
     ramp = np.indices((9, 9)).astype(float)[:, :, :, None]  # rows, then columns
     tied = drawn(RandomZoom((-0.8, -0.2), seed=1), np.concatenate([ramp, ramp], -1)[[0]])

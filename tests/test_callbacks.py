@@ -815,7 +815,8 @@ def test_nan_is_no_improvement():
 
 
 def test_a_baseline_has_to_be_beaten():
-    assert stopped([5.0, 4.0, 3.0, 2.0], baseline=3.5, patience=2)[0] == 2
+    assert stopped([5.0, 4.0, 3.0, 2.0], baseline=3.5, patience=2)[0] == 4
+    assert stopped([5.0, 4.0, 4.5, 2.0], baseline=3.5, patience=2)[0] == 3
     assert stopped([5.0, 3.0, 4.0, 4.0, 4.0], baseline=3.5, patience=2)[0] == 4
     assert stopped([5.0, 4.0, 3.0, 2.0], baseline=3.5, patience=3)[0] == 4
 
@@ -914,8 +915,8 @@ def test_stopping_early_says_why(capsys):
         "Epoch 4: stopped early. The best val_loss was 2.0000, in epoch 2. Its weights are "
         "restored.\n"
     )
-    run(EarlyStopping(verbose=1), [math.nan])
-    words = "Epoch 1: stopped early. The best val_loss was none, in epoch 1.\n"
+    run(EarlyStopping(verbose=1), [math.nan] * 2)
+    words = "Epoch 2: stopped early. The best val_loss was none, in epoch 1.\n"
     assert capsys.readouterr().out == words
     run(EarlyStopping(patience=2), WORSE)
     run(EarlyStopping(patience=9, verbose=1), WORSE)

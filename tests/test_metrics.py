@@ -77,10 +77,10 @@ def confusion(y, p, w):
 OTHERS = {
     "precision": (Precision, YES, P, 1 / 2, 1 / 1.5),
     "precision over 0.15": (partial(Precision, 0.15), YES, P, 2 / 3, 1 / 1.5),
-    "precision of class 2": (partial(Precision, class_id=2), LABELS, ROWS, 1.0, 0.0),
+    "precision of class 2": (partial(Precision, class_id=2, top_k=1), LABELS, ROWS, 1.0, 0.0),
     "macro precision": (partial(Precision, average="macro"), LABELS, ROWS, 2.5 / 3, 1.25 / 3),
     "recall": (Recall, YES, P, 1 / 2, 1.0),
-    "recall of class 2": (partial(Recall, class_id=2), LABELS, ROWS, 1 / 2, 0.0),
+    "recall of class 2": (partial(Recall, class_id=2, top_k=1), LABELS, ROWS, 1 / 2, 0.0),
     "weighted recall": (
         partial(Recall, average="weighted"),
         *(np.eye(3)[LABELS], ROWS, 3 / 4, 1.5 / 4.5),

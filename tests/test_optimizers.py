@@ -199,7 +199,8 @@ SAMPLES = {
     ),
     "muon of the first paper": (
         partial(
-            *(Muon, 0.1, 0.9),
+            *(Muon, 0.1),
+            momentum=0.9,
             nesterov=False,
             rms_rate=None,
             weight_decay=None,
@@ -883,7 +884,7 @@ def test_muon_leaves_the_rest_to_adam():
 def test_muon_of_no_gradient_and_of_tiny_and_huge_ones(size):
     p = Parameter(np.ones((3, 2), "f4"))
     slope = np.array([[1, 2], [3, 4], [5, 7]]) * size
-    run(Muon(0.1, 0.0, weight_decay=None), [p], [[slope]])
+    run(Muon(0.1, momentum=0.0, weight_decay=None), [p], [[slope]])
     wanted = muon_by_the_book(np.ones((3, 2)), [slope / (size or 1)], 0.1, 0.0) if size else 1
     if size == 1e-42:  # less than the smallest normal number: nearly nothing
         assert abs(p.numpy() - 1).max() < 0.01

@@ -60,6 +60,7 @@ class BackupAndRestore(Callback):
         self,
         backup_dir: "str | os.PathLike[str]",
         save_freq: int | str = "epoch",
+        *,
         delete_checkpoint: bool = True,
         verbose: int = 0,
     ) -> None:
@@ -186,7 +187,8 @@ def with_backup(callbacks: Sequence[Callback], resume: Any, verbose: Any) -> lis
     """
     if resume is not None and not isinstance(resume, str | os.PathLike):
         raise TypeError(f"fit: resume must be the path of a folder, got {resume!r}.")
-    asked = [] if resume is None else [BackupAndRestore(resume, "epoch", False, bool(verbose))]
+    kept = {"delete_checkpoint": False, "verbose": bool(verbose)}
+    asked = [] if resume is None else [BackupAndRestore(resume, "epoch", **kept)]
     everyone = [*callbacks, *asked]
     folders = [repr(c.backup_dir) for c in everyone if isinstance(c, BackupAndRestore)]
     if len(folders) > 1:

@@ -15,10 +15,12 @@ class EarlyStopping(Callback):
     Args:
         monitor: the number to watch, such as "val_loss" or "val_accuracy".
         min_delta: a change of no more than this is no improvement.
-        patience: training ends after so many epochs without improvement (at least one).
+        patience: training ends after so many epochs without improvement (at least one), but never
+            after the first epoch.
         verbose: 1 prints why training ended.
         mode: "min", "max" or "auto", which tells from the name.
-        baseline: an epoch counts as improvement only if it beats this value, too.
+        baseline: an epoch takes away the wait only if it beats this value, too; one that is better
+            than all before does not end training, though.
         restore_best_weights: at the end, put back the weights of the best epoch.
         start_from_epoch: do not watch the epochs (counted from 0) before this one.
 
@@ -84,7 +86,7 @@ class EarlyStopping(Callback):
             self._keep(epoch)
         if improved and (self.baseline is None or self._monitor.better(value, self.baseline)):
             self.wait = 0
-        if self.wait >= max(self.patience, 1):
+        if self.wait >= self.patience and epoch > 0 and not improved:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 

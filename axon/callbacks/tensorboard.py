@@ -42,6 +42,7 @@ class TensorBoard(Callback):
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,
+        *,
         update_freq: int | str = "epoch",
     ) -> None:
         need_tensorboard()

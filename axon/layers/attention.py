@@ -55,6 +55,7 @@ class MultiHeadAttention(Layer):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
+        *,
         output_dim: int | None = None,
         kernel_initializer: "str | initializers.Initializer" = "glorot_uniform",
         bias_initializer: "str | initializers.Initializer" = "zeros",

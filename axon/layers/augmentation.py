@@ -142,13 +142,13 @@ class RandomTranslation(_Affine):
         height_factor: how far down, as a share of the height: a number f for -f to f, or
             (low, high); negative is up.
         width_factor: how far to the right, as a share of the width.
-        fill_mode: what appears at the edge: "constant", the "nearest" pixel, or "reflect".
-        fill_value: the constant.
+        fill_mode: what appears at the edge: "reflect", the "nearest" pixel, or "constant".
         interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
         seed: a whole number, for the same changes each time.
+        fill_value: the constant.
         options: name, dtype.
 
-    >>> layer = RandomTranslation(0, (0.5, 0.5))
+    >>> layer = RandomTranslation(0, (0.5, 0.5), fill_mode="constant")
     >>> layer(np.array([[[[1.0], [2.0]]]]), training=True)[0, 0, :, 0]
     array([0., 1.], dtype=float32)
     """
@@ -157,10 +157,10 @@ class RandomTranslation(_Affine):
         self,
         height_factor: Any,
         width_factor: Any,
-        fill_mode: str = "constant",
-        fill_value: float = 0.0,
+        fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
+        fill_value: float = 0.0,
         **options: Any,
     ) -> None:
         owner = "RandomTranslation"
@@ -178,10 +178,10 @@ class RandomRotation(_Affine):
     Args:
         factor: how far against the clock, as a share of a circle: a number f for -f to f, or
             (low, high); 0.1 is up to 36 degrees either way.
-        fill_mode: what appears at the edge: "constant", the "nearest" pixel, or "reflect".
-        fill_value: the constant.
+        fill_mode: what appears at the edge: "reflect", the "nearest" pixel, or "constant".
         interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
         seed: a whole number, for the same changes each time.
+        fill_value: the constant.
         options: name, dtype.
 
     >>> layer = RandomRotation((0.25, 0.25))
@@ -193,10 +193,10 @@ class RandomRotation(_Affine):
     def __init__(
         self,
         factor: Any,
-        fill_mode: str = "constant",
-        fill_value: float = 0.0,
+        fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
+        fill_value: float = 0.0,
         **options: Any,
     ) -> None:
         ranges = {2: span("RandomRotation", "factor", factor)}
@@ -211,13 +211,13 @@ class RandomZoom(_Affine):
         height_factor: by how much more is seen of the height: 0.2 shrinks what is on the image by
             20 %, -0.2 enlarges it; a number f for -f to f, or (low, high), greater than -1.
         width_factor: the same for the width; nothing: as much as the height.
-        fill_mode: what appears at the edge: "constant", the "nearest" pixel, or "reflect".
-        fill_value: the constant.
+        fill_mode: what appears at the edge: "reflect", the "nearest" pixel, or "constant".
         interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
         seed: a whole number, for the same changes each time.
+        fill_value: the constant.
         options: name, dtype.
 
-    >>> layer = RandomZoom((1.0, 1.0), (0.0, 0.0), fill_value=-1.0)
+    >>> layer = RandomZoom((1.0, 1.0), (0.0, 0.0), fill_mode="constant", fill_value=-1.0)
     >>> layer(np.array([[[[1.0]], [[3.0]], [[5.0]]]]), training=True)[0, :, 0, 0]
     array([-1.,  3., -1.], dtype=float32)
     """
@@ -226,10 +226,10 @@ class RandomZoom(_Affine):
         self,
         height_factor: Any,
         width_factor: Any = None,
-        fill_mode: str = "constant",
-        fill_value: float = 0.0,
+        fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
+        fill_value: float = 0.0,
         **options: Any,
     ) -> None:
         wide = height_factor if width_factor is None else width_factor
@@ -308,6 +308,7 @@ class RandomErasing(_Augmentation):
         factor: float = 1.0,
         scale: Any = (0.02, 0.33),
         fill_value: float = 0.0,
+        *,
         seed: int | None = None,
         **options: Any,
     ) -> None:

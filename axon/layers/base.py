@@ -329,6 +329,7 @@ ELSEWHERE = {  # arguments of other libraries, and what to do instead
     "input_shape": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
     "input_dim": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
     "units": " It is called num_neurons here: Dense(10).",
+    "data_format": " Channels come last here: of other images take x.transpose(0, 2, 3, 1).",
     "activity_regularizer": " Regularize the parameters instead: kernel_regularizer.",
 }
 KERNEL = {"weights": "kernel", "recurrent_weights": "recurrent"}  # parameter -> Keras's word

@@ -45,6 +45,7 @@ class Bidirectional(Layer):
         self,
         layer: Recurrent,
         merge_mode: str = "concat",
+        *,
         backward_layer: Recurrent | None = None,
         **options: Any,
     ) -> None:

@@ -43,6 +43,7 @@ class Embedding(Layer):
         input_dim: int,
         output_dim: int,
         embeddings_initializer: "str | initializers.Initializer" = "random_uniform",
+        *,
         mask_zero: bool = False,
         **options: Any,
     ) -> None:

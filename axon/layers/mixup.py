@@ -33,7 +33,7 @@ class MixUp:
     """
 
     def __init__(
-        self, alpha: float = 0.2, num_classes: int | None = None, seed: int | None = None
+        self, alpha: float = 0.2, *, num_classes: int | None = None, seed: int | None = None
     ) -> None:
         self.alpha = float(alpha)
         if not 0 < self.alpha < np.inf:

@@ -175,6 +175,9 @@ class SpatialDropout2D(SpatialDropout1D):
 
     axes: ClassVar[int] = 2
 
+    def __init__(self, rate: float, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(rate, seed, **options)
+
 
 class GaussianNoise(Noise):
     """Add noise while training: y = x + stddev z, where z is normal. Otherwise y = x.

@@ -213,6 +213,11 @@ class GlobalPooling(Layer):
 
     def __init__(self, keepdims: bool = False, **options: Any) -> None:
         super().__init__(**options)
+        if not isinstance(keepdims, bool):
+            raise TypeError(
+                f"{type(self).__name__}: keepdims must be True or False, got {keepdims!r}. There "
+                "is no data_format: channels come last here."
+            )
         self.keepdims = bool(keepdims)
 
     def accept(self, shape: Shape, *more: Shape) -> None:

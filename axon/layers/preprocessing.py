@@ -29,6 +29,9 @@ class Flatten(Layer):
     passes_on = True
     on_mask = masks.USED
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Samples may have any shape."""
         if not shape:

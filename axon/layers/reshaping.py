@@ -168,7 +168,7 @@ class UpSampling2D(Layer):
         super().__init__(**options)
         height, width = several("UpSampling2D", "size", size, axes=2)
         self.size = height, width
-        resolve("interpolation", interpolation, INTERPOLATIONS)
+        resolve("interpolation", str(interpolation), INTERPOLATIONS)
         self.interpolation = interpolation.lower()
 
     def accept(self, shape: Shape, *more: Shape) -> None:

@@ -44,6 +44,7 @@ class CategoricalCrossEntropy(Loss):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        *,
         ignore_index: int | None = None,
     ) -> None:
         self.from_logits = from_logits

@@ -21,10 +21,9 @@ AVERAGES = ("macro", "micro", "weighted")
 class Positives(Accumulator):
     """Counts what is positive, what is called so, and where both agree; leaves make a ratio of it.
 
-    Without ``average`` and ``class_id`` the outputs are yes or no: those above the threshold are
-    called positive, and all outputs count together. With one of them, outputs (n, ..., classes)
-    compete: the largest is the guess. A threshold beside it means that each output is yes or no for
-    itself (several labels per sample).
+    Where outputs (n, ..., classes) compete, the largest is the guess: with ``average`` or ``top_k``
+    but without a threshold. Otherwise each output is yes or no for itself, and those above the
+    threshold are called positive. Without ``average`` and ``class_id`` all count together.
     """
 
     def __init__(
@@ -34,6 +33,7 @@ class Positives(Accumulator):
         average: str | None,
         name: str | None,
         argument: str,
+        top_k: int | None = None,
     ) -> None:
         super().__init__(name)
         if average is not None and average not in AVERAGES:
@@ -43,6 +43,12 @@ class Positives(Accumulator):
             )
         if average is not None and class_id is not None:
             raise ValueError(f"{self.name}: give class_id or average, not both.")
+        if top_k is not None and (top_k != 1 or threshold is not None):
+            raise ValueError(
+                f"{self.name}: top_k must be 1, the largest output is the guess, without "
+                f"thresholds; or None. Got top_k={top_k!r}, thresholds={threshold!r}."
+            )
+        self.top_k = top_k
         self._cut = None if threshold is None else number(self.name, argument, threshold)
         self._argument = argument
         owner = type(self).__name__
@@ -73,19 +79,25 @@ class Positives(Accumulator):
     def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
         """Labels or one-hot rows where outputs compete, else 0 and 1 for each output."""
         labels = y_true.shape == output_shape[:-1]
-        compete = self.class_id is not None or self.average is not None
+        if not labels:
+            self._demand_average(output_shape)
+        compete = not self.class_id is self.average is self.top_k is None
         if compete and not (output_shape[1:] and output_shape[-1] > 1):
             return  # ``update`` says that they are for several outputs
         cut = 0.5 if self._cut is None and not compete else self._cut
-        demand_cut(self.name, cut, loss, f"{type(self).__name__}({self._argument}=0.0)")
+        use = f"{type(self).__name__}({self._argument}=0.0)"
+        demand_cut(self.name, cut, loss, use if self.class_id is None else f"{use} or top_k=1")
         if compete and (labels or self._cut is None):
             demand_classes(self.name, y_true, output_shape)
         elif y_true.shape == output_shape:
             demand_yes_or_no(self.name, y_true, output_shape, loss, sides=self._cut == 0)
 
+    def _demand_average(self, output_shape: Shape) -> None:
+        """Raise ValueError if scores of several outputs cannot be counted together."""
+
     def _marks(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """What is positive and what is called so, as truth values of one shape."""
-        if self.class_id is None and self.average is None:
+        if self.class_id is self.average is self.top_k is None:
             self._demand_yes_or_no(y_true, y_pred)
             cut = 0.5 if self._cut is None else self._cut
             return y_true > 0.5, y_pred > cut
@@ -140,13 +152,14 @@ class Precision(Positives):
 
     Args:
         thresholds: outputs above it are called positive; 0.5 unless outputs compete. One number.
+        top_k: 1: of several outputs only the largest is called positive.
         class_id: of several classes, the one that counts as positive.
-        average: of several classes, "macro": the mean over those that occur in targets or
-            predictions; "weighted": by how often each occurs; "micro": all counted together.
         name: what logs call it.
+        average: of several classes, "macro": the mean over those that occur in targets or
+            predictions; "weighted": by how often each occurs; "micro": all counted together. The
+            largest output is the guess; give ``thresholds``, too, for several labels per sample.
 
-    With ``class_id`` or ``average`` targets are labels or one-hot rows, and the largest output is
-    the guess; give ``thresholds``, too, for several labels per sample. Nothing called positive: 0.
+    With ``class_id`` or ``average`` targets are labels or one-hot rows. Nothing called positive: 0.
 
     >>> precision = Precision()
     >>> precision.update([1, 0, 1, 1], [0.9, 0.8, 0.7, 0.1])
@@ -159,11 +172,15 @@ class Precision(Positives):
     def __init__(
         self,
         thresholds: float | None = None,
+        top_k: int | None = None,
         class_id: int | None = None,
-        average: str | None = None,
         name: str | None = None,
+        *,
+        average: str | None = None,
     ) -> None:
-        super().__init__(thresholds, class_id, average, name, "thresholds")
+        cut = 0.5 if thresholds is top_k is None is not class_id else thresholds
+        super().__init__(cut, class_id, average, name, "thresholds", top_k)
+        self.thresholds = thresholds
 
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """TP and TP + FP."""
@@ -175,9 +192,10 @@ class Recall(Positives):
 
     Args:
         thresholds: outputs above it are called positive; 0.5 unless outputs compete. One number.
+        top_k: 1: of several outputs only the largest is called positive.
         class_id: of several classes, the one that counts as positive.
-        average: of several classes, "macro", "micro" or "weighted", as for ``Precision``.
         name: what logs call it.
+        average: of several classes, "macro", "micro" or "weighted", as for ``Precision``.
 
     Nothing positive: 0.
 
@@ -192,11 +210,15 @@ class Recall(Positives):
     def __init__(
         self,
         thresholds: float | None = None,
+        top_k: int | None = None,
         class_id: int | None = None,
-        average: str | None = None,
         name: str | None = None,
+        *,
+        average: str | None = None,
     ) -> None:
-        super().__init__(thresholds, class_id, average, name, "thresholds")
+        cut = 0.5 if thresholds is top_k is None is not class_id else thresholds
+        super().__init__(cut, class_id, average, name, "thresholds", top_k)
+        self.thresholds = thresholds
 
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """TP and TP + FN."""
@@ -209,8 +231,12 @@ class F1Score(Positives):
     Args:
         average: of several classes, "macro", "micro" or "weighted", as for ``Precision``.
         threshold: outputs above it are called positive; 0.5 unless outputs compete.
-        class_id: of several classes, the one that counts as positive.
         name: what logs call it.
+        class_id: of several classes, the one that counts as positive; the largest output is the
+            guess, unless there is a threshold.
+
+    For several outputs choose ``average`` or ``class_id``. (Keras's F1Score without ``average`` is
+    an array of one score for each class.)
 
     >>> f1 = F1Score(average="macro")
     >>> f1.update([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
@@ -224,10 +250,20 @@ class F1Score(Positives):
         self,
         average: str | None = None,
         threshold: float | None = None,
-        class_id: int | None = None,
         name: str | None = None,
+        *,
+        class_id: int | None = None,
     ) -> None:
         super().__init__(threshold, class_id, average, name, "threshold")
+
+    def _demand_average(self, output_shape: Shape) -> None:
+        """One number for several classes has to say how."""
+        if output_shape[1:] and output_shape[-1] > 1 and self.average is self.class_id is None:
+            raise ValueError(
+                f"{self.name}: {output_shape[-1]} outputs have as many scores. Choose "
+                "average='macro', 'micro' or 'weighted', or a class, class_id=1; for several "
+                "labels per sample F1Score('micro', threshold=0.5) counts all outputs together."
+            )
 
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """2 TP and 2 TP + FP + FN."""

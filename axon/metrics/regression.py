@@ -85,7 +85,7 @@ class R2Score(Accumulator):
 
     name = "r2_score"
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, *, name: str | None = None) -> None:
         super().__init__(name)
         self._samples, self._count = zero(), zero()
         self._origin, self._sums, self._squares, self._errors = zero(), zero(), zero(), zero()

@@ -19,8 +19,8 @@ from axon.parameter import Parameter
 def first_look(trainer: Any, step: Any) -> Iterator[None]:
     """Let a step, while it runs for the first time, look at what the model makes of the batch.
 
-    If it does not fit, or anything else fails, all is as it was before the call of ``fit``,
-    ``evaluate`` and the like: running means, random numbers, what metrics saw, what was built.
+    If it does not fit, all is as it was before the call of ``fit``, ``evaluate`` and the like:
+    running means, random numbers, what metrics saw, what was built.
     """
     before = [(t, t.data, t.data.copy()) for t in _changed_by_running(trainer)]
     trainer.looking = True

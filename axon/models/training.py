@@ -68,6 +68,10 @@ class Trainer:
             raise ValueError(f"compile: two metrics are called {twice[0]!r}: give one name=.")
         return cls(model, chosen, optimizers.get(optimizer), found, eager)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy or pickle it; what could be undone is another's."""
+        return {**vars(self), "back": None}
+
     # -------------------------------------------------------------------- what is recorded
 
     def _train(self, *columns: Tensor) -> list[Tensor]:

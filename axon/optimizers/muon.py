@@ -113,6 +113,7 @@ class Muon(Adam):
     def __init__(
         self,
         learning_rate: float | Callable[[int], float] = 0.001,
+        *,
         momentum: float = 0.95,
         nesterov: bool = True,
         ns_steps: int = 5,

@@ -81,6 +81,7 @@ class Nadam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        *,
         momentum_decay: float = 1.0,
         **options: Unpack[Options],
     ) -> None:

@@ -1,0 +1,368 @@
+"""What bears a name of Keras's means what it means there, argument by argument, or is refused.
+
+The differences that remain are listed here, and in the table "Same name, same number" of the guide.
+"""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import axon
+from axon import (
+    Tensor,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+)
+from axon.optimizers import schedules
+from axon.parameter import Parameter
+
+ROOMS = {
+    "layers": layers,
+    "losses": losses,
+    "metrics": metrics,
+    "optimizers": optimizers,
+    "schedules": schedules,
+    "callbacks": callbacks,
+    "initializers": initializers,
+    "regularizers": regularizers,
+    "constraints": constraints,
+}
+OTHERWISE = {"CrossEntropy": "Crossentropy"}  # as Keras writes it
+
+# a positional argument that is another in Keras -> why that can't be mistaken without a word
+POSITIONAL = {
+    "layers.Dense": "one size, as in Dense(10, 'relu'), is the number of neurons; more is refused",
+    "layers.Normalization": "mean and variance belong together: an axis alone is refused",
+    "layers.Conv2DTranspose": "dilation_rate must be whole numbers: a data_format is refused",
+    "layers.UpSampling2D": "interpolation has two names: a data_format is refused",
+    **dict.fromkeys(
+        (f"layers.Global{kind}Pooling{n}D" for kind in ("Average", "Max") for n in (1, 2)),
+        "keepdims must be True or False: a data_format is refused",
+    ),
+    "metrics.AUC": "curve must be 'ROC' or 'PR': a number of thresholds is refused",
+    "metrics.BinaryAccuracy": "threshold must be a number: a name is refused",
+    "metrics.Metric": "a base class: what it is given is a name, in Keras a dtype",
+}
+
+# a default that is another in Keras -> why; each stands in the guide's table, too
+DEFAULTS = {
+    "layers.AveragePooling1D.pool_size": "has one here, that of MaxPooling",
+    "layers.AveragePooling2D.pool_size": "has one here, that of MaxPooling",
+    "layers.MaxPooling2D.pool_size": "2 means (2, 2)",
+    "layers.Embedding.embeddings_initializer": "another name of the same",
+    "layers.MultiHeadAttention.key_dim": "has one here: the size of the input, by heads",
+    "layers.RandomErasing.fill_value": "0 here, noise there",
+}
+
+
+def namesakes():
+    """(room, our name, Keras's name) of every public class, whether Keras has it or not."""
+    for room, module in ROOMS.items():
+        for name, found in sorted(vars(module).items()):
+            ours = inspect.isclass(found) and found.__module__.startswith("axon.")
+            if ours and not name.startswith("_"):
+                yield room, name, name.replace(*next(iter(OTHERWISE.items())))
+
+
+NAMES = list(namesakes())
+rng = np.random.default_rng(0)
+N, K = 40, 4
+LABELS = rng.integers(0, K, N)
+HOT = np.eye(K)[LABELS]
+SHARES = rng.dirichlet(np.ones(K), N).round(3) * 0.98 + 0.005
+YES, CHANCE = rng.integers(0, 2, (N, 1)), rng.random((N, 1)).round(3)
+LOGITS, NUMBERS = rng.normal(size=(N, K)).round(3), rng.normal(size=(N, K)).round(3)
+WEIGHTS = rng.random(N).round(3) * (rng.random(N) > 0.3)
+IMAGE = rng.random((1, 6, 7, 2)).round(3)
+
+
+def loss_cases():
+    for smoothing in (0.0, 0.2):
+        yes, of = {"label_smoothing": smoothing}, f"smoothing {smoothing}"
+        yield f"bce, {of}", "BinaryCrossEntropy", yes, YES, CHANCE
+        yield (
+            f"bce of logits, {of}",
+            "BinaryCrossEntropy",
+            {**yes, "from_logits": True},
+            HOT,
+            LOGITS,
+        )
+        yield f"cce, {of}", "CategoricalCrossEntropy", yes, HOT, SHARES / SHARES.sum(1)[:, None]
+        logits = {**yes, "from_logits": True}
+        yield f"cce of logits, {of}", "CategoricalCrossEntropy", logits, HOT, LOGITS
+    yield "binary focal", "BinaryFocalCrossEntropy", {"gamma": 1.5}, YES, CHANCE
+    balanced = {"apply_class_balancing": True, "alpha": 0.3}
+    yield "balanced focal", "BinaryFocalCrossEntropy", balanced, YES, CHANCE
+    yield "focal", "CategoricalFocalCrossEntropy", {}, HOT, SHARES / SHARES.sum(1)[:, None]
+    yield "kl", "KLDivergence", {}, SHARES / SHARES.sum(1)[:, None], np.full((N, K), 1 / K)
+    yield "huber", "Huber", {"delta": 0.5}, NUMBERS, LOGITS
+    for name in ("MeanSquaredError", "MeanAbsoluteError", "LogCosh", "CosineSimilarity"):
+        yield name, name, {}, NUMBERS, LOGITS
+    yield "poisson", "Poisson", {}, YES * 3, CHANCE + 0.1
+    for name in ("Hinge", "SquaredHinge"):
+        yield name, name, {}, 2 * YES - 1, LOGITS[:, :1]
+        yield f"{name} of 0 and 1", name, {}, YES, LOGITS[:, :1]
+
+
+def metric_cases():
+    for name in ("MeanSquaredError", "MeanAbsoluteError", "RootMeanSquaredError", "R2Score"):
+        yield name, name, {}, NUMBERS, LOGITS
+    for cut in (0.5, 0.3):
+        yield f"binary accuracy {cut}", "BinaryAccuracy", {"threshold": cut}, YES, CHANCE
+        yield f"precision {cut}", "Precision", {"thresholds": cut}, YES, CHANCE
+        yield f"recall {cut}", "Recall", {"thresholds": cut}, YES, CHANCE
+    for name in ("Precision", "Recall"):
+        for y, of in ((YES * 0, "no"), (YES * 0 + 1, "yes")):
+            yield f"{name} of {of} alone", name, {}, y, CHANCE
+        yield f"{name} of a class", name, {"class_id": 1}, HOT, SHARES
+        yield f"{name} of a class, largest", name, {"class_id": 1, "top_k": 1}, HOT, SHARES
+        yield f"{name}, largest", name, {"top_k": 1}, HOT, SHARES
+        yield f"{name} of all", name, {}, HOT, SHARES
+    for average in ("macro", "micro", "weighted"):
+        yield f"f1 {average}", "F1Score", {"average": average}, HOT, SHARES
+        options = {"average": average, "threshold": 0.4}
+        yield f"f1 {average} over 0.4", "F1Score", options, HOT, SHARES
+    yield "top 2", "TopKCategoricalAccuracy", {"k": 2}, HOT, SHARES
+
+
+LAYERS = {
+    "RandomTranslation": ((0.3, 0.3), (0.2, 0.2)),
+    "RandomRotation": ((0.1, 0.1),),
+    "RandomZoom": ((0.3, 0.3), (-0.2, -0.2)),
+}
+WAYS = {
+    "improves": [3.0, 2.0, 1.0, 0.5, 0.4],
+    "too high": [9.0, 8.0, 7.0, 6.0, 5.0, 4.0],
+    "up and down": [5.0, 4.0, 4.5, 3.0, 3.5, 3.6, 2.9, 3.0, 3.0, 3.0, 3.0],
+    "flat": [1.0] * 6,
+}
+STOPS = [
+    *({"patience": p} for p in (0, 1, 2)),
+    *({"patience": p, "baseline": b} for p in (0, 1, 2) for b in (0.45, 3.0, 4.2)),
+    {"patience": 1, "min_delta": 0.2, "start_from_epoch": 2},
+]
+OPTIMIZERS = {
+    "SGD": {"momentum": 0.9, "nesterov": True},
+    "Adagrad": {"epsilon": 0.1},
+    "RMSprop": {"epsilon": 0.1, "momentum": 0.5, "centered": True},
+    "Adam": {"amsgrad": True},
+    "AdamW": {"weight_decay": 0.1},
+    "Adamax": {"epsilon": 0.1},
+    "Nadam": {"epsilon": 0.1},
+    "Lion": {"clipnorm": 0.5},
+    "Muon": {},
+}
+VALUES = [rng.normal(size=shape).round(3) for shape in ((4, 3), (3,))]
+GRADIENTS = [[rng.normal(size=v.shape).round(3) for v in VALUES] for _ in range(5)]
+
+
+def every_case():
+    """Label -> what Keras is asked."""
+    found = {}
+    for weighs, w in (("", None), (", weighted", WEIGHTS)):
+        for label, name, options, y, p in loss_cases():
+            found[f"loss {label}{weighs}"] = ("loss", name, options, y, p, w)
+        for label, name, options, y, p in metric_cases():
+            halves = [
+                (y[:N // 2], p[:N // 2], None if w is None else w[:N // 2]),
+                (y[N // 2:], p[N // 2:], None if w is None else w[N // 2:]),
+            ]  # fmt: skip
+            found[f"metric {label}{weighs}"] = ("metric", name, options, halves)
+    for name, given in LAYERS.items():
+        for options in ({}, {"fill_mode": "nearest"}, {"fill_mode": "constant", "fill_value": 0.5}):
+            for how in ("bilinear", "nearest"):
+                filled = {**options, "interpolation": how}
+                found[f"layer {name} {filled}"] = ("layer", name, given, filled, IMAGE)
+    for options in STOPS:
+        for way, values in WAYS.items():
+            found[f"stop {options} {way}"] = ("stop", options, values)
+    for name, options in OPTIMIZERS.items():
+        found[f"steps {name}"] = ("steps", name, options, VALUES, GRADIENTS)
+    return found
+
+
+CASES = every_case()
+
+
+def _plain(array):
+    return array.tolist()
+
+
+@pytest.fixture(scope="module")
+def keras(tmp_path_factory):
+    """What Keras, in a process of its own, says to all of that."""
+    if not (find_spec("keras") and find_spec("torch")):
+        pytest.skip("Keras or PyTorch is missing")
+    folder = tmp_path_factory.mktemp("facts")
+    asked = {
+        label: [name.replace(*next(iter(OTHERWISE.items()))) if isinstance(name, str) else name
+                for name in case]
+        for label, case in CASES.items()
+    }  # fmt: skip
+    named = [(room, theirs) for room, _, theirs in NAMES]
+    text = json.dumps({"names": named, "cases": asked}, default=_plain)
+    (folder / "cases.json").write_text(text)
+    script = Path(__file__).with_name("keras_facts.py")
+    env = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "KERAS_HOME": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), str(folder)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    facts = json.loads((folder / "facts.json").read_text())
+    return SimpleNamespace(**facts)
+
+
+def parameters(found):
+    """Name -> parameter, of what a class is made with."""
+    given = list(inspect.signature(found.__init__).parameters.values())[1:]
+    return {p.name: p for p in given if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+
+
+@pytest.mark.parametrize(("room", "name", "theirs"), NAMES)
+def test_an_argument_by_place_is_that_of_keras_or_by_name_alone(keras, room, name, theirs):
+    wanted = keras.signatures[f"{room}.{theirs}"]
+    if wanted is None or f"{room}.{name}" in POSITIONAL:
+        return
+    wanted = [p for p, kind, _ in wanted if kind == "POSITIONAL_OR_KEYWORD"]
+    found = parameters(getattr(ROOMS[room], name)).values()
+    by_place = [p.name for p in found if p.kind is not p.KEYWORD_ONLY]
+    assert by_place[: len(wanted)] == wanted[: len(by_place)]
+
+
+@pytest.mark.parametrize(("room", "name", "theirs"), NAMES)
+def test_a_default_is_that_of_keras(keras, room, name, theirs):
+    wanted = {p: value for p, _, value in keras.signatures[f"{room}.{theirs}"] or ()}
+    for p in parameters(getattr(ROOMS[room], name)).values():
+        if p.name == "name" or p.name not in wanted or f"{room}.{name}.{p.name}" in DEFAULTS:
+            continue
+        assert repr(p.default) == wanted[p.name] or p.default == float(wanted[p.name]), p.name
+
+
+def test_the_exceptions_are_needed(keras):
+    known = {f"{room}.{name}" for room, name, _ in NAMES}
+    assert {*POSITIONAL} <= known
+    assert {key.rsplit(".", 1)[0] for key in DEFAULTS} <= known
+
+
+@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("loss")])
+def test_a_loss_is_that_of_keras(keras, label):
+    _, name, options, y, p, w = CASES[label]
+    found = getattr(losses, name)(**options)(y, p.astype(np.float32), w)
+    assert found == pytest.approx(keras.answers[label], rel=2e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("metric")])
+def test_a_metric_is_that_of_keras(keras, label):
+    _, name, options, batches = CASES[label]
+    metric = getattr(metrics, name)(**options)
+    for y, p, w in batches:
+        metric.update(y, p.astype(np.float32), w)
+    assert metric.result() == pytest.approx(keras.answers[label], rel=2e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("layer")])
+def test_an_augmented_image_is_that_of_keras(keras, label):
+    _, name, given, options, x = CASES[label]
+    made = getattr(layers, name)(*given, **options)(x.astype(np.float32), training=True)
+    assert np.allclose(made, keras.answers[label], atol=1e-5)
+
+
+@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("stop")])
+def test_training_is_stopped_where_keras_stops(keras, label):
+    _, options, values = CASES[label]
+    callback = callbacks.EarlyStopping("loss", mode="min", **options)
+    callback.set_model(SimpleNamespace(stop_training=False, get_weights=list))
+    callback.set_params({})
+    callback.on_train_begin()
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {"loss": value})
+        if callback.model.stop_training:
+            break
+    assert callback.stopped_epoch == keras.answers[label]
+
+
+@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("steps")])
+def test_steps_are_those_of_keras(keras, label):
+    _, name, options, values, gradients = CASES[label]
+    weights = [Parameter(v.astype(np.float32), f"w{i}") for i, v in enumerate(values)]
+    optimizer = getattr(optimizers, name)(**options)
+    optimizer.build(weights)
+    for one in gradients:
+        optimizer.zero_grad()
+        for p, g in zip(weights, one, strict=True):
+            p.accumulate(Tensor(g.astype(np.float32)))
+        optimizer.step()
+    for p, wanted in zip(weights, keras.answers[label], strict=True):
+        assert np.allclose(p.numpy(), wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: layers.GlobalAveragePooling2D("channels_last"),
+        lambda: layers.GlobalMaxPooling1D("channels_first"),
+        lambda: layers.Flatten("channels_first"),
+        lambda: layers.Conv2D(4, 3, 1, "same", "channels_last"),
+        lambda: layers.Conv2D(4, 3, data_format="channels_last"),
+        lambda: layers.UpSampling2D(2, "channels_last"),
+        lambda: layers.UpSampling2D(2, None),
+        lambda: layers.Conv2DTranspose(4, 3, 1, "same", None, "channels_last"),
+        lambda: layers.Conv2DTranspose(4, 3, 1, "same", None, None, 2),
+        lambda: layers.Normalization(-1),
+        lambda: layers.SpatialDropout2D(0.5, "channels_last"),
+        lambda: layers.Normalization(-1, [0.0], [1.0]),
+        lambda: layers.Dense(10, "relu", False),
+        lambda: layers.Dense(units=10),
+        lambda: metrics.Precision(0.5, 2),
+        lambda: metrics.AUC(200),
+        lambda: metrics.BinaryAccuracy("acc"),
+        lambda: metrics.R2Score("uniform_average"),
+        lambda: losses.CategoricalCrossEntropy(False, 0.0, -1),
+        lambda: losses.MeanSquaredError(reduction="sum"),
+        lambda: optimizers.Muon(0.001, 0.9),
+        lambda: schedules.CosineDecay(0.1, 100, 0.0, "name"),
+    ],
+)
+def test_what_would_mean_something_else_is_refused(wrong):
+    with pytest.raises((TypeError, ValueError)):
+        wrong()
+
+
+def test_a_word_of_keras_is_answered_with_ours():
+    with pytest.raises(TypeError, match=r"'data_format'\. Channels come last here"):
+        layers.Conv2D(4, 3, data_format="channels_last")
+    with pytest.raises(ValueError, match="top_k must be 1"):
+        metrics.Precision(top_k=2)
+    with pytest.raises(ValueError, match=r"4 outputs have as many scores. Choose average='macro'"):
+        metrics.F1Score().update(HOT, SHARES)
+
+
+def test_the_differences_that_remain_are_those_of_the_table():
+    """Adam's epsilon as in the paper and PyTorch; Muon's scale without ``rms_rate`` likewise."""
+    p = Parameter(np.ones(1, np.float32))
+    adam = optimizers.Adam(0.1, epsilon=1.0)
+    adam.build([p])
+    p.accumulate(Tensor(np.ones(1, np.float32)))
+    adam.step()
+    assert p.numpy()[0] == pytest.approx(1 - 0.1 / 2, rel=1e-5)  # Keras: 1 - 0.1 / (1 + 31.6)
+    with pytest.raises(ValueError, match="must add up to 1"):
+        losses.CategoricalCrossEntropy()(HOT, SHARES * 2 / 3)
+    assert axon.layers.RandomErasing().fill_value == 0
