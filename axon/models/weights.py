@@ -114,12 +114,11 @@ def load_weights(
             fit.demand(strict)
             return fit.load(found.read(fit.sources))
         arrays = found.read(found.kinds)
-    from axon.models.foreign import translate
+    from axon.models.foreign.translation import translated
 
-    loaded: Loaded = model.load_state_dict(
-        translate(model, arrays, name_map, source, strict), strict
-    )
-    return loaded
+    state, unexpected = translated(model, arrays, name_map, source, strict)
+    loaded: Loaded = model.load_state_dict(state, strict)
+    return loaded if strict else loaded._replace(unexpected_keys=unexpected)
 
 
 @contextmanager

@@ -41,6 +41,8 @@ class Making:
     ) -> None:
         self.places, self.arrays, self.strict, self.source = places, arrays, strict, source
         self.flat: dict[int, Shape] = flattened(model) if source == "torch" else {}
+        self.units: list[Unit] = []
+        self.taken: list[Array] = []  # of which parameters were made
         self.named = {**model.named_parameters(), **model.named_buffers()}
 
     def run(self, given: dict[str, Entry]) -> dict[str, Array]:
@@ -52,7 +54,7 @@ class Making:
             p._replace(rules={n: r for n, r in p.rules.items() if f"{p.path}/{n}" not in alone})
             for p in self.places
         ]
-        units = self._units(used)
+        self.units = units = self._units(used)
         if not any(unit.kind == "normalization" for unit in units):  # given as arguments there
             places = [p for p in places if not isinstance(p.layer, Normalization)]
         slots = [slot for p in places for slot in slots_of(p)]
@@ -61,6 +63,17 @@ class Making:
         for place in places:
             made |= self._layer(place, pairs)
         return made
+
+    def unexpected(self) -> list[str]:
+        """The names of arrays, in layers of the file, of which no parameter was made."""
+        taken = {id(array) for array in self.taken}
+        held = [array for unit in self.units for array in unit.arrays.values()]
+        left = [array for array in held if id(array) not in taken]
+        return [
+            name
+            for name, array in self.arrays.items()
+            if any(np.may_share_memory(array, other) for other in left)
+        ]
 
     def _units(self, used: set[str]) -> list[Unit]:
         """The layers of the file, without the arrays that were given away one by one."""
@@ -112,7 +125,9 @@ class Making:
             units = [pairs.get((place.path, s.part)) for s in rule.sources]
             if all(unit is not None for unit in units):
                 parts = zip(rule.sources, units, strict=True)
-                values = rule.make(*(unit.arrays.get(s.role) for s, unit in parts if unit))
+                given = [unit.arrays.get(s.role) for s, unit in parts if unit]
+                self.taken += [array for array in given if array is not None]
+                values = rule.make(*given)
                 made[f"{place.path}/{name}"] = self._in_our_order(place, name, values)
         if isinstance(place.layer, Normalization) and made:
             _demand_same(place, made)

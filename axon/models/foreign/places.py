@@ -6,6 +6,7 @@ from typing import NamedTuple
 from axon.layers.module import Module, snake_case
 from axon.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from axon.layers.transformer import TransformerBlock
+from axon.layers.transposed import Conv2DTranspose
 from axon.models.foreign.keras_rules import KERAS
 from axon.models.foreign.rules import Place, recipe_of
 from axon.models.foreign.torch_rules import TORCH
@@ -99,3 +100,24 @@ def warn_of_epsilon(model: Module) -> None:
             f"epsilon={THERE:g} to these layers, or set it.",
             stacklevel=4,
         )
+
+
+def warn_of_same(model: Module) -> None:
+    """Warn of transposed convolutions that cut unequal ends: PyTorch cuts the other one."""
+    layers = [m for m in model.modules() if isinstance(m, Conv2DTranspose)]
+    uneven = [m.name for m in layers if m.padding == "same" and _uneven(m)]
+    if uneven:
+        import warnings
+
+        warnings.warn(
+            f"{', '.join(map(printable, dict.fromkeys(uneven)))}: padding='same' of an odd number "
+            "of pixels cuts one more at the end, as Keras does, but PyTorch's padding= with "
+            "output_padding=1 one more at the beginning: its images would lie one pixel off. Use "
+            "padding='valid', and cut as it does: x[:, 1:, 1:].",
+            stacklevel=4,
+        )
+
+
+def _uneven(layer: Conv2DTranspose) -> bool:
+    beyond = (span - stride for span, stride in zip(layer.spans, layer.strides, strict=True))
+    return any(n > 0 and n % 2 for n in beyond)

@@ -10,7 +10,7 @@ from axon.core import Tensor
 from axon.models.foreign.making import Making
 from axon.models.foreign.mismatch import ForeignWeightsError
 from axon.models.foreign.name_map import NameMap, entries
-from axon.models.foreign.places import places_of, warn_of_epsilon
+from axon.models.foreign.places import places_of, warn_of_epsilon, warn_of_same
 from axon.models.foreign.rules import Place
 from axon.models.foreign.units import source_of
 from axon.names import resolve
@@ -57,6 +57,17 @@ def translate(
     >>> {name: a.shape for name, a in translate(Sequential([Dense(3, 2)]), linear).items()}
     {'dense/weights': (3, 2), 'dense/bias': (2,)}
     """
+    return translated(model, arrays, name_map, source, strict)[0]
+
+
+def translated(
+    model: Any,
+    arrays: Mapping[str, Any],
+    name_map: NameMap | None = None,
+    source: str | None = None,
+    strict: bool = True,
+) -> tuple[dict[str, Array], list[str]]:
+    """What ``translate`` returns, and the names of what is left of the file."""
     if model.input_shape is None:
         raise RuntimeError(
             f"model {model.name!r} is not built: its weights have no shapes yet. Call "
@@ -65,14 +76,16 @@ def translate(
     wanted: dict[str, Tensor] = {**model.named_parameters(), **model.named_buffers()}
     given = {name: np.asarray(array) for name, array in arrays.items()}
     if source is None and name_map is None and _ours(wanted, given):
-        return {name: given[name] for name in wanted}
+        return {name: given[name] for name in wanted}, [n for n in given if n not in wanted]
     origin = _origin(given, source)
     places = list(places_of(model, origin))
     mapped = entries(name_map, [place.path for place in places])
-    made = Making(model, origin, places, given, strict).run(mapped)
+    making = Making(model, origin, places, given, strict)
+    made = making.run(mapped)
     if origin == "torch":
         warn_of_epsilon(model)
-    return _complete(wanted, made, places, strict)
+        warn_of_same(model)
+    return _complete(wanted, made, places, strict), making.unexpected()
 
 
 def _ours(wanted: Mapping[str, Tensor], given: Mapping[str, Array]) -> bool:
