@@ -81,7 +81,7 @@ class Positives(Accumulator):
         labels = y_true.shape == output_shape[:-1]
         if not labels:
             self._demand_average(output_shape)
-        compete = not self.class_id is self.average is self.top_k is None
+        compete = self._of_classes()
         if compete and not (output_shape[1:] and output_shape[-1] > 1):
             return  # ``update`` says that they are for several outputs
         cut = 0.5 if self._cut is None and not compete else self._cut
@@ -95,9 +95,13 @@ class Positives(Accumulator):
     def _demand_average(self, output_shape: Shape) -> None:
         """Raise ValueError if scores of several outputs cannot be counted together."""
 
+    def _of_classes(self) -> bool:
+        """Whether classes are told apart, instead of all outputs counting together."""
+        return self.class_id is not None or self.average is not None or self.top_k is not None
+
     def _marks(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """What is positive and what is called so, as truth values of one shape."""
-        if self.class_id is self.average is self.top_k is None:
+        if not self._of_classes():
             self._demand_yes_or_no(y_true, y_pred)
             cut = 0.5 if self._cut is None else self._cut
             return y_true > 0.5, y_pred > cut
@@ -178,7 +182,8 @@ class Precision(Positives):
         *,
         average: str | None = None,
     ) -> None:
-        cut = 0.5 if thresholds is top_k is None is not class_id else thresholds
+        alone = class_id is not None and thresholds is None and top_k is None
+        cut = 0.5 if alone else thresholds
         super().__init__(cut, class_id, average, name, "thresholds", top_k)
         self.thresholds = thresholds
 
@@ -216,7 +221,8 @@ class Recall(Positives):
         *,
         average: str | None = None,
     ) -> None:
-        cut = 0.5 if thresholds is top_k is None is not class_id else thresholds
+        alone = class_id is not None and thresholds is None and top_k is None
+        cut = 0.5 if alone else thresholds
         super().__init__(cut, class_id, average, name, "thresholds", top_k)
         self.thresholds = thresholds
 
@@ -258,7 +264,7 @@ class F1Score(Positives):
 
     def _demand_average(self, output_shape: Shape) -> None:
         """One number for several classes has to say how."""
-        if output_shape[1:] and output_shape[-1] > 1 and self.average is self.class_id is None:
+        if output_shape[1:] and output_shape[-1] > 1 and not self._of_classes():
             raise ValueError(
                 f"{self.name}: {output_shape[-1]} outputs have as many scores. Choose "
                 "average='macro', 'micro' or 'weighted', or a class, class_id=1; for several "
