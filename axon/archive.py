@@ -1,6 +1,7 @@
 """Floor 0: any tree of values in one file: a zip of JSON and of safetensors. Never pickle.
 
-tree.json             dicts, lists, texts, numbers; {"$array": NAME} in the place of an array
+tree.json             dicts, lists, texts, numbers; {"$array": NAME} in the place of an array, and
+                      {"$name": NAME} in that of a function or class, which is no text
 tree.safetensors      the arrays by name
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 from axon import safetensors
 from axon.backend import Array
 from axon.files import DamagedFile, atomic
+from axon.names import Name
 
 JSON_LIMIT = 64 * 2**20  # bytes
 STORED, DEFLATED = 0, 8  # how members of a zip are packed
@@ -88,6 +90,8 @@ def _flat(value: Any, path: str, arrays: dict[str, Array]) -> Any:
         return [_flat(v, f"{path}/{i}" if path else str(i), arrays) for i, v in enumerate(value)]
     if isinstance(value, float) and not isfinite(value):
         return {"$float": repr(float(value))}
+    if isinstance(value, Name):
+        return {"$name": str(value)}
     if value is None or isinstance(value, str | int | float):
         return value
     raise TypeError(f"{path or 'the tree'} holds {value!r:.99}, a {type(value).__name__}.")
@@ -127,6 +131,8 @@ def _whole(value: Any, arrays: Mapping[str, Array]) -> Any:
             return arrays[name]
         case [("$float", ("inf" | "-inf" | "nan") as text)]:
             return float(text)
+        case [("$name", str() as name)]:
+            return Name(name)
         case [("$pairs", pairs)]:
             return {_whole(k, arrays): _whole(v, arrays) for k, v in pairs}
     return {k: _whole(v, arrays) for k, v in value.items()}

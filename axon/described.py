@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from axon.names import Name
 from axon.twins import Watched
 
 
@@ -114,7 +115,8 @@ class Described(Watched):
                 f"{self!r}: {argument} is a nameless function. Define it with a name, and pass it "
                 "to load_model as custom_objects={name: function}."
             )
-        return str(name)
+        module = getattr(function, "__module__", None) or ""
+        return str(name) if module.startswith("axon.activations.") else Name(name)
 
     def __repr__(self) -> str:
         arguments, options = self._given

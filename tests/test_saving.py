@@ -644,3 +644,74 @@ def test_an_argument_may_be_called_like_a_property(tmp_path):
     loaded = axon.load_model(tmp_path / "wide.axon", {"Wide": Wide})
     assert loaded.output_shape == (7,)
     assert loaded.describe()["config"] == {"width": 7, "name": "wide"}
+
+
+class Many(Layer):
+    """A layer with arguments of every sort."""
+
+    def __init__(self, given=None, **options):
+        super().__init__(**options)
+        self.given = given
+
+    def call(self, x):
+        return x
+
+
+def square(x):
+    return x * x
+
+
+OWN = {"Many": Many, "square": square, "relu": square, "class": Many}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("Many", "square", "relu", "class", {"$name": "square"}, {"class": "Many"}),
+        *(square, Many, ["square", square, {"a": square}], {"Many": [Many, "Many"]}),
+        {"config": 1, "deep": {"square": "square"}},
+    ],
+    ids=repr,
+)
+def test_a_text_is_no_name_of_a_custom_object(given, tmp_path):
+    model = Sequential([Many(given), Dense(2, 2, "relu")])
+    model.build((2,))
+    model.save(tmp_path / "net.axon")
+    loaded = axon.load_model(tmp_path / "net.axon", OWN)
+    assert loaded.layers[0].given == given
+    assert loaded.layers[1].activation is axon.activations.relu
+    loaded.save(tmp_path / "again.axon")
+    assert axon.load_model(tmp_path / "again.axon", OWN).layers[0].given == given
+
+
+def test_layers_inside_a_dict_are_made_again(tmp_path):
+    model = Sequential([Many({"inner": Dense(3, 3)})])
+    model.build((3,))
+    model.save(tmp_path / "net.axon")
+    given = axon.load_model(tmp_path / "net.axon", OWN).layers[0].given
+    assert isinstance(given["inner"], Dense)
+
+
+def test_infinite_settings_of_a_loss_are_kept(tmp_path):
+    model = Sequential([Dense(2, 1)])
+    model.compile(axon.losses.Huber(delta=float("inf")), "sgd")
+    model.build((2,))
+    model.save(tmp_path / "net.axon")
+    assert axon.load_model(tmp_path / "net.axon").trainer.loss.delta == float("inf")
+
+
+def test_files_that_did_not_mark_names_are_read_as_before(tmp_path):
+    model = Sequential([Dense(3, 3, swish), Double()])
+    model.build((3,))
+    model.save(tmp_path / "net.axon")
+    with zipfile.ZipFile(tmp_path / "net.axon") as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    described = json.loads(members["model.json"])
+    del described["names"]
+    text = json.dumps(described).replace('{"$name": "swish"}', '"swish"')
+    assert "$name" not in text
+    with zipfile.ZipFile(tmp_path / "old.axon", "w") as packed:
+        for name, content in {**members, "model.json": text.encode()}.items():
+            packed.writestr(name, content)
+    loaded = axon.load_model(tmp_path / "old.axon", {"Double": Double, "swish": swish})
+    assert np.array_equal(loaded.predict(np.ones((2, 3))), model.predict(np.ones((2, 3))))

@@ -19,7 +19,7 @@ from axon.models.model import Model
 from axon.models.saving import FORMAT
 from axon.models.sequential import Sequential
 from axon.modes import Mode
-from axon.names import printable, suggestion
+from axon.names import Name, printable, suggestion
 from axon.optimizers import schedules
 from axon.version import __version__
 
@@ -79,7 +79,9 @@ def _described(archive: Archive) -> dict[str, Any]:
             f"{described.get('axon')}; this is AXON {__version__}, which reads up to format "
             f"{FORMAT}. Upgrade it."
         )
-    return described
+    if "names" in described:
+        return described
+    return {**_all_names(described), "metadata": described.get("metadata", {})}
 
 
 # ------------------------------------------------------------------------------------ layers
@@ -219,12 +221,26 @@ def _made(described: dict[str, Any], classes: Mapping[str, Any], custom: Mapping
 
 
 def _value(value: Any, classes: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
-    if isinstance(value, str):
-        return custom.get(value, value)
+    if isinstance(value, Name):
+        return custom.get(value, str(value))
     if isinstance(value, list):
         return [_value(v, classes, custom) for v in value]
-    described = isinstance(value, dict) and "class" in value
-    return _made(value, classes, custom) if described else value
+    if not isinstance(value, dict):
+        return value
+    if "class" in value and ("config" in value or "layers" in value):
+        return _made(value, classes, custom)
+    return {key: _value(v, classes, custom) for key, v in value.items()}
+
+
+def _all_names(value: Any) -> Any:
+    """Take each text for a name, as in files that did not yet mark them."""
+    if isinstance(value, str):
+        return Name(value)
+    if isinstance(value, list):
+        return [_all_names(v) for v in value]
+    if isinstance(value, dict):
+        return {key: v if key == "name" else _all_names(v) for key, v in value.items()}
+    return value
 
 
 # ------------------------------------------------------------------------------------ training

@@ -62,7 +62,7 @@ def save(model: Any, path: "str | os.PathLike[str]", include_optimizer: bool = T
 def _described(model: Any) -> dict[str, Any]:
     """What the model is, but for its arrays and what ``compile`` was given."""
     about = {"input_shape": model.input_shape, "metadata": model.metadata}
-    known = {"format": FORMAT, "axon": __version__, **model.describe()}
+    known = {"format": FORMAT, "axon": __version__, "names": "marked", **model.describe()}
     return {**known, **about, "frozen": frozen_in(model)}
 
 
@@ -107,7 +107,8 @@ def _settings(model: Any, path: object) -> dict[str, Any] | None:
             "metrics": [metric.describe() for metric in trainer.metrics],
             "eager": trainer.train.eager,
         }
-        return dict(flattened(described)[0])
+        flattened(described)  # all of it can be written
+        return described
     except TypeError as error:
         from warnings import warn
 
