@@ -179,3 +179,20 @@ def test_help_names_every_option(tmp_path):
     shown, _ = run("train", "--help", cwd=tmp_path)
     for option in ("--config", "--dump-config", "--backup", "--report", "--task", "--kernels"):
         assert option in shown
+
+
+def test_another_run_does_not_write_over_what_the_file_says_the_first_made(tmp_path):
+    options = ("--epochs", 1, "--plot", "--report", "r.html", "--dump-config", "run.toml")
+    run("train", "digits", *options, "--save", "a.axon", cwd=tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    other = ("train", "--config", "run.toml", "--epochs", 2)
+    said = fails(*other, cwd=tmp_path)
+    for name in ("--epochs", "a.axon", "r.html", "digits-curves.png", "digits-mistakes.png"):
+        assert name in said
+    fails(*other, "--save", "b.axon", "--report", "b.html", cwd=tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "b").mkdir()
+    run(*other, "--save", "b/b.axon", "--report", "b/b.html", cwd=tmp_path)
+    assert {path: path.read_bytes() for path in before} == before
+    run("train", "--config", "run.toml", cwd=tmp_path)
+    assert (tmp_path / "a.axon").read_bytes() == before[tmp_path / "a.axon"], "the same run"

@@ -75,6 +75,12 @@ class Run:
         save = self.settings["save"]
         return Path(save).parent if save else Path()
 
+    def drawings(self) -> list[Path]:
+        """The pictures that `--plot` makes: curves, and for classes the mistakes."""
+        kinds = ["curves", "mistakes"][: 2 if self.task.class_names else 1]
+        wanted = kinds if self.settings["plot"] else []
+        return [self.pictures / f"{self.task.name}-{kind}.png" for kind in wanted]
+
     def load(self) -> None:
         """Read the data, and settle what depends on them, so that a file can repeat the run."""
         s = self.settings
@@ -214,12 +220,12 @@ class Run:
         from axon import plot
 
         x, y = self.task.test
-        figures = {"curves": plot.curves(history)}
+        figures = [plot.curves(history)]
         if self.task.class_names:
-            figures["mistakes"] = plot.mistakes(x, y, model.predict(x), self.task.class_names)
-        for kind, figure in figures.items():
-            self.written.append(self.pictures / f"{self.task.name}-{kind}.png")
-            plot.save(figure, self.written[-1])
+            figures.append(plot.mistakes(x, y, model.predict(x), self.task.class_names))
+        for path, figure in zip(self.drawings(), figures, strict=True):
+            self.written.append(path)
+            plot.save(figure, path)
 
     def report(self, model: Any, history: History, results: Mapping[str, float]) -> None:
         """The closing report: how well, on what, how fast, how large, where the files are."""

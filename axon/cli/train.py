@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from axon import optimizers
@@ -18,6 +19,7 @@ from axon.names import number
 from axon.program.engine import CHOICES, Kernels
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
+OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # options that change no run
 
 
 class ImageSize(click.ParamType):  # type: ignore[type-arg]  # older ones take none
@@ -151,6 +153,8 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
             _claim(settings["backup"])
         run.load()
         run.compare(ctx.meta.get(MADE_WITH, {}))
+        if dump_config != Path("-"):
+            _spare(ctx, run)
         if dump_config == Path("-"):
             click.echo(run.text(), nl=False)
             return
@@ -177,6 +181,23 @@ def _check_dump(path: Path | None) -> None:
             "options instead, put --dump-config last."
         )
     check_writable(path)
+
+
+def _spare(ctx: click.Context, run: Run) -> None:
+    """Refuse to write over what the run before made, if this is another one."""
+    if not ctx.meta.get(MADE_WITH):
+        return  # no run was before, or somebody wrote the file by hand
+    given = {p for p in run.settings if ctx.get_parameter_source(p) is ParameterSource.COMMANDLINE}
+    named = [] if "plot" in given else run.drawings()
+    named += [run.settings[k] for k in ("save", "report") if k not in given and run.settings[k]]
+    there = [str(path) for path in named if os.path.exists(path)]
+    if there and given - OUTPUTS:
+        options = ", ".join(sorted(f"--{p.replace('_', '-')}" for p in given - OUTPUTS))
+        raise click.ClickException(
+            f"with {options} this is another run, and it would write over {', '.join(there)}, "
+            "which the file says the run before made. Name others by --save and --report "
+            "(pictures lie beside the model), or move these away."
+        )
 
 
 def _claim(folder: Path) -> None:
