@@ -303,3 +303,18 @@ def test_in_a_browser(digits: Any, tmp_path: Any) -> None:
     assert found, done.stdout[:500]
     assert int(found[1]) <= 360
     assert int(found[2]) == 0  # every picture was drawn
+
+
+@pytest.mark.parametrize("name", [r"$\foo$", "$x_{$", "\x1b[31m$", "<script>"])
+def test_foreign_names_are_no_formulas_and_no_commands(tmp_path, name):
+    """Neither to matplotlib, which stops at half formulas, nor to a terminal that shows the file."""
+    model = Sequential([Dense(2, 2, "softmax")])
+    model.compile("categorical_cross_entropy", "sgd", metrics=["accuracy"])
+    x, y = np.eye(2), np.array([0, 1])
+    model.fit(x, y, verbose=0)
+    path, names = tmp_path / "r.html", [name, "b"]
+    model.report(path, x=x, y=1 - y, class_names=names, title=name, settings={name: name})
+    text = path.read_text(encoding="utf-8")
+    assert "\x1b" not in text
+    assert "<script>" not in text
+    axon.plot.save(axon.plot.mistakes(x, 1 - y, np.eye(2), names), tmp_path / "m.png")

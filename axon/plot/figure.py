@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.names import printable
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by people of every kind of sight.
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
@@ -56,13 +57,16 @@ def save(figure: Any, path: "str | os.PathLike[str]") -> None:
 
 
 def clipped(text: object, room: int) -> str:
-    """The text, with an ellipsis if it is longer than ``room`` characters.
+    r"""The text as a figure shows it, with an ellipsis if it is longer than ``room`` characters.
 
-    >>> clipped("a name that is long", 8)
-    'a name …'
+    Dollars are escaped: between two of them matplotlib reads formulas, and stops at wrong ones.
+
+    >>> clipped("a name that is long", 8), clipped("$5", 8)
+    ('a name …', '\\$5')
     """
-    whole = " ".join(str(text).split())
-    return whole if len(whole) <= room else f"{whole[: room - 1]}…"
+    whole = printable(" ".join(str(text).split()))
+    short = whole if len(whole) <= room else f"{whole[: room - 1]}…"
+    return short.replace("$", r"\$")
 
 
 def names_of(owner: str, class_names: Sequence[str] | None, count: int) -> list[str]:

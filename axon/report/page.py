@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from axon.backend import Array
+from axon.names import printable
 from axon.version import __version__
 
 
@@ -15,7 +16,7 @@ def escape(text: object) -> str:
     """
     from html import escape as escaped  # imported where used: few programs write a report
 
-    return escaped(str(text))
+    return escaped(printable(text, keep="\n\t"))
 
 
 def section(heading: str, *parts: str, note: str = "") -> str:
