@@ -57,6 +57,7 @@ REFUSED = {
     "euros": (["12,50 €", "1.299,00 €"], "signs or separators"),
     "thousands": (["1,000", "12,500", "300"], "numbers with a comma in 2 of 3 cells"),
     "spaces": (["1 000", "12 500", "300"], "signs or separators"),
+    "few names": ([f"name {i}" for i in range(12)], "12 of 12 occur only once"),
     "names": ([f"name {i}" for i in range(30)], "30 of 30 occur only once, such as 'name 0'"),
     "dates": ([f"2020-01-{i}" for i in range(10, 31)], "21 of 21 occur only once"),
     "ids": (list(range(100, 130)), "30 of 30 occur only once.*task regression"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LABELS = ("diagnosis", "label", "class", "species")  # columns of these names hold classes
 MOST_CLASSES = 20  # more different whole numbers are taken for amounts, not for classes
+FEW = 10  # from so many rows on, labels that nearly all occur once are no classes
 UNLESS = "if it is a class, list all classes (the option classes)"
 
 
@@ -121,7 +122,9 @@ class Labels:
         from collections import Counter
 
         alone = [text for text, count in Counter(self.texts).items() if count == 1]
-        if len(self.found) <= MOST_CLASSES or 2 * len(alone) <= len(self.texts):
+        some = 2 * len(alone) > len(self.texts) and len(self.found) > MOST_CLASSES
+        nearly_all = 10 * len(alone) >= 9 * len(self.texts) and len(self.texts) >= FEW
+        if not some and not nearly_all:
             return
         other = "the task regression" if all(map(is_number, self.found)) else "another target"
         raise self._error(
