@@ -80,7 +80,7 @@ class Operators:
     __eq__, __ne__ = _binary("equal"), _binary("not_equal")
 
     def __pow__(self, p: Any) -> Any:
-        if isinstance(p, int | float) and p == 2:
+        if isinstance(p, int | float) and p == 2 and self.data.dtype.kind != "b":
             return PRIMITIVES["square"](self)
         return PRIMITIVES["power"](self, p)
 

@@ -125,3 +125,36 @@ def test_rates_that_follow_a_schedule_already():
     words = "learning rate follows"
     refused(ValueError, words, ReduceLROnPlateau("loss"), model=model())
     refused(TypeError, words, LearningRateScheduler(lambda epoch: 0.1), model=model())
+
+
+def test_numbers_of_validation_that_are_not_there_at_each_save():
+    held_out = {"validation_split": 0.25, "validation_freq": 2}
+    each = ModelCheckpoint("m{val_loss:.2f}.axon")
+    refused(ValueError, "asks for 'val_loss', which is not in the logs", each, **held_out)
+
+
+def test_saves_that_follow_validation_know_its_numbers(tmp_path):
+    path = str(tmp_path / "m-{epoch}-{val_loss:.1f}.axon")
+    best = ModelCheckpoint(path, save_best_only=True)
+    network().fit(X, Y, verbose=0, epochs=2, callbacks=[best], validation_split=0.25,
+                  validation_freq=2)  # fmt: skip
+    assert [p.name[:4] for p in tmp_path.iterdir()] == ["m-2-"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("a" * 300 + ".axon", "too long"), ("a\0.axon", "null")]
+)
+def test_names_that_no_file_can_have(name, words):
+    refused((OSError, ValueError), f"ModelCheckpoint.*{words}", ModelCheckpoint(name))
+
+
+def test_validation_data_and_a_share_to_split_off():
+    both = {"validation_data": (X, Y), "validation_split": 0.25}
+    refused(ValueError, "Pass one of the two", **both)
+
+
+def test_arguments_of_monitors():
+    with pytest.raises(TypeError, match="monitor must be a name such as 'val_loss', got 3"):
+        EarlyStopping(3)
+    with pytest.raises(ValueError, match="baseline must be a finite number, got 'x'"):
+        EarlyStopping(baseline="x")

@@ -6,8 +6,8 @@ import pytest
 import axon
 from axon import Tensor, losses, metrics
 from axon.backend import as_array
-from axon.layers import Dense, Embedding, Flatten, Input, Normalization, Reshape
-from axon.models import Model, Sequential
+from axon.layers import Dense, Embedding, Flatten, Input, Normalization, Rescaling, Reshape
+from axon.models import Model, Sequential, load_model
 from axon.program.engine import Kernels
 
 rng = np.random.default_rng(0)
@@ -322,7 +322,7 @@ def test_training_behind_a_normalization_of_unix_times(kernel, tmp_path):
     assert loss < 0.01
     assert model.predict(SECONDS).dtype == np.float32
     model.save(tmp_path / "m.axon")
-    kept = axon.load_model(tmp_path / "m.axon")
+    kept = load_model(tmp_path / "m.axon")
     assert np.array_equal(kept.predict(SECONDS), model.predict(SECONDS))
 
 
@@ -369,3 +369,45 @@ def test_what_is_no_number_in_a_table_is_named():
         losses.CategoricalCrossEntropy().loss(pandas.Series(["u", "v"]), np.eye(2))
     with pytest.raises(ValueError, match="nan is no whole number"):
         Embedding(5, 2)(np.array([[np.nan]]))
+
+
+def test_losses_tell_large_whole_numbers_apart():
+    t = 1_700_000_000 + np.arange(5).reshape(-1, 1)
+    mse = axon.losses.MeanSquaredError()
+    assert mse(t, t + 1) == mse(t, -(-t - 1)) == 1.0
+    assert np.allclose(mse.gradient(t, t + 1), 2 / 5)
+    assert mse.gradient([[1]], [[2]]).dtype == np.float32
+
+
+def test_rescaling_of_large_numbers(tmp_path):
+    t = 1_700_000_000 + np.arange(50).reshape(-1, 1)
+    layer = Rescaling(1 / 25, -1_700_000_000 / 25)
+    model = Sequential([layer, Dense(1)])
+    assert np.allclose(layer.forward(t), np.arange(50).reshape(-1, 1) / 25)
+    assert len(np.unique(model.predict(t))) == 50
+    model.save(tmp_path / "m.axon")
+    assert (load_model(tmp_path / "m.axon").predict(t) == model.predict(t)).all()
+    assert Rescaling(1 / 127.5, -1).input_dtype == np.float32
+
+
+def test_truth_values_to_the_power_of_two():
+    for p in (2, 2.0, 3):
+        assert (Tensor(np.array([True, False])) ** p).numpy().tolist() == [1, 0]
+
+
+def test_figures_do_not_show_what_is_masked():
+    pytest.importorskip("matplotlib")
+    from axon.plot import confusion_matrix, decision_boundary, mistakes, roc_curve
+
+    y, p = np.array([0, 1, 1, 0]), np.eye(2)[[0, 1, 0, 0]]
+    masked = np.ma.masked_equal(y, 1)
+    for figure in (
+        lambda: confusion_matrix(masked, p),
+        lambda: roc_curve(masked, p[:, 1]),
+        lambda: roc_curve(y, np.ma.masked_equal(p, 1)[:, 1]),
+        lambda: mistakes(np.zeros((4, 2)), masked, p),
+        lambda: mistakes(np.zeros((4, 2)), y, np.ma.masked_equal(p, 1)),
+        lambda: decision_boundary(lambda x: x[:, :1], np.ma.masked_equal(p, 1), y),
+    ):
+        with pytest.raises(ValueError, match="behind its mask"):
+            figure()

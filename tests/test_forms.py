@@ -487,3 +487,25 @@ def test_what_is_no_stream():
         array("f", [1]),
     ):
         assert forms.readable(x) is None
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("wrap", [lambda a: (a,), lambda a: [a]])
+def test_the_only_input_may_come_in_a_tuple_or_a_list(wrap, built):
+    expected = network().fit(X, Y, SIZE, shuffle=False, verbose=0).history
+    for y in (Y, [Y]):
+        model = network(built)
+        history = model.fit(
+            wrap(X), y, SIZE, shuffle=False, verbose=0, validation_data=(wrap(X), y)
+        )
+        assert history.history["loss"] == expected["loss"]
+        assert model.input_shape == (3,)
+        assert model.evaluate(wrap(X), y) == model.evaluate(X, Y)
+        assert model.test_on_batch(wrap(X), y) == model.test_on_batch(X, Y)
+
+
+def test_one_sample_in_a_list_is_one_sample():
+    model = network()
+    assert model.test_on_batch([X[0]], [Y[0]]) == model.test_on_batch(X[:1], Y[:1])
+    with pytest.raises(ValueError, match="x has 1, y has 20"):
+        model.fit([X[0]], Y, verbose=0)

@@ -123,3 +123,12 @@ def test_images_of_more_than_8_bits(tmp_path):
         saved(tmp_path, np.array([[0, 0.85]], "f4"), "d.tif")
     write(tmp_path / "pets" / "e.tif", color=210, mode="I")
     assert image_folder(tmp_path, class_names=["pets"]).x.max() == 210
+
+
+def test_bytes_in_16_bits_are_not_black(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"a.png: .*white is 65,535, but none of them is above 255"
+    ):
+        saved(tmp_path, np.array([[0, 255]], np.uint16), "a.png")
+    assert saved(tmp_path, np.array([[0, 256]], np.uint16), "a.png") == [[[0], [1]]]
+    assert saved(tmp_path, np.array([[0, 0]], np.uint16), "a.png") == [[[0], [0]]]

@@ -835,3 +835,9 @@ def test_a_loss_of_your_own():
     model = Sequential([Dense(1, 1)])
     model.compile(Absolute(), "sgd")
     assert model.fit([[1.0]], [[2.0]], epochs=3, verbose=0).history["loss"][0] > 0
+
+
+@pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy"])
+def test_whether_outputs_are_logits_is_no_number(name):
+    with pytest.raises(TypeError, match=r"from_logits must be True or False, got 0\.1"):
+        type(losses.get(name))(from_logits=0.1)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
-from axon.callbacks.output import prepare
+from axon.callbacks.output import demand_name, prepare
 from axon.layers.module import whole
 from axon.names import suggestion
 
@@ -73,9 +73,14 @@ class ModelCheckpoint(Callback):
             self._monitor.demand(measured)
         self._demand_place()
         known: Any = _Any() if measured is None else dict.fromkeys(measured, 0.0)
-        if measured is not None and self.save_freq != "epoch":
+        if measured is not None and not self._after_validation():
             known = {name: 0.0 for name in measured if not name.startswith("val_")}
         self.model.demand_savable(self.path_of(0, 0, known), self.save_weights_only)
+
+    def _after_validation(self) -> bool:
+        """Whether it saves only when there are new numbers of validation."""
+        watched = self._monitor is not None and self.monitor.startswith("val_")
+        return self.save_freq == "epoch" and (watched or self.params.get("validation_freq", 1) == 1)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Make sure that files can be written, before time is spent on training."""
@@ -85,7 +90,7 @@ class ModelCheckpoint(Callback):
     def _demand_place(self) -> None:
         try:
             prepare("ModelCheckpoint", self.filepath)
-            self.path_of(0, 0, _Any())
+            demand_name("ModelCheckpoint", self.path_of(0, 0, _Any()))
         except (ValueError, IndexError, AttributeError) as error:
             raise ValueError(
                 f"ModelCheckpoint: filepath {self.filepath!r} cannot be filled in: {error}. Write "

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from axon.backend import Array
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
-from axon.layers.module import whole
+from axon.layers.module import finite, whole
 
 
 class EarlyStopping(Callback):
@@ -50,7 +50,8 @@ class EarlyStopping(Callback):
         self.monitor = monitor
         self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
         self.patience = whole("EarlyStopping", "patience", patience, least=0)
-        self.verbose, self.baseline = verbose, baseline
+        self.verbose = verbose
+        self.baseline = None if baseline is None else finite("EarlyStopping", "baseline", baseline)
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
         self._running = False

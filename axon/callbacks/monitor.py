@@ -26,6 +26,8 @@ class Monitor:
     """
 
     def __init__(self, owner: str, name: str, mode: str = "auto", min_delta: float = 0.0) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"{owner}: monitor must be a name such as 'val_loss', got {name!r}.")
         self.owner, self.name = owner, name
         self.min_delta = abs(finite(owner, "min_delta", min_delta))
         if mode not in ("auto", "min", "max"):

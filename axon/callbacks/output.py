@@ -26,3 +26,17 @@ def prepare(owner: str, path: str) -> None:
         ) from None
     if os.path.isdir(path):
         raise IsADirectoryError(f"{owner}: cannot write {path}: it is a folder. Add a file name.")
+
+
+def demand_name(owner: str, path: str) -> None:
+    """Raise OSError or ValueError if no file can have this name, because it is too long, say."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise type(error)(
+            f"{owner}: cannot write {path}: {error.strerror}. Choose another name."
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{owner}: cannot write {path!r}: {error}. Choose another name.") from None

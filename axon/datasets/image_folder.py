@@ -206,6 +206,12 @@ def _of_bytes(values: NDArray[Any], mode: str, kind: str | None) -> NDArray[np.u
         _NoBytes: numbers whose range is unknown are not just those of bytes.
     """
     if mode.startswith("I;16") or kind == "PNG":  # whose 16 bits older Pillows call "I"
+        if 1 < values.max() <= 255:
+            raise _NoBytes(
+                "its pixels have 16 bits, where white is 65,535, but none of them is above "
+                f"{values.max()}: as bytes they would all be 0, black. If white is 255, save them "
+                "as bytes"
+            )
         return (values >> 8).clip(0, 255).astype(np.uint8)
     if mode.startswith("I") and values.min() >= 0 and values.max() <= 255:
         return values.astype(np.uint8)

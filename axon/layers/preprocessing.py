@@ -49,6 +49,9 @@ class Flatten(Layer):
 class Rescaling(Layer):
     """y = scale x + offset: ``Rescaling(1 / 255)`` takes images of bytes to [0, 1].
 
+    Where the offset is so large that float32 would round what it takes away, such as times in
+    seconds since 1970, inputs are taken, and shifted, in float64.
+
     >>> Rescaling(1 / 255).forward(np.array([[0, 255]], np.uint8))
     array([[0., 1.]], dtype=float32)
     """
@@ -59,6 +62,12 @@ class Rescaling(Layer):
         super().__init__(**options)
         self.scale = finite("Rescaling", "scale", scale)
         self.offset = finite("Rescaling", "offset", offset)
+        self.exact = self.dtype != LONG and abs(self.offset) > FAR  # type: ignore[misc]
+
+    @property
+    def input_dtype(self) -> DType:
+        """What inputs are converted to: float64 where shorter numbers would lose digits."""
+        return LONG if self.exact else self.dtype
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Inputs may have any shape."""
@@ -66,7 +75,8 @@ class Rescaling(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Scale, then shift."""
         scaled = x * self.scale
-        return scaled + self.offset if self.offset else scaled
+        shifted = scaled + self.offset if self.offset else scaled
+        return shifted.astype(self.dtype) if self.exact else shifted
 
     def __repr__(self) -> str:
         return f"Rescaling({self.scale:.6g}, {self.offset:.6g})"

@@ -14,6 +14,7 @@ from axon.losses.expected import demand
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
 
+WHOLE = 2**24  # up to here float32 holds every whole number
 NUMBER_THEM = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
 
 
@@ -97,7 +98,7 @@ class Loss(Described, ABC):
     def _tensors(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
         predictions = as_array(y_pred)
         if predictions.dtype.kind != "f":
-            predictions = predictions.astype(np.float32)
+            predictions = predictions.astype(float_for(predictions))
         if not predictions.ndim or not len(predictions):
             raise ValueError(
                 f"{self.name}: expected predictions of shape (n, ...) with at least one sample, "
@@ -130,6 +131,12 @@ class Loss(Described, ABC):
             return losses.mean()
         kept = where(spread(self.name, "the mask", real, losses), losses, 0.0)
         return kept.sum() / maximum(number_of(real, losses).astype(losses.dtype), 1.0)
+
+
+def float_for(whole: Array) -> type:
+    """The shortest float that tells all of some whole numbers apart, float32 or float64."""
+    large = whole.size and max(int(whole.max()), -int(whole.min())) > WHOLE
+    return np.float64 if large else np.float32
 
 
 def over_features(losses: Tensor) -> Tensor:
@@ -237,6 +244,13 @@ def numbers_of_shape(name: str, y_true: Any, output_shape: Shape) -> Array:
     """Targets as floats, one number per output."""
     given = same_shape(name, numbers(name, y_true), output_shape)
     return given if given.dtype.kind == "f" else given.astype(np.float64)  # which rounds none
+
+
+def yes_or_no(name: str, argument: str, value: object) -> bool:
+    """A setting of a loss that is on or off: not a number that was meant for another one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: {argument} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def within(name: str, argument: str, value: float, low: float, high: float) -> float:

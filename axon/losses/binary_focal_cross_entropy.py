@@ -7,7 +7,7 @@ import numpy as np
 from axon.activations import sigmoid
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, over_features, within
+from axon.losses.base import Loss, over_features, within, yes_or_no
 from axon.losses.binary_cross_entropy import bernoulli, chances
 from axon.losses.cross_entropy import logits_of, smoothed
 from axon.ops import maximum
@@ -48,7 +48,7 @@ class BinaryFocalCrossEntropy(Loss):
         self.gamma = within(self.name, "gamma", gamma, 0, np.inf)
         self.alpha = within(self.name, "alpha", alpha, 0, 1)
         self.apply_class_balancing = apply_class_balancing
-        self.from_logits = from_logits
+        self.from_logits = yes_or_no(self.name, "from_logits", from_logits)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = "logits of yes or no" if from_logits else "numbers in [0, 1]"
         self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)

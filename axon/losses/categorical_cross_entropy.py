@@ -7,7 +7,7 @@ import numpy as np
 from axon.activations import log_softmax, softmax
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers, over_features, same_shape, within
+from axon.losses.base import Loss, numbers, over_features, same_shape, within, yes_or_no
 from axon.losses.cross_entropy import (
     log_probability,
     logits_of,
@@ -47,7 +47,7 @@ class CategoricalCrossEntropy(Loss):
         *,
         ignore_index: int | None = None,
     ) -> None:
-        self.from_logits = from_logits
+        self.from_logits = yes_or_no(self.name, "from_logits", from_logits)
         self.ignore_index = None if ignore_index is None else _index(self.name, ignore_index)
         self.ignored = self.ignore_index
         self.yes_from = 0.0 if from_logits else 0.5

@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, over_features, within
+from axon.losses.base import Loss, over_features, within, yes_or_no
 from axon.losses.binary_focal_cross_entropy import focus
 from axon.losses.categorical_cross_entropy import classes_of, log_probabilities, one_hot
 from axon.losses.cross_entropy import smoothed
@@ -48,7 +48,7 @@ class CategoricalFocalCrossEntropy(Loss):
             within(self.name, "alpha", float(one), 0, 1)
         self.alpha = given.tolist()
         self.gamma = within(self.name, "gamma", gamma, 0, np.inf)
-        self.from_logits = from_logits
+        self.from_logits = yes_or_no(self.name, "from_logits", from_logits)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = "logits of classes" if from_logits else "rows that add up to 1"
         self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)

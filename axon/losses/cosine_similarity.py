@@ -48,6 +48,12 @@ class CosineSimilarity(Loss):
         """Numbers of exactly the shape of the output."""
         numbers(self.name, y_true)
         demand_axis(self.name, output_shape, "directions are compared")
+        if output_shape[self.axis if abs(self.axis) < len(output_shape) else -1] == 1:
+            raise ValueError(
+                f"{self.name}: predictions of shape {output_shape} have a single number in each "
+                "vector, whose direction is no more than its sign: there is nothing to learn. Use "
+                "MeanSquaredError for one number per sample."
+            )
         if not -len(output_shape) < self.axis < len(output_shape) or self.axis == 0:
             raise ValueError(
                 f"{self.name}: axis={self.axis} must be an axis of one sample, but predictions "

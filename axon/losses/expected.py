@@ -13,7 +13,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.core import Tensor
-from axon.losses.bounds import Bounds, bounds, of_array
+from axon.losses.bounds import UNKNOWN, Bounds, bounds, of_array
 
 NEAR = 1e-3  # how far rounding, or short floats, may take a number beyond its end
 SUM = 1e-2  # how far a row of probabilities may be from adding up to 1
@@ -60,6 +60,12 @@ def demand_varied(name: str, y_pred: Tensor) -> None:
                 f"{'1' if made == 'softmax' else '0'} whatever comes in. For yes or no use "
                 "'sigmoid' with BinaryCrossEntropy; for classes an output for each."
             )
+    found = bounds(y_pred) if y_pred.creator else UNKNOWN
+    if found.low == found.high and "single output" in found.by:
+        raise ValueError(
+            f"{name}: the model ends with {found.by}, so its predictions are {found.low:g} "
+            "whatever comes in. Use 'sigmoid' for yes or no; for classes an output for each."
+        )
 
 
 def demand_chances(name: str, y_pred: Tensor, last: str = "sigmoid") -> None:

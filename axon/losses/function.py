@@ -8,6 +8,7 @@ import numpy as np
 from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, demand_no_broadcast, numbers, over_features
+from axon.losses.slips import Slips
 
 
 class FunctionLoss(Loss):
@@ -28,7 +29,8 @@ class FunctionLoss(Loss):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Call the function."""
-        cost: Any = self.function(y_true, y_pred)
+        with Slips(f"loss {self.name!r}", y_true, y_pred):
+            cost: Any = self.function(y_true, y_pred)
         if not isinstance(cost, Tensor) or cost.shape[:1] != y_pred.shape[:1]:
             got = f"shape {cost.shape}" if isinstance(cost, Tensor) else type(cost).__name__
             raise ValueError(

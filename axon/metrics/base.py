@@ -10,6 +10,7 @@ from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, primitive
 from axon.described import Described
 from axon.losses.base import Loss, both, demand_fit, demand_no_broadcast, over_features, spread
+from axon.losses.slips import Slips
 from axon.modes import Mode, modes, no_grad
 from axon.ops import add_in_place, maximum
 
@@ -276,7 +277,8 @@ class FunctionMetric(MeanMetric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Call the function."""
-        scores: Any = self.function(y_true, y_pred)
+        with Slips(f"metric {self.name!r}", y_true, y_pred):
+            scores: Any = self.function(y_true, y_pred)
         if not isinstance(scores, Tensor) or scores.shape[:1] != y_pred.shape[:1]:
             got = f"shape {scores.shape}" if isinstance(scores, Tensor) else type(scores).__name__
             raise ValueError(

@@ -105,6 +105,21 @@ def _axes(model: Any) -> int | None:
     return len(shape[0] if model.width > 1 else shape)
 
 
+def sole(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """x and y of a model of one input that are given as those of several: (x,), [y]."""
+    if len(model.input_names) > 1 or not _is_only(x):
+        return x, y
+    inner = x[0]
+    rows, targets = len(inner), y[0] if _is_only(y) and len(y[0]) == len(inner) else y
+    axes = _axes(model)
+    fits = rows > 1 and np.shape(targets)[:1] == (rows,) if axes is None else None
+    return (inner, targets) if fits or np.ndim(inner) == (axes or -1) + 1 else (x, y)
+
+
+def _is_only(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 1 and _is_array(value[0])
+
+
 def without_targets(model: Any, item: Any) -> Any:
     """The inputs in a batch: of x, (x,), (x, y) or (x, y, sample_weight).
 

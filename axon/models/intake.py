@@ -91,6 +91,7 @@ def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
 
 def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array]:
     """Check x, y and weights against the model and each other: inputs, then targets and weights."""
+    x, y = forms.sole(model, x, y)
     loss, data = model.trainer.loss, checked_inputs(model, x)
     dtype = computed_in(model)
     if y is None:

@@ -298,6 +298,11 @@ def to_fit(model: Any, feed: intake.Feed, given: Any, held_out: Any) -> tuple[An
 
 def _to_fit(model: Any, feed: intake.Feed, given: Any, held_out: Any) -> tuple[Any, Any]:
     data, size, steps = held_out
+    if data is not None and given[3]:
+        raise ValueError(
+            "fit: validation_data and validation_split both say what to validate on, and samples "
+            "that are split off would be lost. Pass one of the two."
+        )
     with all_or_nothing(model) as back:
         source, rest = feed.source(*given)
         validation = intake.validation(model, data, rest, size, steps)

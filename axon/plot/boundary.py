@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, as_array
+from axon.containers import plain
 from axon.plot.figure import INK, MARKERS, SERIES, clipped, labels_of, names_of, paper
 
 FAINTEST, STRONGEST = 0.12, 0.5  # how much colour an area has, from the least sure to the surest
@@ -49,7 +50,7 @@ def decision_boundary(
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['0', '1']
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y)
+    x, y = as_array(x, np.dtype(np.float64)), plain(y)
     if x.ndim != 2 or x.shape[1] != 2 or not len(x):
         raise ValueError(
             f"decision_boundary: expected samples of two features, (n, 2), got shape {x.shape}. "

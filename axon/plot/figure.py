@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.containers import plain
 from axon.names import printable
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by people of every kind of sight.
@@ -99,7 +100,7 @@ def labels_of(owner: str, y: Any) -> Array:
     >>> labels_of("mistakes", [[0.1, 0.9], [0.8, 0.2]])
     array([1, 0])
     """
-    y = np.asarray(y)
+    y = plain(y)
     if y.ndim == 2 and y.shape[1] > 1:
         return y.argmax(axis=1)
     if y.ndim not in (1, 2):

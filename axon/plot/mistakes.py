@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.containers import plain
 from axon.plot.figure import clipped, labels_of, names_of, paper
 from axon.plot.pictures import shown
 
@@ -39,7 +40,7 @@ def mistakes(
     >>> figure.axes[0].get_title()
     'dog\nread as cat, 80%'
     """
-    x, p = np.asarray(x), _both_classes(probabilities)
+    x, p = plain(x), _both_classes(probabilities)
     y = labels_of("mistakes", y_true)
     if not len(x) == len(y) == len(p):
         raise ValueError(
@@ -56,7 +57,7 @@ def mistakes(
 
 def _both_classes(probabilities: Any) -> Array:
     """As (n, classes), also where only the probability of class 1 is given."""
-    p = np.asarray(probabilities)
+    p = plain(probabilities)
     if p.ndim == 1 or p.shape[1:] == (1,):
         one = p.reshape(len(p), 1)
         return np.concatenate([1 - one, one], axis=1)

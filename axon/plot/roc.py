@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, as_array
 from axon.plot.figure import FAINT, SERIES, clipped, labels_of, names_of, paper
 
 DRAWN = 8  # classes at most: those that are told apart worst
@@ -38,7 +38,7 @@ def roc_curve(y_true: Any, probabilities: Any, class_names: Sequence[str] | None
     >>> figure.axes[0].lines[1].get_label()
     'area 0.750'
     """
-    p, truth = np.asarray(probabilities, np.float64), labels_of("roc_curve", y_true)
+    p, truth = as_array(probabilities, np.dtype(np.float64)), labels_of("roc_curve", y_true)
     p = p.reshape(len(p), -1)
     if len(p) != len(truth):
         raise ValueError(f"roc_curve: got {len(truth)} labels, but {len(p)} rows of probabilities.")
