@@ -27,7 +27,7 @@ class Described(Watched):
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Take note of the arguments."""
-        if (arguments or options) and cls.__init__ is object.__init__:  # type: ignore[misc]
+        if (arguments or options) and cls.__init__ is object.__init__:
             given = ", ".join([*map(repr, arguments), *options])
             raise TypeError(f"{cls.__name__} takes no arguments, got {given}.")
         made = super().__new__(cls)

@@ -502,7 +502,8 @@ def test_watching_changes_nothing(tmp_path):
         model.fit(IMAGES, PAIRS, 8, epochs=2, verbose=0, callbacks=callbacks)
         return model.get_weights()
 
-    watched = weights(TensorBoard(tmp_path, 1, True, True, "batch"))
+    batches = {"histogram_freq": 1, "write_graph": True, "write_images": True}
+    watched = weights(TensorBoard(tmp_path, **batches, update_freq="batch"))
     assert all(map(np.array_equal, weights(), watched))
     assert len(weights()) == len(watched) > 6
 
