@@ -307,7 +307,7 @@ def test_in_a_browser(digits: Any, tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("name", [r"$\foo$", "$x_{$", "\x1b[31m$", "<script>"])
 def test_foreign_names_are_no_formulas_and_no_commands(tmp_path, name):
-    """Neither to matplotlib, which stops at half formulas, nor to a terminal that shows the file."""
+    """Neither to matplotlib, which stops at half formulas, nor to a terminal showing the file."""
     model = Sequential([Dense(2, 2, "softmax")])
     model.compile("categorical_cross_entropy", "sgd", metrics=["accuracy"])
     x, y = np.eye(2), np.array([0, 1])
