@@ -216,7 +216,9 @@ def _locks() -> list[Any]:
 def _before() -> None:
     until = monotonic() + PATIENCE
     mine = _taken[threading.get_ident()] = []
-    for lock in [*(turn.lock for turn in list(_all) if turn.changing), *_locks()]:
+    doors = [inside.turn for inside in list(_insides)]  # behind them BLAS takes a lock of its own
+    turns = [turn for turn in list(_all) if turn.changing]
+    for lock in [*(turn.lock for turn in (*turns, *doors)), *_locks()]:
         if lock.acquire(timeout=max(until - monotonic(), 0.0)):
             mine.append(lock)
 

@@ -16,6 +16,7 @@ from axon.layers import (
     Activation,
     AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
     Conv2D,
     Dense,
     Dropout,
@@ -23,6 +24,7 @@ from axon.layers import (
     GaussianNoise,
     Layer,
     LayerNormalization,
+    MaxPooling2D,
     MultiHeadAttention,
     Normalization,
     RandomFlip,
@@ -293,6 +295,51 @@ def test_a_change_in_the_middle_of_an_epoch(name):
         model.fit(ROWS, YES, 2, 1, 0, [Change()], shuffle=False)
         found.append(model.get_weights())
     assert agree(*found, exact=True)
+
+
+@pytest.mark.parametrize("layer", [AveragePooling2D, MaxPooling2D])
+def test_windows_of_another_size_lie_as_far_apart_as_they_are_large(layer):
+    found = []
+    for change in (True, False):
+        pooling = layer() if change else layer(3)
+        model = network(pooling)
+        model.predict(IMAGES)
+        pooling.pool_size = 3
+        found.append(model.predict(IMAGES))
+        assert pooling.strides == (3, 3)
+        pooling.strides = 1
+        pooling.pool_size = 2
+        assert pooling.strides == (1, 1), "who says how far is obeyed"
+        assert model.predict(IMAGES).shape == (12, 1)
+    assert np.array_equal(*found)
+
+
+def test_a_way_to_join_that_does_not_exist_is_refused_later_too():
+    layer = Bidirectional(LSTM(3))
+    model = network(layer)
+    before = model.predict(SERIES)
+    for wrong in (None, "summ"):
+        with pytest.raises(ValueError, match="merge_mode"):
+            layer.merge_mode = wrong
+    assert np.array_equal(model.predict(SERIES), before)
+    layer.merge_mode = "SUM"
+    assert layer.merge_mode == layer.config()["merge_mode"] == "sum"
+    assert not np.array_equal(model.predict(SERIES), before)
+
+
+@pytest.mark.parametrize("door", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+@pytest.mark.parametrize("eager", [False, True])
+def test_what_is_changed_is_looked_at_as_the_first_batch_was(eager, door):
+    model = network(Dense(3), eager, loss=BinaryCrossEntropy(from_logits=True))
+    model.fit(ROWS, YES, batch_size=6, verbose=0)
+    model.evaluate(ROWS, YES)
+    before = model.get_weights()
+    model.loss.from_logits = False
+    with pytest.raises(ValueError, match="binary_cross_entropy"):
+        getattr(model, door)(ROWS, YES)
+    assert all(map(np.array_equal, before, model.get_weights()))
+    model.loss.from_logits = True
+    getattr(model, door)(ROWS, YES)
 
 
 def test_a_setting_that_is_kept_under_another_name_follows():

@@ -1,6 +1,7 @@
 """Compiled models that share layers: trained in turn, each goes on as if it were alone."""
 
 import gc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import axon
 from axon.layers import BatchNormalization, Dense
 from axon.models import Sequential
 from axon.optimizers import SGD, Adam
-from axon.program import replay
+from axon.program import replay, shelf
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
 Y = X[:, :1] - X[:, 1:2]
@@ -171,3 +172,18 @@ def test_memory_is_taken_back_from_models_that_are_gone():
     last.train_on_batch(X, Y)
     assert len(last.optimizer.groups) == 1
     assert last.layers[0].parameters()[0].memory is last.layers[1].parameters()[0].memory
+
+
+def test_no_program_is_kept_without_its_inputs():
+    """Whatever an interrupt breaks off: the next step would get other arrays to fill."""
+
+    class Interrupted(dict):
+        def setdefault(self, *given):
+            raise KeyboardInterrupt
+
+    kept = shelf.Shelf()
+    kept.slots = Interrupted()
+    program = SimpleNamespace(used=0, bytes=1, stale=False)
+    with pytest.raises(KeyboardInterrupt):
+        kept.put(((), "variant"), program, [])
+    assert not kept.programs

@@ -171,6 +171,51 @@ def test_models_that_share_layers_take_turns():
     assert found == [pytest.approx(want[i], rel=1e-5) for i in (0, 1, 1)]
 
 
+@pytest.mark.parametrize("ending", ["copy", "axon", "npz", "safetensors", "onnx"])
+def test_a_copy_or_a_file_is_of_one_state(ending, tmp_path):
+    """Nothing is copied out of the middle of somebody's step."""
+    if ending == "onnx":
+        pytest.importorskip("onnx")
+    model, path, done = trained(), tmp_path / f"model.{ending}", threading.Event()
+    writers = {"copy": copy.deepcopy, "axon": lambda m: m.save(path)}
+    writers["onnx"] = lambda m: axon.onnx.export(m, path)
+    write = writers.get(ending, lambda m: m.save_weights(path))
+
+    def work() -> None:
+        write(model)
+        done.set()
+
+    def step() -> bool:
+        thread.start()
+        return done.wait(0.3)
+
+    thread = threading.Thread(target=work, daemon=True)
+    assert not turns.hold(model._all_turns(), step)
+    assert done.wait(30)
+
+
+def test_a_copied_model_still_is_its_own():
+    class Counted(Dense):
+        def __getstate__(self):
+            return {**vars(self), "copies": 1}
+
+        def __setstate__(self, state):
+            vars(self).update(state, copies=state["copies"] + 1)
+
+    class Slotted(Dense):
+        __slots__ = ("extra",)
+
+    model = trained()
+    layer, slotted = Counted(2), Slotted(2)
+    slotted.extra = [layer]
+    pair = copy.deepcopy([layer, {"same": layer}, slotted])
+    assert pair[0] is pair[1]["same"] is pair[2].extra[0] is not layer
+    assert pair[0].copies == 2
+    copied = copy.deepcopy(model)
+    assert np.array_equal(copied.predict(X), model.predict(X))
+    copied.fit(X, Y, verbose=0)
+
+
 def test_models_are_copied_with_turns_of_their_own():
     model = trained()
     other = copy.deepcopy(model)
@@ -378,6 +423,49 @@ def test_no_lock_of_a_module_outlives_a_fork(monkeypatch):
     leave.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@forks
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fork_waits_for_whoever_enters_or_leaves():
+    """BLAS is being told its number of threads then: it has a lock of its own."""
+    told, go_on = threading.Event(), threading.Event()
+
+    class Slow(turns.Inside):
+        told = False
+
+        def begin(self) -> None:
+            self.told = True
+            told.set()
+            go_on.wait(0.5)
+            self.told = False
+
+        def end(self) -> None:
+            pass
+
+    slow = Slow()
+    thread = threading.Thread(target=slow.run, args=(int,), daemon=True)
+    thread.start()
+    assert told.wait(5)
+    child = os.fork()
+    if not child:
+        os._exit(slow.told)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    thread.join(5)
+
+
+def test_a_step_that_fails_has_changed_what_it_will():
+    model = trained()
+    turn = model.trainer.turns()[0]
+
+    def interrupted(*given: Any) -> Any:
+        assert turn.changing
+        raise KeyboardInterrupt
+
+    vars(model.trainer)["batch"] = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:8], Y[:8], verbose=0)
+    assert not turn.changing
 
 
 @forks

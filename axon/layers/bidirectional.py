@@ -52,8 +52,7 @@ class Bidirectional(Layer):
         if not isinstance(layer, Recurrent):
             raise TypeError(f"Bidirectional: expected a SimpleRNN, LSTM or GRU, got {layer!r}.")
         super().__init__(**{"dtype": layer.dtype, **options})
-        resolve("merge_mode", str(merge_mode), MERGES)
-        self.merge_mode = str(merge_mode).lower()
+        self.merge_mode = merge_mode
         self.forward_layer = layer
         self.backward_layer = backward_layer or _reversed(layer)
         ends = (self.forward_layer.go_backwards, self.backward_layer.go_backwards)
@@ -63,6 +62,16 @@ class Bidirectional(Layer):
             raise ValueError("Bidirectional: return_sequences must be the same in both layers.")
         if not self._trainable:
             self.trainable = False  # of the layers inside, too
+
+    @property
+    def merge_mode(self) -> str:
+        """How outputs are joined."""
+        return self._merge_mode
+
+    @merge_mode.setter
+    def merge_mode(self, merge_mode: str) -> None:
+        resolve("merge_mode", str(merge_mode), MERGES)
+        self._merge_mode = str(merge_mode).lower()
 
     @property
     def layer(self) -> Recurrent:

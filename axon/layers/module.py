@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -245,6 +246,11 @@ class Module(Described, ABC):
         found: Loaded = change(self._all_turns(), load_state, self, state, strict, "the state")
         return found
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Module":
+        """A copy of one state, even while other threads train."""
+        found: Module = hold(self._all_turns(), _copied, self, memo)
+        return found
+
     def count_params(self) -> int:
         """The number of numbers that the module has learned or may learn."""
         return sum(p.size for p in self.parameters())
@@ -347,3 +353,20 @@ def shape_after(
         given = ", ".join(str((1, *shape)) for shape in input_shapes)
         raise ValueError(f"one sample went in, shape {given}, but {out} came out.")
     return out[1:]
+
+
+def _copied(module: Module, memo: dict[int, Any]) -> Module:
+    """What ``copy.deepcopy`` makes of a module by itself."""
+    recipe: Any = module.__reduce_ex__(4)
+    make, given, state = recipe[:3]
+    made: Module = make(*given)
+    memo[id(module)] = made
+    state = deepcopy(state, memo)
+    if hasattr(made, "__setstate__"):
+        made.__setstate__(state)
+        return made
+    attributes, slots = state if isinstance(state, tuple) else (state, {})
+    vars(made).update(attributes)
+    for name, value in slots.items():
+        setattr(made, name, value)
+    return made

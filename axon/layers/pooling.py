@@ -42,6 +42,11 @@ class Pooling(Layer):
         self.strides = several(owner, "strides", apart, self.axes)
         self.padding = padding_name(owner, padding, ["valid", "same"])
 
+    def _current(self, name: str, given: Any) -> Any:
+        """How far apart windows lie follows from how large they are, unless it was said."""
+        follows = name == "strides" and given is None and self.strides == self.pool_size
+        return None if follows else super()._current(name, given)
+
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images may have any size that the windows fit into, and any number of channels."""
         demand_axes(self, shape, self.axes)

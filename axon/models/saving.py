@@ -15,6 +15,7 @@ from axon.backend import Array
 from axon.files import check_writable
 from axon.layers.state import frozen_in, named
 from axon.models.weights import FOREIGN, demand_name_of_weights
+from axon.turns import hold
 from axon.version import __version__
 
 FORMAT = 2
@@ -48,14 +49,20 @@ def save(model: Any, path: "str | os.PathLike[str]", include_optimizer: bool = T
     """
     _demand_saveable(model, path)
     described = _described(model)
-    documents: dict[str, Any] = {}
-    arrays: dict[str, dict[str, Array]] = {"weights": arrays_of(model)}
     if include_optimizer and model.compiled:
         described["compile"] = _settings(model, path)
-        if described["compile"] and _in_charge(model):
-            documents["optimizer"], arrays["optimizer"] = flattened(model.optimizer.state_dict())
-    documents["model"], arrays["model"] = _as_json(described)  # before the file is touched
+    as_json = _as_json(described)  # before the file is touched
     check_writable(path)
+    hold(model._all_turns(), _write, model, path, bool(described.get("compile")), *as_json)
+
+
+def _write(model: Any, path: Any, compiled: bool, document: Any, own: dict[str, Array]) -> None:
+    """Write it in one state; nobody trains it meanwhile."""
+    documents: dict[str, Any] = {}
+    arrays: dict[str, dict[str, Array]] = {"weights": arrays_of(model)}
+    if compiled and _in_charge(model):
+        documents["optimizer"], arrays["optimizer"] = flattened(model.optimizer.state_dict())
+    documents["model"], arrays["model"] = document, own
     pack(path, documents, {name: found for name, found in arrays.items() if found})
 
 

@@ -206,9 +206,11 @@ class Trainer:
     def batch(
         self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
     ) -> float:
-        """Run one step on one batch and return its loss; the first time, with a look at it."""
+        """Run one step on one batch and return its loss; at first, and after changes, with a look."""
         if step.name in self.looked:
-            return self._batch(step, batches, start, stop, frozen)
+            if step.heeds_all:
+                return self._batch(step, batches, start, stop, frozen)
+            self.back = None  # it was built before
         with first_look(self, step):
             return self._batch(step, batches, start, stop, frozen)
 
@@ -344,11 +346,13 @@ class Trainer:
         step.expect(ahead)
         turn = self.turns()[0]
         turn.changing = step is self.train
-        done = self._several(step, *batch, frozen, room) if room else 0
-        if not done:
-            self.batch(step, *batch, frozen)
-        turn.changing = False
-        return done or 1
+        try:
+            done = self._several(step, *batch, frozen, room) if room else 0
+            if not done:
+                self.batch(step, *batch, frozen)
+            return done or 1
+        finally:
+            turn.changing = False
 
     def hold(self, function: Any, *given: Any) -> Any:
         """Call a function while nobody else works with the model, its metrics or its optimizer."""

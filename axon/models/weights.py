@@ -11,6 +11,7 @@ from axon.backend import Array
 from axon.files import DamagedFile, atomic, check_writable
 from axon.layers.state import Fit, Kind, Loaded, named
 from axon.models import npz
+from axon.turns import hold
 from axon.version import __version__
 
 FOREIGN = (".h5", ".hdf5", ".keras", ".pt", ".pth", ".pkl")  # endings of what AXON does not write
@@ -48,10 +49,15 @@ def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
         ValueError: the name ends like that of another format.
         OSError: the file cannot be written; a file that was there is kept.
     """
-    import numpy as np
-
     demand_name_of_weights(path)
     check_writable(path)
+    hold(model._all_turns(), _write, model, path)
+
+
+def _write(model: Any, path: "str | os.PathLike[str]") -> None:
+    """Write them in one state; nobody trains the model meanwhile."""
+    import numpy as np
+
     arrays: dict[str, Any] = {paths[0]: t.data for paths, t in _tensors(model, "save").items()}
     if os.fspath(path).lower().endswith(".safetensors"):
         return safetensors.save(path, arrays, {"format": "np", "axon": __version__})

@@ -21,6 +21,7 @@ from axon.onnx.rules import Rule
 from axon.onnx.tidying import ended
 from axon.onnx.values import Value
 from axon.operators import PRIMITIVES
+from axon.turns import hold
 
 OPSETS = range(17, 25)
 LIMIT = 2**31 - 2**20  # bytes: protobuf's files end at 2 GiB; a little for all but the weights
@@ -83,16 +84,25 @@ def export(
         batch_size = whole("export", "batch_size", batch_size)
     floats = None if dtype is None else _type("dtype", dtype, "f")
     given = None if input_dtype is None else _type("input_dtype", input_dtype, "fiub")
-    recording = record(model, model.input_dtype, batch_size)
-    graph = Graph(opset, model.input_names)
-    inputs = _entering(model, graph, recording, floats, given)
-    output = ended(graph, Builder(model, recording, graph, custom or {}, floats).build(inputs))
-    _demand_room(model, graph)
-    made = model_proto(model.name, graph, output, properties(model))
+    types = floats, given
+    made = hold(model._all_turns(), _made, model, opset, batch_size, types, custom or {})
     if path is not None:
         with atomic(path) as stream:
             stream.write(made.SerializeToString())
     return made
+
+
+def _made(
+    model: Model, opset: int, batch_size: int | None, types: Any, custom: Mapping[str, Rule]
+) -> Any:
+    """Write it down in one state; nobody trains it meanwhile."""
+    floats, given = types
+    recording = record(model, model.input_dtype, batch_size)
+    graph = Graph(opset, model.input_names)
+    inputs = _entering(model, graph, recording, floats, given)
+    output = ended(graph, Builder(model, recording, graph, custom, floats).build(inputs))
+    _demand_room(model, graph)
+    return model_proto(model.name, graph, output, properties(model))
 
 
 def _entering(

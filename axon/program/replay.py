@@ -244,6 +244,11 @@ class Step:
         return done
 
     @property
+    def heeds_all(self) -> bool:
+        """Whether no setting was changed anywhere since the latest run."""
+        return self._count == changes.count
+
+    @property
     def compiled(self) -> bool:
         """Whether compiled kernels did what ran last."""
         return self.latest is not None and self.latest.machine is not None

@@ -78,8 +78,8 @@ class Shelf:
     def put(self, key: Key, program: Any, inputs: list[Array]) -> None:
         """Keep a program; others may have to go."""
         program.used = self._now
+        self.slots.setdefault(key[:-1], inputs)  # first: an interrupt leaves none without inputs
         self.programs[key] = program
-        self.slots.setdefault(key[:-1], inputs)
         while self.bytes > memory() and len(self.programs) > 1:
             oldest = next(iter(self.programs))
             del self.programs[oldest]
