@@ -84,7 +84,7 @@ def _parts(thing: Any) -> Iterator[Any]:
     if isinstance(thing, Parameter):
         yield from (thing.regularizer, thing.constraint)
         return
-    for value in vars(thing).values():
+    for value in dict(vars(thing)).values():
         yield value
         if isinstance(value, list | tuple | dict):
             yield from value.values() if isinstance(value, dict) else value

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import axon
-from axon import modes, random, turns
+from axon import modes, random, turns, twins
 from axon.callbacks import LambdaCallback
 from axon.layers import Dense, Embedding, Flatten
 from axon.models import Sequential
@@ -169,6 +169,19 @@ def test_models_that_share_layers_take_turns():
     ]
     found = together(*jobs, lambda: b.fit(X, Y[:, None], verbose=0).history["loss"][0])
     assert found == [pytest.approx(want[i], rel=1e-5) for i in (0, 1, 1)]
+
+
+def test_attributes_are_looked_at_while_other_threads_set_some():
+    """As the first to use a model does, while others look which layers it has."""
+
+    model = trained()
+    paths = []
+    for path, _ in model.children():
+        vars(model)[f"new_{path}"] = None
+        paths.append(path)
+    assert len(paths) == 2
+    for number, _ in enumerate(twins._parts(model)):
+        vars(model)[f"newer_{number % 3}"] = None
 
 
 @pytest.mark.parametrize("ending", ["copy", "axon", "npz", "safetensors", "onnx"])

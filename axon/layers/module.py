@@ -156,7 +156,7 @@ class Module(Described, ABC):
 
         They are attributes, such as ``head``, or lie in a list or dict of one: ``blocks/0``.
         """
-        for key, value in vars(self).items():
+        for key, value in dict(vars(self)).items():
             if isinstance(value, Module):
                 yield key, value
             elif isinstance(value, list | tuple | dict):
@@ -178,7 +178,7 @@ class Module(Described, ABC):
         return self._named(Buffer)
 
     def _named(self, kind: Any) -> dict[str, Any]:
-        found = {key: v for key, v in vars(self).items() if isinstance(v, kind)}
+        found = {key: v for key, v in dict(vars(self)).items() if isinstance(v, kind)}
         for name, child in self.children():
             found.update((f"{name}/{path}", p) for path, p in child._named(kind).items())
         return found
@@ -284,7 +284,7 @@ class Module(Described, ABC):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        for p in (v for v in vars(self).values() if isinstance(v, Parameter)):
+        for p in (v for v in dict(vars(self)).values() if isinstance(v, Parameter)):
             p.requires_grad = self._trainable
         for _, child in self.children():
             child.trainable = value
@@ -362,8 +362,8 @@ def _copied(module: Module, memo: dict[int, Any]) -> Module:
     made: Module = make(*given)
     memo[id(module)] = made
     state = deepcopy(state, memo)
-    if hasattr(made, "__setstate__"):
-        made.__setstate__(state)
+    if "__setstate__" in dir(made):
+        made.__setstate__(state)  # type: ignore[attr-defined]
         return made
     attributes, slots = state if isinstance(state, tuple) else (state, {})
     vars(made).update(attributes)

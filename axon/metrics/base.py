@@ -78,13 +78,13 @@ class Metric(Described, ABC):
 
     def tensors(self) -> dict[str, Tensor]:
         """The accumulators by name, such as ``total``: what ``update`` changes in place."""
-        return {k.lstrip("_"): v for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return {k.lstrip("_"): v for k, v in dict(vars(self)).items() if isinstance(v, Tensor)}
 
     def state_dict(self) -> dict[str, Any]:
         """What was seen since ``reset``: the accumulators; of others all that is not a function."""
         if self.recorded:
             return {name: tensor.data.copy() for name, tensor in self.tensors().items()}
-        kept = {k: v for k, v in vars(self).items() if k not in OURS and not callable(v)}
+        kept = {k: v for k, v in dict(vars(self)).items() if k not in OURS and not callable(v)}
         return {k: v.data.copy() if isinstance(v, Tensor) else v for k, v in kept.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

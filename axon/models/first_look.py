@@ -43,7 +43,7 @@ def first_look(trainer: Any, step: Any) -> Iterator[None]:
 def _changed_by_running(trainer: Any) -> list[Tensor]:
     """Tensors that a forward pass changes: buffers, and those that parts of a model may keep."""
     parts = (*trainer.model.modules(), trainer.loss, *trainer.metrics)
-    own = [t for part in parts for t in vars(part).values() if isinstance(t, Tensor)]
+    own = [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]
     seen = [t for metric in trainer.metrics for t in metric.tensors().values()]
     kept = (*own, *seen, *trainer.model.named_buffers().values())
     return [t for t in kept if not isinstance(t, Parameter)]

@@ -90,7 +90,7 @@ class Predictor:
 
     def _state(self) -> list[Tensor]:
         """What layers may change even here: buffers, and tensors that they keep."""
-        kept = [t for module in self.model.modules() for t in vars(module).values()]
+        kept = [t for module in self.model.modules() for t in dict(vars(module)).values()]
         return [t for t in kept if isinstance(t, Tensor) and not isinstance(t, Parameter)]
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:

@@ -173,7 +173,7 @@ class Trainer:
     def _changes(self) -> list[Tensor]:
         """What a step may change: its state, and tensors that parts of the user's own may keep."""
         parts = (*self.model.modules(), *self.metrics, self.loss, self.optimizer)
-        kept = [t for part in parts for t in vars(part).values() if isinstance(t, Tensor)]
+        kept = [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]
         return [*nan_search.state(self), *kept]
 
     def _versions(self) -> tuple[int, ...]:
@@ -206,7 +206,7 @@ class Trainer:
     def batch(
         self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
     ) -> float:
-        """Run one step on one batch and return its loss; at first, and after changes, with a look."""
+        """Run one step on one batch; at first, and after changes, with a look at what comes out."""
         if step.name in self.looked:
             if step.heeds_all:
                 return self._batch(step, batches, start, stop, frozen)
