@@ -900,3 +900,25 @@ def test_metadata_and_adapted_layers_belong_to_the_model():
     model.metadata["classes"] = ["a", "b", "c"]
     assert model.predict(X).shape == (20, 3)
     assert summary_of(model).startswith("Model: flowers")
+
+
+class Rows(Model):
+    """Answers with as many rows as samples for one sample only."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+
+    def forward(self, x):
+        return x[::2] if self.how == "half" else x.mean(axis=0, keepdims=True)
+
+
+@pytest.mark.parametrize("how", ["one", "half"])
+@pytest.mark.parametrize("batch_size", [2, 6])
+def test_predict_answers_each_sample_or_not_at_all(how, batch_size):
+    x = np.arange(24.0).reshape(6, 4)
+    said = f"{batch_size} samples went in, but the result has shape"
+    with pytest.raises(ValueError, match=said):
+        Rows(how).predict(x, batch_size=batch_size)
+    with pytest.raises(ValueError, match="3 samples went in"):
+        Rows(how).predict([(x[:3],), (x[3:],)])

@@ -677,12 +677,43 @@ def test_every_attribute_of_the_standard_is_heeded_refused_or_known_to_be_inert(
         ("Elu", {"alpha": [1.0]}, "Elu with the attribute 'alpha' of another type"),
         ("Transpose", {"perm": [0.0, 1.0]}, "Transpose with the attribute 'perm' of another type"),
         ("LayerNormalization", {"stash_type": 11}, "LayerNormalization with stash_type=11"),
+        ("Gelu", {"approximate": "fast"}, "Gelu with approximate='fast'"),
+        ("Conv", {"auto_pad": "SAME"}, "Conv with auto_pad='SAME'"),
+        ("MaxPool", {"auto_pad": "EVIL"}, "MaxPool with auto_pad='EVIL'"),
+        ("Pad", {"mode": "mirror"}, "Pad with mode='mirror'"),
+        ("DepthToSpace", {"blocksize": 2, "mode": "RCD"}, "DepthToSpace with mode='RCD'"),
+        ("Resize", {"keep_aspect_ratio_policy": "never"}, "with keep_aspect_ratio_policy='never'"),
+        ("Resize", {"nearest_mode": "middle"}, "Resize with nearest_mode='middle'"),
     ],
 )
 def test_attributes_that_nobody_heeds_are_refused(op: str, options: Any, message: str) -> None:
     inputs = ["x", "s"] if op == "LayerNormalization" else ["x"]
     with pytest.raises(OnnxFileError, match=message):
         load(net([node(op, inputs, ["y"], **options)], [tensor("s", 4)]))
+
+
+def test_sizes_that_are_not_those_of_the_weights_are_refused() -> None:
+    kernel = tensor("k", 1, 1, 2, 2)
+    shape = numpy_helper.from_array(np.array([0, 1, 2, 2]), "s")
+    image = node("Reshape", ["x", "s"], ["a"])
+    conv = node("Conv", ["a", "k"], ["y"], kernel_shape=[1, 1])
+    with pytest.raises(ValueError, match=r"kernel_shape=\[1, 1\] does not fit a kernel of"):
+        load(net([image, conv], [shape, kernel]))
+    steps = numpy_helper.from_array(np.array([4, -1, 1]), "s")
+    series = node("Reshape", ["x", "s"], ["a"])
+    cell = node("RNN", ["a", "w", "r"], ["", "h"], hidden_size=9)
+    last = node("Reshape", ["h", "rows"], ["y"])
+    rows = numpy_helper.from_array(np.array([-1, 3]), "rows")
+    weights = [tensor("w", 1, 3, 1), tensor("r", 1, 3, 3)]
+    with pytest.raises(ValueError, match="hidden_size=9 does not fit weights of 3 units"):
+        load(net([series, cell, last], [steps, rows, *weights]))
+
+
+@pytest.mark.parametrize("slope", [-0.5, 1.5])
+def test_leaky_slopes_of_any_size(slope: float) -> None:
+    x = np.array([[-2.0, -1.0, 0.0, 3.0]], np.float32)
+    y = load(net([node("LeakyRelu", ["x"], ["y"], alpha=slope)])).predict(x)
+    assert np.array_equal(y, np.where(x < 0, slope * x, x))
 
 
 def test_sets_of_operators_that_are_not_known_are_refused() -> None:

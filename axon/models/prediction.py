@@ -95,7 +95,14 @@ class Predictor:
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):
-            return [self.model.forward(*inputs)]
+            y = self.model.forward(*inputs)
+        rows = len(inputs[0].data)
+        if y.shape[:1] != (rows,):  # NumPy would lay one row into the places of all
+            raise ValueError(
+                f"{self.model.name}: {rows} samples went in, but the result has shape {y.shape}: "
+                "expected a row for each sample."
+            )
+        return [y]
 
     def once(self, data: list[Array], entry: list[DType]) -> Array:
         """Outputs (n, ...) for a few samples, all at once, with nobody to tell, in one turn."""

@@ -101,6 +101,17 @@ INERT: dict[str, str] = {  # without a bearing on what AXON computes, and why
     "Resize": "extrapolation_value:f",  # of a mode that is refused
 }
 
+WORDS: dict[str, tuple[str, ...]] = {  # what texts may say, where another one would be overlooked
+    "approximate": ("none", "tanh"),
+    "auto_pad": ("NOTSET", "SAME_LOWER", "SAME_UPPER", "VALID"),
+    "keep_aspect_ratio_policy": ("not_larger", "not_smaller", "stretch"),
+    "nearest_mode": ("ceil", "floor", "round_prefer_ceil", "round_prefer_floor"),
+}
+WAYS = {  # the same of `mode`, operator by operator
+    "DepthToSpace": ("CRD", "DCR"),
+    "Pad": ("constant", "edge", "reflect", "wrap"),
+}
+
 # stash_type=1: computed in float32
 STASHED = ("GroupNormalization", "LayerNormalization", "RMSNormalization")
 
@@ -128,6 +139,9 @@ def strange(op: str, attributes: dict[str, Any]) -> str:
             return f"the unknown attribute {name!r}"
         if not _is_of(known[name], value):
             return f"the attribute {name!r} of another type"
+        known_words = WAYS.get(op, ()) if name == "mode" else WORDS.get(name, ())
+        if known_words and value not in known_words:
+            return f"{name}={value!r}"
         if op in STASHED and name == "stash_type" and value != 1:
             return f"{name}={value}"
     return ""

@@ -52,7 +52,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Softsign": activations.softsign,
     "Mish": activations.mish,
     "Elu": lambda x, alpha=1.0: activations.elu(x, alpha=alpha),
-    "LeakyRelu": lambda x, alpha=0.01: activations.leaky_relu(x, negative_slope=alpha),
+    "LeakyRelu": lambda x, alpha=0.01: _leaky(x, alpha),
     "ThresholdedRelu": _thresholded,
     "Selu": _selu,
     "Celu": _celu,
@@ -76,6 +76,12 @@ for _name, _function in FUNCTIONS.items():
     _run = partial(_activate, _function)
     _run.__module__, _run.__doc__ = __name__, _activate.__doc__
     operator(_name, arrange=together)(_run)
+
+
+def _leaky(x: Tensor, slope: float) -> Any:
+    """LeakyRelu; a file may name slopes beyond those that layers take."""
+    inside = 0 <= slope <= 1
+    return activations.leaky_relu(x, negative_slope=slope) if inside else prelu({}, x, slope)
 
 
 @operator("PRelu", arrange=together)

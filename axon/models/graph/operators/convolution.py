@@ -30,6 +30,9 @@ def _arranged(given: Values, a: A) -> Any:
         raise ValueError(f"a kernel of {kernel.data.ndim} axes does not fit {image.data.ndim}.")
     (x, *rest), a, order = channels_last([image, *bias], a)
     w = kernel.permuted((*range(2, kernel.data.ndim), 1, 0)).natural()
+    size, said = list(w.data.shape[:-2]), a.get("kernel_shape")
+    if said is not None and as_ints(said) != size:
+        raise ValueError(f"kernel_shape={as_ints(said)} does not fit a kernel of {size}.")
     return [x, w, *rest], a, order
 
 

@@ -114,6 +114,8 @@ def _direction(
     units = r.shape[1]
     mask = Tensor(np.zeros((n, 0), bool)) if mask is None else mask
     gates = CELLS[CELL[kind]].gates
+    if a.get("hidden_size", units) != units:
+        raise ValueError(f"hidden_size={a['hidden_size']} does not fit weights of {units} units.")
     if w.shape != (gates * units, features) or r.shape != (gates * units, units):
         raise ValueError(f"weights {w.shape} and {r.shape} do not fit {features} features.")
     w, r = (_reordered(p, kind, units).transpose(1, 0) for p in (w, r))
