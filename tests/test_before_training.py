@@ -158,3 +158,15 @@ def test_arguments_of_monitors():
         EarlyStopping(3)
     with pytest.raises(ValueError, match="baseline must be a finite number, got 'x'"):
         EarlyStopping(baseline="x")
+
+
+def test_a_log_stays_until_there_is_something_to_log(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("precious\n1\n", encoding="utf-8")
+    model = Sequential([Dense(3, "sigmoid")])
+    model.compile("categorical_cross_entropy", "sgd")
+    with pytest.raises(ValueError, match="must add up to 1"):
+        model.fit(X, Y, verbose=0, callbacks=[CSVLogger(path)])
+    assert path.read_text(encoding="utf-8") == "precious\n1\n"
+    network().fit(X, Y, verbose=0, callbacks=[CSVLogger(path)])
+    assert path.read_text(encoding="utf-8").startswith("epoch,loss,accuracy\n0,")

@@ -24,7 +24,8 @@ from axon.layers import (
     Reshape,
     RMSNormalization,
 )
-from axon.losses import BinaryCrossEntropy, CategoricalCrossEntropy, Hinge
+from axon.losses import BinaryCrossEntropy, CategoricalCrossEntropy, Hinge, Loss
+from axon.losses.base import over_features
 from axon.losses.bounds import bounds
 from axon.losses.expected import EXPECTED, demand
 from axon.metrics import (
@@ -33,6 +34,7 @@ from axon.metrics import (
     BinaryAccuracy,
     ConfusionMatrix,
     F1Score,
+    MeanMetric,
     Precision,
     Recall,
     TopKCategoricalAccuracy,
@@ -377,3 +379,25 @@ def test_a_metric_without_a_copy_is_left_alone():
     model = compiled([Dense(1, "sigmoid")], B, [Keeping()])
     model.fit(X, YES, verbose=0)
     assert SimpleNamespace(**model.history.history).keeping[0] > 0
+
+
+class OwnLoss(Loss):
+    name = "own"
+
+    def per_sample(self, y_true, y_pred):
+        return over_features((y_true[:, 0] - y_pred) ** 2)
+
+
+class OwnScore(MeanMetric):
+    name = "own_score"
+
+    def per_sample(self, y_true, y_pred):
+        return over_features(abs(y_true[:, 0] - y_pred))
+
+
+@pytest.mark.parametrize(("loss", "metrics"), [(OwnLoss(), []), ("mse", [OwnScore()])])
+@pytest.mark.parametrize("weights", [None, np.ones(64)])
+def test_slips_in_classes_of_ones_own(loss, metrics, weights):
+    model = compiled([Dense(1)], loss, metrics)
+    with pytest.raises(ValueError, match="own.*: each prediction would be compared with every"):
+        model.fit(X, NUMBERS, sample_weight=weights, verbose=0)

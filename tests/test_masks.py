@@ -484,6 +484,15 @@ def test_operations_that_move_steps(function, real):
     np.testing.assert_array_equal(Own(function)(Tensor(IDS)).mask.data, real)
 
 
+def test_whatever_a_forward_calls_the_model():
+    class Short(Own):
+        def forward(m, x):  # noqa: N805
+            return m.function(m.embed(x))
+
+    with pytest.warns(UserWarning, match="the mask of a sequence ends"):
+        Short(lambda x: x.mean(axis=1))(Tensor(IDS))
+
+
 @pytest.mark.parametrize("function", ENDS.values(), ids=ENDS)
 def test_a_mask_that_ends_in_a_forward_says_so(function):
     with pytest.warns(

@@ -36,6 +36,7 @@ class CSVLogger(Callback):
         self.written = 0  # bytes: what comes after them was logged by a run that broke off
         self._file: IO[str] | None = None
         self._writer: Any = None
+        self._over = False
 
     def demand_possible(self, measured: Sequence[str] | None) -> None:
         """Make sure that the file can be written, and has columns for what will be measured."""
@@ -54,9 +55,10 @@ class CSVLogger(Callback):
             os.truncate(self.filename, min(self.written, os.path.getsize(self.filename)))
         go_on = resumed or self.append
         self.columns = self._header() if go_on else None
-        self._file = open(self.filename, "a" if go_on else "w", encoding="utf-8", newline="")
+        self._file = open(self.filename, "a", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
-        self.written = os.path.getsize(self.filename)
+        self._over = not go_on  # what is there stays until there is something to log
+        self.written = os.path.getsize(self.filename) if go_on else 0
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state; the open file itself tells where a run under way stands."""
@@ -85,6 +87,9 @@ class CSVLogger(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write a line, whole, and before anything else happens."""
         assert self._file is not None
+        if self._over:
+            self._file.truncate(0)
+            self._over = False
         values = {"epoch": epoch, **(logs or {})}
         names = self._columns_of(values)
         if self.columns is None:

@@ -330,11 +330,17 @@ RULES: dict[str, Callable[..., Tensor | None]] = {
 }
 
 
+def _in_a_method(frame: Any) -> bool:
+    """Whether a frame runs a method of a layer or model, whatever that calls itself."""
+    first = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
+    return isinstance(first, Module) and hasattr(type(first), frame.f_code.co_name)
+
+
 def _tell(name: str, shape: Shape) -> None:
     """Warn that a mask ends in a network without having been used; elsewhere it may well end."""
     from warnings import warn
 
-    if not any(isinstance(f.f_locals.get("self"), Module) for f in users_frames()):
+    if not any(map(_in_a_method, users_frames())):
         return
     place = f" in {modes.scope!r}" if modes.scope else ""
     warn(

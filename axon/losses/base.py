@@ -11,6 +11,7 @@ from axon.containers import Ragged, plain
 from axon.core import Tensor, grad
 from axon.described import Described
 from axon.losses.expected import demand
+from axon.losses.slips import watched
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
 
@@ -120,10 +121,12 @@ class Loss(Described, ABC):
         w = sample_weight if isinstance(sample_weight, Tensor | None) else as_array(sample_weight)
         given = [t for t in (real, w) if t is not None]
         if not given:
-            return self.per_sample(y_true, y_pred).mean()
+            with watched(self, y_true, y_pred):
+                return self.per_sample(y_true, y_pred).mean()
         if w is not None:
             demand_fit(self.name, w, y_pred)
-        with Mode("apart", max(t.ndim for t in given)), Mode("masks", False):
+        apart = Mode("apart", max(t.ndim for t in given))
+        with apart, Mode("masks", False), watched(self, y_true, y_pred):
             losses = self.per_sample(y_true, y_pred)
         if w is not None:
             losses = losses * spread(self.name, "sample_weight", w, losses)

@@ -1,11 +1,19 @@
 """A slip in losses and metrics of one's own: targets (n,) beside predictions (n, 1) make (n, n)."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from axon.core import Primitive, Tensor
 from axon.modes import Mode
 
 TARGETS, PREDICTIONS = {"targets"}, {"predictions"}
+
+
+def watched(part: Any, y_true: Tensor, y_pred: Tensor) -> AbstractContextManager[None]:
+    """A block that computes a loss or metric: one of the user's own classes is looked at."""
+    if type(part).__module__.startswith("axon."):
+        return nullcontext()
+    return Slips(part.name, y_true, y_pred)
 
 
 class Slips(Mode):

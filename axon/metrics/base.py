@@ -10,7 +10,7 @@ from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, primitive
 from axon.described import Described
 from axon.losses.base import Loss, both, demand_fit, demand_no_broadcast, over_features, spread
-from axon.losses.slips import Slips
+from axon.losses.slips import Slips, watched
 from axon.modes import Mode, modes, no_grad
 from axon.ops import add_in_place, maximum
 
@@ -157,7 +157,7 @@ class MeanMetric(Accumulator):
         with no_grad(), Mode("masks", False):
             w = weights(self.name, sample_weight, y_pred)
             shape = y_pred.shape[:1] if w is None else w.shape
-            with Mode("apart", len(shape)):
+            with Mode("apart", len(shape)), watched(self, y_true, y_pred):
                 scores = self.per_sample(y_true, y_pred)
             if scores.shape != shape:
                 each = "sample" if len(shape) == 1 else "step, as steps weigh differently here"
