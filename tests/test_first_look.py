@@ -190,6 +190,12 @@ RIGHT = {
     "rates, e^x": (Own(lambda a, x: ops.exp(a(x)), Dense(1)), "poisson", YES + 1),
     "logits": ([Dense(3)], CL, Y, ["accuracy", Precision(average="macro")]),
     "logits that begin at 0": ([flat(3)], CL, Y),
+    "logits that begin as shares": ([flat(3), Rescaling(1.0, 1 / 3)], CL, Y),
+    "logits that begin as one class": (Own(lambda a, x: a(x) + Tensor([1.0, 0.0, 0.0]), flat(3)),
+                                       CL, Y, ["accuracy"]),
+    "chances of three digits": ([Dense(3, "softmax")], C, np.tile([0.333, 0.333, 0.333], (64, 1)), ["accuracy"]),
+    "chances in half precision": ([Dense(999, "softmax")], C, np.full((64, 999), 1 / 999, "f2"),
+                                  ["accuracy"]),
     "logits of yes": ([Dense(1)], BL, YES, ["accuracy", "precision", "f1", AUC()]),
     "relu as logits": ([Dense(3, "relu")], CL, Y),
     "log_softmax as logits": ([Dense(3, "log_softmax")], CL, Y),
@@ -399,5 +405,5 @@ class OwnScore(MeanMetric):
 @pytest.mark.parametrize("weights", [None, np.ones(64)])
 def test_slips_in_classes_of_ones_own(loss, metrics, weights):
     model = compiled([Dense(1)], loss, metrics)
-    with pytest.raises(ValueError, match="own.*: each prediction would be compared with every"):
+    with pytest.raises(ValueError, match=r"own.*: each prediction would be compared with every"):
         model.fit(X, NUMBERS, sample_weight=weights, verbose=0)

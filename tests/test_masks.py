@@ -486,7 +486,7 @@ def test_operations_that_move_steps(function, real):
 
 def test_whatever_a_forward_calls_the_model():
     class Short(Own):
-        def forward(m, x):  # noqa: N805
+        def forward(m, x):
             return m.function(m.embed(x))
 
     with pytest.warns(UserWarning, match="the mask of a sequence ends"):

@@ -13,6 +13,7 @@ from axon.losses.cross_entropy import (
     logits_of,
     smoothed,
 )
+from axon.losses.expected import SUM
 
 
 class CategoricalCrossEntropy(Loss):
@@ -152,8 +153,8 @@ def _demand_known(name: str, labels: Array, wrong: Array, classes: int) -> None:
 
 def distributions(name: str, rows: Array) -> Array:
     """Rows of numbers from 0 on that add up to 1, as floats."""
-    sums = rows.sum(axis=-1)
-    wrong = (np.abs(sums - 1) > 1e-3) | (rows < 0).any(axis=-1)
+    sums = rows.sum(axis=-1, dtype=np.float64)
+    wrong = (np.abs(sums - 1) > SUM) | (rows < 0).any(axis=-1)
     if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
         raise ValueError(

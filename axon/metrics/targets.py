@@ -6,8 +6,9 @@ import numpy as np
 
 from axon.backend import Array, Shape
 from axon.losses.base import Loss, same_shape
+from axon.losses.expected import SUM
 
-NEAR = 1e-3  # how far short floats may be from 0, 1 and sums of 1
+NEAR = 1e-3  # how far short floats may be from 0 and 1
 NO_CLASSES = (
     "Numbers are no classes: for those watch 'mae', 'rmse' or 'r2'. Classes are numbered by "
     "np.unique(y, return_inverse=True)."
@@ -53,7 +54,8 @@ def _demand_labels(name: str, labels: Array, classes: int) -> None:
 
 def _shares(rows: Array) -> Any:
     """Which rows are probabilities, one-hot ones included."""
-    return (np.abs(rows.sum(axis=-1) - 1) < NEAR) & (rows.min(axis=-1) > -NEAR)
+    sums = rows.sum(axis=-1, dtype=np.float64)
+    return (np.abs(sums - 1) < SUM) & (rows.min(axis=-1) > -NEAR)
 
 
 def _one_apart(rows: Array) -> Any:

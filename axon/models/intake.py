@@ -9,6 +9,7 @@ import numpy as np
 from axon import losses
 from axon.backend import FLOAT, Array, DType, Shape
 from axon.layers.module import whole
+from axon.losses.expected import SUM
 from axon.models import forms
 from axon.models.data import (
     LABEL,
@@ -345,7 +346,9 @@ def class_weights(
             f"{given!r}."
         )
     classes = outputs[-1] if outputs and outputs[-1] > 1 else 2
-    hot = y.shape[1:] == (*outputs[:-1], classes) and np.allclose(y.sum(axis=-1), 1, atol=1e-3)
+    hot = y.shape[1:] == (*outputs[:-1], classes) and np.allclose(
+        y.sum(axis=-1, dtype=np.float64), 1, atol=SUM
+    )
     labels = y.argmax(axis=-1) if hot else y[..., 0] if y.shape[1:] == (*outputs[:-1], 1) else y
     none = np.zeros(labels.shape, bool) if ignored is None else labels == ignored
     if labels.shape[1:] != outputs[:-1] or not (none | np.isin(labels, range(classes))).all():
