@@ -333,7 +333,7 @@ RULES: dict[str, Callable[..., Tensor | None]] = {
 def _in_a_method(frame: Any) -> bool:
     """Whether a frame runs a method of a layer or model, whatever that calls itself."""
     first = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
-    return isinstance(first, Module) and hasattr(type(first), frame.f_code.co_name)
+    return isinstance(first, Module) and frame.f_code.co_name in dir(type(first))
 
 
 def _tell(name: str, shape: Shape) -> None:
