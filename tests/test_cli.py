@@ -69,6 +69,8 @@ def test_train_save_plot_summary_predict(tmp_path):
     shown, _ = run("summary", "net.axon", cwd=tmp_path)
     assert "Total params: 530" in shown
     assert "class names: benign, malignant" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "smoothness_mean, compactness_mean, concavity_mean" in " ".join(shown.split())
 
     model = axon.load_model(tmp_path / "net.axon")
     _, (x, y) = breast_cancer.load_data()

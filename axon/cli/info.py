@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ from axon.names import printable
 if TYPE_CHECKING:
     from axon.cli.files import Tensor
 
+WIDTH = 80  # columns that every terminal has
 PACKAGES = ("numpy", "click", "rich", "pooch", "pillow", "matplotlib", "numba", "threadpoolctl",
             "onnx", "h5py", "scikit-learn", "tensorboardX")  # fmt: skip
 
@@ -114,4 +116,6 @@ def summary(model: str) -> None:
     network = open_model(model)
     network.summary(click.echo)
     for name, value in metadata_pairs(network.metadata):
-        click.echo(printable(f"{name.lower()}: {value}"))
+        text = printable(f"{name.lower()}: {value}")
+        whole = {"break_on_hyphens": False, "break_long_words": False}
+        click.echo(fill(text, WIDTH, subsequent_indent="  ", **whole))

@@ -105,7 +105,7 @@ class Labels:
     def _check_written_alike(self) -> None:
         known = set(self.found)
         for text in self.found:
-            whole = text.rstrip("0").removesuffix(".")
+            whole = _whole(text)
             if "." in text and is_whole(whole) and whole in known:
                 same = f"{quoted(text)} and {whole!r} are the same number: write it in one way"
                 raise self._error(text, f"{same}; or, if these are two classes, list all classes")
@@ -147,10 +147,17 @@ class Labels:
 
 
 def _sorted(names: list[str]) -> list[str]:
-    """By value, if all are whole numbers, else as texts."""
+    """By value, if all are whole numbers ("1.0", too), else as texts."""
     if all(is_whole(name) and len(name) < 300 for name in names):  # int() takes no longer ones
         return sorted(names, key=lambda name: (int(name), name))
+    if all(is_whole(_whole(name)) for name in names):
+        return sorted(names, key=lambda name: (float(name), name))
     return sorted(names)
+
+
+def _whole(text: str) -> str:
+    """The text without a point and zeros behind it."""
+    return text.rstrip("0").removesuffix(".") if "." in text else text
 
 
 def _is_code(text: str) -> bool:
