@@ -6,7 +6,7 @@ import pytest
 import axon
 from axon import Tensor, losses, metrics
 from axon.backend import as_array
-from axon.layers import Dense, Embedding, Flatten, Input, Normalization, Rescaling, Reshape
+from axon.layers import Dense, Embedding, Flatten, Input, Masking, Normalization, Rescaling, Reshape
 from axon.models import Model, Sequential, load_model
 from axon.program.engine import Kernels
 
@@ -411,3 +411,15 @@ def test_figures_do_not_show_what_is_masked():
     ):
         with pytest.raises(ValueError, match="behind its mask"):
             figure()
+
+
+@pytest.mark.parametrize("before", [lambda: Rescaling(1 / 60), lambda: Masking(-1.0)])
+def test_what_lies_before_a_normalization_does_not_round(before):
+    t = 1_700_000_000 + np.arange(50).reshape(10, 5, 1)
+    layer, normal = before(), Normalization()
+    normal.adapt(t / 60 if isinstance(layer, Rescaling) else t)
+    model = Sequential([layer, normal])
+    np.testing.assert_allclose(model.predict(t), (t - t.mean()) / t.std(), atol=1e-4)
+    for last in (Reshape((5,)), Rescaling(2.0)):
+        longer = Sequential([layer, normal, Dense(1), last])
+        assert longer.predict(t).dtype == longer.forward(t).dtype == np.float32

@@ -221,9 +221,11 @@ class Layer(Module):
         """What inputs are converted to: what the layer computes in."""
         return self.dtype
 
-    def taking(self) -> DType:
+    def taking(self, x: Any) -> DType:
         """What inputs are converted to here: float64 is passed on to the layer that needs it."""
-        return LONG if self.passes_on and modes.exact else self.input_dtype
+        if self.passes_on and modes.exact and getattr(x, "dtype", None) != self.dtype:
+            return LONG
+        return self.input_dtype
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError if inputs of this shape, batch axis included, do not fit."""
@@ -259,7 +261,7 @@ class Layer(Module):
                 (n, time) that say which steps of the input are real, if its own mask does not.
         """
         if not any(isinstance(x, Tensor) for x in inputs):
-            return self._forward_arrays([as_array(x, self.taking()) for x in inputs], options)
+            return self._forward_arrays([as_array(x, self.taking(x)) for x in inputs], options)
         given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]
         self.accept(*(x.shape for x in given))
         if self.output_shape is None:
@@ -268,9 +270,9 @@ class Layer(Module):
         return masks.called(self, given, options)
 
     def _converted(self, x: Tensor) -> Tensor:
-        if x.dtype == self.taking():
+        if x.dtype == self.taking(x):
             return x
-        converted: Tensor = x.astype(self.taking())
+        converted: Tensor = x.astype(self.taking(x))
         converted.mask = x.mask
         return converted
 

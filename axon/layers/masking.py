@@ -22,6 +22,7 @@ class Masking(Layer):
     array([[ True, False]])
     """
 
+    passes_on = True
     on_mask = masks.EACH
     mask_axes = 1
 

@@ -66,7 +66,7 @@ class Module(Described, ABC):
                 )
 
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
-    passes_on: ClassVar[bool] = False  # whether outputs are the inputs, in another shape at most
+    passes_on: ClassVar[bool] = False  # whether float64 goes through as it is
     _turns_of_parts: tuple[Turn, ...] = ()  # found when they are first needed
     takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
 

@@ -56,6 +56,7 @@ class Rescaling(Layer):
     array([[0., 1.]], dtype=float32)
     """
 
+    passes_on = True
     on_mask = masks.EACH
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Any) -> None:
