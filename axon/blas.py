@@ -93,10 +93,10 @@ class OneThread(Inside):
         """Note how many threads there are; let there be one."""
         if self.controls is None:
             self.controls = find()
-        if not self.before:
-            self.before = [control.get() for control in self.controls]
-        for control in self.controls:
-            if control.get() != 1:
+        numbers = [control.get() for control in self.controls]
+        self.before = self.before or numbers
+        for control, number in zip(self.controls, numbers, strict=True):
+            if number != 1:
                 control.set(1)
 
     def end(self) -> None:

@@ -87,7 +87,7 @@ class Machine:
             self._fault[0] = 0
         for segment in self.segments:
             if isinstance(segment, tuple):
-                crew.run(self._head.ctypes.data, *segment, first, steps)
+                crew.run(self._where, *segment, first, steps)
                 if self._notes and self._fault[0]:
                     demand_no_fault(self._fault)
             else:
@@ -151,7 +151,7 @@ class Machine:
         for segment in self.segments:
             first, began = now(), perf_counter()
             if isinstance(segment, tuple):
-                lead(0, self._head.ctypes.data, *segment, 0, 1, True)
+                lead(0, self._where, *segment, 0, 1, True)
                 seconds += perf_counter() - began
                 ticks += now() - first
             else:
@@ -292,6 +292,7 @@ class Machine:
         self._threads = 0
         fault = address_of(self._fault) if self._notes else 0
         self._head = np.array([*map(address_of, self._tables), 0, 0, 0, fault], np.int64)
+        self._where = address_of(self._head)
 
     def _demand_scratch(self, threads: int) -> None:
         if threads > self._threads:  # and noted last: an interrupt has it done once more

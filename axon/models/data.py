@@ -1,7 +1,7 @@
 """Data on its way into a program: checked once, then gathered batch by batch without allocating."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -41,14 +41,23 @@ def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
             f"{argument}: expected at least one sample, shape (n, ...), got shape "
             f"{array.shape}.{hint}"
         )
-    columns = list(data.columns) if array.ndim == 2 and has(data, "columns") else []
+    table = type(data) is not np.ndarray and array.ndim == 2 and has(data, "columns")
+    columns = list(data.columns) if table else []
     demand_finite(argument, array, dtype, columns)
     return in_order(array)
 
 
 def in_order(array: Array) -> Array:
     """The array as kernels read it: row after row, each number where one may lie; else a copy."""
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
     return np.require(array, requirements=["C", "A"])
+
+
+@cache
+def _largest(dtype: DType) -> Any:
+    """Where numbers of a type end."""
+    return np.finfo(dtype).max
 
 
 def demand_finite(argument: str, array: Array, dtype: DType, columns: Sequence[Any] = ()) -> None:
@@ -62,7 +71,7 @@ def demand_finite(argument: str, array: Array, dtype: DType, columns: Sequence[A
     """
     if array.dtype.kind != "f" or not array.size:
         return
-    largest, limit = max(array.max(), -array.min()), np.finfo(dtype).max
+    largest, limit = max(array.max(), -array.min()), _largest(dtype)
     if not np.isfinite(largest):
         raise _not_finite(argument, array, columns)
     if largest > limit:

@@ -53,6 +53,8 @@ def readable(x: Any) -> Iterable[Any] | None:
 
 def batches_in(model: Any, x: Any) -> Iterable[Any] | None:
     """Batches of inputs, if that is what x holds; None if it holds samples."""
+    if type(x) is np.ndarray:
+        return None
     if not isinstance(x, tuple | list):
         return readable(x)
     return x if x and _is_batch(model, x) else None

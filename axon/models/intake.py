@@ -68,10 +68,17 @@ def computed_in(model: Any) -> DType:
     return FLOAT if wanted.kind != "f" or model.exact else wanted
 
 
-def checked_inputs(model: Any, x: Any) -> list[Array]:
-    """The inputs as arrays of numbers, at least one sample each, all finite."""
+def checked_inputs(model: Any, x: Any, wanted: DType | None = None) -> list[Array]:
+    """The inputs as arrays of numbers, at least one sample each, all finite.
+
+    Args:
+        model: whose.
+        x: one input, or several.
+        wanted: the model's ``input_dtype``, if that is known.
+    """
     given = inputs_of(model, x)
-    floats, wanted = entry_dtype(model, FLOAT), model.input_dtype
+    wanted = wanted or model.input_dtype
+    floats = wanted if wanted.kind == "f" else entry_dtype(model, FLOAT)
     if len(given) == 1:
         return [_as_wanted("x", samples("x", given[0], floats), wanted)]
     arrays = [samples(f"x[{i}]", part, floats) for i, part in enumerate(given)]
@@ -161,10 +168,11 @@ def ready(model: Any, x: Any) -> list[Array]:
 
 def demand_fitting(model: Any, data: list[Array]) -> None:
     """Build the model for these samples, unless it is: one thread at a time."""
-    hold(model._all_turns(), _demand_fitting, model, data)
+    hold(model._all_turns(), demand_fitting_now, model, data)
 
 
-def _demand_fitting(model: Any, data: list[Array]) -> None:
+def demand_fitting_now(model: Any, data: list[Array]) -> None:
+    """What ``demand_fitting`` does, for those whose turn it is."""
     known = model._shapes is not None and model._shapes[0] == tuple(d.shape[1:] for d in data)
     if not known:
         fit_or_leave(model, data)
@@ -278,8 +286,11 @@ def batches(model: Any, given: list[Array], size: int | None = None, **options: 
     return Batches(given, entry_of(model, given), size or len(given[0]), **options)
 
 
-def entry_of(model: Any, given: list[Array]) -> list[DType]:
-    """What each of the inputs, the first columns, is converted to."""
+def entry_of(model: Any, given: list[Array], wanted: DType | None = None) -> list[DType]:
+    """What each of the inputs, the first columns, is converted to; ``wanted`` as above."""
+    wanted = wanted or model.input_dtype
+    if wanted.kind == "f":
+        return [wanted] * model.width
     return [entry_dtype(model, column.dtype) for column in given[: model.width]]
 
 

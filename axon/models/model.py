@@ -83,7 +83,10 @@ class Model(Module):
     @property
     def exact(self) -> bool:  # type: ignore[override]
         """Whether a layer inside needs the data in float64, whatever the others compute in."""
-        return any(child.exact for _, child in self.children())
+        for _, child in self.children():  # asked in each prediction, so a plain loop
+            if child.exact:
+                return True
+        return False
 
     @property
     def input_shape(self) -> Any:
@@ -356,10 +359,11 @@ class Model(Module):
             batch_size = whole("predict", "batch_size", batch_size)
         if (found := forms.batches_in(self, x)) is not None:
             return self._predictor.stream(intake.input_stream(self, found, steps), callbacks)
-        data = intake.checked_inputs(self, x)
+        wanted = self.input_dtype
+        data = intake.checked_inputs(self, x, wanted)
         few = len(data[0]) <= (self.only_batch or FEW)
         if few and not callbacks and batch_size is steps is None:
-            return on_batch.predict_few(self, data)
+            return on_batch.predict_few(self, data, wanted)
         intake.demand_fitting(self, data)
         batches = intake.batches(self, data, batch_size or rows_at_a_time(self), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})

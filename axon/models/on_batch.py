@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from axon.backend import Array
+from axon.backend import Array, DType
 from axon.callbacks import Logs
 from axon.models import intake
 from axon.models.intake import all_or_nothing
@@ -59,13 +59,13 @@ def predict_on_batch(model: Any, x: Any) -> Array:
     return model.predict(x, batch_size=len(intake.checked_inputs(model, x)[0]))
 
 
-def predict_few(model: Any, data: list[Array]) -> Array:
-    """Outputs for a few samples."""
-    found: Array = hold(model._all_turns(), _predict_few, model, data)
+def predict_few(model: Any, data: list[Array], wanted: DType) -> Array:
+    """Outputs for a few samples; ``wanted`` is the model's ``input_dtype``."""
+    found: Array = hold(model._all_turns(), _predict_few, model, data, wanted)
     return found
 
 
-def _predict_few(model: Any, data: list[Array]) -> Array:
-    intake.demand_fitting(model, data)
-    found: Array = model._predictor.once(data, intake.entry_of(model, data))
+def _predict_few(model: Any, data: list[Array], wanted: DType) -> Array:
+    intake.demand_fitting_now(model, data)
+    found: Array = model._predictor.once(data, intake.entry_of(model, data, wanted))
     return found
