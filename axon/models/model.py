@@ -83,10 +83,7 @@ class Model(Module):
     @property
     def exact(self) -> bool:  # type: ignore[override]
         """Whether a layer inside needs the data in float64, whatever the others compute in."""
-        for _, child in self.children():  # asked in each prediction, so a plain loop
-            if child.exact:
-                return True
-        return False
+        return True in [child.exact for _, child in self.children()]
 
     @property
     def input_shape(self) -> Any:
