@@ -709,6 +709,18 @@ def test_sizes_that_are_not_those_of_the_weights_are_refused() -> None:
         load(net([series, cell, last], [steps, rows, *weights]))
 
 
+@pytest.mark.parametrize("name", ["ScaledTanh", "Affine"])
+def test_activations_without_their_numbers_are_refused(name: str) -> None:
+    steps = numpy_helper.from_array(np.array([4, -1, 1]), "s")
+    rows = numpy_helper.from_array(np.array([-1, 3]), "rows")
+    series = node("Reshape", ["x", "s"], ["a"])
+    cell = node("RNN", ["a", "w", "r"], ["", "h"], activations=[name])
+    last = node("Reshape", ["h", "rows"], ["y"])
+    weights = [tensor("w", 1, 3, 1), tensor("r", 1, 3, 3)]
+    with pytest.raises(ValueError, match=f"'{name}' without its activation_alpha"):
+        load(net([series, cell, last], [steps, rows, *weights]))
+
+
 @pytest.mark.parametrize("slope", [-0.5, 1.5])
 def test_leaky_slopes_of_any_size(slope: float) -> None:
     x = np.array([[-2.0, -1.0, 0.0, 3.0]], np.float32)

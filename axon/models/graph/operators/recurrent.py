@@ -33,6 +33,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "alpha": ("leakyrelu", "elu", "hardsigmoid", "scaledtanh", "affine")
 }
 TAKES["beta"] = TAKES["alpha"][2:]
+NEEDS = {"scaledtanh": ("alpha", "beta"), "affine": ("alpha",)}  # the standard names no usual ones
 USUAL = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 CELL = {"RNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
 BLOCKS = {"RNN": [0], "LSTM": [0, 2, 3, 1], "GRU": [0, 1, 2]}  # AXON's gates among the file's
@@ -56,6 +57,9 @@ def functions(kind: str, a: A) -> list[list[Function]]:
         if low not in FUNCTIONS:
             raise ValueError(f"activation {name!r} is not supported.")
         options = {k: rest[k].pop(0) for k, takers in TAKES.items() if low in takers and rest[k]}
+        for key in NEEDS.get(low, ()):
+            if key not in options:
+                raise ValueError(f"activation {name!r} without its activation_{key} is not known.")
         found.append(partial(FUNCTIONS[low], **options) if options else FUNCTIONS[low])
     count = len(USUAL[kind])
     if len(found) != count * (2 if both else 1):
