@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import fill
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -117,5 +117,6 @@ def summary(model: str) -> None:
     network.summary(click.echo)
     for name, value in metadata_pairs(network.metadata):
         text = printable(f"{name.lower()}: {value}")
-        whole = {"break_on_hyphens": False, "break_long_words": False}
-        click.echo(fill(text, WIDTH, subsequent_indent="  ", **whole))
+        wrapper = TextWrapper(WIDTH, break_on_hyphens=False, break_long_words=False)
+        wrapper.subsequent_indent = "  "
+        click.echo(wrapper.fill(text))
