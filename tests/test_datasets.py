@@ -1175,6 +1175,13 @@ def test_load_npz_of_four_arrays(savez):
         np.testing.assert_array_equal(array, expected)
 
 
+def test_load_npz_takes_a_column_of_labels(savez):
+    for (x, y), (_, again) in zip(
+        load_npz(savez(x=X, y=Y), 0.2, 5), load_npz(savez(x=X, y=Y[:, None]), 0.2, 5), strict=True
+    ):
+        assert (y == again).all() and again.shape == (len(x),)
+
+
 def test_load_npz_of_two_arrays_is_split(savez):
     loaded = load_npz(savez(x=X, y=Y), 0.2, 5)
     expected = split_data(X, Y, 0.2, 5)

@@ -149,6 +149,8 @@ def _check_pair(path: str, arrays: Arrays, x_key: str, y_key: str) -> Pair:
         raise ValueError(
             f"{path}: expected {x_key} (n, ...) of finite numbers, found {_describe(x)}"
         )
+    if y.shape[1:] == (1,):
+        y = y[:, 0]
     if y.ndim != 1 or y.dtype.kind not in "biu":
         raise ValueError(
             f"{path}: expected {y_key} (n,) of integer labels, found {_describe(y)}; of one-hot "
