@@ -1179,7 +1179,8 @@ def test_load_npz_takes_a_column_of_labels(savez):
     for (x, y), (_, again) in zip(
         load_npz(savez(x=X, y=Y), 0.2, 5), load_npz(savez(x=X, y=Y[:, None]), 0.2, 5), strict=True
     ):
-        assert (y == again).all() and again.shape == (len(x),)
+        assert (y == again).all()
+        assert again.shape == (len(x),)
 
 
 def test_load_npz_of_two_arrays_is_split(savez):

@@ -232,7 +232,7 @@ class Model(Module):
             verbose: 0 silent, 2 a line per epoch, 1 and "auto" a bar on a terminal, else lines.
             callbacks: told what happens.
             validation_split: share of the samples, taken from the end, that is kept for validation.
-            validation_data: (x, y), (x, y, sample_weight) or an iterable of batches; one of the two.
+            validation_data: (x, y), (x, y, sample_weight) or an iterable of batches, not both.
             shuffle: draw a new order for each epoch.
             class_weight: class -> weight of its samples, or of the steps or pixels that bear it.
             sample_weight: (n,) weights of the samples; or of steps or pixels, (n, time) or
