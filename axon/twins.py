@@ -27,7 +27,13 @@ class Watched:
         """Set an attribute; programs that were recorded before notice it."""
         if not self._changes(name, value):
             super().__setattr__(name, value)
-            return
+        elif "_turn" in vars(self):  # not in the middle of somebody's step
+            vars(self)["_turn"].run(self._change, name, value)
+        else:
+            self._change(name, value)
+
+    def _change(self, name: str, value: object) -> None:
+        """Set an attribute that counts, and what follows from it."""
         arguments = {} if name.startswith("_") else self._present()
         if name not in arguments and self._inherits(name):
             arguments[name] = vars(self)[name]

@@ -207,6 +207,25 @@ def test_a_copy_or_a_file_is_of_one_state(ending, tmp_path):
     assert done.wait(30)
 
 
+def test_a_setting_is_changed_between_steps():
+    """A step that is recorded would begin with the old one and end with the new one."""
+    model, done = trained(), threading.Event()
+    model.layers[0].activation = "tanh"
+
+    def work() -> None:
+        model.layers[0].activation = "relu"
+        done.set()
+
+    def step() -> bool:
+        thread.start()
+        return done.wait(0.3)
+
+    thread = threading.Thread(target=work, daemon=True)
+    assert not turns.hold(model._all_turns(), step)
+    assert done.wait(30)
+    assert model.layers[0].activation is axon.activations.relu
+
+
 def test_a_copied_model_still_is_its_own():
     class Counted(Dense):
         def __getstate__(self):
