@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +36,14 @@ def finite(owner: str, argument: str, value: object, least: float = -np.inf) -> 
         floor = "" if least == -np.inf else f" of at least {least:g}"
         raise ValueError(f"{owner}: {argument} must be a finite number{floor}, got {value!r}.")
     return float(value)  # type: ignore[arg-type]
+
+
+@cache
+def _kind(cls: Any) -> type | None:
+    """Module, list for what may hold modules, or None: asked of each attribute, in each epoch."""
+    if issubclass(cls, Module):
+        return Module
+    return list if issubclass(cls, list | tuple | dict) else None
 
 
 class Module(Described, ABC):
@@ -157,9 +166,10 @@ class Module(Described, ABC):
         They are attributes, such as ``head``, or lie in a list or dict of one: ``blocks/0``.
         """
         for key, value in dict(vars(self)).items():
-            if isinstance(value, Module):
+            kind = _kind(type(value))
+            if kind is Module:
                 yield key, value
-            elif isinstance(value, list | tuple | dict):
+            elif kind is list:
                 inside = value.items() if isinstance(value, dict) else enumerate(value)
                 yield from ((f"{key}/{i}", m) for i, m in inside if isinstance(m, Module))
 

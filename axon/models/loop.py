@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from copy import deepcopy
 from itertools import islice
+from time import perf_counter
 from typing import Any
 
 from axon.blas import one_blas_thread
@@ -14,6 +15,7 @@ from axon.models.stream import Stream
 from axon.program import Step
 
 Source = Batches | Stream
+SLICE = 0.05  # seconds: after that, others may have their turn
 
 
 class Tally:
@@ -142,3 +144,54 @@ class Loop:
         self.run.after(done)
         stopped: bool = self.trainer.model.stop_training
         return stopped
+
+
+def several(
+    trainer: Any,
+    step: Step,
+    batches: Batches,
+    start: int,
+    stop: int,
+    frozen: tuple[Any, ...],
+    room: int,
+) -> int:
+    """Run the coming steps, ``room`` at most, in one go, if nothing is to be done between them.
+
+    Returns:
+        how many were done.
+    """
+    if not step.compiled:
+        return 0
+    busy = trainer.search is not None or not all(m.recorded for m in trainer.metrics)
+    optimizer = trainer.optimizer
+    if busy or (step is trainer.train and (optimizer.phase or optimizer.schedule is not None)):
+        return 0
+    variant = (*frozen, ()) if step is trainer.train else frozen
+    slots = step.inputs(*batches.specs(stop - start))
+    alike = min(batches.alike(start, stop), room)
+    done = step.several(slots, variant, batches.columns, batches.numbers, start, alike)
+    if done:
+        if step is trainer.train:
+            optimizer.advance()
+        trainer.watched(trainer.mean_loss.result())
+    return done
+
+
+def one_by_one(
+    trainer: Any,
+    step: Step,
+    batches: Batches,
+    start: int,
+    stop: int,
+    frozen: tuple[Any, ...],
+    room: int,
+) -> int:
+    """Run the coming steps, one at least, until it is time to look around; how many."""
+    size, done, until = stop - start, 0, perf_counter() + SLICE
+    most = min(batches.alike(start, stop), room or 1)
+    while True:
+        first = start + done * size
+        trainer.batch(step, batches, first, first + size, frozen)
+        done += 1
+        if done >= most or step.compiled or perf_counter() > until:
+            return done

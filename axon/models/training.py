@@ -16,7 +16,7 @@ from axon.metrics import Mean, Metric
 from axon.models import nan_search
 from axon.models.data import Batches
 from axon.models.first_look import first_look, show
-from axon.models.loop import Loop, Source, Tally
+from axon.models.loop import Loop, Source, Tally, one_by_one, several
 from axon.modes import GradMode, Mode, TrainingMode, no_grad
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
@@ -226,39 +226,9 @@ class Trainer:
             loss, *outputs = self._run(step, slots, frozen)
         if outputs:
             self._gather(slots, *outputs)
-        return self._watched(float(loss))
+        return self.watched(float(loss))
 
-    def _several(
-        self,
-        step: Step,
-        batches: Batches,
-        start: int,
-        stop: int,
-        frozen: tuple[Any, ...],
-        room: int,
-    ) -> int:
-        """Run the coming steps, ``room`` at most, in one go, if nothing is to be done between them.
-
-        Returns:
-            how many were done.
-        """
-        if not step.compiled:
-            return 0
-        busy = self.search is not None or not all(m.recorded for m in self.metrics)
-        optimizer = self.optimizer
-        if busy or (step is self.train and (optimizer.phase or optimizer.schedule is not None)):
-            return 0
-        variant = (*frozen, ()) if step is self.train else frozen
-        slots = step.inputs(*batches.specs(stop - start))
-        alike = min(batches.alike(start, stop), room)
-        done = step.several(slots, variant, batches.columns, batches.numbers, start, alike)
-        if done:
-            if step is self.train:
-                optimizer.advance()
-            self._watched(self.mean_loss.result())
-        return done
-
-    def _watched(self, loss: float) -> float:
+    def watched(self, loss: float) -> float:
         """The loss, with a warning if it is not a number."""
         if loss - loss != 0.0 and not self.warned:  # NaN or infinite
             self._warn(loss)
@@ -347,10 +317,8 @@ class Trainer:
         turn = self.turns()[0]
         turn.changing = step is self.train
         try:
-            done = self._several(step, *batch, frozen, room) if room else 0
-            if not done:
-                self.batch(step, *batch, frozen)
-            return done or 1
+            done = several(self, step, *batch, frozen, room) if room else 0
+            return done or one_by_one(self, step, *batch, frozen, room)
         finally:
             turn.changing = False
 
