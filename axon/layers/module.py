@@ -166,7 +166,7 @@ class Module(Described, ABC):
         They are attributes, such as ``head``, or lie in a list or dict of one: ``blocks/0``.
         """
         for key, value in dict(vars(self)).items():
-            kind = _kind(type(value))
+            kind = _kind(type(value))  # type: ignore[arg-type]  # types can be hashed
             if kind is Module:
                 yield key, value
             elif kind is list:
