@@ -671,7 +671,7 @@ OWN = {"Many": Many, "square": square, "relu": square, "class": Many}
         *(square, Many, ["square", square, {"a": square}], {"Many": [Many, "Many"]}),
         {"config": 1, "deep": {"square": "square"}},
     ],
-    ids=repr,
+    ids=range(11),
 )
 def test_a_text_is_no_name_of_a_custom_object(given, tmp_path):
     model = Sequential([Many(given), Dense(2, 2, "relu")])
