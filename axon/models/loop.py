@@ -134,7 +134,9 @@ class Loop:
             room = 0  # one by one
         else:
             room = self.run.room if self.run else batch[0].size
-        done: int = self.trainer.next(self.step, batch, frozen, room, self.ahead)
+        clock = self.run is not None and self.run.backup is not None  # which may go by time
+        alone = 1 if clock else room
+        done: int = self.trainer.next(self.step, batch, frozen, room, self.ahead, alone)
         return done
 
     def _over(self, done: int) -> bool:

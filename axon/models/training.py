@@ -311,14 +311,24 @@ class Trainer:
         frozen: tuple[Any, ...],
         room: int,
         ahead: int | None,
+        alone: int = 1,
     ) -> int:
-        """Do the next batch, and if there is room those after it; how many were done."""
+        """Do the next batch, and those after it; how many were done.
+
+        Args:
+            step: what to do.
+            batch: the next one.
+            frozen: what a recording freezes.
+            room: how many may be done in one go.
+            ahead: how many steps the present call makes; None if that is not known.
+            alone: how many may be done one by one, before anybody has to look.
+        """
         step.expect(ahead)
         turn = self.turns()[0]
         turn.changing = step is self.train
         try:
             done = several(self, step, *batch, frozen, room) if room else 0
-            return done or one_by_one(self, step, *batch, frozen, room)
+            return done or one_by_one(self, step, *batch, frozen, alone)
         finally:
             turn.changing = False
 
