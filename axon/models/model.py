@@ -76,9 +76,10 @@ class Model(Module):
     @property
     def input_dtype(self) -> DType:
         """What the data are converted to before they enter: what the first layer wants."""
-        first = next(self.children(), None)
-        wanted = FLOAT if first is None else first[1].input_dtype
-        return np.dtype(np.float64) if wanted.kind == "f" and self.exact else wanted
+        children = [child for _, child in self.children()]
+        wanted = children[0].input_dtype if children else FLOAT
+        exact = wanted.kind == "f" and True in [child.exact for child in children]
+        return np.dtype(np.float64) if exact else wanted
 
     @property
     def exact(self) -> bool:  # type: ignore[override]
@@ -324,9 +325,8 @@ class Model(Module):
         """
         trainer, feed = self.trainer, intake.Feed("evaluate", self, batch_size, steps)
         source = to_evaluate(self, feed, (x, y, sample_weight))
-        results = trainer.evaluate(
-            source, Callbacks(check(callbacks), self, {"steps": len(source)})
-        )
+        told = Callbacks(check(callbacks), self, {"steps": len(source)})
+        results = trainer.evaluate(source, told)
         if printer(verbose):
             first, *others = measured(results)
             print(fitted(first, others), flush=True)
