@@ -123,8 +123,11 @@ class Operators:
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Average the elements along ``axis`` (all of them by default)."""
+        dtype = self.data.dtype
+        if dtype.kind in "iu" and dtype.itemsize == 8:  # whose sums may leave 64 bits
+            return self.astype(np.float64).mean(axis, keepdims).astype(np.float32)
         total, count = self.sum(axis, keepdims), self.size  # type: ignore[attr-defined]
-        if count and self.data.dtype.kind != "f":
+        if count and dtype.kind != "f":
             return total / (count // total.size)  # exact, where whole numbers have a whole mean
         return total * (total.size / count if count else nan)
 

@@ -356,6 +356,8 @@ def test_sums_and_means_of_small_whole_numbers():
     assert Tensor(np.full(1000, 255, "u1")).sum().item() == 255_000
     assert Tensor(np.full(1000, 255, "u1")).mean().item() == 255
     assert Tensor(np.full(1000, -128, "i1")).mean().item() == -128
+    assert Tensor(np.array([2**64 - 1, 0], "u8")).mean().item() == 2.0**63
+    assert Tensor(np.array([2**63 - 1] * 4)).mean().item() == 2.0**63
     assert Tensor(np.array([True, True])).sum().item() == 2
     assert Tensor(np.array([True, False])).mean().item() == 0.5
 
