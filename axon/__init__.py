@@ -6,7 +6,6 @@ from axon import activations, ops
 from axon.core import Tensor, grad, primitive
 from axon.modes import RecordingError, no_grad
 from axon.random import set_random_seed
-from axon.roofline import roofline
 from axon.threads import get_threads, set_threads
 from axon.version import __version__
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         optimizers,
         regularizers,
     )
+    from axon.inspect.roofline import roofline
     from axon.models.loading import load as load_model
     from axon.models.model import Model
     from axon.models.sequential import Sequential
@@ -78,6 +78,7 @@ HOMES = {
     "Sequential": "models.sequential",
     "get_kernels": "program.engine",
     "load_model": "models",
+    "roofline": "inspect.roofline",
     "set_kernels": "program.engine",
 }
 

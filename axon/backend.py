@@ -6,7 +6,7 @@ Every other file says ``xp`` where it computes, and takes what this one gives. T
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,17 @@ xp: Any = np
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 DType = np.dtype[Any]
+
+
+class ArraySpec(NamedTuple):
+    """What is known of an array before it is read."""
+
+    shape: Shape
+    dtype: DType
+
+    def __str__(self) -> str:
+        return f"{self.shape} {self.dtype.name}"
+
 
 FLOAT = np.dtype(np.float32)  # what a model computes in unless told otherwise
 NATIVE = frozenset(map(np.dtype, "?bBhHiIlLqQefdg"))  # numbers, in this machine's byte order

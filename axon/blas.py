@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from axon.turns import Inside
+from axon.locks import Inside
 
 FOLDERS = ("../numpy.libs", ".dylibs")  # where wheels of NumPy carry theirs, next to the package
 NAMES = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from axon import ops
-from axon.described import Described
+from axon.config import Described
 from axon.names import remade, resolve
 
 Axis = int | Sequence[int]

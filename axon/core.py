@@ -25,9 +25,9 @@ from axon.backend import (
     tensor_data,
     xp,
 )
-from axon.cut import Rule, by_rows, in_pieces
 from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
+from axon.pieces import Rule, by_rows, in_pieces
 
 # ------------------------------------------------------------------------------------ primitives
 

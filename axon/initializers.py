@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, xp
-from axon.described import Described
+from axon.config import Described
 from axon.names import remade, resolve
 from axon.random import stream
 

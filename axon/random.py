@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from axon.turns import fork_with
+from axon.locks import fork_with
 
 _streams: "dict[str, np.random.Generator]" = {}  # text: numpy.random is loaded when first used
 _seed: int | None = None

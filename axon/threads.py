@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from axon.blas import one_blas_thread
-from axon.turns import Seat
+from axon.locks import Seat
 
 Calls = Sequence[Callable[[], Any]]
 VARIABLE = "AXON_NUM_THREADS"

@@ -1,7 +1,7 @@
 """What all tests share, unless a test chooses otherwise: NumPy's kernels, on one thread.
 
 Buffers that NumPy takes for a thread would blur what is said of memory. Threads have
-``test_threads.py``, compiled kernels ``test_machine.py`` and ``test_fast.py``.
+``engine/test_threads.py``, compiled kernels ``fast/test_machine.py`` and ``fast/test_kernels.py``.
 """
 
 import os
@@ -12,13 +12,13 @@ os.environ.setdefault("AXON_KERNELS", "numpy")
 os.environ.setdefault("AXON_NUM_THREADS", "1")
 
 collect_ignore = [
-    "guard_pages.py",
-    "keras_facts.py",
-    "keras_files.py",
-    "onnx_files.py",
+    "fuzz/guard_pages.py",
+    "contracts/keras_facts.py",
+    "convert/keras_files.py",
+    "onnx/torch_and_keras_files.py",
 ]  # programs, which tests run in processes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--fuzz 5000``: so many random programs (test_fuzz.py) instead of a few."""
+    """``--fuzz 5000``: so many random programs (tests/fuzz/test_fuzz.py) instead of a few."""
     parser.addoption("--fuzz", type=int, default=0, help="how many random programs to run")

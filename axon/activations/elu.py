@@ -5,7 +5,7 @@ from typing import Any
 from axon.activations.leaky_relu import alike
 from axon.backend import Array, DType, Shape, constant, elementwise
 from axon.core import primitive
-from axon.cut import by_rows
+from axon.pieces import by_rows
 
 
 def one_more(*arrays: Array, **_: Any) -> list[tuple[Shape, DType]]:

@@ -7,9 +7,9 @@ from axon.activations.leaky_relu import alike
 from axon.activations.sigmoid import sigmoid
 from axon.backend import Array, constant
 from axon.core import Tensor, primitive
-from axon.cut import each_row
 from axon.ops import absolute, exp, minimum, square
 from axon.ops.error_function import FAR, in_blocks, rows, tail
+from axon.pieces import each_row
 
 SLOPE = 2.0 * sqrt(2.0 / pi)  # the tanh form is x sigmoid(SLOPE x + CUBE x^3)
 heavy = each_row(6)

@@ -4,7 +4,7 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape, constant, elementwise
 from axon.core import primitive
-from axon.cut import by_rows
+from axon.pieces import by_rows
 
 
 def alike(*arrays: Array, **_: Any) -> tuple[Shape, DType]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, as_array, ones
 from axon.core import Tensor, primitive
-from axon.cut import each_row
+from axon.pieces import each_row
 
 BLOCK = 2**15  # numbers in a block of rows
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from axon.callbacks.base import Callback
-from axon.files import DamagedFile, check_writable
+from axon.files.atomic import DamagedFile, check_writable
 from axon.layers.module import whole
 from axon.program.engine import setting
 from axon.version import __version__
@@ -111,7 +111,7 @@ class BackupAndRestore(Callback):
         Raises:
             OSError: it cannot be written; the backup that was there is kept.
         """
-        from axon import archive
+        from axon.files import archive
 
         whose = {"format": FORMAT, "made_by": run.identity, "made_with": _with()}
         archive.write(self.path, {**whose, "run": run.state_dict(begun)})
@@ -126,7 +126,7 @@ class BackupAndRestore(Callback):
             TypeError: the state of one is not made of numbers, texts and arrays.
             AttributeError: one has no such attribute, although training has begun.
         """
-        from axon.archive import flattened
+        from axon.files.archive import flattened
 
         for name, callback in run.callbacks.named().items():
             try:
@@ -289,7 +289,7 @@ def _read(path: str) -> dict[str, Any]:
     Raises:
         DamagedFile: it is not.
     """
-    from axon import archive
+    from axon.files import archive
 
     try:
         backup = archive.read(path)

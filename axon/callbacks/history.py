@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar, NamedTuple
 
-from axon import pace
+from axon import clock as pace
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
-from axon.files import atomic
+from axon.files.atomic import atomic
 from axon.names import guarded, suggestion
 
 

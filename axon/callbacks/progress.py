@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from axon import pace
+from axon import clock as pace
 from axon.callbacks.base import Callback, Logs
 from axon.names import printable
 

@@ -7,12 +7,11 @@ from typing import Any
 import click
 import numpy as np
 
-from axon import archive, safetensors
 from axon.backend import Array
 from axon.cli.models import SUFFIXES, ModelFile, open_model
 from axon.cli.output import plural, print_pairs
-from axon.files import atomic, check_writable
-from axon.models import npz
+from axon.files import archive, npz, safetensors
+from axon.files.atomic import atomic, check_writable
 
 WEIGHTS = (".safetensors", ".npz")
 READABLE = (*SUFFIXES, *WEIGHTS, ".h5")

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from axon import archive, safetensors
 from axon.cli.output import plural
-from axon.models import npz
+from axon.files import archive, npz, safetensors
 from axon.names import number
 
 NPY, HDF5, ZIP = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"PK"

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 
-from axon import archive, datasets, layers
+from axon import datasets, layers
 from axon.backend import Array
 from axon.cli.data import TABLES
 from axon.datasets.image_folder import SUFFIXES, read_image
 from axon.datasets.sheet import Sheet
-from axon.models import npz
+from axon.files import archive, npz
 
 ARRAYS = (".npy", ".npz")
 PIECE = 256  # images that are in memory at a time

@@ -11,7 +11,7 @@ from axon.backend import Array
 from axon.cli.inputs import Part, Pictures, files_in, kind_of, parts
 from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import json_line, note, plural
-from axon.files import atomic, check_writable
+from axon.files.atomic import atomic, check_writable
 from axon.names import guarded, printable
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}

@@ -16,7 +16,7 @@ from axon.callbacks import BackupAndRestore, Callback, History
 from axon.cli import config, network
 from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
 from axon.cli.output import note, print_pairs
-from axon.files import atomic, check_writable
+from axon.files.atomic import atomic, check_writable
 from axon.models.saving import OTHERS
 from axon.names import number
 from axon.program.engine import setting

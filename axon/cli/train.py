@@ -14,7 +14,7 @@ from axon.cli import config
 from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Run
-from axon.files import check_writable
+from axon.files.atomic import check_writable
 from axon.names import number
 from axon.program.engine import CHOICES, Kernels
 

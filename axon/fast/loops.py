@@ -17,8 +17,18 @@ from typing import Any
 
 from numba import njit
 
-from axon.fast.atoms import call, cycles, give_way, increase, load, pause, replace, store, words
 from axon.fast.kernels.declare import kept, of_this_edition
+from axon.fast.kernels.intrinsics import (
+    call,
+    cycles,
+    give_way,
+    increase,
+    load,
+    pause,
+    replace,
+    store,
+    words,
+)
 
 # words of a program's head
 LEVELS, TASKS, ENTRIES, ARGUMENTS, SCRATCH, SCRATCH_SIZE, CLOCK, FAULT = range(8)

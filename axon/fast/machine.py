@@ -10,14 +10,14 @@ import numpy as np
 
 from axon.backend import ALIGNMENT, Array, aligned_bytes, xp
 from axon.core import Tensor
-from axon.fast.calls import NOTE, Argument, At, Call, Scratch, Word, Work
 from axon.fast.fusion import fused
 from axon.fast.kernels import KERNELS, address, prepare
 from axon.fast.kernels.lookup import FAULT, demand_no_fault
 from axon.fast.loops import CLOCK, ROOM, SCRATCH, lead, now
 from axon.fast.memory import Memory, address_of
+from axon.fast.rules.calls import NOTE, Argument, At, Call, Scratch, Word, Work
 from axon.fast.schedule import NotWorthIt, Placed, Schedule
-from axon.fast.team import team
+from axon.fast.workers import team
 from axon.program.plan import Plan
 
 PIECE = 15_000.0  # nanoseconds: work that takes four times as long is cut in two

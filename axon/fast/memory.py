@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import ALIGNMENT, Array, aligned_bytes, carve
 from axon.core import Tensor
-from axon.fast.calls import At, Scratch, Work
+from axon.fast.rules.calls import At, Scratch, Work
 from axon.fast.schedule import Placed, Schedule
 from axon.program.plan import Plan
 

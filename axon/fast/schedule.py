@@ -13,7 +13,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.core import Tensor
-from axon.fast.calls import RULES, At, Scratch, Site, Work
+from axon.fast.rules.calls import RULES, At, Scratch, Site, Work
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 

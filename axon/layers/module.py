@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, DType, Shape
+from axon.config import Described
 from axon.core import Tensor
-from axon.described import Described
 from axon.layers.state import Loaded, load_state, state_of
+from axon.locks import Turn, change, hold, turns_of
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
-from axon.turns import Turn, change, hold, turns_of
 
 
 def whole(owner: str, argument: str, value: object, least: int = 1) -> int:

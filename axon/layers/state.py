@@ -6,21 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, ArraySpec, DType
 from axon.core import Tensor
 from axon.names import printable
 
 SHOWN = 8  # differences, before the rest is only counted
-
-
-class Kind(NamedTuple):
-    """What is known of an array before it is read."""
-
-    shape: Shape
-    dtype: DType
-
-    def __str__(self) -> str:
-        return f"{self.shape} {self.dtype.name}"
 
 
 class Loaded(NamedTuple):
@@ -79,13 +69,13 @@ class Fit:
 
     Args:
         module: what is to be loaded.
-        found: name -> Kind of each array there is.
+        found: name -> ArraySpec of each array there is.
         where: what errors call the state, such as the path of a file.
         exact: types must be the same; otherwise floats of one precision become those of another.
     """
 
     def __init__(
-        self, module: Any, found: Mapping[str, Kind], where: str, exact: bool = False
+        self, module: Any, found: Mapping[str, ArraySpec], where: str, exact: bool = False
     ) -> None:
         self.module, self.found, self.where, self.exact = module, found, where, exact
         self.wanted = named(module)
@@ -120,7 +110,7 @@ class Fit:
 
     def _table(self) -> str:
         """The first differences, the module's on the left, the state's on the right."""
-        kinds = {p: Kind(t.shape, t.dtype) for paths, t in self.wanted.items() for p in paths}
+        kinds = {p: ArraySpec(t.shape, t.dtype) for paths, t in self.wanted.items() for p in paths}
         left = self.left
         rows = [(f"{n}  {kinds[n]}", f"{n}  {self.found[n]}") for n in left.mismatched_keys]
         rows += zip_longest(
@@ -138,7 +128,7 @@ class Fit:
         return self.left
 
 
-def _fits(kind: Kind, tensor: Tensor, exact: bool) -> bool:
+def _fits(kind: ArraySpec, tensor: Tensor, exact: bool) -> bool:
     """Whether the shape is the same, and no value would change its meaning."""
     if exact or kind.shape != tensor.shape:
         return kind == (tensor.shape, tensor.dtype)
@@ -181,7 +171,7 @@ def side_by_side(left: str, right: str, rows: Sequence[tuple[str, str]]) -> str:
 
 def load_state(module: Any, state: Mapping[str, Any], strict: bool, where: str) -> Loaded:
     """Put arrays by name into a module; what does not fit is an error, or is listed."""
-    kinds = {name: Kind(np.shape(v), _dtype(v)) for name, v in state.items()}
+    kinds = {name: ArraySpec(np.shape(v), _dtype(v)) for name, v in state.items()}
     fit = Fit(module, kinds, where)
     fit.demand(strict)
     return fit.load(state)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, Shape, as_array, numbers_from
+from axon.config import Described
 from axon.containers import Ragged, plain
 from axon.core import Tensor, grad
-from axon.described import Described
 from axon.losses.expected import demand
 from axon.losses.slips import watched
 from axon.modes import GradMode, Mode, modes

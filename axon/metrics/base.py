@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, Shape, as_array
+from axon.config import Described
 from axon.core import Tensor, primitive
-from axon.described import Described
 from axon.losses.base import Loss, both, demand_fit, demand_no_broadcast, over_features, spread
 from axon.losses.slips import Slips, watched
 from axon.modes import Mode, modes, no_grad

@@ -9,7 +9,7 @@ import numpy as np
 
 from axon.backend import FLOAT, Array, DType, Shape, as_array, demand_fitting
 from axon.containers import Ragged, has
-from axon.cut import BYTE, in_parts
+from axon.pieces import BYTE, in_parts
 from axon.random import stream
 
 

@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from axon import constraints, initializers, layers, losses, metrics, optimizers, regularizers
-from axon.archive import Archive, opened
-from axon.backend import Array, DType, Shape
-from axon.described import Described
-from axon.files import DamagedFile
+from axon.backend import Array, ArraySpec, DType, Shape
+from axon.config import Described
+from axon.files.archive import Archive, opened
+from axon.files.atomic import DamagedFile
 from axon.layers.module import Module
-from axon.layers.state import Fit, Kind, freeze
+from axon.layers.state import Fit, freeze
 from axon.models import weights
 from axon.models.model import Model
 from axon.models.saving import FORMAT
@@ -94,7 +95,7 @@ class Room:
         kinds: the arrays in the file.
     """
 
-    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, kinds: Mapping[str, ArraySpec]) -> None:
         self.left = 2**20 + 2 * sum(_nbytes(*kind) for kind in kinds.values())
 
     def values(self, shape: Shape, dtype: DType) -> Array:
@@ -204,9 +205,8 @@ def _made(described: dict[str, Any], classes: Mapping[str, Any], custom: Mapping
             model.append(layer)
         return model
     if kind == "GraphModel" and kind not in classes:
-        from axon.models.graph import GraphModel  # only networks that came from ONNX files need it
-
-        classes = {**classes, kind: GraphModel}
+        room = import_module("axon.onnx.run.model")  # above: what came from ONNX files lives there
+        classes = {**classes, kind: room.GraphModel}
     if kind not in classes:
         hint = suggestion(kind, list(classes))
         raise ValueError(f"unknown class {kind!r}.{hint} Pass custom_objects={{{kind!r}: ...}}.")

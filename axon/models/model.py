@@ -18,24 +18,16 @@ from axon.callbacks import (
     printer,
     with_backup,
 )
+from axon.inspect import drawing, nan_search, summary
 from axon.layers.module import Module, shape_after, whole
-from axon.models import (
-    drawing,
-    forms,
-    intake,
-    nan_search,
-    on_batch,
-    profiling,
-    saving,
-    summary,
-    weights,
-)
+from axon.locks import change, hold
+from axon.models import forms, on_batch, profiling, saving, weights
+from axon.models import inputs as intake
 from axon.models.prediction import FEW, Predictor, latest_program, mask_behind, rows_at_a_time
 from axon.models.run import Run, demand_untrained, to_evaluate, to_fit
 from axon.models.training import Trainer, shaped
 from axon.program import Program
 from axon.report import write as write_report
-from axon.turns import change, hold
 
 
 class Model(Module):

@@ -5,10 +5,10 @@ from typing import Any
 
 from axon.backend import Array, DType
 from axon.callbacks import Logs
-from axon.models import intake
-from axon.models.intake import all_or_nothing
+from axon.locks import change, hold
+from axon.models import inputs as intake
+from axon.models.inputs import all_or_nothing
 from axon.models.training import shaped
-from axon.turns import change, hold
 
 
 def train_on_batch(

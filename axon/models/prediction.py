@@ -11,13 +11,13 @@ from axon.backend import Array, DType, as_array
 from axon.callbacks import Callback, Callbacks, check
 from axon.core import Tensor
 from axon.layers.masks import lay
+from axon.locks import hold
 from axon.models.data import Batches
 from axon.models.stream import Stream
 from axon.modes import TrainingMode, no_grad
 from axon.parameter import Parameter
 from axon.program import Program, Step
-from axon.turns import hold
-from axon.twins import versions
+from axon.settings import versions
 
 FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough to be fast,
 ROOM = 2**21  # and few enough that the largest result of a layer stays below so many numbers

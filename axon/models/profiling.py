@@ -9,13 +9,14 @@ import numpy as np
 
 from axon.backend import Array
 from axon.core import Tensor
+from axon.inspect import nan_search
+from axon.inspect.profile import Measured, Profile, measured
 from axon.layers.module import whole
-from axon.models import intake, nan_search
+from axon.locks import hold
+from axon.models import inputs as intake
 from axon.models.data import Batches
 from axon.program import Program, Step
-from axon.program.profile import Measured, Profile, measured
 from axon.threads import one_blas_thread
-from axon.turns import hold
 
 
 def profile(

@@ -10,17 +10,17 @@ import numpy as np
 
 from axon.backend import Array
 from axon.callbacks import Callbacks, Logs
-from axon.described import Described
+from axon.config import Described
+from axon.locks import Turn
 from axon.metrics import Metric
-from axon.models import intake
+from axon.models import inputs as intake
 from axon.models.data import Batches
-from axon.models.intake import all_or_nothing
+from axon.models.inputs import all_or_nothing
 from axon.models.loop import Source, Tally
 from axon.models.stream import Stream
 from axon.models.training import Trainer
 from axon.program import Step
 from axon.random import get_state, set_state
-from axon.turns import Turn
 
 ROWS = 64  # samples by which data are told from others
 _under_way: "list[Run]" = []

@@ -10,12 +10,12 @@ optimizer.safetensors    its state
 import os
 from typing import Any
 
-from axon.archive import flattened, pack
 from axon.backend import Array
-from axon.files import check_writable
+from axon.files.archive import flattened, pack
+from axon.files.atomic import check_writable
 from axon.layers.state import frozen_in, named
+from axon.locks import hold
 from axon.models.weights import FOREIGN, demand_name_of_weights
-from axon.turns import hold
 from axon.version import __version__
 
 FORMAT = 2

@@ -9,7 +9,7 @@ from axon.core import Tensor
 from axon.layers.base import Layer
 from axon.layers.masks import as_mask, lay
 from axon.layers.module import Module
-from axon.models.intake import all_or_nothing
+from axon.models.inputs import all_or_nothing
 from axon.models.model import Model
 from axon.modes import Mode
 

@@ -10,18 +10,18 @@ from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
+from axon.inspect import nan_search
+from axon.locks import Turn, change, hold, turns_of
 from axon.losses import Loss
 from axon.losses.base import both
 from axon.metrics import Mean, Metric
-from axon.models import nan_search
 from axon.models.data import Batches
-from axon.models.first_look import first_look, show
+from axon.models.first_batch import first_look, show
 from axon.models.loop import Loop, Source, Tally, one_by_one, several
 from axon.modes import GradMode, Mode, TrainingMode, no_grad
 from axon.optimizers import Optimizer
 from axon.program import Program, Step
-from axon.turns import Turn, change, hold, turns_of
-from axon.twins import versions
+from axon.settings import versions
 
 
 class Trainer:

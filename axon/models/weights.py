@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from axon import safetensors
-from axon.archive import Archive
-from axon.backend import Array
-from axon.files import DamagedFile, atomic, check_writable
-from axon.layers.state import Fit, Kind, Loaded, named
-from axon.models import npz
-from axon.turns import hold
+from axon.backend import Array, ArraySpec
+from axon.files import npz, safetensors
+from axon.files.archive import Archive
+from axon.files.atomic import DamagedFile, atomic, check_writable
+from axon.layers.state import Fit, Loaded, named
+from axon.locks import hold
 from axon.version import __version__
 
 FOREIGN = (".h5", ".hdf5", ".keras", ".pt", ".pth", ".pkl")  # endings of what AXON does not write
@@ -32,7 +31,7 @@ NO_PICKLE = (
 class Source(NamedTuple):
     """Weights in a file: what is known of them at once, how they are read, and who wrote them."""
 
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ArraySpec]
     read: Callable[[Iterable[str]], dict[str, Array]]
     foreign: bool = False
 
@@ -120,7 +119,7 @@ def load_weights(
             fit.demand(strict)
             return fit.load(found.read(fit.sources))
         arrays = found.read(found.kinds)
-    from axon.models.foreign.translation import translated
+    from axon.convert.translation import translated
 
     state, unexpected = translated(model, arrays, name_map, source, strict)
     loaded: Loaded = model.load_state_dict(state, strict)
@@ -169,13 +168,13 @@ def in_archive(archive: Archive) -> Source:
     return Source(kinds, lambda names: {name: npz.read(archive, name, folder) for name in names})
 
 
-def _kinds(header: safetensors.Header) -> dict[str, Kind]:
-    return {name: Kind(entry.shape, entry.numpy) for name, entry in header.entries.items()}
+def _kinds(header: safetensors.Header) -> dict[str, ArraySpec]:
+    return {name: ArraySpec(entry.shape, entry.numpy) for name, entry in header.entries.items()}
 
 
 def _keras(path: "str | os.PathLike[str]") -> Source:
-    from axon.models.foreign.keras_file import read_keras
+    from axon.convert.keras_file import read_keras
 
     arrays = read_keras(path)
-    kinds = {name: Kind(array.shape, array.dtype) for name, array in arrays.items()}
+    kinds = {name: ArraySpec(array.shape, array.dtype) for name, array in arrays.items()}
     return Source(kinds, lambda _: arrays, foreign=True)

@@ -1,21 +1,18 @@
-"""ONNX: models as files that other programs run, and such files as models (extra "onnx")."""
+"""ONNX: models as files that other programs run, and such files as models (extra "onnx").
 
-from typing import TYPE_CHECKING, Any
+``export`` and ``load`` are functions here and rooms below: eager, so that the functions win.
+"""
+
+from typing import Any
 
 from axon.names import missing
-from axon.onnx.building import UnsupportedError
-from axon.onnx.exporting import export
-from axon.onnx.recording import BatchError
-
-if TYPE_CHECKING:
-    from axon.onnx.loading import load
-    from axon.onnx.tensors import OnnxFileError
+from axon.onnx.export.build import UnsupportedError
+from axon.onnx.export.export import export
+from axon.onnx.export.record import BatchError
+from axon.onnx.load.load import load
+from axon.onnx.load.tensors import OnnxFileError
 
 
 def __getattr__(name: str) -> Any:
-    """What reads files is loaded when it is asked for."""
-    if name in ("load", "OnnxFileError"):
-        from axon.onnx import loading
-
-        return getattr(loading, name)
+    """Raise an error that says which name may have been meant."""
     raise missing(__name__, name, globals(), {})

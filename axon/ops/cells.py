@@ -12,13 +12,21 @@ enters a product with R, all gates side by side, does not.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from axon.activations.sigmoid import sigmoid
-from axon.activations.tanh import tanh
 from axon.backend import Array, constant
-from axon.core import Tensor
+from axon.core import PRIMITIVES, Tensor
 
 Function = Callable[[Any], Any]
 Arrays = Any  # a list of arrays (n, units), or one array of them
+
+
+def tanh(x: Tensor) -> Tensor:
+    """The primitive of that name: the activations lie above."""
+    return PRIMITIVES["tanh"](x)
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """The primitive of that name: the activations lie above."""
+    return PRIMITIVES["sigmoid"](x)
 
 
 class Cell(NamedTuple):

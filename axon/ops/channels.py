@@ -10,8 +10,8 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape, ones
 from axon.core import Tensor, primitive
-from axon.cut import BYTE, Cut
 from axon.ops.join import stack
+from axon.pieces import BYTE, Cut
 
 LONG = 8192  # numbers in a long row, about
 BLOCK = 2**17  # numbers in a block of them

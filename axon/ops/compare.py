@@ -6,7 +6,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, elementwise
 from axon.core import primitive
-from axon.cut import by_rows
+from axon.pieces import by_rows
 
 
 def truth(*arrays: Array) -> tuple[Shape, DType]:

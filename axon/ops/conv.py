@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from axon.backend import Array, DType, Shape, promote
 from axon.core import primitive
-from axon.cut import BYTE, FLOP, MOST, Cut
 from axon.ops import depthwise
 from axon.ops.windows import (
     UNPADDED,
@@ -28,6 +27,7 @@ from axon.ops.windows import (
     matches,
     parts,
 )
+from axon.pieces import BYTE, FLOP, MOST, Cut
 
 ONE: Pair = (1, 1)
 NARROW = 12  # floats: shorter runs are copied faster with the windows, not the taps, side by side

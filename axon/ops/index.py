@@ -8,7 +8,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
-from axon.cut import BYTE, Cut
+from axon.pieces import BYTE, Cut
 
 AT_ONCE = 4096  # numbers whose places are worked out together: they fit into the cache
 FREE: Any = "unsafe"  # casting

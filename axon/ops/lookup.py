@@ -6,8 +6,8 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import primitive
-from axon.cut import BYTE, Cut
 from axon.ops.index import outside, take_gradient
+from axon.pieces import BYTE, Cut
 
 
 def found(table: Array, ids: Array) -> tuple[Shape, DType]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, promote
 from axon.core import Tensor, primitive
-from axon.cut import BYTE, FLOP, NARROW, Cut
+from axon.pieces import BYTE, FLOP, NARROW, Cut
 
 
 def product(a: Array, b: Array) -> tuple[Shape, DType]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
-from axon.cut import each_row
 from axon.ops.matmul import matmul
 from axon.ops.reduce import broadcast_to
 from axon.ops.windows import Pair, images
+from axon.pieces import each_row
 
 
 def padded(x: Array, *, padding: tuple[Pair, ...]) -> tuple[Shape, DType]:

@@ -12,7 +12,6 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
-from axon.cut import each_row
 from axon.ops.windows import (
     UNPADDED,
     Meeting,
@@ -25,6 +24,7 @@ from axon.ops.windows import (
     matches,
     parts,
 )
+from axon.pieces import each_row
 
 Specs = list[tuple[Shape, DType]]
 

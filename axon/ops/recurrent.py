@@ -15,12 +15,12 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, promote
 from axon.core import Tensor, grad, primitive
-from axon.cut import multiply
 from axon.modes import modes
 from axon.ops.cells import CELLS, Cell
 from axon.ops.compare import where
 from axon.ops.join import stack
 from axon.ops.reduce import broadcast_to, sum_to
+from axon.pieces import multiply
 
 Spec = tuple[Shape, DType]
 

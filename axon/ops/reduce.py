@@ -6,7 +6,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, ones
 from axon.core import Tensor, primitive
-from axon.cut import BYTE, Cut, by_rows
+from axon.pieces import BYTE, Cut, by_rows
 
 Axis = int | Shape | None
 

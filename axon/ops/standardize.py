@@ -9,7 +9,7 @@ from typing import Any
 
 from axon.backend import Array, DType, Shape, ones
 from axon.core import Tensor, primitive
-from axon.cut import each_row
+from axon.pieces import each_row
 
 BLOCK = 2**16  # numbers in a block of rows
 

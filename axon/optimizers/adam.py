@@ -8,10 +8,10 @@ import numpy as np
 
 from axon.backend import Array, DType
 from axon.core import Tensor, primitive
-from axon.cut import by_rows
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
 from axon.optimizers.settings import fraction, positive
+from axon.pieces import by_rows
 
 
 @primitive(kind="writes", writes=3, workspace=like_first, rows=by_rows)

@@ -5,10 +5,10 @@ from typing import Any, Unpack
 
 from axon.backend import Array
 from axon.core import Tensor, primitive
-from axon.cut import by_rows
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
 from axon.optimizers.settings import fraction, positive
+from axon.pieces import by_rows
 
 
 @primitive(kind="writes", writes=3, workspace=like_first, rows=by_rows)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
+from axon.config import Described
 from axon.core import Tensor
-from axon.described import Described
 from axon.layers.module import Module
 from axon.modes import modes, no_grad
 from axon.ops import add_in_place
@@ -230,7 +230,7 @@ class Optimizer(Described, ABC):
     def state_dict(self) -> dict[str, Any]:
         """All that updates have changed: learning rate, iterations, numbers, a copy of each state.
 
-        A tree that ``axon.archive.write`` can write.
+        A tree that ``axon.files.archive.write`` can write.
         """
         return tree_of(self)
 

@@ -5,11 +5,11 @@ from typing import Any, Unpack
 
 from axon.backend import Array
 from axon.core import Tensor, primitive
-from axon.cut import by_rows
 from axon.optimizers.base import Optimizer
 from axon.optimizers.nadam import two_like_first
 from axon.optimizers.options import Options
 from axon.optimizers.settings import fraction
+from axon.pieces import by_rows
 
 
 @primitive(kind="writes", writes=2, workspace=two_like_first, rows=by_rows)

@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Unpack
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
-from axon.cut import by_rows
 from axon.ops import sqrt
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options
 from axon.optimizers.settings import fraction, number, positive
+from axon.pieces import by_rows
 
 
 def two_like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:

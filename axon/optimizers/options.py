@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from axon.backend import Array, DType, Shape
+from axon.config import Described
 from axon.core import primitive
-from axon.cut import by_rows
-from axon.described import Described
 from axon.layers.module import whole
 from axon.modes import no_grad
 from axon.names import suggestion
 from axon.optimizers.clipping import CLIPS
 from axon.optimizers.settings import fraction, number, positive
+from axon.pieces import by_rows
 
 
 def like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:

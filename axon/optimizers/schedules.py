@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from axon.described import Described
+from axon.config import Described
 from axon.layers.module import whole
 from axon.names import remade
 from axon.optimizers.settings import fraction, number, positive

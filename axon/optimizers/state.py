@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array
-from axon.layers.state import Kind, converted, side_by_side
+from axon.backend import Array, ArraySpec
+from axon.layers.state import converted, side_by_side
 from axon.optimizers.settings import positive
 
 COUNTS = ("learning_rate", "iterations")
@@ -119,7 +119,7 @@ def _listed(names: Iterable[Any]) -> str:
 
 
 def _demand_parameters(owner: str, optimizer: Any, given: list[Any]) -> None:
-    mine = [f"{p.name}  {Kind(p.shape, p.dtype)}" for p in optimizer.parameters]
+    mine = [f"{p.name}  {ArraySpec(p.shape, p.dtype)}" for p in optimizer.parameters]
     theirs = [_described(owner, item) for item in given]
     if mine != theirs:
         rows = [(a, b) for a, b in zip_longest(mine, theirs, fillvalue="-") if a != b]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, aligned_bytes, xp
-from axon.cut import Cut, Work, ends
+from axon.pieces import Cut, Work, ends
 from axon.program.plan import Plan
 from axon.threads import get_threads, share
 

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from axon.clock import compiling
 from axon.core import Tensor
-from axon.pace import compiling
 from axon.program.plan import Plan
 
 VARIABLE = "AXON_KERNELS"
@@ -113,9 +114,12 @@ def _works() -> bool:
 
 
 def _imported() -> bool:
-    import axon.fast
+    return bool(_lowering().Machine)
 
-    return bool(axon.fast.Machine)
+
+def _lowering() -> Any:
+    """The room of the compiled kernels, which lies above: it is a plug, known by its name alone."""
+    return import_module("axon.fast")
 
 
 def _demand() -> None:
@@ -142,11 +146,10 @@ def _warn(what: str) -> None:
 
 def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Any:
     """A program as compiled kernels do it (axon/fast); None where NumPy has to do it all."""
-    from axon.fast import Machine, NotWorthIt
-
+    fast = _lowering()
     try:
-        return compiling.run(Machine, plan, inputs, outputs)
-    except NotWorthIt:
+        return compiling.run(fast.Machine, plan, inputs, outputs)
+    except fast.NotWorthIt:
         return None
     except Exception as error:
         if _settings.kernels == "fast":

@@ -11,7 +11,7 @@ import numpy as np
 
 from axon.backend import Array, aligned_bytes, carve, xp
 from axon.core import Tensor
-from axon.cut import Cut
+from axon.pieces import Cut
 from axon.program.trace import Instruction
 
 RUN = 16  # instructions that are cut alike, and may be chained

@@ -6,17 +6,17 @@ from typing import Any
 from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.core import Tensor
+from axon.locks import Turn, hold
 from axon.modes import as_before, changes
 from axon.program import engine
 from axon.program.bind import Bound
+from axon.program.cache import LINE, Key, Shelf, Spec
 from axon.program.compare import Imprint, demand_same, imprints
 from axon.program.cost import nanoseconds
 from axon.program.plan import Plan
-from axon.program.shelf import LINE, Key, Shelf, Spec
 from axon.program.show import Line, describe, report
 from axon.program.simplify import simplify
 from axon.program.trace import trace
-from axon.turns import Turn, hold
 
 UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be
 

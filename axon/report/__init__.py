@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from axon.files import atomic, check_writable
+from axon.files.atomic import atomic, check_writable
 
 
 def write(

@@ -9,7 +9,7 @@ import numpy as np
 
 from axon import plot
 from axon.backend import Array
-from axon.models.summary import Summary
+from axon.inspect.summary import Summary
 from axon.names import number
 from axon.plot.figure import SERIES, paper
 from axon.plot.runs import read

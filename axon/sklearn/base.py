@@ -23,18 +23,18 @@ from axon.callbacks import check as check_callbacks
 from axon.containers import demand_unmasked
 from axon.losses import Loss
 from axon.sklearn import settings
-from axon.sklearn.keeping import (
+from axon.sklearn.network import NAMES, dense_layers, kernels, network_of, outputs
+from axon.sklearn.objective import Objective
+from axon.sklearn.pickling import (
     packed_network,
     packed_optimizer,
     unpacked_network,
     unpacked_optimizer,
 )
-from axon.sklearn.network import NAMES, dense_layers, kernels, network_of, outputs
-from axon.sklearn.objective import Objective
+from axon.sklearn.random_state import Streams
 from axon.sklearn.rows import Rows, SparseBatches, in_order, scaled, weighed
 from axon.sklearn.settings import fingerprint, optimizer_of, rows_per_batch
 from axon.sklearn.stopping import HeldOut, Watch
-from axon.sklearn.streams import Streams
 from axon.sklearn.workers import modest
 
 

@@ -17,7 +17,7 @@ from axon.layers.module import Module
 from axon.layers.noise import WORDS, Noise
 from axon.losses.cross_entropy import logits_of
 from axon.models import Model, Sequential
-from axon.models.intake import entry_dtype
+from axon.models.inputs import entry_dtype
 from axon.models.prediction import FEW, rows_at_a_time
 from axon.modes import GradMode, TrainingMode
 from axon.parameter import Parameter

@@ -3,7 +3,6 @@
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import floats
 from axon.fast.kernels.arithmetic import of_one, of_two
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import (
@@ -21,6 +20,7 @@ from axon.fast.kernels.functions import (
 from axon.fast.kernels.functions import (
     erf as erf_of,
 )
+from axon.fast.kernels.intrinsics import floats
 from axon.fast.kernels.walk import triples
 
 F = np.float32

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import bytes_, doubles, floats, words
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import CLOSE, TINY, exp, expm1, log, log1p, sigmoid_of, tanh_of
+from axon.fast.kernels.intrinsics import bytes_, doubles, floats, words
 from axon.fast.kernels.walk import each, pairs
 
 ZERO, ONE, HALF, TWO = np.float32(0), np.float32(1), np.float32(0.5), np.float32(2)

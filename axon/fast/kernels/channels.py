@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import doubles, floats, words
 from axon.fast.kernels.declare import kernel
-from axon.fast.vectors import LANES, fill, load, multiply_add, store, vector
+from axon.fast.kernels.intrinsics import doubles, floats, words
+from axon.fast.kernels.vectors import LANES, fill, load, multiply_add, store, vector
 
 F = np.float32
 ZERO, ONE = F(0), F(1)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import floats, sgemm, words
 from axon.fast.kernels.declare import kernel
-from axon.fast.tiles import HEIGHTS, PLACES, TILES, WIDTHS, places
-from axon.fast.vectors import LANES, WIDE, load, multiply_add, store, vector
+from axon.fast.kernels.intrinsics import floats, sgemm, words
+from axon.fast.kernels.tiles import HEIGHTS, PLACES, TILES, WIDTHS, places
+from axon.fast.kernels.vectors import LANES, WIDE, load, multiply_add, store, vector
 
 ZERO, ONE = np.float32(0), np.float32(1)
 FAR = 1 << 40

@@ -10,8 +10,8 @@ from typing import Any
 from numba import cfunc
 from numba.core.errors import NumbaWarning
 
-from axon.pace import compiling
-from axon.turns import Turn, fork_with
+from axon.clock import compiling
+from axon.locks import Turn, fork_with
 
 KERNELS: dict[str, Callable[[int], None]] = {}
 SLOW = 1.0  # seconds: when compiling has taken longer, it is announced

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.vectors import LANES, fill, load, multiply_add, store, vector, where_greater
+from axon.fast.kernels.vectors import LANES, fill, load, multiply_add, store, vector, where_greater
 
 F = np.float32
 ZERO, HALF, ONE, END, MINUS_END = F(0), F(0.5), F(1), F(8), F(-8)

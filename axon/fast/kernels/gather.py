@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numba import carray, njit, types
 
-from axon.fast.atoms import bytes_, doubles, fetch, floats, pointer, words
 from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.intrinsics import bytes_, doubles, fetch, floats, pointer, words
 
 
 @njit(inline="always")

@@ -1,7 +1,7 @@
 """Floor 3: numbers brought to other places: joined, put back where they were sliced from."""
 
-from axon.fast.atoms import floats, words
 from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.intrinsics import floats, words
 
 
 @kernel

@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 
 from axon.backend import Array
-from axon.fast.atoms import bytes_, floats, words
 from axon.fast.kernels.convert import ints
 from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.intrinsics import bytes_, floats, words
 
 FAULT = 3  # words: whether a number was wrong (1 an id, 2 an index), which, of how many
 

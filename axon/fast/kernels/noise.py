@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numba import carray, njit, types
 
-from axon.fast.atoms import floats, pointer, words
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import cos_of_turns, log1p
+from axon.fast.kernels.intrinsics import floats, pointer, words
 
 U = np.uint32
 SEED_A, SEED_B, COUNT_A, COUNT_B = U(0x9E3779B1), U(0x85EBCA77), U(0xC2B2AE3D), U(0x27D4EB2F)

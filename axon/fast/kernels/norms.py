@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from axon.fast.atoms import floats, words
 from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.intrinsics import floats, words
 
 ZERO, ONE = np.float32(0), np.float32(1)
 

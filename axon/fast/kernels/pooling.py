@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import words
 from axon.fast.kernels.convolution import clear
 from axon.fast.kernels.declare import kernel
-from axon.fast.vectors import (
+from axon.fast.kernels.intrinsics import words
+from axon.fast.kernels.vectors import (
     LANES,
     fill,
     load,

@@ -7,8 +7,8 @@ takes half the time, for what is packed has to be written and read again.
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import sgemm, words
 from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.intrinsics import sgemm, words
 
 SMALL = 900_000  # multiplications: up to 10^6, nothing is packed
 ACROSS = 112  # CblasTrans

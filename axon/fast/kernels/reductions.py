@@ -3,10 +3,10 @@
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import floats, words
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import TINY, exp, log
-from axon.fast.vectors import LANES, load, store, vector, where_greater
+from axon.fast.kernels.intrinsics import floats, words
+from axon.fast.kernels.vectors import LANES, load, store, vector, where_greater
 
 ZERO, ONE = np.float32(0), np.float32(1)
 TOGETHER = 2048  # numbers

@@ -3,7 +3,6 @@
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import floats, words
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.gates import (
     gru_back,
@@ -13,6 +12,7 @@ from axon.fast.kernels.gates import (
     simple_back,
     simple_step,
 )
+from axon.fast.kernels.intrinsics import floats, words
 from axon.fast.kernels.products import multiply
 
 ZERO = np.float32(0)

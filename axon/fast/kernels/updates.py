@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from axon.fast.atoms import doubles, floats, words
 from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.intrinsics import doubles, floats, words
 
 ZERO, ONE = np.float32(0), np.float32(1)
 

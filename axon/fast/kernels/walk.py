@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import njit
 
-from axon.fast.atoms import words
+from axon.fast.kernels.intrinsics import words
 
 
 @njit(inline="always")

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.atoms import words
 from axon.fast.kernels.convolution import H1, H2, H4, HALF, WIDEST, answer, clear
 from axon.fast.kernels.declare import kernel
-from axon.fast.tiles import PLACES, places
-from axon.fast.vectors import LANES, WIDE, fill, load, multiply_add, store, vector
+from axon.fast.kernels.intrinsics import words
+from axon.fast.kernels.tiles import PLACES, places
+from axon.fast.kernels.vectors import LANES, WIDE, fill, load, multiply_add, store, vector
 
 F = np.float32
 TILES = 12  # side by side

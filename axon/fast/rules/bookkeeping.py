@@ -3,7 +3,7 @@
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Site, Word, Work, double, lowers
+from axon.fast.rules.calls import At, Call, Site, Word, Work, double, lowers
 from axon.program.trace import Instruction
 
 

@@ -3,7 +3,7 @@
 from math import prod
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
 from axon.fast.rules.convolution import around, each
 from axon.fast.rules.reduce import combined
 from axon.program.trace import Instruction

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.blas import sgemm_address
-from axon.fast.calls import Argument, At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.kernels.vectors import LANES
 from axon.fast.kernels.winograd import SPACE, TABLE, TILES
+from axon.fast.rules.blas import sgemm_address
+from axon.fast.rules.calls import Argument, At, Call, Scratch, Site, Word, Work, flat, lowers
 from axon.fast.rules.reduce import combined
-from axon.fast.vectors import LANES
 from axon.ops.conv import ONE, Convolution, convolution
 from axon.program.trace import Instruction
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Site, Word, Work, lowers, strides
 from axon.fast.kernels.arithmetic import NUMBER_OF
+from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers, strides
 from axon.program.trace import Instruction
 
 UNARY = {  # primitive -> kernel, nanoseconds for each number

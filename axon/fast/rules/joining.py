@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Site, Word, Work, lowers, strides
+from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers, strides
 from axon.fast.rules.elementwise import FIXED, merged
 from axon.program.trace import Instruction
 

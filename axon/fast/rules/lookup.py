@@ -3,7 +3,7 @@
 from math import prod
 
 from axon.core import Tensor
-from axon.fast.calls import NOTE, At, Call, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import NOTE, At, Call, Site, Word, Work, flat, lowers
 from axon.fast.rules.elementwise import FIXED, single
 from axon.program.trace import Instruction
 

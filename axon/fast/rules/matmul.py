@@ -3,8 +3,8 @@
 from math import prod
 
 from axon.core import Tensor
-from axon.fast.blas import sgemm_address
-from axon.fast.calls import At, Call, Scratch, Site, Word, Work, lowers, strides
+from axon.fast.rules.blas import sgemm_address
+from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, lowers, strides
 from axon.fast.rules.elementwise import merged, single
 from axon.fast.rules.reduce import combined
 from axon.program.trace import Instruction

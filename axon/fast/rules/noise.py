@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from axon.fast.calls import At, Call, Site, Word, Work, lowers, real
+from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers, real
 from axon.fast.rules.elementwise import FIXED, SMALL
 from axon.ops.masks import WORDS
 from axon.program.trace import Instruction

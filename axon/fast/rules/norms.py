@@ -1,7 +1,7 @@
 """Floor 3: rules for rows with mean 0 and deviation 1."""
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Site, Word, Work, flat, lowers, real
+from axon.fast.rules.calls import At, Call, Site, Word, Work, flat, lowers, real
 from axon.fast.rules.elementwise import FIXED, SMALL
 from axon.program.trace import Instruction
 

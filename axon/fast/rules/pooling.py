@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.calls import Argument, Call, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import Argument, Call, Site, Word, Work, flat, lowers
 from axon.fast.rules.convolution import each
 from axon.ops.pool import windows_of
 from axon.ops.windows import UNPADDED, Windows

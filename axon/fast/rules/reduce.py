@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
 from axon.fast.rules.elementwise import FIXED, SMALL
 from axon.ops.reduce import axes_of
 from axon.program.trace import Instruction

@@ -1,9 +1,9 @@
 """Floor 3: rules for recurrences."""
 
 from axon.core import Tensor
-from axon.fast.blas import sgemm_address
-from axon.fast.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
 from axon.fast.kernels.sequence import BLOCK, STEPS
+from axon.fast.rules.blas import sgemm_address
+from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
 from axon.fast.rules.matmul import GFLOPS, laid
 from axon.ops.cells import CELLS
 from axon.program.trace import Instruction

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.calls import At, Call, Site, Word, Work, double, flat, lowers, real
+from axon.fast.rules.calls import At, Call, Site, Word, Work, double, flat, lowers, real
 from axon.program.trace import Instruction
 
 Meta = Mapping[str, Any]

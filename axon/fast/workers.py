@@ -1,0 +1,105 @@
+"""Floor 3: the threads that run compiled programs together."""
+
+import ctypes
+import os
+import threading
+from typing import Any
+
+import numpy as np
+
+from axon.backend import aligned_bytes
+from axon.fast.loops import AWAKE, YIELD, assist, lead
+from axon.locks import Seat, Turn
+from axon.threads import get_threads
+
+LARGEST = 64  # threads
+
+
+class Team:
+    """Threads that sleep until a program runs, then take tasks of it.
+
+    Args:
+        helpers: how many threads, besides the one that runs the program.
+    """
+
+    def __init__(self, helpers: int) -> None:
+        self.size = helpers + 1
+        self.seat = Seat()
+        self._memory = aligned_bytes((AWAKE + 128) * 8).view(np.int64)
+        self._memory.fill(0)
+        self._memory[YIELD] = _address_of_yield()
+        self.state = self._memory.ctypes.data
+        self._wake = [threading.Semaphore(0) for _ in range(helpers)]
+        for number in range(helpers):
+            name = f"axon-{number + 1}"
+            threading.Thread(target=self._help, args=(number,), name=name, daemon=True).start()
+
+    def _help(self, number: int) -> None:
+        while True:
+            self._wake[number].acquire()
+            if self.size == 1:
+                return
+            assist(self.state, number + 1)
+
+    def run(self, head: int, levels: int, end: int, first: int, steps: int) -> None:
+        """Run steps of a program; whoever finds the team busy does so alone."""
+        who = object()
+        try:
+            if self.size > 1 and self.seat.take(who):
+                self._wake_all()
+                lead(self.state, head, levels, end, first, steps, False)
+            else:
+                lead(self.state, head, levels, end, first, steps, True)
+            self.seat.leave(who)
+        except BaseException:
+            self.seat.leave(who)
+            raise
+
+    def _wake_all(self) -> None:
+        for number, wake in enumerate(self._wake):
+            if not self._memory[AWAKE + number + 1]:
+                self._memory[AWAKE + number + 1] = 1
+                wake.release()
+
+    def dismiss(self) -> None:
+        """End the threads."""
+        self.size = 1
+        for wake in self._wake:
+            wake.release()
+
+
+def _address_of_yield() -> int:
+    """Where the system's sched_yield is; 0 if there is none."""
+    if os.name != "posix":
+        return 0
+    function: Any = ctypes.CDLL(None).sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+_teams: dict[int, Team] = {}
+_making = Turn()
+
+
+def team(parallel: bool) -> Team:
+    """The threads for a program: the caller alone, if it is not worth more."""
+    size = min(get_threads(), LARGEST) if parallel else 1
+    found = _teams.get(size)
+    return _making.run(_make, size) if found is None else found
+
+
+def _make(size: int) -> Team:
+    """One team besides the caller alone: threads that look for work in vain are in the way."""
+    if size not in _teams:
+        for other in [n for n in _teams if n > 1]:
+            _teams.pop(other).dismiss()
+        _teams[size] = Team(size - 1)
+    return _teams[size]
+
+
+def _forget() -> None:
+    """In a forked process, where the threads do not go on."""
+    _teams.clear()
+
+
+if "register_at_fork" in dir(os):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)

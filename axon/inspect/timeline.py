@@ -1,0 +1,69 @@
+"""Timeline: a profile as Chrome trace events, which Perfetto and chrome://tracing draw."""
+
+import os
+from itertools import groupby
+from typing import Any
+
+from axon.files.atomic import atomic
+
+ROWS = ("forward", "backward", "update")
+
+
+def write(profile: Any, path: "str | os.PathLike[str]") -> None:
+    """Write the timeline as JSON, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written; a file that was there is kept.
+    """
+    import json
+
+    with atomic(path) as stream:
+        stream.write(json.dumps({"traceEvents": events(profile), "displayTimeUnit": "ns"}).encode())
+
+
+def events(profile: Any) -> list[dict[str, Any]]:
+    """A row for each phase; on it the layers, one behind another, and in them the instructions.
+
+    Views, which do no work, are left out.
+    """
+    rows = [_row("process_name", 0, f"AXON: {profile.title}")]
+    rows += [_row("thread_name", ROWS.index(phase) + 1, phase) for phase in profile.phases]
+    now = 0  # nanoseconds: whole numbers, so that instructions lie within their layers
+    lines = (t for t in profile.lines if t.kind != "views")
+    for (phase, layer), group in groupby(lines, key=lambda t: (t.phase, t.layer)):
+        inner, start = [], now
+        for t in group:
+            length = round(t.seconds * 1e9)
+            inner.append(_event(t.name, "instruction", phase, now, length, _details(t)))
+            now += length
+        if layer:
+            rows.append(_event(layer, "layer", phase, start, now - start, {"layer": layer}))
+        rows += inner
+    return rows
+
+
+def _row(name: str, number: int, label: str) -> dict[str, Any]:
+    return {"name": name, "ph": "M", "pid": 1, "tid": number, "args": {"name": label}}
+
+
+def _event(
+    name: str, kind: str, phase: str, start: int, length: int, args: dict[str, Any]
+) -> dict[str, Any]:
+    when = {"ts": start / 1000, "dur": length / 1000}  # microseconds
+    row = ROWS.index(phase) + 1
+    return {"name": name, "cat": kind, "ph": "X", "pid": 1, "tid": row, **when, "args": args}
+
+
+def _details(t: Any) -> dict[str, Any]:
+    return {
+        "call": f"{t.result} = {t.call}",
+        "inputs": [list(shape) for shape in t.given],
+        "shape": list(t.shape),
+        "dtype": t.dtype.name,
+        "layer": t.layer,
+        "flops": t.flops,
+        "bytes": t.nbytes,
+        "GFLOP/s": round(t.gflops, 3),
+        "GB/s": round(t.bandwidth, 3),
+        "of limit": round(t.limit, 4),
+    }

@@ -1,3 +1,0 @@
-"""Floor 5: a model that is a list of operators, as ONNX files describe them."""
-
-from axon.models.graph.model import GraphModel

@@ -1,0 +1,380 @@
+"""What comes in: inputs, targets and weights are checked against the model and each other."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from axon import losses
+from axon.backend import FLOAT, Array, DType, Shape
+from axon.layers.module import whole
+from axon.locks import change, hold
+from axon.losses.expected import SUM
+from axon.models import forms
+from axon.models.data import (
+    LABEL,
+    Batches,
+    checked_share,
+    demand_finite,
+    demand_fits,
+    demand_whole,
+    in_order,
+    same_length,
+    samples,
+    split,
+)
+from axon.models.prediction import rows_at_a_time
+from axon.models.stream import Stream
+from axon.random import place
+
+NOT_BUILT = {"stop_training", "metadata", "_trainer", "_predictor"}  # others change it
+
+
+def inputs_of(model: Any, x: Any) -> tuple[Any, ...]:
+    """The inputs of a model: one for most; a tuple, a list, or a dict by name, for several."""
+    names = model.input_names
+    if isinstance(x, Mapping):
+        if sorted(names) != sorted(x):
+            raise ValueError(f"x: expected a dict with the keys {names}, got {list(x)}.")
+        return tuple(x[name] for name in names)
+    if len(names) == 1:
+        return (x,)
+    if not isinstance(x, tuple | list) or len(x) != len(names):
+        got = f"{type(x).__name__} of {len(x)}" if isinstance(x, tuple | list) else "one array"
+        raise ValueError(
+            f"x: model {model.name!r} takes {len(names)} inputs, ({', '.join(names)}), got {got}."
+        )
+    return tuple(x)
+
+
+def entry_dtype(model: Any, given: DType) -> DType:
+    """What data are converted to on their way in: whole numbers only where a layer wants them.
+
+    >>> from axon.models import Sequential
+    >>> from axon.layers import Embedding
+    >>> entry_dtype(Sequential([Embedding(9, 2)]), np.dtype("float64")).name
+    'float32'
+    """
+    wanted: DType = model.input_dtype
+    if wanted.kind != "f" and given.kind not in "iub":
+        return np.dtype(np.float64) if model.exact else FLOAT
+    return wanted
+
+
+def computed_in(model: Any) -> DType:
+    """What a model computes in: targets and weights are converted to it."""
+    wanted: DType = model.input_dtype
+    return FLOAT if wanted.kind != "f" or model.exact else wanted
+
+
+def checked_inputs(model: Any, x: Any, wanted: DType | None = None) -> list[Array]:
+    """The inputs as arrays of numbers, at least one sample each, all finite.
+
+    Args:
+        model: whose.
+        x: one input, or several.
+        wanted: the model's ``input_dtype``, if that is known.
+    """
+    given = inputs_of(model, x)
+    wanted = wanted or model.input_dtype
+    floats = wanted if wanted.kind == "f" else entry_dtype(model, FLOAT)
+    if len(given) == 1:
+        return [_as_wanted("x", samples("x", given[0], floats), wanted)]
+    arrays = [samples(f"x[{i}]", part, floats) for i, part in enumerate(given)]
+    same_length(**{f"x[{i}]": a for i, a in enumerate(arrays)})
+    for i, array in enumerate(arrays):
+        demand_fits(f"x[{i}]", array, entry_dtype(model, array.dtype))
+    return arrays
+
+
+def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
+    """The only input, as whole numbers if a layer wants them: ids in float32 would be rounded."""
+    if wanted.kind not in "iu":
+        return array
+    demand_whole(argument, array)
+    demand_fits(argument, array, wanted)
+    return array.astype(wanted) if array.dtype.kind == "f" else array
+
+
+def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array]:
+    """Check x, y and weights against the model and each other: inputs, then targets and weights."""
+    x, y = forms.sole(model, x, y)
+    loss, data = model.trainer.loss, checked_inputs(model, x)
+    dtype = computed_in(model)
+    if y is None:
+        raise TypeError(f"{loss.name}: y is missing. Pass one target per sample.")
+    labels = losses.numbers(loss.name, y)
+    if not labels.ndim:
+        raise ValueError(f"{loss.name}: y must hold one target per sample, got {y!r}.")
+    demand_finite(f"{loss.name}: y", labels, dtype)
+    n = same_length(x=data[0], y=labels)
+    output = fit_inputs(model, data)
+    targets = in_order(loss.targets(labels, (n, *output)))
+    counted = targets if loss.ignored is None else np.where(targets == loss.ignored, 0, targets)
+    for metric in model.trainer.metrics:
+        metric.accept(counted, (n, *output), loss)
+    if targets.dtype.kind == "f":
+        targets = targets.astype(dtype, copy=False)
+    else:
+        demand_fits(f"{loss.name}: y", targets, LABEL)
+    if sample_weight is None:
+        return [*data, targets]
+    costs = output[:-1] if loss.together else output
+    return [*data, targets, sample_weights(sample_weight, (n, *costs), dtype)]
+
+
+def fit_inputs(model: Any, data: list[Array]) -> Shape:
+    """Build the model for these samples, or check that they fit; returns the output's shape."""
+    shapes = [array.shape[1:] for array in data]
+    try:
+        output: Shape = change(model._all_turns(), model.build, *shapes)
+    except ValueError as error:
+        given = " and ".join(str(array.shape) for array in data)
+        raise ValueError(f"x of shape {given} does not fit: {error}") from None
+    return output
+
+
+def fit_or_leave(model: Any, data: list[Array]) -> None:
+    """Build the model for these samples; if they do not fit, it stays as it was."""
+    with all_or_nothing(model):
+        fit_inputs(model, data)
+
+
+def item_columns(model: Any, item: Any, class_weight: Any = None) -> list[Array]:
+    """Check one batch of an iterable: (x, y) or (x, y, sample_weight)."""
+    forms.demand_pair(item)
+    return with_class_weight(model, columns(model, *item), class_weight)
+
+
+def input_stream(model: Any, x: Iterable[Any], steps: Any) -> Stream:
+    """Batches to predict, from an iterable whose batches may bring targets, too."""
+
+    def checked(item: Any) -> Batches:
+        data = ready(model, forms.without_targets(model, item))
+        return batches(model, data, rows_at_a_time(model))
+
+    return Stream(
+        x, checked, None if steps is None else whole("predict", "steps", steps), "predict"
+    )
+
+
+def ready(model: Any, x: Any) -> list[Array]:
+    """Checked inputs, which the model is built for."""
+    data = checked_inputs(model, x)
+    demand_fitting(model, data)
+    return data
+
+
+def demand_fitting(model: Any, data: list[Array]) -> None:
+    """Build the model for these samples, unless it is: one thread at a time."""
+    hold(model._all_turns(), demand_fitting_now, model, data)
+
+
+def demand_fitting_now(model: Any, data: list[Array]) -> None:
+    """What ``demand_fitting`` does, for those whose turn it is."""
+    known = model._shapes is not None and model._shapes[0] == tuple(d.shape[1:] for d in data)
+    if not known:
+        fit_or_leave(model, data)
+
+
+class Feed:
+    """How samples reach the model: arrays by batches, or batches as an iterable yields them."""
+
+    def __init__(
+        self,
+        owner: str,
+        model: Any,
+        batch_size: int | None,
+        steps: int | None = None,
+        shuffle: bool = False,
+        class_weight: Any = None,
+    ) -> None:
+        self.owner, self.model, self.shuffle = owner, model, shuffle
+        self.class_weight = class_weight
+        self.batch_size = None if batch_size is None else whole(owner, "batch_size", batch_size)
+        self.steps = None if steps is None else whole(owner, "steps", steps)
+
+    def source(
+        self, x: Any, y: Any, sample_weight: Any = None, share: Any = 0.0
+    ) -> tuple[Batches | Stream, list[Array]]:
+        """Where training takes its batches from, and the samples that are held out."""
+        share = checked_share(share)
+        if y is None:
+            return self._stream(x, sample_weight, share), []
+        if not isinstance(x, tuple | list) and forms.readable(x) is not None:
+            raise TypeError(
+                f"{self.owner}: x, a {type(x).__name__}, yields batches, which bring their targets "
+                "themselves, (x, y): leave y out. Or pass x as an array."
+            )
+        given = columns(self.model, x, y, sample_weight)
+        given, kept = split(given, share) if share else (given, [])
+        given = with_class_weight(self.model, given, self.class_weight)
+        order = self.model.trainer.order(len(given[0])) if self.shuffle else None
+        options = {"order": order, "steps": self.steps}
+        size = self.batch_size or rows_at_a_time(self.model)
+        return batches(self.model, given, size, **options), kept
+
+    def _stream(self, x: Any, sample_weight: Any, share: float) -> Stream:
+        found = forms.readable(x)
+        if found is None:
+            raise TypeError(
+                f"{self.owner}: y is missing. Pass x and y, or an iterable of batches (x, y); "
+                f"got {type(x).__name__} alone."
+            )
+        if share or sample_weight is not None:
+            raise ValueError(
+                "an iterable of batches cannot be split, and brings its weights itself: yield "
+                "(x, y, sample_weight), and pass validation_data."
+            )
+        return Stream(found, self._batch, self.steps, self.owner)
+
+    def _batch(self, item: Any) -> Batches:
+        return batches(self.model, item_columns(self.model, item, self.class_weight))
+
+
+def validation(
+    model: Any, given: Any, kept: list[Array], size: int | None, steps: int | None
+) -> Batches | Stream | None:
+    """What to validate on: the samples held out, or data given for it."""
+    if given is None:
+        rows = size or rows_at_a_time(model)
+        return batches(model, kept, rows, steps=steps) if kept else None
+    data = isinstance(given, tuple) or (isinstance(given, list) and _is_data(given))
+    if (data and len(given) not in (2, 3)) or forms.readable(given) is None:
+        raise TypeError(
+            "fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got "
+            f"{type(given).__name__}. An iterable of such batches will do, too."
+        )
+    if steps is None and isinstance(given, Iterator):
+        raise ValueError(
+            f"fit: validation_data, a {type(given).__name__}, can be read only once, and may never "
+            "end. Pass validation_steps, the batches to validate on after each epoch; or something "
+            "that begins anew, such as a list."
+        )
+    try:
+        feed = Feed("fit", model, size, steps)
+        return feed.source(*given)[0] if data else feed.source(given, None)[0]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation_data: {error}") from None
+
+
+def _is_data(given: list[Any]) -> bool:
+    """Whether a list means [x, y] and not a list of batches."""
+    return not all(isinstance(item, tuple | list) for item in given)
+
+
+def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list[Array]:
+    """Multiply the weight of each sample by that of its class."""
+    if class_weight is None:
+        return given
+    width = model.width
+    data, (targets, *weights) = given[:width], given[width:]
+    ignored, dtype = model.loss.ignored, computed_in(model)
+    found = class_weights(class_weight, targets, model.output_shape or (), dtype, ignored)
+    return [*data, targets, _product(weights[0], found) if weights else found]
+
+
+def _product(a: Array, b: Array) -> Array:
+    """The product of weights by sample and by step."""
+    short, long = (a, b) if a.ndim < b.ndim else (b, a)
+    return short.reshape(*short.shape, *(1,) * (long.ndim - short.ndim)) * long
+
+
+def batches(model: Any, given: list[Array], size: int | None = None, **options: Any) -> Batches:
+    """Hand out checked columns by batches of this size; all at once by default."""
+    return Batches(given, entry_of(model, given), size or len(given[0]), **options)
+
+
+def entry_of(model: Any, given: list[Array], wanted: DType | None = None) -> list[DType]:
+    """What each of the inputs, the first columns, is converted to; ``wanted`` as above."""
+    wanted = wanted or model.input_dtype
+    if wanted.kind == "f":
+        return [wanted] * model.width
+    return [entry_dtype(model, column.dtype) for column in given[: model.width]]
+
+
+@contextmanager
+def all_or_nothing(model: Any) -> Iterator[Callable[[], None]]:
+    """Take back what was built inside if an error leaves it: bad input changes nothing.
+
+    What it gives takes that back later, too.
+    """
+    turns = model._all_turns()
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    drawn = place("init", "shuffle")
+
+    def back() -> None:
+        hold(turns, _take_back, before)
+        drawn()
+
+    try:
+        yield back
+    except BaseException:
+        back()
+        raise
+
+
+def _take_back(before: list[tuple[Any, dict[str, Any]]]) -> None:
+    for module, attributes in before:
+        now = vars(module)
+        now.update({key: value for key, value in attributes.items() if key not in NOT_BUILT})
+        for key in now.keys() - attributes.keys():
+            del now[key]
+
+
+def sample_weights(given: Any, outputs: Shape, dtype: DType) -> Array:
+    """Check the weights of samples, or of steps or pixels: whatever costs (n, ...) something."""
+    weights = samples("sample_weight", given, dtype)
+    while weights.ndim > 1 and weights.shape[-1] == 1:  # (n, 1) as other libraries give them
+        weights = weights[..., 0]
+    if weights.shape != outputs[: weights.ndim]:
+        steps = f", or one per step, shape {outputs}" if len(outputs) > 1 else ""
+        raise ValueError(
+            f"sample_weight: expected one weight per sample, shape ({outputs[0]},){steps}, got "
+            f"shape {weights.shape}."
+        )
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight: weights must be at least 0, got {weights.min()}.")
+    return weights.astype(dtype)
+
+
+def class_weights(
+    given: Any, y: Array, outputs: Shape, dtype: DType, ignored: int | None = None
+) -> Array:
+    """Look up the weight of each sample, or each step or pixel, by its class.
+
+    Args:
+        given: class -> weight; classes that are not named weigh 1.
+        y: labels (n, ...), one-hot rows (n, ..., classes), or 0 and 1 (n, ..., 1).
+        outputs: the shape of one output of the model.
+        dtype: the type of the result.
+        ignored: a label that is none, which does not count.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"class_weight: expected a dict from class to weight, such as {{0: 1.0, 1: 5.0}}, got "
+            f"{given!r}."
+        )
+    classes = outputs[-1] if outputs and outputs[-1] > 1 else 2
+    hot = y.shape[1:] == (*outputs[:-1], classes) and np.allclose(
+        y.sum(axis=-1, dtype=np.float64), 1, atol=SUM
+    )
+    labels = y.argmax(axis=-1) if hot else y[..., 0] if y.shape[1:] == (*outputs[:-1], 1) else y
+    none = np.zeros(labels.shape, bool) if ignored is None else labels == ignored
+    if labels.shape[1:] != outputs[:-1] or not (none | np.isin(labels, range(classes))).all():
+        raise ValueError(
+            f"class_weight: every sample must be of one class, 0 to {classes - 1}; y, of shape "
+            f"{y.shape}, holds something else. Use sample_weight instead."
+        )
+    table = np.ones(classes, dtype)
+    for label, weight in given.items():
+        if label not in range(classes):
+            raise ValueError(f"class_weight: no class {label!r}, they are 0 to {classes - 1}.")
+        if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
+            raise ValueError(
+                f"class_weight: the weight of class {label} must be a number of at least 0, got "
+                f"{weight!r}."
+            )
+        table[int(label)] = weight
+    return table[np.where(none, 0, labels).astype(np.int64)]

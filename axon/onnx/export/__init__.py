@@ -1,0 +1,1 @@
+"""A model as an ONNX file: recorded, written operator by operator, checked."""

@@ -1,0 +1,196 @@
+"""Export: a model as an ONNX file, which other programs run."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from axon.backend import DType
+from axon.files.atomic import atomic, check_writable
+from axon.layers.module import whole
+from axon.locks import hold
+from axon.models import Model
+from axon.names import suggestion
+from axon.onnx.export.build import Builder
+from axon.onnx.export.protobuf import model_proto
+from axon.onnx.export.record import Recording, input_shapes, record
+from axon.onnx.export.rules import Rule
+from axon.onnx.export.rules.graph import Graph
+from axon.onnx.export.rules.values import Value
+from axon.onnx.export.simplify import ended
+from axon.onnx.extra import need_onnx
+from axon.operators import PRIMITIVES
+
+OPSETS = range(17, 25)
+LIMIT = 2**31 - 2**20  # bytes: protobuf's files end at 2 GiB; a little for all but the weights
+
+
+def export(
+    model: Model,
+    path: "str | os.PathLike[str] | None" = None,
+    *,
+    opset: int = 20,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    input_dtype: Any = None,
+    custom: Mapping[str, Rule] | None = None,
+) -> Any:
+    """Write what a model predicts as an ONNX file, for ONNX Runtime and whatever else reads those.
+
+    The inference program is recorded and each of its instructions written as ONNX operators.
+    Inputs have the names that ``forward`` gives them ("x" for a Sequential), the output is called
+    "output"; weights go by their paths, such as "dense_1/weights".
+
+    Args:
+        model: built: it was trained, used once, or knows the shape of its input.
+        path: of the file, such as "net.onnx"; None writes none. The old file stays until the new
+            one is whole.
+        opset: the version of ONNX's operators, 17 to 24. 20 has all that AXON wants; older programs
+            may need an older one.
+        batch_size: the one number of samples that the file will take; None for any.
+        dtype: what the file computes in, such as "float16" for a file of half the size; what the
+            model computes in by default. ONNX Runtime has no float64 for convolutions and LSTM.
+        input_dtype: the type in which samples will come, such as "uint8"; as above by default.
+        custom: rules for primitives of your own, by name: rule(graph, *inputs, **meta) adds nodes
+            with graph.op("Relu", x, ...), which takes values, arrays, numbers and attributes, and
+            returns what the last one made.
+
+    Returns:
+        The onnx.ModelProto.
+
+    Raises:
+        UnsupportedError: operations that cannot be written, all of them, with their layers.
+        BatchError: the model does something else for each batch size.
+        RuntimeError: the model is not built, or changes what it keeps.
+        RecordingError: ``forward`` looks at the values of Tensors, which differ each time.
+        ValueError: an opset that is too old or too new; more than 2 GB of weights.
+        ImportError: the extra ``onnx`` is missing.
+
+    >>> from axon.layers import Dense
+    >>> from axon.models import Sequential
+    >>> made = export(Sequential([Dense(4, 3, "relu"), Dense(3, 2, "softmax")]))
+    >>> [node.op_type for node in made.graph.node]
+    ['Gemm', 'Relu', 'Gemm', 'Softmax']
+    """
+    need_onnx()
+    _demand_model(model)
+    _demand_opset(opset)
+    _demand_rules(custom or {})
+    if path is not None:
+        check_writable(path)
+    if batch_size is not None:
+        batch_size = whole("export", "batch_size", batch_size)
+    floats = None if dtype is None else _type("dtype", dtype, "f")
+    given = None if input_dtype is None else _type("input_dtype", input_dtype, "fiub")
+    types = floats, given
+    made = hold(model._all_turns(), _made, model, opset, batch_size, types, custom or {})
+    if path is not None:
+        with atomic(path) as stream:
+            stream.write(made.SerializeToString())
+    return made
+
+
+def _made(
+    model: Model, opset: int, batch_size: int | None, types: Any, custom: Mapping[str, Rule]
+) -> Any:
+    """Write it down in one state; nobody trains it meanwhile."""
+    floats, given = types
+    recording = record(model, model.input_dtype, batch_size)
+    graph = Graph(opset, model.input_names)
+    inputs = _entering(model, graph, recording, floats, given)
+    output = ended(graph, Builder(model, recording, graph, custom, floats).build(inputs))
+    _demand_room(model, graph)
+    return model_proto(model.name, graph, output, properties(model))
+
+
+def _entering(
+    model: Model, graph: Graph, recording: Recording, floats: DType | None, given: DType | None
+) -> list[Value]:
+    """The inputs of the graph, in the type that is computed with; they may come in another."""
+    wanted = floats if floats and model.input_dtype.kind == "f" else model.input_dtype
+    named = list(zip(model.input_names, recording.shapes, strict=True))
+    graph.inputs = [Value(shape, given or wanted, name) for name, shape in named]
+    graph.shapes.update(named)
+    return [graph.cast(value, wanted) for value in graph.inputs]
+
+
+def properties(model: Model) -> dict[str, str]:
+    """What travels with the file: AXON's version, and the model's metadata, as JSON if not text."""
+    from axon.version import __version__
+
+    def text(value: Any) -> str:
+        return value if isinstance(value, str) else json.dumps(value, default=_plain)
+
+    return {**{str(k): text(v) for k, v in model.metadata.items()}, "axon_version": __version__}
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+
+
+# ------------------------------------------------------------------------------------ demands
+
+
+def _demand_model(model: Any) -> None:
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"export: expected a model, got {model!r}. A single layer can be wrapped: "
+            "Sequential([layer])."
+        )
+    if model.input_shape is None or any(shape is None for shape in input_shapes(model)):
+        raise RuntimeError(
+            f"model {model.name!r} cannot be exported yet: the shape of its input is not known. "
+            "Call model.build((28, 28, 1)), with the shape of one sample, or predict(x) once."
+        )
+
+
+def _demand_opset(opset: Any) -> None:
+    newest = _newest()
+    if type(opset) is not int or opset not in OPSETS or opset > newest:
+        least, most = OPSETS[0], min(OPSETS[-1], newest)
+        why = {True: f" Before {least}, LayerNormalization was missing."}
+        raise ValueError(
+            f"export: opset must be a whole number from {least} to {most}, got {opset!r}."
+            f"{why.get(isinstance(opset, int) and opset < least, '')}"
+        )
+
+
+def _newest() -> int:
+    from onnx.defs import onnx_opset_version
+
+    return int(onnx_opset_version())
+
+
+def _demand_rules(custom: Mapping[str, Rule]) -> None:
+    for name, rule in custom.items():
+        if name not in PRIMITIVES:
+            hint = suggestion(name, list(PRIMITIVES))
+            raise ValueError(f"export: custom: there is no primitive {name!r}.{hint}")
+        if not callable(rule):
+            raise TypeError(
+                f"export: custom[{name!r}]: expected a function (graph, *inputs, **meta), got "
+                f"{rule!r}."
+            )
+
+
+def _type(argument: str, wanted: Any, kinds: str) -> DType:
+    try:
+        dtype = np.dtype(wanted)
+    except TypeError:  # no type at all
+        dtype = np.dtype(object)
+    if dtype.kind not in kinds:
+        floats = "float16, float32 or float64" if kinds == "f" else "a type of numbers"
+        raise ValueError(f"export: {argument} must be {floats}, got {wanted!r}.")
+    return dtype
+
+
+def _demand_room(model: Model, graph: Graph) -> None:
+    size = sum(array.nbytes for array in graph.initializers.values())
+    if size > LIMIT:
+        raise ValueError(
+            f"model {model.name!r} has {size / 2**30:.1f} GB of weights; an ONNX file holds at "
+            "most 2 GB. Export parts of it as models of their own, or give its layers "
+            "dtype='float16'."
+        )

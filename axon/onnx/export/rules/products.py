@@ -1,0 +1,201 @@
+"""Matrix products and convolutions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from axon.onnx.export.rules.elementwise import Rule
+from axon.onnx.export.rules.graph import Graph
+from axon.onnx.export.rules.reductions import resized
+from axon.onnx.export.rules.sizes import Size, Sizes
+from axon.onnx.export.rules.values import Value, inverse
+from axon.ops.pad import interpolation
+from axon.ops.windows import UNPADDED, Padding, Pair
+
+ONE: Pair = (1, 1)
+TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # images: channels first, channels last
+SERIES = (0, 2, 1)  # the same of series, either way
+KERNEL = (3, 2, 0, 1)  # (KH, KW, C, F) -> (F, C, KH, KW)
+
+
+# ------------------------------------------------------------------------------------ matrices
+
+
+def matmul(graph: Graph, a: Value, b: Value) -> Value:
+    """A matrix product; of flattened images in the order that they have in memory."""
+    shape, dtype = graph.out
+    a, b = graph.cast(a, dtype), graph.cast(b, dtype)
+    larger = _interpolated(graph, a, b)
+    if larger is not None:
+        return larger
+    a, b = _flat_images(a, b)
+    return graph.op("MatMul", a, b, shape=shape, dtype=dtype)
+
+
+def _flat_images(a: Value, b: Value) -> tuple[Value, Value]:
+    """Flattened channels-first images, and the rows of the weights in that order."""
+    if not (a.view and a.view.kind == "reshape" and a.ndim == b.ndim == 2 and b.fixed):
+        return a, b
+    images = a.view.base
+    if not (images.view and images.view.kind == "transpose" and images.view.axes[0] == 0):
+        return a, b
+    if images.shape[0] != a.shape[0]:
+        return a, b
+    back = inverse(images.view.axes)
+    order = [axis - 1 for axis in back[1:]]
+    blocks = b.reshaped((*images.shape[1:], b.shape[1])).transposed((*order, len(order)))
+    return images.view.base.reshaped(a.shape), blocks.reshaped(b.shape)
+
+
+def _interpolated(graph: Graph, a: Value, b: Value) -> Value | None:
+    """Lines between pixels, a matrix times images: an operator of its own."""
+    if not (a.array is not None and a.fixed and a.ndim == 2):
+        return None
+    larger, size = a.array.shape
+    times = larger // max(size, 1)
+    if times < 2 or not np.array_equal(a.array, interpolation(size, times, a.dtype)):
+        return None
+    if b.ndim == 4:
+        return resized(graph, b, (1, times), "linear")
+    images = b.view.base if b.view and b.view.kind == "reshape" else b
+    if images.ndim != 4 or images.shape[:2] != b.shape[:2]:
+        return None
+    return resized(graph, images, (times, 1), "linear").reshaped(graph.out.shape)
+
+
+# ------------------------------------------------------------------------------------ convolution
+
+
+def conv2d(
+    graph: Graph,
+    x: Value,
+    w: Value,
+    strides: Pair = ONE,
+    padding: Padding = UNPADDED,
+    dilation: Pair = ONE,
+    groups: int = 1,
+) -> Value:
+    """A convolution of images, or of series, which are images of height 1."""
+    shape, dtype = graph.out
+    flat = is_series(x, w.shape[0], padding)
+    sizes = _first(shape, flat)
+    y = graph.op(
+        "Conv",
+        first(graph.cast(x, dtype), flat),
+        kernel(graph.cast(w, dtype), flat),
+        **geometry(w.shape[:2], strides, padding, flat),
+        dilations=_along(dilation, flat),
+        group=groups,
+        shape=sizes,
+    )
+    return last(y, flat)
+
+
+def conv2d_input(
+    graph: Graph,
+    g: Value,
+    w: Value,
+    shape: Sizes,
+    strides: Pair = ONE,
+    padding: Padding = UNPADDED,
+    dilation: Pair = ONE,
+    groups: int = 1,
+) -> Value:
+    """A convolution backwards, as Conv2DTranspose does it."""
+    shape, dtype = graph.out
+    places = zip(shape[1:3], g.shape[1:3], w.shape, strides, padding, dilation, strict=False)
+    rest = [_rest(*place) for place in places]
+    y = graph.op(
+        "ConvTranspose",
+        first(graph.cast(g, dtype), False),
+        kernel(graph.cast(w, dtype), False),
+        **geometry(w.shape[:2], strides, padding, False),
+        dilations=list(dilation),
+        group=groups,
+        output_padding=rest if any(rest) else None,
+        shape=_first(shape, False),
+    )
+    return last(y, False)
+
+
+def _rest(out: Any, n: Any, taps: Any, stride: int, ends: Pair, apart: int) -> int:
+    """Rows at the end that nothing is painted on."""
+    painted = (n - 1) * stride + (taps - 1) * apart + 1
+    return int(out - (painted - sum(ends)))
+
+
+# ------------------------------------------------------------------------------------ layouts
+
+
+def is_series(x: Value, height: Size, padding: Padding) -> bool:
+    """Whether images are series that were given a height of 1, and windows have that, too."""
+    lifted = bool(x.view and x.view.kind == "reshape") and x.shape[1] == 1
+    return lifted and height == 1 and padding[0] == (0, 0)
+
+
+def first(x: Value, flat: bool) -> Value:
+    """Images (N, H, W, C) as ONNX has them, (N, C, H, W); series as (N, C, T)."""
+    if flat:
+        N, _, T, C = x.shape
+        return x.reshaped((N, T, C)).transposed(SERIES)
+    return x.transposed(TO_FIRST)
+
+
+def last(y: Value, flat: bool) -> Value:
+    """And back."""
+    if not flat:
+        return y.transposed(TO_LAST)
+    N, C, T = y.shape
+    return y.transposed(SERIES).reshaped((N, 1, T, C))
+
+
+def kernel(w: Value, flat: bool) -> Value:
+    """A kernel (KH, KW, C, F) as (F, C, KH, KW); without the height for series."""
+    turned = w.transposed(KERNEL)
+    return turned.reshaped((*turned.shape[:2], turned.shape[3])) if flat else turned
+
+
+def _first(shape: Sizes, flat: bool) -> Sizes:
+    N, H, W, C = shape
+    return (N, C, W) if flat else (N, C, H, W)
+
+
+def _along(pair: Sequence[Any], flat: bool) -> list[int]:
+    return list(pair[1:] if flat else pair)
+
+
+def geometry(size: Sequence[Any], strides: Pair, padding: Padding, flat: bool) -> dict[str, Any]:
+    """The attributes that say where windows lie."""
+    ends: Any = _along(padding, flat)
+    return {
+        "kernel_shape": _along(size, flat),
+        "strides": _along(strides, flat),
+        "pads": [before for before, _ in ends] + [after for _, after in ends],
+    }
+
+
+# ------------------------------------------------------------------------------------ pooling
+
+
+def pooling(op: str, **fixed: Any) -> Rule:
+    """Pooling of images or series; taps in the padding do not count."""
+
+    def rule(
+        graph: Graph, x: Value, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
+    ) -> Value:
+        flat = is_series(x, pool_size[0], padding)
+        where = geometry(pool_size, strides, padding, flat)
+        sizes = _first(graph.out.shape, flat)
+        return last(graph.op(op, first(x, flat), **where, **fixed, shape=sizes), flat)
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    "matmul": matmul,
+    "conv2d": conv2d,
+    "conv2d_input": conv2d_input,
+    "max_pool2d": pooling("MaxPool"),
+    "average_pool2d": pooling("AveragePool", count_include_pad=0),
+}

@@ -1,0 +1,243 @@
+"""Views, selections, and joining."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from axon.backend import DType
+from axon.onnx.export.rules.elementwise import INT64, Rule
+from axon.onnx.export.rules.graph import FIRST, LAST, Graph, Pieces
+from axon.onnx.export.rules.sizes import Batch, Size, Sizes, total
+from axon.onnx.export.rules.values import Value, inverse
+
+
+def reshape(graph: Graph, x: Value, shape: Sizes) -> Value:
+    """The same elements in another shape."""
+    return x.reshaped(graph.out.shape)
+
+
+def transpose(graph: Graph, x: Value, axes: Sequence[int]) -> Value:
+    """The axes in another order."""
+    return x.transposed(axes)
+
+
+# ------------------------------------------------------------------------------------ slices
+
+
+class Cut(NamedTuple):
+    """A slice along one axis."""
+
+    axis: int
+    start: Size | None
+    stop: Size | None
+    step: int
+
+
+def slice_(graph: Graph, x: Value, index: Any) -> Value:
+    """x[index], for numbers, slices, ``...`` and None."""
+    several = isinstance(index, tuple) and not isinstance(index, Batch)
+    parts = _whole(index if several else (index,), x.ndim)
+    found = _of_constant(graph, x, parts)
+    if found is None and isinstance(x.made, Pieces) and None not in parts:
+        found = x.made.part(graph, parts)
+    return found or _selected(graph, x, parts)
+
+
+def _of_constant(graph: Graph, x: Value, parts: Sequence[Any]) -> Value | None:
+    """A part of known numbers, unless it is cut along an axis that follows the batch."""
+    along = zip((p for p in parts if p is not None), x.shape, strict=True)
+    if x.array is None or any(isinstance(n, Batch) and p != slice(None) for p, n in along):
+        return None
+    array = x.array[tuple(parts)]
+    return Value(graph.out.shape, x.dtype, array=array, label=x.label)
+
+
+def _selected(graph: Graph, x: Value, parts: Sequence[Any]) -> Value:
+    """Slices first, then single numbers, then new axes."""
+    along = [p for p in parts if p is not None]
+    cuts = [Cut(a, p.start, p.stop, p.step or 1) for a, p in enumerate(along) if _cuts(p)]
+    sizes = iter([n for n, p in zip(graph.out.shape, _kept(parts), strict=True) if p is not None])
+    left = [next(sizes) if isinstance(p, slice) else n for p, n in zip(along, x.shape, strict=True)]
+    for cut in cuts:
+        if cut[1:] == (None, None, -1):
+            x = x.reversed(cut.axis)
+    y = _sliced(graph, x, [cut for cut in cuts if cut[1:] != (None, None, -1)], tuple(left))
+    for axis, part in reversed(list(enumerate(along))):
+        if not isinstance(part, slice):
+            y = _row(graph, y, axis, part)
+    return y.reshaped(graph.out.shape)
+
+
+def _whole(index: tuple[Any, ...], ndim: int) -> list[Any]:
+    """The index with one entry for each axis, and None where one is added."""
+    given = sum(p is not None and p is not Ellipsis for p in index)
+    rest = [slice(None)] * (ndim - given)
+    parts: list[Any] = []
+    for p in index if Ellipsis in index else (*index, Ellipsis):
+        parts += rest if p is Ellipsis else [p]
+    return parts
+
+
+def _kept(parts: Sequence[Any]) -> list[Any]:
+    """Those that leave an axis in the result."""
+    return [p for p in parts if p is None or isinstance(p, slice)]
+
+
+def _cuts(part: Any) -> bool:
+    return isinstance(part, slice) and (part.start, part.stop, part.step) not in (
+        (None, None, None),
+        (None, None, 1),
+    )
+
+
+def _sliced(graph: Graph, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value:
+    """Apply slices, beneath a transpose."""
+    if not cuts:
+        return x
+    if x.view and x.view.kind == "transpose":
+        order = x.view.axes
+        moved = [cut._replace(axis=order[cut.axis]) for cut in cuts]
+        beneath = tuple(shape[a] for a in inverse(order))
+        return _sliced(graph, x.view.base, moved, beneath).transposed(order)
+    blocks = _blocks(graph, x, cuts, shape)
+    if blocks is not None:
+        return blocks
+    starts = [_end(cut.start, 0 if cut.step > 0 else LAST) for cut in cuts]
+    stops = [_end(cut.stop, LAST if cut.step > 0 else FIRST) for cut in cuts]
+    ends = graph.sizes(starts), graph.sizes(stops)
+    axes = graph.constant([cut.axis for cut in cuts], INT64)
+    steps = [cut.step for cut in cuts]
+    last = [graph.constant(steps, INT64)] if set(steps) != {1} else []
+    return graph.op("Slice", x, *ends, axes, *last, shape=shape, dtype=x.dtype)
+
+
+def _end(place: Size | None, otherwise: int) -> Size:
+    return otherwise if place is None else place
+
+
+def _blocks(graph: Graph, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value | None:
+    """Rows a * batch to b * batch of time * batch rows: steps a to b, whatever the batch."""
+    if len(cuts) != 1 or cuts[0].axis or cuts[0].step != 1:
+        return None
+    ends = x.shape[0], cuts[0].start or Batch(0), cuts[0].stop or x.shape[0]
+    times = [n.times for n in ends if isinstance(n, Batch) and not n.more]
+    if len(times) < len(ends):
+        return None
+    steps, start, stop = times
+    blocks = x.reshaped((steps, Batch(1), *x.shape[1:]))
+    some = (stop - start, *blocks.shape[1:])
+    return _sliced(graph, blocks, [Cut(0, start, stop, 1)], some).reshaped(shape)
+
+
+def _row(graph: Graph, x: Value, axis: int, number: Size) -> Value:
+    """x[..., number, ...], without that axis."""
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    if x.shape[axis] == 1:
+        return x.reshaped(shape)
+    if isinstance(number, Batch):
+        place = graph.sizes((number,)).reshaped(())
+    else:
+        place = graph.constant(int(number), INT64)
+    return graph.op("Gather", x, place, axis=axis, shape=shape, dtype=x.dtype)
+
+
+# ------------------------------------------------------------------------------------ rows, joining
+
+
+def take(graph: Graph, x: Value, indices: Value) -> Value:
+    """Rows by number."""
+    shape, dtype = graph.out
+    return graph.op("Gather", x, graph.cast(indices, INT64), axis=0, shape=shape, dtype=dtype)
+
+
+def concatenate(graph: Graph, *xs: Value, axis: int = -1) -> Value:
+    """One behind another; in the order of axes that one of them has beneath its view."""
+    shape, dtype = graph.out
+    parts, along = [graph.cast(x, dtype) for x in xs], axis % len(shape)
+    for x in parts:
+        if x.view and x.view.kind == "transpose":
+            order = x.view.axes
+            back = inverse(order)
+            beneath = [p.transposed(back) for p in parts]
+            sizes = tuple(shape[a] for a in back)
+            joined = graph.op("Concat", *beneath, axis=order[along], shape=sizes, dtype=dtype)
+            return joined.transposed(order)
+    return Value(shape, dtype, made=Joined(graph.scope, along, parts, dtype))
+
+
+class Joined:
+    """Values one behind another, written as such only if more is read than one of them."""
+
+    def __init__(self, scope: str, axis: int, parts: Sequence[Value], dtype: DType) -> None:
+        self.scope, self.axis, self.parts, self.dtype = scope, axis, parts, dtype
+
+    def whole(self, graph: Graph) -> Value:
+        """All of them."""
+        shape = self._shape(self.parts)
+        return graph.op("Concat", *self.parts, axis=self.axis, shape=shape, dtype=self.dtype)
+
+    def _shape(self, parts: Sequence[Value]) -> Sizes:
+        first, at = parts[0].shape, self.axis
+        sizes = [part.shape[at] for part in parts]
+        return (*first[:at], total(sizes), *first[at + 1 :])
+
+    def part(self, graph: Graph, index: Sequence[Any]) -> Value | None:
+        """One of them, or some, or the same of each."""
+        chosen = [axis for axis, p in enumerate(index) if p != slice(None)]
+        if len(chosen) != 1:
+            return None
+        (axis,) = chosen
+        if axis == self.axis:
+            return self._along(graph, axis, index[axis])
+        return self._across(graph, axis, index)
+
+    def _along(self, graph: Graph, axis: int, wanted: Any) -> Value | None:
+        """Those pieces, each of size 1, that the index names."""
+        if any(part.shape[axis] != 1 for part in self.parts) or isinstance(wanted, Batch):
+            return None
+        if not isinstance(wanted, slice):
+            return self.parts[wanted].reshaped(graph.out.shape)
+        try:
+            some = self.parts[wanted]
+        except TypeError:  # an end that follows the batch
+            return None
+        made = Joined(self.scope, axis, some, self.dtype)
+        return Value(graph.out.shape, self.dtype, made=made) if some else None
+
+    def _across(self, graph: Graph, axis: int, index: Sequence[Any]) -> Value | None:
+        """A single place along another axis, of each piece."""
+        if not isinstance(index[axis], int):
+            return None
+        result, pieces = graph.out, []
+        for part in self.parts:
+            shape = part.shape[:axis] + part.shape[axis + 1 :]
+            graph.out = result._replace(shape=shape)
+            pieces.append(slice_(graph, part, tuple(index)))
+        graph.out = result
+        at = self.axis - (axis < self.axis)
+        return Value(result.shape, self.dtype, made=Joined(self.scope, at, pieces, self.dtype))
+
+
+def pad(graph: Graph, x: Value, padding: Sequence[tuple[int, int]]) -> Value:
+    """Zeros around, beneath a transpose."""
+    shape = tuple(_more(n, sum(ends)) for n, ends in zip(x.shape, padding, strict=True))
+    if x.view and x.view.kind == "transpose":
+        back = inverse(x.view.axes)
+        beneath = pad(graph, x.view.base, [padding[a] for a in back])
+        return beneath.transposed(x.view.axes)
+    ends = [before for before, _ in padding] + [after for _, after in padding]
+    return graph.op("Pad", x, graph.constant(ends, INT64), shape=shape) if ends else x
+
+
+def _more(size: Size, more: int) -> Size:
+    return size._replace(more=size.more + more) if isinstance(size, Batch) else size + more
+
+
+RULES: dict[str, Rule] = {
+    "reshape": reshape,
+    "transpose": transpose,
+    "slice": slice_,
+    "take": take,
+    "lookup": take,
+    "concatenate": concatenate,
+    "pad": pad,
+}

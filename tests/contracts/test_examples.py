@@ -1,0 +1,117 @@
+"""The examples do what they say, with small settings."""
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MNIST = Path(os.environ.get("AXON_DATA_DIR", "")) / "mnist"
+needs_mnist = pytest.mark.skipif(
+    "AXON_DATA_DIR" not in os.environ or not MNIST.is_dir(), reason="no copy of MNIST here"
+)
+
+
+def load(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("example", EXAMPLES / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_one_neuron_reaches_94_percent(capsys):
+    assert load("breast_cancer_classification/one_neuron.py").main() >= 0.94
+    assert "Test accuracy: 9" in capsys.readouterr().out
+
+
+def test_the_same_neuron_as_a_sequential_reaches_94_percent(capsys):
+    assert load("breast_cancer_classification/sequential.py").main() >= 0.94
+    assert "Epoch 30/30 - Loss: 0.0" in capsys.readouterr().out
+
+
+def test_one_neuron_does_not_owe_its_success_to_one_split():
+    """Over ten splits the neuron stays at 94 % on average."""
+    import numpy as np
+
+    from axon.datasets import breast_cancer
+    from axon.layers import Dense, Normalization
+    from axon.models import Sequential
+
+    accuracies = []
+    for seed in range(10):
+        (x, y), (x_test, y_test) = breast_cancer.load_data(seed=seed)
+        normalization = Normalization()
+        normalization.adapt(x)
+        model = Sequential([normalization, Dense(30, 1, "sigmoid")])
+        model.compile("binary_cross_entropy", "adam", metrics=["accuracy"])
+        model.optimizer.learning_rate = 0.01
+        model.fit(x, y.reshape(-1, 1), epochs=20, verbose=0)
+        accuracies.append(model.evaluate(x_test, y_test.reshape(-1, 1))[1])
+    assert np.mean(accuracies) >= 0.95
+    assert min(accuracies) >= 0.91
+
+
+def test_backpropagation_by_hand_agrees_with_the_library(capsys):
+    assert load("by_hand/backprop.py").main(steps=20) < 1e-6
+
+
+@needs_mnist
+def test_mnist_with_adam_reaches_97_5_percent_in_5_epochs(capsys):
+    assert load("mnist/adam.py").main(epochs=5) >= 0.975
+
+
+@needs_mnist
+def test_mnist_with_sgd_is_on_its_way(capsys):
+    assert load("mnist/sgd.py").main(epochs=2) >= 0.91
+    assert "Epoch 2/2 - Loss: " in capsys.readouterr().out
+
+
+def test_a_residual_network_learns_the_digits(capsys):
+    assert load("branching/residual.py").main(epochs=5) >= 0.93
+    assert "blocks_0 (Block)" in capsys.readouterr().out
+
+
+def test_a_network_with_two_inputs_tells_digits_apart():
+    assert load("branching/two_inputs.py").main(epochs=2, count=4000) >= 0.8
+
+
+def test_regression_on_the_built_in_table(capsys):
+    assert load("regression/tumour_size.py").main() >= 0.9
+    assert "R2 = 0.9" in capsys.readouterr().out
+
+
+def test_gradient_penalty_measures_a_distance():
+    assert abs(load("gradient_penalty.py").main() - 5) < 0.2
+
+
+def test_a_language_model_of_characters_writes_on(tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat and the dog sat on the log. " * 300)
+    loss = load("text/characters.py").main(str(text), epochs=8, units=32, count=60)
+    assert loss < 0.7, "by chance it would be log 14 = 2.6"
+    assert len(capsys.readouterr().out.splitlines()[-1]) >= 100
+
+
+@needs_mnist
+def test_one_pass_over_a_part_of_mnist_by_convolution():
+    assert load("mnist/one_epoch.py").main(images=4000) >= 0.93
+
+
+@needs_mnist
+def test_the_other_networks_for_mnist_run(tmp_path, monkeypatch):
+    """On few images: how well they do is for the README, and takes minutes."""
+    from axon.datasets import mnist
+
+    (x, y), (x_test, y_test) = mnist.load_data()
+    few = (x[:1500], y[:1500]), (x_test[:500], y_test[:500])
+    monkeypatch.setattr(mnist, "load_data", lambda: few)
+    assert load("mnist/rows.py").main(epochs=3, units=32) > 0.3
+    assert load("mnist/patches.py").main(epochs=2, width=16, depth=1) > 0.15
+    assert load("mnist/cnn.py").main(epochs=2) > 0.6
+    picture = tmp_path / "reconstructions.png"
+    assert load("mnist/autoencoder.py").main(epochs=3, picture=str(picture)) < 0.08
+    assert picture.stat().st_size > 5000
