@@ -6,7 +6,7 @@ Every other file says ``xp`` where it computes, and takes what this one gives. T
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,6 +17,16 @@ xp: Any = np
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 DType = np.dtype[Any]
+
+
+class Table(Protocol):
+    """What turns itself into an array, such as the tables of other libraries."""
+
+    def __array__(self) -> Array:
+        """The values."""
+
+
+ArrayLike = Array | np.generic | float | Sequence[Any] | Table  # what ``as_array`` reads
 
 
 class ArraySpec(NamedTuple):

@@ -15,6 +15,7 @@ import numpy as np
 
 from axon.backend import (
     Array,
+    ArrayLike,
     DType,
     Shape,
     as_arrays,
@@ -266,6 +267,10 @@ class Tensor(Operators):
         """Add to ``.grad``, which shares its memory with nothing else."""
         self.grad = PRIMITIVES["copy"](gradient) if self.grad is None else self.grad + gradient
 
+
+TensorLike = Tensor | ArrayLike
+"""What public functions take: a Tensor, or anything that becomes an array. An overload says what
+comes out: of a Tensor a Tensor, of anything else an array."""
 
 # ------------------------------------------------------------------------------------ backward
 
