@@ -1,7 +1,7 @@
 """axon.roofline(): what is measured, that it is measured once, and what follows from it."""
 
-from importlib import import_module
 import tracemalloc
+from importlib import import_module
 
 import numpy as np
 import pytest
