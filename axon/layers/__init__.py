@@ -18,7 +18,6 @@ from axon.layers.convolution import Conv1D, Conv2D
 from axon.layers.dense import Dense
 from axon.layers.embedding import Embedding, PositionalEmbedding
 from axon.layers.input import Input
-from axon.layers.masking import Masking
 from axon.layers.mixup import MixUp
 from axon.layers.module import Module
 from axon.layers.noise import (
@@ -44,7 +43,7 @@ from axon.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
-from axon.layers.preprocessing import Flatten, Normalization, Rescaling
+from axon.layers.preprocessing import Flatten, Masking, Normalization, Rescaling
 from axon.layers.recurrent import GRU, LSTM, SimpleRNN
 from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from axon.layers.separable import DepthwiseConv2D, SeparableConv2D

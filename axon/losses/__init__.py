@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from axon.losses.base import Loss, numbers
+from axon.losses.base import FunctionLoss, Loss, numbers
 from axon.losses.binary_cross_entropy import BinaryCrossEntropy
 from axon.losses.binary_focal_cross_entropy import BinaryFocalCrossEntropy
 from axon.losses.categorical_cross_entropy import CategoricalCrossEntropy
 from axon.losses.categorical_focal_cross_entropy import CategoricalFocalCrossEntropy
 from axon.losses.cosine_similarity import CosineSimilarity
-from axon.losses.function import FunctionLoss
 from axon.losses.hinge import Hinge
 from axon.losses.huber import Huber
 from axon.losses.kl_divergence import KLDivergence

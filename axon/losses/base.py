@@ -1,6 +1,7 @@
 """Floor 4: what every loss does. A leaf says how much one sample costs; the base does the rest."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from math import prod
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from axon.config import Described
 from axon.containers import Ragged, plain
 from axon.core import Tensor, grad
 from axon.losses.expected import demand
-from axon.losses.slips import watched
+from axon.losses.slips import Slips, watched
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
 
@@ -134,6 +135,44 @@ class Loss(Described, ABC):
             return losses.mean()
         kept = where(spread(self.name, "the mask", real, losses), losses, 0.0)
         return kept.sum() / maximum(number_of(real, losses).astype(losses.dtype), 1.0)
+
+
+class FunctionLoss(Loss):
+    """What ``compile(loss=function)`` makes of a function of (y_true, y_pred).
+
+    Args:
+        function: takes Tensors and returns what each sample costs, (n,) or (n, ...); further axes
+            are averaged. Compute it with AXON's operations.
+
+    >>> loss = FunctionLoss(lambda y, p: abs(p - y))
+    >>> loss.loss([[1.0], [2.0]], [[1.5], [2.0]])
+    0.25
+    """
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self.function = function
+        self.name = getattr(function, "__name__", "loss")  # type: ignore[misc]
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Call the function."""
+        with Slips(f"loss {self.name!r}", y_true, y_pred):
+            cost: Any = self.function(y_true, y_pred)
+        if not isinstance(cost, Tensor) or cost.shape[:1] != y_pred.shape[:1]:
+            got = f"shape {cost.shape}" if isinstance(cost, Tensor) else type(cost).__name__
+            raise ValueError(
+                f"loss {self.name!r}: expected a Tensor with what each sample costs, shape "
+                f"({len(y_pred)}, ...), got {got}. Leave the mean over the samples to AXON."
+            )
+        return over_features(cost)
+
+    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+        """Any numbers, one or several for each sample: the function knows what it needs.
+
+        Not (n,) for outputs (n, 1): what is computed of both would be (n, n).
+        """
+        given = numbers(self.name, y_true)
+        demand_no_broadcast(f"loss {self.name!r}", given, output_shape)
+        return given.astype(np.float32) if given.dtype.kind == "b" else given
 
 
 def float_for(whole: Array) -> type:
