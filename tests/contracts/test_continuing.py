@@ -10,20 +10,12 @@ from axon.losses import Loss
 from axon.metrics import MeanMetric
 from axon.models import Model, Sequential
 from axon.optimizers import Adam, Optimizer, schedules
-from tests.contracts.test_everything_trains import (
-    LOSSES,
-    METRICS,
-    OPTIONS,
-    OWN,
-    TEXTS,
-    X,
-    around,
-    distance,
-    ids,
-)
-from tests.contracts.test_layers import SAMPLES as LAYERS
-from tests.layers.test_regularizers import COSTS, RULES
-from tests.optimizers.test_schedules import SAMPLES as SCHEDULES
+from tests.samples.layers import SAMPLES as LAYERS
+from tests.samples.layers import TEXTS, around, ids
+from tests.samples.losses import LOSSES, X
+from tests.samples.metrics import METRICS, distance
+from tests.samples.optimizers import OPTIONS, OWN, SCHEDULES
+from tests.samples.regularizers import COSTS, RULES
 
 random = np.random.default_rng(0)
 Y = random.normal(size=(11, 2)).astype("float32")

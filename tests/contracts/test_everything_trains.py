@@ -1,6 +1,6 @@
 """Every layer, loss, optimizer and metric in training: recorded, eager, and without an array made.
 
-The tables below name them all; a class that is missing fails.
+The tables in tests/samples name them all; a class that is missing fails.
 """
 
 import copy
@@ -23,7 +23,6 @@ from axon.layers import (
     BatchNormalization,
     Dense,
     Dropout,
-    Embedding,
     Flatten,
     GlobalAveragePooling1D,
     Layer,
@@ -31,8 +30,10 @@ from axon.layers import (
 from axon.metrics import Metric
 from axon.models import Sequential
 from axon.models import inputs as intake
-from axon.optimizers import schedules
-from tests.contracts.test_layers import ON_WHOLE_NUMBERS, SAMPLES
+from tests.samples.layers import ON_INTEGERS, SAMPLES, TEXTS, around, ids
+from tests.samples.losses import LABELS, LOSSES, NUMBERS, X
+from tests.samples.metrics import METRICS
+from tests.samples.optimizers import OPTIONS, OWN
 
 random = np.random.default_rng(0)
 
@@ -99,41 +100,6 @@ def allocates_nothing(model, x, y, n=9000):
 # ------------------------------------------------------------------------------------ layers
 
 
-def around(layer, eager):
-    """A network in which gradients flow through the layer, to weights before it and behind it."""
-    before = Dense(layer[1][-1], "tanh")
-    before.build(layer[1])
-    model = Sequential([before, layer[0](), Flatten(), Dense(2)])
-    model.compile("mse", optimizers.SGD(0.01, momentum=0.9), eager=eager)
-    return model
-
-
-def ids(vocabulary, *shape):
-    return np.random.default_rng(5).integers(0, vocabulary, shape)
-
-
-def reading(*parts):
-    return lambda: [Embedding(9, 4, mask_zero=parts[0]), *(part() for part in parts[1:]), Dense(2)]
-
-
-TEXTS = {  # networks on whole numbers
-    "Embedding": lambda: [Embedding(9, 3), Flatten(), Dense(2)],
-    "Embedding, mask_zero, LSTM": reading(True, lambda: LSTM(3)),
-    "Embedding, mask_zero, GRU": reading(True, lambda: layers.GRU(3)),
-    "Embedding, mask_zero, both directions": reading(
-        True, lambda: layers.Bidirectional(LSTM(2, return_sequences=True)), lambda: LSTM(3)
-    ),
-    "Embedding, mask_zero, mean": reading(True, GlobalAveragePooling1D),
-    "Embedding, mask_zero, attention": reading(
-        True,
-        layers.PositionalEmbedding,
-        lambda: layers.TransformerBlock(2, 5, dropout=0.2),
-        GlobalAveragePooling1D,
-    ),
-    "Embedding, Dropout": reading(False, lambda: layers.SpatialDropout1D(0.4), Flatten),
-}
-
-
 @pytest.mark.parametrize("layer", SAMPLES.values(), ids=SAMPLES)
 def test_every_layer_trains(layer):
     x = random.normal(size=(11, *layer[1])).astype("float32")
@@ -159,50 +125,10 @@ def test_no_layer_is_missing():
     inside = {type(layer) for make in TEXTS.values() for layer in make()}
     inside |= {type(make()) for make, _ in SAMPLES.values()}
     assert public - {Layer} <= inside
-    assert inside >= ON_WHOLE_NUMBERS
+    assert inside >= ON_INTEGERS
 
 
 # ------------------------------------------------------------------------------------ losses
-
-LABELS = np.arange(11) % 3
-HOT, NUMBERS = np.eye(3, dtype="float32")[LABELS], random.normal(size=(11, 3)).astype("float32")
-CHANCES, COUNTS = random.random((11, 3)).astype("float32"), random.integers(0, 5, (11, 3))
-SHARES = CHANCES / CHANCES.sum(axis=1, keepdims=True)
-
-# class -> [(the loss, the last activation, targets)]
-LOSSES = {
-    losses.BinaryCrossEntropy: [
-        (lambda: losses.BinaryCrossEntropy(label_smoothing=0.1), "sigmoid", HOT),
-        (lambda: losses.BinaryCrossEntropy(from_logits=True), None, CHANCES),
-        (losses.BinaryCrossEntropy, "hard_sigmoid", HOT),  # not from logits
-    ],
-    losses.BinaryFocalCrossEntropy: [
-        (losses.BinaryFocalCrossEntropy, "sigmoid", HOT),
-        (
-            lambda: losses.BinaryFocalCrossEntropy(gamma=1.5, apply_class_balancing=True),
-            *("sigmoid", HOT),
-        ),
-    ],
-    losses.CategoricalCrossEntropy: [
-        (losses.CategoricalCrossEntropy, "softmax", LABELS),
-        (lambda: losses.CategoricalCrossEntropy(label_smoothing=0.1), "softmax", HOT),
-        (lambda: losses.CategoricalCrossEntropy(from_logits=True), None, SHARES),
-    ],
-    losses.CategoricalFocalCrossEntropy: [
-        (losses.CategoricalFocalCrossEntropy, "softmax", LABELS),
-        (lambda: losses.CategoricalFocalCrossEntropy(alpha=[0.2, 0.3, 0.5]), "softmax", HOT),
-    ],
-    losses.CosineSimilarity: [(losses.CosineSimilarity, "tanh", NUMBERS)],
-    losses.Hinge: [(losses.Hinge, None, HOT), (losses.Hinge, "tanh", 2 * HOT - 1)],
-    losses.Huber: [(lambda: losses.Huber(0.5), None, NUMBERS)],
-    losses.KLDivergence: [(losses.KLDivergence, "softmax", SHARES)],
-    losses.LogCosh: [(losses.LogCosh, None, NUMBERS)],
-    losses.MeanAbsoluteError: [(losses.MeanAbsoluteError, None, NUMBERS)],
-    losses.MeanSquaredError: [(losses.MeanSquaredError, None, NUMBERS)],
-    losses.Poisson: [(losses.Poisson, "softplus", COUNTS)],
-    losses.SquaredHinge: [(losses.SquaredHinge, None, HOT)],
-}
-X = random.normal(size=(11, 5)).astype("float32")
 
 
 def small(loss, last=None, optimizer="sgd", watched=(), eager=False, units=3, wide=6, **options):
@@ -241,30 +167,6 @@ def test_no_loss_is_missing():
 
 # ------------------------------------------------------------------------------------ optimizers
 
-OPTIONS = [
-    {},
-    {"weight_decay": 0.01, "exclude_from_weight_decay": ["bias"]},
-    {"clipnorm": 0.1},
-    {"clipvalue": 0.01},
-    {"global_clipnorm": 0.1},
-    {"use_ema": True, "ema_momentum": 0.8},
-    {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3},
-    {"gradient_accumulation_steps": 2},
-    {"gradient_accumulation_steps": 3, "use_ema": True, "ema_overwrite_frequency": 2},
-    {"learning_rate": schedules.CosineDecay(0.01, 20)},
-]
-OWN = {
-    optimizers.SGD: [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
-    optimizers.Adagrad: [{"initial_accumulator_value": 0.0}],
-    optimizers.RMSprop: [{"momentum": 0.9, "centered": True}],
-    optimizers.Adam: [{"amsgrad": True}],
-    optimizers.AdamW: [{"amsgrad": True}],
-    optimizers.Adamax: [],
-    optimizers.Nadam: [],
-    optimizers.Lion: [],
-    optimizers.Muon: [{"nesterov": False, "exclude_output": False}, {"rms_rate": None}],
-}
-
 
 @pytest.mark.parametrize(
     ("kind", "options"), [(k, options) for k, own in OWN.items() for options in OPTIONS + own]
@@ -286,33 +188,6 @@ def test_no_optimizer_is_missing():
 
 
 # ------------------------------------------------------------------------------------ metrics
-
-YES = LABELS[:, None] % 2
-BINARY, CLASSES, VALUES = (
-    ("binary_crossentropy", "sigmoid", 1, YES),
-    ("categorical_crossentropy", "softmax", 3, LABELS),
-    ("mse", None, 3, NUMBERS),
-)
-
-
-def distance(y_true, y_pred):
-    return abs(y_true - y_pred)
-
-
-METRICS = [
-    *((name, CLASSES) for name in ("accuracy", "categorical_accuracy")),
-    *((name, BINARY) for name in ("accuracy", "binary_accuracy", "precision", "recall", "f1")),
-    *((name, BINARY) for name in ("auc", "pr_auc")),
-    *((name, VALUES) for name in ("mae", "mse", "rmse", "r2")),
-    (lambda: metrics.TopKCategoricalAccuracy(2), CLASSES),
-    (lambda: metrics.F1Score("macro"), CLASSES),
-    (lambda: metrics.Precision(class_id=1), CLASSES),
-    (lambda: metrics.Recall(average="weighted"), CLASSES),
-    (lambda: metrics.ConfusionMatrix(3), CLASSES),
-    (lambda: metrics.ConfusionMatrix(2), BINARY),
-    (metrics.AUC, CLASSES),
-    (lambda: metrics.get(distance, losses.get("mse")), VALUES),
-]
 
 
 @pytest.mark.parametrize(("metric", "task"), METRICS)

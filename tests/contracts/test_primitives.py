@@ -1,7 +1,6 @@
 """The contract that every primitive keeps. Registering one enrols it; the samples say on what."""
 
 import pkgutil
-import tracemalloc
 import weakref
 from importlib import import_module
 from inspect import Parameter, signature
@@ -21,6 +20,7 @@ from axon.losses.cross_entropy import (
 from axon.operators import PRIMITIVES
 from axon.program import Step
 from axon.testing import check_gradient
+from tests.contracts.memory import peak_of
 from tests.samples.primitives import SAMPLES
 
 for chapter in ("ops", "activations", "layers", "losses", "optimizers"):
@@ -376,22 +376,6 @@ def test_matmul_allocates_nothing_whatever_it_multiplies(a: np.ndarray, b: np.nd
     np.testing.assert_array_equal(first, np.matmul(a.astype(float), b.astype(float)))
     assert peak_of(step.latest.run) < BUFFERS
     np.testing.assert_array_equal(step.latest.run()[0], first)
-
-
-def peak_of(function: Any) -> int:
-    """Bytes taken at the worst moment of a second call, on one thread: each has its buffers."""
-    threads = axon.get_threads()
-    axon.set_threads(1)
-    function()
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        function()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-        axon.set_threads(threads)
 
 
 # ------------------------------------------------------------------------------------ extremes

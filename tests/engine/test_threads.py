@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,12 @@ import axon
 from axon import Tensor, blas, ops, threads
 from axon import pieces as cut
 from axon.blas import one_blas_thread
-from axon.layers import (
-    LSTM,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalAveragePooling1D,
-    MaxPooling2D,
-    TransformerBlock,
-)
 from axon.models import Sequential
 from axon.operators import PRIMITIVES
 from axon.optimizers.sgd import momentum_update
 from axon.program import Step, engine
 from axon.program.bind import Chain
+from tests.engine.networks import bits, data, fit, small
 from tests.samples.primitives import SAMPLES
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*threads on .* cores:RuntimeWarning")
@@ -54,10 +44,6 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is worth cutting."""
     monkeypatch.setattr(cut, "WORTH", -1e9)
-
-
-def bits(arrays: Any) -> list[tuple[Any, ...]]:
-    return [(a.shape, a.dtype.str, a.tobytes()) for a in arrays]
 
 
 # ------------------------------------------------------------------------------------ primitives
@@ -273,47 +259,7 @@ def test_workspace_of_threads_is_counted() -> None:
 # ------------------------------------------------------------------------------------ models
 
 
-def small(kind: str) -> Sequential:
-    axon.set_random_seed(3)
-    layers = {
-        "mlp": [Dense(24, "relu"), Dense(16, "gelu"), Dense(5, "softmax")],
-        "cnn": [
-            *(Conv2D(6, 3, activation="relu"), MaxPooling2D(2), Conv2D(7, 3, activation="relu")),
-            *(Flatten(), Dense(5, "softmax")),
-        ],
-        "cnn with noise": [
-            *(Conv2D(6, 3, padding="same"), BatchNormalization(), MaxPooling2D(2, strides=1)),
-            *(Dropout(0.3), Conv2D(4, 3, strides=2, activation="relu")),
-            *(Flatten(), Dense(5, "softmax")),
-        ],
-        "lstm": [LSTM(9), Dense(5, "softmax")],
-        "attention": [
-            *(Embedding(20, 16), TransformerBlock(2, 24), GlobalAveragePooling1D()),
-            Dense(5, "softmax"),
-        ],
-    }
-    model = Sequential(layers[kind])
-    model.compile("categorical_cross_entropy", "adam", metrics=["accuracy"])
-    return model
-
-
 MODELS = ("mlp", "cnn", "cnn with noise", "lstm", "attention")
-
-
-def data(kind: str) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(5)
-    shape = {"mlp": (30,), "lstm": (6, 11), "attention": (7,)}.get(kind, (12, 12, 2))
-    x = random.random((53, *shape), np.float32)
-    y = random.integers(0, 5, 53)
-    return (x * 20).astype(np.int64) if kind == "attention" else x, y
-
-
-def fit(model: Sequential, kind: str, shuffle: bool = True) -> list[tuple[Any, ...]]:
-    """Train, with a short last batch, and give all that came of it."""
-    x, y = data(kind)
-    history = model.fit(x, y, batch_size=16, epochs=3, verbose=0, shuffle=shuffle).history
-    measured = [*history.values(), model.evaluate(x, y)]
-    return bits([*map(np.array, measured), *model.get_weights(), model.predict(x)])
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -505,11 +451,11 @@ def test_a_sleeping_pool_keeps_nothing_alive() -> None:
 
 FORK = """
 import os, sys, threading
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {root!r})
 import axon
-from axon import cut
-import test_threads as t
-cut.WORTH = -1e9
+from axon import pieces
+from tests.engine import networks as t
+pieces.WORTH = -1e9
 axon.set_threads(2)
 wanted = t.fit(t.small("cnn"), "cnn")
 child = os.fork()
@@ -526,7 +472,7 @@ print(os.waitstatus_to_exitcode(status))
 
 @pytest.mark.skipif("fork" not in dir(os), reason="there is no fork here")
 def test_a_forked_process_trains_too_and_ends() -> None:
-    assert elsewhere(FORK.format(tests=os.path.dirname(__file__))) == "0"
+    assert elsewhere(FORK.format(root=str(Path(__file__).parents[2]))) == "0"
 
 
 # ------------------------------------------------------------------------------------ settings

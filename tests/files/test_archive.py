@@ -23,23 +23,7 @@ from hypothesis import strategies as st
 from axon.files import archive
 from axon.files.archive import DamagedFile
 from axon.files.atomic import atomic, check_writable
-
-TREE = {
-    "step": 3,
-    "large": [2**128 + 1, -(2**200), 2**64 - 1],
-    "rates": [0.1, math.inf, -math.inf, 1e-310],
-    "flags": {"on": True, "off": False, "none": None},
-    "texts": ["", 'ü\n"\\', "\ud800", "$array"],
-    "arrays": {
-        "a/b": np.arange(6, dtype=np.uint64).reshape(2, 3) + 2**63,
-        "a": {"b": np.zeros((0, 3), np.float16)},
-        "one": np.array(5, np.int8),
-    },
-    "inside": [[{"deep": np.array([True, False])}]],
-    "__metadata__": np.ones(2, np.float32),
-    "$array": {"$float": "nan"},
-    7: {None: 1.5, True: "key"},
-}
+from tests.samples.files import TREE
 
 
 def same(a, b):

@@ -34,8 +34,7 @@ from tests.files.hostile import (
     zip_headers_replaced,
     zip_replaced,
 )
-from tests.files.test_archive import TREE
-from tests.models.test_saving import OF_FORMAT_1
+from tests.samples.files import OF_FORMAT_1, TREE
 
 CASES = int(os.environ.get("AXON_HOSTILE", "160"))
 SLOWEST = 5.0  # seconds for a file of some kilobytes; a good one takes milliseconds

@@ -22,8 +22,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from zlib import crc32
 
-sys.path.insert(0, str(Path(__file__).parent))
-
+ROOT = Path(__file__).parents[2]
 FEW = 40  # cases that one process does
 SLOWEST = 600  # seconds for one case, in which kernels may be compiled; more is a hang
 TRIES = 40  # smaller cases to be tried for a failure
@@ -69,7 +68,7 @@ class Way(NamedTuple):
 
     shrink: bool = True
     guard: str = "MIXED"
-    program: str = __file__
+    program: tuple[str, ...] = ("-m", "tests.fuzz.programs")
 
 
 USUAL = Way()
@@ -103,7 +102,7 @@ def _note(result: Result, case: str, kind: str, said: str, way: Way) -> None:
 
 def _in_child(cases: Sequence[str], way: Way) -> Iterator[tuple[str, str, str]]:
     """Case, kind of outcome, and what was said; the last one may be what ended the process."""
-    command = [sys.executable, way.program, "--child", f"--guard={way.guard}", *cases]
+    command = [sys.executable, *way.program, "--child", f"--guard={way.guard}", *cases]
     run = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
     begun = ""
     for line in run.stdout.splitlines():
@@ -120,7 +119,9 @@ def _in_child(cases: Sequence[str], way: Way) -> Iterator[tuple[str, str, str]]:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    where = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    told = {"PYTHONPATH": where, "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    return {**os.environ, **told}
 
 
 def smallest(failure: Failure, way: Way) -> Failure:

@@ -14,8 +14,8 @@ from axon.core import PRIMITIVES, Tensor, grad
 from axon.program import Step
 from tests.fuzz import data
 from tests.fuzz.networks import Wrong, apart, bits_equal, demand, using
-from tests.samples.case import Sample
 from tests.samples.primitives import SAMPLES
+from tests.samples.primitives.case import Sample
 
 Spec = dict[str, Any]
 Operation = tuple[str, list[int], dict[str, Any]]  # primitive, numbers of its inputs, metadata

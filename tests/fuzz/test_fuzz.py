@@ -167,7 +167,7 @@ def test_a_kernel_that_goes_too_far_is_found(mistake: str, tmp_path: Path) -> No
     program = tmp_path / "broken.py"
     program.write_text(BROKEN.format(here=str(HERE), first=first, last=last, out=out))
     case = "network:" + json.dumps(NETWORK)
-    way = programs.Way(shrink=False, guard=guard, program=str(program))
+    way = programs.Way(shrink=False, guard=guard, program=(str(program),))
     result = programs.fuzz([case], way)
     if mistake == "none":
         assert not result.failures
@@ -186,7 +186,7 @@ def test_a_promise_that_is_not_kept_is_named_and_made_smaller(
     text = BROKEN.format(here=str(HERE), first=0, last=0, out="i").replace("max(x[i], 0)", "x[i]")
     program.write_text(text)
     case = "network:" + json.dumps({**NETWORK, "weights": "f4"})
-    result = programs.fuzz([case], programs.Way(program=str(program)))
+    result = programs.fuzz([case], programs.Way(program=(str(program),)))
     (failure,) = result.failures
     assert failure.said.startswith("compiled = NumPy")
     assert '"weights": ""' in failure.spec

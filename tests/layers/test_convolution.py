@@ -26,7 +26,7 @@ from axon.ops import conv2d, conv2d_input, conv2d_weight, pad, upsample_bilinear
 from axon.ops import windows as geometry
 from axon.optimizers import Adam
 from axon.program import Step
-from tests.contracts.test_primitives import peak_of
+from tests.contracts.memory import peak_of
 
 EVERY = [
     lambda **s: Conv2D(4, 3, **s),

@@ -41,7 +41,7 @@ from axon.metrics import AUC, ConfusionMatrix, F1Score, Metric
 from axon.models import Model, Sequential, load_model
 from axon.optimizers import SGD
 from axon.program.engine import Kernels
-from tests.contracts.test_layers import SAMPLES, made
+from tests.samples.layers import SAMPLES, made
 
 rng = np.random.default_rng(0)
 IDS = rng.integers(1, 9, (6, 7))

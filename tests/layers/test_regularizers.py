@@ -12,20 +12,11 @@ from axon.constraints import CONSTRAINTS, MaxNorm, NonNeg, UnitNorm
 from axon.program import Step
 from axon.regularizers import L1, L1L2, L2, REGULARIZERS
 from axon.testing import check_gradient
+from tests.samples.regularizers import COSTS, RULES
 
 rng = np.random.default_rng(0)
 W = rng.normal(size=(4, 3))
 
-# regularizer, its value, its gradient
-COSTS = {
-    "l1": (L1(0.3), lambda w: 0.3 * abs(w).sum(), lambda w: 0.3 * np.sign(w)),
-    "l2": (L2(0.3), lambda w: 0.3 * (w**2).sum(), lambda w: 0.6 * w),
-    "l1_l2": (
-        L1L2(l1=0.1, l2=0.2),
-        lambda w: 0.1 * abs(w).sum() + 0.2 * (w**2).sum(),
-        lambda w: 0.1 * np.sign(w) + 0.4 * w,
-    ),
-}
 every_cost = pytest.mark.parametrize(("cost", "value", "slope"), COSTS.values(), ids=COSTS)
 
 
@@ -62,7 +53,6 @@ def lengths(w, axis):
 
 
 AXES = [0, 1, -1, (0, 1), [0, 1]]
-RULES = {"max_norm": MaxNorm(1.5), "unit_norm": UnitNorm(), "non_neg": NonNeg()}
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 

@@ -55,8 +55,7 @@ from axon.modes import RecordingError, modes
 from axon.operators import PRIMITIVES
 from axon.parameter import Buffer
 from axon.program.trace import trace
-from tests.contracts.test_everything_trains import TEXTS
-from tests.contracts.test_layers import SAMPLES
+from tests.samples.layers import SAMPLES, TEXTS
 from tests.samples.primitives import SAMPLES as PRIMITIVE_SAMPLES
 
 onnx = pytest.importorskip("onnx")
@@ -141,7 +140,7 @@ def test_every_layer(name):
 
 
 def test_every_layer_class_is_among_them():
-    """A new layer is in SAMPLES (test_layers.py), or, if it takes whole numbers, in TEXTS."""
+    """A new layer is in SAMPLES of tests/samples/layers.py, or, if it takes integers, in TEXTS."""
     made = [make() for make, _ in SAMPLES.values()] + [m for make in TEXTS.values() for m in make()]
     public = {c for c in vars(layers).values() if isinstance(c, type) and issubclass(c, Layer)}
     assert public - {Layer} <= {type(layer) for layer in made}
@@ -224,7 +223,7 @@ def exported(function, *arrays):
 
 @pytest.mark.parametrize("name", sorted(set(RULES) - {"recurrence"}))
 def test_every_primitive_on_its_own_samples(name):
-    """Shapes without a batch, axes of any kind, nothing at all: the samples of tests/samples."""
+    """Shapes without a batch, axes of any kind, nothing at all: tests/samples/primitives."""
     for arrays, meta in PRIMITIVE_SAMPLES[name].samples:
         given = [np.asarray(a, "f4" if np.asarray(a).dtype.kind == "f" else None) for a in arrays]
         made, expected = exported(lambda *x, m=meta: PRIMITIVES[name](*x, **m), *given)

@@ -19,17 +19,8 @@ from axon.optimizers.schedules import (
     PiecewiseConstantDecay,
     PolynomialDecay,
 )
+from tests.samples.optimizers import SCHEDULES as SAMPLES
 
-# One of each, with every argument given.
-SAMPLES = [
-    ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5, staircase=True),
-    InverseTimeDecay(0.1, 10, 0.5, staircase=True),
-    PiecewiseConstantDecay([10, 20], [0.1, 0.01, 0.001]),
-    PolynomialDecay(0.1, 10, end_learning_rate=0.01, power=2.0, cycle=True),
-    CosineDecay(0.0, 20, alpha=0.1, warmup_target=0.1, warmup_steps=5),
-    CosineDecayRestarts(0.1, 5, t_mul=1.5, m_mul=0.5, alpha=0.1),
-    OneCycle(0.1, 20, 0.4, "linear", 10.0, 100.0, three_phase=True),
-]
 every_schedule = pytest.mark.parametrize("schedule", SAMPLES, ids=lambda s: type(s).__name__)
 
 

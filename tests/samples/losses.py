@@ -1,29 +1,47 @@
-"""Samples of the primitives in axon/losses."""
-
-from typing import Any
+"""Samples of the losses in training: what each is made with, behind which activation, on what."""
 
 import numpy as np
 
-from tests.samples.case import LARGE, PAIRS, Case, binary, normal, probability, unary
+from axon import losses
 
+random = np.random.default_rng(0)
 
-def _sigmoid(x: Any) -> Any:
-    return (1 + np.tanh(x / 2)) / 2
+LABELS = np.arange(11) % 3
+HOT, NUMBERS = np.eye(3, dtype="float32")[LABELS], random.normal(size=(11, 3)).astype("float32")
+CHANCES, COUNTS = random.random((11, 3)).astype("float32"), random.integers(0, 5, (11, 3))
+SHARES = CHANCES / CHANCES.sum(axis=1, keepdims=True)
 
-
-def _binary_cross_entropy(x: Any, t: Any) -> Any:
-    return -t * np.log(_sigmoid(x)) - (1 - t) * np.log(_sigmoid(-x))
-
-
-SAMPLES: dict[str, Case] = {
-    # axon/losses
-    "log_cosh": unary(lambda x: np.log(np.cosh(x))),
-    "log_probability": unary(lambda p: np.log2(p) / np.log2(np.e), probability),
-    "over_probability": binary(lambda g, p: g * (1 / p), normal, probability),
-    "sigmoid_cross_entropy": binary(_binary_cross_entropy, normal, probability),
-    "sigmoid_cross_entropy_gradient": Case(
-        lambda g, x, t: g / (1 + np.exp(-x)) - g * t,
-        [((normal(*a), normal(*a), probability(*b)), {}) for a, b in PAIRS],
-        ((normal(*LARGE), normal(*LARGE), probability(*LARGE)), {}),
-    ),
+# class -> [(the loss, the last activation, targets)]
+LOSSES = {
+    losses.BinaryCrossEntropy: [
+        (lambda: losses.BinaryCrossEntropy(label_smoothing=0.1), "sigmoid", HOT),
+        (lambda: losses.BinaryCrossEntropy(from_logits=True), None, CHANCES),
+        (losses.BinaryCrossEntropy, "hard_sigmoid", HOT),  # not from logits
+    ],
+    losses.BinaryFocalCrossEntropy: [
+        (losses.BinaryFocalCrossEntropy, "sigmoid", HOT),
+        (
+            lambda: losses.BinaryFocalCrossEntropy(gamma=1.5, apply_class_balancing=True),
+            *("sigmoid", HOT),
+        ),
+    ],
+    losses.CategoricalCrossEntropy: [
+        (losses.CategoricalCrossEntropy, "softmax", LABELS),
+        (lambda: losses.CategoricalCrossEntropy(label_smoothing=0.1), "softmax", HOT),
+        (lambda: losses.CategoricalCrossEntropy(from_logits=True), None, SHARES),
+    ],
+    losses.CategoricalFocalCrossEntropy: [
+        (losses.CategoricalFocalCrossEntropy, "softmax", LABELS),
+        (lambda: losses.CategoricalFocalCrossEntropy(alpha=[0.2, 0.3, 0.5]), "softmax", HOT),
+    ],
+    losses.CosineSimilarity: [(losses.CosineSimilarity, "tanh", NUMBERS)],
+    losses.Hinge: [(losses.Hinge, None, HOT), (losses.Hinge, "tanh", 2 * HOT - 1)],
+    losses.Huber: [(lambda: losses.Huber(0.5), None, NUMBERS)],
+    losses.KLDivergence: [(losses.KLDivergence, "softmax", SHARES)],
+    losses.LogCosh: [(losses.LogCosh, None, NUMBERS)],
+    losses.MeanAbsoluteError: [(losses.MeanAbsoluteError, None, NUMBERS)],
+    losses.MeanSquaredError: [(losses.MeanSquaredError, None, NUMBERS)],
+    losses.Poisson: [(losses.Poisson, "softplus", COUNTS)],
+    losses.SquaredHinge: [(losses.SquaredHinge, None, HOT)],
 }
+X = random.normal(size=(11, 5)).astype("float32")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.samples.case import LARGE, Case, normal
+from tests.samples.primitives.case import LARGE, Case, normal
 
 WORD = 2**32
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.samples.case import (
+from tests.samples.primitives.case import (
     LARGE,
     PAIRS,
     SHAPES,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.samples.case import Case, normal
+from tests.samples.primitives.case import Case, normal
 
 Array = Any
 

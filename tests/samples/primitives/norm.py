@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.samples.case import LARGE, Case, Sample, normal, positive
-from tests.samples.random import _fractions, _keys
+from tests.samples.primitives.case import LARGE, Case, Sample, normal, positive
+from tests.samples.primitives.random import _fractions, _keys
 
 ONE = 2**24
 

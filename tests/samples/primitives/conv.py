@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.samples.case import Case, Sample, normal
+from tests.samples.primitives.case import Case, Sample, normal
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 NONE: Pads = ((0, 0), (0, 0))

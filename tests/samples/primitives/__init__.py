@@ -1,16 +1,16 @@
 """One entry per primitive: inputs to try it on, and what NumPy alone says that it must give.
 
-Whoever adds a primitive adds a line to its chapter, ``samples_*.py``, and a dozen tests cover it
+Whoever adds a primitive adds a line to its chapter in this folder, and a dozen tests cover it
 (tests/contracts/test_primitives.py). This file joins the chapters.
 """
 
 from importlib import import_module
 
-from tests.samples.case import Case
+from tests.samples.primitives.case import Case
 
 CHAPTERS = (*("activations", "conv", "losses", "norm", "ops", "optimizers", "random", "sequence"),)
 SAMPLES: dict[str, Case] = {}
 for name in CHAPTERS:
-    chapter: dict[str, Case] = import_module(f"tests.samples.{name}").SAMPLES
+    chapter: dict[str, Case] = import_module(f"tests.samples.primitives.{name}").SAMPLES
     assert not SAMPLES.keys() & chapter.keys(), f"{name}.py describes a primitive again"
     SAMPLES.update(chapter)

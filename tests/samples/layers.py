@@ -1,0 +1,169 @@
+"""Samples of the layers: how each is made, and the shape of one sample that it reads.
+
+``SAMPLES`` enrols a layer in its contract (tests/layers/test_layers.py), in training, saving, masks
+and ONNX; ``TEXTS`` are networks on ids, for layers that read integers.
+"""
+
+import numpy as np
+
+from axon import layers, optimizers
+from axon.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    AveragePooling1D,
+    AveragePooling2D,
+    BatchNormalization,
+    Bidirectional,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Embedding,
+    Flatten,
+    GaussianDropout,
+    GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
+    Input,
+    LayerNormalization,
+    Masking,
+    MaxPooling1D,
+    MaxPooling2D,
+    MultiHeadAttention,
+    Normalization,
+    PositionalEmbedding,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+    Rescaling,
+    Reshape,
+    RMSNormalization,
+    SeparableConv2D,
+    SimpleRNN,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    TransformerBlock,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
+from axon.models import Sequential
+
+
+def normalization(**settings):
+    return Normalization([1.0, -2.0, 0.5], [4.0, 0.25, 0.0], **settings)
+
+
+# name -> (how to make the layer, the shape of one sample)
+SAMPLES = {
+    "Dense": (lambda **s: Dense(3, 4, "tanh", **s), (3,)),
+    "Dense of unknown input size": (lambda **s: Dense(4, "sigmoid", **s), (3,)),
+    "Dense without bias": (lambda **s: Dense(3, 2, "linear", use_bias=False, **s), (3,)),
+    "Dense with softmax": (lambda **s: Dense(3, 4, "softmax", **s), (3,)),
+    "Dense along the last of two axes": (lambda **s: Dense(3, 2, "tanh", **s), (5, 3)),
+    "Flatten": (Flatten, (2, 3)),
+    "Rescaling": (lambda **s: Rescaling(0.5, -1.0, **s), (2, 3)),
+    "Rescaling without offset": (lambda **s: Rescaling(1 / 255, **s), (3,)),
+    "Normalization": (normalization, (3,)),
+    "Conv2D": (lambda **s: Conv2D(3, 2, activation="tanh", **s), (4, 3, 2)),
+    "Conv2D, same, strides": (lambda **s: Conv2D(2, 3, 2, "same", **s), (4, 5, 1)),
+    "Conv2D in groups": (lambda **s: Conv2D(4, 2, groups=2, use_bias=False, **s), (3, 3, 2)),
+    "Conv1D": (lambda **s: Conv1D(3, 3, padding="causal", dilation_rate=2, **s), (6, 2)),
+    "DepthwiseConv2D": (lambda **s: DepthwiseConv2D(2, depth_multiplier=2, **s), (3, 4, 2)),
+    "SeparableConv2D": (lambda **s: SeparableConv2D(3, 2, **s), (3, 4, 2)),
+    "Conv2DTranspose": (lambda **s: Conv2DTranspose(2, 3, 2, "same", **s), (2, 3, 2)),
+    "MaxPooling1D": (MaxPooling1D, (5, 2)),
+    "MaxPooling2D": (lambda **s: MaxPooling2D(2, 1, **s), (3, 4, 2)),
+    "AveragePooling1D": (AveragePooling1D, (5, 2)),
+    "AveragePooling2D": (lambda **s: AveragePooling2D(2, padding="same", **s), (3, 4, 2)),
+    "GlobalMaxPooling1D": (GlobalMaxPooling1D, (5, 2)),
+    "GlobalMaxPooling2D": (GlobalMaxPooling2D, (3, 4, 2)),
+    "GlobalAveragePooling1D": (GlobalAveragePooling1D, (5, 2)),
+    "GlobalAveragePooling2D": (lambda **s: GlobalAveragePooling2D(True, **s), (3, 4, 2)),
+    "Reshape": (lambda **s: Reshape((3, -1), **s), (2, 6)),
+    "ZeroPadding1D": (ZeroPadding1D, (3, 2)),
+    "ZeroPadding2D": (lambda **s: ZeroPadding2D(((1, 0), (2, 1)), **s), (2, 3, 1)),
+    "UpSampling1D": (UpSampling1D, (3, 2)),
+    "UpSampling2D": (UpSampling2D, (2, 3, 1)),
+    "UpSampling2D, bilinear": (lambda **s: UpSampling2D((2, 3), "bilinear", **s), (2, 3, 1)),
+    "Activation": (lambda **s: Activation("tanh", **s), (3,)),
+    "Input": (lambda **s: Input((3,), **s), (3,)),
+    "BatchNormalization": (BatchNormalization, (3, 2)),
+    "LayerNormalization": (LayerNormalization, (3, 4)),
+    "RMSNormalization": (RMSNormalization, (5,)),
+    "GroupNormalization": (lambda **s: GroupNormalization(2, **s), (3, 4)),
+    "Dropout": (lambda **s: Dropout(0.5, **s), (4,)),
+    "SpatialDropout1D": (lambda **s: SpatialDropout1D(0.5, **s), (4, 2)),
+    "SpatialDropout2D": (lambda **s: SpatialDropout2D(0.5, **s), (2, 3, 2)),
+    "GaussianNoise": (lambda **s: GaussianNoise(0.5, **s), (4,)),
+    "GaussianDropout": (lambda **s: GaussianDropout(0.5, **s), (4,)),
+    "RandomFlip": (RandomFlip, (3, 4, 1)),
+    "RandomTranslation": (lambda **s: RandomTranslation(0.1, 0.1, **s), (3, 4, 1)),
+    "RandomRotation": (lambda **s: RandomRotation(0.1, **s), (3, 4, 1)),
+    "RandomZoom": (lambda **s: RandomZoom(0.1, **s), (3, 4, 1)),
+    "RandomCrop": (lambda **s: RandomCrop(2, 3, **s), (3, 4, 2)),
+    "RandomErasing": (RandomErasing, (3, 4, 1)),
+    "PositionalEmbedding": (PositionalEmbedding, (3, 4)),
+    "Masking": (Masking, (3, 2)),
+    "SimpleRNN": (lambda **s: SimpleRNN(3, **s), (4, 2)),
+    "LSTM": (lambda **s: LSTM(3, **s), (4, 2)),
+    "LSTM, all steps": (lambda **s: LSTM(2, return_sequences=True, **s), (3, 2)),
+    "GRU": (lambda **s: GRU(3, **s), (4, 2)),
+    "Bidirectional": (lambda **s: Bidirectional(GRU(2, dtype=s.get("dtype")), **s), (3, 2)),
+    "MultiHeadAttention": (lambda **s: MultiHeadAttention(2, 3, **s), (4, 5)),
+    "TransformerBlock": (lambda **s: TransformerBlock(2, 6, activation="tanh", **s), (3, 4)),
+}
+ON_INTEGERS = {layers.Embedding}  # the samples above are floats; see TEXTS
+
+
+def made(make, shape, **settings):
+    layer = make(**settings)
+    layer.build(shape)
+    for i, p in enumerate(layer.parameters()):  # biases begin at 0, which would hide mistakes
+        p.assign(np.random.default_rng(i).normal(size=p.shape))
+    return layer
+
+
+def around(layer, eager):
+    """A network in which gradients flow through the layer, to weights before it and behind it."""
+    before = Dense(layer[1][-1], "tanh")
+    before.build(layer[1])
+    model = Sequential([before, layer[0](), Flatten(), Dense(2)])
+    model.compile("mse", optimizers.SGD(0.01, momentum=0.9), eager=eager)
+    return model
+
+
+def ids(vocabulary, *shape):
+    return np.random.default_rng(5).integers(0, vocabulary, shape)
+
+
+def reading(*parts):
+    return lambda: [Embedding(9, 4, mask_zero=parts[0]), *(part() for part in parts[1:]), Dense(2)]
+
+
+TEXTS = {  # networks on integers
+    "Embedding": lambda: [Embedding(9, 3), Flatten(), Dense(2)],
+    "Embedding, mask_zero, LSTM": reading(True, lambda: LSTM(3)),
+    "Embedding, mask_zero, GRU": reading(True, lambda: layers.GRU(3)),
+    "Embedding, mask_zero, both directions": reading(
+        True, lambda: layers.Bidirectional(LSTM(2, return_sequences=True)), lambda: LSTM(3)
+    ),
+    "Embedding, mask_zero, mean": reading(True, GlobalAveragePooling1D),
+    "Embedding, mask_zero, attention": reading(
+        True,
+        layers.PositionalEmbedding,
+        lambda: layers.TransformerBlock(2, 5, dropout=0.2),
+        GlobalAveragePooling1D,
+    ),
+    "Embedding, Dropout": reading(False, lambda: layers.SpatialDropout1D(0.4), Flatten),
+}
