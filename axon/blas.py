@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from axon.locks import Inside
+from axon.locks import Region
 
 FOLDERS = ("../numpy.libs", ".dylibs")  # where wheels of NumPy carry theirs, next to the package
 NAMES = [
@@ -74,7 +74,7 @@ def _loaded() -> list[Control]:
     return [Control(lib.get_num_threads, lib.set_num_threads) for lib in libraries]
 
 
-class OneThread(Inside):
+class OneThread(Region):
     """While somebody is inside, in any thread, BLAS runs on one thread; then as it did before.
 
     >>> one_blas_thread.run(np.dot, 2.0, 3.0)

@@ -2,10 +2,10 @@
 
 import time
 
-from axon.locks import Inside
+from axon.locks import Region
 
 
-class Compiling(Inside):
+class Compiling(Region):
     """While somebody is inside, ``seconds`` stands still.
 
     >>> before = seconds()

@@ -1,4 +1,4 @@
-"""Floor 0: turns. What one thread at a time may have, whoever interrupts it, forks, or fails.
+"""Floor 0: locks. What one thread at a time may have, whoever interrupts it, forks, or fails.
 
 A Ctrl-C arrives between any two operations of Python, also between taking a lock and the ``try``
 that would give it back; and a fork copies locks that threads hold which do not go on in the child.
@@ -9,96 +9,104 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
+T = TypeVar("T")
 PATIENCE = 5.0  # seconds that a fork waits for others to finish what they are changing
 
-_all: "WeakSet[Turn]" = WeakSet()
-_insides: "WeakSet[Inside]" = WeakSet()
+_all: "WeakSet[Lock]" = WeakSet()
+_regions: "WeakSet[Region]" = WeakSet()
 _others: list[Callable[[], Iterable[Any]]] = []  # give locks that a fork takes, too
 _taken: dict[int, list[Any]] = {}  # thread -> the locks that its fork has taken
 
 
-class Turn:
-    """Threads take turns; one that has its turn may take it again inside.
+class Lock:
+    """What one thread at a time holds; it may take it again inside.
 
-    A copy or a pickle is a turn of its own, and so is the one that a forked process goes on with.
+    A copy or a pickle is a lock of its own, and so is the one that a forked process goes on with.
 
-    >>> turn = Turn()
-    >>> turn.run(turn.run, max, 1, 2)
+    >>> lock = Lock()
+    >>> lock.run(lock.run, max, 1, 2)
     2
     """
 
     def __init__(self) -> None:
         self.changing = False  # something is half changed: a fork waits for the other half
-        self.fresh()
+        self.renew()
         _all.add(self)
 
-    def fresh(self) -> None:
-        """Nobody has it."""
-        self.lock: Any = threading.RLock()
+    def renew(self) -> None:
+        """Nobody holds it."""
+        self.rlock: Any = threading.RLock()
 
-    def run(self, function: Callable[..., Any], *given: Any) -> Any:
-        """Call a function when it is this thread's turn."""
-        mine = self.lock._is_owned()
-        try:
-            with self.lock:
-                return function(*given)
-        except BaseException:
-            if not mine:
-                self.give_back()
-            raise
+    def run(self, function: Callable[..., T], *given: Any) -> T:
+        """Call a function while this thread holds it."""
+        return hold((self,), function, *given)
 
-    def give_back(self) -> None:
-        """End the turn, however often this thread has taken it; nothing if it has not."""
-        while self.lock._is_owned():
-            self.lock.release()
+    def release_all(self) -> None:
+        """Release it, however often this thread has taken it; nothing if it has not."""
+        while self.rlock._is_owned():
+            self.rlock.release()
 
-    def __reduce__(self) -> Any:
-        return Turn, ()
+    def __reduce__(self) -> tuple[type["Lock"], tuple[()]]:
+        return Lock, ()
 
 
-def turns_of(parts: Iterable[Any]) -> tuple[Turn, ...]:
-    """The turns that whoever uses all these objects needs, always in the same order.
+def locks_of(parts: Iterable[object]) -> tuple[Lock, ...]:
+    """The locks that whoever uses all these objects needs, always in the same order.
 
     Objects that are met here for the first time share one.
 
     >>> from types import SimpleNamespace as Thing
     >>> a, b, c = Thing(), Thing(), Thing()
-    >>> len(turns_of([a, b])), len(turns_of([b, c])), turns_of([a]) == turns_of([b])
+    >>> len(locks_of([a, b])), len(locks_of([b, c])), locks_of([a]) == locks_of([b])
     (1, 2, True)
     """
-    own = Turn()
-    found = {id(t): t for t in (vars(part).setdefault("_turn", own) for part in parts)}
+    own = Lock()
+    found = {id(t): t for t in (vars(part).setdefault("_lock", own) for part in parts)}
     return tuple(found[i] for i in sorted(found))
 
 
-def hold(turns: tuple[Turn, ...], function: Callable[..., Any], *given: Any) -> Any:
-    """Call a function when it is this thread's turn everywhere."""
-    if len(turns) == 1:
-        return turns[0].run(function, *given)
-    return turns[0].run(hold, turns[1:], function, *given)
+def hold(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
+    """Call a function while this thread holds all of these locks."""
+    held = []
+    for lock in locks:
+        if lock.rlock._is_owned():
+            held.append(lock)  # noqa: PERF401 - a comprehension would be one more frame
+    try:
+        for lock in locks:
+            lock.rlock.acquire()
+        try:
+            return function(*given)
+        finally:
+            for lock in locks:
+                lock.rlock.release()
+    except BaseException:
+        for lock in locks:  # once more: an interrupt may have come in the midst of it
+            if lock not in held:
+                lock.release_all()
+        raise
 
 
-def change(turns: tuple[Turn, ...], function: Callable[..., Any], *given: Any) -> Any:
+def change(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
     """As ``hold``, for what changes things: a fork waits until that is done."""
-    return hold(turns, _change, turns[0], function, *given)
+    return hold(locks, _change, locks[0], function, *given)
 
 
-def _change(turn: Turn, function: Callable[..., Any], *given: Any) -> Any:
-    before, turn.changing = turn.changing, True
+def _change(lock: Lock, function: Callable[..., T], *given: Any) -> T:
+    before, lock.changing = lock.changing, True
     try:
         return function(*given)
     finally:
-        turn.changing = before
+        lock.changing = before
 
 
-class Seat:
+class Claim:
     """What one thread at a time has, while others do without: nobody waits for it.
 
-    >>> seat, me, you = Seat(), object(), object()
-    >>> seat.take(me), seat.take(you), seat.leave(me), seat.take(you)
+    >>> claim, me, you = Claim(), object(), object()
+    >>> claim.take(me), claim.take(you), claim.leave(me), claim.take(you)
     (True, False, None, True)
     """
 
@@ -119,16 +127,16 @@ class Seat:
             del self._by["who"]
 
 
-class Inside(ABC):
+class Region(ABC):
     """What holds while somebody is inside, in any thread; and no longer, whatever interrupts them.
 
     ``run`` is for whoever cannot be sure to stay uninterrupted; a ``with`` block for the rest.
     """
 
     def __init__(self) -> None:
-        self.turn = Turn()
+        self.lock = Lock()
         self._inside: dict[int, int] = {}  # threads -> ``with`` blocks that are open there
-        _insides.add(self)
+        _regions.add(self)
 
     @abstractmethod
     def begin(self) -> None:
@@ -138,7 +146,7 @@ class Inside(ABC):
     def end(self) -> None:
         """The last one leaves. Can be broken off, and done once more."""
 
-    def run(self, function: Callable[..., Any], *given: Any) -> Any:
+    def run(self, function: Callable[..., T], *given: Any) -> T:
         """Call a function inside, and be outside afterwards, whatever interrupts it, and where."""
         me = threading.get_ident()
         if me in self._inside:
@@ -173,12 +181,12 @@ class Inside(ABC):
             self._leave(me)
 
     def _enter(self, me: int) -> None:
-        with self.turn.lock:
+        with self.lock.rlock:
             self._inside.setdefault(me, 0)
             self.begin()
 
     def _leave(self, me: int) -> None:
-        with self.turn.lock:
+        with self.lock.rlock:
             if me in self._inside and len(self._inside) == 1:
                 self.end()
             self._inside.pop(me, None)
@@ -186,7 +194,7 @@ class Inside(ABC):
     def _interrupted(self, me: int) -> None:
         """Leave once more: an interrupt may have come in the midst of it."""
         self._leave(me)
-        self.turn.give_back()
+        self.lock.release_all()
 
     def alone(self) -> None:
         """In a forked process: only the thread that forked is still inside, if it was."""
@@ -216,9 +224,9 @@ def _locks() -> list[Any]:
 def _before() -> None:
     until = monotonic() + PATIENCE
     mine = _taken[threading.get_ident()] = []
-    doors = [inside.turn for inside in list(_insides)]  # behind them BLAS takes a lock of its own
-    turns = [turn for turn in list(_all) if turn.changing]
-    for lock in [*(turn.lock for turn in (*turns, *doors)), *_locks()]:
+    regions = [region.lock for region in list(_regions)]  # inside, BLAS takes a lock of its own
+    locks = [lock for lock in list(_all) if lock.changing]
+    for lock in [*(lock.rlock for lock in (*locks, *regions)), *_locks()]:
         if lock.acquire(timeout=max(until - monotonic(), 0.0)):
             mine.append(lock)
 
@@ -231,17 +239,17 @@ def _after() -> list[Any]:
 
 
 def _after_in_child() -> None:
-    """Whoever had a turn, or a lock that the fork did not get, does not exist here."""
+    """Whoever held a lock that the fork did not get does not exist here."""
     mine = set(map(id, _after()))
     _taken.clear()
     for lock in _locks():
         if id(lock) not in mine:
             lock._at_fork_reinit()
-    for turn in list(_all):
-        turn.changing = False
-        turn.fresh()
-    for inside in list(_insides):
-        inside.alone()
+    for held in list(_all):
+        held.changing = False
+        held.renew()
+    for region in list(_regions):
+        region.alone()
 
 
 if "register_at_fork" in dir(os):  # not on Windows

@@ -27,8 +27,8 @@ class Watched:
         """Set an attribute; programs that were recorded before notice it."""
         if not self._changes(name, value):
             super().__setattr__(name, value)
-        elif "_turn" in vars(self):  # not in the middle of somebody's step
-            vars(self)["_turn"].run(self._change, name, value)
+        elif "_lock" in vars(self):  # not in the middle of somebody's step
+            vars(self)["_lock"].run(self._change, name, value)
         else:
             self._change(name, value)
 

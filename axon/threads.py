@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from axon.blas import one_blas_thread
-from axon.locks import Seat
+from axon.locks import Claim
 
 Calls = Sequence[Callable[[], Any]]
 VARIABLE = "AXON_NUM_THREADS"
@@ -198,7 +198,7 @@ class _Pool:
     """The helpers; one caller at a time has them, others do their work themselves."""
 
     def __init__(self) -> None:
-        self.seat = Seat()
+        self.claim = Claim()
         self.helpers: list[_Helper] = []
         self.job: _Job | None = None
 
@@ -206,7 +206,7 @@ class _Pool:
         """Do a job with some helpers, until none of them is at work on it; False if others do."""
         interrupted: BaseException | None = None
         try:
-            if not self.seat.take(job):
+            if not self.claim.take(job):
                 return False
             while len(self.helpers) < helpers:
                 self.helpers.append(_Helper(self, len(self.helpers) + 1))
@@ -223,11 +223,11 @@ class _Pool:
     def leave(self, job: _Job) -> BaseException | None:
         """Let others have the helpers, when none is at work on this job any more."""
         interrupted = None
-        if self.seat.taken(job):
+        if self.claim.taken(job):
             job.waiting.clear()
             self.job = None  # who wakes from now on finds nothing to do
             interrupted = self._wait()
-            self.seat.leave(job)
+            self.claim.leave(job)
         return interrupted
 
     def _wait(self) -> BaseException | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from axon.backend import aligned_bytes
 from axon.fast.loops import AWAKE, YIELD, assist, lead
-from axon.locks import Seat, Turn
+from axon.locks import Claim, Lock
 from axon.threads import get_threads
 
 LARGEST = 64  # threads
@@ -24,7 +24,7 @@ class Team:
 
     def __init__(self, helpers: int) -> None:
         self.size = helpers + 1
-        self.seat = Seat()
+        self.claim = Claim()
         self._memory = aligned_bytes((AWAKE + 128) * 8).view(np.int64)
         self._memory.fill(0)
         self._memory[YIELD] = _address_of_yield()
@@ -45,14 +45,14 @@ class Team:
         """Run steps of a program; whoever finds the team busy does so alone."""
         who = object()
         try:
-            if self.size > 1 and self.seat.take(who):
+            if self.size > 1 and self.claim.take(who):
                 self._wake_all()
                 lead(self.state, head, levels, end, first, steps, False)
             else:
                 lead(self.state, head, levels, end, first, steps, True)
-            self.seat.leave(who)
+            self.claim.leave(who)
         except BaseException:
-            self.seat.leave(who)
+            self.claim.leave(who)
             raise
 
     def _wake_all(self) -> None:
@@ -77,7 +77,7 @@ def _address_of_yield() -> int:
 
 
 _teams: dict[int, Team] = {}
-_making = Turn()
+_making = Lock()
 
 
 def team(parallel: bool) -> Team:

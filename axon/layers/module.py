@@ -14,7 +14,7 @@ from axon.backend import Array, DType, Shape
 from axon.config import Described
 from axon.core import Tensor
 from axon.layers.state import Loaded, load_state, state_of
-from axon.locks import Turn, change, hold, turns_of
+from axon.locks import Lock, change, hold, locks_of
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
@@ -76,7 +76,7 @@ class Module(Described, ABC):
 
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
     passes_on: ClassVar[bool] = False  # whether float64 goes through as it is
-    _turns_of_parts: tuple[Turn, ...] = ()  # found when they are first needed
+    _locks_of_parts: tuple[Lock, ...] = ()  # found when they are first needed
     takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
 
     def __init__(self, name: str | None = None) -> None:
@@ -131,7 +131,7 @@ class Module(Described, ABC):
 
     def changed(self) -> None:
         """Take note that a module was put into this one."""
-        vars(self)["_turns_of_parts"] = ()
+        vars(self)["_locks_of_parts"] = ()
 
     def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """Compute y from x, as ``forward`` does.
@@ -201,16 +201,15 @@ class Module(Described, ABC):
         tensors = [*self.parameters(), *self.named_buffers().values()]
         return list({id(t): t for t in tensors}.values())
 
-    def _all_turns(self) -> tuple[Turn, ...]:
-        """Whoever works with the values of this module does so in turn with all others."""
-        if not self._turns_of_parts:
-            vars(self)["_turns_of_parts"] = turns_of(self.modules())
-        return self._turns_of_parts
+    def _all_locks(self) -> tuple[Lock, ...]:
+        """What whoever works with the values of this module holds meanwhile."""
+        if not self._locks_of_parts:
+            vars(self)["_locks_of_parts"] = locks_of(self.modules())
+        return self._locks_of_parts
 
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, then of all buffers, in the order of definition."""
-        found: list[Array] = hold(self._all_turns(), self._copies)
-        return found
+        return hold(self._all_locks(), self._copies)
 
     def _copies(self) -> list[Array]:
         return [t.data.copy() for t in self._state()]
@@ -226,7 +225,7 @@ class Module(Described, ABC):
             raise ValueError(
                 f"{self.name}.set_weights: expected arrays of shapes {wanted}, got {given}."
             )
-        change(self._all_turns(), self._assign, weights)
+        change(self._all_locks(), self._assign, weights)
 
     def _assign(self, weights: Sequence[Any]) -> None:
         for tensor, values in zip(self._state(), weights, strict=True):
@@ -237,8 +236,7 @@ class Module(Described, ABC):
 
         What is shared stands there once, under its first path.
         """
-        state: dict[str, Array] = hold(self._all_turns(), state_of, self)
-        return state
+        return hold(self._all_locks(), state_of, self)
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Loaded:
         """Put back what ``state_dict`` gave. Floats are converted to the precision they had here.
@@ -253,13 +251,11 @@ class Module(Described, ABC):
         Raises:
             ValueError: something does not fit, or nothing does; nothing has been changed then.
         """
-        found: Loaded = change(self._all_turns(), load_state, self, state, strict, "the state")
-        return found
+        return change(self._all_locks(), load_state, self, state, strict, "the state")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Module":
         """A copy of one state, even while other threads train."""
-        found: Module = hold(self._all_turns(), _copied, self, memo)
-        return found
+        return hold(self._all_locks(), _copied, self, memo)
 
     def count_params(self) -> int:
         """The number of numbers that the module has learned or may learn."""

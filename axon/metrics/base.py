@@ -16,7 +16,7 @@ from axon.ops import add_in_place, maximum
 
 ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its loss is what is left
 
-OURS = ("_given", "_version", "_turn", "_tally")  # no part of what was measured
+OURS = ("_given", "_version", "_lock", "_tally")  # no part of what was measured
 
 
 class Metric(Described, ABC):

@@ -128,7 +128,7 @@ def fit_inputs(model: Any, data: list[Array]) -> Shape:
     """Build the model for these samples, or check that they fit; returns the output's shape."""
     shapes = [array.shape[1:] for array in data]
     try:
-        output: Shape = change(model._all_turns(), model.build, *shapes)
+        output: Shape = change(model._all_locks(), model.build, *shapes)
     except ValueError as error:
         given = " and ".join(str(array.shape) for array in data)
         raise ValueError(f"x of shape {given} does not fit: {error}") from None
@@ -168,7 +168,7 @@ def ready(model: Any, x: Any) -> list[Array]:
 
 def demand_fitting(model: Any, data: list[Array]) -> None:
     """Build the model for these samples, unless it is: one thread at a time."""
-    hold(model._all_turns(), demand_fitting_now, model, data)
+    hold(model._all_locks(), demand_fitting_now, model, data)
 
 
 def demand_fitting_now(model: Any, data: list[Array]) -> None:
@@ -300,12 +300,12 @@ def all_or_nothing(model: Any) -> Iterator[Callable[[], None]]:
 
     What it gives takes that back later, too.
     """
-    turns = model._all_turns()
+    locks = model._all_locks()
     before = [(module, dict(vars(module))) for module in model.modules()]
     drawn = place("init", "shuffle")
 
     def back() -> None:
-        hold(turns, _take_back, before)
+        hold(locks, _take_back, before)
         drawn()
 
     try:

@@ -119,7 +119,7 @@ class Model(Module):
         trained = [self._trainer.train, self._trainer.test] if self._trainer else []
         for step in (*trained, self._predictor.step):
             if step.programs:
-                hold(self._all_turns(), step.forget)
+                hold(self._all_locks(), step.forget)
         if self._trainer is not None:
             self._trainer.looked.clear()
 
@@ -155,7 +155,7 @@ class Model(Module):
         """
         trainer = Trainer.of(self, loss, optimizer, metrics, eager)
         demand_untrained("compile", self, trainer.optimizer)
-        change(trainer.turns(), self._compile, trainer, eager)
+        change(trainer.locks(), self._compile, trainer, eager)
 
     def _compile(self, trainer: Trainer, eager: bool) -> None:
         before, self._trainer = self._trainer, trainer

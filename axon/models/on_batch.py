@@ -22,7 +22,7 @@ def train_on_batch(
     """One step on one batch; returns the loss and metrics of the batch before the update."""
     trainer = model.trainer
     given = (model, x, y, sample_weight, class_weight)
-    return shaped(change(trainer.turns(), _train, *given), return_dict)
+    return shaped(change(trainer.locks(), _train, *given), return_dict)
 
 
 def _train(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Logs:
@@ -61,7 +61,7 @@ def predict_on_batch(model: Any, x: Any) -> Array:
 
 def predict_few(model: Any, data: list[Array], wanted: DType) -> Array:
     """Outputs for a few samples; ``wanted`` is the model's ``input_dtype``."""
-    found: Array = hold(model._all_turns(), _predict_few, model, data, wanted)
+    found: Array = hold(model._all_locks(), _predict_few, model, data, wanted)
     return found
 
 

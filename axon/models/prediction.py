@@ -85,7 +85,7 @@ class Predictor:
 
     def __init__(self, model: Any, eager: bool) -> None:
         self.model = model
-        common = (eager, True, self._state, partial(versions, [model]), model._all_turns)
+        common = (eager, True, self._state, partial(versions, [model]), model._all_locks)
         self.step = Step("predict", self._outputs, ["x"], model.labels, *common)
 
     def _state(self) -> list[Tensor]:
@@ -121,7 +121,7 @@ class Predictor:
         if heard:
             result = self._all(batches, callbacks)
         else:  # all of it with the same weights
-            result = hold(self.model._all_turns(), self._all, batches, callbacks)
+            result = hold(self.model._all_locks(), self._all, batches, callbacks)
         callbacks.on_predict_end()
         return result
 
@@ -130,7 +130,7 @@ class Predictor:
         result: Array | None = None
         for number, (_, start, stop) in enumerate(batches.pieces()):
             callbacks.on_predict_batch_begin(number)
-            result = hold(self.model._all_turns(), self._batch, batches, start, stop, rows, result)
+            result = hold(self.model._all_locks(), self._batch, batches, start, stop, rows, result)
             callbacks.on_predict_batch_end(number, {"outputs": result[start:stop]})
         assert result is not None
         return result

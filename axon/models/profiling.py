@@ -52,7 +52,7 @@ def profile(
     repeats = None if repeats is None else whole("profile", "repeats", repeats)
     step = model.trainer.train if y is not None else model._predictor.step
     _demand_recorded(model, step)
-    found: Profile = hold(step.turns(), _profile, model, step, x, y, size, repeats)
+    found: Profile = hold(step.locks(), _profile, model, step, x, y, size, repeats)
     return found
 
 

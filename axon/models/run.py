@@ -11,7 +11,7 @@ import numpy as np
 from axon.backend import Array
 from axon.callbacks import Callbacks, Logs
 from axon.config import Described
-from axon.locks import Turn
+from axon.locks import Lock
 from axon.metrics import Metric
 from axon.models import inputs as intake
 from axon.models.data import Batches
@@ -24,7 +24,7 @@ from axon.random import get_state, set_state
 
 ROWS = 64  # samples by which data are told from others
 _under_way: "list[Run]" = []
-_beginning = Turn()
+_beginning = Lock()
 
 
 class Run:

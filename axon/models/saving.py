@@ -53,7 +53,7 @@ def save(model: Any, path: "str | os.PathLike[str]", include_optimizer: bool = T
         described["compile"] = _settings(model, path)
     as_json = _as_json(described)  # before the file is touched
     check_writable(path)
-    hold(model._all_turns(), _write, model, path, bool(described.get("compile")), *as_json)
+    hold(model._all_locks(), _write, model, path, bool(described.get("compile")), *as_json)
 
 
 def _write(model: Any, path: Any, compiled: bool, document: Any, own: dict[str, Array]) -> None:

@@ -11,7 +11,7 @@ from axon.blas import one_blas_thread
 from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.inspect import nan_search
-from axon.locks import Turn, change, hold, turns_of
+from axon.locks import Lock, change, hold, locks_of
 from axon.losses import Loss
 from axon.losses.base import both
 from axon.metrics import Mean, Metric
@@ -38,18 +38,18 @@ class Trainer:
         self.looking = False  # this is a first batch: does what the model makes of it fit?
         self.back: Callable[[], None] | None = None  # undoes what was built for a first batch
         self.search: Any = None  # whoever watches each step (nan_search.py), or None
-        self._turns: tuple[tuple[Turn, ...], ...] = ((), ())  # of the model; of all that takes part
-        common = (eager, True, self._changes, self._versions, self.turns)
+        self._locks: tuple[tuple[Lock, ...], ...] = ((), ())  # of the model; of all that takes part
+        common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
         self.test = Step("evaluate", self._test, [], self._labels, *common)
 
-    def turns(self) -> tuple[Turn, ...]:
-        """The turns that a step needs: of each layer, the optimizer and each metric."""
-        of_model, found = self._turns
-        if of_model is not self.model._all_turns() or not found:
-            of_model = self.model._all_turns()
-            found = turns_of((*self.model.modules(), self.optimizer, *self.metrics))
-            self._turns = of_model, found
+    def locks(self) -> tuple[Lock, ...]:
+        """The locks that a step needs: of each layer, the optimizer and each metric."""
+        of_model, found = self._locks
+        if of_model is not self.model._all_locks() or not found:
+            of_model = self.model._all_locks()
+            found = locks_of((*self.model.modules(), self.optimizer, *self.metrics))
+            self._locks = of_model, found
         return found
 
     @classmethod
@@ -142,7 +142,7 @@ class Trainer:
         """
         if isinstance(source, Batches):
             self._demand_large(source)
-        change(self.turns(), self._prepare)
+        change(self.locks(), self._prepare)
 
     def _prepare(self) -> None:
         parameters = self.model.parameters()
@@ -324,17 +324,17 @@ class Trainer:
             alone: how many may be done one by one, before anybody has to look.
         """
         step.expect(ahead)
-        turn = self.turns()[0]
-        turn.changing = step is self.train
+        lock = self.locks()[0]
+        lock.changing = step is self.train
         try:
             done = several(self, step, *batch, frozen, room) if room else 0
             return done or one_by_one(self, step, *batch, frozen, alone)
         finally:
-            turn.changing = False
+            lock.changing = False
 
     def hold(self, function: Any, *given: Any) -> Any:
         """Call a function while nobody else works with the model, its metrics or its optimizer."""
-        return hold(self.turns(), function, *given)
+        return hold(self.locks(), function, *given)
 
     def tally(self) -> Tally:
         """A fresh one, for what is to be measured next."""

@@ -50,7 +50,7 @@ def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
     """
     demand_name_of_weights(path)
     check_writable(path)
-    hold(model._all_turns(), _write, model, path)
+    hold(model._all_locks(), _write, model, path)
 
 
 def _write(model: Any, path: "str | os.PathLike[str]") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.core import Tensor
-from axon.locks import Turn, hold
+from axon.locks import Lock, hold
 from axon.modes import as_before, changes
 from axon.program import engine
 from axon.program.bind import Bound
@@ -21,15 +21,15 @@ from axon.program.trace import trace
 UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be
 
 
-class Turns:
-    """A turn of one's own, for what shares its memory with nobody."""
+class OwnLock:
+    """A lock of one's own, for what shares its memory with nobody."""
 
     def __init__(self) -> None:
-        self.turns = (Turn(),)
+        self.locks = (Lock(),)
 
-    def __call__(self) -> tuple[Turn, ...]:
-        """The turns that are needed: this one."""
-        return self.turns
+    def __call__(self) -> tuple[Lock, ...]:
+        """The locks that are needed: this one."""
+        return self.locks
 
 
 class Program:
@@ -66,18 +66,17 @@ class Program:
         self.may = True  # whether it may be asked for
         self.used = 0  # when it was used last
         self._resting: Any = None  # the machine, while there is too little to do for it
-        self.turns: Callable[[], tuple[Turn, ...]] = Turns()  # of those who share its memory
+        self.locks: Callable[[], tuple[Lock, ...]] = OwnLock()  # of those who share its memory
 
     def run(self) -> list[Array]:
         """Do it again on what the input arrays hold now; the outputs live in reused memory.
 
         Threads take turns, also with whoever else works in this memory, such as ``fit``.
         """
-        found: list[Array] = hold(self.turns(), self.replay)
-        return found
+        return hold(self.locks(), self.replay)
 
     def replay(self) -> list[Array]:
-        """What ``run`` does, for those whose turn it is."""
+        """What ``run`` does, for those who hold the locks."""
         if self.machine is not None:
             self.machine.step()
             return self.machine.outputs
@@ -143,8 +142,8 @@ class Step:
             they do its first steps, too, so that the bits do not tell when it was recorded.
         settings: what else a recording depends on, asked for whenever some setting was changed;
             if the answer is another one, everything is recorded anew.
-        turns: gives the turns of those who share its memory. Whoever runs it has them: to fill the
-            inputs, run, and read the outputs is one turn.
+        locks: gives the locks of those who share its memory. Whoever runs it holds them while they
+            fill the inputs, run, and read the outputs.
 
     Attributes:
         ahead: how many runs are expected (``expect``), by which kernels are chosen.
@@ -170,13 +169,13 @@ class Step:
         careful: bool = False,
         state: Callable[[], Sequence[Tensor]] = list,
         settings: Callable[[], tuple[int, ...]] = tuple,
-        turns: Callable[[], tuple[Turn, ...]] | None = None,
+        locks: Callable[[], tuple[Lock, ...]] | None = None,
     ) -> None:
         self.name, self.function, self.names = name, function, names
         self.labels, self.eager, self.careful, self.state = labels, eager, careful, state
         self.settings, self._count = settings, -1
         self._settings: tuple[int, ...] = ()
-        self.turns = turns or Turns()
+        self.locks = locks or OwnLock()
         self.shelf = Shelf()
         self.latest: Program | None = None
         self.ahead = UNKNOWN
@@ -360,7 +359,7 @@ class Step:
         reason = self._why(key, again)
         plan = Plan(simplify(instructions), outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
-        program.turns = self.turns
+        program.locks = self.locks
         program.may = self.shelf.is_first(key[:-1])
         if program.may and engine.wanted(program.work * self.ahead):
             program.machine, program.tried = engine.compiled(plan, inputs, outputs), True

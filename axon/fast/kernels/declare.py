@@ -11,7 +11,7 @@ from numba import cfunc
 from numba.core.errors import NumbaWarning
 
 from axon.clock import compiling
-from axon.locks import Turn, fork_with
+from axon.locks import Lock, fork_with
 
 KERNELS: dict[str, Callable[[int], None]] = {}
 SLOW = 1.0  # seconds: when compiling has taken longer, it is announced
@@ -19,7 +19,7 @@ ANNOUNCED = "axon: compiling kernels for this processor, once"
 FAST_MATH = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN stays NaN
 SIGNATURE = "void(intp)"
 _compiled: dict[str, Any] = {}
-_compiling = Turn()  # one that is compiled twice would be given up once, and its code with it
+_compiling = Lock()  # one that is compiled twice would be given up once, and its code with it
 
 
 class _Clock:

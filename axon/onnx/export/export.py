@@ -85,7 +85,7 @@ def export(
     floats = None if dtype is None else _type("dtype", dtype, "f")
     given = None if input_dtype is None else _type("input_dtype", input_dtype, "fiub")
     types = floats, given
-    made = hold(model._all_turns(), _made, model, opset, batch_size, types, custom or {})
+    made = hold(model._all_locks(), _made, model, opset, batch_size, types, custom or {})
     if path is not None:
         with atomic(path) as stream:
             stream.write(made.SerializeToString())

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import axon
-from axon import locks as turns
+from axon import locks
 from axon import modes, random
 from axon import settings as twins
 from axon.callbacks import LambdaCallback
 from axon.layers import Dense, Embedding, Flatten
-from axon.locks import Turn
+from axon.locks import Lock
 from axon.models import Sequential
 
 X = np.random.default_rng(0).normal(size=(600, 2)).astype("f4")
@@ -162,8 +162,8 @@ def test_models_that_share_layers_take_turns():
     for model in (a, b):
         model.compile("mse", axon.optimizers.SGD(1e-12))
         model.fit(X, Y[:, None], verbose=0)
-    assert set(a._all_turns()) & set(b._all_turns())
-    assert not set(a._all_turns()) & set(trained()._all_turns())
+    assert set(a._all_locks()) & set(b._all_locks())
+    assert not set(a._all_locks()) & set(trained()._all_locks())
     want = a.evaluate(X, Y[:, None]), b.evaluate(X, Y[:, None])
     jobs = [
         lambda: a.fit(X, Y[:, None], verbose=0).history["loss"][0],
@@ -205,7 +205,7 @@ def test_a_copy_or_a_file_is_of_one_state(ending, tmp_path):
         return done.wait(0.3)
 
     thread = threading.Thread(target=work, daemon=True)
-    assert not turns.hold(model._all_turns(), step)
+    assert not locks.hold(model._all_locks(), step)
     assert done.wait(30)
 
 
@@ -223,7 +223,7 @@ def test_a_setting_is_changed_between_steps():
         return done.wait(0.3)
 
     thread = threading.Thread(target=work, daemon=True)
-    assert not turns.hold(model._all_turns(), step)
+    assert not locks.hold(model._all_locks(), step)
     assert done.wait(30)
     assert model.layers[0].activation is axon.activations.relu
 
@@ -250,12 +250,12 @@ def test_a_copied_model_still_is_its_own():
     copied.fit(X, Y, verbose=0)
 
 
-def test_models_are_copied_with_turns_of_their_own():
+def test_models_are_copied_with_locks_of_their_own():
     model = trained()
     other = copy.deepcopy(model)
-    assert not set(other.trainer.turns()) & set(model.trainer.turns())
+    assert not set(other.trainer.locks()) & set(model.trainer.locks())
     assert other.evaluate(X, Y) == model.evaluate(X, Y)
-    assert pickle.loads(pickle.dumps(Turn())).run(len, "ab") == 2
+    assert pickle.loads(pickle.dumps(Lock())).run(len, "ab") == 2
 
 
 # ------------------------------------------------------------------------------------ metrics
@@ -431,17 +431,17 @@ def test_no_lock_of_a_module_outlives_a_fork(monkeypatch):
                 __import__(found.name)
             except ImportError:
                 continue
-    monkeypatch.setattr(turns, "PATIENCE", 0.1)
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
     for name in ("init", "shuffle"):
         random.stream(name)
-    locks = [lock for lock in all_locks() if lock.acquire(blocking=False)]
-    for lock in locks:
+    free = [lock for lock in all_locks() if lock.acquire(blocking=False)]
+    for lock in free:
         lock.release()
-    assert len(locks) > 5
+    assert len(free) > 5
     held, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        taken = [lock for lock in locks if lock.acquire(blocking=False)]
+        taken = [lock for lock in free if lock.acquire(blocking=False)]
         held.set()
         leave.wait(30)
         for lock in taken:
@@ -465,7 +465,7 @@ def test_a_fork_waits_for_whoever_enters_or_leaves():
     """BLAS is being told its number of threads then: it has a lock of its own."""
     told, go_on = threading.Event(), threading.Event()
 
-    class Slow(turns.Inside):
+    class Slow(locks.Region):
         told = False
 
         def begin(self) -> None:
@@ -490,16 +490,16 @@ def test_a_fork_waits_for_whoever_enters_or_leaves():
 
 def test_a_step_that_fails_has_changed_what_it_will():
     model = trained()
-    turn = model.trainer.turns()[0]
+    lock = model.trainer.locks()[0]
 
     def interrupted(*given: Any) -> Any:
-        assert turn.changing
+        assert lock.changing
         raise KeyboardInterrupt
 
     vars(model.trainer)["batch"] = interrupted
     with pytest.raises(KeyboardInterrupt):
         model.fit(X[:8], Y[:8], verbose=0)
-    assert not turn.changing
+    assert not lock.changing
 
 
 @forks
@@ -536,19 +536,19 @@ def test_forks_beside_threads_that_predict_and_train(kernels):
     assert set(codes) == {0}
 
 
-# ------------------------------------------------------------------------------------ turns
+# ------------------------------------------------------------------------------------ locks
 
 
-def test_a_turn_ends_whatever_interrupts_it():
-    turn = Turn()
+def test_a_lock_is_released_whatever_interrupts_it():
+    lock = Lock()
 
     def interrupted() -> None:
-        turn.lock.acquire()  # as if what gives it back had been interrupted
+        lock.rlock.acquire()  # as if what gives it back had been interrupted
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        turn.run(turn.run, interrupted)
-    assert together(lambda: turn.lock.acquire(blocking=False)) == [True]
+        lock.run(lock.run, interrupted)
+    assert together(lambda: lock.rlock.acquire(blocking=False)) == [True]
 
 
 def test_switches_are_as_before_an_interrupt():
