@@ -73,7 +73,7 @@ def hold(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
     held = []
     for lock in locks:
         if lock.rlock._is_owned():
-            held.append(lock)  # noqa: PERF401 - a comprehension would be one more frame
+            held.append(lock)
     try:
         for lock in locks:
             lock.rlock.acquire()

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 import axon
-from axon import locks
-from axon import modes, random
-from axon import settings as twins
+from axon import locks, modes, random, settings
 from axon.callbacks import LambdaCallback
 from axon.layers import Dense, Embedding, Flatten
 from axon.locks import Lock
@@ -182,7 +180,7 @@ def test_attributes_are_looked_at_while_other_threads_set_some():
         vars(model)[f"new_{path}"] = None
         paths.append(path)
     assert len(paths) == 2
-    for number, _ in enumerate(twins._parts(model)):
+    for number, _ in enumerate(settings._parts(model)):
         vars(model)[f"newer_{number % 3}"] = None
 
 
