@@ -5,9 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from axon import ops
+from axon.checks import demand, is_number
 from axon.config import Described
 from axon.names import remade, resolve
 
@@ -50,9 +49,8 @@ class MaxNorm(Constraint):
     """
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
-        number = isinstance(max_value, int | float | np.number) and not isinstance(max_value, bool)
-        if not number or not 0 < max_value < math.inf:
-            raise ValueError(f"MaxNorm: max_value must be larger than 0, got {max_value!r}.")
+        fits = is_number(max_value) and 0 < max_value < math.inf
+        demand(fits, "MaxNorm", "max_value", "larger than 0", max_value)
         self.max_value, self.axis = float(max_value), _axes("MaxNorm", axis)
 
     def __call__(self, w: Any) -> Any:
@@ -90,8 +88,8 @@ def _measured(w: Any, axis: Any) -> tuple[Any, Any, Any]:
 
 def _axes(owner: str, axis: Any) -> Any:
     several = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
-    if not several or not all(type(a) is int for a in several):
-        raise ValueError(f"{owner}: axis must be a whole number or several, got {axis!r}.")
+    fits = several and all(type(a) is int for a in several)
+    demand(fits, owner, "axis", "a whole number or several", axis)
     return axis if isinstance(axis, int) else several
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, xp
+from axon.checks import demand, integer, number
 from axon.config import Described
 from axon.names import remade, resolve
 from axon.random import stream
@@ -73,7 +74,7 @@ class Constant(_Initializer):
     """
 
     def __init__(self, value: float = 0.0) -> None:
-        self.value = _finite("Constant", "value", value)
+        self.value = number("Constant", "value", value)
 
     def values(self, shape: Shape) -> Any:
         """The numbers."""
@@ -92,7 +93,7 @@ class Identity(_Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = _finite("Identity", "gain", gain)
+        self.gain = number("Identity", "gain", gain)
 
     def values(self, shape: Shape) -> Any:
         """The numbers."""
@@ -106,9 +107,7 @@ class _Random(_Initializer):
 
     def __init__(self, seed: int | None = None) -> None:
         owner = type(self).__name__
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-            raise ValueError(f"{owner}: seed must be a whole number of at least 0, got {seed!r}.")
-        self.seed = seed
+        self.seed = None if seed is None else integer(owner, "seed", seed, least=0)
 
     def generator(self) -> "np.random.Generator":
         """Where the numbers come from; with a seed the same ones at every call."""
@@ -134,8 +133,8 @@ class RandomNormal(_Random):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = _finite("RandomNormal", "mean", mean)
-        self.stddev = _finite("RandomNormal", "stddev", stddev, least=0.0)
+        self.mean = number("RandomNormal", "mean", mean)
+        self.stddev = number("RandomNormal", "stddev", stddev, least=0.0)
 
     def values(self, shape: Shape) -> Any:
         """The numbers."""
@@ -156,8 +155,8 @@ class TruncatedNormal(_Random):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = _finite("TruncatedNormal", "mean", mean)
-        self.stddev = _finite("TruncatedNormal", "stddev", stddev, least=0.0)
+        self.mean = number("TruncatedNormal", "mean", mean)
+        self.stddev = number("TruncatedNormal", "stddev", stddev, least=0.0)
 
     def values(self, shape: Shape) -> Any:
         """The numbers."""
@@ -177,8 +176,8 @@ class RandomUniform(_Random):
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
         super().__init__(seed)
-        self.minval = _finite("RandomUniform", "minval", minval)
-        self.maxval = _finite("RandomUniform", "maxval", maxval, least=self.minval)
+        self.minval = number("RandomUniform", "minval", minval)
+        self.maxval = number("RandomUniform", "maxval", maxval, least=self.minval)
 
     def values(self, shape: Shape) -> Any:
         """The numbers."""
@@ -205,7 +204,7 @@ class Orthogonal(_Random):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = _finite("Orthogonal", "gain", gain)
+        self.gain = number("Orthogonal", "gain", gain)
 
     def values(self, shape: Shape) -> Any:
         """The numbers."""
@@ -259,9 +258,8 @@ class VarianceScaling(_Scaled):
         seed: int | None = None,
     ) -> None:
         super().__init__(seed)
-        self.scale = _finite("VarianceScaling", "scale", scale)
-        if self.scale <= 0:
-            raise ValueError(f"VarianceScaling: scale must be larger than 0, got {scale!r}.")
+        self.scale = number("VarianceScaling", "scale", scale)
+        demand(self.scale > 0, "VarianceScaling", "scale", "larger than 0", scale)
         modes = dict.fromkeys(("fan_in", "fan_out", "fan_avg"))
         kinds = dict.fromkeys(("truncated_normal", "untruncated_normal", "uniform"))
         resolve("VarianceScaling mode", mode, modes)
@@ -303,14 +301,6 @@ class LecunNormal(_Scaled):
     """Truncated normal with variance 1 / fan_in, for selu (LeCun et al., 1998)."""
 
     scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
-
-
-def _finite(owner: str, argument: str, value: Any, least: float = -math.inf) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < least:
-        bound = "" if least == -math.inf else f" of at least {least:g}"
-        raise ValueError(f"{owner}: {argument} must be a number{bound}, got {value!r}.")
-    return float(value)
 
 
 Initializer = Callable[[Shape, DType], Array]

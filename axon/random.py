@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
+from axon.checks import is_integer
 from axon.locks import fork_with
 
 _streams: "dict[str, np.random.Generator]" = {}  # text: numpy.random is loaded when first used
@@ -28,7 +29,7 @@ def set_random_seed(seed: int) -> None:
     True
     """
     global _seed
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+    if not is_integer(seed) or seed < 0:
         raise ValueError(f"seed: expected a whole number of at least 0, got {seed!r}.")
     _seed = int(seed)
     _streams.clear()

@@ -1,13 +1,11 @@
 """Floor 4: regularizers, which add a cost for large weights to the loss."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from axon import ops
+from axon.checks import number
 from axon.config import Described
 from axon.names import remade, resolve
 
@@ -31,7 +29,7 @@ class L1(Regularizer):
     """
 
     def __init__(self, l1: float = 0.01) -> None:
-        self.l1 = _factor("L1", "l1", l1)
+        self.l1 = number("L1", "l1", l1, least=0)
 
     def __call__(self, w: Any) -> Any:
         """The cost of these weights."""
@@ -46,7 +44,7 @@ class L2(Regularizer):
     """
 
     def __init__(self, l2: float = 0.01) -> None:
-        self.l2 = _factor("L2", "l2", l2)
+        self.l2 = number("L2", "l2", l2, least=0)
 
     def __call__(self, w: Any) -> Any:
         """The cost of these weights."""
@@ -61,18 +59,11 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1, self.l2 = _factor("L1L2", "l1", l1), _factor("L1L2", "l2", l2)
+        self.l1, self.l2 = number("L1L2", "l1", l1, least=0), number("L1L2", "l2", l2, least=0)
 
     def __call__(self, w: Any) -> Any:
         """The cost of these weights."""
         return ops.sum(ops.absolute(w)) * self.l1 + ops.sum(ops.square(w)) * self.l2
-
-
-def _factor(owner: str, argument: str, value: Any) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 <= value < math.inf:
-        raise ValueError(f"{owner}: {argument} must be a number of at least 0, got {value!r}.")
-    return float(value)
 
 
 REGULARIZERS: dict[str, Callable[[], Regularizer]] = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from axon.callbacks.base import Callback
+from axon.checks import integer
 from axon.files.atomic import DamagedFile, check_writable
-from axon.layers.module import whole
 from axon.program.engine import setting
 from axon.version import __version__
 
@@ -227,7 +227,9 @@ def _frequency(save_freq: Any) -> tuple[int, float]:
     if save_freq == "epoch":
         return NO_LIMIT, np.inf
     if not isinstance(save_freq, str):
-        return whole("BackupAndRestore", 'save_freq, if not "epoch" or a time,', save_freq), np.inf
+        return integer(
+            "BackupAndRestore", 'save_freq, if not "epoch" or a time,', save_freq
+        ), np.inf
     digits = save_freq.rstrip("abcdefghijklmnopqrstuvwxyz ")
     unit = save_freq[len(digits) :].strip()
     try:

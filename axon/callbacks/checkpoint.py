@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
 from axon.callbacks.output import demand_name, prepare
-from axon.layers.module import whole
+from axon.checks import integer
 from axon.names import suggestion
 
 
@@ -54,7 +54,7 @@ class ModelCheckpoint(Callback):
         self.save_freq, self.batches, self._epoch = save_freq, 0, 0
         if save_freq == "epoch":
             return
-        self.save_freq = whole("ModelCheckpoint", 'save_freq, if not "epoch",', save_freq)
+        self.save_freq = integer("ModelCheckpoint", 'save_freq, if not "epoch",', save_freq)
         if save_best_only and monitor.startswith("val_"):
             raise ValueError(
                 f"ModelCheckpoint: {monitor!r} is known only after an epoch, so save_freq must be "

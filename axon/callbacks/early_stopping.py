@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from axon.backend import Array
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
-from axon.layers.module import finite, whole
+from axon.checks import finite, integer
 
 
 class EarlyStopping(Callback):
@@ -49,7 +49,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self.monitor = monitor
         self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
-        self.patience = whole("EarlyStopping", "patience", patience, least=0)
+        self.patience = integer("EarlyStopping", "patience", patience, least=0)
         self.verbose = verbose
         self.baseline = None if baseline is None else finite("EarlyStopping", "baseline", baseline)
         self.restore_best_weights = restore_best_weights

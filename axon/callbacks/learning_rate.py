@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
-from axon.layers.module import whole
+from axon.checks import integer, is_number
 
 
 class ReduceLROnPlateau(Callback):
@@ -52,8 +50,8 @@ class ReduceLROnPlateau(Callback):
         self.monitor = monitor
         self._monitor = Monitor("ReduceLROnPlateau", monitor, mode, min_delta)
         self.factor, self.min_lr, self.verbose = factor, min_lr, verbose
-        self.patience = whole("ReduceLROnPlateau", "patience", patience, least=0)
-        self.cooldown = whole("ReduceLROnPlateau", "cooldown", cooldown, least=0)
+        self.patience = integer("ReduceLROnPlateau", "patience", patience, least=0)
+        self.cooldown = integer("ReduceLROnPlateau", "cooldown", cooldown, least=0)
         self._forget()
 
     def _forget(self) -> None:
@@ -138,7 +136,7 @@ class LearningRateScheduler(Callback):
         """Ask the schedule."""
         now = float(self.model.optimizer.learning_rate)
         rate: Any = self.schedule(epoch, now) if self._both else self.schedule(epoch)
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number):
+        if not is_number(rate):
             raise TypeError(
                 f"LearningRateScheduler: the schedule must return a number, got {rate!r} for epoch "
                 f"{epoch}."

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from axon.callbacks.base import Logs
-from axon.layers.module import finite
+from axon.checks import finite, one_of
 from axon.names import direction, suggestion
 
 
@@ -30,8 +30,7 @@ class Monitor:
             raise TypeError(f"{owner}: monitor must be a name such as 'val_loss', got {name!r}.")
         self.owner, self.name = owner, name
         self.min_delta = abs(finite(owner, "min_delta", min_delta))
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{owner}: mode must be 'auto', 'min' or 'max', got {mode!r}.")
+        one_of(owner, "mode", mode, ("auto", "min", "max"))
         self.mode = self._direction() if mode == "auto" else mode
 
     def _direction(self) -> str:

@@ -8,7 +8,7 @@ from axon.callbacks.base import Callback, Logs
 from axon.callbacks.events import Events, need_tensorboard, picture
 from axon.callbacks.graph import graph_of
 from axon.callbacks.output import prepare
-from axon.layers.module import whole
+from axon.checks import integer
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -47,7 +47,7 @@ class TensorBoard(Callback):
     ) -> None:
         need_tensorboard()
         self.log_dir = os.fspath(log_dir)
-        self.histogram_freq = whole("TensorBoard", "histogram_freq", histogram_freq, least=0)
+        self.histogram_freq = integer("TensorBoard", "histogram_freq", histogram_freq, least=0)
         self.write_graph, self.write_images = write_graph, write_images
         self.update_freq = update_freq
         if update_freq != "epoch":  # who does not override a hook costs nothing
@@ -137,7 +137,7 @@ def _every(update_freq: Any) -> int:
             "TensorBoard: update_freq must be 'epoch', 'batch' or a number of batches, got "
             f"{update_freq!r}."
         )
-    return whole("TensorBoard", "update_freq", update_freq)
+    return integer("TensorBoard", "update_freq", update_freq)
 
 
 def batches_done(optimizer: Any) -> int:

@@ -9,10 +9,10 @@ import numpy as np
 from axon import initializers
 from axon.activations import softmax
 from axon.backend import Shape, as_array
+from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import whole
 from axon.layers.noise import Dropout
 from axon.ops.compare import where
 from axon.parameter import Parameter
@@ -62,11 +62,11 @@ class MultiHeadAttention(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.num_heads = whole("MultiHeadAttention", "num_heads", num_heads)
+        self.num_heads = integer("MultiHeadAttention", "num_heads", num_heads)
         sizes = {"key_dim": key_dim, "value_dim": value_dim, "output_dim": output_dim}
         for argument, size in sizes.items():
             if size is not None:
-                whole("MultiHeadAttention", argument, size)
+                integer("MultiHeadAttention", argument, size)
         self.key_dim, self.value_dim, self.output_dim = key_dim, value_dim, output_dim
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Shape
+from axon.checks import demand, finite, integer, is_number
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.module import finite, whole
 from axon.layers.noise import Noise
 from axon.layers.windows import demand_axes
 from axon.names import resolve
@@ -31,7 +31,7 @@ def span(owner: str, argument: str, value: Any, low: float = -np.inf) -> Range:
     ((-0.25, 0.25), (0.0, 0.5))
     """
     given = value if isinstance(value, tuple | list) else (value, value)
-    numbers = all(isinstance(v, int | float | np.number) for v in given)
+    numbers = all(map(is_number, given))
     if numbers and given is not value:
         given = (-value, value)
     if len(given) != 2 or not numbers or not low < given[0] <= given[1] < np.inf:
@@ -261,8 +261,8 @@ class RandomCrop(_Augmentation):
 
     def __init__(self, height: int, width: int, seed: int | None = None, **options: Any) -> None:
         super().__init__(seed, **options)
-        self.height = whole("RandomCrop", "height", height)
-        self.width = whole("RandomCrop", "width", width)
+        self.height = integer("RandomCrop", "height", height)
+        self.width = integer("RandomCrop", "width", width)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images must be large enough."""
@@ -315,8 +315,7 @@ class RandomErasing(_Augmentation):
         super().__init__(seed, **options)
         self.factor = finite("RandomErasing", "factor", factor)
         self.fill_value = finite("RandomErasing", "fill_value", fill_value)
-        if not 0 <= self.factor <= 1:
-            raise ValueError(f"RandomErasing: factor must be from 0 to 1, got {factor!r}.")
+        demand(0 <= self.factor <= 1, "RandomErasing", "factor", "from 0 to 1", factor)
         low, high = span("RandomErasing", "scale", scale)
         if not 0 <= low <= high <= 1:
             raise ValueError(f"RandomErasing: scale must lie between 0 and 1, got {scale!r}.")

@@ -8,9 +8,10 @@ import numpy as np
 
 from axon import activations, initializers
 from axon.backend import FLOAT, Array, DType, Shape, as_array
+from axon.checks import integer
 from axon.core import Tensor, grad
 from axon.layers import masks
-from axon.layers.module import ANY, Module, shape_after, whole
+from axon.layers.module import ANY, Module, shape_after
 from axon.modes import modes
 from axon.names import suggestion
 from axon.parameter import Parameter
@@ -43,7 +44,7 @@ class Neuron:
         num_inputs: int,
         activation_function: "str | activations.Activation | None" = None,
     ) -> None:
-        self.num_inputs = whole("Neuron", "num_inputs", num_inputs)
+        self.num_inputs = integer("Neuron", "num_inputs", num_inputs)
         self.activation_function = activations.get(activation_function)
         self._weights = Parameter(NEAR_ZERO((num_inputs,), FLOAT))
         self._bias = Parameter(np.zeros((), FLOAT))

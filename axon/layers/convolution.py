@@ -7,19 +7,12 @@ from typing import Any, ClassVar
 from axon import activations, initializers
 from axon.activations import Activation
 from axon.backend import Shape
+from axon.checks import integer, integers
 from axon.core import Tensor
 from axon.initializers import Initializer
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import whole
-from axon.layers.windows import (
-    demand_axes,
-    demand_room,
-    lifted,
-    padding_name,
-    padding_of,
-    several,
-)
+from axon.layers.windows import demand_axes, demand_room, lifted, padding_name, padding_of
 from axon.ops.conv import conv2d
 from axon.parameter import Parameter
 
@@ -48,10 +41,10 @@ class Convolution(Layer):
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
-        self.kernel_size = several(owner, "kernel_size", kernel_size, self.axes)
-        self.strides = several(owner, "strides", strides, self.axes)
+        self.kernel_size = integers(owner, "kernel_size", kernel_size, self.axes)
+        self.strides = integers(owner, "strides", strides, self.axes)
         self.padding = padding_name(owner, padding, self.paddings)
-        self.dilation_rate = several(owner, "dilation_rate", dilation_rate, self.axes)
+        self.dilation_rate = integers(owner, "dilation_rate", dilation_rate, self.axes)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.bias_initializer = initializers.get(bias_initializer)
@@ -114,8 +107,8 @@ class _Filters(Convolution):
     ) -> None:
         super().__init__(kernel_size, **options)
         owner = type(self).__name__
-        self.filters = whole(owner, "filters", filters)
-        self.groups = whole(owner, "groups", groups)
+        self.filters = integer(owner, "filters", filters)
+        self.groups = integer(owner, "groups", groups)
         if self.filters % self.groups:
             raise ValueError(f"{owner}: groups={groups} must divide filters={filters}.")
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -4,10 +4,10 @@ from typing import Any
 
 from axon import activations, initializers
 from axon.backend import Shape
+from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer, Neuron
-from axon.layers.module import whole
 from axon.parameter import Parameter
 
 
@@ -56,7 +56,7 @@ class Dense(Layer):
             raise TypeError(f"Dense: expected one activation, got {len(given)}: {given}.")
         if num_neurons is None:  # Dense(128)
             input_size, num_neurons = None, input_size
-        self.num_neurons = whole("Dense", "num_neurons", num_neurons)
+        self.num_neurons = integer("Dense", "num_neurons", num_neurons)
         self.activation = activations.get(given[0] if given else None)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -64,7 +64,7 @@ class Dense(Layer):
         self.weights: Parameter | None = None
         self.bias: Parameter | None = None
         if input_size is not None:
-            self.build((whole("Dense", "input_size", input_size),))
+            self.build((integer("Dense", "input_size", input_size),))
 
     @property
     def input_size(self) -> int | None:

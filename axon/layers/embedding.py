@@ -6,10 +6,10 @@ import numpy as np
 
 from axon import initializers
 from axon.backend import DType, Shape, as_array
+from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import whole
 from axon.ops.lookup import lookup
 from axon.parameter import Parameter
 
@@ -48,8 +48,8 @@ class Embedding(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.input_dim = whole("Embedding", "input_dim", input_dim)
-        self.output_dim = whole("Embedding", "output_dim", output_dim)
+        self.input_dim = integer("Embedding", "input_dim", input_dim)
+        self.output_dim = integer("Embedding", "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.mask_zero = bool(mask_zero)
         self.embeddings: Parameter | None = None
@@ -113,7 +113,7 @@ class PositionalEmbedding(Layer):
     ) -> None:
         super().__init__(**options)
         if sequence_length is not None:
-            whole("PositionalEmbedding", "sequence_length", sequence_length)
+            integer("PositionalEmbedding", "sequence_length", sequence_length)
         if kind not in ("learned", "sinusoidal"):
             raise ValueError(
                 f"PositionalEmbedding: kind must be 'learned' or 'sinusoidal', got {kind!r}."

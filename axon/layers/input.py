@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from axon.backend import DType, Shape
+from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import whole
 
 
 class Input(Layer):
@@ -32,7 +32,7 @@ class Input(Layer):
         whole_numbers = dtype is not None and np.dtype(dtype).kind in "iu"
         super().__init__(dtype=None if whole_numbers else dtype, **options)
         given = shape if isinstance(shape, tuple | list) else (shape,)
-        self.shape = tuple(whole("Input", "shape", n) for n in given)
+        self.shape = tuple(integer("Input", "shape", n) for n in given)
         self._incoming = np.dtype(dtype) if whole_numbers else self.dtype
         self.dtype = self._incoming  # what is described
         self.passes_on = dtype is None  # type: ignore[misc]

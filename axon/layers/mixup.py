@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from axon.backend import as_array, float_type
+from axon.checks import integer
 from axon.core import Tensor
-from axon.layers.module import whole
 from axon.ops.index import take
 from axon.random import stream
 
@@ -39,7 +39,7 @@ class MixUp:
         if not 0 < self.alpha < np.inf:
             raise ValueError(f"MixUp: alpha must be greater than 0, got {alpha!r}.")
         self.num_classes = (
-            None if num_classes is None else whole("MixUp", "num_classes", num_classes)
+            None if num_classes is None else integer("MixUp", "num_classes", num_classes)
         )
         self.seed = seed
         self._random = None if seed is None else np.random.default_rng(seed)

@@ -20,24 +20,6 @@ from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
 
 
-def whole(owner: str, argument: str, value: object, least: int = 1) -> int:
-    """Check that an argument is a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(
-            f"{owner}: {argument} must be a whole number of at least {least}, got {value!r}."
-        )
-    return int(value)
-
-
-def finite(owner: str, argument: str, value: object, least: float = -np.inf) -> float:
-    """Check that an argument is a finite number of at least ``least``."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not least <= value < np.inf or value == -np.inf:  # type: ignore[operator]
-        floor = "" if least == -np.inf else f" of at least {least:g}"
-        raise ValueError(f"{owner}: {argument} must be a finite number{floor}, got {value!r}.")
-    return float(value)  # type: ignore[arg-type]
-
-
 @cache
 def _kind(cls: Any) -> type | None:
     """Module, list for what may hold modules, or None: asked of each attribute, in each epoch."""

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Shape
+from axon.checks import finite, fraction, integer, is_number
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import finite, whole
 from axon.layers.windows import demand_axes
 from axon.ops.masks import keep_mask
 from axon.ops.memory import add_in_place, copy
@@ -38,7 +38,7 @@ class Noise(Layer):
 
     def __init__(self, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.seed = None if seed is None else whole(type(self).__name__, "seed", seed, least=0)
+        self.seed = None if seed is None else integer(type(self).__name__, "seed", seed, least=0)
         chosen = stream(self.draws_from).integers(WORDS) if seed is None else seed
         self.seed_state = Buffer(np.array([int(chosen) % WORDS, 0], np.uint32))
 
@@ -63,16 +63,12 @@ class Noise(Layer):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Inputs may have any shape."""
 
-    def fraction(self, argument: str, value: Any) -> float:
+    def fraction(self, argument: str, value: object) -> float:
         """Check that an argument is at least 0 and less than 1."""
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise TypeError(f"{type(self).__name__}: {argument} must be a number, got {value!r}.")
-        if not 0 <= value < 1:
-            raise ValueError(
-                f"{type(self).__name__}: {argument} must be at least 0 and less than 1: the share "
-                f"that is left out. Got {value!r}."
-            )
-        return float(value)
+        owner = type(self).__name__
+        if not is_number(value):
+            raise TypeError(f"{owner}: {argument} must be a number, got {value!r}.")
+        return fraction(owner, argument, value, " It is the share that is left out.")
 
 
 class Dropout(Noise):

@@ -7,10 +7,11 @@ import numpy as np
 
 from axon import initializers
 from axon.backend import Shape
+from axon.checks import demand, finite, integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import ANY, finite, whole
+from axon.layers.module import ANY
 from axon.ops.channels import channel_affine, channel_moments
 from axon.ops.compare import where
 from axon.ops.elementwise import maximum, sqrt, square
@@ -47,14 +48,12 @@ class _Scaled(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        owner = type(self).__name__
         if not isinstance(axis, int | np.integer):
-            raise TypeError(f"{type(self).__name__}: axis must be a whole number, got {axis!r}.")
-        self.axis, self.epsilon = int(axis), finite(type(self).__name__, "epsilon", epsilon)
-        if not self.epsilon > 0:
-            raise ValueError(
-                f"{type(self).__name__}: epsilon must be greater than 0, got {epsilon!r}. It keeps "
-                "constant inputs from being divided by 0."
-            )
+            raise TypeError(f"{owner}: axis must be a whole number, got {axis!r}.")
+        self.axis, self.epsilon = int(axis), finite(owner, "epsilon", epsilon)
+        hint = " It keeps constant inputs from being divided by 0."
+        demand(self.epsilon > 0, owner, "epsilon", "greater than 0", epsilon, hint)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
@@ -147,8 +146,8 @@ class BatchNormalization(_Scaled):
         starts = (beta_initializer, gamma_initializer)
         super().__init__(axis, epsilon, center, scale, *starts, **options)
         self.momentum = finite("BatchNormalization", "momentum", momentum)
-        if not 0 <= self.momentum <= 1:
-            raise ValueError(f"BatchNormalization: momentum must be from 0 to 1, got {momentum!r}.")
+        fits = 0 <= self.momentum <= 1
+        demand(fits, "BatchNormalization", "momentum", "from 0 to 1", momentum)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.moving_mean: Buffer | None = None
@@ -329,7 +328,7 @@ class GroupNormalization(_Scaled):
     ) -> None:
         starts = (beta_initializer, gamma_initializer)
         super().__init__(axis, epsilon, center, scale, *starts, **options)
-        self.groups = -1 if groups == -1 else whole("GroupNormalization", "groups", groups)
+        self.groups = -1 if groups == -1 else integer("GroupNormalization", "groups", groups)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """The groups have to divide the channels."""

@@ -9,18 +9,11 @@ import numpy as np
 
 from axon.activations import relu
 from axon.backend import Shape
+from axon.checks import boolean, integers
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.windows import (
-    AXES,
-    demand_axes,
-    demand_room,
-    lifted,
-    padding_name,
-    padding_of,
-    several,
-)
+from axon.layers.windows import AXES, demand_axes, demand_room, lifted, padding_name, padding_of
 from axon.ops import add, maximum, reshape, where
 from axon.ops.pool import average_pool2d, max_pool2d
 
@@ -37,9 +30,9 @@ class Pooling(Layer):
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
-        self.pool_size = several(owner, "pool_size", pool_size, self.axes)
+        self.pool_size = integers(owner, "pool_size", pool_size, self.axes)
         apart = self.pool_size if strides is None else strides
-        self.strides = several(owner, "strides", apart, self.axes)
+        self.strides = integers(owner, "strides", apart, self.axes)
         self.padding = padding_name(owner, padding, ["valid", "same"])
 
     def _current(self, name: str, given: Any) -> Any:
@@ -218,12 +211,8 @@ class GlobalPooling(Layer):
 
     def __init__(self, keepdims: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        if not isinstance(keepdims, bool):
-            raise TypeError(
-                f"{type(self).__name__}: keepdims must be True or False, got {keepdims!r}. There "
-                "is no data_format: channels come last here."
-            )
-        self.keepdims = bool(keepdims)
+        hint = " There is no data_format: channels come last here."
+        self.keepdims = boolean(type(self).__name__, "keepdims", keepdims, hint)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images may have any size but 0, and any number of channels."""

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from axon.backend import DType, Shape, as_array
+from axon.checks import finite, integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import LONG, Layer
-from axon.layers.module import finite, whole
 from axon.ops.reduce import axes_of
 
 MOST_AXES = 64  # of a NumPy array
@@ -155,7 +155,7 @@ class Normalization(Layer):
     ) -> None:
         super().__init__(**options)
         for one in () if axis is None else np.atleast_1d(np.asarray(axis, object)):
-            whole("Normalization", "axis", one, least=-MOST_AXES)
+            integer("Normalization", "axis", one, least=-MOST_AXES)
         self.axis, self.invert = axis, bool(invert)
         self.mean, self.variance = mean, variance
         self._center, self._slope = (Tensor(np.zeros(0, self.dtype)) for _ in range(2))

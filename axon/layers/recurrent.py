@@ -8,10 +8,10 @@ import numpy as np
 from axon import activations, initializers
 from axon.activations import sigmoid, tanh
 from axon.backend import Shape, as_array
+from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import whole
 from axon.ops.cells import CELLS, Cell, gru_before
 from axon.ops.join import concatenate
 from axon.ops.recurrent import recurrence, recurrent_input, unrolled
@@ -50,7 +50,7 @@ class Recurrent(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.units = whole(type(self).__name__, "units", units)
+        self.units = integer(type(self).__name__, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -4,11 +4,11 @@ from math import prod
 from typing import Any
 
 from axon.backend import Shape
+from axon.checks import integer, integers
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.layers.module import whole
-from axon.layers.windows import demand_axes, several
+from axon.layers.windows import demand_axes
 from axon.names import resolve
 from axon.ops.pad import pad, upsample_bilinear, upsample_nearest
 from axon.ops.windows import Pair
@@ -35,7 +35,7 @@ class Reshape(Layer):
     def __init__(self, target_shape: Any, **options: Any) -> None:
         super().__init__(**options)
         given = target_shape if isinstance(target_shape, tuple | list) else (target_shape,)
-        sizes = tuple(n if n == -1 else whole("Reshape", "target_shape", n) for n in given)
+        sizes = tuple(n if n == -1 else integer("Reshape", "target_shape", n) for n in given)
         if sizes.count(-1) > 1:
             raise ValueError(f"Reshape: only one size may be -1, got target_shape={sizes}.")
         self.target_shape = sizes
@@ -140,7 +140,7 @@ class ZeroPadding1D(Layer):
 
 def _ends(owner: str, value: Any) -> Pair:
     """Read one number of zeros for both ends, or one for each."""
-    before, after = several(owner, "padding", value, axes=2, least=0)
+    before, after = integers(owner, "padding", value, 2, least=0)
     return before, after
 
 
@@ -166,7 +166,7 @@ class UpSampling2D(Layer):
 
     def __init__(self, size: Any = (2, 2), interpolation: str = "nearest", **options: Any) -> None:
         super().__init__(**options)
-        height, width = several("UpSampling2D", "size", size, axes=2)
+        height, width = integers("UpSampling2D", "size", size, 2)
         self.size = height, width
         resolve("interpolation", str(interpolation), INTERPOLATIONS)
         self.interpolation = interpolation.lower()
@@ -199,7 +199,7 @@ class UpSampling1D(Layer):
 
     def __init__(self, size: int = 2, **options: Any) -> None:
         super().__init__(**options)
-        self.size = whole("UpSampling1D", "size", size)
+        self.size = integer("UpSampling1D", "size", size)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Series may have any length."""

@@ -5,10 +5,10 @@ from typing import Any
 from axon import initializers
 from axon.activations import Activation
 from axon.backend import Shape
+from axon.checks import integer
 from axon.core import Tensor
 from axon.initializers import Initializer
 from axon.layers.convolution import Convolution
-from axon.layers.module import whole
 from axon.ops.conv import conv2d
 from axon.parameter import Parameter
 
@@ -66,7 +66,7 @@ class DepthwiseConv2D(Convolution):
             bias_initializer,
             **options,
         )
-        self.depth_multiplier = whole("DepthwiseConv2D", "depth_multiplier", depth_multiplier)
+        self.depth_multiplier = integer("DepthwiseConv2D", "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.weights: Parameter | None = None
         self.bias = None
@@ -135,8 +135,8 @@ class SeparableConv2D(Convolution):
             bias_initializer,
             **options,
         )
-        self.filters = whole("SeparableConv2D", "filters", filters)
-        self.depth_multiplier = whole("SeparableConv2D", "depth_multiplier", depth_multiplier)
+        self.filters = integer("SeparableConv2D", "filters", filters)
+        self.depth_multiplier = integer("SeparableConv2D", "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_weights: Parameter | None = None

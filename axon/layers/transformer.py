@@ -5,12 +5,12 @@ from typing import Any
 
 from axon import activations
 from axon.backend import Shape
+from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.attention import MultiHeadAttention
 from axon.layers.base import Layer
 from axon.layers.dense import Dense
-from axon.layers.module import whole
 from axon.layers.noise import Dropout
 from axon.layers.normalization import LayerNormalization
 
@@ -54,7 +54,7 @@ class TransformerBlock(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.intermediate_dim = whole("TransformerBlock", "intermediate_dim", intermediate_dim)
+        self.intermediate_dim = integer("TransformerBlock", "intermediate_dim", intermediate_dim)
         self.activation = activations.get(activation)
         self.normalize_first, self.causal = bool(normalize_first), bool(causal)
         self.dropout = dropout

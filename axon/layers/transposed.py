@@ -5,11 +5,10 @@ from typing import Any
 from axon import initializers
 from axon.activations import Activation
 from axon.backend import Shape
+from axon.checks import integer, integers
 from axon.core import Tensor
 from axon.initializers import Initializer
 from axon.layers.convolution import Convolution
-from axon.layers.module import whole
-from axon.layers.windows import several
 from axon.ops.conv import conv2d_input
 from axon.ops.windows import Pair
 from axon.parameter import Parameter
@@ -63,7 +62,7 @@ class Conv2DTranspose(Convolution):
             bias_initializer,
             **options,
         )
-        self.filters = whole("Conv2DTranspose", "filters", filters)
+        self.filters = integer("Conv2DTranspose", "filters", filters)
         self.output_padding = _rest(output_padding, self.strides)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.weights: Parameter | None = None
@@ -121,7 +120,7 @@ def _rest(value: Any, strides: Shape) -> Shape | None:
     """Read ``output_padding``."""
     if value is None:
         return None
-    extra = several("Conv2DTranspose", "output_padding", value, axes=2, least=0)
+    extra = integers("Conv2DTranspose", "output_padding", value, 2, least=0)
     if any(e >= s for e, s in zip(extra, strides, strict=True)):
         raise ValueError(
             f"Conv2DTranspose: output_padding={value!r} must be smaller than strides={strides}: "

@@ -5,26 +5,10 @@ from typing import Any
 
 from axon.backend import Shape
 from axon.layers.base import Layer
-from axon.layers.module import whole
 from axon.names import resolve
 from axon.ops.windows import Padding, Pair, same
 
 AXES = {1: "(n, time, channels)", 2: "(n, height, width, channels)"}
-
-
-def several(owner: str, argument: str, value: Any, axes: int, least: int = 1) -> Shape:
-    """Read one whole number for each axis; a single one counts for all.
-
-    >>> several("Conv2D", "strides", 2, axes=2), several("Conv2D", "kernel_size", (3, 5), axes=2)
-    ((2, 2), (3, 5))
-    """
-    if not isinstance(value, tuple | list):
-        return (whole(owner, argument, value, least),) * axes
-    if len(value) != axes:
-        raise ValueError(
-            f"{owner}: {argument} must be one whole number or {axes} of them, got {value!r}."
-        )
-    return tuple(whole(owner, argument, v, least) for v in value)
 
 
 def padding_name(owner: str, value: Any, known: Sequence[str]) -> str:

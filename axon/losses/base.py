@@ -288,21 +288,6 @@ def numbers_of_shape(name: str, y_true: Any, output_shape: Shape) -> Array:
     return given if given.dtype.kind == "f" else given.astype(np.float64)  # which rounds none
 
 
-def yes_or_no(name: str, argument: str, value: object) -> bool:
-    """A setting of a loss that is on or off: not a number that was meant for another one."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}: {argument} must be True or False, got {value!r}.")
-    return bool(value)
-
-
-def within(name: str, argument: str, value: float, low: float, high: float) -> float:
-    """A setting of a loss, which must lie between ``low`` and ``high``."""
-    if not low <= value <= high:
-        span = f"be {low} or more" if high == np.inf else f"lie between {low} and {high}"
-        raise ValueError(f"{name}: {argument} must {span}, got {value}.")
-    return float(value)
-
-
 def demand_axis(name: str, output_shape: Shape, what: str) -> None:
     """Raise ValueError unless each sample has an axis of its own."""
     if len(output_shape) < 2:

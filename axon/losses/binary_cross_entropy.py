@@ -4,8 +4,9 @@ from typing import Any
 
 from axon.activations import sigmoid
 from axon.backend import Array, Shape
+from axon.checks import between, boolean
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers_of_shape, over_features, within, yes_or_no
+from axon.losses.base import Loss, numbers_of_shape, over_features
 from axon.losses.cross_entropy import (
     log_probability,
     logits_of,
@@ -33,10 +34,10 @@ class BinaryCrossEntropy(Loss):
     soft = True
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        self.from_logits = yes_or_no(self.name, "from_logits", from_logits)
+        self.from_logits = boolean(self.name, "from_logits", from_logits)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = "logits of yes or no" if from_logits else "numbers in [0, 1]"
-        self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
+        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-y log p - (1 - y) log(1 - p) of each sample, averaged over its outputs."""

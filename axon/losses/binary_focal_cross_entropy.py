@@ -6,8 +6,9 @@ import numpy as np
 
 from axon.activations import sigmoid
 from axon.backend import Array, Shape
+from axon.checks import between, boolean
 from axon.core import Tensor
-from axon.losses.base import Loss, over_features, within, yes_or_no
+from axon.losses.base import Loss, over_features
 from axon.losses.binary_cross_entropy import bernoulli, chances
 from axon.losses.cross_entropy import logits_of, smoothed
 from axon.ops import maximum
@@ -45,13 +46,13 @@ class BinaryFocalCrossEntropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
-        self.gamma = within(self.name, "gamma", gamma, 0, np.inf)
-        self.alpha = within(self.name, "alpha", alpha, 0, 1)
+        self.gamma = between(self.name, "gamma", gamma, 0, np.inf)
+        self.alpha = between(self.name, "alpha", alpha, 0, 1)
         self.apply_class_balancing = apply_class_balancing
-        self.from_logits = yes_or_no(self.name, "from_logits", from_logits)
+        self.from_logits = boolean(self.name, "from_logits", from_logits)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = "logits of yes or no" if from_logits else "numbers in [0, 1]"
-        self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
+        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, averaged over its outputs."""

@@ -6,8 +6,9 @@ import numpy as np
 
 from axon.activations import log_softmax, softmax
 from axon.backend import Array, Shape
+from axon.checks import between, boolean, demand, is_integer
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers, over_features, same_shape, within, yes_or_no
+from axon.losses.base import Loss, numbers, over_features, same_shape
 from axon.losses.cross_entropy import (
     log_probability,
     logits_of,
@@ -48,12 +49,13 @@ class CategoricalCrossEntropy(Loss):
         *,
         ignore_index: int | None = None,
     ) -> None:
-        self.from_logits = yes_or_no(self.name, "from_logits", from_logits)
-        self.ignore_index = None if ignore_index is None else _index(self.name, ignore_index)
-        self.ignored = self.ignore_index
+        self.from_logits = boolean(self.name, "from_logits", from_logits)
+        fits = ignore_index is None or is_integer(ignore_index)
+        demand(fits, self.name, "ignore_index", "a whole number, or None", ignore_index)
+        self.ignore_index = self.ignored = None if ignore_index is None else int(ignore_index)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = "logits of classes" if from_logits else "rows that add up to 1"
-        self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
+        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-sum_j y_j log p_j of each sample; further axes between are averaged."""
@@ -64,12 +66,6 @@ class CategoricalCrossEntropy(Loss):
     def targets(self, y_true: Any, output_shape: Shape) -> Array:
         """Labels as whole numbers, one-hot rows as floats."""
         return classes_of(self.name, y_true, output_shape, self.ignore_index)
-
-
-def _index(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ValueError(f"{name}: ignore_index must be a whole number, or None, got {value!r}.")
-    return int(value)
 
 
 def log_probabilities(y_pred: Tensor, from_logits: bool = False) -> Tensor:

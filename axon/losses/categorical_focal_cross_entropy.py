@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, Shape
+from axon.checks import between, boolean
 from axon.core import Tensor
-from axon.losses.base import Loss, over_features, within, yes_or_no
+from axon.losses.base import Loss, over_features
 from axon.losses.binary_focal_cross_entropy import focus
 from axon.losses.categorical_cross_entropy import classes_of, log_probabilities, one_hot
 from axon.losses.cross_entropy import smoothed
@@ -45,13 +46,13 @@ class CategoricalFocalCrossEntropy(Loss):
     ) -> None:
         given = np.asarray(alpha, float)
         for one in given.ravel():
-            within(self.name, "alpha", float(one), 0, 1)
+            between(self.name, "alpha", float(one), 0, 1)
         self.alpha = given.tolist()
-        self.gamma = within(self.name, "gamma", gamma, 0, np.inf)
-        self.from_logits = yes_or_no(self.name, "from_logits", from_logits)
+        self.gamma = between(self.name, "gamma", gamma, 0, np.inf)
+        self.from_logits = boolean(self.name, "from_logits", from_logits)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = "logits of classes" if from_logits else "rows that add up to 1"
-        self.label_smoothing = within(self.name, "label_smoothing", label_smoothing, 0, 1)
+        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample; further axes between are averaged."""

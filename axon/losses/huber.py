@@ -3,6 +3,7 @@
 from typing import Any
 
 from axon.backend import Array, Shape
+from axon.checks import demand
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers_of_shape, over_features
 from axon.ops import maximum, minimum
@@ -28,11 +29,8 @@ class Huber(Loss):
     name = "huber"
 
     def __init__(self, delta: float = 1.0) -> None:
-        if not delta > 0:
-            raise ValueError(
-                f"huber: delta must be positive, got {delta}. It is the error from which on the "
-                "loss is a straight line, 1.0 by default."
-            )
+        hint = " It is the error from which on the loss is a straight line, 1.0 by default."
+        demand(delta > 0, self.name, "delta", "positive", delta, hint)
         self.delta = float(delta)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, Shape
+from axon.checks import integer, number
 from axon.core import Tensor
-from axon.layers.module import whole
 from axon.losses.base import Loss, over_features, same_shape
 from axon.metrics.base import MeanMetric
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
@@ -61,7 +61,7 @@ class BinaryAccuracy(MeanMetric):
 
     def __init__(self, threshold: float = 0.5, name: str | None = None) -> None:
         super().__init__(name)
-        self.threshold = number(self.name, "threshold", threshold)
+        self.threshold = number(self.name, "threshold", threshold, called="one finite number")
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The share of right outputs of each sample."""
@@ -97,7 +97,7 @@ class TopKCategoricalAccuracy(MeanMetric):
 
     def __init__(self, k: int = 5, name: str | None = None) -> None:
         super().__init__(name)
-        self.k = whole(type(self).__name__, "k", k)
+        self.k = integer(type(self).__name__, "k", k)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """1 if fewer than k outputs are larger than that of the right class, else 0."""
@@ -145,22 +145,6 @@ def labels(name: str, y_true: Tensor, y_pred: Tensor) -> Any:
         return y_true.reshape(y_pred.shape[:-1])
     same_shape(name, y_true.data, y_pred.shape)
     return argmax(y_true)
-
-
-def number(owner: str, argument: str, value: Any) -> float:
-    """Check that an argument is one finite number.
-
-    Raises:
-        ValueError: it is not.
-
-    >>> number("precision", "thresholds", [0.5, 0.7])
-    Traceback (most recent call last):
-    ValueError: precision: thresholds must be one finite number, got [0.5, 0.7].
-    """
-    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not plain or not np.isfinite(value):
-        raise ValueError(f"{owner}: {argument} must be one finite number, got {value!r}.")
-    return float(value)
 
 
 def _same_side(name: str, y_true: Tensor, y_pred: Tensor, threshold: float) -> Any:

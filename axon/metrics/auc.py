@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, Shape
+from axon.checks import demand
 from axon.losses.base import Loss, same_shape
 from axon.losses.bounds import of_array
 from axon.losses.expected import NEAR
@@ -37,8 +38,8 @@ class AUC(Metric):
     recorded: ClassVar[bool] = False
 
     def __init__(self, curve: str = "ROC", name: str | None = None) -> None:
-        if not isinstance(curve, str) or curve.upper() not in AREAS:
-            raise ValueError(f"AUC: curve must be 'ROC' or 'PR', got {curve!r}.")
+        fits = isinstance(curve, str) and curve.upper() in AREAS
+        demand(fits, "AUC", "curve", "'ROC' or 'PR'", curve)
         self.curve = curve.upper()
         super().__init__(name or ("auc" if self.curve == "ROC" else "pr_auc"))
         self._seen: list[tuple[Array, Array, Array]] = []  # targets, scores (n, outputs); weights

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, Shape
+from axon.checks import integer, number
 from axon.core import Tensor
-from axon.layers.module import whole
 from axon.losses.base import Loss, same_shape
-from axon.metrics.accuracy import labels, number, several
+from axon.metrics.accuracy import labels, several
 from axon.metrics.base import Accumulator, spread_over, weights, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.modes import Mode, no_grad
@@ -40,8 +40,8 @@ class ConfusionMatrix(Accumulator):
 
     def __init__(self, num_classes: int, threshold: float = 0.5, name: str | None = None) -> None:
         super().__init__(name)
-        self.num_classes = whole(type(self).__name__, "num_classes", num_classes, least=2)
-        self.threshold = number(self.name, "threshold", threshold)
+        self.num_classes = integer(type(self).__name__, "num_classes", num_classes, least=2)
+        self.threshold = number(self.name, "threshold", threshold, called="one finite number")
         self._matrix, self._outside = zero((self.num_classes, self.num_classes)), zero()
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, Shape
+from axon.checks import integer, number, one_of
 from axon.core import Tensor
-from axon.layers.module import whole
 from axon.losses.base import Loss, same_shape
-from axon.metrics.accuracy import labels, number, several
+from axon.metrics.accuracy import labels, several
 from axon.metrics.base import Accumulator, spread_over, weights, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.modes import Mode, no_grad
 from axon.ops import add_in_place, argmax
 
-AVERAGES = ("macro", "micro", "weighted")
+AVERAGES = ("macro", "micro", "weighted", None)
 
 
 class Positives(Accumulator):
@@ -36,11 +36,7 @@ class Positives(Accumulator):
         top_k: int | None = None,
     ) -> None:
         super().__init__(name)
-        if average is not None and average not in AVERAGES:
-            raise ValueError(
-                f"{self.name}: average must be 'macro', 'micro', 'weighted' or None, got "
-                f"{average!r}."
-            )
+        one_of(self.name, "average", average, AVERAGES)
         if average is not None and class_id is not None:
             raise ValueError(f"{self.name}: give class_id or average, not both.")
         if top_k is not None and (top_k != 1 or threshold is not None):
@@ -49,10 +45,14 @@ class Positives(Accumulator):
                 f"thresholds; or None. Got top_k={top_k!r}, thresholds={threshold!r}."
             )
         self.top_k = top_k
-        self._cut = None if threshold is None else number(self.name, argument, threshold)
+        self._cut = (
+            None
+            if threshold is None
+            else number(self.name, argument, threshold, called="one finite number")
+        )
         self._argument = argument
         owner = type(self).__name__
-        self.class_id = None if class_id is None else whole(owner, "class_id", class_id, least=0)
+        self.class_id = None if class_id is None else integer(owner, "class_id", class_id, least=0)
         self.average = average
         self._hits, self._called, self._actual = zero(), zero(), zero()
 

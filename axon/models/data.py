@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import FLOAT, Array, DType, Shape, as_array, demand_fitting
+from axon.checks import is_number
 from axon.containers import Ragged, has
 from axon.pieces import BYTE, in_parts
 from axon.random import stream
@@ -124,8 +125,7 @@ def same_length(**columns: Array | None) -> int:
 
 def checked_share(share: Any) -> float:
     """Check a validation_split; 0 means none."""
-    number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
-    if not number or not 0 <= share < 1:
+    if not is_number(share) or not 0 <= share < 1:
         raise ValueError(
             f"fit: validation_split must lie between 0 and 1, such as 0.2, got {share!r}."
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from axon import losses
 from axon.backend import FLOAT, Array, DType, Shape
-from axon.layers.module import whole
+from axon.checks import integer
 from axon.locks import change, hold
 from axon.losses.expected import SUM
 from axon.models import forms
@@ -155,7 +155,7 @@ def input_stream(model: Any, x: Iterable[Any], steps: Any) -> Stream:
         return batches(model, data, rows_at_a_time(model))
 
     return Stream(
-        x, checked, None if steps is None else whole("predict", "steps", steps), "predict"
+        x, checked, None if steps is None else integer("predict", "steps", steps), "predict"
     )
 
 
@@ -192,8 +192,8 @@ class Feed:
     ) -> None:
         self.owner, self.model, self.shuffle = owner, model, shuffle
         self.class_weight = class_weight
-        self.batch_size = None if batch_size is None else whole(owner, "batch_size", batch_size)
-        self.steps = None if steps is None else whole(owner, "steps", steps)
+        self.batch_size = None if batch_size is None else integer(owner, "batch_size", batch_size)
+        self.steps = None if steps is None else integer(owner, "steps", steps)
 
     def source(
         self, x: Any, y: Any, sample_weight: Any = None, share: Any = 0.0

@@ -18,8 +18,9 @@ from axon.callbacks import (
     printer,
     with_backup,
 )
+from axon.checks import integer
 from axon.inspect import drawing, nan_search, summary
-from axon.layers.module import Module, shape_after, whole
+from axon.layers.module import Module, shape_after
 from axon.locks import change, hold
 from axon.models import forms, on_batch, profiling, saving, weights
 from axon.models import inputs as intake
@@ -250,10 +251,10 @@ class Model(Module):
         """
         trainer = self.trainer
         demand_untrained("fit", self, trainer.optimizer)
-        epochs = whole("fit", "epochs", epochs)
-        initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
-        validation_freq = whole("fit", "validation_freq", validation_freq)
-        batch_size = whole("fit", "batch_size", batch_size)
+        epochs = integer("fit", "epochs", epochs)
+        initial_epoch = integer("fit", "initial_epoch", initial_epoch, least=0)
+        validation_freq = integer("fit", "validation_freq", validation_freq)
+        batch_size = integer("fit", "batch_size", batch_size)
         progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
         progress = with_backup(progress, resume, verbose)
         feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
@@ -345,7 +346,7 @@ class Model(Module):
         """
         del verbose
         if batch_size is not None:
-            batch_size = whole("predict", "batch_size", batch_size)
+            batch_size = integer("predict", "batch_size", batch_size)
         if (found := forms.batches_in(self, x)) is not None:
             return self._predictor.stream(intake.input_stream(self, found, steps), callbacks)
         wanted = self.input_dtype

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.checks import integer
 from axon.core import Tensor
 from axon.inspect import nan_search
 from axon.inspect.profile import Measured, Profile, measured
-from axon.layers.module import whole
 from axon.locks import hold
 from axon.models import inputs as intake
 from axon.models.data import Batches
@@ -48,8 +48,8 @@ def profile(
     >>> list(profile.phases), [layer.layer for layer in profile.layers][:2]
     (['forward', 'backward', 'update'], ['dense', 'dense_1'])
     """
-    size = whole("profile", "batch_size", batch_size)
-    repeats = None if repeats is None else whole("profile", "repeats", repeats)
+    size = integer("profile", "batch_size", batch_size)
+    repeats = None if repeats is None else integer("profile", "repeats", repeats)
     step = model.trainer.train if y is not None else model._predictor.step
     _demand_recorded(model, step)
     found: Profile = hold(step.locks(), _profile, model, step, x, y, size, repeats)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from axon.backend import Array
+from axon.checks import number, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
-from axon.optimizers.settings import number, positive
 from axon.pieces import by_rows
 
 
@@ -62,7 +62,7 @@ class Adagrad(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        begin = number("Adagrad", "initial_accumulator_value", initial_accumulator_value)
+        begin = number("Adagrad", "initial_accumulator_value", initial_accumulator_value, 0)
         self.initial_accumulator_value = begin
         self.state_begins = {"accumulator": begin}
         self.epsilon = positive("Adagrad", "epsilon", epsilon)

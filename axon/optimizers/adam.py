@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from axon.backend import Array, DType
+from axon.checks import fraction, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
-from axon.optimizers.settings import fraction, positive
 from axon.pieces import by_rows
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
+from axon.checks import number, positive, texts
 from axon.config import Described
 from axon.core import Tensor
 from axon.layers.module import Module
@@ -22,10 +23,8 @@ from axon.optimizers.options import (
     checked,
     complete,
     complete_mean,
-    names,
     shrink,
 )
-from axon.optimizers.settings import number, positive
 from axon.optimizers.state import named_arrays, parts_of, restore, tree_of
 from axon.parameter import Parameter, stretches
 
@@ -155,7 +154,7 @@ class Optimizer(Described, ABC):
         if self._schedule is not None:
             step = int(self.iterations.data)
             owner = f"{type(self).__name__} at step {step}"
-            rate = number(owner, "the rate of its schedule", self._schedule(step))
+            rate = number(owner, "the rate of its schedule", self._schedule(step), 0)
             self._rate.data[...] = rate
 
     # -------------------------------------------------------------------- parameters and state
@@ -171,7 +170,7 @@ class Optimizer(Described, ABC):
                 f"{type(self).__name__}.exclude_from_weight_decay: call it before "
                 "model.compile(loss, optimizer); the parameters are known already."
             )
-        self._excluded = names(type(self).__name__, "var_names", var_names)
+        self._excluded = texts(type(self).__name__, "var_names", var_names)
 
     def build(self, parameters: Sequence[Parameter]) -> None:
         """Take charge of these parameters, frozen ones too; state of the same ones is kept.

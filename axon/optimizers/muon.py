@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape
+from axon.checks import fraction, integer, positive
 from axon.core import Tensor, primitive
-from axon.layers.module import whole
 from axon.optimizers.adam import Adam
 from axon.optimizers.group import Group
-from axon.optimizers.settings import fraction, positive
 from axon.parameter import Parameter
 
 A, B, C = 3.4445, -4.7750, 2.0315  # of x -> A x + B x^3 + C x^5, which drives all of (0, 1] near 1
@@ -132,7 +131,7 @@ class Muon(Adam):
         options["weight_decay"] = weight_decay
         super().__init__(learning_rate, adam_beta_1, adam_beta_2, epsilon, **options)
         self.momentum, self.nesterov = fraction("Muon", "momentum", momentum), bool(nesterov)
-        self.ns_steps = whole("Muon", "ns_steps", ns_steps)
+        self.ns_steps = integer("Muon", "ns_steps", ns_steps)
         self.rms_rate = None if rms_rate is None else positive("Muon", "rms_rate", rms_rate)
         self.adam_lr_ratio = positive("Muon", "adam_lr_ratio", adam_lr_ratio)
         self.exclude_embeddings, self.exclude_output = (

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Unpack
 
 from axon.backend import Array, DType, Shape
+from axon.checks import fraction, number, positive
 from axon.core import Tensor, primitive
 from axon.ops import sqrt
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options
-from axon.optimizers.settings import fraction, number, positive
 from axon.pieces import by_rows
 
 
@@ -89,7 +89,7 @@ class Nadam(Optimizer):
         self.beta_1 = fraction("Nadam", "beta_1", beta_1)
         self.beta_2 = fraction("Nadam", "beta_2", beta_2)
         self.epsilon = positive("Nadam", "epsilon", epsilon)
-        self.momentum_decay = number("Nadam", "momentum_decay", momentum_decay)
+        self.momentum_decay = number("Nadam", "momentum_decay", momentum_decay, 0)
 
     def _momentum(self, t: Tensor) -> Tensor:
         """The u of update t."""

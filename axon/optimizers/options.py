@@ -1,16 +1,16 @@
 """The options of every optimizer, and the primitives that they need besides those for clipping."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypedDict
 
 from axon.backend import Array, DType, Shape
+from axon.checks import demand, fraction, integer, number, positive, texts
 from axon.config import Described
 from axon.core import primitive
-from axon.layers.module import whole
 from axon.modes import no_grad
 from axon.names import suggestion
 from axon.optimizers.clipping import CLIPS
-from axon.optimizers.settings import fraction, number, positive
 from axon.pieces import by_rows
 
 
@@ -146,28 +146,17 @@ def _demand_one_clip(owner: str, options: Mapping[str, Any]) -> None:
         )
 
 
-def names(owner: str, argument: str, value: Any) -> tuple[str, ...]:
-    """Check that a setting is a list of texts."""
-    listed = isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
-    if not listed:
-        raise ValueError(
-            f"{owner}: {argument} must be a list of names, such as ['bias'], got {value!r}."
-        )
-    return tuple(value)
-
-
-def _flag(owner: str, argument: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{owner}: {argument} must be True or False, got {value!r}.")
-    return value
+def _switch(owner: str, name: str, value: object) -> bool:
+    demand(isinstance(value, bool), owner, name, "True or False", value)
+    return value is True
 
 
 CHECKS: dict[str, Callable[[str, str, Any], Any]] = {
-    "weight_decay": number,
-    "exclude_from_weight_decay": names,
+    "weight_decay": partial(number, least=0),
+    "exclude_from_weight_decay": texts,
     **dict.fromkeys(CLIPS, positive),
-    "use_ema": _flag,
+    "use_ema": _switch,
     "ema_momentum": fraction,
-    "ema_overwrite_frequency": whole,
-    "gradient_accumulation_steps": whole,
+    "ema_overwrite_frequency": integer,
+    "gradient_accumulation_steps": integer,
 }

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from axon.checks import demand, fraction, integer, number, positive
 from axon.config import Described
-from axon.layers.module import whole
 from axon.names import remade
-from axon.optimizers.settings import fraction, number, positive
 
 RATE = "initial_learning_rate"
 
@@ -55,7 +54,7 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: bool = False,
     ) -> None:
         self.initial_learning_rate = positive("ExponentialDecay", RATE, initial_learning_rate)
-        self.decay_steps = whole("ExponentialDecay", "decay_steps", decay_steps)
+        self.decay_steps = integer("ExponentialDecay", "decay_steps", decay_steps)
         self.decay_rate = positive("ExponentialDecay", "decay_rate", decay_rate)
         self.staircase = bool(staircase)
 
@@ -86,8 +85,8 @@ class InverseTimeDecay(LearningRateSchedule):
         staircase: bool = False,
     ) -> None:
         self.initial_learning_rate = positive("InverseTimeDecay", RATE, initial_learning_rate)
-        self.decay_steps = whole("InverseTimeDecay", "decay_steps", decay_steps)
-        self.decay_rate = number("InverseTimeDecay", "decay_rate", decay_rate)
+        self.decay_steps = integer("InverseTimeDecay", "decay_steps", decay_steps)
+        self.decay_rate = number("InverseTimeDecay", "decay_rate", decay_rate, 0)
         self.staircase = bool(staircase)
 
     def __call__(self, step: int) -> float:
@@ -110,8 +109,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
         owner = type(self).__name__
-        self.boundaries = [whole(owner, "each boundary", b, least=0) for b in boundaries]
-        self.values = [number(owner, "each value", v) for v in values]
+        self.boundaries = [integer(owner, "each boundary", b, least=0) for b in boundaries]
+        self.values = [number(owner, "each value", v, 0) for v in values]
         if len(values) != len(boundaries) + 1:
             raise ValueError(
                 f"{owner}: expected one value more than boundaries, got {len(values)} values and "
@@ -148,8 +147,10 @@ class PolynomialDecay(LearningRateSchedule):
         cycle: bool = False,
     ) -> None:
         self.initial_learning_rate = positive("PolynomialDecay", RATE, initial_learning_rate)
-        self.decay_steps = whole("PolynomialDecay", "decay_steps", decay_steps)
-        self.end_learning_rate = number("PolynomialDecay", "end_learning_rate", end_learning_rate)
+        self.decay_steps = integer("PolynomialDecay", "decay_steps", decay_steps)
+        self.end_learning_rate = number(
+            "PolynomialDecay", "end_learning_rate", end_learning_rate, 0
+        )
         self.power = positive("PolynomialDecay", "power", power)
         self.cycle = bool(cycle)
 
@@ -191,17 +192,17 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: int = 0,
     ) -> None:
         owner = type(self).__name__
-        self.initial_learning_rate = number(owner, RATE, initial_learning_rate)
-        self.decay_steps = whole(owner, "decay_steps", decay_steps)
-        self.alpha = number(owner, "alpha", alpha)
-        self.warmup_steps = whole(owner, "warmup_steps", warmup_steps, least=0)
+        self.initial_learning_rate = number(owner, RATE, initial_learning_rate, 0)
+        self.decay_steps = integer(owner, "decay_steps", decay_steps)
+        self.alpha = number(owner, "alpha", alpha, 0)
+        self.warmup_steps = integer(owner, "warmup_steps", warmup_steps, least=0)
         if (warmup_target is None) != (not warmup_steps):
             raise ValueError(
                 f"{owner}: warmup_target and warmup_steps belong together, got {warmup_target!r} "
                 f"and {warmup_steps!r}. Give both, or neither."
             )
         given = warmup_target is not None
-        self.warmup_target = number(owner, "warmup_target", warmup_target) if given else None
+        self.warmup_target = number(owner, "warmup_target", warmup_target, 0) if given else None
 
     def __call__(self, step: int) -> float:
         """The learning rate after ``step`` updates."""
@@ -239,12 +240,11 @@ class CosineDecayRestarts(LearningRateSchedule):
     ) -> None:
         owner = type(self).__name__
         self.initial_learning_rate = positive(owner, RATE, initial_learning_rate)
-        self.first_decay_steps = whole(owner, "first_decay_steps", first_decay_steps)
-        self.t_mul = number(owner, "t_mul", t_mul)
-        if self.t_mul < 1:
-            raise ValueError(f"{owner}: t_mul must be at least 1, got {t_mul!r}.")
-        self.m_mul = number(owner, "m_mul", m_mul)
-        self.alpha = number(owner, "alpha", alpha)
+        self.first_decay_steps = integer(owner, "first_decay_steps", first_decay_steps)
+        self.t_mul = number(owner, "t_mul", t_mul, 0)
+        demand(self.t_mul >= 1, owner, "t_mul", "at least 1", t_mul)
+        self.m_mul = number(owner, "m_mul", m_mul, 0)
+        self.alpha = number(owner, "alpha", alpha, 0)
 
     def __call__(self, step: int) -> float:
         """The learning rate after ``step`` updates."""
@@ -295,7 +295,7 @@ class OneCycle(LearningRateSchedule):
         three_phase: bool = False,
     ) -> None:
         self.max_learning_rate = positive("OneCycle", "max_learning_rate", max_learning_rate)
-        self.total_steps = whole("OneCycle", "total_steps", total_steps)
+        self.total_steps = integer("OneCycle", "total_steps", total_steps)
         self.pct_start = fraction("OneCycle", "pct_start", pct_start)
         self.anneal_strategy = anneal_strategy
         self.div_factor = positive("OneCycle", "div_factor", div_factor)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from axon.backend import Array
+from axon.checks import fraction
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
 from axon.optimizers.options import Options, like_first
-from axon.optimizers.settings import fraction
 from axon.pieces import by_rows
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, ArraySpec
+from axon.checks import is_number, positive
 from axon.layers.state import converted, side_by_side
-from axon.optimizers.settings import positive
 
 COUNTS = ("learning_rate", "iterations")
 
@@ -137,8 +137,7 @@ def _described(owner: str, item: Any) -> str:
 
 
 def _finite(owner: str, name: str, value: Any) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not abs(value) < 2**1023:
+    if not is_number(value) or not abs(value) < 2**1023:
         raise ValueError(f"{owner}: {name!r} must be a finite number, got {value!r:.99}.")
     return float(value)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from axon import optimizers
+from axon.checks import demand, is_integer, is_number
 from axon.names import resolve
 from axon.optimizers import Optimizer
 
@@ -16,8 +17,7 @@ MOST = 200  # rows in a batch, if the estimator may choose
 
 
 def _number(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    numbers = (int, float, np.integer, np.floating)
-    return lambda value: isinstance(value, numbers) and not _flag(value) and test(value)
+    return lambda value: is_number(value) and test(value)
 
 
 def _flag(value: Any) -> bool:
@@ -25,7 +25,7 @@ def _flag(value: Any) -> bool:
 
 
 def _count(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not _flag(value) and bool(value >= 1)
+    return is_integer(value) and bool(value >= 1)
 
 
 _from_0 = _number(lambda v: 0 <= v < inf), "a number of at least 0"
@@ -71,9 +71,7 @@ def check(estimator: Any) -> None:
     """
     for name, (fits, expected) in RULES.items():
         value = getattr(estimator, name)
-        if not fits(value):
-            owner = type(estimator).__name__
-            raise ValueError(f"{owner}: {name} must be {expected}, got {value!r}.")
+        demand(fits(value), type(estimator).__name__, name, expected, value)
 
 
 def rows_per_batch(estimator: Any) -> int:

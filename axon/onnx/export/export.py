@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from axon.backend import DType
+from axon.checks import integer
 from axon.files.atomic import atomic, check_writable
-from axon.layers.module import whole
 from axon.locks import hold
 from axon.models import Model
 from axon.names import suggestion
@@ -81,7 +81,7 @@ def export(
     if path is not None:
         check_writable(path)
     if batch_size is not None:
-        batch_size = whole("export", "batch_size", batch_size)
+        batch_size = integer("export", "batch_size", batch_size)
     floats = None if dtype is None else _type("dtype", dtype, "f")
     given = None if input_dtype is None else _type("input_dtype", input_dtype, "fiub")
     types = floats, given
