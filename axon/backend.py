@@ -1,4 +1,4 @@
-"""Floor 0: the array library that the kernels run on, and how its memory is taken.
+"""The array library that the kernels run on, and how its memory is taken.
 
 Every other file says ``xp`` where it computes, and takes what this one gives. Today that is NumPy.
 """

@@ -1,4 +1,4 @@
-"""Floor 0: BLAS, which NumPy multiplies matrices with, on one thread while AXON has its own.
+"""BLAS, which NumPy multiplies matrices with, on one thread while AXON has its own.
 
 A BLAS with several threads cuts long sums as it likes, so that its results depend on their number.
 """

@@ -1,4 +1,4 @@
-"""Floor 0: what arguments may be. One wording for each kind of mistake, with what arrived.
+"""What arguments may be. One wording for each kind of mistake, with what arrived.
 
     ValueError: Conv2D: filters must be a whole number of at least 1, got 0.
 

@@ -1,4 +1,4 @@
-"""Floor 0: a clock that stands still while kernels are compiled, for speeds and times left."""
+"""A clock that stands still while kernels are compiled, for speeds and times left."""
 
 import time
 

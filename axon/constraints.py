@@ -1,4 +1,4 @@
-"""Floor 4: constraints, to which weights are brought back after each update."""
+"""Constraints, to which weights are brought back after each update."""
 
 import math
 from abc import ABC, abstractmethod

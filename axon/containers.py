@@ -1,4 +1,4 @@
-"""Floor 0: what data come in, such as tables and tensors of other libraries, as NumPy arrays.
+"""What data come in, such as tables and tensors of other libraries, as NumPy arrays.
 
 None of these libraries is imported: who hands over one of their objects has done that.
 """

@@ -1,4 +1,4 @@
-"""Floor 1: the engine. Primitive, Tensor, apply and backward share a file: each needs the others.
+"""The engine. Primitive, Tensor, apply and backward share a file: each needs the others.
 
 Everything AXON computes goes through one door, ``apply``. It runs a primitive's kernel, remembers
 for ``backward`` where the result came from, and tells the recorder, if one listens, what was done.

@@ -1,4 +1,4 @@
-"""Floor 3: how parameters begin. Each initializer is a function of a shape and a type.
+"""How parameters begin. Each initializer is a function of a shape and a type.
 
 Named in small letters with their usual settings, ``glorot_uniform`` or "glorot_uniform"; made with
 others by the class of that name, ``TruncatedNormal(stddev=0.02)``.

@@ -1,4 +1,4 @@
-"""Floor 0: locks. What one thread at a time may have, whoever interrupts it, forks, or fails.
+"""Locks. What one thread at a time may have, whoever interrupts it, forks, or fails.
 
 A Ctrl-C arrives between any two operations of Python, also between taking a lock and the ``try``
 that would give it back; and a fork copies locks that threads hold which do not go on in the child.

@@ -1,4 +1,4 @@
-"""Floor 0: the switches of each thread: is a graph built, is this training, who listens.
+"""The switches of each thread: is a graph built, is this training, who listens.
 
 Also a count of all changes of settings, by which recorded programs notice them.
 """

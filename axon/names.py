@@ -1,4 +1,4 @@
-"""Floor 0: text becomes the thing that it names, or an error that lists the known names.
+"""Text becomes the thing that it names, or an error that lists the known names.
 
 And text that others wrote, and numbers, become what can be printed.
 """

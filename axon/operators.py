@@ -1,4 +1,4 @@
-"""Floor 1: how arithmetic is written. Each operator and method names the primitive it means."""
+"""How arithmetic is written. Each operator and method names the primitive it means."""
 
 from collections.abc import Iterator
 from math import nan

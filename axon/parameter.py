@@ -1,4 +1,4 @@
-"""Floor 1: trainable tensors, and the flat memory in which they lie one behind another.
+"""Trainable tensors, and the flat memory in which they lie one behind another.
 
 All values of a model's parameters share one buffer, all their gradients another. So an optimizer
 updates everything in one call, and saving or exchanging everything is one walk over memory.

@@ -1,4 +1,4 @@
-"""Floor 0: how work is cut into pieces along the first axis of arrays.
+"""How work is cut into pieces along the first axis of arrays.
 
 A primitive says by a rule which of its arrays are cut, and what its work costs, about. How many
 pieces that makes depends on shapes alone, never on threads.

@@ -1,4 +1,4 @@
-"""Floor 1: random numbers, in named streams.
+"""Random numbers, in named streams.
 
 Each use has a stream of its own (``init``, ``shuffle``, ``dropout``, ``augment``), so that drawing
 more numbers for one never changes another: looking at the data does not change the training.

@@ -1,4 +1,4 @@
-"""Floor 4: regularizers, which add a cost for large weights to the loss."""
+"""Regularizers, which add a cost for large weights to the loss."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Floor 1: settings that are changed after a program was recorded, and what follows from them.
+"""Settings that are changed after a program was recorded, and what follows from them.
 
 A recording holds a layer's ``epsilon`` as a number. Whatever a program was made from is watched
 from then on: setting one of its attributes is counted, and the next step looks what has changed.

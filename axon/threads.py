@@ -1,4 +1,4 @@
-"""Floor 0: threads. Large work is cut into pieces, and a few threads take one after another.
+"""Threads. Large work is cut into pieces, and a few threads take one after another.
 
 How work is cut depends on shapes only, and each piece computes the same whoever takes it: so the
 number of threads changes how long a step takes, and not one bit of what comes out.

@@ -1,4 +1,4 @@
-"""Floor 4: callbacks, which are told what happens during training and may act on it."""
+"""Callbacks, which are told what happens during training and may act on it."""
 
 from axon.callbacks.backup import BackupAndRestore, backup_position, with_backup
 from axon.callbacks.base import HOOKS, Callback, Logs, check

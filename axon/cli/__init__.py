@@ -1,4 +1,4 @@
-"""Floor 7: the command line, ``axon`` (extra ``axon-nn[cli]``).
+"""The command line, ``axon`` (extra ``axon-nn[cli]``).
 
 ``group.py`` says what becomes of errors; ``train.py`` and its like hold a command or two each.
 """

@@ -1,4 +1,4 @@
-"""Floor 3: programs as compiled kernels do them (extra ``fast``: Numba).
+"""Programs as compiled kernels do them (extra ``fast``: Numba).
 
 A plan becomes work (``rules``), the work is put in order (``schedule``), written down in tables
 (``machine``), and run by one compiled loop (``loops``) on all cores (``team``).

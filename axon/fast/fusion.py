@@ -1,4 +1,4 @@
-"""Floor 3: instructions that are done better together, rewritten before work is scheduled.
+"""Instructions that are done better together, rewritten before work is scheduled.
 
 A program keeps its length, so that each line of it can still be named and timed; what was taken
 into another line is left out. The rules:

@@ -1,4 +1,4 @@
-"""Floor 3: the two loops that run a compiled program: the one who leads, and those who help.
+"""The two loops that run a compiled program: the one who leads, and those who help.
 
 A program is four tables of words. An *argument* is (value, by row, by piece, by step, local); an
 *entry* (kernel, first argument, last argument); a *task* (first entry, last entry, first row, last

@@ -1,4 +1,4 @@
-"""Floor 3: a scheduled program as tables of words, and the memory that it works in."""
+"""A scheduled program as tables of words, and the memory that it works in."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

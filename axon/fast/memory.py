@@ -1,4 +1,4 @@
-"""Floor 3: where the results of a compiled program live."""
+"""Where the results of a compiled program live."""
 
 from collections.abc import Sequence
 from typing import Any

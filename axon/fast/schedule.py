@@ -1,4 +1,4 @@
-"""Floor 3: which work can be done side by side, and in how many pieces.
+"""Which work can be done side by side, and in how many pieces.
 
 Each instruction becomes work at a *level*: the first at which all that it reads is there. Work on
 the samples of a batch that follows work on the same samples stays at its level: a piece of the

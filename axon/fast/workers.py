@@ -1,4 +1,4 @@
-"""Floor 3: the threads that run compiled programs together."""
+"""The threads that run compiled programs together."""
 
 import ctypes
 import os

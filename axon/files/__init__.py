@@ -1,3 +1,3 @@
-"""Floor 0: files: written whole or not at all, read with suspicion, and never pickles."""
+"""Files: written whole or not at all, read with suspicion, and never pickles."""
 
 from axon.files.atomic import DamagedFile, atomic, check_writable

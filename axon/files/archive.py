@@ -1,4 +1,4 @@
-"""Floor 0: any tree of values in one file: a zip of JSON and of safetensors. Never pickle.
+"""Any tree of values in one file: a zip of JSON and of safetensors. Never pickle.
 
 tree.json             dicts, lists, texts, numbers; {"$array": NAME} in the place of an array, and
                       {"$name": NAME} in that of a function or class, which is no text

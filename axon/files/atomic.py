@@ -1,4 +1,4 @@
-"""Floor 0: files that are written whole or not at all."""
+"""Files that are written whole or not at all."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Floor 0: the safetensors format: 8 bytes of length, a header in JSON, and the arrays' bytes.
+"""The safetensors format: 8 bytes of length, a header in JSON, and the arrays' bytes.
 
 Nothing in such a file is run, and no memory is taken before the sizes in the header have been
 found to fit each other and the file.

@@ -1,1 +1,1 @@
-"""Floor 5: instruments: what a program costs, takes and makes, looked at from outside."""
+"""Instruments: what a program costs, takes and makes, looked at from outside."""

@@ -1,4 +1,4 @@
-"""Floor 0: what this machine can do at best, measured: arithmetic, and moving bytes.
+"""What this machine can do at best, measured: arithmetic, and moving bytes.
 
 Whatever a kernel computes, it must do its arithmetic and move its bytes. The slower of the two, at
 the speed measured here, is the least time it can take (the roofline model: Williams, Waterman and

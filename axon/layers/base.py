@@ -1,4 +1,4 @@
-"""Floor 4: Neuron, the smallest network there is, and Layer, of which larger ones are made."""
+"""Neuron, the smallest network there is, and Layer, of which larger ones are made."""
 
 from abc import abstractmethod
 from collections.abc import Sequence

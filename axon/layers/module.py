@@ -1,4 +1,4 @@
-"""Floor 4: Module, which is anything with parameters: a layer, or a model made of layers."""
+"""Module, which is anything with parameters: a layer, or a model made of layers."""
 
 import re
 from abc import ABC, abstractmethod

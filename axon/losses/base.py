@@ -1,4 +1,4 @@
-"""Floor 4: what every loss does. A leaf says how much one sample costs; the base does the rest."""
+"""What every loss does. A leaf says how much one sample costs; the base does the rest."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Floor 4: metrics, which say how good a model is in terms that people care about.
+"""Metrics, which say how good a model is in terms that people care about.
 
 Most are summed up inside the recorded step, in float64, and are exact over an epoch.
 """

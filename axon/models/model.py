@@ -1,4 +1,4 @@
-"""Floor 5: Model, which joins layers with a loss and an optimizer; trains, tests and predicts."""
+"""Model, which joins layers with a loss and an optimizer; trains, tests and predicts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar

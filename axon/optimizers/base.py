@@ -1,4 +1,4 @@
-"""Floor 4: what every optimizer does. A leaf declares its state, its settings and its rule."""
+"""What every optimizer does. A leaf declares its state, its settings and its rule."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Floor 4: pictures of networks and of their training, as matplotlib figures (extra "plot").
+"""Pictures of networks and of their training, as matplotlib figures (extra "plot").
 
 Each function returns a Figure that belongs to no window: a notebook shows it, ``save`` writes it.
 """

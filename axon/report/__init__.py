@@ -1,4 +1,4 @@
-"""Floor 5: a training run as one HTML file that needs nothing else (extra ``axon-nn[plot]``)."""
+"""A training run as one HTML file that needs nothing else (extra ``axon-nn[plot]``)."""
 
 import os
 from collections.abc import Mapping, Sequence

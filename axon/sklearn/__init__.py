@@ -1,4 +1,4 @@
-"""Floor 6: networks as scikit-learn's estimators (extra ``sklearn``).
+"""Networks as scikit-learn's estimators (extra ``sklearn``).
 
 ``AxonClassifier`` and ``AxonRegressor`` take the place of MLPClassifier and MLPRegressor, with the
 same names, and of any other estimator in pipelines, grid searches and ensembles.

@@ -1,4 +1,4 @@
-"""Floor 5: checks for whoever writes a primitive, a layer or a loss; silence is approval.
+"""Checks for whoever writes a primitive, a layer or a loss; silence is approval.
 
 ``check_gradient`` compares gradients with differences of values; ``check_primitive`` and
 ``check_layer`` check all that AXON relies on.

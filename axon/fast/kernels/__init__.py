@@ -1,4 +1,4 @@
-"""Floor 3: the compiled kernels, one chapter to a file, each kernel the textbook loop.
+"""The compiled kernels, one chapter to a file, each kernel the textbook loop.
 
 A kernel is called with one address. There lie, as words of 64 bits, the number of rows it is to
 do; whether these are the first of its piece (then sums begin at 0); and from word 2 on its

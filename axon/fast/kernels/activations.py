@@ -1,4 +1,4 @@
-"""Floor 3: activation functions and their gradients."""
+"""Activation functions and their gradients."""
 
 import numpy as np
 from numba import njit

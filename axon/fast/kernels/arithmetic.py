@@ -1,4 +1,4 @@
-"""Floor 3: element by element."""
+"""Element by element."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Floor 3: the few numbers that a step counts: means so far, the rate of an optimizer."""
+"""The few numbers that a step counts: means so far, the rate of an optimizer."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Floor 3: batch statistics: mean and variance of each channel, shift and scale by them."""
+"""Batch statistics: mean and variance of each channel, shift and scale by them."""
 
 from typing import Any
 

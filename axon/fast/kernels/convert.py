@@ -1,4 +1,4 @@
-"""Floor 3: comparisons, choices, and other types than float32."""
+"""Comparisons, choices, and other types than float32."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Floor 3: convolution: tiles of the result in registers, or the matrices that BLAS multiplies.
+"""Convolution: tiles of the result in registers, or the matrices that BLAS multiplies.
 
     y = cols W        dW = cols^T dy        dcols = dy W^T
 

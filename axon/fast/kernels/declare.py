@@ -1,4 +1,4 @@
-"""Floor 3: how a kernel is declared, and compiled when it is first needed."""
+"""How a kernel is declared, and compiled when it is first needed."""
 
 import sys
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Floor 3: exponential, sigmoid and hyperbolic tangent that the compiler can do 8 or 16 at a time.
+"""Exponential, sigmoid and hyperbolic tangent that the compiler can do 8 or 16 at a time.
 
 e^x = 2^n e^r with n the nearest whole number to x / ln 2: e^r is a polynomial, 2^n is put together
 from its bits. Accurate to 1 or 2 units in the last place.

@@ -1,4 +1,4 @@
-"""Floor 3: one step of a recurrent cell for one sample, forward and backward.
+"""One step of a recurrent cell for one sample, forward and backward.
 
 It is done for several units at once. The places of a sample lie ``apart`` bytes from each other:
 gates first, then h, then c (see axon/ops/recurrent.py); those after the step lie ``later``.

@@ -1,4 +1,4 @@
-"""Floor 3: the samples of a batch, picked from the data by their numbers, converted on the way."""
+"""The samples of a batch, picked from the data by their numbers, converted on the way."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Floor 3: what Numba lacks: arrays over addresses, calls of addresses, and atomic counters.
+"""What Numba lacks: arrays over addresses, calls of addresses, and atomic counters.
 
 Everything a compiled program touches is an address in a table of whole numbers.
 """

@@ -1,4 +1,4 @@
-"""Floor 3: numbers brought to other places: joined, put back where they were sliced from."""
+"""Numbers brought to other places: joined, put back where they were sliced from."""
 
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.intrinsics import floats, words

@@ -1,4 +1,4 @@
-"""Floor 3: rows of a table by number, and gradients put back there."""
+"""Rows of a table by number, and gradients put back there."""
 
 import numpy as np
 from numba import njit

@@ -1,4 +1,4 @@
-"""Floor 3: random numbers as a pure function of a key and a position (axon/ops/random.py)."""
+"""Random numbers as a pure function of a key and a position (axon/ops/random.py)."""
 
 from typing import Any
 

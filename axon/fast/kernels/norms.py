@@ -1,4 +1,4 @@
-"""Floor 3: rows with mean 0 and deviation 1."""
+"""Rows with mean 0 and deviation 1."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Floor 3: pooling: the largest or the mean of what each window sees, several channels at once."""
+"""Pooling: the largest or the mean of what each window sees, several channels at once."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Floor 3: matrix products, by NumPy's own OpenBLAS.
+"""Matrix products, by NumPy's own OpenBLAS.
 
 It multiplies small matrices where they lie, and packs larger ones before; in small pieces a product
 takes half the time, for what is packed has to be written and read again.

@@ -1,4 +1,4 @@
-"""Floor 3: sums and softmax along rows, sums over rows."""
+"""Sums and softmax along rows, sums over rows."""
 
 import numpy as np
 from numba import njit

@@ -1,4 +1,4 @@
-"""Floor 3: recurrences. A piece of the batch goes through all steps while it is in the cache."""
+"""Recurrences. A piece of the batch goes through all steps while it is in the cache."""
 
 import numpy as np
 from numba import njit

@@ -1,4 +1,4 @@
-"""Floor 3: the innermost loop of convolutions: a tile of the result that lives in registers.
+"""The innermost loop of convolutions: a tile of the result that lives in registers.
 
 A tile is a few rows (pixels, or weights of one filter each) by a few vectors (of filters). For
 each step of depth one number of each row is multiplied with the same vectors:

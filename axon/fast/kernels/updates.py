@@ -1,4 +1,4 @@
-"""Floor 3: the optimizers' updates, each in one pass over the parameters."""
+"""The optimizers' updates, each in one pass over the parameters."""
 
 import numpy as np
 

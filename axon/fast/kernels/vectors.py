@@ -1,4 +1,4 @@
-"""Floor 3: several numbers at once: a loop's body written once, for vectors and for the rest.
+"""Several numbers at once: a loop's body written once, for vectors and for the rest.
 
 ``load(address, like)`` reads a vector if ``like`` is one (``vector()``), and a single number if it
 is a number; what follows is written the same for both. So a loop over channels takes ``LANES`` at

@@ -1,4 +1,4 @@
-"""Floor 3: how kernels walk over the elements of one, two or three tensors.
+"""How kernels walk over the elements of one, two or three tensors.
 
 Words, from 2 on: sizes of three loops and of the innermost one; where the result lies, in one
 piece; for each operand where it lies and its steps, in elements, from row to row and along the

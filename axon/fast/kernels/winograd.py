@@ -1,4 +1,4 @@
-"""Floor 3: convolution with kernels of 3 x 3 by fewer multiplications, several channels at once.
+"""Convolution with kernels of 3 x 3 by fewer multiplications, several channels at once.
 
 Winograd's F(4 x 4, 3 x 3): 4 x 4 answers y come from 6 x 6 pixels x by 36 products instead of 144,
 

@@ -1,4 +1,4 @@
-"""Floor 3: how each primitive of the fast set becomes calls of compiled kernels."""
+"""How each primitive of the fast set becomes calls of compiled kernels."""
 
 from axon.fast.rules import (
     bookkeeping,

@@ -1,4 +1,4 @@
-"""Floor 3: where NumPy's own OpenBLAS keeps its matrix product."""
+"""Where NumPy's own OpenBLAS keeps its matrix product."""
 
 import ctypes
 from functools import cache

@@ -1,4 +1,4 @@
-"""Floor 3: rules for the few numbers that a step counts."""
+"""Rules for the few numbers that a step counts."""
 
 import numpy as np
 

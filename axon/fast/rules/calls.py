@@ -1,4 +1,4 @@
-"""Floor 3: what compiled instructions consist of: calls of kernels on places in memory.
+"""What compiled instructions consist of: calls of kernels on places in memory.
 
 A primitive of the fast set has a *rule* (``lowers``), which turns an instruction of the program
 into calls, or returns None where the kernel does not suit it; then NumPy's kernel is called.

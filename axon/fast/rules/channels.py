@@ -1,4 +1,4 @@
-"""Floor 3: rules for batch statistics, and for padding."""
+"""Rules for batch statistics, and for padding."""
 
 from math import prod
 

@@ -1,4 +1,4 @@
-"""Floor 3: rules for convolutions."""
+"""Rules for convolutions."""
 
 from math import prod
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Floor 3: rules for what is done element by element."""
+"""Rules for what is done element by element."""
 
 from math import prod
 from typing import NamedTuple

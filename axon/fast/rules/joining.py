@@ -1,4 +1,4 @@
-"""Floor 3: rules for joining tensors, and for the gradient of a slice."""
+"""Rules for joining tensors, and for the gradient of a slice."""
 
 from itertools import pairwise
 from typing import Any

@@ -1,4 +1,4 @@
-"""Floor 3: rules for rows by number."""
+"""Rules for rows by number."""
 
 from math import prod
 

@@ -1,4 +1,4 @@
-"""Floor 3: rules for matrix products."""
+"""Rules for matrix products."""
 
 from math import prod
 

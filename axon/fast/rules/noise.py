@@ -1,4 +1,4 @@
-"""Floor 3: rules for random numbers."""
+"""Rules for random numbers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Floor 3: rules for rows with mean 0 and deviation 1."""
+"""Rules for rows with mean 0 and deviation 1."""
 
 from axon.core import Tensor
 from axon.fast.rules.calls import At, Call, Site, Word, Work, flat, lowers, real

@@ -1,4 +1,4 @@
-"""Floor 3: rules for pooling."""
+"""Rules for pooling."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Floor 3: rules for sums, and for softmax along rows."""
+"""Rules for sums, and for softmax along rows."""
 
 from math import prod
 

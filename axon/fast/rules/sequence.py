@@ -1,4 +1,4 @@
-"""Floor 3: rules for recurrences."""
+"""Rules for recurrences."""
 
 from axon.core import Tensor
 from axon.fast.kernels.sequence import BLOCK, STEPS

@@ -1,4 +1,4 @@
-"""Floor 3: rules for the optimizers' updates, and for what they do to gradients."""
+"""Rules for the optimizers' updates, and for what they do to gradients."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

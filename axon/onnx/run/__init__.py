@@ -1,3 +1,3 @@
-"""Floor 5: a model that is a list of operators, as ONNX files describe them."""
+"""A model that is a list of operators, as ONNX files describe them."""
 
 from axon.onnx.run.model import GraphModel
