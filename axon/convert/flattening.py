@@ -1,13 +1,12 @@
 """Where images are flattened: PyTorch's rows stand in the order C, H, W, and ours in H, W, C."""
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from axon.backend import Array, Shape, elementwise
 from axon.core import Tensor
-from axon.inspect.call_graph import Structure
+from axon.inspect.call_graph import ModelLike, Structure
 from axon.layers.convolution import Conv1D
 from axon.layers.dense import Dense
 from axon.layers.normalization import (
@@ -41,7 +40,7 @@ def foreign_order(array: Array, shape: Shape) -> Array:
     return np.moveaxis(apart, 0, len(shape) - 1).reshape(array.shape)
 
 
-def flattened(model: Any) -> dict[int, Shape]:
+def flattened(model: ModelLike) -> dict[int, Shape]:
     """By id of a layer that reads flattened images: their shape in PyTorch, (C, H, W).
 
     One sample is passed through the model, and what enters the layers is followed back to where it

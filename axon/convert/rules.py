@@ -1,16 +1,53 @@
-"""How each parameter of a layer is made of another library's arrays, and what those must look like.
+"""The layers of a file and those of a model, described alike.
 
-A foreign layer is a group of arrays, each in a role: ``weight``, ``bias``. Most layers of AXON are
-made of one such group; SeparableConv2D is two convolutions in PyTorch, so it has two parts.
+The file is a list of Groups: the arrays of one layer there, each in its role, such as ``weight`` or
+``bias``. The model is a list of Targets: its layers with weights, and rules that say of which roles
+each parameter is made. Most are made of one group; a SeparableConv2D is two convolutions in
+PyTorch, so it has two Parts.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from axon.backend import Array, Shape
+from axon.layers.module import Module
 
 
-class Source(NamedTuple):
+class Group(NamedTuple):
+    """The arrays of one layer of a file."""
+
+    name: str  # what its arrays' names begin with
+    key: tuple[str, ...]  # its path, without what Keras inserts
+    layer_type: str | None  # its class, if the file says so and AXON has one of that name
+    arrays: dict[str, Array]  # by role
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shapes of the arrays, by role."""
+        return {role: array.shape for role, array in self.arrays.items()}
+
+    def __str__(self) -> str:
+        shapes = ", ".join(f"{role} {shape}" for role, shape in self.shapes.items())
+        return f"{self.name}: {shapes}" if self.name else shapes
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """What to sort by, so that 10 comes after 2.
+
+    >>> sorted(["conv10", "conv2", "bn"], key=natural)
+    ['bn', 'conv2', 'conv10']
+    """
+    pieces = re.split(r"(\d+)", name)
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
+
+
+def ordered(groups: Iterable[Group]) -> list[Group]:
+    """Sort groups by their paths."""
+    return sorted(groups, key=lambda group: [natural(name) for name in group.key])
+
+
+class Need(NamedTuple):
     """An array that a parameter is made of: its role, its shape, and in which part it lies."""
 
     role: str
@@ -27,72 +64,86 @@ def as_is(array: Array) -> Array:
 class Rule(NamedTuple):
     """A parameter: what it is made of, and how; ``make`` gets None for what is not there."""
 
-    sources: tuple[Source, ...]
+    needs: tuple[Need, ...]
     make: Callable[..., Array] = as_is
 
 
 Rules = dict[str, Rule]  # by parameter, such as "weights" or "forward_layer/bias"
-Recipes = Mapping[type, Callable[[Any], Rules]]
 
 
-def recipe_of(layer: Any, recipes: Recipes) -> "Callable[[Any], Rules] | None":
-    """The recipe of a layer's class, or of the nearest class that it inherits from."""
-    return next((recipes[kind] for kind in type(layer).__mro__ if kind in recipes), None)
+Recipes = Mapping[type[Module], Callable[[Any], Rules]]  # how layers of a class are made
+
+
+def shape_of(layer: Module, name: str) -> Shape:
+    """The shape of a parameter of a layer."""
+    return tuple(getattr(layer, name).shape)
+
+
+def at_role(layer: Module, roles: Mapping[str, str]) -> Rules:
+    """Rules for parameters that lie there as they do here; those left out have no role."""
+    tensors = {name: getattr(layer, name) for name in roles}
+    return {
+        name: Rule((Need(roles[name], tensor.shape),))
+        for name, tensor in tensors.items()
+        if tensor is not None
+    }
 
 
 def within(rules: Rules, path: str, role: str = "{}") -> Rules:
-    """The rules of a layer inside another one.
+    """The rules of a layer inside another one: other paths here, other roles there.
 
-    >>> within({"bias": Rule((Source("bias", (3,)),))}, "network/0", "linear1.{}")["network/0/bias"]
-    Rule(sources=(Source(role='linear1.bias', shape=(3,), part=0, optional=False),), make=...)
+    >>> within({"bias": Rule((Need("bias", (3,)),))}, "network/0", "linear1.{}")["network/0/bias"]
+    Rule(needs=(Need(role='linear1.bias', shape=(3,), part=0, optional=False),), make=...)
     """
     return {
-        f"{path}/{name}": rule._replace(
-            sources=tuple(s._replace(role=role.format(s.role)) for s in rule.sources)
+        f"{path}/{name}".lstrip("/"): rule._replace(
+            needs=tuple(need._replace(role=role.format(need.role)) for need in rule.needs)
         )
         for name, rule in rules.items()
     }
 
 
-class Slot(NamedTuple):
-    """A layer of the model, or a part of one, that is to be filled by a group of arrays."""
-
-    path: str
-    layer: Any
-    part: int
-    wants: dict[str, Shape]
-    may: dict[str, Shape]  # what can be used if it is there
-    key: tuple[str, ...]  # what the foreign library would call it, as far as that can be said
-    chosen: tuple[bool, ...] = ()  # which names in the path somebody has thought of
-
-    def __str__(self) -> str:
-        kind = type(self.layer).__name__
-        shapes = ", ".join(f"{role} {shape}" for role, shape in self.wants.items())
-        return f"{self.path} ({kind}): {shapes}"
-
-
-class Place(NamedTuple):
+class Target(NamedTuple):
     """A layer with weights: where it is, how they are made, what the other library calls it."""
 
     path: str
-    layer: Any
+    layer: Module
     rules: Rules
-    key: tuple[str, ...]
-    chosen: tuple[bool, ...]
+    key: tuple[str, ...]  # the path there, as far as that can be said
+    chosen: tuple[bool, ...]  # which names in the path somebody has thought of
+
+    def parts(self) -> "list[Part]":
+        """What is to be filled by a group each."""
+        needs = [need for rule in self.rules.values() for need in rule.needs]
+        return [
+            Part(
+                self,
+                number,
+                {n.role: n.shape for n in needs if n.part == number and not n.optional},
+                {n.role: n.shape for n in needs if n.part == number},
+            )
+            for number in sorted({n.part for n in needs})
+        ]
 
 
-def slots_of(place: Place) -> list[Slot]:
-    """The groups of arrays that the rules of a layer ask for."""
-    sources = [s for rule in place.rules.values() for s in rule.sources]
-    return [
-        Slot(
-            place.path,
-            place.layer,
-            part,
-            {s.role: s.shape for s in sources if s.part == part and not s.optional},
-            {s.role: s.shape for s in sources if s.part == part and s.optional},
-            place.key,
-            place.chosen,
-        )
-        for part in sorted({s.part for s in sources})
-    ]
+class Part(NamedTuple):
+    """What one group fills: a layer of the model, or a part of one."""
+
+    target: Target
+    number: int
+    wants: dict[str, Shape]  # by role
+    takes: dict[str, Shape]  # these, and what can be used if it is there
+
+    @property
+    def path(self) -> str:
+        """Where the layer is in the model."""
+        return self.target.path
+
+    @property
+    def id(self) -> tuple[str, int]:
+        """What it is called among all parts."""
+        return self.path, self.number
+
+    def __str__(self) -> str:
+        shapes = ", ".join(f"{role} {shape}" for role, shape in self.wants.items())
+        return f"{self.path} ({type(self.target.layer).__name__}): {shapes}"

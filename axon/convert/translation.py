@@ -1,26 +1,38 @@
 """Weights of another library become a model's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from axon.backend import Array
-from axon.convert.making import Making
-from axon.convert.mismatch import ForeignWeightsError
-from axon.convert.name_map import NameMap, entries
-from axon.convert.places import places_of, warn_of_epsilon, warn_of_same
-from axon.convert.rules import Place
-from axon.convert.units import source_of
+from axon.convert import keras, torch
+from axon.convert.flattening import READS_ROWS, UNKNOWN, flattened, foreign_order
+from axon.convert.match import (
+    Entry,
+    ForeignWeightsError,
+    NameMap,
+    Pairs,
+    entries,
+    groups_at,
+    matched,
+    parts_at,
+)
+from axon.convert.rules import Group, Part, Rule, Target
 from axon.core import Tensor
-from axon.names import resolve
+from axon.inspect.call_graph import ModelLike
+from axon.layers.module import Module, snake_case
+from axon.layers.preprocessing import Normalization
+from axon.layers.transformer import TransformerBlock
+from axon.names import resolve, suggestion
 from axon.parameter import Parameter
 
-SOURCES = {"torch": "torch", "pytorch": "torch", "keras": "keras"}
+LIBRARIES = {"torch": "torch", "pytorch": "torch", "keras": "keras"}
 
 
 def translate(
-    model: Any,
+    model: ModelLike,
     arrays: Mapping[str, Any],
     name_map: NameMap | None = None,
     source: str | None = None,
@@ -61,7 +73,7 @@ def translate(
 
 
 def translated(
-    model: Any,
+    model: ModelLike,
     arrays: Mapping[str, Any],
     name_map: NameMap | None = None,
     source: str | None = None,
@@ -77,24 +89,36 @@ def translated(
     given = {name: np.asarray(array) for name, array in arrays.items()}
     if source is None and name_map is None and _ours(wanted, given):
         return {name: given[name] for name in wanted}, [n for n in given if n not in wanted]
-    origin = _origin(given, source)
-    places = list(places_of(model, origin))
-    mapped = entries(name_map, [place.path for place in places])
-    making = Making(model, origin, places, given, strict)
-    made = making.run(mapped)
-    if origin == "torch":
-        warn_of_epsilon(model)
-        warn_of_same(model)
-    return _complete(wanted, made, places, strict), making.unexpected()
+    source = resolve("source", source, LIBRARIES) if source else _told_source(given)
+    translation = Translation(model, source, given, wanted)
+    made = translation.run(name_map, strict)
+    if source == "torch":
+        torch.warn(model)
+    return translation.completed(made, strict), translation.unexpected()
 
 
 def _ours(wanted: Mapping[str, Tensor], given: Mapping[str, Array]) -> bool:
     return all(name in given and given[name].shape == t.shape for name, t in wanted.items())
 
 
-def _origin(arrays: Mapping[str, Array], source: str | None) -> str:
-    if source is not None:
-        return resolve("source", source, SOURCES)
+def source_of(arrays: Iterable[str]) -> str | None:
+    """Whose names these are: "torch", "keras", or None: AXON's own, or nobody knows.
+
+    Args:
+        arrays: the names, or a dict by name.
+
+    >>> source_of(["0.weight", "0.bias"]), source_of(["layers/dense/vars/0"])
+    ('torch', 'keras')
+    >>> source_of(["dense/weights", "dense/bias"]) is None
+    True
+    """
+    names = list(arrays)
+    if keras.wrote(names):
+        return "keras"
+    return "torch" if torch.wrote(names) else None
+
+
+def _told_source(arrays: Mapping[str, Array]) -> str:
     found = source_of(arrays)
     if found is None:
         raise ForeignWeightsError(
@@ -105,29 +129,267 @@ def _origin(arrays: Mapping[str, Array], source: str | None) -> str:
     return found
 
 
-def _complete(
-    wanted: Mapping[str, Tensor],
-    made: Mapping[str, Array],
-    places: Sequence[Place],
-    strict: bool,
-) -> dict[str, Array]:
-    """All that the model has, in its types; layers that stand in it twice have several paths.
+# ------------------------------------------------------------------------------------ the model
 
-    What no other library has, such as the random keys of Dropout, stays as it is.
+
+def targets_of(model: ModelLike, source: str) -> list[Target]:
+    """All layers with weights, each once, in the order of definition.
+
+    >>> from axon.layers import Dense, Flatten
+    >>> from axon.models import Sequential
+    >>> model = Sequential([Flatten(), Dense(4, 3), Dense(3, 2)])
+    >>> [(target.path, target.key) for target in targets_of(model, "keras")]
+    [('dense', ('dense',)), ('dense_1', ('dense_1',))]
     """
-    by_tensor = {id(wanted[path]): array for path, array in made.items()}
-    found = {}
-    for path, tensor in wanted.items():
-        if id(tensor) in by_tensor:
-            with np.errstate(over="ignore"):
-                found[path] = np.array(by_tensor[id(tensor)], tensor.dtype, order="C")
-        elif not isinstance(tensor, Parameter):
-            found[path] = tensor.data.copy()
-        elif strict:
-            known = ", ".join(place.path for place in places)
-            raise ForeignWeightsError(
-                f"{path!r} belongs to a layer that has no counterpart in other libraries (those "
-                f"with one: {known}). Say what it is made of: name_map={{{path!r}: (name, "
-                "function)}."
-            )
+    recipes = keras.RECIPES if source == "keras" else torch.RECIPES
+    children = _children_by_type if source == "keras" else _children
+    seen: set[int] = set()
+
+    def visit(
+        module: ModelLike | Module, path: str, key: tuple[str, ...], chosen: tuple[bool, ...]
+    ) -> Iterator[Target]:
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        recipe = next((recipes[t] for t in type(module).__mro__ if t in recipes), None)
+        if recipe is not None and isinstance(module, Module):
+            yield Target(path, module, recipe(module), key, chosen)
+            return
+        for name, child, names, thought in children(module):
+            yield from visit(child, f"{path}/{name}".lstrip("/"), key + names, chosen + thought)
+
+    return list(visit(model, "", (), ()))
+
+
+Child = tuple[str, Module, tuple[str, ...], tuple[bool, ...]]  # path, module, key, chosen
+
+
+def _children(module: ModelLike | Module) -> list[Child]:
+    """The modules in a module, by their own names, and who chose these."""
+    return [
+        (name, child, tuple(names), (child.chosen or _is_attribute(module, name),) * len(names))
+        for name, child in module.children()
+        for names in [name.split("/")]
+    ]
+
+
+def _is_attribute(module: ModelLike | Module, name: str) -> bool:
+    """Whether a child is an attribute, or in one: a Sequential names its layers by itself."""
+    return "/" in name or name in vars(module)
+
+
+def _children_by_type(module: ModelLike | Module) -> list[Child]:
+    """Keras calls attributes as they are called, and what is in a list dense, dense_1, conv2d."""
+    count: dict[tuple[str, str], int] = {}
+    found = []
+    for name, child, key, chosen in _children(module):
+        where, listed, _ = name.rpartition("/")
+        if listed or not _is_attribute(module, name):
+            called = snake_case(type(child).__name__)
+            number = count[where, called] = count.get((where, called), -1) + 1
+            key = (*key[:-1], f"{called}_{number}" if number else called)
+        found.append((name, child, key, chosen))
     return found
+
+
+# ------------------------------------------------------------------------------------ the arrays
+
+
+class Translation:
+    """Makes the parameters of a model from the arrays of a file.
+
+    Args:
+        model: built already.
+        source: "torch" or "keras".
+        arrays: the weights by foreign name.
+        tensors: those of the model by path.
+    """
+
+    def __init__(
+        self,
+        model: ModelLike,
+        source: str,
+        arrays: Mapping[str, Array],
+        tensors: Mapping[str, Tensor],
+    ) -> None:
+        self.source, self.arrays, self.tensors = source, arrays, tensors
+        self.targets = targets_of(model, source)
+        self.flattened = flattened(model) if source == "torch" else {}
+        self.groups: list[Group] = []
+        self.used: list[Array] = []
+
+    def run(self, name_map: NameMap | None, strict: bool) -> dict[str, Array]:
+        """Make all parameters, by path, as the name map and the matching say."""
+        given = entries(name_map, [target.path for target in self.targets])
+        alone = {path: given.pop(path) for path in list(given) if path in self.tensors}
+        made = {path: self._parameter(path, entry) for path, entry in alone.items()}
+        self.groups = self._groups({name for entry in alone.values() for name in entry.names})
+        targets = [
+            t._replace(rules={n: r for n, r in t.rules.items() if f"{t.path}/{n}" not in alone})
+            for t in self.targets
+        ]
+        if not any(group.layer_type == "normalization" for group in self.groups):
+            targets = [t for t in targets if not isinstance(t.layer, Normalization)]  # arguments
+        pairs = self._pairs([part for t in targets for part in t.parts()], given, strict)
+        for target in targets:
+            made |= self._layer(target, pairs)
+        return made
+
+    def completed(self, made: Mapping[str, Array], strict: bool) -> dict[str, Array]:
+        """All that the model has, in its types; layers that stand in it twice have several paths.
+
+        What no other library has, such as the random keys of Dropout, stays as it is.
+        """
+        by_tensor = {id(self.tensors[path]): array for path, array in made.items()}
+        found = {}
+        for path, tensor in self.tensors.items():
+            if id(tensor) in by_tensor:
+                with np.errstate(over="ignore"):
+                    found[path] = np.array(by_tensor[id(tensor)], tensor.dtype, order="C")
+            elif not isinstance(tensor, Parameter):
+                found[path] = tensor.data.copy()
+            elif strict:
+                known = ", ".join(target.path for target in self.targets)
+                raise ForeignWeightsError(
+                    f"{path!r} belongs to a layer that has no counterpart in other libraries "
+                    f"(those with one: {known}). Say what it is made of: "
+                    f"name_map={{{path!r}: (name, function)}}."
+                )
+        return found
+
+    def unexpected(self) -> list[str]:
+        """The names of arrays, in layers of the file, of which no parameter was made."""
+        used = {id(array) for array in self.used}
+        held = [array for group in self.groups for array in group.arrays.values()]
+        left = [array for array in held if id(array) not in used]
+        return [
+            name
+            for name, array in self.arrays.items()
+            if any(np.may_share_memory(array, other) for other in left)
+        ]
+
+    def _groups(self, given_away: set[str]) -> list[Group]:
+        """The layers of the file, without the arrays that were given away one by one."""
+        arrays = {name: array for name, array in self.arrays.items() if name not in given_away}
+        if self.source == "keras":
+            return keras.groups(arrays)
+        blocks = any(isinstance(target.layer, TransformerBlock) for target in self.targets)
+        return torch.groups(arrays, blocks)
+
+    def _pairs(self, parts: list[Part], given: Mapping[str, Entry], strict: bool) -> Pairs:
+        """The group of each part: first those that the name map speaks of, the deepest first."""
+        groups = self.groups
+        pairs: Pairs = {}
+        for path in sorted(given, key=len, reverse=True):
+            inside, there = parts_at(path, parts), groups_at(given[path].names, groups)
+            self._note(path, given[path], inside)
+            pairs |= matched(inside, there, strict)
+            ids, names = {part.id for part in inside}, {group.name for group in there}
+            parts = [part for part in parts if part.id not in ids]
+            groups = [group for group in groups if group.name not in names]
+        return pairs | matched(parts, groups, strict)
+
+    def _note(self, path: str, entry: Entry, parts: Sequence[Part]) -> None:
+        """Take note of what the map says about a layer."""
+        if entry.function is not None:
+            known = ", ".join(repr(name) for name in self.tensors if name.startswith(path))
+            raise ForeignWeightsError(
+                f"name_map: a function makes one parameter, but {path!r} is a layer. Name the "
+                f"parameter: {known}."
+            )
+        if entry.flattened is not None:
+            if len(parts) != 1 or not isinstance(parts[0].target.layer, READS_ROWS):
+                raise ForeignWeightsError(
+                    f"name_map: a shape before flattening says how the rows of one Dense (or "
+                    f"normalization) lie, but {path!r} is something else."
+                )
+            self.flattened[id(parts[0].target.layer)] = entry.flattened
+
+    def _layer(self, target: Target, pairs: Pairs) -> dict[str, Array]:
+        """The parameters of one layer, as far as its parts were found."""
+        made = {}
+        for name, rule in target.rules.items():
+            groups = [pairs.get((target.path, need.part)) for need in rule.needs]
+            given = [g and g.arrays.get(n.role) for g, n in zip(groups, rule.needs, strict=True)]
+            if all(groups):
+                self.used += [array for array in given if array is not None]
+                made[f"{target.path}/{name}"] = self._in_our_order(target, name, rule.make(*given))
+        if isinstance(target.layer, Normalization) and made:
+            _demand_same(target, made)
+            return {}
+        return made
+
+    def _in_our_order(self, target: Target, name: str, values: Array) -> Array:
+        """Rows that were flattened from C, H, W."""
+        shape = self.flattened.get(id(target.layer))
+        if not shape or name == "bias":  # the order of a Dense's neurons is not touched
+            return values
+        if shape == UNKNOWN:
+            parameter = f"{target.path}/{name}"
+            raise ForeignWeightsError(
+                f"{target.path!r} reads images that were flattened, and then cut, joined or turned:"
+                f" which of its rows is which in PyTorch, where channels come first, is not known. "
+                f"Say name_map={{{parameter!r}: (name, function)}}, or, if the order is the same "
+                f"on both sides, name_map={{{target.path!r}: (name, None)}}."
+            )
+        if prod(shape) != len(values):
+            raise ForeignWeightsError(
+                f"name_map: {target.path!r} reads {len(values)} numbers, which cannot have been "
+                f"flattened from {shape}."
+            )
+        return foreign_order(values, shape)
+
+    def _parameter(self, path: str, entry: Entry) -> Array:
+        """One parameter, from the arrays that the map names for it."""
+        given = [self._array(name) for name in entry.names]
+        rules = {f"{t.path}/{n}": (t, n, rule) for t in self.targets for n, rule in t.rules.items()}
+        if entry.function:
+            values = np.asarray(entry.function(*given))
+        elif path in rules:
+            target, name, rule = rules[path]
+            if entry.flattened is not None:
+                self.flattened[id(target.layer)] = entry.flattened
+            values = self._in_our_order(target, name, _by_rule(path, rule, entry, given))
+        else:
+            values = given[0]
+        wanted = self.tensors[path].shape
+        if values.shape != wanted:
+            shapes = ", ".join(str(array.shape) for array in given)
+            raise ForeignWeightsError(
+                f"name_map: {path!r} has shape {wanted}, but {', '.join(entry.names)}, of shape "
+                f"{shapes}, becomes {values.shape}. A function can change that: "
+                f"{{{path!r}: ({entry.names[0]!r}, function)}}."
+            )
+        return values
+
+    def _array(self, name: str) -> Array:
+        if name not in self.arrays:
+            hint = suggestion(name, list(self.arrays))
+            raise ForeignWeightsError(f"name_map: the file has no array {name!r}.{hint}")
+        return self.arrays[name]
+
+
+def _by_rule(path: str, rule: Rule, entry: Entry, given: Sequence[Array]) -> Array:
+    """What the layer's rule makes of arrays, if they are those that it is for."""
+    needed = [need for need in rule.needs if not need.optional]
+    if [need.shape for need in needed] != [array.shape for array in given]:
+        roles = ", ".join(f"{need.role} {need.shape}" for need in needed)
+        shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(entry.names, given, strict=True))
+        raise ForeignWeightsError(
+            f"name_map: {path!r} is made of {roles}, got {shapes}. Otherwise give a function "
+            f"that makes it: {{{path!r}: ({entry.names[0]!r}, function)}}."
+        )
+    values = iter(given)
+    return rule.make(*(None if need.optional else next(values) for need in rule.needs))
+
+
+def _demand_same(target: Target, made: Mapping[str, Array]) -> None:
+    """Mean and variance are arguments here, and cannot be loaded: they have to be equal."""
+    for name in ("mean", "variance"):
+        here = getattr(target.layer, name)
+        if not np.allclose(made[f"{target.path}/{name}"], here, 1e-4, 1e-6):
+            raise ForeignWeightsError(
+                f"{target.path!r} has another {name} than the file. In AXON mean and variance are "
+                "arguments, Normalization(mean, variance), not weights: take them from "
+                "axon.convert.read_keras(path)."
+            )

@@ -3,14 +3,49 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from axon.backend import DType
 from axon.core import Tensor
 from axon.layers.module import Module
 from axon.modes import Mode, TrainingMode, modes, no_grad
+from axon.parameter import Buffer, Parameter
 from axon.program.trace import Instruction, Trace
+
+
+class ModelLike(Protocol):
+    """What the rooms below models/ ask of a model."""
+
+    name: str
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of a sample, or of several inputs; None before the model is built."""
+
+    @property
+    def input_dtype(self) -> DType:
+        """What the data are converted to before they enter."""
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the model computes."""
+
+    def modules(self) -> Iterator[Module]:
+        """The model, and all modules inside it."""
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The modules right inside, by name."""
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """What is learned, by path."""
+
+    def named_buffers(self) -> dict[str, Buffer]:
+        """What else belongs to the layers, by path."""
 
 
 class Call:
@@ -50,7 +85,7 @@ class Structure:
     [('dense', 0, 3, (1, 3)), ('dense_1', 3, 5, (1, 2))]
     """
 
-    def __init__(self, model: Any, modules: Iterable[Module]) -> None:
+    def __init__(self, model: ModelLike, modules: Iterable[Module]) -> None:
         if model.input_shape is None:
             raise RuntimeError(
                 f"model {model.name!r} is not built: its sizes are not known yet. Fit it, or call "

@@ -173,7 +173,7 @@ def _kinds(header: safetensors.Header) -> dict[str, ArraySpec]:
 
 
 def _keras(path: "str | os.PathLike[str]") -> Source:
-    from axon.convert.keras_file import read_keras
+    from axon.convert.hdf5 import read_keras
 
     arrays = read_keras(path)
     kinds = {name: ArraySpec(array.shape, array.dtype) for name, array in arrays.items()}

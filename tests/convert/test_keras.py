@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import axon
-from axon.convert import ForeignWeightsError, keras_file, read_keras, translate
+from axon.convert import ForeignWeightsError, hdf5, read_keras, translate
 from axon.files.atomic import DamagedFile
 from axon.layers import (
     GRU,
@@ -327,7 +327,7 @@ def test_all_arrays_together_are_no_larger_than_the_file(tmp_path, monkeypatch):
     path.write_bytes(written(lambda f: f.update({str(i): np.ones(4000) for i in range(4)})))
     assert len(read_keras(path)) == 4
     whole = os.path.getsize(path)
-    monkeypatch.setattr(keras_file.os, "SEEK_END", os.SEEK_SET)  # a size that is too small
+    monkeypatch.setattr(hdf5.os, "SEEK_END", os.SEEK_SET)  # a size that is too small
     with pytest.raises(DamagedFile, match=r"claims 32,000 bytes.*left in the file"):
         read_keras(path)
     assert whole > 4 * 32_000
@@ -336,7 +336,7 @@ def test_all_arrays_together_are_no_larger_than_the_file(tmp_path, monkeypatch):
 def zipped(**options):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", **options) as archive:
-        archive.writestr(keras_file.MEMBER, written(weights))
+        archive.writestr(hdf5.MEMBER, written(weights))
     return stream.getvalue()
 
 
@@ -393,7 +393,7 @@ def test_damage_of_any_kind_is_told(tmp_path):
     "error", [OverflowError("large"), MemoryError(), KeyError("a"), TypeError("x"), EOFError()]
 )
 def test_what_libraries_raise_over_damage_is_one_error(error):
-    with pytest.raises(DamagedFile, match=r"net\.h5 is damaged"), keras_file.damage("net.h5"):
+    with pytest.raises(DamagedFile, match=r"net\.h5 is damaged"), hdf5.damage("net.h5"):
         raise error
 
 

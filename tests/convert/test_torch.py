@@ -1,5 +1,8 @@
 """Weights from elsewhere: files that PyTorch wrote make AXON compute the same."""
 
+import ast
+import re
+
 import numpy as np
 import pytest
 
@@ -612,8 +615,42 @@ def test_both_sides_are_shown():
         f"    {'in the file':27} | wanted by the model",
         f"    {'0: weight (5, 4), bias (5,)':27} | dense (Dense): weight (5, 4), bias (5,)",
         f"  ! {'2: weight (3, 5), bias (3,)':27} | dense_1 (Dense): weight (2, 5), bias (2,)",
-        'If they belong together in another way, say which: name_map={"dense": "fc1", ...}.',
+        "strict=False loads what fits, and leaves out the rest.",
     ]
+
+
+def pasted(text):
+    """The name map in a message."""
+    return ast.literal_eval(re.search(r"name_map=({.*})", text)[1])
+
+
+def test_the_name_map_of_an_error_can_be_pasted():
+    network = nn.Sequential(nn.Linear(5, 3), nn.Conv2d(8, 4, 1), nn.Linear(4, 5))
+    network.append(nn.Conv2d(4, 8, 3, groups=4))
+    arrays = arrays_of(network)
+    model = Sequential([SeparableConv2D(4, 3, depth_multiplier=2, name="convolution")])
+    for layer in (GlobalAveragePooling2D(), Dense(5), Dense(3)):
+        model.add(layer)
+    model.build((8, 8, 4))
+    text = refused(model, arrays, "not those of the model")
+    assert pasted(text) == {"convolution": ["3", "1"], "dense": "2", "dense_1": "0"}
+    made = translate(model, arrays, pasted(text))
+    assert np.array_equal(made["dense/weights"], arrays["2.weight"].T)
+    assert np.array_equal(made["dense_1/bias"], arrays["0.bias"])
+
+
+def test_what_fits_nowhere_is_a_question_mark_in_the_name_map():
+    arrays = arrays_of(nn.Sequential(nn.Linear(5, 3), nn.Linear(4, 5)))
+    text = refused(Sequential([Dense(4, 5), Dense(2)]), arrays, "question marks")
+    assert pasted(text) == {"dense": "1", "dense_1": "?"}
+
+
+def test_where_it_is_not_clear_the_name_map_can_be_pasted():
+    arrays = arrays_of(ALIKE)
+    model = Sequential([Dense(4, 4), Dense(4, 4)])
+    names = pasted(refused(model, arrays, "not clear"))
+    assert names == {"dense": "first", "dense_1": "second"}
+    assert np.array_equal(translate(model, arrays, names)["dense/bias"], arrays["first.bias"])
 
 
 def test_layers_too_many_and_too_few():

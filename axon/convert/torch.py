@@ -1,0 +1,318 @@
+"""PyTorch: the layers in a ``state_dict``, and what their arrays become here.
+
+PyTorch stores the weights of outputs in rows, (out, in) and (out, in, height, width), and has the
+gates of a GRU in another order. It adds two biases in each recurrent step where one would do.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+import numpy as np
+
+from axon import layers
+from axon.backend import Array, Shape
+from axon.convert.rules import (
+    Group,
+    Need,
+    Recipes,
+    Rule,
+    Rules,
+    at_role,
+    ordered,
+    shape_of,
+    within,
+)
+from axon.inspect.call_graph import ModelLike
+from axon.layers.module import Module
+from axon.names import printable
+
+ROLES = {
+    *("weight", "bias", "running_mean", "running_var"),
+    *("weight_ih", "weight_hh", "bias_ih", "bias_hh", "bias_k", "bias_v"),
+    *("in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight"),
+}
+RECURRENT = re.compile(r"((?:weight|bias)_(?:ih|hh|hr))_l(\d+)(_reverse)?")
+ENCODER = ("self_attn", "linear1", "linear2", "norm1", "norm2")  # inside a TransformerEncoderLayer
+HERE, THERE = 1e-3, 1e-5  # the epsilon of normalizations by default: AXON's and Keras's; PyTorch's
+
+# ------------------------------------------------------------------------------------ the file
+
+
+def wrote(names: Iterable[str]) -> bool:
+    """Whether names are those of a ``state_dict``."""
+    last = [name.rpartition(".")[2] for name in names if "/" not in name]
+    return any(name in ROLES or RECURRENT.fullmatch(name) for name in last)
+
+
+def groups(arrays: Mapping[str, Array], encoders: bool = False) -> list[Group]:
+    """Put the arrays of a ``state_dict`` together into layers.
+
+    Args:
+        arrays: by name.
+        encoders: whether a TransformerEncoderLayer is one layer, or several.
+
+    >>> print(*groups({"fc.bias": np.zeros(2), "fc.weight": np.zeros((2, 3))}))
+    fc: bias (2,), weight (2, 3)
+    """
+    found: dict[str, dict[str, Array]] = {}
+    for name, array in arrays.items():
+        path, role = _place(name)
+        if role != "num_batches_tracked":
+            found.setdefault(path, {})[role] = _alone(array) if path == name else array
+    _fold_attention(found)
+    if encoders:
+        _fold_encoders(found)
+    for path in [p for p in found if p.endswith("l0")]:  # an LSTM of one layer has no numbers
+        stem = path.removesuffix("l0").removesuffix(".")
+        alone = f"{stem}.l1".strip(".") not in found
+        if alone and any(role.startswith("weight_ih") for role in found[path]):
+            found[stem] = found.pop(path)
+    return ordered(
+        Group(path, tuple(filter(None, path.split("."))), None, roles)
+        for path, roles in found.items()
+    )
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Of ``lstm.weight_ih_l1_reverse``: the layer ``lstm.l1`` and the role in it."""
+    path, _, last = name.rpartition(".")
+    recurrent = RECURRENT.fullmatch(last)
+    if recurrent:
+        role, number, back = recurrent.groups()
+        return f"{path}.l{number}".lstrip("."), f"{role}{back or ''}"
+    if last in ROLES or last == "num_batches_tracked":
+        return path, last
+    return name, "weight"
+
+
+def _alone(array: Array) -> Array:
+    """A parameter by itself, such as learned positions, often has an axis for the samples."""
+    return array[0] if array.ndim > 2 and len(array) == 1 else array
+
+
+def _fold_attention(found: dict[str, dict[str, Array]]) -> None:
+    """A MultiheadAttention keeps its last projection in a layer inside it."""
+    for path, roles in list(found.items()):
+        inner = f"{path}.out_proj".lstrip(".")
+        if any("_proj_" in role for role in roles) and inner in found:
+            roles.update((f"out_proj.{role}", array) for role, array in found.pop(inner).items())
+
+
+def _fold_encoders(found: dict[str, dict[str, Array]]) -> None:
+    marked = [path.removesuffix("self_attn") for path in found if path.endswith("self_attn")]
+    for stem in marked:
+        if all(f"{stem}{part}" in found for part in ENCODER):
+            found[stem.rstrip(".")] = {
+                f"{part}.{role}": array
+                for part in ENCODER
+                for role, array in found.pop(f"{stem}{part}").items()
+            }
+
+
+# ------------------------------------------------------------------------------------ the rules
+
+
+def turned(array: Array) -> Array:
+    """(out, in, ...) -> (..., in, out).
+
+    >>> turned(np.zeros((8, 3, 5, 5))).shape
+    (5, 5, 3, 8)
+    """
+    return np.moveaxis(array, (0, 1), (-1, -2))
+
+
+def as_here(**roles: str) -> Callable[[Module], Rules]:
+    """The recipe of a layer whose parameters have the same shape on both sides."""
+    return partial(at_role, roles=roles)
+
+
+BIAS = {"bias": "bias"}
+SCALED = as_here(gamma="weight", beta="bias")
+
+
+def weighted(layer: Module) -> Rules:
+    """Dense, convolutions, and convolutions run backwards."""
+    *sizes, inputs, outputs = shape_of(layer, "weights")
+    need = Need("weight", (outputs, inputs, *sizes))
+    return {"weights": Rule((need,), turned), **at_role(layer, BIAS)}
+
+
+def by_channel(layer: Module, name: str) -> Rules:
+    """A kernel of a convolution with as many groups as channels."""
+    KH, KW, C, m = shape = shape_of(layer, name)
+
+    def lie_as_ours(array: Array) -> Array:
+        return turned(array).reshape(shape)  # (C m, 1, KH, KW) -> (KH, KW, C, m)
+
+    return {name: Rule((Need("weight", (C * m, 1, KH, KW)),), lie_as_ours)}
+
+
+def depthwise(layer: Module) -> Rules:
+    """A convolution of each channel alone."""
+    return by_channel(layer, "weights") | at_role(layer, BIAS)
+
+
+def separable(layer: layers.SeparableConv2D) -> Rules:
+    """Two convolutions; a bias of the first, which has no place here, goes through the second."""
+    *_, inputs, filters = shape_of(layer, "pointwise_weights")
+    second = Need("weight", (filters, inputs, 1, 1), part=1)
+    rules = by_channel(layer, "depthwise_weights")
+    rules["pointwise_weights"] = Rule((second,), turned)
+    if layer.bias is not None:
+        biases = Need("bias", (filters,), part=1), Need("bias", (inputs,), optional=True)
+        rules["bias"] = Rule((*biases, second), bias_of_both)
+    return rules
+
+
+def bias_of_both(bias: Array, first: Array | None, weights: Array) -> Array:
+    """W (x + b) + c = W x + (W b + c)."""
+    return bias if first is None else bias + weights[:, :, 0, 0] @ first
+
+
+def recurrent(layer: "layers.SimpleRNN | layers.LSTM | layers.GRU", suffix: str = "") -> Rules:
+    """One layer of an RNN, LSTM or GRU, in one direction."""
+    is_gru = isinstance(layer, layers.GRU)
+    if isinstance(layer, layers.GRU) and not layer.reset_after:
+        raise ValueError(
+            f"layer {layer.name!r}: PyTorch's GRU applies the reset gate after the product, so its "
+            "weights do not suit GRU(reset_after=False). Leave reset_after out."
+        )
+
+    def gates(array: Array) -> Array:
+        """In our order: those of a GRU are r, z, n in PyTorch."""
+        r, z, n = np.split(array, 3) if is_gru else (array[:0], array, array[:0])
+        return np.concatenate([z, r, n])
+
+    def rows(array: Array) -> Array:
+        return gates(array).T
+
+    def bias(inputs: Array, states: Array) -> Array:
+        both = np.stack([gates(inputs), gates(states)])
+        return both if is_gru else both.sum(axis=0)
+
+    rules: Rules = {}
+    for name, role in (("weights", "weight_ih"), ("recurrent_weights", "weight_hh")):
+        rules[name] = Rule((Need(f"{role}{suffix}", shape_of(layer, name)[::-1]),), rows)
+    if layer.use_bias:
+        width = shape_of(layer, "weights")[1:]
+        needs = Need(f"bias_ih{suffix}", width), Need(f"bias_hh{suffix}", width)
+        rules["bias"] = Rule(needs, bias)
+    return rules
+
+
+def bidirectional(layer: layers.Bidirectional) -> Rules:
+    """Both directions of one layer; what goes backwards there goes backwards here."""
+    rules: Rules = {}
+    for name in ("forward_layer", "backward_layer"):
+        way = getattr(layer, name)
+        rules |= within(recurrent(way, "_reverse" if way.go_backwards else ""), name)
+    return rules
+
+
+def attention(layer: layers.MultiHeadAttention) -> Rules:
+    """Query, key and value one above the other, or three matrices if their sizes differ."""
+    names = "query", "key", "value"
+    shapes = [shape_of(layer, f"{name}_weights")[::-1] for name in names]
+    height = sum(shape[0] for shape in shapes)
+    rules: Rules = {}
+    for i, (name, (size, inputs)) in enumerate(zip(names, shapes, strict=True)):
+        third = partial(third_of, slice(i * size, (i + 1) * size))
+        together = Rule((Need("in_proj_weight", (height, inputs)),), third)
+        alone = Rule((Need(f"{name[0]}_proj_weight", (size, inputs)),), turned)
+        rules[f"{name}_weights"] = together if len(set(shapes)) == 1 else alone
+        if layer.use_bias:
+            rules[f"{name}_bias"] = Rule((Need("in_proj_bias", (height,)),), third)
+    out = Need("out_proj.weight", shape_of(layer, "output_weights")[::-1])
+    rules["output_weights"] = Rule((out,), turned)
+    return rules | at_role(layer, {"output_bias": "out_proj.bias"} if layer.use_bias else {})
+
+
+def third_of(third: slice, array: Array) -> Array:
+    """The query's, key's or value's part of what lies one above the other, turned."""
+    return array[third].T
+
+
+def transformer_block(layer: layers.TransformerBlock) -> Rules:
+    """A TransformerEncoderLayer; with ``norm_first`` it is the one that normalizes first."""
+    return {
+        **within(attention(layer.attention), "attention", "self_attn.{}"),
+        **within(SCALED(layer.attention_norm), "attention_norm", "norm1.{}"),
+        **within(SCALED(layer.network_norm), "network_norm", "norm2.{}"),
+        **within(weighted(layer.network[0]), "network/0", "linear1.{}"),
+        **within(weighted(layer.network[1]), "network/1", "linear2.{}"),
+    }
+
+
+RECIPES: Recipes = {
+    layers.Dense: weighted,
+    layers.Conv1D: weighted,
+    layers.Conv2D: weighted,
+    layers.Conv2DTranspose: weighted,
+    layers.DepthwiseConv2D: depthwise,
+    layers.SeparableConv2D: separable,
+    layers.BatchNormalization: as_here(
+        gamma="weight", beta="bias", moving_mean="running_mean", moving_variance="running_var"
+    ),
+    layers.LayerNormalization: SCALED,
+    layers.GroupNormalization: SCALED,
+    layers.RMSNormalization: SCALED,
+    layers.Embedding: as_here(embeddings="weight"),
+    layers.PositionalEmbedding: as_here(embeddings="weight"),
+    layers.SimpleRNN: recurrent,
+    layers.LSTM: recurrent,
+    layers.GRU: recurrent,
+    layers.Bidirectional: bidirectional,
+    layers.MultiHeadAttention: attention,
+    layers.TransformerBlock: transformer_block,
+}
+
+# ------------------------------------------------------------------------------------ warnings
+
+
+def warn(model: ModelLike) -> None:
+    """Warn of what may have been otherwise in PyTorch, which a file of weights does not tell."""
+    epsilon, uneven = _with_our_epsilon(model), _cut_unevenly(model)
+    if epsilon:
+        warnings.warn(
+            f"epsilon of {epsilon} is {HERE:g}, AXON's default. PyTorch's is {THERE:g}, and a file "
+            f"of weights does not tell it: if it was, pass epsilon={THERE:g} to these layers, or "
+            "set it.",
+            stacklevel=4,
+        )
+    if uneven:
+        warnings.warn(
+            f"{uneven}: padding='same' of an odd number of pixels cuts one more at the end, as "
+            "Keras does, but PyTorch's padding= with output_padding=1 one more at the beginning: "
+            "its images would lie one pixel off. Use padding='valid', and cut as it does: "
+            "x[:, 1:, 1:].",
+            stacklevel=4,
+        )
+
+
+def _with_our_epsilon(model: ModelLike) -> str:
+    """The normalizations whose epsilon was left at AXON's default; a block tells for its own."""
+    normalizations = (
+        *(layers.BatchNormalization, layers.LayerNormalization),
+        *(layers.GroupNormalization, layers.TransformerBlock),
+    )
+    blocks = [m for m in model.modules() if isinstance(m, layers.TransformerBlock)]
+    inside = {id(part) for block in blocks for _, part in block.children()}
+    found = [m for m in model.modules() if isinstance(m, normalizations) and id(m) not in inside]
+    return _names(m for m in found if m.epsilon == HERE and "epsilon" not in m._given[1])
+
+
+def _cut_unevenly(model: ModelLike) -> str:
+    """The transposed convolutions that cut unequal ends: PyTorch cuts the other one."""
+    found = [m for m in model.modules() if isinstance(m, layers.Conv2DTranspose)]
+    return _names(m for m in found if m.padding == "same" and _uneven(m.spans, m.strides))
+
+
+def _uneven(spans: Shape, strides: Shape) -> bool:
+    beyond = [span - stride for span, stride in zip(spans, strides, strict=True)]
+    return any(n > 0 and n % 2 for n in beyond)
+
+
+def _names(found: Iterable[Module]) -> str:
+    return ", ".join(map(printable, dict.fromkeys(m.name for m in found)))
