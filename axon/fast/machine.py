@@ -15,7 +15,7 @@ from axon.fast.kernels import KERNELS, address, prepare
 from axon.fast.kernels.lookup import FAULT, demand_no_fault
 from axon.fast.loops import CLOCK, ROOM, SCRATCH, lead, now
 from axon.fast.memory import Memory, address_of
-from axon.fast.rules.calls import NOTE, Argument, At, Call, Scratch, Word, Work
+from axon.fast.rules.calls import NOTE, At, Call, Word, Work, Workspace
 from axon.fast.schedule import NotWorthIt, Placed, Schedule
 from axon.fast.workers import team
 from axon.program.plan import Plan
@@ -258,9 +258,9 @@ class Machine:
             self.arguments += [self._words(a) for a in call.arguments]
             self.entries.append([address(call.kernel), begin, len(self.arguments)])
 
-    def _words(self, a: Argument) -> list[int]:
+    def _words(self, a: At | Word) -> list[int]:
         if isinstance(a, At):
-            self._kept += [] if isinstance(a.tensor, Scratch) else [self.schedule.outer(a.tensor)]
+            self._kept += [] if isinstance(a.tensor, Workspace) else [self.schedule.outer(a.tensor)]
             self._notes = self._notes or a.tensor is NOTE
             place, local = self._memory.place(a.tensor)
             by_row = 0 if local else a.by_row

@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import ALIGNMENT, Array, aligned_bytes, carve
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Scratch, Work
+from axon.fast.rules.calls import At, Work, Workspace
 from axon.fast.schedule import Placed, Schedule
 from axon.program.plan import Plan
 
@@ -42,9 +42,9 @@ class Memory:
         self.kept: list[Any] = []
         self._share()
 
-    def place(self, thing: Tensor | Scratch) -> tuple[int, bool]:
+    def place(self, thing: Tensor | Workspace) -> tuple[int, bool]:
         """Address of a tensor or a scratch, and whether it is counted from a thread's scratch."""
-        if isinstance(thing, Scratch):
+        if isinstance(thing, Workspace):
             return self.places[id(thing)]
         owner = self.schedule.owner(thing)
         start = address_of(thing.data) - address_of(owner.data)
@@ -144,9 +144,9 @@ class Memory:
             pool.free += ended + [mine[o] for o in owners if o in mine and last[o] == i]
 
 
-def _scratches(work: Work | None) -> list[Scratch]:
+def _scratches(work: Work | None) -> list[Workspace]:
     arguments = (a for call in work.calls for a in call.arguments) if work else ()
-    found = (a.tensor for a in arguments if isinstance(a, At) and isinstance(a.tensor, Scratch))
+    found = (a.tensor for a in arguments if isinstance(a, At) and isinstance(a.tensor, Workspace))
     return list({id(s): s for s in found}.values())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.core import Tensor
-from axon.fast.rules.calls import RULES, At, Scratch, Site, Work
+from axon.fast.rules.calls import RULES, At, Site, Work, Workspace
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 
@@ -130,7 +130,7 @@ class Schedule:
         right: set[int] = set()
         wrong: set[int] = set()
         for a in (a for call in work.calls for a in call.arguments if isinstance(a, At)):
-            if isinstance(a.tensor, Scratch):
+            if isinstance(a.tensor, Workspace):
                 continue
             owner = self.owner(a.tensor)
             by_row = a.by_row * self.batch == owner.data.nbytes and self._batched(owner)

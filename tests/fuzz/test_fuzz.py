@@ -113,19 +113,19 @@ print("well")
 BROKEN = """
 import sys
 sys.path.insert(0, {here!r})
-from numba import cfunc
-from axon.fast.kernels.intrinsics import floats, words
+from axon.fast.kernels.arguments import Address, Kernel
+from axon.fast.kernels.intrinsics import floats
 from axon.fast.kernels import declare
+from axon.fast.kernels.walk import Loops, Operand
 from tests.fuzz import programs
 
-def relu(address):
-    w = words(address, 8)
-    n, first, last = w[0] * w[5], {first}, {last}
-    out, x = floats(w[6], 1 << 40), floats(w[7], 1 << 40)
+def relu(rows: int, loops: Loops, out: Address, x: Operand):
+    n, first, last = rows * loops.inner, {first}, {last}
+    y, x = floats(out, 1 << 40), floats(x.place, 1 << 40)
     for i in range(first, n + last):
-        out[{out}] = max(x[i], 0)
+        y[{out}] = max(x[i], 0)
 
-declare._compiled["relu"] = cfunc(declare.SIGNATURE)(relu)
+declare.KERNELS["relu"] = Kernel("relu", relu)
 sys.exit(programs.main())
 """
 MISTAKES = {  # numbers before the first, after the last; where each is written; where arrays lie

@@ -11,9 +11,10 @@ from numba import cfunc
 from numba.core.errors import NumbaWarning
 
 from axon.clock import compiling
+from axon.fast.kernels.arguments import Kernel
 from axon.locks import Lock, fork_with
 
-KERNELS: dict[str, Callable[[int], None]] = {}
+KERNELS: dict[str, Kernel] = {}
 SLOW = 1.0  # seconds: when compiling has taken longer, it is announced
 ANNOUNCED = "axon: compiling kernels for this processor, once"
 FAST_MATH = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN stays NaN
@@ -50,10 +51,15 @@ def of_this_edition(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def kernel(function: Callable[[int], None]) -> Callable[[int], None]:
+def kernel(function: Callable[..., None]) -> Callable[..., None]:
     """Declare a kernel; nothing is compiled yet."""
-    KERNELS[function.__name__] = of_this_edition(function)
+    declare(function.__name__, function)
     return function
+
+
+def declare(name: str, function: Callable[..., None], *given: Any) -> None:
+    """Declare a kernel of another name, whose first arguments are given."""
+    KERNELS[name] = Kernel(name, function, given)
 
 
 def prepare(names: Iterable[str]) -> None:
@@ -88,14 +94,15 @@ def _demand(name: str) -> None:
         _say(f"{ANNOUNCED}.")
 
 
-def _compile(function: Callable[[int], None]) -> Any:
+def _compile(kernel: Kernel) -> Any:
     """The machine code: kept for later processes, where there is a place to keep it."""
     from warnings import catch_warnings, simplefilter
 
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST_MATH}
+    entry = of_this_edition(kernel.entry())
     with catch_warnings():
         simplefilter("ignore", NumbaWarning)
-        return kept(lambda cache: cfunc(SIGNATURE, cache=cache, **options)(function))
+        return kept(lambda cache: cfunc(SIGNATURE, cache=cache, **options)(entry))
 
 
 def kept(compiled: Callable[[bool], Any]) -> Any:

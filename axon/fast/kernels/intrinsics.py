@@ -1,6 +1,6 @@
 """What Numba lacks: arrays over addresses, calls of addresses, and atomic counters.
 
-Everything a compiled program touches is an address in a table of whole numbers.
+Everything a compiled program touches is an address in a table of integers.
 """
 
 import platform
@@ -86,7 +86,7 @@ def _word(builder: Any, address: Any) -> Any:
 
 @njit(inline="always")
 def words(address: int, size: int) -> Any:
-    """Whole numbers of 64 bits at an address."""
+    """Integers of 64 bits at an address."""
     return carray(pointer(address), (size,), types.int64)
 
 
@@ -100,6 +100,18 @@ def floats(address: int, size: int) -> Any:
 def doubles(address: int, size: int) -> Any:
     """Numbers of 64 bits at an address."""
     return carray(pointer(address), (size,), types.float64)
+
+
+@njit(inline="always")
+def ints(address: int, size: int) -> Any:
+    """Integers of 32 bits at an address."""
+    return carray(pointer(address), (size,), types.int32)
+
+
+@njit(inline="always")
+def unsigned(address: int, size: int) -> Any:
+    """Integers of 32 bits, not negative, at an address."""
+    return carray(pointer(address), (size,), types.uint32)
 
 
 @njit(inline="always")

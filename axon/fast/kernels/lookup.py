@@ -4,9 +4,8 @@ import numpy as np
 from numba import njit
 
 from axon.backend import Array
-from axon.fast.kernels.convert import ints
 from axon.fast.kernels.declare import kernel
-from axon.fast.kernels.intrinsics import bytes_, floats, words
+from axon.fast.kernels.intrinsics import bytes_, floats, ints, words
 
 FAULT = 3  # words: whether a number was wrong (1 an id, 2 an index), which, of how many
 

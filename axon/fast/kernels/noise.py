@@ -3,22 +3,16 @@
 from typing import Any
 
 import numpy as np
-from numba import carray, njit, types
+from numba import njit
 
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import cos_of_turns, log1p
-from axon.fast.kernels.intrinsics import floats, pointer, words
+from axon.fast.kernels.intrinsics import floats, unsigned, words
 
 U = np.uint32
 SEED_A, SEED_B, COUNT_A, COUNT_B = U(0x9E3779B1), U(0x85EBCA77), U(0xC2B2AE3D), U(0x27D4EB2F)
 FIRST, SECOND, S16, S15, S8, ODD = U(0x7FEB352D), U(0x846CA68B), U(16), U(15), U(8), U(1)
 UNIT, ZERO, MINUS_TWO = np.float32(2.0**-24), np.float32(0), np.float32(-2)
-
-
-@njit(inline="always")
-def unsigned(address: int, size: int) -> Any:
-    """Whole numbers of 32 bits, not negative, at an address."""
-    return carray(pointer(address), (size,), types.uint32)
 
 
 @njit(forceinline=True)

@@ -1,33 +1,61 @@
 """How kernels walk over the elements of one, two or three tensors.
 
-Words, from 2 on: sizes of three loops and of the innermost one; where the result lies, in one
-piece; for each operand where it lies and its steps, in elements, from row to row and along the
-four loops. If the first size is 0 everything lies in one piece, so many numbers for each row.
+The result lies in one piece; each operand has steps of its own, in elements. If the first of the
+loops has no turn, the operands lie in one piece, too: so many numbers for each row.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from numba import njit
 
-from axon.fast.kernels.intrinsics import words
+from axon.fast.kernels.arguments import ARRAYS, FAR, Address
+from axon.fast.kernels.declare import declare
+from axon.fast.kernels.functions import CLOSE
+
+
+class Loops(NamedTuple):
+    """How many turns the loops take that each row needs, the innermost last."""
+
+    i: int
+    j: int
+    k: int
+    inner: int
+
+
+class Operand(NamedTuple):
+    """Where a tensor begins, and its steps from row to row and along the loops."""
+
+    place: Address
+    by_row: int
+    by_i: int
+    by_j: int
+    by_k: int
+    step: int
 
 
 @njit(inline="always")
-def each(function: Any, out_of: Any, x_of: Any, so: int, sx: int, address: int) -> None:
+def start_of(x: Operand, size: int, r: int, i: int, j: int, k: int) -> int:
+    """The address of a run of numbers, ``size`` bytes each."""
+    return x.place + (r * x.by_row + i * x.by_i + j * x.by_j + k * x.by_k) * size
+
+
+def each(
+    function: Any, out_of: Any, so: int, x_of: Any, sx: int,
+    rows: int, loops: Loops, out: Address, x: Operand,
+) -> None:  # fmt: skip
     """out = function(x), ``so`` and ``sx`` bytes each."""
-    w = words(address, 13)
-    if w[2] == 0:
-        n = w[0] * w[5]
-        one(function, out_of(w[6], n), x_of(w[7], n), n, w[12])
+    if loops.i == 0:
+        n = rows * loops.inner
+        one(function, out_of(out, n), x_of(x.place, n), n, x.step)
         return
-    inner, place = w[5], w[6]
-    for r in range(w[0]):
-        for i in range(w[2]):
-            for j in range(w[3]):
-                for k in range(w[4]):
-                    a = w[7] + (r * w[8] + i * w[9] + j * w[10] + k * w[11]) * sx
-                    one(function, out_of(place, inner), x_of(a, 1 << 40), inner, w[12])
-                    place += inner * so
+    for r in range(rows):
+        for i in range(loops.i):
+            for j in range(loops.j):
+                for k in range(loops.k):
+                    start = start_of(x, sx, r, i, j, k)
+                    one(function, out_of(out, FAR), x_of(start, FAR), loops.inner, x.step)
+                    out += loops.inner * so
 
 
 @njit(inline="always")
@@ -41,24 +69,23 @@ def one(function: Any, out: Any, x: Any, n: int, dx: int) -> None:
             out[k] = function(x[k * dx])
 
 
-@njit(inline="always")
-def pairs(function: Any, out_of: Any, in_of: Any, so: int, si: int, address: int) -> None:
+def pairs(
+    function: Any, out_of: Any, so: int, in_of: Any, si: int,
+    rows: int, loops: Loops, out: Address, x: Operand, y: Operand,
+) -> None:  # fmt: skip
     """out = function(x, y), both of one type."""
-    w = words(address, 19)
-    if w[2] == 0:
-        n = w[0] * w[5]
-        two(function, out_of(w[6], n), in_of(w[7], n), in_of(w[13], n), n, w[12], w[18])
+    if loops.i == 0:
+        n = rows * loops.inner
+        two(function, out_of(out, n), in_of(x.place, n), in_of(y.place, n), n, x.step, y.step)
         return
-    inner, place, far = w[5], w[6], 1 << 40
-    for r in range(w[0]):
-        for i in range(w[2]):
-            for j in range(w[3]):
-                for k in range(w[4]):
-                    a = w[7] + (r * w[8] + i * w[9] + j * w[10] + k * w[11]) * si
-                    b = w[13] + (r * w[14] + i * w[15] + j * w[16] + k * w[17]) * si
-                    out = out_of(place, inner)
-                    two(function, out, in_of(a, far), in_of(b, far), inner, w[12], w[18])
-                    place += inner * so
+    for r in range(rows):
+        for i in range(loops.i):
+            for j in range(loops.j):
+                for k in range(loops.k):
+                    a, b = start_of(x, si, r, i, j, k), start_of(y, si, r, i, j, k)
+                    result, inner = out_of(out, FAR), loops.inner
+                    two(function, result, in_of(a, FAR), in_of(b, FAR), inner, x.step, y.step)
+                    out += loops.inner * so
 
 
 @njit(inline="always")
@@ -80,27 +107,25 @@ def two(function: Any, out: Any, x: Any, y: Any, n: int, dx: int, dy: int) -> No
             out[k] = function(x[k * dx], y[k * dy])
 
 
-@njit(inline="always")
-def triples(function: Any, x_of: Any, in_of: Any, sx: int, si: int, address: int) -> None:
+def triples(
+    function: Any, in_of: Any, si: int, x_of: Any, sx: int,
+    rows: int, loops: Loops, out: Address, x: Operand, y: Operand, z: Operand,
+) -> None:  # fmt: skip
     """out = function(x, y, z), all of one type but x."""
-    w = words(address, 25)
-    far = 1 << 40
-    if w[2] == 0:
-        n = w[0] * w[5]
-        out, x, y, z = in_of(w[6], n), x_of(w[7], n), in_of(w[13], n), in_of(w[19], n)
-        three(function, out, x, y, z, n, w[12], w[18], w[24])
+    if loops.i == 0:
+        n = rows * loops.inner
+        a, b, c, d = in_of(out, n), x_of(x.place, n), in_of(y.place, n), in_of(z.place, n)
+        three(function, a, b, c, d, n, x.step, y.step, z.step)
         return
-    inner, place = w[5], w[6]
-    for r in range(w[0]):
-        for i in range(w[2]):
-            for j in range(w[3]):
-                for k in range(w[4]):
-                    a = w[7] + (r * w[8] + i * w[9] + j * w[10] + k * w[11]) * sx
-                    b = w[13] + (r * w[14] + i * w[15] + j * w[16] + k * w[17]) * si
-                    c = w[19] + (r * w[20] + i * w[21] + j * w[22] + k * w[23]) * si
-                    out, x, y, z = in_of(place, inner), x_of(a, far), in_of(b, far), in_of(c, far)
-                    three(function, out, x, y, z, inner, w[12], w[18], w[24])
-                    place += inner * si
+    for r in range(rows):
+        for i in range(loops.i):
+            for j in range(loops.j):
+                for k in range(loops.k):
+                    a, b = in_of(out, FAR), x_of(start_of(x, sx, r, i, j, k), FAR)
+                    c = in_of(start_of(y, si, r, i, j, k), FAR)
+                    d = in_of(start_of(z, si, r, i, j, k), FAR)
+                    three(function, a, b, c, d, loops.inner, x.step, y.step, z.step)
+                    out += loops.inner * si
 
 
 @njit(inline="always")
@@ -122,3 +147,26 @@ def three(
     else:
         for k in range(n):
             out[k] = function(x[k * dx], y[k * dy], z[k * dz])
+
+
+WALKS = {1: each, 2: pairs, 3: triples}  # by the number of operands
+
+
+def walks(name: str, function: Callable[..., Any], out: str = "f4", x: str = "f4") -> None:
+    """Declare the kernel that applies a compiled function to each number, or to each pair or three.
+
+    Args:
+        name: of the kernel.
+        function: of numbers, compiled so that it is inlined.
+        out: the type of the result, and of the second and third of three operands.
+        x: the type of one or two operands, and of the first of three.
+    """
+    count = function.py_func.__code__.co_argcount  # type: ignore[attr-defined]
+    declare(name, WALKS[count], function, *ARRAYS[out], *ARRAYS[x])
+
+
+def elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of one, two or three float32s, which is also the kernel for as many tensors."""
+    compiled: Callable[..., Any] = njit(forceinline=True, fastmath=CLOSE)(function)
+    walks(function.__name__, compiled)
+    return compiled

@@ -11,20 +11,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.core import Tensor
+from axon.fast.kernels.arguments import INTEGER, TRUTH, Argument, Kernel
+from axon.fast.kernels.declare import KERNELS
 from axon.program.trace import Instruction
 
 
 class At(NamedTuple):
     """The address of a tensor's memory; of one row, or of one piece's own part, if asked for."""
 
-    tensor: Any
+    tensor: "Tensor | Workspace"
     by_row: int = 0  # bytes from one row to the next
     by_piece: int = 0
     offset: int = 0
 
 
 class Word(NamedTuple):
-    """A whole number; what is added to it for each row, each piece, each step."""
+    """An integer; what is added to it for each row, each piece, each step."""
 
     value: int
     by_row: int = 0
@@ -32,17 +34,54 @@ class Word(NamedTuple):
     by_step: int = 0
 
 
-Argument = At | Word
+class Call:
+    """One call of a kernel.
+
+    Args:
+        kernel: its name.
+        arguments: by the kernel's own names: places (``At``), numbers, groups of them.
+
+    Raises:
+        TypeError: the kernel has other arguments, or one of them is of another type.
+
+    Attributes:
+        arguments: the words that the kernel reads, in order.
+    """
+
+    def __init__(self, kernel: str, legacy: Any = None, /, **arguments: Any) -> None:
+        declared, self.kernel = KERNELS[kernel], kernel
+        if legacy is not None:
+            self.arguments: tuple[At | Word, ...] = legacy
+            return
+        pairs = declared.matched(arguments)
+        self.arguments = tuple(_word(declared, argument, given) for argument, given in pairs)
 
 
-class Call(NamedTuple):
-    """One call of a kernel: its name, and what it is given after the number of rows."""
+def _word(kernel: Kernel, argument: Argument, given: Any) -> At | Word:
+    """What is given for an argument, as a word; an error if it is of another type."""
+    form = argument.form
+    if form.memory:
+        if isinstance(given, At) and _holds(given.tensor, form.dtypes):
+            return given
+        if isinstance(given, Word):  # an address that is known later
+            return given
+        if given is None and form.optional:
+            return Word(0)
+    elif isinstance(given, Word) and form is INTEGER:
+        return given
+    elif isinstance(given, bool | np.bool_) == (form is TRUTH):
+        if isinstance(given, int | np.integer) or (form not in (INTEGER, TRUTH)):
+            packed, read = form.bits
+            return Word(unpack(read, pack(packed, given))[0])
+    raise kernel.wrong(argument.name, form.said, given)
 
-    kernel: str
-    arguments: tuple[Argument, ...]
+
+def _holds(memory: "Tensor | Workspace", dtype: str) -> bool:
+    """Whether numbers of a type lie there; a workspace holds whatever a kernel puts there."""
+    return not dtype or isinstance(memory, Workspace) or memory.dtype.str[1:] == dtype
 
 
-class Scratch:
+class Workspace:
     """Memory that belongs to an instruction: bytes for each row, each piece, or each thread.
 
     What belongs to rows and threads is in the core's cache, and holds nothing from call to call.
@@ -52,7 +91,7 @@ class Scratch:
         self.by_row, self.by_piece, self.by_thread = by_row, by_piece, by_thread
 
 
-NOTE = Scratch()  # where a program's kernels note what they cannot do; one for each program
+NOTE = Workspace()  # where a program's kernels note what they cannot do; one for each program
 
 
 class Work(NamedTuple):

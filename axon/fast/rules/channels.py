@@ -3,7 +3,7 @@
 from math import prod
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.convolution import around, each
 from axon.fast.rules.reduce import combined
 from axon.program.trace import Instruction
@@ -33,7 +33,7 @@ def channel_moments(site: Site, instruction: Instruction) -> Work | None:
     if not flat(x, out) or not x.size or not _rows(site, x)[1]:
         return None
     rows, C = site.batch, x.shape[-1]
-    parts = Scratch(by_piece=-(-(out.data.nbytes + 8) // 64) * 64)  # and the count
+    parts = Workspace(by_piece=-(-(out.data.nbytes + 8) // 64) * 64)  # and the count
     place = At(parts, by_piece=parts.by_piece)
     call = Call("channel_moments", (Word(x.size // C // rows), Word(C), place, _at(x, rows)))
 
@@ -78,7 +78,7 @@ def channel_affine_gradient(site: Site, instruction: Instruction) -> Work | None
     if not (site.batched(g) and site.batched(x) and site.rows(x)):
         return None
     rows, C = site.batch, x.shape[-1]
-    parts = Scratch(by_piece=-(-out.data.nbytes // 64) * 64)
+    parts = Workspace(by_piece=-(-out.data.nbytes // 64) * 64)
     place = At(parts, by_piece=parts.by_piece)
     places = (place, _at(g, rows), _at(x, rows), At(p))
     call = Call("channel_affine_gradient", (Word(x.size // C // rows), Word(C), *places))

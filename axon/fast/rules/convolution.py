@@ -9,7 +9,7 @@ from axon.core import Tensor
 from axon.fast.kernels.vectors import LANES
 from axon.fast.kernels.winograd import SPACE, TABLE, TILES
 from axon.fast.rules.blas import sgemm_address
-from axon.fast.rules.calls import Argument, At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.reduce import combined
 from axon.ops.conv import ONE, Convolution, convolution
 from axon.program.trace import Instruction
@@ -69,7 +69,7 @@ def padded(x: Tensor, ends: Any) -> tuple[tuple[Call, ...], Images]:
     if not any((above, below, left, right)):
         return (), Images(each(x), (H, W, C))
     shape = (H + above + below, W + left + right, C)
-    room = Scratch(by_row=prod(shape) * 4)
+    room = Workspace(by_row=prod(shape) * 4)
     place = At(room, room.by_row)
     return (around("pad_images", place, each(x), x.shape, ends),), Images(place, shape)
 
@@ -103,7 +103,7 @@ def tiles(
     H, _, C = x.shape
     runs, in_line, length = taps(c, x.line, C)
     numbers = [x.size, SH * x.line, SW * C * 4, *counts, above, lines or H, KH, SH, DH]
-    words: list[Argument] = [*(Word(n) for n in numbers), table(runs), Word(in_line), Word(length)]
+    words: list[At | Word] = [*(Word(n) for n in numbers), table(runs), Word(in_line), Word(length)]
     tail = (kernel, Word(filters), start, out, Word(int(done)))
     return Call("convolve", (x.place, *words, *tail))
 
@@ -162,7 +162,7 @@ def _turned(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ..
     if min(min(pair) for pair in ends) < 0:
         return None
     calls, images = padded(g, ends)
-    place = At(Scratch(by_thread=w.data.nbytes))
+    place = At(Workspace(by_thread=w.data.nbytes))
     turn = Call("turn_kernel", (Word(KH * KW), Word(C), Word(F), place, At(w)))
     above = ends[0][0]
     back = tiles(c, images, place, zeros(C), each(out), c.shape[1:3], C, above, OH)
@@ -178,7 +178,7 @@ def _sent_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call,
         images = Images(each(out), (H, W, C))
         return (matrices("convolve_matrix_input", c, images, At(w), each(g)),)
     shape = (*c.windows.room(c.shape), C)
-    room = Scratch(by_row=prod(shape) * 4)
+    room = Workspace(by_row=prod(shape) * 4)
     place = At(room, room.by_row)
     crop = around("crop_images", each(out), place, c.shape, c.windows.padding)
     images = Images(place, shape)
@@ -195,11 +195,11 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
         return None
     if out.dtype != np.float32 or not out.size:
         return None
-    parts = Scratch(by_piece=-(-out.data.nbytes // 64) * 64)
+    parts = Workspace(by_piece=-(-out.data.nbytes // 64) * 64)
     place, F = At(parts, by_piece=parts.by_piece), c.kernel[3]
     calls, images = padded(x, whole_tiles(c) if fewer(c) else c.windows.padding)
     if fewer(c):
-        own = At(Scratch(by_thread=parts.by_piece))
+        own = At(Workspace(by_thread=parts.by_piece))
         calls += (winograd("winograd_weight", c, images.place, own, each(g)),)
         calls += (_weight_tiles(c, images, each(g), place, own),)
     elif F % LANES == 0:
@@ -212,7 +212,7 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
     return Work(calls, site.batch, nanoseconds, True, lambda pieces: combined(out, parts, pieces))
 
 
-def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: Argument = NOWHERE) -> Call:
+def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: At | Word = NOWHERE) -> Call:
     (OH, OW), (SH, SW), C = c.counts, c.windows.strides, x.shape[2]
     runs, _, length = taps(c, x.line, C)
     every = [run + 4 * k for run in runs for k in range(length)]
@@ -256,7 +256,7 @@ def winograd(kernel: str, c: Convolution, *places: At) -> Call:
     (TH, TW), (_, _, C, F) = _grid(c), c.kernel
     tiles = 2 * TILES if kernel == "winograd_weight" else TILES
     floats = max(C, F) + SPACE * LANES + 36 * (C * F + tiles * (C + F))
-    room = Scratch(by_thread=TABLE + -(-floats // 16) * 64)
+    room = Workspace(by_thread=TABLE + -(-floats // 16) * 64)
     numbers = map(Word, (TH, TW, *c.counts, C, F))
     return Call(kernel, (At(room), *numbers, *places))
 
@@ -267,9 +267,9 @@ def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call
         return None
     ends = whole_tiles(c)
     shape = tuple(n + sum(pair) for n, pair in zip(c.shape[1:3], ends, strict=True))
-    room = Scratch(by_row=prod(shape) * c.shape[3] * 4)
+    room = Workspace(by_row=prod(shape) * c.shape[3] * 4)
     images = Images(At(room, room.by_row), (*shape, c.shape[3]))
-    place = At(Scratch(by_thread=w.data.nbytes))
+    place = At(Workspace(by_thread=w.data.nbytes))
     turn = Call("turn_kernel", (*map(Word, (9, *c.kernel[2:])), place, At(w)))
     back = winograd("winograd_input", c, images.place, place, each(g))
     otherwise = matrices("convolve_matrix_input", c, images, At(w), each(g), Word(1))
@@ -281,13 +281,13 @@ def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call
 
 
 def matrices(
-    kernel: str, c: Convolution, x: Images, w: Argument, y: Argument, last: Argument = NOWHERE
+    kernel: str, c: Convolution, x: Images, w: At | Word, y: At | Word, last: At | Word = NOWHERE
 ) -> Call:
     """The call of a kernel that gathers what windows see and leaves the product to BLAS."""
     (OH, OW), (SH, SW), C = c.counts, c.windows.strides, x.shape[2]
     runs, _, length = taps(c, x.line, C)
     lines = min(OH, max(1, COLUMNS // (OW * c.K * 4)))
-    cols = Scratch(by_thread=-(-lines * OW * c.K * 4 // 64) * 64)
+    cols = Workspace(by_thread=-(-lines * OW * c.K * 4 // 64) * 64)
     places = (table(runs), Word(len(runs)), Word(length * 4), Word(OH), Word(lines))
     geometry = (Word(OW), Word(SH * x.line), Word(SW * C * 4), *places)
     tail = (w, Word(c.kernel[3]), y, Word(sgemm_address()), last)

@@ -6,8 +6,19 @@ from typing import NamedTuple
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.kernels.arithmetic import NUMBER_OF
-from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers, strides
+from axon.fast.kernels.arithmetic import (
+    ADD,
+    CODES,
+    COPY,
+    DIVIDE,
+    MULTIPLY,
+    NEGATIVE,
+    POWER,
+    SQRT,
+    SUBTRACT,
+)
+from axon.fast.kernels.walk import Loops, Operand
+from axon.fast.rules.calls import At, Call, Site, Work, lowers, strides
 from axon.program.trace import Instruction
 
 UNARY = {  # primitive -> kernel, nanoseconds for each number
@@ -50,16 +61,28 @@ SETTINGS = {  # primitives with a number that is their last operand
     "elu": ("alpha", 1.0, 0.7),
     "elu_gradient": ("alpha", 1.0, 0.2),
 }
-COMPARISONS = {  # whether less, equal, greater, and neither gives True
-    "equal": (0, 1, 0, 0),
-    "not_equal": (1, 0, 1, 1),
-    "less": (1, 0, 0, 0),
-    "less_equal": (1, 1, 0, 0),
-    "greater": (0, 0, 1, 0),
-    "greater_equal": (0, 1, 1, 0),
+COMPARISONS = {  # which outcomes give True; neither is one, too
+    "equal": ("same",),
+    "not_equal": ("less", "more", "none"),
+    "less": ("less",),
+    "less_equal": ("less", "same"),
+    "greater": ("more",),
+    "greater_equal": ("same", "more"),
 }
-NUMBERS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3, "power": 4, "sqrt": 5}
-NUMBERS |= {"negative": 6, "cast": 7, "copy": 7, "assign": 7, "add_in_place": 0}
+NO = {"less": False, "same": False, "more": False, "none": False}
+NUMBERS = {
+    "add": ADD,
+    "subtract": SUBTRACT,
+    "multiply": MULTIPLY,
+    "divide": DIVIDE,
+    "power": POWER,
+    "sqrt": SQRT,
+    "negative": NEGATIVE,
+    "cast": COPY,
+    "copy": COPY,
+    "assign": COPY,
+    "add_in_place": ADD,
+}
 TYPES = {"u1": "u1", "b1": "u1", "i4": "i4", "i8": "i8", "f4": "f4", "f8": "f8"}
 MOVES = {4: "copy", 8: "i8_to_i8", 1: "u1_to_u1"}  # by the bytes of a number
 FIXED = 60.0  # nanoseconds that a call takes
@@ -137,7 +160,7 @@ def walk(
     operands: list[Tensor],
     kernel: str,
     cost: float,
-    *more: Word,
+    **more: bool,
 ) -> Work | None:
     """The work of a kernel of kernels/walk.py on a result and its operands."""
     if not out.size:
@@ -145,11 +168,13 @@ def walk(
     g = grid(site, out, operands)
     if g is None:
         return None
-    words: list[At | Word] = [*map(Word, g.sizes), At(out, g.by_row[0] * out.data.itemsize)]
-    for t, steps, by_row in zip(operands, g.steps, g.by_row[1:], strict=True):
-        words += [At(t, by_row * t.data.itemsize), *map(Word, steps)]
+    places = {
+        name: Operand(At(t, by_row * t.data.itemsize), *steps)
+        for name, t, steps, by_row in zip("xyz", operands, g.steps, g.by_row[1:], strict=False)
+    }
+    result = At(out, g.by_row[0] * out.data.itemsize)
+    call = Call(kernel, loops=Loops(*g.sizes), out=result, **places, **more)
     slow = 1.0 if g.in_one_piece or g.sizes[3] >= 16 else 4.0
-    call = Call(kernel, (*words, *more))
     return Work((call,), g.rows, FIXED + cost * slow * out.size, g.batched)
 
 
@@ -230,8 +255,8 @@ def comparison(site: Site, instruction: Instruction) -> Work | None:
     kind = x.dtype.str[1:]
     if kind != y.dtype.str[1:] or kind not in ("f4", "f8", "i8", "b1"):
         return None
-    outcomes = map(Word, COMPARISONS[instruction.primitive.name])
-    return walk(site, out, [x, y], f"compare_{kind}", 0.4, *outcomes)
+    outcomes = dict.fromkeys(COMPARISONS[instruction.primitive.name], True)
+    return walk(site, out, [x, y], f"compare_{kind}", 0.4, **NO | outcomes)
 
 
 @lowers("where")
@@ -251,15 +276,13 @@ def numbers(site: Site, instruction: Instruction) -> Work | None:
     y, out = rest[0] if rest else x, instruction.out
     if name in ("power", "sqrt") and single(x, y, out):
         return (binary if rest else unary)(site, instruction)
-    kinds = [NUMBER_OF.get(t.dtype.str[1:]) for t in (out, x, y)]
-    if name not in NUMBERS or out.size != 1 or x.size != 1 or y.size != 1 or None in kinds:
+    suits = all(t.size == 1 and t.dtype.str[1:] in CODES for t in (out, x, y))
+    if name not in NUMBERS or not suits:
         return in_place(site, instruction) if name in ("add_in_place", "assign") else None
     if name == "assign":
         x = y
-        kinds[1] = kinds[2]
-    operation = Word(NUMBERS[name])
-    o, i, j = (Word(k or 0) for k in kinds)
-    call = Call("number", (operation, o, At(out), i, At(x), j, At(y)))
+    types = {f"{k}_type": CODES[t.dtype.str[1:]] for k, t in (("out", out), ("x", x), ("y", y))}
+    call = Call("number", operation=NUMBERS[name], out=At(out), x=At(x), y=At(y), **types)
     return Work((call,), 1, 40.0)
 
 
@@ -295,10 +318,10 @@ def broadcast(site: Site, instruction: Instruction) -> Work | None:
         return work
     (call,), size = work.calls, out.size // site.batch
     if x.size == 1:
-        place, value = At(out, size * out.data.itemsize), At(x)
-        zeros = (Word(0),) * 5
-        words = (Word(0), Word(0), Word(0), Word(size), place, value, *zeros)
-        return work._replace(calls=(Call(call.kernel, words),), rows=site.batch, batched=True)
+        value = Operand(At(x), 0, 0, 0, 0, 0)
+        place = At(out, size * out.data.itemsize)
+        call = Call(call.kernel, loops=Loops(0, 0, 0, size), out=place, x=value)
+        return work._replace(calls=(call,), rows=site.batch, batched=True)
     return work
 
 
@@ -308,7 +331,7 @@ def cast(site: Site, instruction: Instruction) -> Work | None:
     (x,), out = instruction.inputs, instruction.out
     here, there = TYPES.get(x.dtype.str[1:]), out.dtype.str[1:]
     single_number = out.size == 1 and not site.batched(x)
-    if single_number and x.dtype.str[1:] in NUMBER_OF and there in NUMBER_OF and there != "b1":
+    if single_number and x.dtype.str[1:] in CODES and there in CODES and there != "b1":
         return numbers(site, instruction)
     kernel = f"{here}_to_{'u1' if there == 'b1' and here == 'u1' else there}"
     known: dict[str, tuple[str, ...]] = {

@@ -4,7 +4,7 @@ from math import prod
 
 from axon.core import Tensor
 from axon.fast.rules.blas import sgemm_address
-from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, lowers, strides
+from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, lowers, strides
 from axon.fast.rules.elementwise import merged, single
 from axon.fast.rules.reduce import combined
 from axon.program.trace import Instruction
@@ -71,7 +71,7 @@ def over_rows(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work:
     lay_a, lay_b = laid(a), laid(b)
     assert lay_a is not None
     assert lay_b is not None
-    parts = Scratch(by_piece=-(-out.size * 4 // 64) * 64)
+    parts = Workspace(by_piece=-(-out.size * 4 // 64) * 64)
     sizes = (Word(each), Word(m), Word(n), Word(sgemm_address()))
     places = (At(a, each * lay_a[1] * 4), Word(lay_a[1]), At(b, each * lay_b[1] * 4))
     result = (Word(lay_b[1]), At(parts, by_piece=parts.by_piece))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.rules.calls import Argument, Call, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Word, Work, flat, lowers
 from axon.fast.rules.convolution import each
 from axon.ops.pool import windows_of
 from axon.ops.windows import UNPADDED, Windows
@@ -25,8 +25,8 @@ def _suits(site: Site, x: Tensor, y: Tensor) -> bool:
 
 
 def _work(
-    site: Site, kernel: str, x: Tensor, y: Tensor, places: tuple[Argument, ...], windows: Windows,
-    *more: Argument,
+    site: Site, kernel: str, x: Tensor, y: Tensor, places: tuple[At | Word, ...], windows: Windows,
+    *more: At | Word,
 ) -> Work:  # fmt: skip
     """x are the images, whether they are read or written; places: x, y, index."""
     (above, _), (left, _) = windows.padding

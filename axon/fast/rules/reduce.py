@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.elementwise import FIXED, SMALL
 from axon.ops.reduce import axes_of
 from axon.program.trace import Instruction
@@ -44,7 +44,7 @@ def over_rows(site: Site, x: Tensor, out: Tensor, kernel: str = "sum_columns") -
     if not batched:
         call = Call(kernel, (Word(lines), *words, At(out), At(x)))
         return Work((call,), 1, cost)
-    parts = Scratch(by_piece=-(-n * 4 // 64) * 64)
+    parts = Workspace(by_piece=-(-n * 4 // 64) * 64)
     place = At(parts, by_piece=parts.by_piece)
     call = Call(kernel, (Word(k), *words, place, At(x, k * n * 4)))
 
@@ -54,7 +54,7 @@ def over_rows(site: Site, x: Tensor, out: Tensor, kernel: str = "sum_columns") -
     return Work((call,), rows, cost, True, after)
 
 
-def combined(out: Tensor, parts: Scratch, pieces: int) -> Work:
+def combined(out: Tensor, parts: Workspace, pieces: int) -> Work:
     """Add up what the pieces left."""
     n = out.size
     words = (Word(1), Word(pieces), Word(parts.by_piece))

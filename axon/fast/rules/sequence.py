@@ -3,7 +3,7 @@
 from axon.core import Tensor
 from axon.fast.kernels.sequence import BLOCK, STEPS
 from axon.fast.rules.blas import sgemm_address
-from axon.fast.rules.calls import At, Call, Scratch, Site, Word, Work, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.matmul import GFLOPS, laid
 from axon.ops.cells import CELLS
 from axon.program.trace import Instruction
@@ -70,7 +70,7 @@ def recurrence(site: Site, instruction: Instruction) -> Work | None:
     if not _suits(site, p, mask, cell, time, out):
         return None
     n, units = _sizes(p, cell, time)
-    room = Scratch(by_piece=BLOCK * p.shape[1] * 4)
+    room = Workspace(by_piece=BLOCK * p.shape[1] * 4)
     words = (*_words(site, p, mask, out, cell, time), At(room, by_piece=room.by_piece))
     cost = 2.0 * time * n * units * p.shape[1] / GFLOPS + GATE * time * n * units
     return Work((Call("recurrence", words),), n, cost, True)
@@ -85,8 +85,8 @@ def recurrence_backward(site: Site, instruction: Instruction) -> Work | None:
         return None
     n, units = _sizes(p, cell, time)
     width = p.shape[1]
-    room = Scratch(by_piece=BLOCK * (4 * units + STEPS * (units + width)) * 4)
-    part = Scratch(by_piece=-(-(units + 1) * width * 4 // 64) * 64)
+    room = Workspace(by_piece=BLOCK * (4 * units + STEPS * (units + width)) * 4)
+    part = Workspace(by_piece=-(-(units + 1) * width * 4 // 64) * 64)
     kept = (At(part, by_piece=part.by_piece), At(room, by_piece=room.by_piece))
     words = (*_words(site, p, mask, y, cell, time), At(dp), At(g), *kept)
     count = (units + CELLS[cell].biased) * width
