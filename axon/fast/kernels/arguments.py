@@ -1,4 +1,4 @@
-"""Floor 3: what kernels call their arguments, and how they are handed over: as words of 64 bits.
+"""What kernels call their arguments, and how they are handed over: as words of 64 bits.
 
 A kernel is a function with named, annotated arguments. A rule's call gives them by name
 (``axon/fast/rules/calls.py``); they lie in memory in the order of the kernel's own head, and what
