@@ -101,6 +101,11 @@ def finite(owner: str, name: str, value: object, least: float = -inf) -> float:
     return number(owner, name, value, least, called="a finite number")
 
 
+def one_number(owner: str, name: str, value: object) -> float:
+    """As ``finite``, where other libraries take several: a threshold."""
+    return number(owner, name, value, called="one finite number")
+
+
 def positive(owner: str, name: str, value: object, hint: str = "") -> float:
     """A finite number larger than 0.
 

@@ -8,7 +8,7 @@ from typing import Any
 from axon import ops
 from axon.checks import demand, is_number
 from axon.config import Described
-from axon.names import remade, resolve
+from axon.names import choose, itself
 
 Axis = int | Sequence[int]
 
@@ -109,15 +109,7 @@ def get(constraint: Any) -> Callable[[Any], Any] | None:
     >>> get("non_neg"), get(MaxNorm(3.0).describe())
     (NonNeg(), MaxNorm(max_value=3.0))
     """
-    if isinstance(constraint, str):
-        return resolve("constraint", constraint, CONSTRAINTS)()
-    if isinstance(constraint, dict):
-        return remade("constraint", constraint, (MaxNorm, NonNeg, UnitNorm))
-    if isinstance(constraint, type) and issubclass(constraint, Constraint):
-        return constraint()
-    if constraint is not None and not callable(constraint):
-        raise TypeError(
-            "constraint: expected a name, or a function of a Tensor that returns another of its "
-            f"shape, got {constraint!r}. Known names: {', '.join(CONSTRAINTS)}."
-        )
-    return constraint
+    if constraint is None:
+        return None
+    expected = "a name, or a function of a Tensor that returns another of its shape"
+    return choose("constraint", constraint, CONSTRAINTS, Constraint, expected, True, itself)

@@ -18,7 +18,7 @@ import numpy as np
 from axon.backend import Array, DType, Shape, xp
 from axon.checks import demand, integer, number
 from axon.config import Described
-from axon.names import remade, resolve
+from axon.names import choose, itself, resolve
 from axon.random import stream
 
 CUT = 2.0  # deviations at which truncated normals end
@@ -329,7 +329,6 @@ INITIALIZERS: dict[str, Initializer] = {
     "variance_scaling": variance_scaling,
     "orthogonal": orthogonal,
 }
-CLASSES: dict[str, type[Any]] = {type(made).__name__: type(made) for made in INITIALIZERS.values()}
 _SPELLINGS = {name.replace("_", ""): name for name in INITIALIZERS}  # GlorotUniform
 _SPELLINGS |= {"uniform": "random_uniform", "normal": "random_normal"}  # Keras's short names
 
@@ -351,15 +350,6 @@ def get(initializer: Any) -> Initializer:
     TruncatedNormal(stddev=0.02)
     """
     if isinstance(initializer, str):
-        name = _SPELLINGS.get(initializer.lower(), initializer)
-        return resolve("initializer", name, INITIALIZERS)
-    if isinstance(initializer, dict):
-        return remade("initializer", initializer, CLASSES.values())
-    if isinstance(initializer, type) and issubclass(initializer, _Initializer):
-        return initializer()
-    if not callable(initializer):
-        raise TypeError(
-            f"initializer: expected a name or a function (shape, dtype) -> array, got "
-            f"{initializer!r}. Known names: {', '.join(INITIALIZERS)}."
-        )
-    return initializer
+        initializer = _SPELLINGS.get(initializer.lower(), initializer)
+    expected = "a name or a function (shape, dtype) -> array"
+    return choose("initializer", initializer, INITIALIZERS, _Initializer, expected, True, itself)

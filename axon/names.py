@@ -3,7 +3,7 @@
 And text that others wrote, and numbers, become what can be printed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -78,6 +78,59 @@ def resolve(what: str, name: str, table: Mapping[str, T]) -> T:
         known = ", ".join(sorted(table))
         hint = suggestion(name, list(table))
         raise ValueError(f"unknown {what} {name!r}.{hint} Known: {known}.") from None
+
+
+def choose(
+    what: str,
+    given: object,
+    table: Mapping[str, Any],
+    base: type | None,
+    expected: str,
+    described: bool = False,
+    function: Callable[..., Any] | None = None,
+) -> Any:
+    """Return what is meant by a name, a description, a class, a function, or by the thing itself.
+
+    Args:
+        what: the family, for errors, such as "loss".
+        given: what the user gave.
+        table: name -> the thing, or what makes it.
+        base: the class of such things; None if they are plain functions.
+        expected: what errors say, such as "a name or a Loss".
+        described: whether a description will do, such as ``describe`` gives.
+        function: what makes one of a function; None if functions will not do.
+
+    Raises:
+        ValueError: no such name; the nearest one is suggested.
+        TypeError: none of these.
+
+    >>> choose("number", "Two", {"two": 2}, int, "a name or a whole number")
+    2
+    >>> choose("number", 0.5, {"two": 2}, int, "a name or a whole number")
+    Traceback (most recent call last):
+    TypeError: number: expected a name or a whole number, got 0.5. Known: two.
+    """
+
+    def thing(of: Any) -> Any:
+        return of if base is None or isinstance(of, base) else of()
+
+    if isinstance(given, str):
+        return thing(resolve(what, given, table))
+    if isinstance(given, dict) and described:
+        return remade(what, given, [type(thing(of)) for of in table.values()])
+    if base is not None and isinstance(given, base):
+        return given
+    if base is not None and isinstance(given, type) and issubclass(given, base):
+        return given()
+    if function is not None and callable(given) and not isinstance(given, type):
+        return function(given)
+    known = ", ".join(table)
+    raise TypeError(f"{what}: expected {expected}, got {given!r}. Known: {known}.")
+
+
+def itself(function: T) -> T:
+    """The function as it is, where ``choose`` takes functions."""
+    return function
 
 
 def remade(what: str, description: Mapping[str, Any], classes: Iterable[type[T]]) -> T:

@@ -7,7 +7,7 @@ from typing import Any
 from axon import ops
 from axon.checks import number
 from axon.config import Described
-from axon.names import remade, resolve
+from axon.names import choose, itself
 
 
 class Regularizer(Described, ABC):
@@ -84,15 +84,7 @@ def get(regularizer: Any) -> Callable[[Any], Any] | None:
     >>> get("l2"), get(L1(0.5).describe())
     (L2(), L1(l1=0.5))
     """
-    if isinstance(regularizer, str):
-        return resolve("regularizer", regularizer, REGULARIZERS)()
-    if isinstance(regularizer, dict):
-        return remade("regularizer", regularizer, (L1, L2, L1L2))
-    if isinstance(regularizer, type) and issubclass(regularizer, Regularizer):
-        return regularizer()
-    if regularizer is not None and not callable(regularizer):
-        raise TypeError(
-            "regularizer: expected a name, or a function of a Tensor that returns one number, got "
-            f"{regularizer!r}. Known names: {', '.join(REGULARIZERS)}."
-        )
-    return regularizer
+    if regularizer is None:
+        return None
+    expected = "a name, or a function of a Tensor that returns one number"
+    return choose("regularizer", regularizer, REGULARIZERS, Regularizer, expected, True, itself)

@@ -23,7 +23,7 @@ from axon.activations.softmax import softmax, softmax_derivative
 from axon.activations.softplus import softplus, softplus_derivative
 from axon.activations.softsign import softsign, softsign_derivative
 from axon.activations.tanh import tanh, tanh_derivative
-from axon.names import resolve
+from axon.names import choose, itself
 
 Activation = Callable[[Any], Any]
 
@@ -61,14 +61,8 @@ def get(activation: str | Activation | None) -> Activation:
     """
     if activation is None:
         return linear
-    if isinstance(activation, str):
-        return resolve("activation", activation, {**ACTIVATIONS, **ALIASES})
-    if not callable(activation):
-        raise TypeError(
-            f"activation: expected a name or a function, got {activation!r}. "
-            f"Known names: {', '.join(ACTIVATIONS)}."
-        )
-    return activation
+    table = {**ACTIVATIONS, **ALIASES}
+    return choose("activation", activation, table, None, "a name or a function", function=itself)
 
 
 def name_of(activation: Activation) -> str:

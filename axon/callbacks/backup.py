@@ -227,9 +227,8 @@ def _frequency(save_freq: Any) -> tuple[int, float]:
     if save_freq == "epoch":
         return NO_LIMIT, np.inf
     if not isinstance(save_freq, str):
-        return integer(
-            "BackupAndRestore", 'save_freq, if not "epoch" or a time,', save_freq
-        ), np.inf
+        name = 'save_freq, if not "epoch" or a time,'
+        return integer("BackupAndRestore", name, save_freq), np.inf
     digits = save_freq.rstrip("abcdefghijklmnopqrstuvwxyz ")
     unit = save_freq[len(digits) :].strip()
     try:

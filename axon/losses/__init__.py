@@ -17,7 +17,7 @@ from axon.losses.mean_absolute_error import MeanAbsoluteError
 from axon.losses.mean_squared_error import MeanSquaredError
 from axon.losses.poisson import Poisson
 from axon.losses.squared_hinge import SquaredHinge
-from axon.names import missing, resolve
+from axon.names import choose, missing
 
 LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
@@ -56,17 +56,7 @@ def get(loss: "str | type[Loss] | Loss | Callable[..., Any]") -> Loss:
     >>> get("mse").name
     'mean_squared_error'
     """
-    if isinstance(loss, str):
-        return resolve("loss", loss, LOSSES)()
-    if isinstance(loss, type) and issubclass(loss, Loss):
-        return loss()
-    if not isinstance(loss, Loss | type) and callable(loss):
-        return FunctionLoss(loss)
-    if not isinstance(loss, Loss):
-        raise TypeError(
-            f"loss: expected a name or a Loss, got {loss!r}. Known: {', '.join(LOSSES)}."
-        )
-    return loss
+    return choose("loss", loss, LOSSES, Loss, "a name or a Loss", function=FunctionLoss)
 
 
 _ELSEWHERE = {

@@ -19,7 +19,7 @@ from axon.metrics.regression import (
     R2Score,
     RootMeanSquaredError,
 )
-from axon.names import missing, resolve
+from axon.names import choose, missing
 
 METRICS: dict[str, Callable[..., Metric]] = {
     "accuracy": Accuracy,
@@ -70,24 +70,16 @@ def get(metric: "str | type[Metric] | Metric | Callable[..., Any]", loss: Loss) 
     >>> get("accuracy", BinaryCrossEntropy(from_logits=True))
     BinaryAccuracy(threshold=0.0)
     """
-    if isinstance(metric, str):
-        return _named(metric, loss)
-    if isinstance(metric, type) and issubclass(metric, Metric):
-        return metric()
-    if not isinstance(metric, Metric | type) and callable(metric):
-        return FunctionMetric(metric)
-    if not isinstance(metric, Metric):
-        raise TypeError(
-            f"metric: expected a name or a Metric, got {metric!r}. Known: {', '.join(METRICS)}."
-        )
-    return metric
+    table = {name: partial(_named, name, loss) for name in METRICS}
+    expected = "a name or a Metric"
+    return choose("metric", metric, table, Metric, expected, function=FunctionMetric)
 
 
 def _named(name: str, loss: Loss) -> Metric:
-    make = resolve("metric", name, METRICS)
+    make = METRICS[name]
     binary = loss.soft or isinstance(loss, Hinge | SquaredHinge)  # each output for itself
     options: dict[str, object] = {}
-    if binary and name.lower() in ("accuracy", "acc"):
+    if binary and name in ("accuracy", "acc"):
         make, options = BinaryAccuracy, {"name": "accuracy"}
     if binary and make in THRESHOLDS and loss.yes_from == 0:
         options[THRESHOLDS[make]] = 0.0

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, Shape
-from axon.checks import integer, number
+from axon.checks import integer, one_number
 from axon.core import Tensor
 from axon.losses.base import Loss, over_features, same_shape
 from axon.metrics.base import MeanMetric
@@ -61,7 +61,7 @@ class BinaryAccuracy(MeanMetric):
 
     def __init__(self, threshold: float = 0.5, name: str | None = None) -> None:
         super().__init__(name)
-        self.threshold = number(self.name, "threshold", threshold, called="one finite number")
+        self.threshold = one_number(self.name, "threshold", threshold)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The share of right outputs of each sample."""

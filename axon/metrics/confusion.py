@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, Shape
-from axon.checks import integer, number
+from axon.checks import integer, one_number
 from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import labels, several
@@ -41,7 +41,7 @@ class ConfusionMatrix(Accumulator):
     def __init__(self, num_classes: int, threshold: float = 0.5, name: str | None = None) -> None:
         super().__init__(name)
         self.num_classes = integer(type(self).__name__, "num_classes", num_classes, least=2)
-        self.threshold = number(self.name, "threshold", threshold, called="one finite number")
+        self.threshold = one_number(self.name, "threshold", threshold)
         self._matrix, self._outside = zero((self.num_classes, self.num_classes)), zero()
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, Shape
-from axon.checks import integer, number, one_of
+from axon.checks import integer, one_number, one_of
 from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import labels, several
@@ -45,11 +45,7 @@ class Positives(Accumulator):
                 f"thresholds; or None. Got top_k={top_k!r}, thresholds={threshold!r}."
             )
         self.top_k = top_k
-        self._cut = (
-            None
-            if threshold is None
-            else number(self.name, argument, threshold, called="one finite number")
-        )
+        self._cut = None if threshold is None else one_number(self.name, argument, threshold)
         self._argument = argument
         owner = type(self).__name__
         self.class_id = None if class_id is None else integer(owner, "class_id", class_id, least=0)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from axon.names import remade, resolve
+from axon.names import choose
 from axon.optimizers import schedules
 from axon.optimizers.adagrad import Adagrad
 from axon.optimizers.adam import Adam, AdamW
@@ -38,15 +38,5 @@ def get(optimizer: Any) -> Optimizer:
     >>> get("sgd")
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     """
-    if isinstance(optimizer, str):
-        return resolve("optimizer", optimizer, OPTIMIZERS)()  # type: ignore[call-arg]
-    if isinstance(optimizer, dict):
-        return remade("optimizer", optimizer, OPTIMIZERS.values())
-    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
-        return optimizer()  # type: ignore[call-arg]
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer: expected a name or an Optimizer, got {optimizer!r}. "
-            f"Known: {', '.join(OPTIMIZERS)}."
-        )
-    return optimizer
+    expected = "a name or an Optimizer"
+    return choose("optimizer", optimizer, OPTIMIZERS, Optimizer, expected, described=True)
