@@ -15,6 +15,7 @@ from axon.convert.match import (
     NameMap,
     Pairs,
     entries,
+    fits,
     groups_at,
     matched,
     parts_at,
@@ -283,7 +284,7 @@ class Translation:
         for path in sorted(given, key=len, reverse=True):
             inside, there = parts_at(path, parts), groups_at(given[path].names, groups)
             self._note(path, given[path], inside)
-            pairs |= matched(inside, there, strict)
+            pairs |= _listed(inside, there) or matched(inside, there, strict)
             ids, names = {part.id for part in inside}, {group.name for group in there}
             parts = [part for part in parts if part.id not in ids]
             groups = [group for group in groups if group.name not in names]
@@ -367,6 +368,13 @@ class Translation:
             hint = suggestion(name, list(self.arrays))
             raise ForeignWeightsError(f"name_map: the file has no array {name!r}.{hint}")
         return self.arrays[name]
+
+
+def _listed(parts: Sequence[Part], groups: Sequence[Group]) -> Pairs:
+    """The groups of one layer's parts in the order in which they were listed, if they fit."""
+    alone = len({part.path for part in parts}) == 1 and len(parts) == len(groups)
+    pairs = list(zip(parts, groups, strict=True)) if alone else []
+    return {p.id: group for p, group in pairs} if all(fits(g, p) for p, g in pairs) else {}
 
 
 def _by_rule(path: str, rule: Rule, entry: Entry, given: Sequence[Array]) -> Array:
