@@ -7,11 +7,12 @@ PyTorch, so it has two Parts.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from axon.backend import Array, Shape
-from axon.layers.module import Module
+from axon.inspect.call_graph import ModelLike
+from axon.layers.module import Module, snake_case
 
 
 class Group(NamedTuple):
@@ -147,3 +148,71 @@ class Part(NamedTuple):
     def __str__(self) -> str:
         shapes = ", ".join(f"{role} {shape}" for role, shape in self.wants.items())
         return f"{self.path} ({type(self.target.layer).__name__}): {shapes}"
+
+
+# ------------------------------------------------------------------------------------ targets
+
+
+def targets_of(model: ModelLike, recipes: Recipes, by_type: bool) -> list[Target]:
+    """All layers with weights, each once, in the order of definition.
+
+    Args:
+        model: built already.
+        recipes: how the parameters of its layers are made.
+        by_type: what is in a list is called dense, dense_1, conv2d there, as Keras does.
+
+    >>> from axon.layers import Dense, Flatten
+    >>> from axon.models import Sequential
+    >>> model = Sequential([Flatten(), Dense(4, 3), Dense(3, 2)])
+    >>> from axon.convert.keras import RECIPES
+    >>> [(target.path, target.key) for target in targets_of(model, RECIPES, by_type=True)]
+    [('dense', ('dense',)), ('dense_1', ('dense_1',))]
+    """
+    children = _children_by_type if by_type else _children
+    seen: set[int] = set()
+
+    def visit(
+        module: ModelLike | Module, path: str, key: tuple[str, ...], chosen: tuple[bool, ...]
+    ) -> Iterator[Target]:
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        recipe = next((recipes[t] for t in type(module).__mro__ if t in recipes), None)
+        if recipe is not None and isinstance(module, Module):
+            yield Target(path, module, recipe(module), key, chosen)
+            return
+        for name, child, names, thought in children(module):
+            yield from visit(child, f"{path}/{name}".lstrip("/"), key + names, chosen + thought)
+
+    return list(visit(model, "", (), ()))
+
+
+Child = tuple[str, Module, tuple[str, ...], tuple[bool, ...]]  # path, module, key, chosen
+
+
+def _children(module: ModelLike | Module) -> list[Child]:
+    """The modules in a module, by their own names, and who chose these."""
+    return [
+        (name, child, tuple(names), (child.chosen or _is_attribute(module, name),) * len(names))
+        for name, child in module.children()
+        for names in [name.split("/")]
+    ]
+
+
+def _is_attribute(module: ModelLike | Module, name: str) -> bool:
+    """Whether a child is an attribute, or in one: a Sequential names its layers by itself."""
+    return "/" in name or name in vars(module)
+
+
+def _children_by_type(module: ModelLike | Module) -> list[Child]:
+    """Keras calls attributes as they are called, and what is in a list dense, dense_1, conv2d."""
+    count: dict[tuple[str, str], int] = {}
+    found = []
+    for name, child, key, chosen in _children(module):
+        where, listed, _ = name.rpartition("/")
+        if listed or not _is_attribute(module, name):
+            called = snake_case(type(child).__name__)
+            number = count[where, called] = count.get((where, called), -1) + 1
+            key = (*key[:-1], f"{called}_{number}" if number else called)
+        found.append((name, child, key, chosen))
+    return found

@@ -1,6 +1,6 @@
 """Weights of another library become a model's own."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -20,10 +20,9 @@ from axon.convert.match import (
     matched,
     parts_at,
 )
-from axon.convert.rules import Group, Part, Rule, Target
+from axon.convert.rules import Group, Part, Rule, Target, targets_of
 from axon.core import Tensor
 from axon.inspect.call_graph import ModelLike
-from axon.layers.module import Module, snake_case
 from axon.layers.preprocessing import Normalization
 from axon.layers.transformer import TransformerBlock
 from axon.names import resolve, suggestion
@@ -130,72 +129,6 @@ def _told_source(arrays: Mapping[str, Array]) -> str:
     return found
 
 
-# ------------------------------------------------------------------------------------ the model
-
-
-def targets_of(model: ModelLike, source: str) -> list[Target]:
-    """All layers with weights, each once, in the order of definition.
-
-    >>> from axon.layers import Dense, Flatten
-    >>> from axon.models import Sequential
-    >>> model = Sequential([Flatten(), Dense(4, 3), Dense(3, 2)])
-    >>> [(target.path, target.key) for target in targets_of(model, "keras")]
-    [('dense', ('dense',)), ('dense_1', ('dense_1',))]
-    """
-    recipes = keras.RECIPES if source == "keras" else torch.RECIPES
-    children = _children_by_type if source == "keras" else _children
-    seen: set[int] = set()
-
-    def visit(
-        module: ModelLike | Module, path: str, key: tuple[str, ...], chosen: tuple[bool, ...]
-    ) -> Iterator[Target]:
-        if id(module) in seen:
-            return
-        seen.add(id(module))
-        recipe = next((recipes[t] for t in type(module).__mro__ if t in recipes), None)
-        if recipe is not None and isinstance(module, Module):
-            yield Target(path, module, recipe(module), key, chosen)
-            return
-        for name, child, names, thought in children(module):
-            yield from visit(child, f"{path}/{name}".lstrip("/"), key + names, chosen + thought)
-
-    return list(visit(model, "", (), ()))
-
-
-Child = tuple[str, Module, tuple[str, ...], tuple[bool, ...]]  # path, module, key, chosen
-
-
-def _children(module: ModelLike | Module) -> list[Child]:
-    """The modules in a module, by their own names, and who chose these."""
-    return [
-        (name, child, tuple(names), (child.chosen or _is_attribute(module, name),) * len(names))
-        for name, child in module.children()
-        for names in [name.split("/")]
-    ]
-
-
-def _is_attribute(module: ModelLike | Module, name: str) -> bool:
-    """Whether a child is an attribute, or in one: a Sequential names its layers by itself."""
-    return "/" in name or name in vars(module)
-
-
-def _children_by_type(module: ModelLike | Module) -> list[Child]:
-    """Keras calls attributes as they are called, and what is in a list dense, dense_1, conv2d."""
-    count: dict[tuple[str, str], int] = {}
-    found = []
-    for name, child, key, chosen in _children(module):
-        where, listed, _ = name.rpartition("/")
-        if listed or not _is_attribute(module, name):
-            called = snake_case(type(child).__name__)
-            number = count[where, called] = count.get((where, called), -1) + 1
-            key = (*key[:-1], f"{called}_{number}" if number else called)
-        found.append((name, child, key, chosen))
-    return found
-
-
-# ------------------------------------------------------------------------------------ the arrays
-
-
 class Translation:
     """Makes the parameters of a model from the arrays of a file.
 
@@ -214,7 +147,8 @@ class Translation:
         tensors: Mapping[str, Tensor],
     ) -> None:
         self.source, self.arrays, self.tensors = source, arrays, tensors
-        self.targets = targets_of(model, source)
+        library = keras if source == "keras" else torch
+        self.targets = targets_of(model, library.RECIPES, by_type=source == "keras")
         self.flattened = flattened(model) if source == "torch" else {}
         self.groups: list[Group] = []
         self.used: list[Array] = []
