@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from axon import activations, ops
+from axon._moved import MOVED, moved
 from axon.core import Tensor, grad, primitive
 from axon.modes import RecordingError, no_grad
 from axon.random import set_random_seed
@@ -90,6 +91,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"axon.{name}")
     if name in HOMES:
         return globals().setdefault(name, getattr(import_module(f"axon.{HOMES[name]}"), name))
+    if name in MOVED:
+        return moved(f"axon.{name}", stacklevel=3)
     raise AttributeError(f"module 'axon' has no attribute {name!r}")
 
 

@@ -1,0 +1,124 @@
+"""Floor 0: modules that have moved are still found by their old names, with a warning.
+
+Their finder is the last that Python asks, so that it costs nothing until an import fails.
+"""
+
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MOVED = {  # old -> new; what lay inside a package has moved with it
+    "archive": "files.archive",
+    "cut": "pieces",
+    "described": "config",
+    "models.drawing": "inspect.drawing",
+    "models.first_look": "models.first_batch",
+    "models.foreign": "convert",
+    "models.graph": "onnx.run",
+    "models.graph.kinds": "onnx.run.operators.nodes",
+    "models.graph.node": "onnx.run.operators.node",
+    "models.graph.table": "onnx.run.operators.table",
+    "models.graph.values": "onnx.run.operators.values",
+    "models.intake": "models.inputs",
+    "models.layout": "inspect.layout",
+    "models.nan_search": "inspect.nan_search",
+    "models.npz": "files.npz",
+    "models.structure": "inspect.call_graph",
+    "models.summary": "inspect.summary",
+    "onnx.attributes": "onnx.load.attributes",
+    "onnx.building": "onnx.export.build",
+    "onnx.classes": "onnx.load.classes",
+    "onnx.exporting": "onnx.export.export",
+    "onnx.graph": "onnx.export.rules.graph",
+    "onnx.loading": "onnx.load.load",
+    "onnx.lowering": "onnx.load.versions",
+    "onnx.protobuf": "onnx.export.protobuf",
+    "onnx.reading": "onnx.load.read",
+    "onnx.recording": "onnx.export.record",
+    "onnx.rules": "onnx.export.rules",
+    "onnx.settling": "onnx.load.batch_size",
+    "onnx.sizes": "onnx.export.rules.sizes",
+    "onnx.tensors": "onnx.load.tensors",
+    "onnx.tidying": "onnx.export.simplify",
+    "onnx.values": "onnx.export.rules.values",
+    "onnx.weights": "onnx.load.weights",
+    "pace": "clock",
+    "program.finder": "inspect.nan_finder",
+    "program.profile": "inspect.profile",
+    "program.shelf": "program.cache",
+    "program.table": "inspect.table",
+    "program.timeline": "inspect.timeline",
+    "roofline": "inspect.roofline",
+    "safetensors": "files.safetensors",
+    "sklearn.keeping": "sklearn.pickling",
+    "sklearn.streams": "sklearn.random_state",
+    "turns": "locks",
+    "twins": "settings",
+}
+
+
+def new_name(old: str) -> str | None:
+    """Where a module of AXON has gone; None if it has not moved.
+
+    >>> new_name("axon.models.foreign.rules"), new_name("axon.models")
+    ('axon.convert.rules', None)
+    """
+    room, rest = old.removeprefix("axon."), ""
+    while room and room not in MOVED:
+        room, _, last = room.rpartition(".")
+        rest = f".{last}{rest}"
+    return f"axon.{MOVED[room]}{rest}" if room else None
+
+
+def moved(old: str, stacklevel: int) -> ModuleType:
+    """The new module behind an old name; warns whoever is so many calls above."""
+    from warnings import warn
+
+    new = str(new_name(old))
+    warn(f"{old} has moved: import {new}.", DeprecationWarning, stacklevel=stacklevel)
+    return import_module(new)
+
+
+class Elsewhere(ModuleType):
+    """An old name that cannot be its new module: a package, or a function of the same name."""
+
+    __path__: list[str] = []  # noqa: RUF012  # what lies inside is asked of the finder, too
+
+    def __getattr__(self, name: str) -> Any:
+        new = new_name(self.__name__)
+        return getattr(import_module(str(new)), name)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """``axon.roofline()``, though ``import axon.roofline`` has put a module in its place."""
+        return getattr(self, self.__name__.rpartition(".")[2])(*arguments, **options)
+
+
+class Finder:
+    """Finds, and loads, the new module behind an old name."""
+
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """What ``import`` asks when nobody else knows the name."""
+        from importlib.util import find_spec
+
+        new = new_name(name) if name.startswith("axon.") else None
+        if new is None or find_spec(new) is None:
+            return None
+        return ModuleSpec(name, cls, is_package=True)  # type: ignore[arg-type]
+
+    @staticmethod
+    def create_module(spec: ModuleSpec) -> ModuleType:
+        """A place for the old name."""
+        return Elsewhere(spec.name)
+
+    @staticmethod
+    def exec_module(module: ModuleType) -> None:
+        """Let the old name be the new module, unless it must be more."""
+        found = moved(module.__name__, stacklevel=3)
+        if "__path__" not in vars(found) and module.__name__ != "axon.roofline":
+            sys.modules[module.__name__] = found
+
+
+sys.meta_path.append(Finder)
