@@ -110,7 +110,7 @@ def _arrays(path: Path) -> dict[str, Array]:
 
 def _from_npz(path: Path) -> dict[str, Array]:
     with archive.opened(path) as opened:
-        return {name: npz.read(opened, name) for name in npz.kinds_in(opened)}
+        return {name: npz.read(opened, name) for name in npz.specs_in(opened)}
 
 
 def _from_hdf5(path: Path) -> dict[str, Array]:

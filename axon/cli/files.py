@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.cli.output import plural
-from axon.files import archive, npz, safetensors
+from axon.files import archive, formats, npz, safetensors
 from axon.names import number
-
-NPY, HDF5, ZIP = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"PK"
 
 
 class Tensor(NamedTuple):
@@ -52,32 +50,33 @@ def about(path: str) -> About:
     if os.path.isdir(path):
         return _folder(Path(path))
     with open(path, "rb") as stream:
-        start, size = stream.read(16), os.fstat(stream.fileno()).st_size
+        start = stream.read(16)
     try:
-        return _reader(path, start, size)(path)
+        return _reader(path, start)(path)
     except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
 
 
-def _reader(path: str, start: bytes, size: int) -> Callable[[str], About]:
+def _reader(path: str, start: bytes) -> Callable[[str], About]:
     """Who can read a file that starts with these bytes."""
+    named, found = formats.by_name(path), formats.by_bytes(start)
+    if (found is formats.AXON and named is formats.NPZ) or not found:
+        found = named  # both are zips; and of some only the name tells what they are
+    readers = {
+        formats.AXON: _zip,
+        formats.NPZ: _npz,
+        formats.SAFETENSORS: _safetensors,
+        formats.ONNX: _onnx,
+        formats.HDF5: _hdf5,
+        formats.NPY: _npy,
+    }
+    if found in readers:
+        return readers[found]
     suffix = Path(path).suffix.lower()
-    if start.startswith(ZIP):
-        return _npz if suffix == ".npz" else _zip
-    if start.startswith(HDF5):
-        return _hdf5
-    if start.startswith(NPY):
-        return _npy
-    if suffix == ".onnx":
-        return _onnx
-    if suffix == ".safetensors" or (
-        start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size
-    ):
-        return _safetensors
-    named = f"a {suffix} file" if suffix else "a file"
     raise ValueError(
-        f"{path} is nothing that AXON knows: {named} that begins with {start[:8]!r}. Expected an "
-        ".axon, .safetensors, .npz, .npy, .onnx or .h5 file, or the folder of a backup."
+        f"{path} is nothing that AXON knows: {f'a {suffix} file' if suffix else 'a file'} that "
+        f"begins with {start[:8]!r}. Expected an .axon, .safetensors, .npz, .npy, .onnx or .h5 "
+        "file, or the folder of a backup."
     )
 
 
@@ -92,7 +91,7 @@ def _safetensors(path: str) -> About:
 
 
 def _tensors(header: safetensors.Header, what: str = "weights") -> dict[str, list[Tensor]]:
-    return {what: [Tensor(n, tuple(e.shape), e.dtype) for n, e in header.entries.items()]}
+    return {what: [Tensor(n, tuple(e.shape), e.dtype) for n, e in header.extents.items()]}
 
 
 def _npy(path: str) -> About:
@@ -112,7 +111,7 @@ def _npz(path: str) -> About:
 
 def _members(opened: archive.Archive, folder: str = "") -> list[Tensor]:
     """The .npy files in a zip."""
-    kinds = npz.kinds_in(opened, folder)
+    kinds = npz.specs_in(opened, folder)
     return [Tensor(name, tuple(kind.shape), kind.dtype.name) for name, kind in kinds.items()]
 
 

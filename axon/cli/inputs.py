@@ -210,7 +210,7 @@ def _array(path: str) -> Array:
 
 def _from_npz(path: str) -> Array:
     with archive.opened(path) as opened:
-        names = npz.kinds_in(opened)
+        names = npz.specs_in(opened)
         for key in ("x", "x_test"):
             if key in names:
                 return _samples(path, key, npz.read(opened, key))

@@ -17,7 +17,7 @@ from axon.cli import config, network
 from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
 from axon.cli.output import note, print_pairs
 from axon.files.atomic import atomic, check_writable
-from axon.models.saving import OTHERS
+from axon.models.saving import other_format
 from axon.names import number
 from axon.program.engine import setting
 
@@ -54,7 +54,7 @@ class Run:
         if self.settings["classes"] and not table:
             raise click.UsageError("--classes is for a CSV file: it names the labels in it.")
         save = self.settings["save"]
-        if save and save.suffix.lower() in OTHERS:
+        if save and other_format(save):
             raise click.UsageError(
                 f"--save writes AXON's own format, and {save} would be another one by its name. "
                 "Call it *.axon; then: axon export."

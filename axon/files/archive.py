@@ -16,9 +16,10 @@ import numpy as np
 from axon.backend import Array
 from axon.files import safetensors
 from axon.files.atomic import DamagedFile, atomic
+from axon.files.formats import ZIP
 from axon.names import Name
 
-JSON_LIMIT = 64 * 2**20  # bytes
+MAX_JSON_BYTES = 64 * 2**20
 STORED, DEFLATED = 0, 8  # how members of a zip are packed
 
 
@@ -114,16 +115,16 @@ def restored(document: Any, arrays: Mapping[str, Array], where: str) -> Any:
     {'a': [1, array([0., 0.])]}
     """
     try:
-        return _whole(document, arrays)
+        return _together(document, arrays)
     except RecursionError:
         raise DamagedFile(f"{where}: its JSON lies too deep inside itself.") from None
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedFile(f"{where}: its JSON and its arrays do not fit: {error}.") from None
 
 
-def _whole(value: Any, arrays: Mapping[str, Array]) -> Any:
+def _together(value: Any, arrays: Mapping[str, Array]) -> Any:
     if isinstance(value, list):
-        return [_whole(v, arrays) for v in value]
+        return [_together(v, arrays) for v in value]
     if not isinstance(value, dict):
         return value
     match list(value.items()):
@@ -134,8 +135,8 @@ def _whole(value: Any, arrays: Mapping[str, Array]) -> Any:
         case [("$name", str() as name)]:
             return Name(name)
         case [("$pairs", pairs)]:
-            return {_whole(k, arrays): _whole(v, arrays) for k, v in pairs}
-    return {k: _whole(v, arrays) for k, v in value.items()}
+            return {_together(k, arrays): _together(v, arrays) for k, v in pairs}
+    return {k: _together(v, arrays) for k, v in value.items()}
 
 
 # ------------------------------------------------------------------------------------ zips
@@ -195,20 +196,14 @@ def damage_in(where: str) -> Iterator[None]:
     import zipfile
     import zlib
 
-    kinds = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, RuntimeError)
+    errors = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, RuntimeError)
     try:
         yield
     except DamagedFile:
         raise
-    except (*kinds, ValueError, OverflowError, OSError) as error:
+    except (*errors, ValueError, OverflowError, OSError) as error:
         said = str(error)[:300].strip("'\".") or type(error).__name__
         raise DamagedFile(f"{where} is damaged, or no AXON file: {said}.") from None
-
-
-def begins_like_a_zip(stream: IO[bytes]) -> bool:
-    """Whether the first two bytes are those of a zip; the place in the stream is moved."""
-    stream.seek(0)
-    return stream.read(2) == b"PK"
 
 
 class Archive:
@@ -223,7 +218,8 @@ class Archive:
         import zipfile
 
         self.where, self.size = where, stream.seek(0, os.SEEK_END)
-        if begins_like_a_zip(stream) and not zipfile.is_zipfile(stream):
+        stream.seek(0)
+        if stream.read(len(ZIP)) == ZIP and not zipfile.is_zipfile(stream):
             raise DamagedFile(
                 f"{where} is damaged, or no AXON file: a zip whose end is missing, cut off."
             )
@@ -260,7 +256,7 @@ class Archive:
             )
         return info
 
-    def document(self, name: str, limit: int = JSON_LIMIT) -> Any:
+    def document(self, name: str, limit: int = MAX_JSON_BYTES) -> Any:
         """Read what lies in NAME.json."""
         import json
 
@@ -289,7 +285,7 @@ class Archive:
         with damage_in(self.where), self.zip.open(info) as stream:
             yield stream, info.file_size, f"{self.where}: {name}.safetensors"
 
-    def tree(self, name: str, limit: int = JSON_LIMIT) -> Any:
+    def tree(self, name: str, limit: int = MAX_JSON_BYTES) -> Any:
         """Read NAME.json and NAME.safetensors, if there is one, and put them together."""
         document = self.document(name, limit)
         arrays = self.arrays(name) if f"{name}.safetensors" in self else {}

@@ -1,4 +1,4 @@
-"""Arrays in a zip of ``.npy`` files, as ``numpy.savez`` writes it, read with suspicion."""
+"""Floor 0: arrays in a zip of ``.npy`` files, as ``numpy.savez`` writes it, read with suspicion."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,30 +10,40 @@ import numpy as np
 from axon.backend import Array, ArraySpec, DType, Shape
 from axon.files.archive import DEFLATED, STORED, Archive, damage_in
 from axon.files.atomic import DamagedFile
-from axon.files.safetensors import MOST_AXES, bytes_of
+from axon.files.safetensors import MAX_AXES, bytes_of
 
-HEADER_ROOM = 4096  # bytes: more than the header of an .npy file takes
-ROOM = 2**28  # bytes that all arrays together may take in any case, and
-MOST_TIMES = 50  # otherwise so many times what the file takes
+MAX_HEADER_BYTES = 4096  # more than the header of an .npy file takes
+MAX_BYTES = 2**28  # what all arrays together may take in any case, and
+MAX_GROWTH = 100  # otherwise so many times what the file takes
 
 
-def kinds_in(archive: Archive, folder: str = "") -> dict[str, ArraySpec]:
+def names_in(archive: Archive, folder: str = "") -> list[str]:
+    """The names of the arrays in a folder of the zip; nothing is read yet.
+
+    Raises:
+        DamagedFile: all together they are a zip bomb.
+    """
+    members = [n for n in archive.zip.namelist() if n.startswith(folder) and n.endswith(".npy")]
+    claimed = sum(archive.zip.getinfo(name).file_size for name in members)
+    if claimed > max(MAX_BYTES, MAX_GROWTH * archive.size):
+        raise DamagedFile(
+            f"{archive.where} takes {archive.size:,} bytes and claims {claimed:,}: too large. If "
+            "that is meant, write it with np.savez instead of np.savez_compressed."
+        )
+    return [name[len(folder) : -len(".npy")] for name in members]
+
+
+def specs_in(archive: Archive, folder: str = "") -> dict[str, ArraySpec]:
     """Name -> shape and type of each array in a folder of the zip; none of them is read yet.
 
     Raises:
         DamagedFile: an array is damaged or holds objects, or all together are a zip bomb.
     """
-    names = [n for n in archive.zip.namelist() if n.startswith(folder) and n.endswith(".npy")]
-    claimed = sum(archive.zip.getinfo(name).file_size for name in names)
-    if claimed > max(ROOM, MOST_TIMES * archive.size):
-        raise DamagedFile(
-            f"{archive.where} takes {archive.size:,} bytes and claims {claimed:,}: too large."
-        )
-    kinds = {}
-    for name in names:
-        with _opened(archive, name) as (_, shape, dtype, _):
-            kinds[name[len(folder) : -len(".npy")]] = ArraySpec(shape, dtype.newbyteorder("="))
-    return kinds
+    specs = {}
+    for name in names_in(archive, folder):
+        with _opened(archive, f"{folder}{name}.npy") as (_, shape, dtype, _):
+            specs[name] = ArraySpec(shape, dtype.newbyteorder("="))
+    return specs
 
 
 def read(archive: Archive, name: str, folder: str = "") -> Array:
@@ -61,7 +71,7 @@ def _opened(archive: Archive, member: str) -> Iterator[tuple[IO[bytes], Shape, D
         yield stream, shape, dtype, by_columns
 
 
-READERS = {
+HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
@@ -70,15 +80,15 @@ READERS = {
 def _header(stream: IO[bytes], where: str) -> tuple[Shape, bool, DType]:
     try:
         version = np.lib.format.read_magic(stream)
-        shape, by_columns, dtype = READERS[version](stream, max_header_size=HEADER_ROOM)
-        _demand_plain(shape, dtype)
+        shape, by_columns, dtype = HEADER_READERS[version](stream, max_header_size=MAX_HEADER_BYTES)
+        _demand_numbers(shape, dtype)
     except Exception as error:  # the header is a Python literal: its parsers raise all sorts
         raise DamagedFile(f"{where} cannot be read: {error}.") from None
     return shape, by_columns, dtype
 
 
-def _demand_plain(shape: Shape, dtype: DType) -> None:
+def _demand_numbers(shape: Shape, dtype: DType) -> None:
     if dtype.kind not in "fiubc":
         raise ValueError(f"it holds no numbers, but has dtype {dtype}")
-    if len(shape) > MOST_AXES or any(n < 0 for n in shape) or prod(n or 1 for n in shape) >> 60:
+    if len(shape) > MAX_AXES or any(n < 0 for n in shape) or prod(n or 1 for n in shape) >> 60:
         raise ValueError(f"no array has the shape {shape}")

@@ -11,23 +11,23 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from axon.backend import Array, Shape
+from axon.backend import Array, ArraySpec, DType, Shape
 from axon.files.atomic import DamagedFile, atomic
 
-DTYPES: dict[str, np.dtype[Any]] = {  # little-endian, as the files are
-    **{name: np.dtype(f"<f{size}") for name, size in (("F64", 8), ("F32", 4), ("F16", 2))},
-    **{f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}") for kind in "IU" for size in (8, 4)},
-    **{f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}") for kind in "IU" for size in (2, 1)},
+DTYPES: dict[str, DType] = {  # little-endian, as the files are
+    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (8, 4, 2)},
+    **{f"{k}{8 * size}": np.dtype(f"<{k.lower()}{size}") for k in "IU" for size in (8, 4)},
+    **{f"{k}{8 * size}": np.dtype(f"<{k.lower()}{size}") for k in "IU" for size in (2, 1)},
     "BOOL": np.dtype(np.bool_),
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 SIZES = {"BF16": 2, **{name: dtype.itemsize for name, dtype in DTYPES.items()}}  # bytes per number
-HEADER_LIMIT = 100_000_000  # bytes, as of every reader of the format
-MOST_AXES = 64  # as many as NumPy's arrays can have
-PIECE = 2**20  # bytes that are read at a time
+MAX_HEADER_BYTES = 100_000_000  # as of every reader of the format
+MAX_AXES = 64  # as many as NumPy's arrays can have
+PIECE_BYTES = 2**20  # read at a time
 
 
-class Entry(NamedTuple):
+class Extent(NamedTuple):
     """What a header says of one array: where it lies among the bytes that follow."""
 
     dtype: str
@@ -36,16 +36,27 @@ class Entry(NamedTuple):
     stop: int
 
     @property
-    def numpy(self) -> np.dtype[Any]:
-        """The type of the array that is read."""
-        return DTYPES["F32" if self.dtype == "BF16" else self.dtype].newbyteorder("=")
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return self.stop - self.start
+
+    @property
+    def spec(self) -> ArraySpec:
+        """The shape and the type of the array that is read."""
+        dtype = DTYPES["F32" if self.dtype == "BF16" else self.dtype]
+        return ArraySpec(self.shape, dtype.newbyteorder("="))
 
 
 class Header(NamedTuple):
     """What lies in a file, in the order of its bytes, and what was noted beside it."""
 
-    entries: dict[str, Entry]
+    extents: dict[str, Extent]
     metadata: dict[str, str]
+
+    @property
+    def specs(self) -> dict[str, ArraySpec]:
+        """The shape and the type of each array that is read."""
+        return {name: extent.spec for name, extent in self.extents.items()}
 
 
 # ------------------------------------------------------------------------------------ reading
@@ -79,20 +90,20 @@ def read_header(stream: IO[bytes], size: int, where: str) -> Header:
         DamagedFile: the parts do not fit each other, or the size.
     """
     length = int.from_bytes(stream.read(8), "little")
-    if size < 8 or length > min(size - 8, HEADER_LIMIT):
+    if size < 8 or length > min(size - 8, MAX_HEADER_BYTES):
         raise DamagedFile(
             f"{where} is not a whole safetensors file, or none at all: its header would take "
-            f"{length:,} bytes, but there are {max(size - 8, 0):,}, and {HEADER_LIMIT:,} are the "
-            "most."
+            f"{length:,} bytes, but there are {max(size - 8, 0):,}, and {MAX_HEADER_BYTES:,} are "
+            "the most."
         )
     items = _parsed(_exactly(stream, length, where), where)
     metadata = items.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise DamagedFile(f"{where}: __metadata__ must hold texts.")
-    entries = {name: _entry(name, item, where) for name, item in items.items()}
-    ordered = dict(sorted(entries.items(), key=lambda item: item[1][2:]))
-    _demand_gapless(ordered, size - 8 - length, where)
-    return Header(ordered, metadata)
+    extents = {name: _extent(name, item, where) for name, item in items.items()}
+    extents = dict(sorted(extents.items(), key=lambda item: item[1][2:]))
+    _demand_gapless(extents, size - 8 - length, where)
+    return Header(extents, metadata)
 
 
 def _parsed(text: bytes, where: str) -> dict[str, Any]:
@@ -122,12 +133,12 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(name: str, item: Any, where: str) -> Entry:
+def _extent(name: str, item: Any, where: str) -> Extent:
     """Check one line of the header on its own."""
     if not isinstance(item, dict) or set(item) != {"dtype", "shape", "data_offsets"}:
         raise DamagedFile(f"{where}: {name!r} needs dtype, shape and data_offsets, and only these.")
     dtype, shape, offsets = item["dtype"], item["shape"], item["data_offsets"]
-    several = _whole_numbers(shape, MOST_AXES) and _whole_numbers(offsets, 2)
+    several = _integers(shape, MAX_AXES) and _integers(offsets, 2)
     if not several or len(offsets) != 2 or prod(n or 1 for n in shape) >> 60:
         raise DamagedFile(f"{where}: {name!r} has shape {shape!r:.99}, offsets {offsets!r:.99}.")
     if not isinstance(dtype, str) or dtype not in SIZES:
@@ -135,31 +146,31 @@ def _entry(name: str, item: Any, where: str) -> Entry:
             f"{where}: {name!r} has dtype {dtype!r:.99}. Those that can be read: "
             f"{', '.join(SIZES)}."
         )
-    entry = Entry(dtype, tuple(shape), *offsets)
-    takes = prod(entry.shape) * SIZES[dtype]
-    if takes != entry.stop - entry.start:
+    extent = Extent(dtype, tuple(shape), *offsets)
+    takes = prod(shape) * SIZES[dtype]
+    if takes != extent.size:
         raise DamagedFile(
-            f"{where}: {name!r}, {dtype} of shape {entry.shape}, takes {takes:,} bytes, but its "
-            f"offsets {offsets} leave it {entry.stop - entry.start:,}."
+            f"{where}: {name!r}, {dtype} of shape {extent.shape}, takes {takes:,} bytes, but its "
+            f"offsets {offsets} leave it {extent.size:,}."
         )
-    return entry
+    return extent
 
 
-def _whole_numbers(values: Any, most: int) -> bool:
+def _integers(values: Any, most: int) -> bool:
     few = isinstance(values, list) and len(values) <= most
     return few and all(type(v) is int and 0 <= v < 2**63 for v in values)
 
 
-def _demand_gapless(entries: Mapping[str, Entry], size: int, where: str) -> None:
+def _demand_gapless(extents: Mapping[str, Extent], size: int, where: str) -> None:
     """One array begins where the one before it ends; the last ends where the file does."""
     end = 0
-    for name, entry in entries.items():
-        if entry.start != end:
+    for name, extent in extents.items():
+        if extent.start != end:
             raise DamagedFile(
-                f"{where}: {name!r} begins at byte {entry.start:,} instead of {end:,}: arrays must "
-                "neither overlap nor leave holes."
+                f"{where}: {name!r} begins at byte {extent.start:,} instead of {end:,}: arrays "
+                "must neither overlap nor leave holes."
             )
-        end = entry.stop
+        end = extent.stop
     if end != size:
         raise DamagedFile(
             f"{where} is cut off or too long: its arrays take {end:,} bytes, there are {size:,}."
@@ -168,7 +179,7 @@ def _demand_gapless(entries: Mapping[str, Entry], size: int, where: str) -> None
 
 def read(stream: IO[bytes], header: Header, where: str) -> dict[str, Array]:
     """Read the arrays that follow a header, one after another."""
-    return {name: _array(stream, name, e, where) for name, e in header.entries.items()}
+    return {name: _array(stream, name, e, where) for name, e in header.extents.items()}
 
 
 def bytes_of(stream: IO[bytes], size: int, where: str) -> Array:
@@ -180,21 +191,31 @@ def bytes_of(stream: IO[bytes], size: int, where: str) -> Array:
     raw = np.empty(size, np.uint8)
     view, done = memoryview(raw.data), 0
     while done < size:
-        got = stream.readinto(view[done : done + PIECE])  # type: ignore[attr-defined]
+        got = stream.readinto(view[done : done + PIECE_BYTES])  # type: ignore[attr-defined]
         if not got:
             raise DamagedFile(f"{where} is cut off.")
         done += got
     return raw
 
 
-def _array(stream: IO[bytes], name: str, entry: Entry, where: str) -> Array:
-    raw = bytes_of(stream, entry.stop - entry.start, f"{where}: {name!r}")
-    if entry.dtype == "BF16":
-        raw = (raw.view("<u2").astype("<u4") << np.uint32(16)).view(np.uint8)
-    if entry.dtype == "BOOL" and (raw > 1).any():
+def _array(stream: IO[bytes], name: str, extent: Extent, where: str) -> Array:
+    raw = bytes_of(stream, extent.size, f"{where}: {name!r}")
+    if extent.dtype == "BF16":
+        return from_bfloat16(raw.view("<u2")).reshape(extent.shape)
+    if extent.dtype == "BOOL" and (raw > 1).any():
         raise DamagedFile(f"{where}: {name!r} holds bytes that are neither true nor false.")
-    little = entry.numpy.newbyteorder("<")
-    return raw.view(little).astype(entry.numpy, copy=False).reshape(entry.shape)
+    return (
+        raw.view(DTYPES[extent.dtype]).astype(extent.spec.dtype, copy=False).reshape(extent.shape)
+    )
+
+
+def from_bfloat16(bits: Array) -> Array:
+    """Numbers of 16 bits as float32, whose upper half they are.
+
+    >>> from_bfloat16(np.array([0x3F80, 0xC000], np.uint16))
+    array([ 1., -2.], dtype=float32)
+    """
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def _exactly(stream: IO[bytes], size: int, where: str) -> bytes:
@@ -239,7 +260,7 @@ def header_of(arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = 
         listed[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [start, end]}
     text = json.dumps(listed, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the arrays begin at a multiple of 8
-    if len(text) > HEADER_LIMIT:
+    if len(text) > MAX_HEADER_BYTES:
         raise ValueError(f"{len(arrays):,} arrays are too many for one file.")
     return len(text).to_bytes(8, "little") + text
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from axon import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from axon.backend import Array, ArraySpec, DType, Shape
 from axon.config import Described
+from axon.files import formats
 from axon.files.archive import Archive, opened
 from axon.files.atomic import DamagedFile
 from axon.layers.module import Module
@@ -24,13 +26,17 @@ from axon.names import Name, printable, suggestion
 from axon.optimizers import schedules
 from axon.version import __version__
 
-JSON_LIMIT = 16 * 2**20  # bytes
-ROOM = 2**30  # bytes that a single array may take while one sample is passed through the layers
+Custom = Mapping[str, Callable[..., Any]]  # classes and functions that are not part of AXON
+Description = dict[str, Any]  # what ``describe`` gives: a class and its arguments
+
+MAX_JSON_BYTES = 16 * 2**20
+MAX_SAMPLE_BYTES = 2**30  # of any array while one sample is passed through the layers
+CLASSES_ABOVE = {"GraphModel": "axon.onnx.run.model"}  # classes of rooms above this, and where
 WEIGHTS = " Weights alone are read by model.load_weights(path), into a model that you have built."
 OTHERS = {  # what a name may mean that is not a model of ours
-    ".onnx": " A model in ONNX is read by axon.onnx.load(path).",
-    **dict.fromkeys((".safetensors", ".npz", ".h5", ".keras"), WEIGHTS),
-    **dict.fromkeys((".pt", ".pth", ".pkl"), f" By its name it {weights.NO_PICKLE}{WEIGHTS}"),
+    formats.ONNX: " A model in ONNX is read by axon.onnx.load(path).",
+    **dict.fromkeys((formats.SAFETENSORS, formats.NPZ, formats.HDF5), WEIGHTS),
+    formats.PICKLE: f" By its name it {weights.NO_PICKLE}{WEIGHTS}",
 }
 
 
@@ -40,7 +46,7 @@ class ModelFileError(DamagedFile):
 
 def load(
     path: "str | os.PathLike[str]",
-    custom_objects: Mapping[str, Callable[..., Any]] | None = None,
+    custom_objects: Custom | None = None,
     compile: bool = True,
 ) -> Model:
     """Read a model that ``save`` wrote, to predict with it or to train it further.
@@ -65,13 +71,13 @@ def load(
     except ModelFileError:
         raise
     except DamagedFile as error:
-        suffix = os.path.splitext(os.fspath(path))[1].lower()
-        raise ModelFileError(f"{error}{OTHERS.get(suffix, '')}") from None
+        other = formats.by_name(path)
+        raise ModelFileError(f"{error}{OTHERS.get(other, '') if other else ''}") from None
 
 
-def _described(archive: Archive) -> dict[str, Any]:
+def _described(archive: Archive) -> Description:
     """What the file says of the model, if this version can read it."""
-    described = archive.tree("model", JSON_LIMIT)
+    described: Any = archive.tree("model", MAX_JSON_BYTES)
     if not isinstance(described, dict) or type(described.get("format")) is not int:
         raise ModelFileError(f"{archive.where}: model.json does not describe an AXON model.")
     if described["format"] > FORMAT:
@@ -88,15 +94,15 @@ def _described(archive: Archive) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------ layers
 
 
-class Room:
+class MemoryLimit:
     """The memory that a model may take while it is made: what the file has values for.
 
     Args:
-        kinds: the arrays in the file.
+        specs: the arrays in the file.
     """
 
-    def __init__(self, kinds: Mapping[str, ArraySpec]) -> None:
-        self.left = 2**20 + 2 * sum(_nbytes(*kind) for kind in kinds.values())
+    def __init__(self, specs: Mapping[str, ArraySpec]) -> None:
+        self.left = 2**20 + 2 * sum(_nbytes(*spec) for spec in specs.values())
 
     def values(self, shape: Shape, dtype: DType) -> Array:
         """The values of a new parameter: zeros, until those of the file are put in."""
@@ -107,10 +113,10 @@ class Room:
 
     def empty(self, shape: Shape, dtype: DType) -> Array:
         """Memory for what one sample becomes on its way through the layers."""
-        if _nbytes(shape, dtype) > ROOM:
+        if _nbytes(shape, dtype) > MAX_SAMPLE_BYTES:
             raise ValueError(
                 f"a single sample becomes an array of shape {shape}. If you trust the file, allow "
-                "it: axon.models.loading.ROOM = 2**34."
+                "it: axon.models.loading.MAX_SAMPLE_BYTES = 2**34."
             )
         return np.empty(shape, dtype)
 
@@ -119,13 +125,13 @@ def _nbytes(shape: Shape, dtype: DType) -> int:
     return prod(map(int, shape)) * np.dtype(dtype).itemsize
 
 
-def _model(archive: Archive, described: dict[str, Any], custom: Mapping[str, Any]) -> Model:
+def _model(archive: Archive, described: Description, custom: Custom) -> Model:
     """Make the model anew, and put the weights in."""
     source = weights.in_archive(archive)
-    room = Room(source.kinds)
-    with Mode("values", room.values), Mode("empty", room.empty):
-        model = _made_whole(archive.where, described, custom)
-    fit = Fit(model, source.kinds, archive.where, exact=True)
+    limit = MemoryLimit(source.specs)
+    with Mode("values", limit.values), Mode("empty", limit.empty):
+        model = _checked(archive.where, described, custom)
+    fit = Fit(model, source.specs, archive.where, exact=True)
     try:
         fit.demand(strict=True)
         if "frozen" in described:
@@ -136,13 +142,10 @@ def _model(archive: Archive, described: dict[str, Any], custom: Mapping[str, Any
     return model
 
 
-def _made_whole(where: str, described: dict[str, Any], custom: Mapping[str, Any]) -> Model:
+def _checked(where: str, described: Description, custom: Custom) -> Model:
+    """Make it, or say why the file does not describe a model."""
     try:
-        model = remake(described, custom)
-        shape = described["input_shape"]
-        several = bool(shape) and isinstance(shape[0], list)
-        model.build(*map(tuple, shape if several else [shape]))
-        model.metadata = dict(described.get("metadata", {}))
+        model = rebuild(described, custom)
     except Exception as error:  # whatever a constructor may say of what a file demands
         raise ModelFileError(
             f"{where} describes a model that cannot be made: {_said(error)} What is not part of "
@@ -151,6 +154,16 @@ def _made_whole(where: str, described: dict[str, Any], custom: Mapping[str, Any]
     if not isinstance(model, Model):
         raise ModelFileError(f"{where}: {described['class']!r} is not a Model.")
     demand_printable(where, [model.name, *(module.name for module in model.modules())])
+    return model
+
+
+def rebuild(described: Description, custom: Custom) -> Any:
+    """Make and build again what ``saving.describe`` described; its weights begin anew."""
+    model = remake(described, custom)
+    shape = described["input_shape"]
+    several = bool(shape) and isinstance(shape[0], list | tuple)
+    model.build(*map(tuple, shape if several else [shape]))
+    model.metadata = dict(described.get("metadata", {}))
     return model
 
 
@@ -165,7 +178,7 @@ def _said(error: Exception) -> str:
     return f"{error}" if isinstance(error, ValueError | TypeError) else f"{error!r}."
 
 
-def remake(described: dict[str, Any], custom: Mapping[str, Any] | None = None) -> Any:
+def remake(described: Description, custom: Custom | None = None) -> Any:
     """Make again what ``describe`` described; the weights of a layer begin anew.
 
     >>> remake({"class": "Dropout", "config": {"rate": 0.5}})
@@ -179,7 +192,7 @@ def known() -> dict[str, Any]:
     return classes_in(layers, initializers, regularizers, constraints)
 
 
-def classes_in(*modules: Any) -> dict[str, Any]:
+def classes_in(*modules: ModuleType) -> dict[str, Any]:
     """The classes that a file may name, and that remember their arguments.
 
     >>> "MaxNorm" in classes_in(constraints)
@@ -193,34 +206,40 @@ def classes_in(*modules: Any) -> dict[str, Any]:
     }
 
 
-def _made(described: dict[str, Any], classes: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
+def _made(described: Description, classes: Mapping[str, Any], custom: Custom) -> Any:
     """Make an object from its class and arguments, which may be described themselves."""
-    kind = described["class"]
-    if kind == "Sequential":
-        inner: list[Module] = []
-        for d in described["layers"]:
-            inner.append(inner[d["again"]] if "again" in d else _made(d, classes, custom))
-        model = Sequential(name=described["name"])
-        for layer in inner:
-            model.append(layer)
-        return model
-    if kind == "GraphModel" and kind not in classes:
-        room = import_module("axon.onnx.run.model")  # above: what came from ONNX files lives there
-        classes = {**classes, kind: room.GraphModel}
-    if kind not in classes:
-        hint = suggestion(kind, list(classes))
-        raise ValueError(f"unknown class {kind!r}.{hint} Pass custom_objects={{{kind!r}: ...}}.")
-    if not isinstance(classes[kind], type):
+    if described["class"] == "Sequential":
+        return _sequential(described, classes, custom)
+    make, config = _class(described["class"], classes), described["config"]
+    return make(**{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()})
+
+
+def _sequential(described: Description, classes: Mapping[str, Any], custom: Custom) -> Sequential:
+    """A Sequential, in which a layer may stand several times."""
+    inner: list[Module] = []
+    for d in described["layers"]:
+        inner.append(inner[d["again"]] if "again" in d else _made(d, classes, custom))
+    model = Sequential(name=described["name"])
+    for layer in inner:
+        model.append(layer)
+    return model
+
+
+def _class(name: str, classes: Mapping[str, Any]) -> Callable[..., Any]:
+    if name in CLASSES_ABOVE and name not in classes:
+        return getattr(import_module(CLASSES_ABOVE[name]), name)  # type: ignore[no-any-return]
+    if name not in classes:
+        hint = suggestion(name, list(classes))
+        raise ValueError(f"unknown class {name!r}.{hint} Pass custom_objects={{{name!r}: ...}}.")
+    if not isinstance(classes[name], type):
         raise ValueError(
-            f"{kind!r} is not a class: a file may name functions as arguments, but not call them."
+            f"{name!r} is not a class: a file may name functions as arguments, but not call them."
         )
-    config = described["config"]
-    return classes[kind](
-        **{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()}
-    )
+    found: type = classes[name]
+    return found
 
 
-def _value(value: Any, classes: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
+def _value(value: Any, classes: Mapping[str, Any], custom: Custom) -> Any:
     if isinstance(value, Name):
         return custom.get(value, str(value))
     if isinstance(value, list):
@@ -246,21 +265,19 @@ def _all_names(value: Any) -> Any:
 # ------------------------------------------------------------------------------------ training
 
 
-def _compile(
-    archive: Archive, model: Model, settings: dict[str, Any], custom: Mapping[str, Any]
-) -> None:
+def _compile(archive: Archive, model: Model, given: Mapping[str, Any], custom: Custom) -> None:
     """Join the model again with its loss, metrics and optimizer, and put the state in."""
     try:
-        watched = [_part(metric, custom, metrics) for metric in settings["metrics"]]
+        watched = [_part(metric, custom, metrics) for metric in given["metrics"]]
         demand_printable(archive.where, [metric.name for metric in watched])
         model.compile(
-            loss=_part(settings["loss"], custom, losses),
-            optimizer=_part(settings["optimizer"], custom, optimizers, schedules),
+            loss=_part(given["loss"], custom, losses),
+            optimizer=_part(given["optimizer"], custom, optimizers, schedules),
             metrics=watched,
-            eager=bool(settings["eager"]),
+            eager=bool(given["eager"]),
         )
         if "optimizer.json" in archive:
-            model.optimizer.load_state_dict(archive.tree("optimizer", JSON_LIMIT))
+            model.optimizer.load_state_dict(archive.tree("optimizer", MAX_JSON_BYTES))
     except DamagedFile:
         raise
     except Exception as error:
@@ -271,7 +288,7 @@ def _compile(
         ) from error
 
 
-def _part(described: dict[str, Any], custom: Mapping[str, Any], *modules: Any) -> Any:
+def _part(described: Description, custom: Custom, *modules: ModuleType) -> Any:
     """Make a loss, a metric or an optimizer; functions in it are looked up by name."""
     config = described["config"]
     for argument in ("function", "learning_rate"):

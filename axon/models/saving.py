@@ -7,26 +7,21 @@ optimizer.json           how far the optimizer is, and
 optimizer.safetensors    its state
 """
 
-import os
 from typing import Any
 
 from axon.backend import Array
+from axon.files import formats
 from axon.files.archive import flattened, pack
 from axon.files.atomic import check_writable
-from axon.layers.state import frozen_in, named
+from axon.layers.state import frozen_in
 from axon.locks import hold
-from axon.models.weights import FOREIGN, demand_name_of_weights
+from axon.models.weights import Path, arrays_of, demand_name_of_weights
 from axon.version import __version__
 
 FORMAT = 2
-OTHERS = {  # what ``save`` does not write, though a name ends like it
-    ".onnx": "axon.onnx.export(model, path)",
-    **dict.fromkeys((".safetensors", ".npz"), "model.save_weights(path)"),
-    **dict.fromkeys(FOREIGN, "model.save_weights('weights.safetensors')"),
-}
 
 
-def save(model: Any, path: "str | os.PathLike[str]", include_optimizer: bool = True) -> None:
+def save(model: Any, path: Path, include_optimizer: bool = True) -> None:
     """Write the model to one file, by convention ``*.axon``, whole or not at all.
 
     ``axon.load_model`` reads it, and training goes on as if it had never stopped: layers, weights,
@@ -48,15 +43,15 @@ def save(model: Any, path: "str | os.PathLike[str]", include_optimizer: bool = T
         OSError: the file cannot be written; a file that was there is kept.
     """
     _demand_saveable(model, path)
-    described = _described(model)
+    described = describe(model)
     if include_optimizer and model.compiled:
-        described["compile"] = _settings(model, path)
-    as_json = _as_json(described)  # before the file is touched
+        described["compile"] = _compile_arguments(model.trainer, path)
+    document, own = _as_json(described)  # before the file is touched
     check_writable(path)
-    hold(model._all_locks(), _write, model, path, bool(described.get("compile")), *as_json)
+    hold(model._all_locks(), _write, model, path, bool(described.get("compile")), document, own)
 
 
-def _write(model: Any, path: Any, compiled: bool, document: Any, own: dict[str, Array]) -> None:
+def _write(model: Any, path: Path, compiled: bool, document: Any, own: dict[str, Array]) -> None:
     """Write it in one state; nobody trains it meanwhile."""
     documents: dict[str, Any] = {}
     arrays: dict[str, dict[str, Array]] = {"weights": arrays_of(model)}
@@ -66,14 +61,16 @@ def _write(model: Any, path: Any, compiled: bool, document: Any, own: dict[str, 
     pack(path, documents, {name: found for name, found in arrays.items() if found})
 
 
-def _described(model: Any) -> dict[str, Any]:
-    """What the model is, but for its arrays and what ``compile`` was given."""
-    about = {"input_shape": model.input_shape, "metadata": model.metadata}
-    known = {"format": FORMAT, "axon": __version__, "names": "marked", **model.describe()}
-    return {**known, **about, "frozen": frozen_in(model)}
+def describe(model: Any) -> dict[str, Any]:
+    """What a model is, but for its arrays and what ``compile`` was given."""
+    return {
+        **{"format": FORMAT, "axon": __version__, "names": "marked", **model.describe()},
+        **{"input_shape": model.input_shape, "metadata": model.metadata},
+        "frozen": frozen_in(model),
+    }
 
 
-def _as_json(described: dict[str, Any]) -> Any:
+def _as_json(described: dict[str, Any]) -> tuple[Any, dict[str, Array]]:
     try:
         return flattened(described)
     except TypeError as error:
@@ -85,28 +82,28 @@ def demand_savable(model: Any, path: str, weights_only: bool = False) -> None:
     if weights_only:
         return demand_name_of_weights(path)
     _demand_saveable(model, path)
-    _as_json(_described(model))
+    _as_json(describe(model))
 
 
-def _demand_saveable(model: Any, path: "str | os.PathLike[str]") -> None:
+def _demand_saveable(model: Any, path: Path) -> None:
     if model.input_shape is None:
         raise RuntimeError(f"save: model {model.name!r} is not built. Fit it, or build(shape).")
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix in OTHERS:
+    if other := other_format(path):
+        instead = other.written_by or "model.save_weights('weights.safetensors')"
         raise ValueError(
             f"save writes AXON's own format, and {path} would be another one by its name. Call it "
-            f"*.axon; or call {OTHERS[suffix]}."
+            f"*.axon; or call {instead}."
         )
 
 
-def arrays_of(model: Any) -> dict[str, Array]:
-    """The arrays of parameters and buffers themselves, each once, by its first path."""
-    return {paths[0]: tensor.data for paths, tensor in named(model).items()}
+def other_format(path: Path) -> formats.Format | None:
+    """The format of models or weights, other than AXON's, that the name of a file promises."""
+    found = formats.by_name(path)
+    return None if found in (formats.AXON, formats.NPY) else found
 
 
-def _settings(model: Any, path: object) -> dict[str, Any] | None:
+def _compile_arguments(trainer: Any, path: Path) -> dict[str, Any] | None:
     """What ``compile`` was given, as JSON can hold it; None, with a warning, if it cannot."""
-    trainer = model.trainer
     try:
         described = {
             "loss": trainer.loss.describe(),

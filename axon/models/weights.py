@@ -5,38 +5,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from axon.backend import Array, ArraySpec
-from axon.files import npz, safetensors
+from axon.files import formats, npz, safetensors
 from axon.files.archive import Archive
 from axon.files.atomic import DamagedFile, atomic, check_writable
+from axon.layers.module import Module
 from axon.layers.state import Fit, Loaded, named
 from axon.locks import hold
 from axon.version import __version__
 
-FOREIGN = (".h5", ".hdf5", ".keras", ".pt", ".pth", ".pkl")  # endings of what AXON does not write
-NO_WEIGHTS = {
-    ".axon": "model.save(path)",
-    ".onnx": "axon.onnx.export(model, path)",
-    **dict.fromkeys(FOREIGN, "its own library, from a .safetensors file"),
-}
-HDF5 = b"\x89HDF\r\n\x1a\n"
-ZIP, PICKLES = b"PK", (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+Path = str | os.PathLike[str]
+
 NO_PICKLE = (
     "is a pickle, which could run any code when it is read. Where it was written, write it again "
     "as safetensors: from safetensors.torch import save_file; save_file(model.state_dict(), "
     "'weights.safetensors')."
 )
 
-
-class Source(NamedTuple):
-    """Weights in a file: what is known of them at once, how they are read, and who wrote them."""
-
-    kinds: Mapping[str, ArraySpec]
-    read: Callable[[Iterable[str]], dict[str, Array]]
-    foreign: bool = False
+# ------------------------------------------------------------------------------------ saving
 
 
-def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
+def save_weights(model: Module, path: Path) -> None:
     """Write all parameters and buffers by name to one file, whole or not at all.
 
     Args:
@@ -50,48 +41,63 @@ def save_weights(model: Any, path: "str | os.PathLike[str]") -> None:
     """
     demand_name_of_weights(path)
     check_writable(path)
+    _demand_weights(model, "save")
     hold(model._all_locks(), _write, model, path)
 
 
-def _write(model: Any, path: "str | os.PathLike[str]") -> None:
+def _write(model: Module, path: Path) -> None:
     """Write them in one state; nobody trains the model meanwhile."""
-    import numpy as np
-
-    arrays: dict[str, Any] = {paths[0]: t.data for paths, t in _tensors(model, "save").items()}
-    if os.fspath(path).lower().endswith(".safetensors"):
+    arrays: dict[str, Any] = arrays_of(model)
+    if formats.by_name(path) is formats.SAFETENSORS:
         return safetensors.save(path, arrays, {"format": "np", "axon": __version__})
     with atomic(path) as stream:
         np.savez(stream, **arrays)
 
 
-def demand_name_of_weights(path: "str | os.PathLike[str]") -> None:
+def arrays_of(module: Module) -> dict[str, Array]:
+    """The arrays of parameters and buffers themselves, each once, by its first path."""
+    return {paths[0]: tensor.data for paths, tensor in named(module).items()}
+
+
+def demand_name_of_weights(path: Path) -> None:
     """Raise ValueError if a file of this name would hold something else than weights."""
-    ending = os.path.splitext(os.fspath(path))[1].lower()
-    if ending in NO_WEIGHTS:
+    format = formats.by_name(path)
+    if format in (formats.AXON, formats.ONNX, formats.HDF5, formats.PICKLE):
+        ending = os.path.splitext(os.fspath(path))[1].lower()
+        instead = format.written_by or "its own library, from a .safetensors file"
         raise ValueError(
             f"save_weights: {path} would not be what its name says. Weights alone are written as "
-            f".safetensors or .npz; for {ending}: {NO_WEIGHTS[ending]}."
+            f".safetensors or .npz; for {ending}: {instead}."
         )
 
 
-def _tensors(model: Any, verb: str) -> dict[tuple[str, ...], Any]:
-    found: dict[tuple[str, ...], Any] = named(model)
-    if not found:
+def _demand_weights(model: Module, verb: str) -> None:
+    if not named(model):
         raise RuntimeError(
             f"{verb}_weights: model {model.name!r} has no parameters yet. Call "
             "model.build(input_shape), or pass a batch through it, first."
         )
-    return found
+
+
+# ------------------------------------------------------------------------------------ loading
+
+
+class WeightsFile(NamedTuple):
+    """Weights in a file: what is known of them at once, how they are read, and who wrote them."""
+
+    specs: Mapping[str, ArraySpec]
+    read: Callable[[Iterable[str]], Mapping[str, Array]]
+    foreign: bool = False
 
 
 def load_weights(
-    model: Any,
-    path: "str | os.PathLike[str]",
+    model: Module,
+    path: Path,
     strict: bool = True,
     name_map: Any = None,
     source: str | None = None,
 ) -> Loaded:
-    """Read weights from a file into a model of the same layers; its kind is seen from its bytes.
+    """Read weights from a file into a model of the same layers; its format is seen from its bytes.
 
     Args:
         model: this one.
@@ -112,45 +118,45 @@ def load_weights(
             changed.
         RuntimeError: the model has no parameters yet.
     """
-    _tensors(model, "load")
+    _demand_weights(model, "load")
     with opened(path) as found:
-        fit = Fit(model, found.kinds, str(path))
+        fit = Fit(model, found.specs, str(path))
         if name_map is None and source is None and (fit.sources or not found.foreign):
             fit.demand(strict)
             return fit.load(found.read(fit.sources))
-        arrays = found.read(found.kinds)
+        arrays = found.read(found.specs)
     from axon.convert.translation import translated
 
     state, unexpected = translated(model, arrays, name_map, source, strict)
-    loaded: Loaded = model.load_state_dict(state, strict)
+    loaded = model.load_state_dict(state, strict)
     return loaded if strict else loaded._replace(unexpected_keys=unexpected)
 
 
 @contextmanager
-def opened(path: "str | os.PathLike[str]") -> Iterator[Source]:
-    """Open a file of weights of any kind.
+def opened(path: Path) -> Iterator[WeightsFile]:
+    """Open a file of weights of any format.
 
     Raises:
         OSError: it cannot be read.
         DamagedFile: it is none, or damaged.
     """
+    where = str(path)
     with open(path, "rb") as stream:
-        magic = stream.read(9)
+        format = formats.by_bytes(stream.read(9))
         stream.seek(0)
-        if magic[:8] == HDF5:
+        if format is formats.HDF5:
             yield _keras(path)
-        elif magic[:2] == ZIP:
-            yield _zipped(Archive(stream, str(path)), path)
-        elif magic[:2] in PICKLES and magic[8:] != b"{":  # where JSON begins in safetensors
+        elif format is formats.AXON:
+            yield _zipped(Archive(stream, where), path)
+        elif format is formats.PICKLE:
             raise DamagedFile(f"{path} {NO_PICKLE}")
         else:
-            size = os.fstat(stream.fileno()).st_size
-            header = safetensors.read_header(stream, size, str(path))
-            read = lambda _: safetensors.read(stream, header, str(path))  # noqa: E731
-            yield Source(_kinds(header), read, foreign="axon" not in header.metadata)
+            header = safetensors.read_header(stream, os.fstat(stream.fileno()).st_size, where)
+            read = lambda _: safetensors.read(stream, header, where)  # noqa: E731
+            yield WeightsFile(header.specs, read, foreign="axon" not in header.metadata)
 
 
-def _zipped(archive: Archive, path: "str | os.PathLike[str]") -> Source:
+def _zipped(archive: Archive, path: Path) -> WeightsFile:
     """What lies in a zip: a model of ours, arrays as .npy, or what others put into one."""
     if "model.weights.h5" in archive:
         return _keras(path)
@@ -159,22 +165,20 @@ def _zipped(archive: Archive, path: "str | os.PathLike[str]") -> Source:
     return in_archive(archive)
 
 
-def in_archive(archive: Archive) -> Source:
+def in_archive(archive: Archive) -> WeightsFile:
     """The weights in a model file, of any of its formats, or in an ``.npz`` file."""
     if "weights.safetensors" in archive:
-        return Source(_kinds(archive.header("weights")), lambda _: archive.arrays("weights"))
+        return WeightsFile(archive.header("weights").specs, lambda _: archive.arrays("weights"))
     folder = "weights/" if "model.json" in archive else ""  # as format 1 had it
-    kinds = npz.kinds_in(archive, folder)
-    return Source(kinds, lambda names: {name: npz.read(archive, name, folder) for name in names})
+    return WeightsFile(
+        npz.specs_in(archive, folder),
+        lambda names: {name: npz.read(archive, name, folder) for name in names},
+    )
 
 
-def _kinds(header: safetensors.Header) -> dict[str, ArraySpec]:
-    return {name: ArraySpec(entry.shape, entry.numpy) for name, entry in header.entries.items()}
-
-
-def _keras(path: "str | os.PathLike[str]") -> Source:
+def _keras(path: Path) -> WeightsFile:
     from axon.convert.hdf5 import read_keras
 
     arrays = read_keras(path)
-    kinds = {name: ArraySpec(array.shape, array.dtype) for name, array in arrays.items()}
-    return Source(kinds, lambda _: arrays, foreign=True)
+    specs = {name: ArraySpec(array.shape, array.dtype) for name, array in arrays.items()}
+    return WeightsFile(specs, lambda _: arrays, foreign=True)

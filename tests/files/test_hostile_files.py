@@ -199,7 +199,7 @@ every_loader = pytest.mark.parametrize("name", LOADERS)
 @pytest.fixture(autouse=True)
 def little_room(monkeypatch):
     """A sample may grow on its way through the layers: here only as far as memory is watched."""
-    monkeypatch.setattr(loading, "ROOM", ROOM // 8)
+    monkeypatch.setattr(loading, "MAX_SAMPLE_BYTES", ROOM // 8)
 
 
 def hostile_cases(name: str, folder: Path, seed: int, count: int) -> int:

@@ -101,7 +101,7 @@ def test_each_array_begins_where_its_numbers_may(tmp_path):
     safetensors.save(tmp_path / "x", arrays)
     with open(tmp_path / "x", "rb") as stream:
         size = os.path.getsize(tmp_path / "x")
-        entries = safetensors.read_header(stream, size, "x").entries
+        entries = safetensors.read_header(stream, size, "x").extents
         begins = stream.tell()
     assert begins % 8 == 0
     assert all((begins + e.start) % safetensors.SIZES[e.dtype] == 0 for e in entries.values())
@@ -186,7 +186,7 @@ def test_bad_files_are_refused(tmp_path, content, message):
 
 def test_a_header_beyond_the_limit_is_not_read(tmp_path, monkeypatch):
     safetensors.save(tmp_path / "x", {"w": np.ones(3)})
-    monkeypatch.setattr(safetensors, "HEADER_LIMIT", 50)
+    monkeypatch.setattr(safetensors, "MAX_HEADER_BYTES", 50)
     with pytest.raises(DamagedFile, match=r"header would take .* and 50 are the most"):
         safetensors.load(tmp_path / "x")
     with pytest.raises(ValueError, match="1 arrays are too many for one file"):

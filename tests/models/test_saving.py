@@ -456,10 +456,10 @@ def test_a_description_of_something_huge_takes_no_memory(tmp_path, change):
 
 def test_a_trusted_file_may_take_more_room(tmp_path, monkeypatch):
     network().save(tmp_path / "net.axon")
-    monkeypatch.setattr(loading, "ROOM", 10)
-    with pytest.raises(ModelFileError, match=r"allow it: axon\.models\.loading\.ROOM"):
+    monkeypatch.setattr(loading, "MAX_SAMPLE_BYTES", 10)
+    with pytest.raises(ModelFileError, match=r"allow it: axon\.models\.loading\.MAX_SAMPLE_BYTES"):
         axon.load_model(tmp_path / "net.axon")
-    monkeypatch.setattr(loading, "ROOM", 1000)
+    monkeypatch.setattr(loading, "MAX_SAMPLE_BYTES", 1000)
     axon.load_model(tmp_path / "net.axon")
 
 

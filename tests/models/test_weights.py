@@ -85,7 +85,7 @@ def test_files_by_numpy_in_any_layout_are_read(tmp_path):
 def test_numbers_in_the_other_byte_order_become_this_machines(tmp_path):
     np.savez(tmp_path / "w.npz", a=np.arange(3, dtype=">f8"))
     with archive.opened(tmp_path / "w.npz") as opened:
-        assert npz.kinds_in(opened)["a"].dtype.isnative
+        assert npz.specs_in(opened)["a"].dtype.isnative
         found = npz.read(opened, "a")
     assert found.dtype.isnative
     assert found.tolist() == [0, 1, 2]
@@ -346,7 +346,7 @@ def test_zip_bombs_are_refused_before_they_take_memory(tmp_path, monkeypatch):
         model.load_weights(tmp_path / "x")
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
-    monkeypatch.setattr(npz, "ROOM", 2**20)
+    monkeypatch.setattr(npz, "MAX_BYTES", 2**20)
     damaged(tmp_path, bomb(2**20), r"bytes and claims 16,777,\d+: too large")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.files.safetensors import from_bfloat16
 from axon.names import printable
 
 FIELDS = {  # number of a type in a file -> its name here, and the field that may hold its values
@@ -107,7 +108,7 @@ def _listed(values: Any, count: int, stored: Any, what: str) -> Array:
 def _single(flat: Array, name: str) -> Array:
     """Numbers in this machine's order; of half precision in single."""
     if name == "bfloat16":
-        return (flat.astype(np.uint32) << 16).view(np.float32)
+        return from_bfloat16(flat)
     if name == "float16":
         return flat.astype(np.uint16).view(np.float16).astype(np.float32)
     return flat.astype(np.dtype(name))
