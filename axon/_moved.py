@@ -12,6 +12,9 @@ from typing import Any
 MOVED = {  # old -> new; what lay inside a package has moved with it
     "archive": "files.archive",
     "cut": "pieces",
+    "datasets.download": "datasets.fetch",
+    "datasets.search": "datasets.fetch",
+    "datasets.source": "datasets.dataset",
     "described": "config",
     "models.drawing": "inspect.drawing",
     "models.first_look": "models.first_batch",

@@ -11,7 +11,7 @@ import numpy as np
 from axon import datasets
 from axon.backend import Array
 from axon.cli.output import note
-from axon.datasets.search import places
+from axon.datasets.fetch import places
 from axon.names import suggestion
 
 BUILT_IN = ("mnist", "fashion_mnist", "digits", "breast_cancer")
@@ -85,7 +85,7 @@ def _mnist(data: str, wanted: Wanted) -> Task:
     except (datasets.DatasetUnavailable, ImportError) as error:
         if not wanted.fall_back:
             raise
-        folders = [place for place in places(datasets.mnist.SOURCE) if place.is_dir()]
+        folders = [place for place in places(datasets.mnist.DATASET) if place.is_dir()]
         if any(any(folder.iterdir()) for folder in folders):
             note(str(error))  # a copy, but a bad one
         note("MNIST cannot be had (no good copy, no download): training on the built-in digits.")

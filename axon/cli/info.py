@@ -14,7 +14,7 @@ import axon
 from axon import datasets
 from axon.cli.models import ModelFile, open_model
 from axon.cli.output import plural, print_pairs, print_table
-from axon.datasets.search import cache_folder
+from axon.datasets.fetch import cache_folder
 from axon.names import printable
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _here() -> list[tuple[str, str]]:
         ("threads", str(axon.get_threads())),
         ("devices", f"cpu ({os.cpu_count()} cores, {platform.machine()})"),
         ("AXON_DATA_DIR", os.environ.get("AXON_DATA_DIR", "not set")),
-        ("cache", str(cache_folder(datasets.mnist.SOURCE).parent)),
+        ("cache", str(cache_folder(datasets.mnist.DATASET).parent)),
     ]
 
 

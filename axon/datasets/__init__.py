@@ -1,6 +1,6 @@
 """Datasets: MNIST, Fashion-MNIST, two that are built in, and readers of your own tables and images.
 
-Each dataset is a module with one function, `load_data() -> (x_train, y_train), (x_test, y_test)`.
+Each dataset is a module with one function, ``load_data() -> (x_train, y_train), (x_test, y_test)``.
 Nothing is read, and nothing heavy imported, before it is called.
 """
 

@@ -4,8 +4,6 @@
 "1,5" and "$787,434" to be names. A column is looked at as a whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -30,20 +28,18 @@ LISTED = 5  # lines named in a message
 def is_number(text: str) -> bool:
     """Whether a cell is a number in plain digits, with a decimal point (NaN and infinity are).
 
-    Example:
-        >>> [is_number(text) for text in ("-1e3", "nan", "one", "1_1", "1,5", "٣")]
-        [True, True, False, False, False, False]
+    >>> [is_number(text) for text in ("-1e3", "nan", "one", "1_1", "1,5", "٣")]
+    [True, True, False, False, False, False]
     """
     plain = _fits(NUMBER, text)
     return plain or text.lower().lstrip("+-") in NOT_FINITE
 
 
-def is_whole(text: str) -> bool:
+def is_integer(text: str) -> bool:
     """Whether a cell is a whole number, without a point or an exponent.
 
-    Example:
-        >>> is_whole("-12"), is_whole("007"), is_whole("1.0")
-        (True, True, False)
+    >>> is_integer("-12"), is_integer("007"), is_integer("1.0")
+    (True, True, False)
     """
     return _fits(WHOLE, text)
 
@@ -51,9 +47,8 @@ def is_whole(text: str) -> bool:
 def is_amount(text: str) -> bool:
     """Whether a cell is a number as people write it, which is not one that can be read.
 
-    Example:
-        >>> [is_amount(text) for text in ("$787,434", "12 %", "1,5", "1.5", "1_1", "A4")]
-        [True, True, True, False, False, False]
+    >>> [is_amount(text) for text in ("$787,434", "12 %", "1,5", "1.5", "1_1", "A4")]
+    [True, True, True, False, False, False]
     """
     return not is_number(text) and _fits(AMOUNT, text)
 
@@ -61,9 +56,8 @@ def is_amount(text: str) -> bool:
 def is_gap(text: str) -> bool:
     """Whether a cell says that nothing is known.
 
-    Example:
-        >>> is_gap(""), is_gap("N/A"), is_gap("no")
-        (True, True, False)
+    >>> is_gap(""), is_gap("N/A"), is_gap("no")
+    (True, True, False)
     """
     return text.lower() in GAPS
 
@@ -71,9 +65,8 @@ def is_gap(text: str) -> bool:
 def looks(texts: Sequence[str]) -> str:
     """What a column that should hold numbers looks like, and how to mend it.
 
-    Example:
-        >>> looks(["$5", "$12", "7"])
-        "numbers with signs or separators in 2 of 3 cells, such as '$5': write plain ones"
+    >>> looks(["$5", "$12", "7"])
+    "numbers with signs or separators in 2 of 3 cells, such as '$5': write plain ones"
     """
     odd = [text for text in texts if not is_number(text)]
     gaps, amounts = [t for t in odd if is_gap(t)], [t for t in odd if is_amount(t)]
@@ -93,9 +86,8 @@ def looks(texts: Sequence[str]) -> str:
 def listed(lines: Sequence[int]) -> str:
     """The lines of a file, for a message.
 
-    Example:
-        >>> listed([4]), listed([4, 7]), listed(range(2, 11))
-        ('line 4', 'lines 4, 7', 'lines 2, 3, 4, 5, 6 and 4 more')
+    >>> listed([4]), listed([4, 7]), listed(range(2, 11))
+    ('line 4', 'lines 4, 7', 'lines 2, 3, 4, 5, 6 and 4 more')
     """
     more = f" and {len(lines) - LISTED:,} more" if len(lines) > LISTED else ""
     return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:LISTED]))}{more}"
@@ -104,9 +96,8 @@ def listed(lines: Sequence[int]) -> str:
 def quoted(text: str) -> str:
     r"""A cell in a message.
 
-    Example:
-        >>> quoted("a\x1b")
-        "'a\\x1b'"
+    >>> quoted("a\x1b")
+    "'a\\x1b'"
     """
     from axon.names import shown
 

@@ -1,7 +1,5 @@
 """Digits: 1,797 handwritten digits of 8 x 8 pixels, built in."""
 
-from __future__ import annotations
-
 import os
 
 import numpy as np
@@ -12,9 +10,9 @@ DATA = os.path.join(os.path.dirname(__file__), "data", "digits.npz")
 
 
 def load_data(test_split: float = 0.2, seed: int = 0) -> Split:
-    """Load the digits: `(x_train, y_train), (x_test, y_test)`, all uint8; nothing is downloaded.
+    """Load the digits: ``(x_train, y_train), (x_test, y_test)``, all uint8; nothing is downloaded.
 
-    Every class is split in proportion, by a generator seeded with `seed`.
+    Every class is split in proportion, by a generator seeded with ``seed``.
 
     Args:
         test_split: the share of the images that go to the test part, between 0 and 1.
@@ -30,11 +28,10 @@ def load_data(test_split: float = 0.2, seed: int = 0) -> Split:
     Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
     Learning Repository, 1998, doi:10.24432/C50P49; the test set of it. See data/LICENSE.md.
 
-    Example:
-        >>> from axon.datasets import digits
-        >>> (x_train, y_train), (x_test, y_test) = digits.load_data()
-        >>> x_train.shape, x_test.shape, int(x_train.max())
-        ((1438, 8, 8), (359, 8, 8), 16)
+    >>> from axon.datasets import digits
+    >>> (x_train, y_train), (x_test, y_test) = digits.load_data()
+    >>> x_train.shape, x_test.shape, int(x_train.max())
+    ((1438, 8, 8), (359, 8, 8), 16)
     """
     with np.load(DATA, allow_pickle=False) as arrays:
         return split_data(arrays["x"], arrays["y"], test_split, seed)

@@ -4,11 +4,10 @@
 class DatasetUnavailable(OSError):
     """The data are nowhere to be had: not on this machine, and not from a mirror.
 
-    It is an `OSError`, so that a program can catch it and go on with a dataset that is built in.
-    Data that are there but make no sense raise `ValueError` instead.
+    It is an ``OSError``, so that a program can catch it and go on with a dataset that is built in.
+    Data that are there but make no sense raise ``ValueError`` instead.
 
-    Example:
-        >>> from axon.datasets import DatasetUnavailable
-        >>> issubclass(DatasetUnavailable, OSError)
-        True
+    >>> from axon.datasets import DatasetUnavailable
+    >>> issubclass(DatasetUnavailable, OSError)
+    True
     """

@@ -1,9 +1,7 @@
 """Fashion-MNIST: 70,000 pictures of clothing in MNIST's format, and harder than MNIST."""
 
-from __future__ import annotations
-
-from axon.datasets.fetch import load_source
-from axon.datasets.source import DataFile, Source
+from axon.datasets.dataset import Dataset, files_like_mnist
+from axon.datasets.fetch import load_dataset
 from axon.datasets.split import Split
 
 CLASS_NAMES = (
@@ -19,7 +17,7 @@ CLASS_NAMES = (
     "Ankle boot",
 )
 
-SOURCE = Source(
+DATASET = Dataset(
     name="fashion_mnist",
     title="Fashion-MNIST",
     mirrors=(
@@ -28,47 +26,28 @@ SOURCE = Source(
         # same names (https://github.com/zalandoresearch/fashion-mnist/issues/107).
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
-    files=(
-        DataFile(
-            name="train-images-idx3-ubyte",
-            shape=(60000, 28, 28),
-            checksum="md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            of_gz=True,
-        ),
-        DataFile(
-            name="train-labels-idx1-ubyte",
-            shape=(60000,),
-            checksum="md5:25c81989df183df01b3e8a0aad5dffbe",
-            of_gz=True,
-        ),
-        DataFile(
-            name="t10k-images-idx3-ubyte",
-            shape=(10000, 28, 28),
-            checksum="md5:bef4ecab320f06d8554ea6380940ec79",
-            of_gz=True,
-        ),
-        DataFile(
-            name="t10k-labels-idx1-ubyte",
-            shape=(10000,),
-            checksum="md5:bb300cfdad3c16e7a12a480ee83cd310",
-            of_gz=True,
-        ),
+    files=files_like_mnist(
+        "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "md5:25c81989df183df01b3e8a0aad5dffbe",
+        "md5:bef4ecab320f06d8554ea6380940ec79",
+        "md5:bb300cfdad3c16e7a12a480ee83cd310",
+        of_gz=True,
     ),
 )
 
 
 def load_data() -> Split:
-    """Load Fashion-MNIST: `(x_train, y_train), (x_test, y_test)`, all uint8.
+    """Load Fashion-MNIST: ``(x_train, y_train), (x_test, y_test)``, all uint8.
 
-    The files are looked for in `$AXON_DATA_DIR/fashion_mnist/`, in
-    `$XDG_CACHE_HOME/axon/fashion_mnist/` (or `~/.cache/axon/fashion_mnist/`), and then downloaded
-    there, 31 MB, with a progress bar; that takes `pip install "axon-nn[data]"`. Only the .gz files
-    as published will do: the only checksums the authors published are the MD5 of those, and they
-    are verified at every load. `AXON_OFFLINE=1` forbids downloads.
+    The files are looked for in ``$AXON_DATA_DIR/fashion_mnist/``, in
+    ``$XDG_CACHE_HOME/axon/fashion_mnist/`` (or ``~/.cache/axon/fashion_mnist/``), and then
+    downloaded there, 31 MB, with a progress bar; that takes ``pip install "axon-nn[data]"``. Only
+    the .gz files as published will do: the only checksums the authors published are the MD5 of
+    those, and they are verified at every load. ``AXON_OFFLINE=1`` forbids downloads.
 
     Returns:
         Images (60000, 28, 28) with their labels 0..9 (60000,), and 10,000 more to test on;
-        `CLASS_NAMES[label]` says what a picture shows.
+        ``CLASS_NAMES[label]`` says what a picture shows.
 
     Raises:
         DatasetUnavailable: no good copy of a file was found; the message lists every place.
@@ -77,10 +56,9 @@ def load_data() -> Split:
     Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking
     machine learning algorithms", arXiv:1708.07747, 2017.
 
-    Example:
-        >>> from axon.datasets import fashion_mnist
-        >>> (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()  # doctest: +SKIP
-        >>> fashion_mnist.CLASS_NAMES[9]
-        'Ankle boot'
+    >>> from axon.datasets import fashion_mnist
+    >>> (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()  # doctest: +SKIP
+    >>> fashion_mnist.CLASS_NAMES[9]
+    'Ankle boot'
     """
-    return load_source(SOURCE)
+    return load_dataset(DATASET)

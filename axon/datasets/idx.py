@@ -1,24 +1,20 @@
 """IDX, the file format of MNIST: a magic number, the sizes, then the numbers."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from axon.backend import Array, DType
 
 # The third byte of the magic number names the type of the numbers.
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 32  # what every supported NumPy can hold
 
 
-def parse_idx(data: bytes) -> NDArray[Any]:
+def parse_idx(data: bytes) -> Array:
     """Read an IDX file's bytes, all of them and no more, as an array.
 
-    The file is `00 00 type ndim`, then `ndim` sizes as big-endian uint32, then the numbers:
+    The file is ``00 00 type ndim``, then ``ndim`` sizes as big-endian uint32, then the numbers:
     4 + 4 ndim + itemsize * prod(shape) bytes exactly.
 
     Args:
@@ -32,9 +28,8 @@ def parse_idx(data: bytes) -> NDArray[Any]:
 
     Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", section "The IDX file format".
 
-    Example:
-        >>> parse_idx(bytes([0, 0, 0x08, 2, 0, 0, 0, 1, 0, 0, 0, 3, 7, 8, 9]))
-        array([[7, 8, 9]], dtype=uint8)
+    >>> parse_idx(bytes([0, 0, 0x08, 2, 0, 0, 0, 1, 0, 0, 0, 3, 7, 8, 9]))
+    array([[7, 8, 9]], dtype=uint8)
     """
     dtype, shape = _parse_header(data)
     start = 4 + 4 * len(shape)
@@ -48,7 +43,7 @@ def parse_idx(data: bytes) -> NDArray[Any]:
     return numbers.astype(dtype.newbyteorder("="))
 
 
-def _parse_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _parse_header(data: bytes) -> tuple[DType, tuple[int, ...]]:
     if len(data) < 4 or data[:2] != b"\0\0":
         raise ValueError(f"not an IDX file: expected it to begin with 00 00, found {_show(data)}")
     code, ndim = data[2], data[3]

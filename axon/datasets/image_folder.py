@@ -1,17 +1,16 @@
 """Images in folders, one folder for each class."""
 
-from __future__ import annotations
-
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from axon.backend import Array
+
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 MODES = {"rgb": ("RGB", 3), "grayscale": ("L", 1), "rgba": ("RGBA", 4)}
@@ -31,8 +30,8 @@ class ImageFolder(NamedTuple):
         paths: the file of each image.
     """
 
-    x: NDArray[np.uint8]
-    y: NDArray[np.int64]
+    x: Array
+    y: Array
     class_names: tuple[str, ...]
     paths: tuple[str, ...]
 
@@ -62,10 +61,9 @@ def image_folder(
         ValueError: no images, or none in one of the folders; a damaged one, or one whose numbers
             are no bytes (it is named); or different sizes without ``image_size``.
 
-    Example:
-        >>> data = image_folder("pets", image_size=(64, 64))  # doctest: +SKIP
-        >>> data.x.shape, data.class_names  # doctest: +SKIP
-        ((200, 64, 64, 3), ('cat', 'dog'))
+    >>> data = image_folder("pets", image_size=(64, 64))  # doctest: +SKIP
+    >>> data.x.shape, data.class_names  # doctest: +SKIP
+    ((200, 64, 64, 3), ('cat', 'dog'))
     """
     from pathlib import Path  # imported where used: it takes longer to load than the rest
 
@@ -117,7 +115,7 @@ def _pillow() -> Any:
     return Image.open
 
 
-def _classes(root: Path, wanted: Sequence[str] | None) -> tuple[str, ...]:
+def _classes(root: "Path", wanted: Sequence[str] | None) -> tuple[str, ...]:
     """The folders to read."""
     if not root.is_dir():
         raise FileNotFoundError(f"image_folder: there is no directory {str(root)!r}.")
@@ -137,7 +135,7 @@ def _is_none(folder: str) -> bool:
     return folder.startswith(".") or folder == "__MACOSX"
 
 
-def _images(folder: Path) -> list[Path]:
+def _images(folder: "Path") -> "list[Path]":
     return sorted(
         path
         for path in folder.iterdir()
@@ -149,7 +147,7 @@ def read_image(
     path: str | os.PathLike[str],
     image_size: tuple[int, int] | None = None,
     color_mode: str = "rgb",
-) -> NDArray[np.uint8]:
+) -> Array:
     """Read one image (height, width, channels) of bytes; needs Pillow (``axon-nn[images]``).
 
     It is turned as its camera says, and resized (bilinear) to ``image_size`` if that is given.
@@ -158,9 +156,8 @@ def read_image(
         ImportError: Pillow is not installed.
         ValueError: it is not a whole image, or its numbers are none that bytes could stand for.
 
-    Example:
-        >>> read_image("cat.jpg", (64, 64), "grayscale").shape  # doctest: +SKIP
-        (64, 64, 1)
+    >>> read_image("cat.jpg", (64, 64), "grayscale").shape  # doctest: +SKIP
+    (64, 64, 1)
     """
     mode, channels = _mode(color_mode)
     image = _read(_pillow(), path, mode, image_size)
@@ -169,7 +166,7 @@ def read_image(
 
 def _read(
     open_image: Any, path: str | os.PathLike[str], mode: str, size: tuple[int, int] | None
-) -> NDArray[Any]:
+) -> Array:
     """One image (height, width[, channels]), turned as its camera says."""
     from PIL import Image, ImageOps
 
@@ -199,7 +196,7 @@ def _flat(image: Any, mode: str) -> Any:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
-def _of_bytes(values: NDArray[Any], mode: str, kind: str | None) -> NDArray[np.uint8]:
+def _of_bytes(values: Array, mode: str, kind: str | None) -> Array:
     """Long numbers as bytes: 16 bits end at 65,535; of 32 bits and floats the range is unknown.
 
     Raises:

@@ -1,20 +1,15 @@
 """The label column of a sheet, on its way to class indices: labels keep their text."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from axon.datasets.column import is_amount, is_gap, is_number, is_whole, listed, looks, quoted
+from axon.backend import Array
+from axon.datasets.column import is_amount, is_gap, is_integer, is_number, listed, looks, quoted
 from axon.datasets.sheet import Sheet
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 LABELS = ("diagnosis", "label", "class", "species")  # columns of these names hold classes
-MOST_CLASSES = 20  # more different whole numbers are taken for amounts, not for classes
+MAX_CLASSES = 20  # more different whole numbers are taken for amounts, not for classes
 FEW = 10  # from so many rows on, labels that nearly all occur once are no classes
 UNLESS = "if it is a class, list all classes (the option classes)"
 
@@ -37,7 +32,7 @@ class Labels:
         self.lines, self.texts = lines, texts
         self.found = list(dict.fromkeys(texts))
 
-    def index(self, classes: Sequence[str] | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    def index(self, classes: Sequence[str] | None) -> tuple[Array, tuple[str, ...]]:
         """Return the class index of each row, and the classes."""
         if classes is None:
             self._check()
@@ -61,10 +56,10 @@ class Labels:
         if any(map(_is_code, numbers)) or 2 * len(others) > len(found):
             return False
         called = self.sheet.names[self.column].lower()
-        return len({float(text) for text in numbers}) > MOST_CLASSES and called not in LABELS
+        return len({float(text) for text in numbers}) > MAX_CLASSES and called not in LABELS
 
     def _check(self) -> None:
-        """Raise `ValueError` unless these can be the names of classes."""
+        """Raise ``ValueError`` unless these can be the names of classes."""
         self._check_gaps()
         self._check_fractions()
         self._check_amounts()
@@ -105,8 +100,8 @@ class Labels:
     def _check_written_alike(self) -> None:
         known = set(self.found)
         for text in self.found:
-            whole = _whole(text)
-            if "." in text and is_whole(whole) and whole in known:
+            whole = _without_zeros(text)
+            if "." in text and is_integer(whole) and whole in known:
                 same = f"{quoted(text)} and {whole!r} are the same number: write it in one way"
                 raise self._error(text, f"{same}; or, if these are two classes, list all classes")
 
@@ -122,7 +117,7 @@ class Labels:
         from collections import Counter
 
         alone = [text for text, count in Counter(self.texts).items() if count == 1]
-        some = 2 * len(alone) > len(self.texts) and len(self.found) > MOST_CLASSES
+        some = 2 * len(alone) > len(self.texts) and len(self.found) > MAX_CLASSES
         nearly_all = 10 * len(alone) >= 9 * len(self.texts) and len(self.texts) >= FEW
         if not some and not nearly_all:
             return
@@ -148,14 +143,14 @@ class Labels:
 
 def _sorted(names: list[str]) -> list[str]:
     """By value, if all are whole numbers ("1.0", too), else as texts."""
-    if all(is_whole(name) and len(name) < 300 for name in names):  # int() takes no longer ones
+    if all(is_integer(name) and len(name) < 300 for name in names):  # int() takes no longer ones
         return sorted(names, key=lambda name: (int(name), name))
-    if all(is_whole(_whole(name)) for name in names):
+    if all(is_integer(_without_zeros(name)) for name in names):
         return sorted(names, key=lambda name: (float(name), name))
     return sorted(names)
 
 
-def _whole(text: str) -> str:
+def _without_zeros(text: str) -> str:
     """The text without a point and zeros behind it."""
     return text.rstrip("0").removesuffix(".") if "." in text else text
 
@@ -163,4 +158,4 @@ def _whole(text: str) -> str:
 def _is_code(text: str) -> bool:
     """Whether a number has leading zeros: a code, such as a postal one, and no amount."""
     digits = text.lstrip("+-")
-    return is_whole(text) and len(digits) > 1 and digits.startswith("0")
+    return is_integer(text) and len(digits) > 1 and digits.startswith("0")

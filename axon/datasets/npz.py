@@ -16,16 +16,16 @@ SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load_npz(path: str | os.PathLike[str], test_split: float = 0.2, seed: int = 0) -> Split:
-    """Read `(x_train, y_train), (x_test, y_test)` from a .npz file, as `np.savez` writes it.
+    """Read ``(x_train, y_train), (x_test, y_test)`` from a .npz file, as ``np.savez`` writes it.
 
-    The file holds `x_train`, `y_train`, `x_test` and `y_test` (Keras's names), or `x` and `y`,
-    which are split as `split_data` does. Other arrays in it are left alone, and nothing in it is
-    ever unpickled.
+    The file holds ``x_train``, ``y_train``, ``x_test`` and ``y_test`` (Keras's names), or ``x`` and
+    ``y``, which are split as ``split_data`` does. Other arrays in it are left alone, and nothing in
+    it is ever unpickled.
 
     Args:
         path: the file.
-        test_split: the share of the rows that go to the test part, for `x` and `y`.
-        seed: an integer >= 0, for `x` and `y`.
+        test_split: the share of the rows that go to the test part, for ``x`` and ``y``.
+        seed: an integer >= 0, for ``x`` and ``y``.
 
     Returns:
         Samples (n, ...) of any numeric type, with their labels (n,), integers.
@@ -35,9 +35,9 @@ def load_npz(path: str | os.PathLike[str], test_split: float = 0.2, seed: int = 
         ValueError: it is no .npz file, or its arrays are missing or do not fit.
 
     >>> from axon.datasets import digits
-        >>> (x_train, y_train), (x_test, y_test) = load_npz(digits.DATA)
-        >>> x_train.shape, x_test.shape
-        ((1438, 8, 8), (359, 8, 8))
+    >>> (x_train, y_train), (x_test, y_test) = load_npz(digits.DATA)
+    >>> x_train.shape, x_test.shape
+    ((1438, 8, 8), (359, 8, 8))
     """
     path = os.fspath(path)
     arrays = _read_arrays(path)
@@ -55,16 +55,16 @@ def load_npz(path: str | os.PathLike[str], test_split: float = 0.2, seed: int = 
 
 
 def load_test(path: str | os.PathLike[str]) -> Pair:
-    """Read what a model can be tested on: `x_test` and `y_test`, or all of `x` and `y`.
+    """Read what a model can be tested on: ``x_test`` and ``y_test``, or all of ``x`` and ``y``.
 
     Raises:
         DatasetUnavailable: the file cannot be read.
         ValueError: it is no .npz file, or its arrays are missing or do not fit.
 
     >>> from axon.datasets import digits
-        >>> x, y = load_test(digits.DATA)
-        >>> x.shape, y.shape
-        ((1797, 8, 8), (1797,))
+    >>> x, y = load_test(digits.DATA)
+    >>> x.shape, y.shape
+    ((1797, 8, 8), (1797,))
     """
     path = os.fspath(path)
     arrays = _read_arrays(path)

@@ -1,7 +1,5 @@
 """A CSV file as text: its header and its rows, each with the line it stands on."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
@@ -10,7 +8,7 @@ from axon.datasets.column import is_number, looks, quoted
 from axon.datasets.errors import DatasetUnavailable
 
 Row = tuple[int, list[str]]  # the number of the line it begins on, and its cells
-Source = str | os.PathLike[str] | IO[Any]  # a file, by its path or open
+CsvFile = str | os.PathLike[str] | IO[Any]  # a file, by its path or open
 SHOWN = 40  # names listed in a message
 MARKS = ",;\t|"  # what may part cells
 SAMPLE = 2**16  # characters that are looked at to find out which does
@@ -32,17 +30,16 @@ class Sheet:
         DatasetUnavailable: the file cannot be read.
         ValueError: it is not UTF-8, not CSV, or empty.
 
-    Example:
-        >>> from axon.datasets import breast_cancer
-        >>> sheet = Sheet(breast_cancer.DATA)
-        >>> sheet.names[:2]
-        ['diagnosis', 'radius_mean']
-        >>> line, cells = next(sheet.rows())
-        >>> line, cells[:2]
-        (2, ['M', '17.99'])
+    >>> from axon.datasets import breast_cancer
+    >>> sheet = Sheet(breast_cancer.DATA)
+    >>> sheet.names[:2]
+    ['diagnosis', 'radius_mean']
+    >>> line, cells = next(sheet.rows())
+    >>> line, cells[:2]
+    (2, ['M', '17.99'])
     """
 
-    def __init__(self, path: Source) -> None:
+    def __init__(self, path: CsvFile) -> None:
         from axon.names import printable
 
         self.path = printable(name_of(path))
@@ -51,7 +48,7 @@ class Sheet:
         self.header_line, self.names = self._read_header()
 
     def rows(self, *, header: bool = True) -> Iterator[Row]:
-        """Yield each row as `(line, cells)`, one cell per column; `header` leaves out the first."""
+        """Yield each row, a cell for each column; ``header`` leaves out the first line."""
         records = self._records()
         if header:
             next(records)
@@ -66,11 +63,11 @@ class Sheet:
         return ValueError(f"{self.path}, line {line}, column {self.names[column]!r}: {what}")
 
     def position(self, name: str) -> int:
-        """Return the column of a name, or raise `ValueError` with the nearest and all others."""
+        """Return the column of a name, or raise ``ValueError`` with the nearest and all others."""
         return self.positions([name])[0]
 
     def positions(self, names: Sequence[str]) -> list[int]:
-        """Return the columns of some names, or raise `ValueError` with all that are missing."""
+        """Return the columns of some names, or raise ``ValueError`` with all that are missing."""
         columns = {name: column for column, name in enumerate(self.names) if name}
         if missing := [name for name in names if name not in columns]:
             wanted = "; ".join(_with_nearest(name, columns) for name in missing)
@@ -87,7 +84,7 @@ class Sheet:
         return [column for column in range(len(self.names)) if column not in empty]
 
     def check_unique(self) -> None:
-        """Raise `ValueError` if two columns have the same name."""
+        """Raise ``ValueError`` if two columns have the same name."""
         for column, name in enumerate(self.names):
             if name and name in self.names[:column]:
                 raise ValueError(
@@ -164,24 +161,22 @@ class Sheet:
 def is_unnamed(name: str) -> bool:
     """Whether a column has no name, or the one pandas gives to a column without ("Unnamed: 32").
 
-    Example:
-        >>> is_unnamed(""), is_unnamed("Unnamed: 32"), is_unnamed("radius_mean")
-        (True, True, False)
+    >>> is_unnamed(""), is_unnamed("Unnamed: 32"), is_unnamed("radius_mean")
+    (True, True, False)
     """
     return not name or (name.startswith("Unnamed: ") and name[9:].isdigit())
 
 
-def name_of(source: Source) -> str:
+def name_of(file: CsvFile) -> str:
     """What messages call a file: its path, or "standard input".
 
-    Example:
-        >>> import sys
-        >>> name_of("pets.csv"), name_of(sys.__stdin__)
-        ('pets.csv', 'standard input')
+    >>> import sys
+    >>> name_of("pets.csv"), name_of(sys.__stdin__)
+    ('pets.csv', 'standard input')
     """
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    name = str(getattr(source, "name", "the data"))
+    if isinstance(file, str | os.PathLike):
+        return os.fspath(file)
+    name = str(getattr(file, "name", "the data"))
     return "standard input" if name == "<stdin>" else name
 
 
@@ -213,18 +208,18 @@ def _fits(names: Sequence[str], cells: Sequence[str]) -> bool:
     return not named and not any(cells[len(names) :])
 
 
-def _content(source: Source) -> bytes | str:
-    if isinstance(source, str | os.PathLike):
-        with open(source, "rb") as stream:
+def _content(file: CsvFile) -> bytes | str:
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as stream:
             return stream.read()
-    data: bytes | str = source.read()
+    data: bytes | str = file.read()
     return data
 
 
-def _read_text(source: Source) -> str:
-    path = name_of(source)
+def _read_text(file: CsvFile) -> str:
+    path = name_of(file)
     try:
-        data = _content(source)
+        data = _content(file)
         text = data.decode() if isinstance(data, bytes) else data
     except OSError as error:
         raise DatasetUnavailable(

@@ -1,21 +1,17 @@
 """Split rows into a training and a test part, class by class, the same way every time."""
 
-from __future__ import annotations
-
 import operator
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from axon.backend import Array
 
-Pair = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+Pair = tuple[Array, Array]
 Split = tuple[Pair, Pair]  # (x_train, y_train), (x_test, y_test)
 
 
-def split_data(x: NDArray[Any], y: NDArray[Any], test_split: float = 0.2, seed: int = 0) -> Split:
-    """Split `x` and `y` into `(x_train, y_train), (x_test, y_test)`, every class in proportion.
+def split_data(x: Array, y: Array, test_split: float = 0.2, seed: int = 0) -> Split:
+    """Split rows into ``(x_train, y_train), (x_test, y_test)``, every class in proportion.
 
     Args:
         x: samples, (n, ...).
@@ -26,11 +22,10 @@ def split_data(x: NDArray[Any], y: NDArray[Any], test_split: float = 0.2, seed: 
     Raises:
         ValueError: a share or a seed out of range, lengths that differ, or too few rows to split.
 
-    Example:
-        >>> x, y = np.arange(10), np.array([0, 1] * 5)
-        >>> (x_train, y_train), (x_test, y_test) = split_data(x, y, test_split=0.2)
-        >>> x_train.shape, sorted(y_test.tolist())
-        ((8,), [0, 1])
+    >>> x, y = np.arange(10), np.array([0, 1] * 5)
+    >>> (x_train, y_train), (x_test, y_test) = split_data(x, y, test_split=0.2)
+    >>> x_train.shape, sorted(y_test.tolist())
+    ((8,), [0, 1])
     """
     if y.ndim != 1 or len(x) != len(y):
         raise ValueError(f"expected x (n, ...) and y (n,), found {x.shape} and {y.shape}")
@@ -38,9 +33,7 @@ def split_data(x: NDArray[Any], y: NDArray[Any], test_split: float = 0.2, seed: 
     return (x[train], y[train]), (x[test], y[test])
 
 
-def split_rows(
-    y: NDArray[Any], test_split: float, seed: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def split_rows(y: Array, test_split: float, seed: int) -> tuple[Array, Array]:
     """Return the shuffled row numbers of the training part and of the test part."""
     rng = np.random.default_rng(_check_seed(seed))
     _, y, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -52,7 +45,7 @@ def split_rows(
     return rng.permutation(train), rng.permutation(test)
 
 
-def _test_counts(counts: NDArray[np.intp], test_split: float) -> list[int]:
+def _test_counts(counts: Array, test_split: float) -> list[int]:
     """Share out the test rows by largest remainder; each class keeps a row to train on."""
     exact = counts * test_split
     takes = np.floor(exact).astype(np.intp)

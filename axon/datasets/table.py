@@ -1,18 +1,14 @@
 """Read a table of numbers with labels, or numbers to predict, from a CSV file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from axon.datasets.column import is_number, is_whole
+from axon.backend import Array
+from axon.datasets.column import is_integer, is_number
 from axon.datasets.labels import Labels
-from axon.datasets.sheet import Row, Sheet, Source, is_unnamed
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from axon.datasets.sheet import CsvFile, Row, Sheet, is_unnamed
 
 TARGETS = ("diagnosis", "label", "target", "class", "species", "y")
 TASKS = ("classification", "regression", "auto")
@@ -24,27 +20,26 @@ class Table(NamedTuple):
 
     Args:
         x: the features, (n, k) float64, finite.
-        y: the class of each row, (n,) int64, an index into `class_names`; for regression the
+        y: the class of each row, (n,) int64, an index into ``class_names``; for regression the
             numbers to predict, (n,) float64, finite.
         feature_names: the names of the k columns.
         class_names: the labels as text, sorted; none for regression.
         target_name: the name of the column the labels came from.
 
-    Example:
-        >>> table = Table(np.zeros((1, 1)), np.zeros(1, np.int64), ("a",), ("no", "yes"), "b")
-        >>> table.class_names[table.y[0]]
-        'no'
+    >>> table = Table(np.zeros((1, 1)), np.zeros(1, np.int64), ("a",), ("no", "yes"), "b")
+    >>> table.class_names[table.y[0]]
+    'no'
     """
 
-    x: NDArray[np.float64]
-    y: NDArray[Any]
+    x: Array
+    y: Array
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     target_name: str
 
 
 def load_csv(
-    path: Source,
+    path: CsvFile,
     target: str | None = None,
     *,
     features: Sequence[str] | None = None,
@@ -54,30 +49,30 @@ def load_csv(
     """Read a CSV file with a header line, one column of labels and columns of numbers.
 
     Labels are text or whole numbers, as they are written ("00501" is not "501"); their classes are
-    sorted, whole numbers by value. Left out are columns named `id`, and columns without any value.
-    What a column holds is decided by all its cells. A label that says nothing (an empty cell, "NA",
-    "?") is an error, and so are labels most of which occur once, unless `classes` names them.
+    sorted, whole numbers by value. Left out are columns named ``id``, and columns without any
+    value. What a column holds is decided by all its cells. A label that says nothing (an empty
+    cell, "NA", "?") is an error, and so are labels most of which occur once, unless ``classes``
+    names them.
 
     Args:
         path: the file, in UTF-8, parted by commas (or semicolons, tabs, bars); or an open one.
-        target: the name of the label column. None is the first present of `diagnosis`, `label`,
-            `target`, `class`, `species`, `y` (capitals do not count), else the last column.
+        target: the name of the label column. None is the first present of ``diagnosis``, ``label``,
+            ``target``, ``class``, ``species``, ``y`` (capitals do not count), else the last column.
         features: the names of the feature columns, in this order. None is all others.
         classes: the labels that may occur, in the order of their indices. None is those found.
         task: "classification"; "regression": the target holds numbers; or "auto": these are
             numbers if some are no whole numbers, or if there are more than 20 different ones in
-            a column that is not called `diagnosis`, `label`, `class` or `species`. Whole numbers
-            with leading zeros are labels.
+            a column that is not called ``diagnosis``, ``label``, ``class`` or ``species``. Whole
+            numbers with leading zeros are labels.
 
     Raises:
         DatasetUnavailable: the file cannot be read.
         ValueError: its content is wrong; the message names the line and the column.
 
-    Example:
-        >>> from axon.datasets import breast_cancer
-        >>> table = load_csv(breast_cancer.DATA)
-        >>> table.x.shape, table.feature_names[0], table.target_name, table.class_names
-        ((569, 30), 'radius_mean', 'diagnosis', ('B', 'M'))
+    >>> from axon.datasets import breast_cancer
+    >>> table = load_csv(breast_cancer.DATA)
+    >>> table.x.shape, table.feature_names[0], table.target_name, table.class_names
+    ((569, 30), 'radius_mean', 'diagnosis', ('B', 'M'))
     """
     if task not in TASKS:
         raise ValueError(f"task: expected {', '.join(TASKS)}, got {task!r}")
@@ -96,7 +91,7 @@ def load_csv(
     return Table(x, y, names, class_names, sheet.names[column])
 
 
-def read_features(path: Source, feature_names: Sequence[str]) -> NDArray[np.float64]:
+def read_features(path: CsvFile, feature_names: Sequence[str]) -> Array:
     """Read the features alone, as a model that is to predict wants them.
 
     Columns are matched by name, in any order, and others (the labels, if there are any) are left
@@ -104,7 +99,7 @@ def read_features(path: Source, feature_names: Sequence[str]) -> NDArray[np.floa
 
     Args:
         path: the CSV file, or an open one.
-        feature_names: the names of the k columns, as in `Table.feature_names`.
+        feature_names: the names of the k columns, as in ``Table.feature_names``.
 
     Returns:
         (n, k) float64, finite.
@@ -113,10 +108,9 @@ def read_features(path: Source, feature_names: Sequence[str]) -> NDArray[np.floa
         DatasetUnavailable: the file cannot be read.
         ValueError: its content is wrong; the message names the line and the column.
 
-    Example:
-        >>> from axon.datasets import breast_cancer
-        >>> read_features(breast_cancer.DATA, ["area_mean", "radius_mean"])[0]
-        array([1001.  ,   17.99])
+    >>> from axon.datasets import breast_cancer
+    >>> read_features(breast_cancer.DATA, ["area_mean", "radius_mean"])[0]
+    array([1001.  ,   17.99])
     """
     sheet = Sheet(path)
     named = any(name in sheet.names for name in feature_names)
@@ -178,7 +172,7 @@ def _feature_columns(sheet: Sheet, target: int) -> list[int]:
 
 def _read_rows(
     sheet: Sheet, columns: Sequence[int], target: int | None = None, *, header: bool = True
-) -> tuple[list[int], list[str], NDArray[np.float64]]:
+) -> tuple[list[int], list[str], Array]:
     """Return the line of each row, its label, and the numbers of some columns, (n, k)."""
     from array import array
 
@@ -208,7 +202,7 @@ def _numbers(sheet: Sheet, row: Row, columns: Sequence[int], header: bool) -> li
     raise sheet.no_number(line, column, cells[column], header=header)
 
 
-def _amounts(labels: Labels) -> NDArray[np.float64]:
+def _amounts(labels: Labels) -> Array:
     """Return the number of each row, to be predicted."""
     sheet, column, texts = labels.sheet, labels.column, labels.texts
     for line, text in zip(labels.lines, texts, strict=True):
@@ -225,22 +219,18 @@ def _amounts(labels: Labels) -> NDArray[np.float64]:
     return y
 
 
-def _check_finite(
-    sheet: Sheet, x: NDArray[np.float64], lines: Sequence[int], columns: Sequence[int]
-) -> None:
+def _check_finite(sheet: Sheet, x: Array, lines: Sequence[int], columns: Sequence[int]) -> None:
     finite = np.isfinite(x)
     if not finite.all():
         row, k = np.argwhere(~finite)[0]
         raise sheet.error(lines[row], columns[k], f"expected a finite number, found {x[row, k]}")
 
 
-def _check_exact(
-    sheet: Sheet, x: NDArray[np.float64], columns: Sequence[int], header: bool
-) -> None:
+def _check_exact(sheet: Sheet, x: Array, columns: Sequence[int], header: bool) -> None:
     """Raise if whole numbers are so large that different ones became the same."""
     for k in np.flatnonzero(np.abs(x).max(axis=0, initial=0) >= EXACT).tolist():
         cells = {row[columns[k]] for _, row in sheet.rows(header=header)}
-        whole = {text.lstrip("+0") for text in cells if is_whole(text)}
+        whole = {text.lstrip("+0") for text in cells if is_integer(text)}
         if len({float(text or 0) for text in whole}) < len(whole):
             raise ValueError(
                 f"{sheet.path}, column {sheet.names[columns[k]]!r}: whole numbers beyond 2**53, of "

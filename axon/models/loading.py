@@ -227,7 +227,7 @@ def _sequential(described: Description, classes: Mapping[str, Any], custom: Cust
 
 def _class(name: str, classes: Mapping[str, Any]) -> Callable[..., Any]:
     if name in CLASSES_ABOVE and name not in classes:
-        return getattr(import_module(CLASSES_ABOVE[name]), name)  # type: ignore[no-any-return]
+        return getattr(import_module(CLASSES_ABOVE[name]), name)
     if name not in classes:
         hint = suggestion(name, list(classes))
         raise ValueError(f"unknown class {name!r}.{hint} Pass custom_objects={{{name!r}: ...}}.")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from axon.datasets.column import is_number, is_whole
+from axon.datasets.column import is_integer, is_number
 from axon.names import shown, unguarded
 
 NOT_MEASURED = ("epoch", "seconds")  # columns about the epochs themselves
@@ -132,7 +132,7 @@ def _numbers(path: Any, names: list[str], number: int, line: list[str]) -> list[
 
 
 def _cell(path: Any, name: str, number: int, text: str) -> float | None:
-    if name == "epoch" and is_whole(text) and len(text) < 19:
+    if name == "epoch" and is_integer(text) and len(text) < 19:
         return int(text)
     if name != "epoch" and (is_number(text) or not text):
         return float(text) if text else None

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from axon.datasets import mnist
-from axon.datasets.source import DataFile
+from axon.datasets.dataset import DataFile
 
 SHAPES = {
     "train-images-idx3-ubyte": (300, 4, 4),
@@ -49,7 +49,7 @@ def tiny_source(mirrors=(), *, of_gz=False):
         if of_gz:
             checksum = "md5:" + hashlib.md5(PACKED[name + ".gz"]).hexdigest()
         files.append(DataFile(name, shape, checksum, of_gz))
-    return mnist.SOURCE._replace(mirrors=tuple(mirrors), files=tuple(files))
+    return mnist.DATASET._replace(mirrors=tuple(mirrors), files=tuple(files))
 
 
 class Mirrors:
@@ -124,7 +124,7 @@ def serve():
 
 
 if __name__ == "__main__":
-    mnist.SOURCE = tiny_source(sys.argv[1:])
+    mnist.DATASET = tiny_source(sys.argv[1:])
     (images, _), _ = mnist.load_data()
     assert np.array_equal(images, ARRAYS[IMAGES])
     print("loaded")

@@ -29,17 +29,17 @@ from axon.datasets import (
     DatasetUnavailable,
     breast_cancer,
     digits,
-    download,
     fashion_mnist,
+    fetch,
     load_csv,
     load_npz,
     mnist,
     read_features,
     split_data,
 )
+from axon.datasets.dataset import gunzip
 from axon.datasets.idx import parse_idx
 from axon.datasets.sheet import Sheet
-from axon.datasets.source import gunzip
 from tests.datasets.mirrors import (
     ARRAYS,
     IMAGES,
@@ -69,8 +69,8 @@ def home(tmp_path, monkeypatch):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(mnist, "SOURCE", tiny_source())
-    monkeypatch.setattr(fashion_mnist, "SOURCE", tiny_source(of_gz=True))
+    monkeypatch.setattr(mnist, "DATASET", tiny_source())
+    monkeypatch.setattr(fashion_mnist, "DATASET", tiny_source(of_gz=True))
     return tmp_path
 
 
@@ -88,7 +88,7 @@ def data_dir(home, monkeypatch):
 @pytest.fixture
 def mirrors(monkeypatch):
     with serve() as mirrors:
-        monkeypatch.setattr(mnist, "SOURCE", tiny_source(mirrors.urls))
+        monkeypatch.setattr(mnist, "DATASET", tiny_source(mirrors.urls))
         yield mirrors
 
 
@@ -298,7 +298,7 @@ def test_content_with_the_right_hash_must_be_the_right_idx(
     put_bad(data_dir, data)
     source = tiny_source()
     file = source.files[0]._replace(shape=shape, checksum="sha256:" + sha256(data))
-    monkeypatch.setattr(mnist, "SOURCE", source._replace(files=(file,) * 4))
+    monkeypatch.setattr(mnist, "DATASET", source._replace(files=(file,) * 4))
     with pytest.raises(DatasetUnavailable, match=what):
         mnist.load_data()
 
@@ -404,7 +404,7 @@ def test_a_mirror_that_is_not_there_is_named_and_the_next_one_asked(mirrors, mon
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    monkeypatch.setattr(mnist, "SOURCE", tiny_source((dead, mirrors.urls[1])))
+    monkeypatch.setattr(mnist, "DATASET", tiny_source((dead, mirrors.urls[1])))
     with pytest.warns(UserWarning, match=f"passed over {dead}.*ConnectionError"):
         check_loaded(mnist.load_data())
 
@@ -529,7 +529,7 @@ def test_a_temporary_file_that_cannot_be_made_is_said(mirrors, monkeypatch):
     def refuse(path, mode, buffering):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(download, "open", refuse, raising=False)
+    monkeypatch.setattr(fetch, "open", refuse, raising=False)
     with pytest.raises(DatasetUnavailable, match=r"cannot be written \(Permission denied\)"):
         mnist.load_data()
 
@@ -547,7 +547,7 @@ def test_a_disk_that_takes_a_few_bytes_at_a_time_is_fine(mirrors, monkeypatch):
         def write(self, chunk):
             return super().write(chunk[:7])
 
-    monkeypatch.setattr(download, "open", open_as(Slow), raising=False)
+    monkeypatch.setattr(fetch, "open", open_as(Slow), raising=False)
     check_loaded(mnist.load_data())
 
 
@@ -558,7 +558,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(mirrors, cache, monkeypatch):
                 return super().write(chunk[: 1000 - self.tell()])
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(download, "open", open_as(Full), raising=False)
+    monkeypatch.setattr(fetch, "open", open_as(Full), raising=False)
     with pytest.raises(DatasetUnavailable, match="No space left on device"):
         mnist.load_data()
     assert listing(cache) == []
@@ -589,7 +589,7 @@ def test_an_interrupt_leaves_nothing(mirrors, cache, monkeypatch):
     def interrupt(self, chunk):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(download._LimitedFile, "write", interrupt)
+    monkeypatch.setattr(fetch._LimitedFile, "write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         mnist.load_data()
     assert listing(cache) == []
@@ -673,7 +673,7 @@ def test_fashion_mnist_wants_the_gz_when_only_a_raw_file_lies_there(data_dir, mo
 @pytest.mark.parametrize("module", [mnist, fashion_mnist])
 def test_published_sources(module, monkeypatch):
     monkeypatch.undo()  # the real ones
-    source = module.SOURCE
+    source = module.DATASET
     assert source.name == module.__name__.rpartition(".")[2]
     assert len(source.mirrors) >= 2
     assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in source.mirrors)

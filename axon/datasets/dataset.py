@@ -1,18 +1,16 @@
 """What a published dataset is: its files, the checksum each must have, and its mirrors."""
 
-from __future__ import annotations
-
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from axon.backend import Array
 from axon.datasets.idx import parse_idx
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -21,16 +19,15 @@ class DataFile(NamedTuple):
     """One IDX file of a dataset, and how to tell a good copy from a bad one.
 
     Args:
-        name: the name it was published under, without `.gz`.
+        name: the name it was published under, without ``.gz``.
         shape: the shape of its uint8 array.
-        checksum: `"sha256:..."` or `"md5:..."`, in hexadecimal digits.
+        checksum: ``"sha256:..."`` or ``"md5:..."``, in hexadecimal digits.
         of_gz: whether the checksum is that of the .gz file as published; else it is that of the
             decompressed data, which also holds for a file that was compressed anew.
 
-    Example:
-        >>> file = DataFile("labels-idx1-ubyte", (2,), "md5:00")
-        >>> file.size, file.names
-        (10, ('labels-idx1-ubyte.gz', 'labels-idx1-ubyte', 'labels.idx1-ubyte'))
+    >>> file = DataFile("labels-idx1-ubyte", (2,), "md5:00")
+    >>> file.size, file.names
+    (10, ('labels-idx1-ubyte.gz', 'labels-idx1-ubyte', 'labels.idx1-ubyte'))
     """
 
     name: str
@@ -63,8 +60,8 @@ class DataFile(NamedTuple):
         """The most bytes a copy can have: what deflate makes of data it cannot compress."""
         return self.size + self.size // 100 + 1024
 
-    def read(self, path: Path) -> NDArray[np.uint8]:
-        """Read and verify the copy at `path`; `OSError` or `ValueError` says what is wrong."""
+    def read(self, path: "Path") -> Array:
+        """Read and verify a copy; ``OSError`` or ``ValueError`` says what is wrong."""
         with open(path, "rb") as stream:
             blob = stream.read(self.limit + 1)
         if len(blob) > self.limit:
@@ -73,8 +70,8 @@ class DataFile(NamedTuple):
             )
         return self.decode(blob)
 
-    def decode(self, blob: bytes) -> NDArray[np.uint8]:
-        """Verify the bytes of a copy and return its array; `ValueError` says what is wrong."""
+    def decode(self, blob: bytes) -> Array:
+        """Verify the bytes of a copy and return its array; ``ValueError`` says what is wrong."""
         if self.of_gz:
             self._verify(blob, blob)
         content = self._unpack(blob) if blob.startswith(GZIP_MAGIC) else blob
@@ -108,37 +105,49 @@ class DataFile(NamedTuple):
             )
 
 
-class Source(NamedTuple):
+class Dataset(NamedTuple):
     """A published dataset: its folder's name, its title, its files and where to get them.
 
     Args:
-        name: the folder its files lie in, below `AXON_DATA_DIR` or the cache.
+        name: the folder its files lie in, below ``AXON_DATA_DIR`` or the cache.
         title: what messages call it.
         mirrors: addresses of folders, each ending in "/", tried in order.
         files: train images, train labels, test images, test labels.
 
-    Example:
-        >>> from axon.datasets import mnist
-        >>> mnist.SOURCE.title, len(mnist.SOURCE.files)
-        ('MNIST', 4)
+    >>> from axon.datasets import mnist
+    >>> mnist.DATASET.title, len(mnist.DATASET.files)
+    ('MNIST', 4)
     """
 
     name: str
     title: str
     mirrors: tuple[str, ...]
-    files: tuple[DataFile, DataFile, DataFile, DataFile]
+    files: tuple[DataFile, ...]
+
+
+FILES_OF_MNIST = {  # name -> shape; others come in the same form, under the same names
+    "train-images-idx3-ubyte": (60000, 28, 28),
+    "train-labels-idx1-ubyte": (60000,),
+    "t10k-images-idx3-ubyte": (10000, 28, 28),
+    "t10k-labels-idx1-ubyte": (10000,),
+}
+
+
+def files_like_mnist(*checksums: str, of_gz: bool = False) -> tuple[DataFile, ...]:
+    """The files of a dataset in MNIST's form, by the checksum of each."""
+    named = zip(FILES_OF_MNIST.items(), checksums, strict=True)
+    return tuple(DataFile(name, shape, checksum, of_gz) for (name, shape), checksum in named)
 
 
 def gunzip(blob: bytes, size: int) -> bytes:
-    """Decompress a gzip file that should hold `size` bytes, and never make many more.
+    """Decompress a gzip file that should hold ``size`` bytes, and never make many more.
 
     Raises:
-        ValueError: the stream is damaged or cut short, or holds more than `size` bytes.
+        ValueError: the stream is damaged or cut short, or holds more than ``size`` bytes.
 
-    Example:
-        >>> import gzip
-        >>> gunzip(gzip.compress(b"seven"), 5)
-        b'seven'
+    >>> import gzip
+    >>> gunzip(gzip.compress(b"seven"), 5)
+    b'seven'
     """
     import gzip
     import io
