@@ -12,7 +12,7 @@ import axon
 from axon._moved import MOVED, new_name
 
 INSIDE = {  # what lay in packages that have moved, and examples of what is asked of it
-    "axon.models.foreign.matching": "axon.convert.matching",
+    "axon.models.foreign.flattening": "axon.convert.flattening",
     "axon.models.graph.model": "axon.onnx.run.model",
     "axon.models.graph.operators.pooling": "axon.onnx.run.operators.pooling",
     "axon.onnx.rules.cells": "axon.onnx.export.rules.cells",
