@@ -3,7 +3,7 @@
 Every other file says ``xp`` where it computes, and takes what this one gives. Today that is NumPy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from math import prod
 from typing import Any, NamedTuple, Protocol
@@ -204,8 +204,10 @@ def ones(size: int, dtype: DType, xp: Any) -> Array:
     return array
 
 
-def elementwise(*arrays: Array) -> tuple[Shape, DType]:
+def elementwise(*arrays: Array, **meta: object) -> tuple[Shape, DType]:
     """Shape and type of an element-by-element result: broadcast; floats win over integers.
+
+    The metadata do not count.
 
     >>> elementwise(np.ones((2, 1)), np.ones(3, int))
     ((2, 3), dtype('float64'))
@@ -219,9 +221,19 @@ def elementwise(*arrays: Array) -> tuple[Shape, DType]:
     return shape, dtype
 
 
-def floating(*arrays: Array) -> tuple[Shape, DType]:
+def floating(*arrays: Array, **meta: object) -> tuple[Shape, DType]:
     """Like elementwise, for functions whose values are not whole: they are handed floats only."""
     return elementwise(*arrays)
+
+
+def like_result(count: int) -> Callable[..., list[ArraySpec]]:
+    """The rule for workspace of as many arrays as the result would be, element by element."""
+    return lambda *arrays, **meta: [ArraySpec(*elementwise(*arrays))] * count
+
+
+def like_first(count: int) -> Callable[..., list[ArraySpec]]:
+    """The rule for workspace of as many arrays like the first."""
+    return lambda x, *rest, **meta: [ArraySpec(x.shape, x.dtype)] * count
 
 
 def promote(a: DType, b: DType) -> DType:

@@ -26,9 +26,9 @@ from axon.backend import (
     tensor_data,
     xp,
 )
+from axon.facts import Facts
 from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
-from axon.pieces import Rule, by_rows, in_pieces
 
 # ------------------------------------------------------------------------------------ primitives
 
@@ -53,19 +53,23 @@ class Primitive:
         writes: int = 0,
         floats: bool = False,
         over: tuple[int, ...] = (),
-        rows: Rule | None = None,
-        rounds: bool = False,
+        rows: Callable[..., Any] | None = None,
+        eagerly: "Callable[[Primitive, Sequence[Array], dict[str, Any]], bool] | None" = None,
+        **facts: Any,
     ) -> None:
+        _demand_names_of_today(kernel, facts)
         self.name = self.__name__ = kernel.__name__.rstrip("_")
         self.__doc__, self.__module__ = kernel.__doc__, kernel.__module__
         self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
         self.kind, self.workspace, self.writes = kind, workspace, writes
         self.over = over  # inputs in whose memory the result may be written, if they die with it
-        alone = kind == "fills" and result in (elementwise, floating)  # element by element
-        self.rows = by_rows if alone and rows is None else rows  # how its work can be cut
-        self.rounds = rounds  # otherwise in other pieces: so eager work is cut, too
+        self.rows = rows  # how its work can be cut (axon/pieces.py)
+        self.eagerly = eagerly  # runs it in pieces, where the sum of these rounds otherwise
         self.floats = floats or result is floating  # the kernel never sees integers
         self.result = elementwise if result is floating else result
+        alone = kind == "fills" and self.result is elementwise
+        usual = {"alone": alone, "places": alone or facts.get("alone"), "hands_on": kind == "views"}
+        self.facts = Facts(**{**usual, **facts})
         self.gradients: tuple[Callable[..., Tensor] | None, ...] | None = None
         self.each: Callable[..., Tensor] | None = None
         PRIMITIVES[self.name] = self
@@ -97,11 +101,11 @@ class Primitive:
         if self.kind == "fills":
             shape, dtype = self._outcome(arrays, meta)
             arrays = [modes.empty(shape, dtype), *arrays]
-        if self.rounds and in_pieces(self, arrays, meta):
+        if self.eagerly is not None and self.eagerly(self, arrays, meta):
             return arrays[0]
         if self.workspace:
             needed = self.workspace(*arrays[self.kind == "fills" :], **meta)
-            meta = {**meta, "work": [modes.empty(shape, dtype) for shape, dtype in needed]}
+            meta = {**meta, "workspace": [modes.empty(shape, dtype) for shape, dtype in needed]}
         self.kernel(*arrays, xp=xp, **meta)
         return arrays[0]
 
@@ -137,6 +141,21 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<axon primitive {self.name}>"
+
+
+def _demand_names_of_today(kernel: Callable[..., Any], facts: dict[str, Any]) -> None:
+    """Raise TypeError, with the new name, for what was called otherwise once."""
+    code = kernel.__code__
+    if "work" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        raise TypeError(
+            f"primitive {kernel.__name__!r}: temporary memory is handed to a kernel as "
+            "`workspace`, no longer as `work`: rename that argument."
+        )
+    if "rounds" in facts:
+        raise TypeError(
+            f"primitive {kernel.__name__!r}: in place of rounds=True write eagerly=in_pieces, with "
+            "in_pieces from axon.pieces."
+        )
 
 
 def primitive(kernel: Callable[..., Any] | None = None, **declared: Any) -> Any:

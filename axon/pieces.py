@@ -9,8 +9,6 @@ from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from axon.backend import Array, DType, Shape, carve, xp
 from axon.threads import share
 
@@ -22,6 +20,11 @@ LINE = 64  # bytes
 
 Meta = dict[str, Any]
 Specs = Sequence[tuple[Shape, DType]]
+
+
+def cost(multiply_adds: int, nbytes: int) -> float:
+    """What a product is thought to cost, in nanoseconds."""
+    return 2 * FLOP * multiply_adds + BYTE * nbytes
 
 
 class Cut(NamedTuple):
@@ -50,7 +53,7 @@ class Cut(NamedTuple):
         >>> Cut(1000, (True, True), cost=2 * WORTH).pieces
         8
         """
-        count = MOST if xp is np and self.cost >= WORTH else 1
+        count = MOST if self.cost >= WORTH else 1
         while count > 1 and self.rows < count * self.least:
             count //= 2
         return count
@@ -119,7 +122,7 @@ class Work:
             return arrays, self.meta
         return arrays, {**self.meta, "shape": (stop - start, *self.meta["shape"][1:])}
 
-    def scratch(self, number: int) -> Specs:
+    def workspace(self, number: int) -> Specs:
         """The workspace of one piece."""
         if not self.primitive.workspace:
             return []
@@ -127,19 +130,20 @@ class Work:
         specs: Specs = self.primitive.workspace(*arrays[self.primitive.kind == "fills" :], **meta)
         return specs
 
-    def room(self) -> int:
+    def workspace_bytes(self) -> int:
         """The bytes that the workspace of any piece needs."""
         largest = {stop - start: number for number, (start, stop) in enumerate(self.spans)}
         return max(
-            sum(_lines(shape, dtype) for shape, dtype in self.scratch(n)) for n in largest.values()
+            sum(_lines(shape, dtype) for shape, dtype in self.workspace(n))
+            for n in largest.values()
         )
 
     def run(self, number: int) -> None:
         """Do one piece in fresh memory."""
         arrays, meta = self.given(number)
         if self.primitive.workspace:
-            work = [xp.empty(shape, dtype) for shape, dtype in self.scratch(number)]
-            meta = {**meta, "work": work}
+            workspace = [xp.empty(*spec) for spec in self.workspace(number)]
+            meta = {**meta, "workspace": workspace}
         self.primitive.kernel(*arrays, xp=xp, **meta)
 
     def placed(self, number: int, memory: Array) -> tuple[list[Array], Meta]:
@@ -147,11 +151,11 @@ class Work:
         arrays, meta = self.given(number)
         if not self.primitive.workspace:
             return arrays, meta
-        work, start = [], 0
-        for shape, dtype in self.scratch(number):
-            work.append(carve(memory, start, shape, dtype))
+        workspace, start = [], 0
+        for shape, dtype in self.workspace(number):
+            workspace.append(carve(memory, start, shape, dtype))
             start += _lines(shape, dtype)
-        return arrays, {**meta, "work": work}
+        return arrays, {**meta, "workspace": workspace}
 
     def finish(self) -> None:
         """Add up what the pieces made, in their order."""
@@ -173,9 +177,23 @@ def ends(count: int, pieces: int) -> list[int]:
     return [count * (i + 1) // pieces for i in range(pieces)]
 
 
+def cut_of(primitive: Any, arrays: Sequence[Array], meta: Meta) -> Cut | None:
+    """How an application can be cut; what works number by number can be without saying so.
+
+    Args:
+        primitive: what is applied.
+        arrays: what the kernel is handed, result first if it fills one.
+        meta: the metadata.
+    """
+    if primitive.rows is not None:
+        cut: Cut | None = primitive.rows(*arrays, **meta)
+        return cut
+    return by_rows(*arrays, **meta) if primitive.facts.alone else None
+
+
 def in_pieces(primitive: Any, arrays: Sequence[Array], meta: Meta) -> bool:
     """Run a kernel in pieces, if it is to be cut at all."""
-    cut: Cut | None = primitive.rows(*arrays, **meta)
+    cut = cut_of(primitive, arrays, meta)
     pieces = cut.pieces if cut else 1
     if cut is None or pieces < 2:
         return False

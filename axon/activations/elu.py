@@ -2,15 +2,9 @@
 
 from typing import Any
 
-from axon.activations.leaky_relu import alike
-from axon.backend import Array, DType, Shape, constant, elementwise
+from axon.backend import Array, constant, floating, like_result
+from axon.bounds import rising
 from axon.core import primitive
-from axon.pieces import by_rows
-
-
-def one_more(*arrays: Array, **_: Any) -> list[tuple[Shape, DType]]:
-    """Workspace: as much as the result."""
-    return [elementwise(*arrays)]
 
 
 def bent(out: Array, y: Array, above: float, at_zero: float, part: Array, xp: Any) -> None:
@@ -24,8 +18,10 @@ def bent(out: Array, y: Array, above: float, at_zero: float, part: Array, xp: An
     xp.add(out, part, out=out)
 
 
-@primitive(result=alike, rows=by_rows, floats=True, workspace=one_more, over=(0,))
-def elu(out: Array, x: Array, *, xp: Any, work: list[Array], alpha: float = 1.0) -> None:
+@primitive(
+    result=floating, workspace=like_result(1), over=(0,), bounds=rising(lambda x: max(x, -1.0))
+)
+def elu(out: Array, x: Array, *, xp: Any, workspace: list[Array], alpha: float = 1.0) -> None:
     """x above 0, alpha (e^x - 1) up to there; ``alpha`` is not negative.
 
     Clevert, Unterthiner and Hochreiter, "Fast and Accurate Deep Network Learning by Exponential
@@ -40,19 +36,19 @@ def elu(out: Array, x: Array, *, xp: Any, work: list[Array], alpha: float = 1.0)
             "-alpha."
         )
     zero = constant(0, out.dtype, xp)
-    xp.maximum(x, zero, out=work[0])
+    xp.maximum(x, zero, out=workspace[0])
     xp.minimum(x, zero, out=out)
     xp.expm1(out, out=out)
     xp.multiply(out, constant(alpha, out.dtype, xp), out=out)
-    xp.add(out, work[0], out=out)
+    xp.add(out, workspace[0], out=out)
 
 
-@primitive(result=alike, rows=by_rows, floats=True, workspace=one_more, over=(1,))
+@primitive(result=floating, workspace=like_result(1), over=(1,))
 def elu_gradient(
-    out: Array, g: Array, y: Array, *, xp: Any, work: list[Array], alpha: float = 1.0
+    out: Array, g: Array, y: Array, *, xp: Any, workspace: list[Array], alpha: float = 1.0
 ) -> None:
     """g where y = elu(x) is positive, else g (y + alpha), which is g alpha e^x."""
-    bent(out, y, 1, alpha, work[0], xp)
+    bent(out, y, 1, alpha, workspace[0], xp)
     xp.multiply(out, g, out=out)
 
 

@@ -3,12 +3,12 @@
 from math import inf, pi, sqrt
 from typing import Any
 
-from axon.activations.leaky_relu import alike
 from axon.activations.sigmoid import sigmoid
-from axon.backend import Array, constant
+from axon.backend import Array, constant, floating
+from axon.bounds import between
 from axon.core import Tensor, primitive
 from axon.ops import absolute, exp, minimum, square
-from axon.ops.error_function import FAR, in_blocks, rows, tail
+from axon.ops.error_function import FAR, erf_workspace, in_blocks, tail
 from axon.pieces import each_row
 
 SLOPE = 2.0 * sqrt(2.0 / pi)  # the tanh form is x sigmoid(SLOPE x + CUBE x^3)
@@ -53,8 +53,12 @@ def _rise_by_tanh(q: Array, e: Array, a: Array, xp: Any) -> None:
     xp.multiply(e, a, out=e)
 
 
-@primitive(result=alike, rows=heavy, floats=True, workspace=rows, over=(0,))
-def gelu(out: Array, x: Array, *, xp: Any, work: list[Array], approximate: bool = False) -> None:
+@primitive(
+    result=floating, rows=heavy, workspace=erf_workspace, over=(0,), bounds=between(-0.17, inf)
+)
+def gelu(
+    out: Array, x: Array, *, xp: Any, workspace: list[Array], approximate: bool = False
+) -> None:
     """x P(x), where P(x) = (1 + erf(x / sqrt(2))) / 2.
 
     Computed as max(x, 0) - |x| P(-|x|): nothing cancels, both tails are accurate.
@@ -69,7 +73,7 @@ def gelu(out: Array, x: Array, *, xp: Any, work: list[Array], approximate: bool 
     """
     below = _below_by_tanh if approximate else _below
     xp.copyto(out, x)
-    for y, a, e, q in in_blocks(out, work):
+    for y, a, e, q in in_blocks(out, workspace):
         xp.absolute(y, out=a)
         below(q, e, a, xp)
         xp.multiply(q, a, out=q)
@@ -77,14 +81,14 @@ def gelu(out: Array, x: Array, *, xp: Any, work: list[Array], approximate: bool 
         xp.subtract(y, q, out=y)
 
 
-@primitive(result=alike, rows=heavy, floats=True, workspace=rows, over=(1,))
+@primitive(result=floating, rows=heavy, workspace=erf_workspace, over=(1,))
 def gelu_gradient(
-    out: Array, g: Array, x: Array, *, xp: Any, work: list[Array], approximate: bool = False
+    out: Array, g: Array, x: Array, *, xp: Any, workspace: list[Array], approximate: bool = False
 ) -> None:
     """g (P(x) + x P'(x)): with u = P(-|x|) - |x| P'(x), that is g u below 0 and g (1 - u) above."""
     forms = (_below_by_tanh, _rise_by_tanh) if approximate else (_below, _rise)
     xp.copyto(out, x)
-    for y, a, e, q in in_blocks(out, work):
+    for y, a, e, q in in_blocks(out, workspace):
         zero, one, minus_two = (constant(c, y.dtype, xp) for c in (0, 1, -2))
         xp.absolute(y, out=a)
         for form in forms:

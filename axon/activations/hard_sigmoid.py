@@ -3,10 +3,11 @@
 from typing import Any
 
 from axon.backend import Array, constant, floating
+from axon.bounds import rising
 from axon.core import primitive
 
 
-@primitive(result=floating, over=(0,))
+@primitive(result=floating, over=(0,), bounds=rising(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0)))
 def hard_sigmoid(out: Array, x: Array, *, xp: Any) -> None:
     """relu6(x + 3) / 6: 0 up to -3, 1 from 3 on, straight in between.
 

@@ -2,17 +2,12 @@
 
 from typing import Any
 
-from axon.backend import Array, DType, Shape, constant, elementwise
+from axon.backend import Array, constant, floating
+from axon.bounds import rising
 from axon.core import primitive
-from axon.pieces import by_rows
 
 
-def alike(*arrays: Array, **_: Any) -> tuple[Shape, DType]:
-    """Element by element, whatever the metadata."""
-    return elementwise(*arrays)
-
-
-@primitive(result=alike, rows=by_rows, floats=True)
+@primitive(result=floating, bounds=rising(lambda x: x))
 def leaky_relu(out: Array, x: Array, *, xp: Any, negative_slope: float = 0.2) -> None:
     """max(x, negative_slope x); the derivative at 0 is ``negative_slope``, from 0 to 1.
 
@@ -32,7 +27,7 @@ def leaky_relu(out: Array, x: Array, *, xp: Any, negative_slope: float = 0.2) ->
     xp.maximum(x, out, out=out)
 
 
-@primitive(result=alike, rows=by_rows, floats=True, over=(1,))
+@primitive(result=floating, over=(1,))
 def leaky_relu_gradient(
     out: Array, g: Array, y: Array, *, xp: Any, negative_slope: float = 0.2
 ) -> None:

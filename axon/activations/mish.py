@@ -1,12 +1,13 @@
 """Mish: each number times the tanh of its softplus."""
 
 from functools import cache
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from axon.activations.elu import one_more
-from axon.backend import Array, DType, Shape, constant, floating
+from axon.backend import Array, DType, constant, floating, like_result
+from axon.bounds import between
 from axon.core import Tensor, primitive
 from axon.ops import exp, maximum, minimum
 
@@ -17,11 +18,6 @@ FAR = 800.0  # e^-800 is 0: whatever lies below -800 gives what -800 gives
 def straight(dtype: DType) -> float:
     """An x from which mish(x) is x, in all digits, and at which e^2x does not yet overflow."""
     return float(np.log(np.finfo(dtype).max)) / 2 - 1.0
-
-
-def three_more(*arrays: Array, **_: Any) -> list[tuple[Shape, DType]]:
-    """Workspace: three times as much as the result."""
-    return one_more(*arrays) * 3
 
 
 def _powers(t: Array, e: Array, m: Array, x: Array, xp: Any) -> None:
@@ -36,8 +32,8 @@ def _powers(t: Array, e: Array, m: Array, x: Array, xp: Any) -> None:
     xp.multiply(m, e, out=m)
 
 
-@primitive(result=floating, workspace=three_more, over=(0,))
-def mish(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(result=floating, workspace=like_result(3), over=(0,), bounds=between(-0.31, inf))
+def mish(out: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """x tanh(log(1 + e^x)), which is x m / (m + 2), where e = e^x and m = e (e + 2).
 
     Misra, "Mish: A Self Regularized Non-Monotonic Activation Function" (2019).
@@ -45,7 +41,7 @@ def mish(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     >>> mish(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.3034,  0.    ,  0.8651])
     """
-    t, d, m = work
+    t, d, m = workspace
     _powers(t, d, m, x, xp)
     xp.add(m, constant(2, out.dtype, xp), out=d)
     xp.divide(m, d, out=m)
@@ -53,10 +49,10 @@ def mish(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     xp.multiply(out, m, out=out)
 
 
-@primitive(result=floating, workspace=three_more, over=(1,))
-def mish_gradient(out: Array, g: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(result=floating, workspace=like_result(3), over=(1,))
+def mish_gradient(out: Array, g: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """g (m / d + 4 x e (e + 1) / d^2), where e = e^x, m = e (e + 2) and d = m + 2."""
-    t, e, m = work
+    t, e, m = workspace
     d, one, two, four = (out, *(constant(c, out.dtype, xp) for c in (1, 2, 4)))
     _powers(t, e, m, x, xp)
     xp.add(m, two, out=d)

@@ -4,12 +4,13 @@ from functools import cache
 from typing import Any
 
 from axon.backend import Array, DType, constant, floating
+from axon.bounds import rising
 from axon.core import primitive
 
 MANY = 2**14  # numbers: a part of an array that stays in the cache
 
 
-@primitive(result=floating, over=(0,))
+@primitive(result=floating, over=(0,), bounds=rising(lambda x: max(x, 0.0)))
 def relu(out: Array, x: Array, *, xp: Any) -> None:
     """max(x, 0); the derivative at 0 is 0.
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from axon.backend import Array, constant, floating
+from axon.bounds import rising
 from axon.core import primitive
 
 
-@primitive(result=floating, over=(0,))
+@primitive(result=floating, over=(0,), bounds=rising(lambda x: min(max(x, 0.0), 6.0)))
 def relu6(out: Array, x: Array, *, xp: Any) -> None:
     """min(max(x, 0), 6); the derivative at 0 and at 6 is 0.
 

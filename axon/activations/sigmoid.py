@@ -1,11 +1,13 @@
 """Sigmoid: squashes any number into (0, 1)."""
 
+import math
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from axon.backend import Array, DType, constant, floating
+from axon.bounds import rising
 from axon.core import primitive
 
 
@@ -15,7 +17,7 @@ def largest(dtype: DType) -> float:
     return float(-np.log(np.finfo(dtype).tiny)) - 0.005
 
 
-@primitive(result=floating, over=(0,))
+@primitive(result=floating, over=(0,), flops=4, bounds=rising(lambda x: (1 + math.tanh(x / 2)) / 2))
 def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
     """1 / (1 + e^-x), accurate to rounding in both tails.
 
@@ -32,7 +34,7 @@ def sigmoid(out: Array, x: Array, *, xp: Any) -> None:
     xp.reciprocal(out, out=out)
 
 
-@primitive(result=floating)
+@primitive(result=floating, flops=3)
 def sigmoid_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
     """g y (1 - y), where y = sigmoid(x)."""
     xp.subtract(1, y, out=out)

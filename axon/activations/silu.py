@@ -1,21 +1,17 @@
 """SiLU, also called swish: each number times its own sigmoid."""
 
+from math import inf
 from typing import Any
 
-from axon.activations.elu import one_more
 from axon.activations.sigmoid import largest, sigmoid
-from axon.backend import Array, DType, Shape, constant, floating
+from axon.backend import Array, constant, floating, like_result
+from axon.bounds import between
 from axon.core import Tensor, primitive
 from axon.ops import absolute, minimum
 
 
-def two_more(*arrays: Array, **_: Any) -> list[tuple[Shape, DType]]:
-    """Workspace: twice as much as the result."""
-    return one_more(*arrays) * 2
-
-
-@primitive(result=floating, workspace=one_more, over=(0,))
-def silu(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(result=floating, workspace=like_result(1), over=(0,), bounds=between(-0.28, inf))
+def silu(out: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """x sigmoid(x) = x / (1 + e^-x).
 
     Below about -87 (float32) e^-x would overflow, so x stops there: the result is then -1e-36.
@@ -25,7 +21,7 @@ def silu(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     >>> silu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.2689,  0.    ,  0.7311])
     """
-    t = work[0]
+    t = workspace[0]
     xp.maximum(x, constant(-largest(out.dtype), out.dtype, xp), out=t)
     xp.negative(t, out=out)
     xp.exp(out, out=out)
@@ -33,10 +29,10 @@ def silu(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     xp.divide(t, out, out=out)
 
 
-@primitive(result=floating, workspace=two_more, over=(1,))
-def silu_gradient(out: Array, g: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(result=floating, workspace=like_result(2), over=(1,))
+def silu_gradient(out: Array, g: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """g s (1 + x (1 - s)), where s = sigmoid(x)."""
-    t, rest = work
+    t, rest = workspace
     one, end, start = (
         constant(c, out.dtype, xp) for c in (1, largest(out.dtype), -largest(out.dtype))
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, as_array, ones
+from axon.bounds import between_along_axis
 from axon.core import Tensor, primitive
 from axon.pieces import each_row
 
@@ -19,13 +20,13 @@ def one_per_row(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
     return [(tuple(shape), x.dtype)]
 
 
-def two_per_row(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
+def softmax_workspace(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
     """Workspace: two numbers for each row."""
     ((shape, dtype),) = one_per_row(x, axis=axis)
     return [((2, *shape), dtype)]
 
 
-def per_axis(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:
+def softmax_shape(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:
     """The shape of x, which must have the axis."""
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"axis {axis} is out of range for {x.ndim} axes.")
@@ -37,7 +38,7 @@ def along_rows(out: Array, *_: Array, axis: int = -1) -> bool:
     return axis % out.ndim > 0
 
 
-last_axis = each_row(4, when=along_rows)
+softmax_rows = each_row(4, when=along_rows)
 
 
 def _blocks(axis: int, *arrays: Array) -> Iterator[tuple[Any, ...]]:
@@ -87,8 +88,17 @@ def _shift(row: Array, room: Array, x: Array, axis: int, xp: Any) -> None:
     xp.multiply(row, room, out=row)
 
 
-@primitive(result=per_axis, workspace=two_per_row, floats=True, over=(0,), rows=last_axis)
-def softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) -> None:
+@primitive(
+    result=softmax_shape,
+    workspace=softmax_workspace,
+    floats=True,
+    over=(0,),
+    rows=softmax_rows,
+    flops=5,
+    places=True,
+    bounds=between_along_axis(0.0, 1.0, single=1.0),
+)
+def softmax(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: int = -1) -> None:
     """e^x_i / sum_j e^x_j along ``axis``, shifted by the maximum so that nothing overflows.
 
     No probability falls below the smallest normal number: log(p) and 1/p stay finite, so that the
@@ -98,7 +108,7 @@ def softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1)
     >>> softmax(np.array([1.0, 1.0, 1.0, 1.0]))
     array([0.25, 0.25, 0.25, 0.25])
     """
-    for along, y, scores, row, room in _blocks(axis, out, x, *work[0]):
+    for along, y, scores, row, room in _blocks(axis, out, x, *workspace[0]):
         near = _near_zero(scores, xp)
         if not near:
             _shift(row, room, scores, along, xp)
@@ -110,24 +120,29 @@ def softmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1)
             xp.maximum(y, np.finfo(y.dtype).tiny, out=y)
 
 
-def alike(g: Array, y: Array, *, axis: int = -1) -> tuple[Shape, DType]:
+def softmax_gradient_shape(g: Array, y: Array, *, axis: int = -1) -> tuple[Shape, DType]:
     """The shape of both."""
     if g.shape != y.shape:
         raise ValueError("Both must have the same shape.")
-    return per_axis(y, axis=axis)
+    return softmax_shape(y, axis=axis)
 
 
-def one_each(g: Array, y: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
+def softmax_gradient_workspace(g: Array, y: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
     """Workspace: a number for each row."""
     return one_per_row(y, axis=axis)
 
 
-@primitive(result=alike, workspace=one_each, floats=True, rows=last_axis)
+@primitive(
+    result=softmax_gradient_shape,
+    workspace=softmax_gradient_workspace,
+    floats=True,
+    rows=softmax_rows,
+)
 def softmax_gradient(
-    out: Array, g: Array, y: Array, *, xp: Any, work: list[Array], axis: int = -1
+    out: Array, g: Array, y: Array, *, xp: Any, workspace: list[Array], axis: int = -1
 ) -> None:
     """y (g - sum_j g_j y_j) along ``axis``, where y = softmax(x)."""
-    for along, d, slope, p, row in _blocks(axis, out, g, y, work[0]):
+    for along, d, slope, p, row in _blocks(axis, out, g, y, workspace[0]):
         xp.multiply(slope, p, out=d)
         _total(row, d, along, xp)
         xp.subtract(slope, row, out=d)

@@ -1,15 +1,21 @@
 """Softplus: a rectified linear unit without the corner; always positive."""
 
+import math
 from typing import Any
 
-from axon.activations.elu import one_more
-from axon.backend import Array, constant, floating
+from axon.backend import Array, constant, floating, like_result
+from axon.bounds import rising
 from axon.core import primitive
 from axon.ops import exp
 
 
-@primitive(result=floating, workspace=one_more, over=(0,))
-def softplus(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(
+    result=floating,
+    workspace=like_result(1),
+    over=(0,),
+    bounds=rising(lambda x: x if x > 30 else math.log1p(math.exp(x))),
+)
+def softplus(out: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """log(1 + e^x), computed as max(x, 0) + log(1 + e^-|x|), in which nothing overflows.
 
     Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing"
@@ -18,12 +24,12 @@ def softplus(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     >>> softplus(np.array([-1.0, 0.0, 1000.0])).round(4)
     array([3.133e-01, 6.931e-01, 1.000e+03])
     """
-    xp.maximum(x, constant(0, out.dtype, xp), out=work[0])
+    xp.maximum(x, constant(0, out.dtype, xp), out=workspace[0])
     xp.absolute(x, out=out)
     xp.negative(out, out=out)
     xp.exp(out, out=out)
     xp.log1p(out, out=out)
-    xp.add(out, work[0], out=out)
+    xp.add(out, workspace[0], out=out)
 
 
 @primitive(result=floating, over=(1,))

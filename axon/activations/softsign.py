@@ -1,13 +1,18 @@
 """Softsign: squashes any number into (-1, 1), and reaches the ends slowly."""
 
+from math import copysign, inf
 from typing import Any
 
 from axon.backend import Array, constant, floating
+from axon.bounds import rising
 from axon.core import primitive
 from axon.ops import absolute, sign
 
 
-@primitive(result=floating)
+@primitive(
+    result=floating,
+    bounds=rising(lambda x: copysign(1.0, x) if abs(x) == inf else x / (1 + abs(x))),
+)
 def softsign(out: Array, x: Array, *, xp: Any) -> None:
     """x / (1 + |x|).
 

@@ -1,12 +1,14 @@
 """Hyperbolic tangent: squashes any number into (-1, 1)."""
 
+import math
 from typing import Any
 
 from axon.backend import Array, floating
+from axon.bounds import rising
 from axon.core import primitive
 
 
-@primitive(result=floating, over=(0,))
+@primitive(result=floating, over=(0,), bounds=rising(math.tanh))
 def tanh(out: Array, x: Array, *, xp: Any) -> None:
     """(e^x - e^-x) / (e^x + e^-x).
 
@@ -16,7 +18,7 @@ def tanh(out: Array, x: Array, *, xp: Any) -> None:
     xp.tanh(x, out=out)
 
 
-@primitive(result=floating, over=(1,))
+@primitive(result=floating, over=(1,), flops=3)
 def tanh_gradient(out: Array, g: Array, y: Array, *, xp: Any) -> None:
     """g (1 - y^2), where y = tanh(x)."""
     xp.multiply(y, y, out=out)

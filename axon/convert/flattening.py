@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from axon.backend import Array, Shape, elementwise
+from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.inspect.call_graph import ModelLike, Structure
 from axon.layers.convolution import Conv1D
@@ -23,7 +23,6 @@ READS_ROWS = (Dense, BatchNormalization, LayerNormalization, RMSNormalization)
 SERIES = (Conv1D, AveragePooling1D, MaxPooling1D, UpSampling1D, ZeroPadding1D)  # C, T in PyTorch
 UNKNOWN = (-1,)  # in the place of a shape
 MIXES = {"matmul"}  # whose weights have taken account of the order
-ALONG = {"channel_affine", "standardize", "softmax", "log_softmax", "copy"}  # keep the places
 
 
 def foreign_order(array: Array, shape: Shape) -> Array:
@@ -109,5 +108,4 @@ def _same_places(step: Instruction) -> Tensor | None:
         a, b = step.out.data, alike[0].data
         same = a.strides == b.strides and a.ctypes.data == b.ctypes.data
         return alike[0] if same else None
-    kept = step.primitive.result is elementwise or step.primitive.name in ALONG
-    return alike[0] if kept else None
+    return alike[0] if step.primitive.facts.places else None

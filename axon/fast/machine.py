@@ -272,7 +272,7 @@ class Machine:
         primitive, inputs, out, meta, *_ = self.plan.instructions[number]
         arrays = [self._memory.array(t) for t in inputs]
         if primitive.workspace:
-            meta = {**meta, "work": self.plan.workspace(number)}
+            meta = {**meta, "workspace": self.plan.workspace(number)}
         if primitive.kind == "fills":
             arrays.insert(0, self._memory.array(out))
         call = partial(primitive.kernel, *arrays, xp=xp, **meta)

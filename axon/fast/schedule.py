@@ -18,7 +18,6 @@ from axon.program.plan import Plan
 from axon.program.trace import Instruction
 
 TINY = 2_000.0  # nanoseconds: work that is not worth a task of its own
-CAN_FAIL = {"lookup", "take"}  # a number may be none of a row: then what follows must not be done
 
 
 class Placed(NamedTuple):
@@ -161,7 +160,7 @@ class Schedule:
         """Remember what was read and written, and when."""
         level, work = placed.level, placed.work
         end = self._end(placed)
-        if instruction.primitive.name in CAN_FAIL:
+        if instruction.primitive.facts.can_fail:  # then what follows must not be done
             self._checked = max(self._checked, end)
         for array, writes in self._outer(instruction):
             self._uses.append(Use(array, end if writes else level, writes, placed.tiny))

@@ -105,7 +105,7 @@ class Drawing:
         """An operation outside all layers: a small box, unless it only shows the same numbers."""
         primitive, inputs, out, *_ = self.structure.instructions[number]
         known = [t for t in inputs if id(t) in self._source]
-        if primitive.kind == "fills" and known and primitive.name not in ("copy", "cast"):
+        if primitive.kind == "fills" and known and not primitive.facts.hands_on:
             self._add(Box(primitive.name, "", out.shape[1:], PLAIN), known, out)
         elif known:
             self._source.setdefault(id(out), self._source[id(known[0])])

@@ -10,7 +10,7 @@ from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
-from axon.ops.lookup import lookup
+from axon.ops.index import lookup
 from axon.parameter import Parameter
 
 

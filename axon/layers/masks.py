@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Shape, as_array, elementwise
+from axon.backend import Shape, as_array
 from axon.core import Primitive, Tensor
 from axon.layers.module import Module
 from axon.modes import Mode, modes, users_frames, users_line
-from axon.ops.compare import chosen, truth, where
+from axon.ops.compare import where
 from axon.ops.join import concatenate
 from axon.ops.pad import pad
 from axon.ops.reduce import axes_of, broadcast_to
@@ -231,8 +231,7 @@ def follow(
 def _carried(
     primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
 ) -> Tensor | None:
-    alone = primitive.kind == "fills" and primitive.result in (elementwise, truth, chosen)
-    if alone or primitive.name in ALONE:
+    if primitive.facts.alone:
         return _of_all(inputs, out)
     rule = RULES.get(primitive.name)
     return None if rule is None else rule(inputs, out, **meta)
@@ -313,7 +312,6 @@ def _beside(inputs: tuple[Tensor, ...], out: Tensor, axis: int = -1) -> Tensor |
     return beside
 
 
-ALONE = ("copy", "cast", "leaky_relu", "elu", "gelu")  # number by number, in ways of their own
 RULES: dict[str, Callable[..., Tensor | None]] = {
     "reshape": _reshaped,
     "broadcast_to": _reshaped,

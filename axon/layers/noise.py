@@ -11,9 +11,8 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.windows import demand_axes
-from axon.ops.masks import keep_mask
 from axon.ops.memory import add_in_place, copy
-from axon.ops.random import normal
+from axon.ops.random import keep_mask, normal
 from axon.parameter import Buffer
 from axon.random import stream
 

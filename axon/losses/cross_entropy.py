@@ -6,7 +6,7 @@ import numpy as np
 
 from axon.activations import sigmoid
 from axon.activations.sigmoid import sigmoid_gradient
-from axon.backend import Array, DType, Shape, constant, elementwise, floating
+from axon.backend import Array, constant, floating, like_result
 from axon.core import Primitive, Tensor, primitive
 
 
@@ -34,17 +34,15 @@ over_probability.gradient(
 )
 
 
-def _one_more(x: Array, t: Array) -> list[tuple[Shape, DType]]:
-    return [elementwise(x, t)]
-
-
-@primitive(result=floating, workspace=_one_more)
-def sigmoid_cross_entropy(out: Array, x: Array, t: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(result=floating, workspace=like_result(1))
+def sigmoid_cross_entropy(
+    out: Array, x: Array, t: Array, *, xp: Any, workspace: list[Array]
+) -> None:
     """-t log s - (1 - t) log(1 - s) with s = sigmoid(x), computed from the logits x.
 
     That is max(x, 0) - x t + log(1 + e^-|x|), in which nothing overflows or rounds to 0.
     """
-    (part,) = work
+    (part,) = workspace
     xp.absolute(x, out=out)
     xp.negative(out, out=out)
     xp.exp(out, out=out)

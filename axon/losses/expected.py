@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.bounds import UNKNOWN, Bounds
 from axon.core import Tensor
-from axon.losses.bounds import UNKNOWN, Bounds, bounds, of_array
+from axon.losses.bounds import bounds, of_array
 
 NEAR = 1e-3  # how far rounding, or short floats, may take a number beyond its end
 SUM = 1e-2  # how far a row of probabilities, which may be rounded, may be from adding up to 1
@@ -170,7 +171,7 @@ EXPECTED: dict[str, Callable[[str, Tensor], None]] = {
 def origin(tensor: Tensor) -> tuple[str, Tensor]:
     """The primitive that made a tensor, and what it made; other views of it are looked through."""
     while (creator := tensor.creator) is not None:
-        if creator.primitive.kind != "views" and creator.primitive.name not in ("copy", "cast"):
+        if not creator.primitive.facts.hands_on:
             return str(creator.primitive.name), tensor
         tensor = creator.inputs[0]
     return "", tensor

@@ -4,17 +4,13 @@ from math import exp
 from typing import Any
 
 from axon.activations import tanh
-from axon.backend import Array, DType, Shape, constant, floating
+from axon.backend import Array, Shape, constant, floating, like_result
 from axon.core import Tensor, primitive
 from axon.losses.base import Loss, numbers_of_shape, over_features
 
 
-def _two_more(x: Array) -> list[tuple[Shape, DType]]:
-    return [(x.shape, x.dtype)] * 2
-
-
-@primitive(result=floating, workspace=_two_more, over=(0,))
-def log_cosh(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(result=floating, workspace=like_result(2), over=(0,))
+def log_cosh(out: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """log((e^x + e^-x) / 2), without overflow far from 0 and without cancellation near it.
 
     That is log(1 + sinh(a)^2) / 2 for a = |x| up to 1; what is beyond, d = a - 1, adds
@@ -23,7 +19,7 @@ def log_cosh(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     >>> log_cosh(np.array([0.0, 1.0, 50.0])).round(4)
     array([ 0.    ,  0.4338, 49.3069])
     """
-    near, beyond = work
+    near, beyond = workspace
     one, minus_two, half, rest = (
         constant(c, out.dtype, xp) for c in (1, -2, 0.5, 1 / (exp(2.0) + 1))
     )

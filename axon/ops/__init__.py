@@ -36,10 +36,8 @@ from axon.ops.elementwise import (
     subtract,
 )
 from axon.ops.error_function import erf
-from axon.ops.index import slice, slice_gradient, take, take_gradient
+from axon.ops.index import lookup, slice, slice_gradient, take, take_gradient
 from axon.ops.join import concatenate, stack
-from axon.ops.lookup import lookup
-from axon.ops.masks import keep_mask
 from axon.ops.matmul import matmul
 from axon.ops.memory import add_in_place, assign, cast, copy
 from axon.ops.pad import pad, upsample_bilinear, upsample_nearest
@@ -51,7 +49,7 @@ from axon.ops.pool import (
     max_pool2d_gradient,
     max_pool2d_pick,
 )
-from axon.ops.random import normal, uniform
+from axon.ops.random import keep_mask, normal, uniform
 from axon.ops.recurrent import recurrence, recurrence_backward, recurrent_input
 from axon.ops.reduce import argmax, broadcast_to, max, sum, sum_to
 from axon.ops.shape import reshape, transpose

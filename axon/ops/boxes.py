@@ -14,7 +14,7 @@ LONGEST = 3.0  # how much longer one side may be than the other
 Pair = tuple[int, int]
 
 
-def covering(
+def random_boxes_shape(
     shares: Array, *, size: Pair, scale: tuple[float, float], share: float
 ) -> tuple[Shape, DType]:
     """A truth value for each pixel."""
@@ -23,20 +23,20 @@ def covering(
     return (len(shares), *size, 1), np.dtype(np.bool_)
 
 
-def for_boxes(shares: Array, *, size: Pair, **_: Any) -> list[tuple[Shape, DType]]:
+def random_boxes_workspace(shares: Array, *, size: Pair, **_: Any) -> list[tuple[Shape, DType]]:
     """Workspace: numbers for each image; truth values for its rows and columns."""
     n, truth = len(shares), np.dtype(np.bool_)
     rows = [((n, length), truth) for length in size for _ in (0, 1)]
     return [((5, n), np.dtype(np.float64)), ((3, n), np.dtype(np.float64)), *rows]
 
 
-@primitive(result=covering, workspace=for_boxes)
+@primitive(result=random_boxes_shape, workspace=random_boxes_workspace)
 def random_boxes(
     out: Array,
     shares: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     size: Pair,
     scale: tuple[float, float],
     share: float,
@@ -53,8 +53,8 @@ def random_boxes(
            [0, 0, 0, 0],
            [0, 0, 0, 0]])
     """
-    (chosen, area, ratio, down, right), (high, wide, end), *lines = work
-    xp.copyto(work[0], shares.T)
+    (chosen, area, ratio, down, right), (high, wide, end), *lines = workspace
+    xp.copyto(workspace[0], shares.T)
     xp.multiply(area, scale[1] - scale[0], out=area)
     xp.add(area, scale[0], out=area)
     xp.subtract(ratio, 0.5, out=ratio)

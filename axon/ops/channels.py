@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from axon.backend import Array, DType, Shape, ones
+from axon.bounds import anything
 from axon.core import Tensor, primitive
 from axon.ops.join import stack
 from axon.pieces import BYTE, Cut
@@ -97,18 +98,18 @@ def _has_channels(x: Array) -> int:
 # ------------------------------------------------------------------------------------ statistics
 
 
-def moments(x: Array) -> tuple[Shape, DType]:
+def channel_moments_shape(x: Array) -> tuple[Shape, DType]:
     """Two numbers for each channel."""
     return (2, _has_channels(x)), x.dtype
 
 
-def for_moments(x: Array) -> Specs:
+def channel_moments_workspace(x: Array) -> Specs:
     """Workspace: a block, three long rows, perhaps a copy."""
     return [*_block(x), *_row(x) * 3, *_unbroken(x)]
 
 
-@primitive(result=moments, workspace=for_moments, floats=True)
-def channel_moments(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(result=channel_moments_shape, workspace=channel_moments_workspace, floats=True, flops=4)
+def channel_moments(out: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """Mean and variance of each channel, over all other axes: (n, ..., C) -> (2, C).
 
     The variance is the mean of (x - mean)^2, with the mean found before: nothing cancels.
@@ -117,7 +118,7 @@ def channel_moments(out: Array, x: Array, *, xp: Any, work: list[Array]) -> None
     array([[2., 5.],
            [1., 0.]])
     """
-    spare, center, total, room, *rest = work
+    spare, center, total, room, *rest = workspace
     x = _laid(x, rest, xp)
     share = 1 / max(x.size // max(x.shape[-1], 1), 1)
     total.fill(0)
@@ -142,14 +143,14 @@ def _fold(out: Array, total: Array, share: float, xp: Any) -> None:
 # ------------------------------------------------------------------------------------ shift, scale
 
 
-def by_channel(p: Array, x: Array) -> tuple[Shape, DType]:
+def channel_affine_shape(p: Array, x: Array) -> tuple[Shape, DType]:
     """The shape of x; p has three rows."""
     if p.shape != (3, _has_channels(x)):
         raise ValueError(f"The first must have shape (3, {x.shape[-1]}).")
     return x.shape, x.dtype
 
 
-def for_affine(p: Array, x: Array) -> Specs:
+def channel_affine_workspace(p: Array, x: Array) -> Specs:
     """Workspace: three long rows, perhaps a copy."""
     return [*_row(x) * 3, *_unbroken(x)]
 
@@ -159,8 +160,17 @@ def behind_p(out: Array, p: Array, x: Array) -> Cut:
     return Cut(len(x), (True, False, True), 2 * BYTE * x.nbytes)
 
 
-@primitive(result=by_channel, workspace=for_affine, floats=True, over=(1,), rows=behind_p)
-def channel_affine(out: Array, p: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(
+    result=channel_affine_shape,
+    workspace=channel_affine_workspace,
+    floats=True,
+    over=(1,),
+    rows=behind_p,
+    flops=2,
+    places=True,
+    bounds=anything("a normalization"),
+)
+def channel_affine(out: Array, p: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """(x - p[0]) p[1] + p[2], channel by channel: p (3, C) holds center, slope and offset.
 
     The gradient of p, first in line, reads the one that arrives; that of x may be written over it.
@@ -169,7 +179,7 @@ def channel_affine(out: Array, p: Array, x: Array, *, xp: Any, work: list[Array]
     array([[-10.,   7.],
            [ 10.,   7.]])
     """
-    center, slope, offset, *rest = work
+    center, slope, offset, *rest = workspace
     x = _laid(x, rest, xp)
     for row, values in zip((center, slope, offset), p, strict=True):
         xp.copyto(row, values)
@@ -181,25 +191,30 @@ def channel_affine(out: Array, p: Array, x: Array, *, xp: Any, work: list[Array]
         xp.add(y, c, out=y)
 
 
-def slopes(g: Array, x: Array, p: Array) -> tuple[Shape, DType]:
+def channel_affine_gradient_shape(g: Array, x: Array, p: Array) -> tuple[Shape, DType]:
     """Three numbers for each channel."""
     if g.shape != x.shape:
         raise ValueError("The first two must have the same shape.")
-    by_channel(p, x)
+    channel_affine_shape(p, x)
     return p.shape, g.dtype
 
 
-def for_slopes(g: Array, x: Array, p: Array) -> Specs:
+def channel_affine_gradient_workspace(g: Array, x: Array, p: Array) -> Specs:
     """Workspace: a block, four long rows, perhaps copies."""
     return [*_block(x), *_row(x) * 4, *_unbroken(g, x)]
 
 
-@primitive(result=slopes, workspace=for_slopes, floats=True)
+@primitive(
+    result=channel_affine_gradient_shape,
+    workspace=channel_affine_gradient_workspace,
+    floats=True,
+    flops=3,
+)
 def channel_affine_gradient(
-    out: Array, g: Array, x: Array, p: Array, *, xp: Any, work: list[Array]
+    out: Array, g: Array, x: Array, p: Array, *, xp: Any, workspace: list[Array]
 ) -> None:
     """What g says about p in ``channel_affine``: -p[1] sum g, sum g (x - p[0]), and sum g."""
-    spare, center, total, product, room, *rest = work
+    spare, center, total, product, room, *rest = workspace
     g, x = _laid(g, rest, xp), _laid(x, rest, xp)
     xp.copyto(center, p[0])
     total.fill(0)
@@ -215,14 +230,14 @@ def channel_affine_gradient(
     xp.negative(out[0], out=out[0])
 
 
-def scaled(x: Array, slope: Array) -> tuple[Shape, DType]:
+def channel_scale_shape(x: Array, slope: Array) -> tuple[Shape, DType]:
     """The shape of x; one slope for each channel."""
     if slope.shape != (_has_channels(x),):
         raise ValueError(f"The second must have shape ({x.shape[-1]},).")
     return x.shape, x.dtype
 
 
-def for_scale(x: Array, slope: Array) -> Specs:
+def channel_scale_workspace(x: Array, slope: Array) -> Specs:
     """Workspace: a long row, perhaps a copy."""
     return [*_row(x), *_unbroken(x)]
 
@@ -232,15 +247,21 @@ def before_slope(out: Array, x: Array, slope: Array) -> Cut:
     return Cut(len(x), (True, True, False), 2 * BYTE * x.nbytes)
 
 
-@primitive(result=scaled, workspace=for_scale, floats=True, over=(0,), rows=before_slope)
-def channel_scale(out: Array, x: Array, slope: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(
+    result=channel_scale_shape,
+    workspace=channel_scale_workspace,
+    floats=True,
+    over=(0,),
+    rows=before_slope,
+)
+def channel_scale(out: Array, x: Array, slope: Array, *, xp: Any, workspace: list[Array]) -> None:
     """x times the slope of its channel; what broadcasting gives, but over longer runs.
 
     >>> channel_scale([[1.0, 5.0], [3.0, 5.0]], [2.0, 10.0])
     array([[ 2., 50.],
            [ 6., 50.]])
     """
-    row, *rest = work
+    row, *rest = workspace
     x = _laid(x, rest, xp)
     xp.copyto(row, slope)
     for part, y in zip(_long(x), _long(out), strict=True):

@@ -5,57 +5,57 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, elementwise
+from axon.bounds import between, either
 from axon.core import primitive
-from axon.pieces import by_rows
 
 
-def truth(*arrays: Array) -> tuple[Shape, DType]:
+def comparison_shape(*arrays: Array) -> tuple[Shape, DType]:
     """The broadcast shape; the type is bool."""
     return elementwise(*arrays)[0], np.dtype(np.bool_)
 
 
-def chosen(condition: Array, x: Array, y: Array) -> tuple[Shape, DType]:
+def where_shape(condition: Array, x: Array, y: Array) -> tuple[Shape, DType]:
     """The broadcast shape of all three; the type of the two that are chosen from."""
     return elementwise(condition, x, y)[0], elementwise(x, y)[1]
 
 
-@primitive(result=truth, rows=by_rows)
+@primitive(result=comparison_shape, alone=True, bounds=between(0.0, 1.0))
 def equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x == y, element by element."""
     xp.equal(x, y, out=out)
 
 
-@primitive(result=truth, rows=by_rows)
+@primitive(result=comparison_shape, alone=True, bounds=between(0.0, 1.0))
 def not_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x != y, element by element."""
     xp.not_equal(x, y, out=out)
 
 
-@primitive(result=truth, rows=by_rows)
+@primitive(result=comparison_shape, alone=True, bounds=between(0.0, 1.0))
 def less(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x < y, element by element."""
     xp.less(x, y, out=out)
 
 
-@primitive(result=truth, rows=by_rows)
+@primitive(result=comparison_shape, alone=True, bounds=between(0.0, 1.0))
 def less_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x <= y, element by element."""
     xp.less_equal(x, y, out=out)
 
 
-@primitive(result=truth, rows=by_rows)
+@primitive(result=comparison_shape, alone=True, bounds=between(0.0, 1.0))
 def greater(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x > y, element by element."""
     xp.greater(x, y, out=out)
 
 
-@primitive(result=truth, rows=by_rows)
+@primitive(result=comparison_shape, alone=True, bounds=between(0.0, 1.0))
 def greater_equal(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x >= y, element by element."""
     xp.greater_equal(x, y, out=out)
 
 
-@primitive(result=chosen, rows=by_rows)
+@primitive(result=where_shape, alone=True, bounds=either)
 def where(out: Array, condition: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x where the condition holds, y elsewhere: the `if` that can be recorded.
 

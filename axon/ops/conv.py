@@ -13,6 +13,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from axon.backend import Array, DType, Shape, promote
+from axon.bounds import anything
 from axon.core import primitive
 from axon.ops import depthwise
 from axon.ops.windows import (
@@ -27,7 +28,7 @@ from axon.ops.windows import (
     matches,
     parts,
 )
-from axon.pieces import BYTE, FLOP, MOST, Cut
+from axon.pieces import BYTE, MOST, Cut, cost, in_pieces
 
 ONE: Pair = (1, 1)
 NARROW = 12  # floats: shorter runs are copied faster with the windows, not the taps, side by side
@@ -138,25 +139,25 @@ def _weight(x: Array, g: Array, *, shape: Shape, **meta: Any) -> Convolution:
     return c
 
 
-def convolved(x: Array, w: Array, **meta: Any) -> tuple[Shape, DType]:
+def conv2d_shape(x: Array, w: Array, **meta: Any) -> tuple[Shape, DType]:
     """Shape and type of a convolution: (N, OH, OW, F)."""
     c = _forward(x, w, **meta)
     return c.out, c.dtype
 
 
-def as_images(g: Array, w: Array, **meta: Any) -> tuple[Shape, DType]:
+def conv2d_input_shape(g: Array, w: Array, **meta: Any) -> tuple[Shape, DType]:
     """Shape and type of the images that were convolved."""
     c = _input(g, w, **meta)
     return c.shape, c.dtype
 
 
-def as_kernel(x: Array, g: Array, **meta: Any) -> tuple[Shape, DType]:
+def conv2d_weight_shape(x: Array, g: Array, **meta: Any) -> tuple[Shape, DType]:
     """Shape and type of the kernel."""
     c = _weight(x, g, **meta)
     return c.kernel, c.dtype
 
 
-def columns(x: Array, w: Array, **meta: Any) -> Specs:
+def conv2d_workspace(x: Array, w: Array, **meta: Any) -> Specs:
     """Workspace: the columns of a chunk, its padded images, and the kernel if it must be copied."""
     c = _forward(x, w, **meta)
     if c.depthwise:
@@ -164,7 +165,7 @@ def columns(x: Array, w: Array, **meta: Any) -> Specs:
     return [*_seen(x, c), _copied(w, w.shape, c)]
 
 
-def steps(g: Array, w: Array, **meta: Any) -> Specs:
+def conv2d_input_workspace(g: Array, w: Array, **meta: Any) -> Specs:
     """Workspace: what a chunk sends back to each tap; copies of g and w if they are needed."""
     c = _input(g, w, **meta)
     if c.depthwise:
@@ -173,12 +174,27 @@ def steps(g: Array, w: Array, **meta: Any) -> Specs:
     return [((size,), c.dtype), _copied(g, _most(c), c), _copied(w, w.shape, c)]
 
 
-def partial_sums(x: Array, g: Array, **meta: Any) -> Specs:
+def conv2d_weight_workspace(x: Array, g: Array, **meta: Any) -> Specs:
     """Workspace: as for the convolution, a copy of g if needed, and the sum over one chunk."""
     c = _weight(x, g, **meta)
     if c.depthwise:
         return depthwise.spare(c)
     return [*_seen(x, c), _copied(g, _most(c), c), ((c.G, c.K, c.kernel[3] // c.G), c.dtype)]
+
+
+def conv2d_multiply_adds(x: Shape, w: Shape, out: Shape, **_: Any) -> int:
+    """As many for each number of the result as a window sees: KH KW C / groups."""
+    return prod(out) * prod(w[:3])
+
+
+def conv2d_input_multiply_adds(g: Shape, w: Shape, out: Shape, **_: Any) -> int:
+    """As those of the convolution."""
+    return conv2d_multiply_adds(out, w, g)
+
+
+def conv2d_weight_multiply_adds(x: Shape, g: Shape, out: Shape, **_: Any) -> int:
+    """As those of the convolution."""
+    return conv2d_multiply_adds(x, out, g)
 
 
 def by_images(out: Array, x: Array, w: Array, **_: Any) -> Cut:
@@ -193,12 +209,12 @@ def back_by_images(out: Array, g: Array, w: Array, **_: Any) -> Cut:
 
 def sums_of_images(out: Array, x: Array, g: Array, **_: Any) -> Cut:
     """Each piece is a sum over some images; to add these up must not cost more than it saves."""
-    cost = _cost(g, x, out) - 2 * MOST * BYTE * out.nbytes
-    return Cut(len(x), (False, True, True), cost, sums=True)
+    saved = _cost(g, x, out) - 2 * MOST * BYTE * out.nbytes
+    return Cut(len(x), (False, True, True), saved, sums=True)
 
 
 def _cost(y: Array, x: Array, w: Array) -> float:
-    return 2 * FLOP * y.size * prod(w.shape[:3]) + BYTE * (y.nbytes + x.nbytes)
+    return cost(conv2d_multiply_adds(x.shape, w.shape, y.shape), y.nbytes + x.nbytes)
 
 
 def _seen(x: Array, c: Convolution) -> Specs:
@@ -230,8 +246,16 @@ def _is_matrix(x: Array, c: Convolution) -> bool:
 # ------------------------------------------------------------------------------------ primitives
 
 
-@primitive(result=convolved, workspace=columns, floats=True, rows=by_images, rounds=True)
-def conv2d(out: Array, x: Array, w: Array, *, xp: Any, work: list[Array], **meta: Any) -> None:
+@primitive(
+    result=conv2d_shape,
+    workspace=conv2d_workspace,
+    floats=True,
+    rows=by_images,
+    eagerly=in_pieces,
+    bounds=anything("a linear layer"),
+    multiply_adds=conv2d_multiply_adds,
+)
+def conv2d(out: Array, x: Array, w: Array, *, xp: Any, workspace: list[Array], **meta: Any) -> None:
     """The convolution of images with a kernel (a cross-correlation, as in every such library).
 
     y[n, i, j, f] = sum over kh, kw, c of x[n, i s + kh d - p, j s + kw d - p, c] w[kh, kw, c, f]
@@ -247,15 +271,23 @@ def conv2d(out: Array, x: Array, w: Array, *, xp: Any, work: list[Array], **meta
     """
     c = _forward(x, w, **meta)
     if c.depthwise:
-        return depthwise.forward(out, x, w, c, xp, work)
-    kernel = _kernel(_moved(w, work[2], c, xp), c)
-    for part, seen in _columns(x, c, work, xp):
+        return depthwise.forward(out, x, w, c, xp, workspace)
+    kernel = _kernel(_moved(w, workspace[2], c, xp), c)
+    for part, seen in _columns(x, c, workspace, xp):
         xp.matmul(seen, kernel, out=_rows(out[part], c))
 
 
-@primitive(result=as_images, workspace=steps, floats=True, rows=back_by_images, rounds=True)
+@primitive(
+    result=conv2d_input_shape,
+    workspace=conv2d_input_workspace,
+    floats=True,
+    rows=back_by_images,
+    eagerly=in_pieces,
+    bounds=anything("a linear layer"),
+    multiply_adds=conv2d_input_multiply_adds,
+)
 def conv2d_input(
-    out: Array, g: Array, w: Array, *, xp: Any, work: list[Array], shape: Shape, **meta: Any
+    out: Array, g: Array, w: Array, *, xp: Any, workspace: list[Array], shape: Shape, **meta: Any
 ) -> None:
     """The gradient of ``conv2d`` for its images: each g goes back to all that its window saw.
 
@@ -263,25 +295,34 @@ def conv2d_input(
     """
     c = _input(g, w, shape=shape, **meta)
     if c.depthwise:
-        return depthwise.backward(out, g, w, c, xp, work)
-    w = _moved(w, work[2], c, xp)
+        return depthwise.backward(out, g, w, c, xp, workspace)
+    w = _moved(w, workspace[2], c, xp)
     if c.tiled:
         place = out.reshape(-1, c.G, c.K).transpose(1, 0, 2)
-        xp.matmul(_rows(_moved(g, work[1], c, xp), c), _kernel(w, c).transpose(0, 2, 1), out=place)
+        xp.matmul(
+            _rows(_moved(g, workspace[1], c, xp), c), _kernel(w, c).transpose(0, 2, 1), out=place
+        )
         return
     with Unbuffered(c.windows, xp):
         for n, rows in c.parts():
             if rows.start == 0:
                 out[n].fill(0)
-            sent = _sent(_moved(g[n, rows], work[1], c, xp), w, c, work[0], xp)
+            sent = _sent(_moved(g[n, rows], workspace[1], c, xp), w, c, workspace[0], xp)
             for tap, here, there in c.windows.meetings(c.shape, rows):
                 target = out[n][there]
                 xp.add(target, sent[tap][here], out=target)
 
 
-@primitive(result=as_kernel, workspace=partial_sums, floats=True, rows=sums_of_images, rounds=True)
+@primitive(
+    result=conv2d_weight_shape,
+    workspace=conv2d_weight_workspace,
+    floats=True,
+    rows=sums_of_images,
+    eagerly=in_pieces,
+    multiply_adds=conv2d_weight_multiply_adds,
+)
 def conv2d_weight(
-    out: Array, x: Array, g: Array, *, xp: Any, work: list[Array], shape: Shape, **meta: Any
+    out: Array, x: Array, g: Array, *, xp: Any, workspace: list[Array], shape: Shape, **meta: Any
 ) -> None:
     """The gradient of ``conv2d`` for its kernel: each tap adds up what it saw, times g.
 
@@ -289,11 +330,11 @@ def conv2d_weight(
     """
     c = _weight(x, g, shape=shape, **meta)
     if c.depthwise:
-        return depthwise.weight(out, x, g, c, xp, work)
-    total, part_sum = _kernel(out, c), work[3]
+        return depthwise.weight(out, x, g, c, xp, workspace)
+    total, part_sum = _kernel(out, c), workspace[3]
     out.fill(0)
-    for part, seen in _columns(x, c, work, xp):
-        rows = _rows(_moved(g[part], work[2], c, xp), c)
+    for part, seen in _columns(x, c, workspace, xp):
+        rows = _rows(_moved(g[part], workspace[2], c, xp), c)
         xp.matmul(seen.transpose(0, 2, 1), rows, out=part_sum)
         xp.add(total, part_sum, out=total)
 
@@ -319,12 +360,14 @@ conv2d_weight.gradient(
 # ------------------------------------------------------------------------------------ matrices
 
 
-def _columns(x: Array, c: Convolution, work: list[Array], xp: Any) -> Iterator[tuple[Parts, Array]]:
+def _columns(
+    x: Array, c: Convolution, workspace: list[Array], xp: Any
+) -> Iterator[tuple[Parts, Array]]:
     """Chunk by chunk: which windows, and what they see, (G, rows, K)."""
     if _is_matrix(x, c):
         yield (slice(None), slice(None)), x.reshape(-1, c.G, c.K).transpose(1, 0, 2)
         return
-    cols, room = work[:2]
+    cols, room = workspace[:2]
     room.fill(0)
     padded = c.windows.padded
     views = _views(room if padded else x, c, xp)

@@ -21,9 +21,9 @@ def spare(c: Any) -> list[tuple[Shape, DType]]:
     return [((n, rows, OW, F), c.dtype), ((KH, KW, OW, F), c.dtype), (repeated, c.dtype)]
 
 
-def forward(out: Array, x: Array, w: Array, c: Any, xp: Any, work: list[Array]) -> None:
+def forward(out: Array, x: Array, w: Array, c: Any, xp: Any, workspace: list[Array]) -> None:
     """y = the sum over taps of what each sees, times its weights."""
-    products, weights, spread = work
+    products, weights, spread = workspace
     xp.copyto(weights, w)
     with Unbuffered(c.windows, xp):
         for n, rows in _parts(c):
@@ -35,9 +35,9 @@ def forward(out: Array, x: Array, w: Array, c: Any, xp: Any, work: list[Array]) 
                 xp.add(y[here], product, out=y[here])
 
 
-def backward(out: Array, g: Array, w: Array, c: Any, xp: Any, work: list[Array]) -> None:
+def backward(out: Array, g: Array, w: Array, c: Any, xp: Any, workspace: list[Array]) -> None:
     """Each g goes back to all that its window saw, times the weights."""
-    products, weights, spread = work
+    products, weights, spread = workspace
     xp.copyto(weights, w)
     with Unbuffered(c.windows, xp):
         for n, rows in _parts(c):
@@ -53,9 +53,9 @@ def backward(out: Array, g: Array, w: Array, c: Any, xp: Any, work: list[Array])
                 _gathered(out[n], image, xp)
 
 
-def weight(out: Array, x: Array, g: Array, c: Any, xp: Any, work: list[Array]) -> None:
+def weight(out: Array, x: Array, g: Array, c: Any, xp: Any, workspace: list[Array]) -> None:
     """Each tap adds up what it saw, times g."""
-    products, sums, spread = work
+    products, sums, spread = workspace
     sums.fill(0)
     with Unbuffered(c.windows, xp):
         for n, rows in _parts(c):

@@ -1,51 +1,65 @@
 """Arithmetic and the elementary functions, element by element, with broadcasting as in NumPy."""
 
+import math
+from math import inf
 from typing import Any
 
 from axon.backend import Array, floating
+from axon.bounds import (
+    added,
+    divided,
+    even,
+    larger,
+    multiplied,
+    negated,
+    powered,
+    rising,
+    smaller,
+    subtracted,
+)
 from axon.core import primitive
 from axon.ops.compare import where
 
 ANY = (0, 1)  # one pass over the elements: the result may be written over either input
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=added)
 def add(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x + y."""
     xp.add(x, y, out=out)
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=subtracted)
 def subtract(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x - y."""
     xp.subtract(x, y, out=out)
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=multiplied)
 def multiply(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x y."""
     xp.multiply(x, y, out=out)
 
 
-@primitive(result=floating, over=ANY)
+@primitive(result=floating, over=ANY, bounds=divided)
 def divide(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """x / y."""
     xp.divide(x, y, out=out)
 
 
-@primitive(result=floating, over=ANY)
+@primitive(result=floating, over=ANY, bounds=powered)
 def power(out: Array, x: Array, p: Array, *, xp: Any) -> None:
     """x^p, for x > 0, or for any x if p is whole."""
     xp.power(x, p, out=out)
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=negated)
 def negative(out: Array, x: Array, *, xp: Any) -> None:
     """-x."""
     xp.negative(x, out=out)
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=even(abs))
 def absolute(out: Array, x: Array, *, xp: Any) -> None:
     """|x|; the gradient at 0 is 0."""
     xp.absolute(x, out=out)
@@ -57,37 +71,37 @@ def sign(out: Array, x: Array, *, xp: Any) -> None:
     xp.sign(x, out=out)
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=even(lambda x: x * x))
 def square(out: Array, x: Array, *, xp: Any) -> None:
     """x^2."""
     xp.square(x, out=out)
 
 
-@primitive(result=floating, over=ANY)
+@primitive(result=floating, over=ANY, bounds=rising(lambda x: math.sqrt(max(x, 0.0))))
 def sqrt(out: Array, x: Array, *, xp: Any) -> None:
     """The square root of x."""
     xp.sqrt(x, out=out)
 
 
-@primitive(result=floating, over=ANY)
+@primitive(result=floating, over=ANY, bounds=rising(lambda x: inf if x > 700 else math.exp(x)))
 def exp(out: Array, x: Array, *, xp: Any) -> None:
     """e^x."""
     xp.exp(x, out=out)
 
 
-@primitive(result=floating, over=ANY)
+@primitive(result=floating, over=ANY, bounds=rising(lambda x: -inf if x <= 0 else math.log(x)))
 def log(out: Array, x: Array, *, xp: Any) -> None:
     """The natural logarithm of x."""
     xp.log(x, out=out)
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=larger)
 def maximum(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """The larger of x and y; where they are equal, each receives half the gradient."""
     xp.maximum(x, y, out=out)
 
 
-@primitive(over=ANY)
+@primitive(over=ANY, bounds=smaller)
 def minimum(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     """The smaller of x and y; where they are equal, each receives half the gradient."""
     xp.minimum(x, y, out=out)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape
+from axon.bounds import anything, same
 from axon.core import Tensor, primitive
 from axon.pieces import BYTE, Cut
 
@@ -15,7 +16,7 @@ FREE: Any = "unsafe"  # casting
 _VIEWS = (int, np.integer, type(np.s_[:]), type(...), type(None))
 
 
-def rows(x: Array, indices: Array) -> tuple[Shape, DType]:
+def take_shape(x: Array, indices: Array) -> tuple[Shape, DType]:
     """Shape of the rows taken."""
     if indices.dtype.kind not in "iu":
         raise TypeError(
@@ -40,12 +41,12 @@ def outside(indices: Array, first: int, last: int) -> int | None:
     return int(indices[(indices < first) | (indices > last)].flat[0])
 
 
-def as_before(g: Array, *other: Array, shape: Shape, **_: Any) -> tuple[Shape, DType]:
+def gradient_shape(g: Array, *other: Array, shape: Shape, **_: Any) -> tuple[Shape, DType]:
     """The shape of the tensor that was selected from."""
     return shape, g.dtype
 
 
-def wrapped(x: Array, indices: Array) -> list[tuple[Shape, DType]]:
+def take_workspace(x: Array, indices: Array) -> list[tuple[Shape, DType]]:
     """Workspace: the indices, counted from the start."""
     return [(indices.shape, np.dtype(np.intp))]
 
@@ -55,8 +56,15 @@ def by_indices(out: Array, x: Array, indices: Array) -> Cut | None:
     return Cut(len(out), (True, False, True), 2 * BYTE * out.nbytes) if indices.ndim else None
 
 
-@primitive(result=rows, workspace=wrapped, rows=by_indices)
-def take(out: Array, x: Array, indices: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(
+    result=take_shape,
+    workspace=take_workspace,
+    rows=by_indices,
+    chooses=True,
+    can_fail=True,
+    bounds=same,
+)
+def take(out: Array, x: Array, indices: Array, *, xp: Any, workspace: list[Array]) -> None:
     """The rows of x with these numbers; negative ones count from the end.
 
     >>> take(np.array([10.0, 20.0, 30.0]), [2, -3])
@@ -65,11 +73,11 @@ def take(out: Array, x: Array, indices: Array, *, xp: Any, work: list[Array]) ->
     wrong = outside(indices, -len(x), len(x) - 1)
     if wrong is not None:
         raise IndexError(f"index {wrong} is out of range for {len(x)} rows.")
-    xp.remainder(indices, len(x), out=work[0], dtype=np.intp, casting=FREE)
-    xp.take(x, work[0], axis=0, out=out, mode="clip")  # the only mode that does not allocate
+    xp.remainder(indices, len(x), out=workspace[0], dtype=np.intp, casting=FREE)
+    xp.take(x, workspace[0], axis=0, out=out, mode="clip")  # the only mode that does not allocate
 
 
-def places(g: Array, indices: Array, *, shape: Shape) -> list[tuple[Shape, DType]]:
+def take_gradient_workspace(g: Array, indices: Array, *, shape: Shape) -> list[tuple[Shape, DType]]:
     """Workspace: the indices, counted from the start; for some rows, the place of each number.
 
     A gradient that does not lie in one piece, such as that of a transpose, is copied into a third.
@@ -81,12 +89,12 @@ def places(g: Array, indices: Array, *, shape: Shape) -> list[tuple[Shape, DType
     return [((indices.size,), index), ((rows_at_once, width), index), *moved]
 
 
-@primitive(result=as_before, workspace=places)
+@primitive(result=gradient_shape, workspace=take_gradient_workspace)
 def take_gradient(
-    out: Array, g: Array, indices: Array, *, xp: Any, work: list[Array], shape: Shape
+    out: Array, g: Array, indices: Array, *, xp: Any, workspace: list[Array], shape: Shape
 ) -> None:
     """Add each row of g to the row that it was taken from, in the order of the rows."""
-    first, place, *moved = work
+    first, place, *moved = workspace
     for copy in moved:
         xp.copyto(copy, g)
         g = copy
@@ -111,7 +119,7 @@ def _count(size: int, xp: Any) -> Array:
     return array
 
 
-@primitive(kind="views")
+@primitive(kind="views", bounds=same)
 def slice(x: Array, *, xp: Any, index: Any) -> Array:
     """x[index], for numbers, slices, ``...`` and None."""
     parts = index if isinstance(index, tuple) else (index,)
@@ -124,7 +132,7 @@ def slice(x: Array, *, xp: Any, index: Any) -> Array:
     return x[parts] if Ellipsis in parts else x[(*parts, ...)]  # ... keeps the result an array
 
 
-@primitive(result=as_before)
+@primitive(result=gradient_shape)
 def slice_gradient(out: Array, g: Array, *, xp: Any, shape: Shape, index: Any) -> None:
     """Zeros, with g in the place that it was sliced from."""
     out.fill(0)
@@ -135,7 +143,50 @@ def _slice_gradient(g: Tensor, y: Tensor, x: Tensor, *, index: Any) -> Any:
     return slice_gradient(g, shape=x.shape, index=index)
 
 
+def lookup_shape(table: Array, ids: Array) -> tuple[Shape, DType]:
+    """A row for each id."""
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"lookup: expected whole-number ids, got dtype {ids.dtype}.")
+    return ids.shape + table.shape[1:], table.dtype
+
+
+def lookup_workspace(table: Array, ids: Array) -> list[tuple[Shape, DType]]:
+    """Workspace: the ids in the type that NumPy takes without allocating, unless they have it."""
+    index = np.dtype(np.intp)
+    return [] if ids.dtype == index else [(ids.shape, index)]
+
+
+@primitive(
+    result=lookup_shape,
+    workspace=lookup_workspace,
+    rows=by_indices,
+    chooses=True,
+    can_fail=True,
+    bounds=anything("an embedding"),
+)
+def lookup(out: Array, table: Array, ids: Array, *, xp: Any, workspace: list[Array]) -> None:
+    """The rows of a table with these ids, 0 to len(table) - 1.
+
+    Raises:
+        IndexError: an id is outside the table; at every run, so also when a program is replayed.
+
+    >>> lookup(np.array([[1.0], [2.0], [3.0]]), np.array([2, 0, 2])).tolist()
+    [[3.0], [1.0], [3.0]]
+    """
+    wrong = outside(ids, 0, len(table) - 1)
+    if wrong is not None:
+        raise IndexError(
+            f"id {wrong} is outside the vocabulary, whose {len(table)} ids are 0 to "
+            f"{len(table) - 1}. Give the Embedding a larger input_dim, or map rare ids to one."
+        )
+    for place in workspace:
+        xp.copyto(place, ids, casting="unsafe")
+        ids = place
+    xp.take(table, ids, axis=0, out=out, mode="clip")  # the only mode that does not allocate
+
+
 take.gradient(lambda g, y, x, indices: take_gradient(g, indices, shape=x.shape), None)
 take_gradient.gradient(lambda g, y, gy, indices, shape: take(g, indices), None)
 slice.gradient(_slice_gradient)
 slice_gradient.gradient(lambda g, y, gy, shape, index: slice(g, index=index))
+lookup.gradient(lambda g, y, table, ids: take_gradient(g, ids, shape=table.shape), None)

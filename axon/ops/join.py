@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, as_arrays, promote
+from axon.bounds import any_of
 from axon.core import Tensor, primitive
 from axon.ops.index import slice
 
 
-def joined(*xs: Array, axis: int = -1) -> tuple[Shape, DType]:
+def concatenate_shape(*xs: Array, axis: int = -1) -> tuple[Shape, DType]:
     """The shape of the first, with the sizes along ``axis`` added up."""
     first, dtype = xs[0], xs[0].dtype
     if not -first.ndim <= axis < first.ndim:
@@ -28,7 +29,7 @@ def _without(shape: Shape, axis: int) -> Shape:
     return shape[:axis] + shape[axis + 1 :]
 
 
-@primitive(result=joined)
+@primitive(result=concatenate_shape, bounds=any_of)
 def concatenate_(out: Array, *xs: Array, xp: Any, axis: int = -1) -> None:
     """The inputs one behind another along ``axis``."""
     start, places = 0, xp.moveaxis(out, axis, 0)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, promote
+from axon.bounds import product_of_weights
 from axon.core import Tensor, primitive
-from axon.pieces import BYTE, FLOP, NARROW, Cut
+from axon.pieces import NARROW, Cut, cost, in_pieces
 
 
-def product(a: Array, b: Array) -> tuple[Shape, DType]:
+def matmul_shape(a: Array, b: Array) -> tuple[Shape, DType]:
     """Shape and type of ``a @ b``: rows of a, columns of b, the axes before them broadcast."""
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError("The last axis of the first must be as long as the rows of the second.")
@@ -20,7 +21,7 @@ def product(a: Array, b: Array) -> tuple[Shape, DType]:
     return batch + rows + columns, promote(a.dtype, b.dtype)
 
 
-def converted(a: Array, b: Array) -> list[tuple[Shape, DType]]:
+def matmul_workspace(a: Array, b: Array) -> list[tuple[Shape, DType]]:
     """Workspace: a copy of each input that BLAS could not read; NumPy would allocate it."""
     dtype = promote(a.dtype, b.dtype)
     return [(x.shape, dtype) for x in (a, b) if not _readable(x, dtype)]
@@ -36,18 +37,30 @@ def _readable(x: Array, dtype: DType) -> bool:
     return (across == item and down >= m * item) or (down == item and across >= n * item)
 
 
-def by_rows(out: Array, a: Array, b: Array) -> Cut | None:
+def matmul_multiply_adds(a: Shape, b: Shape, out: Shape) -> int:
+    """As many for each number of the result as a row is long."""
+    return prod(out) * a[-1]
+
+
+def matmul_rows(out: Array, a: Array, b: Array) -> Cut | None:
     """Pieces are rows of the result, or matrices of a batch; a product with a vector is whole."""
     if a.ndim < 2 or b.ndim < 2 or a.ndim < out.ndim or len(a) != len(out) or b.shape[-1] == 1:
         return None
     together = b.ndim == out.ndim > 2 and len(b) == len(out)
-    flops = 2 * out.size * a.shape[-1]
-    cost = FLOP * flops + BYTE * (out.nbytes + a.nbytes)
-    return Cut(len(out), (True, True, together), cost, least=NARROW if out.ndim == 2 else 1)
+    products = matmul_multiply_adds(a.shape, b.shape, out.shape)
+    work = cost(products, out.nbytes + a.nbytes)
+    return Cut(len(out), (True, True, together), work, least=NARROW if out.ndim == 2 else 1)
 
 
-@primitive(result=product, workspace=converted, rows=by_rows, rounds=True)
-def matmul(out: Array, a: Array, b: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(
+    result=matmul_shape,
+    workspace=matmul_workspace,
+    rows=matmul_rows,
+    eagerly=in_pieces,
+    bounds=product_of_weights,
+    multiply_adds=matmul_multiply_adds,
+)
+def matmul(out: Array, a: Array, b: Array, *, xp: Any, workspace: list[Array]) -> None:
     """C = A B; further axes in front are batches, a vector is a single row or column.
 
     dA = dC B^T and dB = A^T dC.
@@ -56,8 +69,8 @@ def matmul(out: Array, a: Array, b: Array, *, xp: Any, work: list[Array]) -> Non
     array([[1., 2.],
            [3., 4.]])
     """
-    if work:
-        spare = iter(work)
+    if workspace:
+        spare = iter(workspace)
         a, b = (x if _readable(x, out.dtype) else _moved(x, next(spare), xp) for x in (a, b))
     xp.matmul(a, b, out=out)
 

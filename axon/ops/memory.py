@@ -3,33 +3,34 @@
 from typing import Any
 
 from axon.backend import Array, DType, Shape
+from axon.bounds import same
 from axon.core import primitive
 from axon.pieces import by_rows
 
 
-def same(x: Array) -> tuple[Shape, DType]:
+def copy_shape(x: Array) -> tuple[Shape, DType]:
     """The shape and type of x."""
     return x.shape, x.dtype
 
 
-def as_type(x: Array, *, dtype: DType) -> tuple[Shape, DType]:
+def cast_shape(x: Array, *, dtype: DType) -> tuple[Shape, DType]:
     """The shape of x; the type asked for."""
     return x.shape, dtype
 
 
-@primitive(result=same, rows=by_rows)
+@primitive(result=copy_shape, alone=True, hands_on=True, bounds=same)
 def copy(out: Array, x: Array, *, xp: Any) -> None:
     """The same elements in memory of their own, row by row."""
     xp.copyto(out, x)
 
 
-@primitive(result=as_type, rows=by_rows)
+@primitive(result=cast_shape, alone=True, hands_on=True, bounds=same)
 def cast(out: Array, x: Array, *, xp: Any, dtype: DType) -> None:
     """The elements converted to another type."""
     xp.copyto(out, x, casting="unsafe")
 
 
-@primitive(kind="writes", writes=1, rows=by_rows)
+@primitive(kind="writes", writes=1, rows=by_rows, overwrites=True)
 def assign(target: Array, value: Array, *, xp: Any) -> None:
     """target <- value."""
     xp.copyto(target, value, casting="unsafe")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape
+from axon.bounds import with_zeros
 from axon.core import Tensor, primitive
 from axon.ops.matmul import matmul
 from axon.ops.reduce import broadcast_to
@@ -13,7 +14,7 @@ from axon.ops.windows import Pair, images
 from axon.pieces import each_row
 
 
-def padded(x: Array, *, padding: tuple[Pair, ...]) -> tuple[Shape, DType]:
+def pad_shape(x: Array, *, padding: tuple[Pair, ...]) -> tuple[Shape, DType]:
     """The shape with the padding of each axis added."""
     if len(padding) != x.ndim:
         raise ValueError(f"Padding needs one (before, after) for each of {x.ndim} axes.")
@@ -30,7 +31,7 @@ def not_above(out: Array, x: Array, *, padding: tuple[Pair, ...]) -> bool:
     return out.shape[:1] == x.shape[:1]
 
 
-@primitive(result=padded, rows=each_row(when=not_above))
+@primitive(result=pad_shape, rows=each_row(when=not_above), bounds=with_zeros)
 def pad(out: Array, x: Array, *, xp: Any, padding: tuple[Pair, ...]) -> None:
     """x with zeros around it: ``padding`` has (before, after) for each axis.
 

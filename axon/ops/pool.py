@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape
+from axon.bounds import same
 from axon.core import Tensor, primitive
 from axon.ops.windows import (
     UNPADDED,
@@ -41,7 +42,7 @@ def windows_of(pool_size: Pair, strides: Pair, padding: Padding) -> Windows:
     return Windows(pool_size, strides, padding)
 
 
-def pooled(
+def pool2d_shape(
     x: Array, *, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
 ) -> tuple[Shape, DType]:
     """Shape and type of pooled images: (N, OH, OW, C)."""
@@ -53,20 +54,20 @@ def answers(shape: Shape, pool_size: Pair, strides: Pair, padding: Padding = UNP
     return (shape[0], *windows_of(pool_size, strides, padding).counts(shape), shape[3])
 
 
-def found(x: Array, y: Array, **meta: Any) -> tuple[Shape, DType]:
+def max_pool2d_argmax_shape(x: Array, y: Array, **meta: Any) -> tuple[Shape, DType]:
     """The shape of the pooled images; a type that can count the taps."""
-    matches("The second", y.shape, pooled(x, **meta)[0])
+    matches("The second", y.shape, pool2d_shape(x, **meta)[0])
     return y.shape, np.min_scalar_type(meta["pool_size"][0] * meta["pool_size"][1])
 
 
-def chosen(x: Array, index: Array, **meta: Any) -> tuple[Shape, DType]:
+def max_pool2d_pick_shape(x: Array, index: Array, **meta: Any) -> tuple[Shape, DType]:
     """Shape and type of pooled images."""
-    shape, dtype = pooled(x, **meta)
+    shape, dtype = pool2d_shape(x, **meta)
     matches("The second", index.shape, shape)
     return shape, dtype
 
 
-def spread(g: Array, *_: Array, shape: Shape, **meta: Any) -> tuple[Shape, DType]:
+def pool2d_gradient_shape(g: Array, *_: Array, shape: Shape, **meta: Any) -> tuple[Shape, DType]:
     """Shape of the images, type of the gradient."""
     matches("The first", g.shape, answers(shape, **meta))
     return shape, g.dtype
@@ -122,7 +123,7 @@ def _fold(combine: Any, start: float, out: Array, x: Array, windows: Windows, xp
 # ------------------------------------------------------------------------------------ maximum
 
 
-@primitive(result=pooled, floats=True, rows=each_row(2))
+@primitive(result=pool2d_shape, floats=True, rows=each_row(2), flops=1, bounds=same)
 def max_pool2d(
     out: Array,
     x: Array,
@@ -145,20 +146,20 @@ def max_pool2d(
             pass
 
 
-def two_truths(x: Array, y: Array, **_: Any) -> Specs:
+def max_pool2d_argmax_workspace(x: Array, y: Array, **_: Any) -> Specs:
     """Workspace: two truth values for each window of a chunk."""
     shape = _chunk(x.shape, y.shape, x.dtype)
     return [(shape, np.dtype(np.bool_)), (shape, np.dtype(np.bool_))]
 
 
-@primitive(result=found, workspace=two_truths, rows=each_row(3))
+@primitive(result=max_pool2d_argmax_shape, workspace=max_pool2d_argmax_workspace, rows=each_row(3))
 def max_pool2d_argmax(
     out: Array,
     x: Array,
     y: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     pool_size: Pair,
     strides: Pair,
     padding: Padding = UNPADDED,
@@ -168,7 +169,7 @@ def max_pool2d_argmax(
     with Unbuffered(windows, xp):
         for n, rows, meetings in _walk(windows, x.shape, y.shape, x.dtype):
             largest, index = y[n, rows], out[n, rows]
-            smaller, searching = (w[: len(index), : index.shape[1]] for w in work)
+            smaller, searching = (w[: len(index), : index.shape[1]] for w in workspace)
             index.fill(0)
             searching.fill(True)
             where = {meeting.tap: meeting for meeting in meetings}
@@ -180,20 +181,24 @@ def max_pool2d_argmax(
                 xp.add(index, searching, out=index)
 
 
-def masks(g: Array, index: Array, *, shape: Shape, **_: Any) -> Specs:
+def max_pool2d_gradient_workspace(g: Array, index: Array, *, shape: Shape, **_: Any) -> Specs:
     """Workspace: for each window of a chunk a truth value, a mask, and a part of the gradient."""
     part = _chunk(shape, g.shape, g.dtype)
     return [(part, np.dtype(np.int8)), (part, _bits(g.dtype)), (part, g.dtype)]
 
 
-@primitive(result=spread, workspace=masks, rows=each_row(3, shape=True))
+@primitive(
+    result=pool2d_gradient_shape,
+    workspace=max_pool2d_gradient_workspace,
+    rows=each_row(3, shape=True),
+)
 def max_pool2d_gradient(
     out: Array,
     g: Array,
     index: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     shape: Shape,
     pool_size: Pair,
     strides: Pair,
@@ -211,7 +216,7 @@ def max_pool2d_gradient(
                 out[n].fill(0)
             slope, number = g[n, rows], index[n, rows]
             for tap, here, there in meetings:
-                place = [w[: len(slope)][here] for w in work]
+                place = [w[: len(slope)][here] for w in workspace]
                 target = out[n][there]
                 part = target if alone else place[2]
                 _mask(number[here], tap[0] * pool_size[1] + tap[1], place, xp)
@@ -235,19 +240,24 @@ def _bits(dtype: DType) -> DType:
     return np.dtype(f"i{dtype.itemsize}")
 
 
-def truths(x: Array, index: Array, **_: Any) -> Specs:
+def max_pool2d_pick_workspace(x: Array, index: Array, **_: Any) -> Specs:
     """Workspace: a truth value for each window of a chunk."""
     return [(_chunk(x.shape, index.shape, x.dtype), np.dtype(np.bool_))]
 
 
-@primitive(result=chosen, workspace=truths, rows=each_row(3))
+@primitive(
+    result=max_pool2d_pick_shape,
+    workspace=max_pool2d_pick_workspace,
+    rows=each_row(3),
+    chooses=True,
+)
 def max_pool2d_pick(
     out: Array,
     x: Array,
     index: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     pool_size: Pair,
     strides: Pair,
     padding: Padding = UNPADDED,
@@ -258,7 +268,7 @@ def max_pool2d_pick(
         y, number = out[n, rows], index[n, rows]
         y.fill(0)
         for tap, here, there in meetings:
-            truth = work[0][: len(y)][here]
+            truth = workspace[0][: len(y)][here]
             xp.equal(number[here], tap[0] * pool_size[1] + tap[1], out=truth)
             xp.copyto(y[here], x[n][there], where=truth)
 
@@ -283,7 +293,7 @@ max_pool2d_pick.gradient(
 # ------------------------------------------------------------------------------------ mean
 
 
-@primitive(result=pooled, floats=True, rows=each_row(2))
+@primitive(result=pool2d_shape, floats=True, rows=each_row(2), flops=1, bounds=same)
 def average_pool2d(
     out: Array,
     x: Array,
@@ -306,18 +316,23 @@ def average_pool2d(
             _divide(y, y, windows, x.shape, rows, xp)
 
 
-def means(g: Array, *, shape: Shape, **_: Any) -> Specs:
+def average_pool2d_gradient_workspace(g: Array, *, shape: Shape, **_: Any) -> Specs:
     """Workspace: the gradient of a chunk, divided by the number of taps."""
     return [(_chunk(shape, g.shape, g.dtype), g.dtype)]
 
 
-@primitive(result=spread, workspace=means, floats=True, rows=each_row(3, shape=True))
+@primitive(
+    result=pool2d_gradient_shape,
+    workspace=average_pool2d_gradient_workspace,
+    floats=True,
+    rows=each_row(3, shape=True),
+)
 def average_pool2d_gradient(
     out: Array,
     g: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     shape: Shape,
     pool_size: Pair,
     strides: Pair,
@@ -330,7 +345,7 @@ def average_pool2d_gradient(
         for n, rows, meetings in _walk(windows, shape, g.shape, g.dtype):
             if rows.start == 0 and not covering:
                 out[n].fill(0)
-            slope = work[0][: n.stop - n.start, : rows.stop - rows.start]
+            slope = workspace[0][: n.stop - n.start, : rows.stop - rows.start]
             _divide(slope, g[n, rows], windows, shape, rows, xp)
             for _, here, there in meetings:
                 if covering:

@@ -11,37 +11,39 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape
+from axon.bounds import Bounds
 from axon.core import primitive
 
+WORDS = 2**32  # as many values has a random word
 _BITS: DType = np.dtype(np.uint32)
 _PAIR: Shape = (2,)
 _SEED = np.array([0x9E3779B1, 0x85EBCA77], _BITS)  # odd, and far apart: so are the places
 _COUNT = np.array([0xC2B2AE3D, 0x27D4EB2F], _BITS)  # that two keys choose
 
 
-def asked_for(key: Array, *, shape: Shape, dtype: DType) -> tuple[Shape, DType]:
+def uniform_shape(key: Array, *, shape: Shape, dtype: DType) -> tuple[Shape, DType]:
     """The shape and type asked for; also the place where a wrong key is found."""
     if key.shape != (2,) or key.dtype != _BITS:
         raise ValueError(f"expected a key of shape (2,) and dtype uint32, got {key.dtype}.")
     return shape, dtype
 
 
-def hashes(key: Array, *, shape: Shape, dtype: DType) -> list[tuple[Shape, DType]]:
+def uniform_workspace(key: Array, *, shape: Shape, dtype: DType) -> list[tuple[Shape, DType]]:
     """Workspace: a hash for each element, and for the key; each with room to compute it."""
     flat: Shape = (prod(shape),)
     return [(flat, _BITS)] * 2 + [(_PAIR, _BITS)] * 2
 
 
-def twice(key: Array, *, shape: Shape, dtype: DType) -> list[tuple[Shape, DType]]:
+def normal_workspace(key: Array, *, shape: Shape, dtype: DType) -> list[tuple[Shape, DType]]:
     """Workspace: hashes for twice as many numbers, and the second half of these."""
     half: Shape = (prod(shape),)
     flat: Shape = (2 * half[0],)
     return [(flat, _BITS)] * 2 + [(_PAIR, _BITS)] * 2 + [(half, dtype)]
 
 
-@primitive(result=asked_for, workspace=hashes)
+@primitive(result=uniform_shape, workspace=uniform_workspace, drawn=True)
 def uniform(
-    out: Array, key: Array, *, xp: Any, work: list[Array], shape: Shape, dtype: DType
+    out: Array, key: Array, *, xp: Any, workspace: list[Array], shape: Shape, dtype: DType
 ) -> None:
     """Numbers in [0, 1), 24 random bits each, told by the key (seed, count) and their position.
 
@@ -53,12 +55,12 @@ def uniform(
     array([0.13, 0.82, 0.46], dtype=float32)
     """
     flat = out.reshape(-1)  # fresh memory, so this is a view
-    _fractions(flat, key, work, xp)
+    _fractions(flat, key, workspace, xp)
 
 
-@primitive(result=asked_for, workspace=twice)
+@primitive(result=uniform_shape, workspace=normal_workspace, drawn=True)
 def normal(
-    out: Array, key: Array, *, xp: Any, work: list[Array], shape: Shape, dtype: DType
+    out: Array, key: Array, *, xp: Any, workspace: list[Array], shape: Shape, dtype: DType
 ) -> None:
     """Numbers with mean 0 and deviation 1: sqrt(-2 log(1 - u)) cos(2 pi v) (Box and Muller, 1958).
 
@@ -66,7 +68,7 @@ def normal(
     >>> normal(key, shape=(2,), dtype=np.dtype("f4")).shape
     (2,)
     """
-    flat, (*hashed, angle) = out.reshape(-1), work
+    flat, (*hashed, angle) = out.reshape(-1), workspace
     fill_hashes(key, hashed, xp)
     x, n = hashed[0], flat.size
     _as_fractions(flat, x[:n], xp)
@@ -80,14 +82,59 @@ def normal(
     xp.multiply(flat, angle, out=flat)
 
 
-def _fractions(out: Array, key: Array, work: list[Array], xp: Any) -> None:
-    fill_hashes(key, work, xp)
-    _as_fractions(out, work[0], xp)
+def keep_mask_shape(key: Array, *, shape: Shape, dtype: DType, rate: float) -> tuple[Shape, DType]:
+    """The shape and type asked for."""
+    return uniform_shape(key, shape=shape, dtype=dtype)
 
 
-def fill_hashes(key: Array, work: list[Array], xp: Any) -> None:
+def keep_mask_workspace(
+    key: Array, *, shape: Shape, dtype: DType, rate: float
+) -> list[tuple[Shape, DType]]:
+    """Workspace: a hash for each element, and its truth."""
+    return [*uniform_workspace(key, shape=shape, dtype=dtype), ((prod(shape),), np.dtype(np.bool_))]
+
+
+@primitive(
+    result=keep_mask_shape,
+    workspace=keep_mask_workspace,
+    drawn=True,
+    bounds=lambda asked, *_: Bounds(0.0, 1 / (1 - asked.meta["rate"]), True, "dropout"),
+)
+def keep_mask(
+    out: Array,
+    key: Array,
+    *,
+    xp: Any,
+    workspace: list[Array],
+    shape: Shape,
+    dtype: DType,
+    rate: float,
+) -> None:
+    """0 with probability ``rate``, else 1 / (1 - rate), so that the mean is 1.
+
+    The 32 random bits of each element are compared with rate 2^32: no fraction is computed.
+
+    >>> key = np.array([7, 0], np.uint32)
+    >>> keep_mask(key, shape=(4,), dtype=np.dtype("f4"), rate=0.5)
+    array([0., 2., 0., 2.], dtype=float32)
+    """
+    *words, kept = workspace
+    fill_hashes(key, words, xp)
+    threshold = min(round(rate * WORDS), WORDS - 1)
+    xp.greater_equal(words[0], np.uint32(threshold), out=kept)
+    flat = out.reshape(-1)  # fresh memory, so this is a view
+    xp.copyto(flat, kept)
+    xp.multiply(flat, 1 / (1 - rate), out=flat)
+
+
+def _fractions(out: Array, key: Array, workspace: list[Array], xp: Any) -> None:
+    fill_hashes(key, workspace, xp)
+    _as_fractions(out, workspace[0], xp)
+
+
+def fill_hashes(key: Array, workspace: list[Array], xp: Any) -> None:
     """Fill work[0] with 32 random bits an element."""
-    x, room, place, small = work
+    x, room, place, small = workspace
     xp.multiply(_SEED, key[:1], out=place)
     xp.multiply(_COUNT, key[1:], out=small)
     xp.add(place, small, out=place)
@@ -123,3 +170,4 @@ def _positions(size: int, xp: Any) -> Array:
 
 uniform.gradient(None)
 normal.gradient(None)
+keep_mask.gradient(None)

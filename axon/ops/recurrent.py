@@ -9,11 +9,13 @@ gives all gradients. Its rows, each as wide as the gates of the cell:
     n           the states at the start, h or h and c; the rest of the row is not used
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from axon.backend import Array, DType, Shape, promote
+from axon.bounds import Bounds
 from axon.core import Tensor, grad, primitive
 from axon.modes import modes
 from axon.ops.cells import CELLS, Cell
@@ -27,7 +29,7 @@ Spec = tuple[Shape, DType]
 # ------------------------------------------------------------------------------------ the matrix
 
 
-def stacked(x: Array, w: Array, b: Array, *rows: Array) -> Spec:
+def recurrent_input_shape(x: Array, w: Array, b: Array, *rows: Array) -> Spec:
     """As many rows as x and ``rows`` have together, as wide as w."""
     if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[0] or b.shape != w.shape[1:]:
         raise ValueError("Expected (time * n, features), (features, width) and (width,).")
@@ -39,7 +41,12 @@ def stacked(x: Array, w: Array, b: Array, *rows: Array) -> Spec:
     return (len(x) + sum(map(len, rows)), w.shape[1]), dtype
 
 
-@primitive(result=stacked)
+def recurrent_input_multiply_adds(x: Shape, w: Shape, *_: Shape) -> int:
+    """Those of x W."""
+    return prod(x) * w[1]
+
+
+@primitive(result=recurrent_input_shape, multiply_adds=recurrent_input_multiply_adds)
 def recurrent_input(out: Array, x: Array, w: Array, b: Array, *rows: Array, xp: Any) -> None:
     """x W + b, and below it further rows, those that are narrower filled up with zeros.
 
@@ -86,7 +93,7 @@ class Parts:
 # ------------------------------------------------------------------------------------ forward
 
 
-def sequence(p: Array, mask: Array, *, cell: str, time: int) -> Spec:
+def recurrence_shape(p: Array, mask: Array, *, cell: str, time: int) -> Spec:
     """Gates and states of each step, and a last place for the states at the end."""
     kind = CELLS[cell]
     parts = Parts(p, kind, time)
@@ -97,15 +104,26 @@ def sequence(p: Array, mask: Array, *, cell: str, time: int) -> Spec:
     return (kind.saved + kind.states, time + 1, parts.n, parts.units), p.dtype
 
 
-def rooms(p: Array, mask: Array, *, cell: str, time: int) -> list[Spec]:
+def recurrence_workspace(p: Array, mask: Array, *, cell: str, time: int) -> list[Spec]:
     """Workspace: the gates of one step, and where there is padding."""
     parts = Parts(p, CELLS[cell], time)
     return [((parts.n, p.shape[1]), p.dtype), ((mask.shape[1], parts.n, 1), np.dtype(bool))]
 
 
-@primitive(result=sequence, workspace=rooms, floats=True)
+def recurrence_multiply_adds(p: Shape, mask: Shape, out: Shape, **_: Any) -> int:
+    """Those of the states (steps, n, units) with R; out is (kept, time + 1, n, units)."""
+    return (out[1] - 1) * prod(out[2:]) * p[1]
+
+
+@primitive(
+    result=recurrence_shape,
+    workspace=recurrence_workspace,
+    floats=True,
+    bounds=lambda *_: Bounds(-1.0, 1.0, True, "a recurrent layer"),
+    multiply_adds=recurrence_multiply_adds,
+)
 def recurrence(
-    out: Array, p: Array, mask: Array, *, xp: Any, work: list[Array], cell: str, time: int
+    out: Array, p: Array, mask: Array, *, xp: Any, workspace: list[Array], cell: str, time: int
 ) -> None:
     """Apply a cell to each time step; at t stand its gates and the states before it.
 
@@ -119,7 +137,7 @@ def recurrence(
         (saved + states, time + 1, n, units): gates, then h, then c if there is one. The gates are 0
         in padding, and at the end.
     """
-    kind, (room, padding) = CELLS[cell], work
+    kind, (room, padding) = CELLS[cell], workspace
     parts, saved, states = Parts(p, kind, time), out[: kind.saved], out[kind.saved :]
     z = parts.z.reshape(time, parts.n, p.shape[1])
     for state, start in zip(states, _split(parts.start, kind.states), strict=True):
@@ -144,19 +162,32 @@ def _split(states: Any, count: int) -> list[Any]:
 # ------------------------------------------------------------------------------------ backward
 
 
-def rooms_back(
+def recurrence_backward_workspace(
     dp: Array, g: Array, y: Array, p: Array, mask: Array, *, cell: str, time: int
 ) -> list[Spec]:
     """Workspace: three arrays, gradients of the states, twice, and of the product with h; R^T."""
     kind, parts = CELLS[cell], Parts(p, CELLS[cell], time)
     states = (kind.states, parts.n, parts.units)
     product = (len(parts.z) if kind.biased else 0, p.shape[1])
-    _, padding = rooms(p, mask, cell=cell, time=time)
+    _, padding = recurrence_workspace(p, mask, cell=cell, time=time)
     shapes = ((3, parts.n, parts.units), states, states, product, parts.r.shape[::-1])
     return [padding, *((shape, p.dtype) for shape in shapes)]
 
 
-@primitive(kind="writes", writes=1, workspace=rooms_back)
+def recurrence_backward_multiply_adds(
+    dp: Shape, g: Shape, y: Shape, p: Shape, *_: Shape, **__: Any
+) -> int:
+    """Twice those of the way there: for dh, and for dR."""
+    return 2 * recurrence_multiply_adds(p, (), y)
+
+
+@primitive(
+    kind="writes",
+    writes=1,
+    workspace=recurrence_backward_workspace,
+    overwrites=True,
+    multiply_adds=recurrence_backward_multiply_adds,
+)
 def recurrence_backward(
     dp: Array,
     g: Array,
@@ -165,7 +196,7 @@ def recurrence_backward(
     mask: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     cell: str,
     time: int,
 ) -> None:
@@ -174,7 +205,7 @@ def recurrence_backward(
     g may also be the gradient of h alone, (time + 1, n, units). The gradient of the recurrent
     weights is a single product, over all steps.
     """
-    kind, (padding, room, ds, held, dm, back) = CELLS[cell], work
+    kind, (padding, room, ds, held, dm, back) = CELLS[cell], workspace
     parts, into = Parts(p, kind, time), Parts(dp, kind, time)
     saved, states = y[: kind.saved], y[kind.saved :]
     dsaved, dstates = (None, g[None]) if g.ndim == 3 else (g[: kind.saved], g[kind.saved :])

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, ones
+from axon.bounds import same, summed
 from axon.core import Tensor, primitive
-from axon.pieces import BYTE, Cut, by_rows
+from axon.pieces import BYTE, Cut, by_rows, in_pieces
 
 Axis = int | Shape | None
 
@@ -32,7 +33,7 @@ def kept(shape: Shape, axis: Axis) -> Shape:
     return tuple(1 if i in gone else n for i, n in enumerate(shape))
 
 
-def reduced(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Shape, DType]:
+def max_shape(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Shape, DType]:
     """Shape and type of a reduction along ``axis``."""
     if keepdims:
         return kept(x.shape, axis), x.dtype
@@ -40,33 +41,33 @@ def reduced(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Sha
     return tuple(n for i, n in enumerate(x.shape) if i not in gone), x.dtype
 
 
-def total(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Shape, DType]:
+def sum_shape(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Shape, DType]:
     """Shape and type of a sum: small integers and truth values add up to large integers."""
-    shape, dtype = reduced(x, axis=axis, keepdims=keepdims)
+    shape, dtype = max_shape(x, axis=axis, keepdims=keepdims)
     if dtype.kind != "f":
         dtype = np.result_type(dtype, np.uint if dtype.kind == "u" else np.int_)
     return shape, dtype
 
 
-def position(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:
+def argmax_shape(x: Array, *, axis: int = -1) -> tuple[Shape, DType]:
     """Shape of a reduction along ``axis``; the type of an index."""
-    return reduced(x, axis=axis)[0], np.dtype(np.intp)
+    return max_shape(x, axis=axis)[0], np.dtype(np.intp)
 
 
-def in_rows(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
+def argmax_workspace(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
     """Workspace: a copy with ``axis`` last, unless x lies like that; NumPy would allocate it."""
     if x.flags.c_contiguous and axis % x.ndim == x.ndim - 1:
         return []
     return [(np.moveaxis(x, axis, -1).shape, x.dtype)]
 
 
-def stretched(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
+def broadcast_to_shape(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
     """The shape asked for, which x must broadcast to."""
     _demand(x.shape, shape)
     return shape, x.dtype
 
 
-def shrunk(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
+def sum_to_shape(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
     """The shape asked for, which must broadcast to that of x."""
     _demand(shape, x.shape)
     return shape, x.dtype
@@ -92,34 +93,34 @@ def _demand(small: Shape, large: Shape) -> None:
         raise ValueError(f"{small} does not broadcast to {large}.")
 
 
-@primitive(result=total, rows=first_stays)
+@primitive(result=sum_shape, rows=first_stays, flops=1, bounds=summed)
 def sum(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = False) -> None:
     """The sum of the elements along ``axis`` (all of them by default)."""
     xp.add.reduce(x, axis=axis, out=out, keepdims=keepdims)
 
 
-@primitive(result=reduced, rows=first_stays)
+@primitive(result=max_shape, rows=first_stays, flops=1, bounds=same)
 def max(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = False) -> None:
     """The largest element along ``axis``; equal ones share the gradient."""
     xp.maximum.reduce(x, axis=axis, out=out, keepdims=keepdims)
 
 
-@primitive(result=position, workspace=in_rows, rows=first_stays)
-def argmax(out: Array, x: Array, *, xp: Any, work: list[Array], axis: int = -1) -> None:
+@primitive(result=argmax_shape, workspace=argmax_workspace, rows=first_stays, flops=1)
+def argmax(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: int = -1) -> None:
     """The position of the (first) largest element along ``axis``."""
-    for rows in work:
+    for rows in workspace:
         xp.copyto(rows, xp.moveaxis(x, axis, -1))
         x = rows
     xp.argmax(x, axis=-1, out=out)
 
 
-@primitive(result=stretched, rows=by_rows)
+@primitive(result=broadcast_to_shape, rows=by_rows, bounds=same)
 def broadcast_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
     """Repeat x until it has ``shape``, by NumPy's broadcasting."""
     xp.copyto(out, x)
 
 
-@primitive(result=shrunk, rows=in_sums, rounds=True)
+@primitive(result=sum_to_shape, rows=in_sums, eagerly=in_pieces, flops=1)
 def sum_to(out: Array, x: Array, *, xp: Any, shape: Shape) -> None:
     """Sum x down to ``shape``: the reverse of broadcasting, and of it alone."""
     if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f":  # a bias: BLAS is faster

@@ -3,10 +3,11 @@
 from typing import Any
 
 from axon.backend import Array, Shape
+from axon.bounds import same
 from axon.core import primitive
 
 
-@primitive(kind="views")
+@primitive(kind="views", bounds=same)
 def reshape(x: Array, *, xp: Any, shape: Shape) -> Array:
     """The same elements, row by row, in another shape; one size may be -1.
 
@@ -23,7 +24,7 @@ def reshape(x: Array, *, xp: Any, shape: Shape) -> Array:
     return y
 
 
-@primitive(kind="views")
+@primitive(kind="views", bounds=same)
 def transpose(x: Array, *, xp: Any, axes: Shape) -> Array:
     """The axes in another order."""
     return x.transpose(axes)

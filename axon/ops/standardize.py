@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from axon.backend import Array, DType, Shape, ones
+from axon.bounds import anything
 from axon.core import Tensor, primitive
 from axon.pieces import each_row
 
@@ -16,20 +17,22 @@ BLOCK = 2**16  # numbers in a block of rows
 Specs = list[tuple[Shape, DType]]
 
 
-def rows_of(x: Array, *, epsilon: float, centered: bool = True) -> tuple[Shape, DType]:
+def standardize_shape(x: Array, *, epsilon: float, centered: bool = True) -> tuple[Shape, DType]:
     """The shape of x, which must have rows."""
     if x.ndim < 2:
         raise ValueError("Expected rows along the last axis: (n, ..., features).")
     return x.shape, x.dtype
 
 
-def one_each(x: Array, *, epsilon: float, centered: bool = True) -> tuple[Shape, DType]:
+def row_scale_shape(x: Array, *, epsilon: float, centered: bool = True) -> tuple[Shape, DType]:
     """One number for each row."""
-    shape, dtype = rows_of(x, epsilon=epsilon)
+    shape, dtype = standardize_shape(x, epsilon=epsilon)
     return (*shape[:-1], 1), dtype
 
 
-def alike(g: Array, y: Array, s: Array, *, centered: bool = True) -> tuple[Shape, DType]:
+def standardize_gradient_shape(
+    g: Array, y: Array, s: Array, *, centered: bool = True
+) -> tuple[Shape, DType]:
     """The shape of the first two; the third has one number for each row."""
     if g.shape != y.shape or s.shape != (*y.shape[:-1], 1):
         raise ValueError("Expected two of one shape, and one number for each row.")
@@ -50,20 +53,20 @@ def _spans(shape: Shape) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def for_row(x: Array, **_: Any) -> Specs:
+def standardize_workspace(x: Array, **_: Any) -> Specs:
     """Workspace: a number for each row of a block."""
     return [((min(_step(x.shape), len(x)), *x.shape[1:-1], 1), x.dtype)]
 
 
-def for_rows(x: Array, **_: Any) -> Specs:
+def row_scale_workspace(x: Array, **_: Any) -> Specs:
     """Workspace: a number for each row of a block, and the block."""
     part = min(_step(x.shape), len(x)), *x.shape[1:]
-    return [*for_row(x), (part, x.dtype)]
+    return [*standardize_workspace(x), (part, x.dtype)]
 
 
-def for_two(g: Array, y: Array, s: Array, **_: Any) -> Specs:
+def standardize_gradient_workspace(g: Array, y: Array, s: Array, **_: Any) -> Specs:
     """Workspace: a number for each row of a block."""
-    return for_row(g)
+    return standardize_workspace(g)
 
 
 def _mean(out: Array, x: Array, xp: Any) -> None:
@@ -95,9 +98,17 @@ def _centered(d: Array, x: Array, s: Array, centered: bool, xp: Any) -> None:
     xp.subtract(x, s, out=d)
 
 
-@primitive(result=rows_of, workspace=for_row, floats=True, rows=each_row(3))
+@primitive(
+    result=standardize_shape,
+    workspace=standardize_workspace,
+    floats=True,
+    rows=each_row(3),
+    flops=5,
+    places=True,
+    bounds=anything("a normalization"),
+)
 def standardize(
-    out: Array, x: Array, *, xp: Any, work: list[Array], epsilon: float, centered: bool = True
+    out: Array, x: Array, *, xp: Any, workspace: list[Array], epsilon: float, centered: bool = True
 ) -> None:
     """(x - mean) / sqrt(variance + epsilon), row by row.
 
@@ -109,15 +120,22 @@ def standardize(
     """
     for span in _spans(x.shape):
         y = out[span]
-        s = work[0][: len(y)]
+        s = workspace[0][: len(y)]
         _centered(y, x[span], s, centered, xp)
         _rescale(s, y, epsilon, xp)
         xp.multiply(y, s, out=y)
 
 
-@primitive(result=one_each, workspace=for_rows, floats=True, rows=each_row(3))
+@primitive(
+    result=row_scale_shape,
+    workspace=row_scale_workspace,
+    floats=True,
+    rows=each_row(3),
+    flops=4,
+    bounds=anything("a normalization"),
+)
 def row_scale(
-    out: Array, x: Array, *, xp: Any, work: list[Array], epsilon: float, centered: bool = True
+    out: Array, x: Array, *, xp: Any, workspace: list[Array], epsilon: float, centered: bool = True
 ) -> None:
     """1 / sqrt(variance + epsilon) of each row: the factor that ``standardize`` applies.
 
@@ -127,14 +145,27 @@ def row_scale(
     """
     for span in _spans(x.shape):
         s = out[span]
-        d = work[1][: len(s)]
+        d = workspace[1][: len(s)]
         _centered(d, x[span], s, centered, xp)
         _rescale(s, d, epsilon, xp)
 
 
-@primitive(result=alike, workspace=for_two, floats=True, rows=each_row(3))
+@primitive(
+    result=standardize_gradient_shape,
+    workspace=standardize_gradient_workspace,
+    floats=True,
+    rows=each_row(3),
+    flops=7,
+)
 def standardize_gradient(
-    out: Array, g: Array, y: Array, s: Array, *, xp: Any, work: list[Array], centered: bool = True
+    out: Array,
+    g: Array,
+    y: Array,
+    s: Array,
+    *,
+    xp: Any,
+    workspace: list[Array],
+    centered: bool = True,
 ) -> None:
     """s (g - mean(g) - y mean(g y)), row by row, where y = standardize(x) and s its factor.
 
@@ -142,7 +173,7 @@ def standardize_gradient(
     """
     for span in _spans(g.shape):
         d, slope = out[span], g[span]
-        m = work[0][: len(d)]
+        m = workspace[0][: len(d)]
         _mean_product(m, slope, y[span], xp)
         xp.multiply(y[span], m, out=d)
         xp.subtract(slope, d, out=d)

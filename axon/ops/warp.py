@@ -27,21 +27,21 @@ Pair = tuple[int, int]
 # ------------------------------------------------------------------------------------ maps
 
 
-def one_map_each(moves: Array, *, size: Pair) -> tuple[Shape, DType]:
+def affine_maps_shape(moves: Array, *, size: Pair) -> tuple[Shape, DType]:
     """A map for each row of ``moves``."""
     if moves.ndim != 2 or moves.shape[1] != 5:
         raise ValueError("Expected (n, 5): down, right, turn, height, width.")
     return (len(moves), 2, 3), INDEX
 
 
-def for_maps(moves: Array, *, size: Pair) -> Specs:
+def affine_maps_workspace(moves: Array, *, size: Pair) -> Specs:
     """Workspace: five numbers for each map, the map in floats, and two more numbers."""
     n = len(moves)
     return [((5, n), DOUBLE), ((2, 3, n), DOUBLE), ((2, n), DOUBLE)]
 
 
-@primitive(result=one_map_each, workspace=for_maps)
-def affine_maps(out: Array, moves: Array, *, xp: Any, work: list[Array], size: Pair) -> None:
+@primitive(result=affine_maps_shape, workspace=affine_maps_workspace)
+def affine_maps(out: Array, moves: Array, *, xp: Any, workspace: list[Array], size: Pair) -> None:
     """Maps that move, turn and stretch images of this size about their middle.
 
     A row of ``moves`` says how far down and to the right (shares of height and width), how far to
@@ -52,8 +52,8 @@ def affine_maps(out: Array, moves: Array, *, xp: Any, work: list[Array], size: P
     array([[ 1,  0, -2],
            [ 0,  1,  0]])
     """
-    (down, right, turn, high, wide), m, (cos, sin) = work
-    xp.copyto(work[0], moves.T)
+    (down, right, turn, high, wide), m, (cos, sin) = workspace
+    xp.copyto(workspace[0], moves.T)
     xp.multiply(turn, 2 * np.pi, out=turn)
     xp.cos(turn, out=cos)
     xp.sin(turn, out=sin)
@@ -82,27 +82,27 @@ def _about_middle(m: Array, share: Array, axis: int, size: Pair, room: Array, xp
         xp.subtract(m[2], room, out=m[2])
 
 
-def one_corner_each(shares: Array, *, room: Pair) -> tuple[Shape, DType]:
+def corner_maps_shape(shares: Array, *, room: Pair) -> tuple[Shape, DType]:
     """A map for each row of ``shares``."""
     if shares.ndim != 2 or shares.shape[1] != 2:
         raise ValueError("Expected (n, 2): how far down and to the right.")
     return (len(shares), 2, 3), INDEX
 
 
-def for_corners(shares: Array, *, room: Pair) -> Specs:
+def corner_maps_workspace(shares: Array, *, room: Pair) -> Specs:
     """Workspace: two numbers for each map."""
     return [(shares.shape, DOUBLE)]
 
 
-@primitive(result=one_corner_each, workspace=for_corners)
-def corner_maps(out: Array, shares: Array, *, xp: Any, work: list[Array], room: Pair) -> None:
+@primitive(result=corner_maps_shape, workspace=corner_maps_workspace)
+def corner_maps(out: Array, shares: Array, *, xp: Any, workspace: list[Array], room: Pair) -> None:
     """Maps that move by whole pixels, from 0 to ``room``, as the shares in [0, 1) say.
 
     >>> corner_maps([[0.0, 0.99]], room=(4, 4))[0] // 2**24
     array([[1, 0, 0],
            [0, 1, 4]])
     """
-    place = work[0]
+    place = workspace[0]
     xp.multiply(shares, (room[0] + 1, room[1] + 1), out=place)
     xp.floor(place, out=place)
     xp.minimum(place, room, out=place)
@@ -116,14 +116,14 @@ def corner_maps(out: Array, shares: Array, *, xp: Any, work: list[Array], room: 
 # ------------------------------------------------------------------------------------ looking up
 
 
-def warped(x: Array, maps: Array, *, size: Pair, **_: Any) -> tuple[Shape, DType]:
+def warp_shape(x: Array, maps: Array, *, size: Pair, **_: Any) -> tuple[Shape, DType]:
     """Images (N, OH, OW, C)."""
     if x.ndim != 4 or maps.shape != (len(x), 2, 3) or maps.dtype != INDEX:
         raise ValueError("Expected images (n, height, width, channels) and whole maps (n, 2, 3).")
     return (len(x), *size, x.shape[3]), _float(x)
 
 
-def unwarped(g: Array, maps: Array, *, shape: Shape, **_: Any) -> tuple[Shape, DType]:
+def warp_adjoint_shape(g: Array, maps: Array, *, shape: Shape, **_: Any) -> tuple[Shape, DType]:
     """The images that were looked at."""
     if g.ndim != 4 or maps.shape != (len(g), 2, 3) or maps.dtype != INDEX:
         raise ValueError("Expected images (n, height, width, channels) and whole maps (n, 2, 3).")
@@ -149,24 +149,24 @@ def _specs(number: int, image: Shape, size: Pair, dtype: DType) -> Specs:
     return [*lines, *[(grid, INDEX)] * 3, *[(grid, dtype)] * 5, (framed, dtype)]
 
 
-def for_warp(x: Array, maps: Array, *, size: Pair, **_: Any) -> Specs:
+def warp_workspace(x: Array, maps: Array, *, size: Pair, **_: Any) -> Specs:
     """Workspace of ``warp``."""
     return _specs(len(x), x.shape[1:], size, _float(x))
 
 
-def for_adjoint(g: Array, maps: Array, *, shape: Shape, **_: Any) -> Specs:
+def warp_adjoint_workspace(g: Array, maps: Array, *, shape: Shape, **_: Any) -> Specs:
     """Workspace of ``warp_adjoint``."""
     return _specs(len(g), shape[1:], (g.shape[1], g.shape[2]), _float(g))
 
 
-@primitive(result=warped, workspace=for_warp)
+@primitive(result=warp_shape, workspace=warp_workspace)
 def warp(
     out: Array,
     x: Array,
     maps: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     size: Pair,
     fill_mode: str = "constant",
     fill_value: float = 0.0,
@@ -185,7 +185,7 @@ def warp(
     array([[0. , 0.5],
            [1. , 2. ]])
     """
-    *grids, frames = work
+    *grids, frames = workspace
     step = frames.shape[0]
     for start in range(0, len(x), step):
         images, y = x[start : start + step], out[start : start + step]
@@ -197,20 +197,20 @@ def warp(
             xp.copyto(y[..., c], _blend(framed[:, c], index, fractions, room, smooth, xp))
 
 
-@primitive(result=unwarped, workspace=for_adjoint)
+@primitive(result=warp_adjoint_shape, workspace=warp_adjoint_workspace)
 def warp_adjoint(
     out: Array,
     g: Array,
     maps: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     shape: Shape,
     fill_mode: str = "constant",
     smooth: bool = True,
 ) -> None:
     """Each g goes back to the pixels that it was made of, in images of this shape."""
-    *grids, frames = work
+    *grids, frames = workspace
     step = frames.shape[0]
     for start in range(0, len(g), step):
         slope, images = g[start : start + step], out[start : start + step]

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Unpack
 
-from axon.backend import Array
+from axon.backend import Array, like_first
 from axon.checks import number, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
-from axon.optimizers.options import Options, like_first
+from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
 
-@primitive(kind="writes", writes=2, workspace=like_first, rows=by_rows)
+@primitive(kind="writes", writes=2, workspace=like_first(1), rows=by_rows, flops=6)
 def adagrad_update(
     w: Array,
     total: Array,
@@ -19,11 +19,11 @@ def adagrad_update(
     rate: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     epsilon: float,
 ) -> None:
     """total <- total + g^2; w <- w - rate g / sqrt(total + epsilon)."""
-    (t,) = work
+    (t,) = workspace
     xp.multiply(g, g, out=t)
     xp.add(total, t, out=total)
     xp.add(total, epsilon, out=t)

@@ -6,15 +6,15 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from axon.backend import Array, DType
+from axon.backend import Array, DType, like_first
 from axon.checks import fraction, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
-from axon.optimizers.options import Options, like_first
+from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
 
-@primitive(kind="writes", writes=3, workspace=like_first, rows=by_rows)
+@primitive(kind="writes", writes=3, workspace=like_first(1), rows=by_rows, flops=10)
 def adam_update(
     w: Array,
     m: Array,
@@ -24,17 +24,17 @@ def adam_update(
     epsilon: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     beta_1: float,
     beta_2: float,
 ) -> None:
     """m <- b1 m + g; v <- b2 v + g^2; w <- w - rate m / (sqrt(v) + epsilon)."""
-    (t,) = work
+    (t,) = workspace
     _gather(m, v, g, t, beta_1, beta_2, xp)
     _step(w, m, v, rate, epsilon, t, xp)
 
 
-@primitive(kind="writes", writes=4, workspace=like_first, rows=by_rows)
+@primitive(kind="writes", writes=4, workspace=like_first(1), rows=by_rows, flops=11)
 def amsgrad_update(
     w: Array,
     m: Array,
@@ -45,12 +45,12 @@ def amsgrad_update(
     epsilon: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     beta_1: float,
     beta_2: float,
 ) -> None:
     """As adam_update, but divides by the square root of the largest v so far."""
-    (t,) = work
+    (t,) = workspace
     _gather(m, v, g, t, beta_1, beta_2, xp)
     xp.maximum(largest, v, out=largest)
     _step(w, m, largest, rate, epsilon, t, xp)

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Unpack
 
-from axon.backend import Array
+from axon.backend import Array, like_first
 from axon.checks import fraction, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
-from axon.optimizers.options import Options, like_first
+from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
 
-@primitive(kind="writes", writes=3, workspace=like_first, rows=by_rows)
+@primitive(kind="writes", writes=3, workspace=like_first(1), rows=by_rows, flops=9)
 def adamax_update(
     w: Array,
     m: Array,
@@ -20,13 +20,13 @@ def adamax_update(
     rate: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     beta_1: float,
     beta_2: float,
     epsilon: float,
 ) -> None:
     """m <- b1 m + g; u <- max(b2 u, |g|); w <- w - rate m / (u + epsilon)."""
-    (t,) = work
+    (t,) = workspace
     xp.multiply(m, beta_1, out=m)
     xp.add(m, g, out=m)
     xp.multiply(u, beta_2, out=u)

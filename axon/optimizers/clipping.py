@@ -11,18 +11,18 @@ from axon.core import Tensor, primitive
 Spec = list[tuple[Shape, DType]]
 
 
-def _norm_work(total: Array, x: Array) -> Spec:
+def _add_norm_workspace(total: Array, x: Array) -> Spec:
     return [(x.shape, x.dtype), ((), x.dtype), ((), total.dtype)]
 
 
-def _factor_work(x: Array, norm: Array, **_: Any) -> Spec:
+def _limit_norm_workspace(x: Array, norm: Array, **_: Any) -> Spec:
     return [((), norm.dtype), ((), x.dtype)]
 
 
-@primitive(kind="writes", writes=1, workspace=_norm_work)
-def add_norm(total: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(kind="writes", writes=1, workspace=_add_norm_workspace, flops=2)
+def add_norm(total: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
     """total <- sqrt(total^2 + |x|^2), |x|^2 the sum of all squares, which is not to overflow."""
-    t, largest, size = work
+    t, largest, size = workspace
     xp.absolute(x, out=t)
     xp.maximum.reduce(t, axis=None, out=largest, initial=0)
     xp.maximum(largest, np.finfo(x.dtype).tiny, out=largest)  # all zeros: 0 / tiny is 0
@@ -34,10 +34,10 @@ def add_norm(total: Array, x: Array, *, xp: Any, work: list[Array]) -> None:
     xp.hypot(total, size, out=total)
 
 
-@primitive(kind="writes", writes=1, workspace=_factor_work)
-def limit_norm(x: Array, norm: Array, *, xp: Any, work: list[Array], limit: float) -> None:
+@primitive(kind="writes", writes=1, workspace=_limit_norm_workspace)
+def limit_norm(x: Array, norm: Array, *, xp: Any, workspace: list[Array], limit: float) -> None:
     """x <- x min(1, limit / norm)."""
-    ratio, factor = work
+    ratio, factor = workspace
     xp.maximum(norm, limit, out=ratio)
     xp.divide(limit, ratio, out=ratio)
     xp.copyto(factor, ratio, casting="same_kind")

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Unpack
 
-from axon.backend import Array
+from axon.backend import Array, like_first
 from axon.checks import fraction
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
-from axon.optimizers.nadam import two_like_first
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
 
-@primitive(kind="writes", writes=2, workspace=two_like_first, rows=by_rows)
+@primitive(kind="writes", writes=2, workspace=like_first(2), rows=by_rows, flops=9)
 def lion_update(
     w: Array,
     m: Array,
@@ -20,12 +19,12 @@ def lion_update(
     rate: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     beta_1: float,
     beta_2: float,
 ) -> None:
     """w <- w - rate sign(b1 m + (1 - b1) g); m <- b2 m + (1 - b2) g."""
-    t, s = work
+    t, s = workspace
     xp.multiply(m, beta_1, out=t)
     xp.multiply(g, 1.0 - beta_1, out=s)
     xp.add(t, s, out=t)

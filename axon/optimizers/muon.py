@@ -16,14 +16,25 @@ from axon.parameter import Parameter
 A, B, C = 3.4445, -4.7750, 2.0315  # of x -> A x + B x^3 + C x^5, which drives all of (0, 1] near 1
 
 
-def _muon_work(w: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
+def _muon_update_workspace(w: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
     """Two arrays like w, lying down; two square ones; two numbers."""
     short, long = sorted(w.shape)
     shapes: list[Shape] = [(short, long), (short, long), (short, short), (short, short), (), ()]
     return [(shape, w.dtype) for shape in shapes]
 
 
-@primitive(kind="writes", writes=2, workspace=_muon_work)
+def _muon_update_multiply_adds(*shapes: Shape, steps: int, **_: Any) -> int:
+    """In each step x x^T, its square, and the product with x."""
+    short, long = sorted(shapes[0])
+    return steps * (2 * short * short * long + short**3)
+
+
+@primitive(
+    kind="writes",
+    writes=2,
+    workspace=_muon_update_workspace,
+    multiply_adds=_muon_update_multiply_adds,
+)
 def muon_update(
     w: Array,
     m: Array,
@@ -31,13 +42,13 @@ def muon_update(
     rate: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     momentum: float,
     nesterov: bool,
     steps: int,
 ) -> None:
     """m <- momentum m + g; w <- w - rate orthogonal(m), or with nesterov of g + momentum m."""
-    x, y, square, fourth, largest, size = work
+    x, y, square, fourth, largest, size = workspace
     step = x if w.shape == x.shape else x.T  # so that x has no more rows than columns
     xp.multiply(m, momentum, out=m)
     xp.add(m, g, out=m)

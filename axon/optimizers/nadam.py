@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Unpack
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, like_first
 from axon.checks import fraction, number, positive
 from axon.core import Tensor, primitive
 from axon.ops import sqrt
@@ -12,12 +12,7 @@ from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
 
-def two_like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
-    """Workspace: two arrays like the first."""
-    return [(x.shape, x.dtype), (x.shape, x.dtype)]
-
-
-@primitive(kind="writes", writes=3, workspace=two_like_first, rows=by_rows)
+@primitive(kind="writes", writes=3, workspace=like_first(2), rows=by_rows, flops=10)
 def nadam_update(
     w: Array,
     m: Array,
@@ -28,12 +23,12 @@ def nadam_update(
     epsilon: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     beta_1: float,
     beta_2: float,
 ) -> None:
     """m and v as in adam_update; w <- w - (slow m + fast g) / (sqrt(v) + epsilon)."""
-    t, s = work
+    t, s = workspace
     xp.multiply(m, beta_1, out=m)
     xp.add(m, g, out=m)
     xp.multiply(v, beta_2, out=v)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypedDict
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, like_first
 from axon.checks import demand, fraction, integer, number, positive, texts
 from axon.config import Described
 from axon.core import primitive
@@ -14,29 +14,24 @@ from axon.optimizers.clipping import CLIPS
 from axon.pieces import by_rows
 
 
-def like_first(x: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
-    """Workspace: one array like the first."""
-    return [(x.shape, x.dtype)]
-
-
-@primitive(kind="writes", writes=1, workspace=like_first, rows=by_rows)
-def shrink(w: Array, share: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(kind="writes", writes=1, workspace=like_first(1), rows=by_rows, flops=2)
+def shrink(w: Array, share: Array, *, xp: Any, workspace: list[Array]) -> None:
     """w <- w - share w."""
-    (step,) = work  # not w (1 - share): rounding the factor would change a small share
+    (step,) = workspace  # not w (1 - share): rounding the factor would change a small share
     xp.multiply(w, share, out=step)
     xp.subtract(w, step, out=w)
 
 
-@primitive(kind="writes", writes=1, workspace=like_first, rows=by_rows)
-def approach(a: Array, w: Array, share: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(kind="writes", writes=1, workspace=like_first(1), rows=by_rows, flops=3)
+def approach(a: Array, w: Array, share: Array, *, xp: Any, workspace: list[Array]) -> None:
     """a <- a + share (w - a), a moving average of w."""
-    (step,) = work
+    (step,) = workspace
     xp.subtract(w, a, out=step)
     xp.multiply(step, share, out=step)
     xp.add(a, step, out=a)
 
 
-@primitive(kind="writes", writes=1, rows=by_rows)
+@primitive(kind="writes", writes=1, rows=by_rows, flops=2)
 def complete_mean(total: Array, x: Array, *, xp: Any, count: int) -> None:
     """total <- (total + x) / count: the last of ``count`` summands makes it a mean."""
     xp.add(total, x, out=total)

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Unpack
 
-from axon.backend import Array
+from axon.backend import Array, like_first
 from axon.checks import fraction, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
-from axon.optimizers.options import Options, like_first
+from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
 
-@primitive(kind="writes", writes=2, workspace=like_first, rows=by_rows)
+@primitive(kind="writes", writes=2, workspace=like_first(1), rows=by_rows, flops=9)
 def rmsprop_update(
     w: Array,
     v: Array,
@@ -19,12 +19,12 @@ def rmsprop_update(
     rate: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     rho: float,
     epsilon: float,
 ) -> None:
     """v <- rho v + (1 - rho) g^2; w <- w - rate g / sqrt(v + epsilon)."""
-    (t,) = work
+    (t,) = workspace
     xp.multiply(g, g, out=t)
     xp.multiply(t, 1.0 - rho, out=t)
     xp.multiply(v, rho, out=v)
@@ -36,7 +36,7 @@ def rmsprop_update(
     xp.subtract(w, t, out=w)
 
 
-@primitive(kind="writes", writes=4, workspace=like_first, rows=by_rows)
+@primitive(kind="writes", writes=4, workspace=like_first(1), rows=by_rows)
 def rmsprop_momentum_update(
     w: Array,
     v: Array,
@@ -46,14 +46,14 @@ def rmsprop_momentum_update(
     rate: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     rho: float,
     momentum: float,
     epsilon: float,
     centered: bool,
 ) -> None:
     """As rmsprop_update, but with momentum, and with v - mean^2 in the place of v if centered."""
-    (t,) = work
+    (t,) = workspace
     xp.multiply(g, g, out=t)
     xp.multiply(t, 1.0 - rho, out=t)
     xp.multiply(v, rho, out=v)

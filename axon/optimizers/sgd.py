@@ -3,23 +3,23 @@
 from collections.abc import Callable
 from typing import Any, Unpack
 
-from axon.backend import Array
+from axon.backend import Array, like_first
 from axon.checks import fraction
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
-from axon.optimizers.options import Options, like_first
+from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
 
-@primitive(kind="writes", writes=1, workspace=like_first, rows=by_rows)
-def sgd_update(w: Array, g: Array, rate: Array, *, xp: Any, work: list[Array]) -> None:
+@primitive(kind="writes", writes=1, workspace=like_first(1), rows=by_rows, flops=2)
+def sgd_update(w: Array, g: Array, rate: Array, *, xp: Any, workspace: list[Array]) -> None:
     """w <- w - rate g."""
-    (step,) = work
+    (step,) = workspace
     xp.multiply(g, rate, out=step)
     xp.subtract(w, step, out=w)
 
 
-@primitive(kind="writes", writes=2, workspace=like_first, rows=by_rows)
+@primitive(kind="writes", writes=2, workspace=like_first(1), rows=by_rows, flops=4)
 def momentum_update(
     w: Array,
     v: Array,
@@ -27,12 +27,12 @@ def momentum_update(
     rate: Array,
     *,
     xp: Any,
-    work: list[Array],
+    workspace: list[Array],
     momentum: float,
     nesterov: bool,
 ) -> None:
     """v <- momentum v + g; w <- w - rate v, or with nesterov w <- w - rate (g + momentum v)."""
-    (step,) = work
+    (step,) = workspace
     xp.multiply(v, momentum, out=v)
     xp.add(v, g, out=v)
     if nesterov:

@@ -25,11 +25,11 @@ class Bound:
     Attributes:
         calls: in order; each an instruction, or a chain of several.
         lines: one call for each instruction of the plan, views too, for who wants to time them.
-        room: bytes that each thread needs.
+        workspace_bytes: what each thread needs.
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.room = 0
+        self.workspace_bytes = 0
         self.calls: list[Call] = []
         self.lines: list[Call] = []
         self._memory: dict[int, Array] = {}
@@ -45,7 +45,7 @@ class Bound:
     def memory(self, thread: int) -> Array:
         """What a thread has for itself, also one that comes later, when more are set."""
         if thread not in self._memory:
-            self._memory[thread] = aligned_bytes(self.room)
+            self._memory[thread] = aligned_bytes(self.workspace_bytes)
         return self._memory[thread]
 
     def _add(self, plan: Plan, number: int) -> None:
@@ -60,7 +60,7 @@ class Bound:
             return
         self._close()
         if primitive.workspace:
-            meta = {**meta, "work": plan.scratch(number)}
+            meta = {**meta, "workspace": plan.workspace(number)}
         call = partial(primitive.kernel, *arrays, xp=xp, **meta)
         self.calls.append(call)
         self.lines.append(call)
@@ -72,7 +72,7 @@ class Bound:
             return False
         primitive, _, _, meta, *_ = plan.instructions[number]
         if chain is not None:
-            places = chain.places(cut, primitive.rounds)
+            places = chain.places(cut, primitive.eagerly is not None)
             if places:
                 work = Work(primitive, arrays, meta, cut, places, plan.sums(number))
                 if chain.takes(work):
@@ -88,7 +88,7 @@ class Bound:
 
     def _enter(self, chain: "Chain", work: Work) -> None:
         chain.add(work)
-        self.room = max(self.room, work.room())
+        self.workspace_bytes = max(self.workspace_bytes, work.workspace_bytes())
         alone = Chain(self)
         alone.add(work)
         self.lines.append(alone)

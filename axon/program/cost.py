@@ -1,6 +1,6 @@
 """Cost: how much work an instruction is at least: operations on numbers, and bytes to move."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -8,37 +8,8 @@ from axon.backend import Shape
 from axon.core import Tensor
 from axon.program.trace import Instruction
 
-# Multiply-adds of the primitives in which the time goes, of the shapes of their inputs and result.
-# A primitive that multiplies matrices inside has a line here; all others count as nothing.
-MULTIPLY_ADDS: dict[str, Callable[..., int]] = {
-    "matmul": lambda a, b, out: prod(out) * a[-1],
-    "conv2d": lambda x, w, out, **_: prod(out) * prod(w[:3]),  # (KH, KW, C / groups)
-    "conv2d_input": lambda g, w, out, **_: prod(g) * prod(w[:3]),
-    "conv2d_weight": lambda x, g, out, **_: prod(g) * prod(out[:3]),
-    "recurrent_input": lambda x, w, *_: prod(x) * w[1],
-    "recurrence": lambda p, mask, out, **_: _steps(out) * p[1],
-    "recurrence_backward": lambda dp, g, y, p, *_, **__: 2 * _steps(y) * p[1],  # dh and dR
-    "muon_update": lambda *shapes, steps, **_: steps * _newton_schulz(*sorted(shapes[0])),
-}
-
-# Operations on each element, of the input or the result that has the most; elsewhere it is one
-# operation for each element of the result.
-PER_ELEMENT = {
-    **dict.fromkeys(("sum", "sum_to", "max", "argmax", "average_pool2d", "max_pool2d"), 1),
-    **{"add_norm": 2, "softmax": 5, "log_softmax": 5},  # max, minus, exp, sum, divide
-    **{"sigmoid": 4, "sigmoid_gradient": 3, "tanh_gradient": 3},
-    **{"channel_moments": 4, "channel_affine": 2, "channel_affine_gradient": 3},
-    **{"standardize": 5, "row_scale": 4, "standardize_gradient": 7},
-    **{"shrink": 2, "approach": 3, "complete_mean": 2, "sgd_update": 2, "momentum_update": 4},
-    **{"adagrad_update": 6, "rmsprop_update": 9, "lion_update": 9},
-    **{"adam_update": 10, "amsgrad_update": 11, "adamax_update": 9, "nadam_update": 10},
-}
-
 # nanoseconds, about, of NumPy's kernels: a call, an operation of a product, of others, and a byte
 CALL, FLOP, OPERATION, BYTE = 2_500.0, 0.015, 0.25, 0.15
-
-FILLED = {"assign", "recurrence_backward"}  # what they change, they do not read
-CHOOSERS = {"lookup", "take", "max_pool2d_pick"}  # of the first input they read what they hand out
 
 
 class Cost(NamedTuple):
@@ -82,18 +53,8 @@ def nanoseconds(instruction: Instruction) -> float:
 
 def multiply_adds(instruction: Instruction) -> int:
     """Multiply-adds of matrix products, convolutions and recurrences; 0 for all else."""
-    rule = MULTIPLY_ADDS.get(instruction.primitive.name)
+    rule = instruction.primitive.facts.multiply_adds
     return rule(*_shapes(instruction), **instruction.meta) if rule else 0
-
-
-def _steps(y: Shape) -> int:
-    """Rows of a recurrence's product, times units; y is (kept, time + 1, n, units)."""
-    return (y[1] - 1) * prod(y[2:])
-
-
-def _newton_schulz(short: int, long: int) -> int:
-    """x x^T, its square, and the product with x."""
-    return 2 * short * short * long + short**3
 
 
 def _shapes(instruction: Instruction) -> list[Shape]:
@@ -101,17 +62,17 @@ def _shapes(instruction: Instruction) -> list[Shape]:
 
 
 def _elementwise(instruction: Instruction) -> int:
-    times = PER_ELEMENT.get(instruction.primitive.name)
-    if times is None:
+    flops = instruction.primitive.facts.flops
+    if flops is None:
         return int(instruction.out.size)
-    return times * max(map(prod, _shapes(instruction)))
+    return flops * max(map(prod, _shapes(instruction)))
 
 
 def _bytes_read(instruction: Instruction) -> int:
-    inputs, name = instruction.inputs, instruction.primitive.name
-    if name in FILLED:
+    inputs, facts = instruction.inputs, instruction.primitive.facts
+    if facts.overwrites:
         inputs = inputs[1:]
-    if name in CHOOSERS:
+    if facts.chooses:
         first = min(inputs[0].data.nbytes, instruction.out.data.nbytes)
         return first + _nbytes(inputs[1:])
     return _nbytes(inputs)

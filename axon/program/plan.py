@@ -11,7 +11,7 @@ import numpy as np
 
 from axon.backend import Array, aligned_bytes, carve, xp
 from axon.core import Tensor
-from axon.pieces import Cut
+from axon.pieces import Cut, cut_of
 from axon.program.trace import Instruction
 
 RUN = 16  # instructions that are cut alike, and may be chained
@@ -27,7 +27,7 @@ class Plan:
         instructions: those that are needed, in the order in which they were recorded.
         buffer: id of a result -> number of its buffer. Views share their root's; a result that is
             written straight to where it belongs (a gradient) has none, and is in ``moved``.
-        work: for each instruction, the numbers of the buffers that are its workspace.
+        workspaces: for each instruction, the numbers of the buffers that are its workspace.
         cuts: for each instruction, how it can be cut, or None.
         runs: for each, the number of its run, or -1. In a run, pieces may go through one
             instruction after another: no memory is used again before it ends.
@@ -40,7 +40,7 @@ class Plan:
         self.roots = _roots(instructions)
         self.moved: dict[int, Tensor] = {}
         self.buffer: dict[int, int] = {}
-        self.work: list[list[int]] = []
+        self.workspaces: list[list[int]] = []
         live = self._without_dead(instructions, outputs)
         self.sizes = {id(i.out): i.out.data.nbytes for i in live if i.kind == "fills"}
         self.bytes_before = sum(i.out.data.nbytes for i in live if i.kind == "fills")
@@ -63,23 +63,18 @@ class Plan:
         """The array that a tensor of the trace is bound to."""
         return self.arrays.get(id(tensor), tensor.data)
 
-    def scratch(self, number: int) -> list[Array]:
-        """The workspace arrays of one instruction."""
-        wanted = _workspace(self.instructions[number])
-        places = zip(self.work[number], wanted, strict=True)
-        return [carve(self.buffers[b], 0, shape, dtype) for b, (shape, dtype) in places]
-
     def workspace(self, number: int) -> list[Array]:
-        """The same for whoever does it in one piece, although it can be cut: fresh memory then."""
-        cut = self.cuts[number]
-        if cut is None or cut.pieces < 2:
-            return self.scratch(number)
-        return [xp.empty(*spec) for spec in _workspace(self.instructions[number])]
+        """The workspace of one instruction done in one piece: fresh memory if it is to be cut."""
+        cut, wanted = self.cuts[number], _workspace(self.instructions[number])
+        if cut is not None and cut.pieces > 1:
+            return [xp.empty(*spec) for spec in wanted]
+        places = zip(self.workspaces[number], wanted, strict=True)
+        return [carve(self.buffers[b], 0, shape, dtype) for b, (shape, dtype) in places]
 
     def sums(self, number: int) -> Array | None:
         """Where the pieces of one instruction put the summands of its result, if they do."""
         specs = _summands(self.instructions[number], self.cuts[number])
-        return carve(self.buffers[self.work[number][0]], 0, *specs[0]) if specs else None
+        return carve(self.buffers[self.workspaces[number][0]], 0, *specs[0]) if specs else None
 
     # -------------------------------------------------------------------- pass 1: dead results
 
@@ -153,7 +148,7 @@ class Plan:
         for i, instruction in enumerate(self.instructions):
             pool.enter(self.runs[i])
             work = [pool.take(_nbytes(*wanted)) for wanted in self._wanted(i)]
-            self.work.append(work)
+            self.workspaces.append(work)
             over = None
             if instruction.kind == "fills" and id(instruction.out) not in self.moved:
                 over = self._dying(instruction, i, last)
@@ -292,10 +287,11 @@ def _roots(instructions: Sequence[Instruction]) -> dict[int, int]:
 
 def _cut(instruction: Instruction) -> Cut | None:
     primitive, inputs, out, meta, *_ = instruction
-    if primitive.kind == "views" or primitive.rows is None:
+    if primitive.kind == "views":
         return None
     arrays = [t.data for t in inputs]
-    return primitive.rows(*([out.data, *arrays] if primitive.kind == "fills" else arrays), **meta)
+    given = [out.data, *arrays] if primitive.kind == "fills" else arrays
+    return cut_of(primitive, given, meta)
 
 
 def _runs(instructions: Sequence[Instruction], cuts: Sequence[Cut | None]) -> list[int]:

@@ -52,7 +52,9 @@ class Program:
         bound = Bound(plan)
         self.calls, self._single = bound.calls, bound.lines
         self.lines: list[Line] = describe(plan, labels)
-        self.buffers = [b.nbytes for b in plan.buffers] + [bound.room] * (bound.room > 0)
+        self.buffers = [b.nbytes for b in plan.buffers] + [bound.workspace_bytes] * (
+            bound.workspace_bytes > 0
+        )
         self.bytes_before, self.bytes_after = plan.bytes_before, sum(self.buffers)
         made = {id(i.out) for i in plan.instructions if i.kind != "writes"}
         used = [*(t for i in plan.instructions for t in i.inputs), *outputs, *plan.moved.values()]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, as_array, elementwise
+from axon.backend import Array, as_array
 from axon.core import Primitive, Tensor
 from axon.testing.gradients import check_gradient
 from axon.testing.replay import (
@@ -46,14 +46,14 @@ def check_primitive(
     Barron, "Squareplus: A Softplus-Like Algebraic Rectifier" (2021).
 
     >>> @axon.primitive(floats=True, workspace=lambda x: [(x.shape, x.dtype)])
-    ... def squareplus(out, x, *, xp, work):
+    ... def squareplus(out, x, *, xp, workspace):
     ...     # max(x, 0) + 2 / (|x| + sqrt(x^2 + 4)), in which nothing overflows or cancels
     ...     xp.hypot(x, 2.0, out=out)
-    ...     xp.absolute(x, out=work[0])
-    ...     xp.add(out, work[0], out=out)
+    ...     xp.absolute(x, out=workspace[0])
+    ...     xp.add(out, workspace[0], out=out)
     ...     xp.divide(2.0, out, out=out)
-    ...     xp.maximum(x, 0.0, out=work[0])
-    ...     xp.add(out, work[0], out=out)
+    ...     xp.maximum(x, 0.0, out=workspace[0])
+    ...     xp.add(out, workspace[0], out=out)
     >>> squareplus.gradient(lambda g, y, x: g * y * y / (1.0 + y * y))
     >>> check_primitive(
     ...     squareplus, [-2.0, 0.0, 3.0], reference=lambda x: (x + np.sqrt(x * x + 4)) / 2
@@ -81,7 +81,7 @@ def check_primitive(
         check_gradient(lambda *x: primitive(*x, **meta), *wide)
     for arrays in (wide, narrow):
         check_replay(primitive.name, _alone(primitive, meta), arrays)
-    repeats = primitive.kind == "fills" and primitive.result is elementwise
+    repeats = primitive.facts.alone
     large = [_repeated(a, wide) for a in narrow] if repeats else narrow
     check_memory(primitive.name, _alone(primitive, meta), large)
 
@@ -132,13 +132,13 @@ def _check_filled(primitive: Primitive, arrays: list[Array], meta: dict[str, Any
         shape, dtype = primitive.result(*arrays, **meta)
         out = _dirty(shape, dtype, dirt)
         wanted = primitive.workspace(*arrays, **meta) if primitive.workspace else []
-        work = {"work": [_dirty(*spec, dirt) for spec in wanted]} if primitive.workspace else {}
-        primitive.kernel(out, *arrays, xp=np, **meta, **work)
+        given = {"workspace": [_dirty(*s, dirt) for s in wanted]} if primitive.workspace else {}
+        primitive.kernel(out, *arrays, xp=np, **meta, **given)
         results.append(out)
     demand(
         same(results[:1], results[1:]),
         f"{primitive.name}: the kernel does not write every element of out, or it reads out or "
-        "work before it has written there.",
+        "workspace before it has written there.",
     )
 
 

@@ -269,7 +269,7 @@ def run_in_dirt(p: Primitive, arrays: list[np.ndarray], meta: dict, dirt: int) -
 
     out = dirty(*p.result(*arrays, **meta))
     work = [dirty(*spec) for spec in p.workspace(*arrays, **meta)] if p.workspace else None
-    p.kernel(out, *arrays, xp=np, **meta, **({} if work is None else {"work": work}))
+    p.kernel(out, *arrays, xp=np, **meta, **({} if work is None else {"workspace": work}))
     return out
 
 
@@ -296,7 +296,7 @@ def test_a_result_may_be_written_over_the_inputs_that_are_declared_so(
 
 def run_kernel(p: Primitive, out: np.ndarray, arrays: list[np.ndarray], meta: dict) -> None:
     scratch = [np.empty(*spec) for spec in p.workspace(*arrays, **meta)] if p.workspace else None
-    p.kernel(out, *arrays, xp=np, **meta, **({} if scratch is None else {"work": scratch}))
+    p.kernel(out, *arrays, xp=np, **meta, **({} if scratch is None else {"workspace": scratch}))
 
 
 @of_kind("views")
@@ -549,6 +549,6 @@ def test_results_may_be_written_over_the_inputs_that_say_so(name: str, number: i
         inputs = [a.copy() for a in arrays]
         if (inputs[k].shape, inputs[k].dtype) == (wanted.shape, wanted.dtype):
             work = p.workspace(*inputs, **meta) if p.workspace else []
-            extra = {"work": [np.empty(*spec) for spec in work]} if p.workspace else {}
+            extra = {"workspace": [np.empty(*spec) for spec in work]} if p.workspace else {}
             p.kernel(inputs[k], *inputs, xp=np, **meta, **extra)
             assert_same_bits([inputs[k]], [wanted])

@@ -175,7 +175,7 @@ def assert_nothing_overlaps(plan: Plan, outputs: Sequence[Tensor]) -> None:
             lives[id(out)] = [plan.array(out), i, i]
             over = [t for k, t in enumerate(inputs) if k in primitive.over]
             inherited |= {(base.get(id(t), id(t)), id(out)) for t in over}
-        for k, array in enumerate(plan.scratch(i)):
+        for k, array in enumerate(plan.workspace(i)):
             lives[i, k] = [array, i, i]
     for t in outputs:
         owner = base.get(id(t), id(t))
@@ -447,7 +447,7 @@ def test_workspace_is_memory_of_its_own() -> None:
         return [softmax(y + x, axis=0), y]
 
     plan, _, outputs = plan_of(function, np.ones((4, 4)))
-    assert sum(map(len, plan.work)) == 2
+    assert sum(map(len, plan.workspaces)) == 2
     assert_nothing_overlaps(plan, outputs)
 
 

@@ -107,10 +107,10 @@ def test_elements_that_are_not_written():
 
 
 def test_scratch_memory_that_is_read_before_it_is_written():
-    def adds(out, x, *, xp, work):
+    def adds(out, x, *, xp, workspace):
         xp.add(x, 0.0, out=out)
-        xp.multiply(work[0], 0.0, out=work[0])
-        xp.maximum(out, work[0] != 0, out=out, where=work[0] != 0)
+        xp.multiply(workspace[0], 0.0, out=workspace[0])
+        xp.maximum(out, workspace[0] != 0, out=out, where=workspace[0] != 0)
 
     p = right(adds, lambda g, y, x: g, workspace=lambda x: [(x.shape, x.dtype)])
     with np.errstate(all="ignore"):

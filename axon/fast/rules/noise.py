@@ -4,7 +4,7 @@ import numpy as np
 
 from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers, real
 from axon.fast.rules.elementwise import FIXED, SMALL
-from axon.ops.masks import WORDS
+from axon.ops.random import WORDS
 from axon.program.trace import Instruction
 
 COSTS = {"keep_mask": 0.5, "uniform": 0.5, "normal": 3.0}  # nanoseconds for each number

@@ -154,7 +154,7 @@ _TABLES = [
 _LARGE = [("lstm", 8, 64, 64, "some")]
 
 SAMPLES: dict[str, Case] = {
-    # axon/ops/lookup.py
+    # axon/ops/index.py
     "lookup": Case(
         lambda table, i: np.array([table[k] for k in i.ravel()]).reshape(i.shape + table.shape[1:]),
         [(rows, {}) for rows in _TABLES],
