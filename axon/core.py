@@ -26,7 +26,7 @@ from axon.backend import (
     tensor_data,
     xp,
 )
-from axon.facts import Facts
+from axon.facts import Facts, demand_names_of_today
 from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
 
@@ -57,7 +57,7 @@ class Primitive:
         eagerly: "Callable[[Primitive, Sequence[Array], dict[str, Any]], bool] | None" = None,
         **facts: Any,
     ) -> None:
-        _demand_names_of_today(kernel, facts)
+        demand_names_of_today(kernel, facts)
         self.name = self.__name__ = kernel.__name__.rstrip("_")
         self.__doc__, self.__module__ = kernel.__doc__, kernel.__module__
         self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
@@ -141,21 +141,6 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<axon primitive {self.name}>"
-
-
-def _demand_names_of_today(kernel: Callable[..., Any], facts: dict[str, Any]) -> None:
-    """Raise TypeError, with the new name, for what was called otherwise once."""
-    code = kernel.__code__
-    if "work" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        raise TypeError(
-            f"primitive {kernel.__name__!r}: temporary memory is handed to a kernel as "
-            "`workspace`, no longer as `work`: rename that argument."
-        )
-    if "rounds" in facts:
-        raise TypeError(
-            f"primitive {kernel.__name__!r}: in place of rounds=True write eagerly=in_pieces, with "
-            "in_pieces from axon.pieces."
-        )
 
 
 def primitive(kernel: Callable[..., Any] | None = None, **declared: Any) -> Any:

@@ -4,6 +4,7 @@ Whoever plans, measures, converts or checks a network asks here, and keeps no li
 """
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import NamedTuple
 
 from axon.bounds import Rule as BoundsRule
@@ -39,3 +40,18 @@ class Facts(NamedTuple):
     chooses: bool = False
     can_fail: bool = False
     drawn: bool = False
+
+
+def demand_names_of_today(kernel: Callable[..., object], declared: dict[str, object]) -> None:
+    """Raise TypeError, with the new name, for what was called otherwise once."""
+    code = kernel.__code__ if isinstance(kernel, FunctionType) else None
+    if code and "work" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        raise TypeError(
+            f"primitive {code.co_name!r}: temporary memory is handed to a kernel as `workspace`, "
+            "no longer as `work`: rename that argument."
+        )
+    if "rounds" in declared:
+        raise TypeError(
+            "primitive: in place of rounds=True write eagerly=in_pieces, with in_pieces from "
+            "axon.pieces."
+        )

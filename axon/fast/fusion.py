@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from axon.core import PRIMITIVES, Tensor
+from axon.facts import Facts
 from axon.program.plan import Plan
 
 
@@ -27,7 +28,7 @@ class Stand:
         eager: the same as a function of arrays, for when no rule takes it.
     """
 
-    kind, writes, workspace = "fills", 0, None
+    kind, writes, workspace, facts = "fills", 0, None, Facts()
 
     def __init__(self, name: str, eager: Any = None) -> None:
         self.name = name
@@ -39,7 +40,7 @@ class Stand:
 
 
 class _Nothing:
-    kind, writes, workspace, name = "views", 0, None, "nothing"
+    kind, writes, workspace, name, facts = "views", 0, None, "nothing", Facts()
 
 
 def fused(plan: Plan, outputs: Sequence[Tensor]) -> Plan:

@@ -10,114 +10,23 @@ A few images are worked on at a time, so that their columns stay in the processo
 
 from collections.abc import Iterator
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from axon.backend import Array, DType, Shape, promote
 from axon.bounds import anything
 from axon.core import primitive
 from axon.ops import depthwise
 from axon.ops.windows import (
-    UNPADDED,
-    Padding,
-    Pair,
+    Convolution,
     Parts,
     Unbuffered,
-    Windows,
-    chunk,
+    convolution,
     images,
     matches,
-    parts,
 )
 from axon.pieces import BYTE, MOST, Cut, cost, in_pieces
 
-ONE: Pair = (1, 1)
-NARROW = 12  # floats: shorter runs are copied faster with the windows, not the taps, side by side
 Specs = list[tuple[Shape, DType]]
-
-
-class Convolution(NamedTuple):
-    """What the three share: the shapes of images and kernel, and where the windows lie."""
-
-    shape: Shape  # (N, H, W, C)
-    kernel: Shape  # (KH, KW, C / G, F)
-    windows: Windows
-    G: int
-    dtype: DType
-
-    @property
-    def counts(self) -> Pair:
-        """How many windows there are on an image: (OH, OW)."""
-        return self.windows.counts(self.shape)
-
-    @property
-    def out(self) -> Shape:
-        """The shape of the result (N, OH, OW, F)."""
-        return (self.shape[0], *self.counts, self.kernel[3])
-
-    @property
-    def K(self) -> int:
-        """How many numbers of one group a window sees."""
-        return prod(self.kernel[:3])
-
-    @property
-    def depthwise(self) -> bool:
-        """Whether each channel is convolved alone."""
-        return self.G > 1 and self.kernel[2] == 1
-
-    @property
-    def narrow(self) -> bool:
-        """Whether the numbers that a window sees side by side are few."""
-        return self.kernel[1] * self.kernel[2] < NARROW
-
-    @property
-    def tiled(self) -> bool:
-        """Whether the images are a matrix of windows as they lie, as for a kernel of 1 x 1."""
-        if self.windows.padded or (self.G > 1 and self.kernel[:2] != ONE):
-            return False
-        (_, H, W, C), (OH, OW), (SH, SW) = self.shape, self.counts, self.windows.strides
-        (KH, KW), (DH, DW) = self.windows.size, self.windows.dilation
-        axes = [(C, 1), (KW, DW * C), (KH, DH * W * C), (OW, SW * C), (OH, SH * W * C)]
-        expected = 1
-        for size, step in (*axes, (2, H * W * C)):
-            if size > 1 and step != expected:
-                return False
-            expected *= size
-        return True
-
-    def parts(self) -> Iterator[Parts]:
-        """The chunks in which the work is done."""
-        return parts(self.shape[0], self.counts[0], self._bytes())
-
-    def chunk(self) -> tuple[int, int, int]:
-        """The size of the largest: images, rows of windows in each, windows in all."""
-        n, rows = chunk(self.shape[0], self.counts[0], self._bytes())
-        return n, rows, n * rows * self.counts[1]
-
-    def _bytes(self) -> int:
-        return self.counts[1] * self.G * self.K * self.dtype.itemsize
-
-
-def convolution(
-    shape: Shape,
-    kernel: Shape,
-    dtype: DType,
-    strides: Pair = ONE,
-    padding: Padding = UNPADDED,
-    dilation: Pair = ONE,
-    groups: int = 1,
-) -> Convolution:
-    """Check that images and kernel fit, and put together what is known of their convolution."""
-    if len(kernel) != 4:
-        raise ValueError(f"A kernel has 4 axes (KH, KW, C / groups, F), got {len(kernel)}.")
-    C, (_, _, Cg, F) = shape[3], kernel
-    if C % groups or F % groups:
-        raise ValueError(f"{groups} groups must divide the {C} channels and the {F} filters.")
-    if C != Cg * groups:
-        raise ValueError(f"The kernel reads {Cg * groups} channels, the images have {C}.")
-    size = (kernel[0], kernel[1])
-    windows = Windows(size, strides, padding, dilation)
-    windows.counts(shape)
-    return Convolution(tuple(shape), tuple(kernel), windows, groups, dtype)
 
 
 # ------------------------------------------------------------------------------------ declarations
@@ -161,7 +70,7 @@ def conv2d_workspace(x: Array, w: Array, **meta: Any) -> Specs:
     """Workspace: the columns of a chunk, its padded images, and the kernel if it must be copied."""
     c = _forward(x, w, **meta)
     if c.depthwise:
-        return depthwise.spare(c)
+        return depthwise.workspace(c)
     return [*_seen(x, c), _copied(w, w.shape, c)]
 
 
@@ -169,7 +78,7 @@ def conv2d_input_workspace(g: Array, w: Array, **meta: Any) -> Specs:
     """Workspace: what a chunk sends back to each tap; copies of g and w if they are needed."""
     c = _input(g, w, **meta)
     if c.depthwise:
-        return depthwise.spare(c)
+        return depthwise.workspace(c)
     size = 0 if c.tiled else c.chunk()[2] * c.K * c.G
     return [((size,), c.dtype), _copied(g, _most(c), c), _copied(w, w.shape, c)]
 
@@ -178,7 +87,7 @@ def conv2d_weight_workspace(x: Array, g: Array, **meta: Any) -> Specs:
     """Workspace: as for the convolution, a copy of g if needed, and the sum over one chunk."""
     c = _weight(x, g, **meta)
     if c.depthwise:
-        return depthwise.spare(c)
+        return depthwise.workspace(c)
     return [*_seen(x, c), _copied(g, _most(c), c), ((c.G, c.K, c.kernel[3] // c.G), c.dtype)]
 
 

@@ -5,15 +5,16 @@ once for each pixel of a row: so NumPy multiplies long runs. With several filter
 the channels are repeated first.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from axon.backend import Array, DType, Shape
-from axon.ops.windows import Unbuffered, chunk, parts
+from axon.ops.windows import Convolution, Parts, Unbuffered, chunk, parts
 
 SHARE = 4  # products, sums, inputs and results lie in the cache together
 
 
-def spare(c: Any) -> list[tuple[Shape, DType]]:
+def workspace(c: Convolution) -> list[tuple[Shape, DType]]:
     """Workspace: products of a chunk, one row of weights for each tap, and repeated channels."""
     (N, H, W, C), (KH, KW, _, F), (OH, OW) = c.shape, c.kernel, c.counts
     n, rows = chunk(N, OH, _bytes(c))
@@ -21,7 +22,9 @@ def spare(c: Any) -> list[tuple[Shape, DType]]:
     return [((n, rows, OW, F), c.dtype), ((KH, KW, OW, F), c.dtype), (repeated, c.dtype)]
 
 
-def forward(out: Array, x: Array, w: Array, c: Any, xp: Any, workspace: list[Array]) -> None:
+def forward(
+    out: Array, x: Array, w: Array, c: Convolution, xp: Any, workspace: list[Array]
+) -> None:
     """y = the sum over taps of what each sees, times its weights."""
     products, weights, spread = workspace
     xp.copyto(weights, w)
@@ -35,7 +38,9 @@ def forward(out: Array, x: Array, w: Array, c: Any, xp: Any, workspace: list[Arr
                 xp.add(y[here], product, out=y[here])
 
 
-def backward(out: Array, g: Array, w: Array, c: Any, xp: Any, workspace: list[Array]) -> None:
+def backward(
+    out: Array, g: Array, w: Array, c: Convolution, xp: Any, workspace: list[Array]
+) -> None:
     """Each g goes back to all that its window saw, times the weights."""
     products, weights, spread = workspace
     xp.copyto(weights, w)
@@ -53,7 +58,7 @@ def backward(out: Array, g: Array, w: Array, c: Any, xp: Any, workspace: list[Ar
                 _gathered(out[n], image, xp)
 
 
-def weight(out: Array, x: Array, g: Array, c: Any, xp: Any, workspace: list[Array]) -> None:
+def weight(out: Array, x: Array, g: Array, c: Convolution, xp: Any, workspace: list[Array]) -> None:
     """Each tap adds up what it saw, times g."""
     products, sums, spread = workspace
     sums.fill(0)
@@ -88,7 +93,7 @@ def _span(x: Array, axis: int, start: int, stop: int) -> Array:
     return x[start:stop] if axis == 0 else x[:, start:stop]
 
 
-def _repeated(x: Array, spread: Array, c: Any, rows: slice, xp: Any) -> Array:
+def _repeated(x: Array, spread: Array, c: Convolution, rows: slice, xp: Any) -> Array:
     """Channels repeated, once for each of their filters: (n, H, W, C) -> (n, H, W, F)."""
     if not spread.size:
         return x
@@ -108,9 +113,9 @@ def _gathered(out: Array, many: Array, xp: Any) -> None:
         xp.add(out, by_channel[..., j], out=out)
 
 
-def _parts(c: Any) -> Any:
+def _parts(c: Convolution) -> Iterator[Parts]:
     return parts(c.shape[0], c.counts[0], _bytes(c))
 
 
-def _bytes(c: Any) -> int:
+def _bytes(c: Convolution) -> int:
     return int(SHARE * c.counts[1] * c.kernel[3] * c.dtype.itemsize)

@@ -11,7 +11,7 @@ from axon.fast.kernels.winograd import SPACE, TABLE, TILES
 from axon.fast.rules.blas import sgemm_address
 from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.reduce import combined
-from axon.ops.conv import ONE, Convolution, convolution
+from axon.ops.windows import ONE, Convolution, convolution
 from axon.program.trace import Instruction
 
 GFLOPS = 100.0  # of one core, about
