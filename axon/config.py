@@ -1,29 +1,34 @@
-"""Objects that remember how they were made, so that a file can say how to make them again.
+"""Floor 1: objects that remember how they were made, so that a file can say how to make them again.
 
 Whatever a class is given is kept, so that no class has to list its arguments once more.
 """
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from axon.names import Name
 from axon.settings import Watched
 
+if TYPE_CHECKING:
+    from inspect import Signature
 
-class Described(Watched):
+Arguments = dict[str, Any]  # of a constructor, by name
+
+
+class Configurable(Watched):
     """Remembers the arguments of its constructor.
 
     An argument that is also an attribute of the same name is described by the attribute's value.
 
-    >>> class Point(Described):
+    >>> class Point(Configurable):
     ...     def __init__(self, x, y=0):
     ...         self.x = x
     >>> Point(3), Point(3).config()
     (Point(3), {'x': 3, 'y': 0})
     """
 
-    _given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+    _given: tuple[tuple[Any, ...], Arguments] = ((), {})
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Take note of the arguments."""
@@ -34,26 +39,7 @@ class Described(Watched):
         made.__dict__["_given"] = (arguments, options)
         return made
 
-    def _present(self) -> dict[str, Any]:
-        """The arguments as they are now, for the constructor; empty if it takes them unnamed."""
-        try:
-            return self._arguments()
-        except TypeError:
-            return {}
-
-    def _inherits(self, name: str) -> bool:
-        """Whether an attribute is an argument of a class below, which was not given."""
-        from inspect import signature
-
-        for made_by in (c for c in type(self).__mro__ if "__init__" in vars(c)):
-            takes = signature(vars(made_by)["__init__"])
-            if name in takes.parameters:
-                return name in vars(self)
-            if not _takes_more(takes):
-                return False
-        return False
-
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Arguments:
         """The arguments that make this object again, as JSON can hold them."""
         return {name: self._plain(name, value) for name, value in self._arguments().items()}
 
@@ -61,40 +47,62 @@ class Described(Watched):
         """Class and arguments, as JSON can hold them."""
         return {"class": type(self).__name__, "config": self.config()}
 
-    def _arguments(self) -> dict[str, Any]:
-        from inspect import Parameter, signature  # only who saves pays for it
+    def __repr__(self) -> str:
+        arguments, options = self._given
+        takes = _signature(type(self)).parameters if options else {}
+        usual = {name: p.default for name, p in takes.items() if p.default is not p.empty}
+        telling = {k: v for k, v in options.items() if k != "name" and not _same(v, usual.get(k))}
+        shown = [_short(value) for value in arguments]
+        shown += [f"{name}={_short(value)}" for name, value in telling.items()]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
-        takes = signature(type(self).__init__)
+    # -------------------------------------------------------------------- as they are now
+
+    def _present(self) -> Arguments:
+        """The arguments as they are now, for the constructor; empty if it takes them unnamed."""
+        try:
+            return self._arguments()
+        except TypeError:
+            return {}
+
+    def _arguments(self) -> Arguments:
+        takes = _signature(type(self))
         arguments, options = self._given
         call = takes.bind(self, *arguments, **options)
         call.apply_defaults()
         bound = dict(list(call.arguments.items())[1:])
         for name, parameter in takes.parameters.items():
-            if parameter.kind is Parameter.VAR_KEYWORD:
+            if parameter.kind is parameter.VAR_KEYWORD:
                 bound.update(bound.pop(name, {}))
-            if parameter.kind is Parameter.VAR_POSITIONAL and bound.pop(name, ()):
+            if parameter.kind is parameter.VAR_POSITIONAL and bound.pop(name, ()):
                 raise TypeError(f"{type(self).__name__}: *{name} cannot be described by name.")
         if "name" in self.__dict__ and ("name" in takes.parameters or _takes_more(takes)):
             bound["name"] = None  # the current one, which a model may have given
         return {name: self._current(name, given) for name, given in bound.items()}
 
-    def _usual(self) -> dict[str, Any]:
-        """The arguments that need not be given, and what they are then."""
-        from inspect import signature
-
-        takes = signature(type(self).__init__).parameters.values()
-        return {p.name: p.default for p in takes if p.default is not p.empty}
-
     def _current(self, name: str, given: Any) -> Any:
+        """An argument as it is now: the attribute of its name, if there is one."""
         found = getattr(type(self), name, None)
         if isinstance(found, property) and found.fset is None:
             return given  # it is about something else, such as the width of a Model
         value = getattr(self, name, given)
         return given if callable(value) and not callable(given) else value
 
+    def _inherits(self, name: str) -> bool:
+        """Whether an attribute is an argument of a class below, which was not given."""
+        for cls in (c for c in type(self).__mro__ if "__init__" in vars(c)):
+            takes = _signature(cls)
+            if name in takes.parameters:
+                return name in vars(self)
+            if not _takes_more(takes):
+                return False
+        return False
+
+    # -------------------------------------------------------------------- as JSON can hold them
+
     def _plain(self, name: str, value: Any) -> Any:
         """Turn one argument into what JSON can hold."""
-        if isinstance(value, Described):
+        if isinstance(value, Configurable):
             return value.describe()
         if isinstance(value, np.ndarray | np.generic):
             return value.tolist()
@@ -108,7 +116,7 @@ class Described(Watched):
             return np.dtype(value).name
         return self._name_of(name, value) if callable(value) else value
 
-    def _name_of(self, argument: str, function: Any) -> str:
+    def _name_of(self, argument: str, function: object) -> str:
         name = getattr(function, "__name__", "")
         if not name.isidentifier():
             raise TypeError(
@@ -118,27 +126,27 @@ class Described(Watched):
         module = getattr(function, "__module__", None) or ""
         return str(name) if module.startswith("axon.activations.") else Name(name)
 
-    def __repr__(self) -> str:
-        arguments, options = self._given
-        shown = [_short(value) for value in arguments]
-        usual = self._usual() if options else {}
-        telling = {k: v for k, v in options.items() if k != "name" and not _same(v, usual.get(k))}
-        shown += [f"{name}={_short(value)}" for name, value in telling.items()]
-        return f"{type(self).__name__}({', '.join(shown)})"
+
+def _signature(cls: type) -> "Signature":
+    from inspect import signature  # only who saves pays for it
+
+    return signature(cls.__init__)  # type: ignore[misc]
 
 
-def _takes_more(takes: Any) -> bool:
+def _takes_more(takes: "Signature") -> bool:
+    """Whether a constructor passes on arguments that it does not name."""
     return any(p.kind is p.VAR_KEYWORD for p in takes.parameters.values())
 
 
-def _same(value: Any, usual: Any) -> bool:
+def _same(value: object, usual: object) -> bool:
     """Whether an argument says nothing that is not so anyway."""
     return value is usual or (type(value) is type(usual) and bool(np.all(value == usual)))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
+    """An argument in a ``repr``, on one line."""
     if isinstance(value, np.ndarray):
         return f"array{value.shape}"
-    if isinstance(value, Described) or not callable(value):
+    if isinstance(value, Configurable) or not callable(value):
         return repr(value)
     return str(getattr(value, "__name__", type(value).__name__))

@@ -7,13 +7,13 @@ from typing import Any
 
 from axon import ops
 from axon.checks import demand, is_number
-from axon.config import Described
+from axon.config import Configurable
 from axon.names import choose, itself
 
 Axis = int | Sequence[int]
 
 
-class Constraint(Described, ABC):
+class Constraint(Configurable, ABC):
     """A function of weights that returns the nearest ones allowed.
 
     Handed a Tensor it returns one, and can be recorded; of an array it is a NumPy function.

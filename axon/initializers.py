@@ -17,7 +17,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, xp
 from axon.checks import demand, integer, number
-from axon.config import Described
+from axon.config import Configurable
 from axon.names import choose, itself, resolve
 from axon.random import stream
 
@@ -37,7 +37,7 @@ def fans(shape: Shape) -> tuple[int, int]:
     return receptive * shape[-2], receptive * shape[-1]
 
 
-class _Initializer(Described, ABC):
+class _Initializer(Configurable, ABC):
     """Makes an array of a shape and a type."""
 
     def __call__(self, shape: Shape, dtype: DType) -> Array:

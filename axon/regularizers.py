@@ -6,11 +6,11 @@ from typing import Any
 
 from axon import ops
 from axon.checks import number
-from axon.config import Described
+from axon.config import Configurable
 from axon.names import choose, itself
 
 
-class Regularizer(Described, ABC):
+class Regularizer(Configurable, ABC):
     """A function of a parameter whose value, one number, is added to the loss.
 
     Handed a Tensor it takes part in autograd; of an array it is a NumPy function.

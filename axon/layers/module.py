@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, DType, Shape
-from axon.config import Described
+from axon.config import Configurable
 from axon.core import Tensor
 from axon.layers.state import Loaded, load_state, state_of
 from axon.locks import Lock, change, hold, locks_of
@@ -28,7 +28,7 @@ def _kind(cls: Any) -> type | None:
     return list if issubclass(cls, list | tuple | dict) else None
 
 
-class Module(Described, ABC):
+class Module(Configurable, ABC):
     """Anything with parameters that turns x into y: a layer, or a model made of layers."""
 
     unheeded: ClassVar[frozenset[str]] = frozenset(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, Shape, as_array, numbers_from
-from axon.config import Described
+from axon.config import Configurable
 from axon.containers import Ragged, plain
 from axon.core import Tensor, grad
 from axon.losses.expected import demand
@@ -20,7 +20,7 @@ WHOLE = 2**24  # up to here float32 holds every whole number
 NUMBER_THEM = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
 
 
-class Loss(Described, ABC):
+class Loss(Configurable, ABC):
     """A mean over samples of what each one costs.
 
     ``loss.loss(y_true, y_pred)`` is a float for arrays and a Tensor for a Tensor;

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from axon.backend import Array, Shape, as_array
-from axon.config import Described
+from axon.config import Configurable
 from axon.core import Tensor, primitive
 from axon.losses.base import Loss, both, demand_fit, demand_no_broadcast, over_features, spread
 from axon.losses.slips import Slips, watched
@@ -19,7 +19,7 @@ ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its l
 OURS = ("_given", "_version", "_lock", "_tally")  # no part of what was measured
 
 
-class Metric(Described, ABC):
+class Metric(Configurable, ABC):
     """A number (or an array of them) about predictions and targets, exact over an epoch.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 
 from axon import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from axon.backend import Array, ArraySpec, DType, Shape
-from axon.config import Described
+from axon.config import Configurable
 from axon.files import formats
 from axon.files.archive import Archive, opened
 from axon.files.atomic import DamagedFile
@@ -202,7 +202,7 @@ def classes_in(*modules: ModuleType) -> dict[str, Any]:
         name: thing
         for module in modules
         for name, thing in vars(module).items()
-        if isinstance(thing, type) and issubclass(thing, Described) and thing is not Described
+        if isinstance(thing, type) and issubclass(thing, Configurable) and thing is not Configurable
     }
 
 

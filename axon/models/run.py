@@ -10,7 +10,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.callbacks import Callbacks, Logs
-from axon.config import Described
+from axon.config import Configurable
 from axon.locks import Lock
 from axon.metrics import Metric
 from axon.models import inputs as intake
@@ -354,7 +354,7 @@ def demand_untrained(what: str, model: Any, optimizer: Any) -> None:
 
 def _words(thing: Any) -> str:
     """Class and arguments, as they were given; changes during training do not matter."""
-    return _without_address(Described.__repr__(thing))
+    return _without_address(Configurable.__repr__(thing))
 
 
 def _without_address(text: str) -> str:

@@ -91,7 +91,7 @@ class WeightsFile(NamedTuple):
 
 
 def load_weights(
-    model: Module,
+    model: Any,
     path: Path,
     strict: bool = True,
     name_map: Any = None,
@@ -128,7 +128,7 @@ def load_weights(
     from axon.convert.translation import translated
 
     state, unexpected = translated(model, arrays, name_map, source, strict)
-    loaded = model.load_state_dict(state, strict)
+    loaded: Loaded = model.load_state_dict(state, strict)
     return loaded if strict else loaded._replace(unexpected_keys=unexpected)
 
 

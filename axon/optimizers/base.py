@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from axon.checks import number, positive, texts
-from axon.config import Described
+from axon.config import Configurable
 from axon.core import Tensor
 from axon.layers.module import Module
 from axon.modes import modes, no_grad
@@ -31,7 +31,7 @@ from axon.parameter import Parameter, stretches
 GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
 
 
-class Optimizer(Described, ABC):
+class Optimizer(Configurable, ABC):
     """Changes parameters so that the loss falls.
 
     Three ways to use one: ``model.compile(loss, optimizer)`` and ``fit``; ``loss.backward()``, then

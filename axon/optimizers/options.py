@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from axon.backend import Array, like_first
 from axon.checks import demand, fraction, integer, number, positive, texts
-from axon.config import Described
+from axon.config import Configurable
 from axon.core import primitive
 from axon.modes import no_grad
 from axon.names import suggestion
@@ -98,7 +98,7 @@ def arguments_of(optimizer: Any) -> dict[str, Any]:
     """The arguments that make an optimizer again; options only where they are not the usual."""
     schedule = optimizer.schedule
     rate = schedule if schedule is not None else optimizer.learning_rate
-    rate = rate.describe() if isinstance(rate, Described) else rate
+    rate = rate.describe() if isinstance(rate, Configurable) else rate
     values = {name: getattr(optimizer, name) for name in DEFAULTS if name not in optimizer.settings}
     values["exclude_from_weight_decay"] = optimizer._excluded
     chosen = {name: value for name, value in values.items() if value != DEFAULTS[name]}

@@ -10,13 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 from axon.checks import demand, fraction, integer, number, positive
-from axon.config import Described
+from axon.config import Configurable
 from axon.names import remade
 
 RATE = "initial_learning_rate"
 
 
-class LearningRateSchedule(Described, ABC):
+class LearningRateSchedule(Configurable, ABC):
     """A learning rate that changes with the number of updates: ``Adam(CosineDecay(0.001, 5000))``.
 
     Subclasses write ``__call__``.

@@ -6,7 +6,7 @@ its weights as arrays. So a pickled estimator is small, and one of a later versi
 
 from typing import Any
 
-from axon.config import Described
+from axon.config import Configurable
 from axon.layers.module import Module
 from axon.models import Model
 from axon.models.loading import known, remake
@@ -55,7 +55,7 @@ def custom_objects(network: Model) -> dict[str, Any]:
     for module in network.modules():
         given = module._arguments() if not isinstance(module, Model) else {}
         for thing in (module, *given.values()):
-            if isinstance(thing, Described):
+            if isinstance(thing, Configurable):
                 found[type(thing).__name__] = type(thing)
             elif callable(thing) and not type(thing).__module__.startswith("axon."):
                 found[getattr(thing, "__name__", type(thing).__name__)] = thing

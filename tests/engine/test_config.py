@@ -6,15 +6,15 @@ import pickle
 import numpy as np
 import pytest
 
-from axon.config import Described
+from axon.config import Configurable
 
 
-class Inner(Described):
+class Inner(Configurable):
     def __init__(self, size: int) -> None:
         self.size = size * 2  # an attribute of the same name is what is described
 
 
-class Outer(Described):
+class Outer(Configurable):
     def __init__(self, first, second=0, *, function=None, **options) -> None:
         self.second = second
 
@@ -64,7 +64,7 @@ def test_nameless_functions_and_stars():
     with pytest.raises(TypeError, match="function is a nameless function"):
         Outer(1, function=lambda x: x).config()
 
-    class Starred(Described):
+    class Starred(Configurable):
         def __init__(self, *sizes):
             pass
 

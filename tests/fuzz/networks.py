@@ -19,7 +19,7 @@ from axon.models import Model, Sequential
 from tests.fuzz import data
 
 Spec = dict[str, Any]
-Described = list[Any]  # [name, arguments]
+Configurable = list[Any]  # [name, arguments]
 MOST = 1500  # numbers in a sample on its way
 CLOSE = 2e-5  # how near outputs of the same weights are, of the largest
 ROUNDING = 30.0  # how often the effect of the smallest changes of weights may be exceeded
@@ -40,7 +40,7 @@ class Wrong(AssertionError):
 class Branches(Model):
     """Two ways from the input, joined."""
 
-    def __init__(self, left: Described, right: Described, join: str = "concatenate") -> None:
+    def __init__(self, left: Configurable, right: Configurable, join: str = "concatenate") -> None:
         super().__init__()
         self.join = join
         self.one, self.other = made(left), made(right)
@@ -61,7 +61,7 @@ def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 class Twice(Model):
     """The same layer, one time after another."""
 
-    def __init__(self, layer: Described) -> None:
+    def __init__(self, layer: Configurable) -> None:
         super().__init__()
         self.shared = made(layer)
 
@@ -72,7 +72,7 @@ class Twice(Model):
 class Pair(Model):
     """Two inputs."""
 
-    def __init__(self, body: Described) -> None:
+    def __init__(self, body: Configurable) -> None:
         super().__init__()
         self.a, self.b = layers.Dense(5, "tanh"), layers.Dense(5, "relu")
         self.flat, self.body = layers.Flatten(), made(body)
@@ -84,7 +84,7 @@ class Pair(Model):
 OWN = {"branches": Branches, "twice": Twice}  # not as the classes: texts in a file would be taken
 
 
-def made(described: Described) -> Any:
+def made(described: Configurable) -> Any:
     """A layer from its name and arguments."""
     name, arguments = described
     if name == "Sequential":
@@ -117,7 +117,7 @@ class Layers:
     def __init__(self, draw: Random, dtype: str, wide: bool = False) -> None:
         self.draw, self.dtype, self.wide = draw, dtype, wide
 
-    def next(self, shape: tuple[int, ...], depth: int = 0) -> tuple[Described, tuple[int, ...]]:
+    def next(self, shape: tuple[int, ...], depth: int = 0) -> tuple[Configurable, tuple[int, ...]]:
         """A layer that takes samples of this shape, and what shape they have then."""
         for _ in range(50):
             name = self.draw.choice(self._names(shape, depth))
@@ -153,7 +153,7 @@ class Layers:
             names = ["Conv2D", "Conv2D", "Conv2D", "MaxPooling2D", "AveragePooling2D", "branches"]
         return names
 
-    def _described(self, name: str, shape: tuple[int, ...], depth: int) -> Described | None:
+    def _described(self, name: str, shape: tuple[int, ...], depth: int) -> Configurable | None:
         if name in ("Sequential", "branches", "twice"):
             return self._nested(name, shape, depth)
         make = getattr(self, f"_{name.lower()}", None)
@@ -164,7 +164,7 @@ class Layers:
             settings["trainable"] = False
         return [name, {**settings, "dtype": self.dtype}]
 
-    def _nested(self, name: str, shape: tuple[int, ...], depth: int) -> Described | None:
+    def _nested(self, name: str, shape: tuple[int, ...], depth: int) -> Configurable | None:
         if name == "Sequential":
             inner = []
             for _ in range(self.draw.randint(1, 3)):
@@ -418,7 +418,7 @@ SCHEDULES = [
 ]
 
 
-def optimizer_spec(draw: Random) -> Described:
+def optimizer_spec(draw: Random) -> Configurable:
     """An optimizer with some of its options."""
     name, settings = draw.choice(OPTIMIZERS)
     settings = {"learning_rate": draw.choice([0.001, 0.01, 0.01, *SCHEDULES]), **settings}
@@ -433,7 +433,7 @@ def optimizer_spec(draw: Random) -> Described:
     return [name, settings]
 
 
-def optimizer(described: Described) -> Any:
+def optimizer(described: Configurable) -> Any:
     """An optimizer from its description."""
     name, settings = described
     rate = settings["learning_rate"]
@@ -462,7 +462,7 @@ def drawn(seed: int) -> Spec:
         width = "float32"
     parts = Layers(draw, width, wide)
     shape = tuple(draw.choice(WIDE if wide else SHAPES))
-    listed: list[Described] = []
+    listed: list[Configurable] = []
     spec["words"] = not wide and draw.random() < 0.15
     spec["pair"] = not spec["words"] and not wide and draw.random() < 0.1
     if spec["words"]:
@@ -519,7 +519,7 @@ def watched(name: str) -> Any:
     return metrics.TopKCategoricalAccuracy(k=2) if name == "top_k" else name
 
 
-def _words(draw: Random, width: str) -> tuple[list[Described], list[int]]:
+def _words(draw: Random, width: str) -> tuple[list[Configurable], list[int]]:
     settings = {"input_dim": 9, "output_dim": 4, "mask_zero": draw.random() < 0.5, "dtype": width}
     return [["Embedding", settings]], [draw.choice([1, 4, 7])]
 
