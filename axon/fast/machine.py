@@ -122,8 +122,9 @@ class Machine:
         self._fed = (*columns, order)  # before their addresses
         for entry, column, name in zip(self.feeds, columns, kernels, strict=True):
             _, first, _ = self.entries[entry]
-            self._tables[3][first + 2, 0] = address_of(column)
-            self._tables[3][first + 3, 0] = address_of(order) + 8 * start
+            data, numbers = map(KERNELS["nothing"].position, ("data", "order"))
+            self._tables[3][first + data, 0] = address_of(column)
+            self._tables[3][first + numbers, 0] = address_of(order) + 8 * start
             self._tables[2][entry, 0] = address(str(name))
 
     def starve(self) -> None:
@@ -221,12 +222,13 @@ class Machine:
         return after
 
     def _fetch(self) -> None:
-        """Room for the fetching of a batch: it does nothing unless ``feed`` is called."""
+        """A place for the fetching of a batch: it does nothing unless ``feed`` is called."""
         batch = self.schedule.batch
         for t in self._inputs:
-            words = (At(t, t.data.nbytes // batch), Word(0), Word(0, 8, by_step=8 * batch))
+            out, order = At(t, t.data.nbytes // batch), Word(0, 8, by_step=8 * batch)
             self.feeds.append(len(self.entries))
-            self._enter([Call("nothing", (Word(t.size // batch), *words))])
+            n = t.size // batch
+            self._enter([Call("nothing", n=n, out=out, data=Word(0), order=order)])
 
     def _tiny(self, placed: Sequence[Placed]) -> None:
         first = len(self.entries)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arguments import Address, Floats, Real
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import cos_of_turns, log1p
-from axon.fast.kernels.intrinsics import floats, unsigned, words
+from axon.fast.kernels.intrinsics import unsigned
 
 U = np.uint32
 SEED_A, SEED_B, COUNT_A, COUNT_B = U(0x9E3779B1), U(0x85EBCA77), U(0xC2B2AE3D), U(0x27D4EB2F)
@@ -39,36 +40,37 @@ def factors(key: int) -> Any:
     return U(a | ODD), mix(U(U(SEED_B * k[0]) + U(COUNT_B * k[1])))
 
 
-@kernel
-def keep_mask(address: int) -> None:
-    """0 or ``value``. Words: first row, numbers per row, out, key, threshold, bits of value."""
-    w = words(address, 8)
-    n, start = w[0] * w[3], U(w[2] * w[3])
-    a, b = factors(w[5])
-    out, threshold, value = floats(w[4], n), U(w[6]), floats(address + 56, 1)[0]
-    for i in range(np.uint32(n)):
-        out[i] = value if mix(U(U(a * U(start + U(i))) + b)) >= threshold else ZERO
+@njit(inline="always")
+def start_of(row: int, n: int, key: int) -> Any:
+    """The position of the first number of a row, and what the key chooses."""
+    a, b = factors(key)
+    return U(row * n), a, b
 
 
 @kernel
-def uniform(address: int) -> None:
-    """Numbers in [0, 1). Words: first row, numbers per row, out, key."""
-    w = words(address, 6)
-    n, start = w[0] * w[3], U(w[2] * w[3])
-    a, b = factors(w[5])
-    out = floats(w[4], n)
-    for i in range(np.uint32(n)):
+def keep_mask(
+    rows: int, row: int, n: int, out: Floats, key: Address, threshold: int, value: Real
+) -> None:
+    """0 or ``value``: n numbers for each row, from number ``row`` on."""
+    start, a, b = start_of(row, n, key)
+    for i in range(np.uint32(rows * n)):
+        at = U(start + U(i))
+        out[i] = value if mix(U(U(a * at) + b)) >= U(threshold) else ZERO
+
+
+@kernel
+def uniform(rows: int, row: int, n: int, out: Floats, key: Address) -> None:
+    """Numbers in [0, 1)."""
+    start, a, b = start_of(row, n, key)
+    for i in range(np.uint32(rows * n)):
         out[i] = fraction(a, b, U(start + U(i)))
 
 
 @kernel
-def normal(address: int) -> None:
-    """sqrt(-2 log(1 - u)) cos(2 pi v). Words: first row, numbers per row, out, key, numbers."""
-    w = words(address, 7)
-    n, start, half = w[0] * w[3], U(w[2] * w[3]), U(w[6])
-    a, b = factors(w[5])
-    out = floats(w[4], n)
-    for i in range(np.uint32(n)):
+def normal(rows: int, row: int, n: int, out: Floats, key: Address, size: int) -> None:
+    """sqrt(-2 log(1 - u)) cos(2 pi v); v is ``size`` numbers behind u."""
+    start, a, b = start_of(row, n, key)
+    for i in range(np.uint32(rows * n)):
         at = U(start + U(i))
-        u, v = fraction(a, b, at), fraction(a, b, U(at + half))
+        u, v = fraction(a, b, at), fraction(a, b, U(at + U(size)))
         out[i] = np.sqrt(MINUS_TWO * log1p(-u)) * cos_of_turns(v)

@@ -1,68 +1,64 @@
 """Rows with mean 0 and deviation 1."""
 
 import numpy as np
+from numba import njit
 
+from axon.fast.kernels.arguments import Address, Floats, Real
 from axon.fast.kernels.declare import kernel
-from axon.fast.kernels.intrinsics import floats, words
+from axon.fast.kernels.intrinsics import floats
 
 ZERO, ONE = np.float32(0), np.float32(1)
 
 
-@kernel
-def standardize(address: int) -> None:
-    """(x - mean) / sqrt(variance + epsilon). Words: lines per row, n, centered, epsilon, out, x."""
-    w = words(address, 8)
-    lines, n = w[0] * w[2], w[3]
-    epsilon, share = floats(address + 40, 1)[0], ONE / np.float32(w[3])
-    for i in range(lines):
-        out, x = floats(w[6] + 4 * i * n, n), floats(w[7] + 4 * i * n, n)
-        mean = ZERO
-        if w[4]:
-            for j in range(n):
-                mean += x[j]
-            mean *= share
-        s = ZERO
+@njit(inline="always")
+def mean_and_scale(x: Floats, n: int, centered: bool, epsilon: float) -> tuple[float, float]:
+    """The mean, or 0 if it is not asked for, and 1 / sqrt(variance + epsilon)."""
+    share, mean, s = ONE / np.float32(n), ZERO, ZERO
+    if centered:
         for j in range(n):
-            s += (x[j] - mean) * (x[j] - mean)
-        s = ONE / np.sqrt(s * share + epsilon)
-        for j in range(n):
-            out[j] = (x[j] - mean) * s
+            mean += x[j]
+        mean *= share
+    for j in range(n):
+        s += (x[j] - mean) * (x[j] - mean)
+    return mean, ONE / np.sqrt(s * share + epsilon)
 
 
 @kernel
-def row_scale(address: int) -> None:
-    """1 / sqrt(variance + epsilon). Words as for standardize."""
-    w = words(address, 8)
-    lines, n = w[0] * w[2], w[3]
-    epsilon, share = floats(address + 40, 1)[0], ONE / np.float32(w[3])
-    out = floats(w[6], lines)
-    for i in range(lines):
-        x = floats(w[7] + 4 * i * n, n)
-        mean = ZERO
-        if w[4]:
-            for j in range(n):
-                mean += x[j]
-            mean *= share
-        s = ZERO
+def standardize(
+    rows: int, lines: int, n: int, centered: bool, epsilon: Real, out: Address, x: Address
+) -> None:
+    """(x - mean) / sqrt(variance + epsilon), line by line."""
+    for i in range(rows * lines):
+        y, a = floats(out + 4 * i * n, n), floats(x + 4 * i * n, n)
+        mean, s = mean_and_scale(a, n, centered, epsilon)
         for j in range(n):
-            s += (x[j] - mean) * (x[j] - mean)
-        out[i] = ONE / np.sqrt(s * share + epsilon)
+            y[j] = (a[j] - mean) * s
 
 
 @kernel
-def standardize_gradient(address: int) -> None:
-    """s (g - mean(g) - y mean(g y)). Words: lines per row, n, centered, out, g, y, s."""
-    w = words(address, 9)
-    lines, n = w[0] * w[2], w[3]
-    s, share = floats(w[8], lines), ONE / np.float32(w[3])
-    for i in range(lines):
+def row_scale(
+    rows: int, lines: int, n: int, centered: bool, epsilon: Real, out: Floats, x: Address
+) -> None:
+    """1 / sqrt(variance + epsilon) of each line."""
+    for i in range(rows * lines):
+        _, out[i] = mean_and_scale(floats(x + 4 * i * n, n), n, centered, epsilon)
+
+
+@kernel
+def standardize_gradient(
+    rows: int, lines: int, n: int, centered: bool,
+    out: Address, g: Address, y: Address, s: Floats,
+) -> None:  # fmt: skip
+    """s (g - mean(g) - y mean(g y)), line by line."""
+    share = ONE / np.float32(n)
+    for i in range(rows * lines):
         at = 4 * i * n
-        out, g, y = floats(w[5] + at, n), floats(w[6] + at, n), floats(w[7] + at, n)
+        dx, a, b = floats(out + at, n), floats(g + at, n), floats(y + at, n)
         mean, along = ZERO, ZERO
         for j in range(n):
-            mean += g[j]
-            along += g[j] * y[j]
-        mean = mean * share if w[4] else ZERO
+            mean += a[j]
+            along += a[j] * b[j]
+        mean = mean * share if centered else ZERO
         along *= share
         for j in range(n):
-            out[j] = (g[j] - y[j] * along - mean) * s[i]
+            dx[j] = (a[j] - b[j] * along - mean) * s[i]

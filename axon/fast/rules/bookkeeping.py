@@ -3,12 +3,12 @@
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Site, Word, Work, double, lowers
+from axon.fast.rules.calls import At, Call, Site, Work, lowers
 from axon.program.trace import Instruction
 
 
-def _are(kind: type, *tensors: Tensor) -> bool:
-    return all(t.dtype == kind and t.size == 1 for t in tensors)
+def _are(dtype: type, *tensors: Tensor) -> bool:
+    return all(t.dtype == dtype and t.size == 1 for t in tensors)
 
 
 @lowers("add_mean")
@@ -17,8 +17,9 @@ def add_mean(site: Site, instruction: Instruction) -> Work | None:
     total, number, mean = instruction.inputs
     if not _are(np.float64, total, number) or not _are(np.float32, mean):
         return None
-    count = Word(int(instruction.meta["count"]))
-    return Work((Call("add_mean", (At(total), At(number), At(mean), count)),), cost=40.0)
+    count = int(instruction.meta["count"])
+    call = Call("add_mean", total=At(total), number=At(number), mean=At(mean), count=count)
+    return Work((call,), cost=40.0)
 
 
 @lowers("adam_scalars")
@@ -27,6 +28,7 @@ def adam_scalars(site: Site, instruction: Instruction) -> Work | None:
     out, rate, iterations = instruction.inputs
     if out.dtype != np.float32 or not _are(np.float64, rate, iterations):
         return None
-    numbers = (double(instruction.meta[name]) for name in ("beta_1", "beta_2", "epsilon"))
-    places = (At(out), At(rate), At(iterations))
-    return Work((Call("adam_scalars", (*places, *numbers)),), cost=100.0)
+    meta = instruction.meta
+    numbers = {"b1": meta["beta_1"], "b2": meta["beta_2"], "epsilon": meta["epsilon"]}
+    places = {"out": At(out), "rate": At(rate), "t": At(iterations)}
+    return Work((Call("adam_scalars", **places, **numbers),), cost=100.0)

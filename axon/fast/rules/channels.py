@@ -1,5 +1,6 @@
 """Rules for batch statistics, and for padding."""
 
+from functools import partial
 from math import prod
 
 from axon.core import Tensor
@@ -42,6 +43,7 @@ def channel_moments(site: Site, instruction: Instruction) -> Work | None:
         join = Call("join_moments", (*words, At(out), At(parts)))
         return Work((join,), 1, FIXED + C * pieces)
 
+    after = partial(combined, At(out, 4), out.size, parts)
     return Work((call,), rows, 2 * _cost(x), True, after)
 
 
@@ -83,7 +85,9 @@ def channel_affine_gradient(site: Site, instruction: Instruction) -> Work | None
     places = (place, _at(g, rows), _at(x, rows), At(p))
     call = Call("channel_affine_gradient", (Word(x.size // C // rows), Word(C), *places))
     cost = _cost(x) + _cost(g)
-    return Work((call,), rows, cost, True, lambda pieces: combined(out, parts, pieces))
+    return Work(
+        (call,), rows, cost, True, lambda pieces: combined(At(out, 4), out.size, parts, pieces)
+    )
 
 
 # ------------------------------------------------------------------------------------ padding

@@ -209,7 +209,13 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
     else:
         return None
     nanoseconds = SHARE * cost(c) if fewer(c) else cost(c)
-    return Work(calls, site.batch, nanoseconds, True, lambda pieces: combined(out, parts, pieces))
+    return Work(
+        calls,
+        site.batch,
+        nanoseconds,
+        True,
+        lambda pieces: combined(At(out, 4), out.size, parts, pieces),
+    )
 
 
 def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: At | Word = NOWHERE) -> Call:

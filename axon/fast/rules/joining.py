@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers, strides
+from axon.fast.kernels.walk import Loops, Operand
+from axon.fast.rules.calls import At, Call, Site, Work, lowers, strides
 from axon.fast.rules.elementwise import FIXED, merged
 from axon.program.trace import Instruction
 
@@ -23,13 +24,14 @@ def laid_in(site: Site, out: Tensor, part: Array, x: Tensor, batched: bool) -> C
     sizes, loops = merged((k, *shape[1:]), steps)
     if len(sizes) > 4:
         return None
-    pad = (0,) * (4 - len(sizes))
-    words: list[At | Word] = [*map(Word, (1,) * len(pad) + sizes)]
-    for place, step, loop in zip((out, x), steps, loops, strict=True):
-        first = k * step[0] if batched else 0
-        at = At(place, first * 4, offset=offset if place is out else 0)
-        words += [at, Word(first), *map(Word, (*pad, *loop))]
-    return Call("lay", tuple(words))
+    pad = 4 - len(sizes)
+    by_row = [k * step[0] if batched else 0 for step in steps]
+    places = At(out, by_row[0] * 4, offset=offset), At(x, by_row[1] * 4)
+    to, source = (
+        Operand(place, row, *(0,) * pad, *loop)
+        for place, row, loop in zip(places, by_row, loops, strict=True)
+    )
+    return Call("lay", loops=Loops(*(1,) * pad, *sizes), out=to, x=source)
 
 
 def _lines(site: Site, out: Tensor, parts: list[Array], xs: list[Tensor]) -> bool:
@@ -72,7 +74,7 @@ def slice_gradient(site: Site, instruction: Instruction) -> Work | None:
         return None
     batched = _lines(site, out, [part], [g])
     rows = site.batch if batched else 1
-    zeros = Call("zeros", (Word(out.size // rows), At(out, out.data.nbytes // rows)))
+    zeros = Call("zeros", n=out.size // rows, out=At(out, out.data.nbytes // rows))
     laid = laid_in(site, out, part, g, batched)
     return _all([zeros, laid] if part.size < out.size else [laid], site, out, batched)
 

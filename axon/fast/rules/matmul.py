@@ -77,7 +77,13 @@ def over_rows(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work:
     result = (Word(lay_b[1]), At(parts, by_piece=parts.by_piece))
     call = Call("product_over_rows", (*sizes, *places, *result))
     cost = FIXED + 2.0 * a.size * n / GFLOPS
-    return Work((call,), site.batch, cost, True, lambda pieces: combined(out, parts, pieces))
+    return Work(
+        (call,),
+        site.batch,
+        cost,
+        True,
+        lambda pieces: combined(At(out, 4), out.size, parts, pieces),
+    )
 
 
 def many(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:

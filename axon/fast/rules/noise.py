@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers, real
+from axon.fast.rules.calls import At, Call, Site, Word, Work, lowers
 from axon.fast.rules.elementwise import FIXED, SMALL
 from axon.ops.random import WORDS
 from axon.program.trace import Instruction
@@ -20,9 +20,9 @@ def noise(site: Site, instruction: Instruction) -> Work | None:
     batched = site.rows(out)
     rows = site.batch if batched else 1 if out.size <= SMALL or not out.ndim else out.shape[0]
     size = out.size // rows
-    more: tuple[Word, ...] = (Word(out.size),) if name == "normal" else ()
+    more: dict[str, float] = {"size": out.size} if name == "normal" else {}
     if name == "keep_mask":
         rate = meta["rate"]
-        more = (Word(min(round(rate * WORDS), WORDS - 1)), real(1 / (1 - rate)))
-    call = Call(name, (Word(0, by_row=1), Word(size), At(out, size * 4), At(key), *more))
+        more = {"threshold": min(round(rate * WORDS), WORDS - 1), "value": 1 / (1 - rate)}
+    call = Call(name, row=Word(0, by_row=1), n=size, out=At(out, size * 4), key=At(key), **more)
     return Work((call,), rows, FIXED + COSTS[name] * out.size, batched)

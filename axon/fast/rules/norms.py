@@ -1,7 +1,7 @@
 """Rules for rows with mean 0 and deviation 1."""
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Site, Word, Work, flat, lowers, real
+from axon.fast.rules.calls import At, Call, Site, Work, flat, lowers
 from axon.fast.rules.elementwise import FIXED, SMALL
 from axon.program.trace import Instruction
 
@@ -22,9 +22,10 @@ def standardize(site: Site, instruction: Instruction) -> Work | None:
         return None
     n = x.shape[-1]
     rows, k, batched = lines_of(site, x)
-    words = (Word(k), Word(n), Word(int(meta.get("centered", True))), real(meta["epsilon"]))
-    places = (At(out, out.data.nbytes // rows), At(x, k * n * 4))
-    call = Call(instruction.primitive.name, (*words, *places))
+    centered, epsilon = meta.get("centered", True), meta["epsilon"]
+    sizes = {"lines": k, "n": n, "centered": centered, "epsilon": epsilon}
+    places = {"out": At(out, out.data.nbytes // rows), "x": At(x, k * n * 4)}
+    call = Call(instruction.primitive.name, **sizes, **places)
     return Work((call,), rows, FIXED + 0.5 * x.size, batched)
 
 
@@ -36,7 +37,7 @@ def standardize_gradient(site: Site, instruction: Instruction) -> Work | None:
         return None
     n = g.shape[-1]
     rows, k, batched = lines_of(site, g)
-    words = (Word(k), Word(n), Word(int(meta.get("centered", True))))
-    places = tuple(At(t, k * n * 4) for t in (out, g, y))
-    call = Call("standardize_gradient", (*words, *places, At(s, k * 4)))
+    sizes = {"lines": k, "n": n, "centered": meta.get("centered", True)}
+    places = {name: At(t, k * n * 4) for name, t in (("out", out), ("g", g), ("y", y))}
+    call = Call("standardize_gradient", **sizes, **places, s=At(s, k * 4))
     return Work((call,), rows, FIXED + 0.6 * g.size, batched)

@@ -1,11 +1,12 @@
 """Rules for sums, and for softmax along rows."""
 
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Work, Workspace, flat, lowers
 from axon.fast.rules.elementwise import FIXED, SMALL
 from axon.ops.reduce import axes_of
 from axon.program.trace import Instruction
@@ -21,14 +22,17 @@ def _by_rows(site: Site, x: Tensor, lines: int) -> tuple[int, int, bool]:
 
 
 def along_rows(
-    site: Site, x: Tensor, out: Tensor, n: int, kernel: str, cost: float, after: int = 0
-) -> Work:
+    site: Site, x: Tensor, out: Tensor, n: int, kernel: str, cost: float, after: int = 0,
+    **others: Tensor,
+) -> Work:  # fmt: skip
     """One result for each line of n numbers; or of n lines, so many numbers wide."""
     lines = x.size // (n * max(after, 1))
     rows, k, batched = _by_rows(site, x, lines)
-    size = out.data.nbytes // lines
-    words = (Word(k), Word(n), *((Word(after),) if after else ()))
-    call = Call(kernel, (*words, At(out, k * size), At(x, k * (x.data.nbytes // lines))))
+    places = {"out": out, **(others or {"x": x})}
+    arguments: dict[str, At | int] = {m: At(t, t.data.nbytes // rows) for m, t in places.items()}
+    if after:
+        arguments["after"] = after
+    call = Call(kernel, lines=k, n=n, **arguments)
     return Work((call,), rows, FIXED + cost * x.size, batched)
 
 
@@ -40,25 +44,24 @@ def over_rows(site: Site, x: Tensor, out: Tensor, kernel: str = "sum_columns") -
     if x.size > LARGE and site.batch and lines % site.batch == 0:  # as many lines as samples
         rows, k, batched = site.batch, lines // site.batch, True
     cost = FIXED + 0.2 * x.size
-    words = (Word(n),) if kernel == "sum_columns" else ()
+
+    def sizes(lines: int) -> dict[str, int]:
+        return {"n": lines} if kernel == "sum_all" else {"lines": lines, "n": n}
+
     if not batched:
-        call = Call(kernel, (Word(lines), *words, At(out), At(x)))
+        call = Call(kernel, **sizes(lines), out=At(out), x=At(x))
         return Work((call,), 1, cost)
     parts = Workspace(by_piece=-(-n * 4 // 64) * 64)
     place = At(parts, by_piece=parts.by_piece)
-    call = Call(kernel, (Word(k), *words, place, At(x, k * n * 4)))
-
-    def after(pieces: int) -> Work:
-        return combined(out, parts, pieces)
-
+    call = Call(kernel, **sizes(k), out=place, x=At(x, k * n * 4))
+    after = partial(combined, At(out, 4), n, parts)
     return Work((call,), rows, cost, True, after)
 
 
-def combined(out: Tensor, parts: Workspace, pieces: int) -> Work:
-    """Add up what the pieces left."""
-    n = out.size
-    words = (Word(1), Word(pieces), Word(parts.by_piece))
-    call = Call("combine", (*words, At(out, 4), At(parts, 4)))
+def combined(out: At, n: int, parts: Workspace, pieces: int) -> Work:
+    """Add up what the pieces left of n numbers."""
+    sizes = {"pieces": pieces, "piece_bytes": parts.by_piece}
+    call = Call("combine", **sizes, out=out, parts=At(parts, 4))
     return Work((call,), n, FIXED + 0.2 * n * pieces)
 
 
@@ -86,7 +89,7 @@ def sum_(site: Site, instruction: Instruction) -> Work | None:
     (x,), out = instruction.inputs, instruction.out
     axes = tuple(sorted(axes_of(instruction.meta.get("axis"), x.ndim)))
     if x.dtype == out.dtype == np.float64 and out.size == 1 and x.data.flags.c_contiguous:
-        call = Call("sum_f8", (Word(x.size), At(out), At(x)))
+        call = Call("sum_f8", n=x.size, out=At(out), x=At(x))
         return Work((call,), 1, FIXED + x.size)
     if x.dtype == out.dtype == np.float64 and x.data.flags.c_contiguous and x.size:
         last = axes == tuple(range(x.ndim - len(axes), x.ndim)) and axes
@@ -139,8 +142,4 @@ def softmax_gradient(site: Site, instruction: Instruction) -> Work | None:
     axis = instruction.meta.get("axis", -1)
     if not flat(g, y) or not g.size or axis % g.ndim != g.ndim - 1:
         return None
-    work = along_rows(site, g, out, g.shape[-1], "softmax_gradient", 0.3)
-    (call,) = work.calls
-    first = call.arguments[-1]
-    assert isinstance(first, At)
-    return work._replace(calls=(Call(call.kernel, (*call.arguments, At(y, first.by_row))),))
+    return along_rows(site, g, out, g.shape[-1], "softmax_gradient", 0.3, g=g, y=y)

@@ -5,6 +5,7 @@ from axon.fast.kernels.sequence import BLOCK, STEPS
 from axon.fast.rules.blas import sgemm_address
 from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.matmul import GFLOPS, laid
+from axon.fast.rules.reduce import combined
 from axon.ops.cells import CELLS
 from axon.program.trace import Instruction
 
@@ -92,9 +93,7 @@ def recurrence_backward(site: Site, instruction: Instruction) -> Work | None:
     count = (units + CELLS[cell].biased) * width
 
     def after(pieces: int) -> Work:
-        place = At(dp, 4, offset=time * n * width * 4)
-        sizes = (Word(1), Word(pieces), Word(part.by_piece))
-        return Work((Call("combine", (*sizes, place, At(part, 4))),), count, 0.2 * count * pieces)
+        return combined(At(dp, 4, offset=time * n * width * 4), count, part, pieces)
 
     cost = 4.0 * time * n * units * width / GFLOPS + 2 * GATE * time * n * units
     return Work((Call("recurrence_back", words),), n, cost, True, after)

@@ -6,38 +6,55 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Site, Word, Work, double, flat, lowers, real
+from axon.fast.rules.calls import At, Call, Site, Work, flat, lowers
 from axon.program.trace import Instruction
 
 Meta = Mapping[str, Any]
 FIXED = 60.0  # nanoseconds that a call takes
 
-NUMBERS: dict[str, Callable[[Meta], tuple[Word, ...]]] = {  # what follows the tensors
-    "sgd_update": lambda m: (),
-    "momentum_update": lambda m: (real(m["momentum"]), Word(int(m["nesterov"]))),
-    "adam_update": lambda m: (real(m["beta_1"]), real(m["beta_2"])),
-    "amsgrad_update": lambda m: (real(m["beta_1"]), real(m["beta_2"])),
-    "nadam_update": lambda m: (real(m["beta_1"]), real(m["beta_2"])),
-    "adamax_update": lambda m: (real(m["beta_1"]), real(m["beta_2"]), real(m["epsilon"])),
-    "lion_update": lambda m: (
-        *(real(m["beta_1"]), real(1.0 - m["beta_1"])),
-        *(real(m["beta_2"]), real(1.0 - m["beta_2"])),
-    ),
-    "rmsprop_update": lambda m: (real(m["rho"]), real(1.0 - m["rho"]), real(m["epsilon"])),
-    "adagrad_update": lambda m: (real(1.0), real(1.0), real(m["epsilon"])),
+TENSORS = {  # what kernels call the inputs of primitives
+    "sgd_update": "w g rate",
+    "momentum_update": "w v g rate",
+    "adam_update": "w m v g rate epsilon",
+    "amsgrad_update": "w m v largest g rate epsilon",
+    "nadam_update": "w m v g slow fast epsilon",
+    "adamax_update": "w m u g rate",
+    "lion_update": "w m g rate",
+    "rmsprop_update": "w v g rate",
+    "adagrad_update": "w v g rate",
+    "rmsprop_momentum_update": "w v mean velocity g rate",
+    "shrink": "w share",
+    "approach": "average w share",
+    "complete_mean": "total x",
+    "limit_value": "x",
+}
+NUMBERS: dict[str, Callable[[Meta], dict[str, float]]] = {  # what follows the tensors
+    "momentum_update": lambda m: {"momentum": m["momentum"], "nesterov": bool(m["nesterov"])},
+    "adam_update": lambda m: _betas(m),
+    "amsgrad_update": lambda m: _betas(m),
+    "nadam_update": lambda m: _betas(m),
+    "adamax_update": lambda m: _betas(m) | {"epsilon": m["epsilon"]},
+    "lion_update": lambda m: _betas(m) | {"c1": 1.0 - m["beta_1"], "c2": 1.0 - m["beta_2"]},
+    "rmsprop_update": lambda m: _decay(m),
+    "adagrad_update": lambda m: {"rho": 1.0, "rest": 1.0, "epsilon": m["epsilon"]},
     "rmsprop_momentum_update": lambda m: (
-        *(real(m["rho"]), real(1.0 - m["rho"]), real(m["epsilon"])),
-        *(real(m["momentum"]), Word(int(m["centered"]))),
+        _decay(m) | {"momentum": m["momentum"], "centered": bool(m["centered"])}
     ),
-    "shrink": lambda m: (),
-    "approach": lambda m: (),
-    "complete_mean": lambda m: (real(m["count"]),),
-    "limit_value": lambda m: (real(m["limit"]),),
+    "complete_mean": lambda m: {"count": m["count"]},
+    "limit_value": lambda m: {"limit": m["limit"]},
 }
 KERNELS = {"adagrad_update": "rmsprop_update"}  # where another one does the same
 
 
-@lowers(*NUMBERS)
+def _betas(m: Meta) -> dict[str, float]:
+    return {"b1": m["beta_1"], "b2": m["beta_2"]}
+
+
+def _decay(m: Meta) -> dict[str, float]:
+    return {"rho": m["rho"], "rest": 1.0 - m["rho"], "epsilon": m["epsilon"]}
+
+
+@lowers(*TENSORS)
 def update(site: Site, instruction: Instruction) -> Work | None:
     """Arrays of one size, then numbers that are the same for all."""
     inputs, name = instruction.inputs, instruction.primitive.name
@@ -46,16 +63,17 @@ def update(site: Site, instruction: Instruction) -> Work | None:
         return None
     if any(t.shape not in (first.shape, ()) for t in inputs):
         return None
-    rows = first.size
-    places: tuple[At | Word, ...] = tuple(
-        At(t, 4 if t.shape == first.shape and k < _long(inputs) else 0)
-        for k, t in enumerate(inputs)
-    )
-    words = (Word(1), *places, *NUMBERS[name](instruction.meta))
-    return Work((Call(KERNELS.get(name, name), words),), rows, FIXED + 0.15 * len(inputs) * rows)
+    arrays, rows = _arrays(inputs), first.size
+    places = {
+        argument: At(t, 4 if k < arrays else 0)
+        for k, (argument, t) in enumerate(zip(TENSORS[name].split(), inputs, strict=True))
+    }
+    numbers = NUMBERS[name](instruction.meta) if name in NUMBERS else {}
+    call = Call(KERNELS.get(name, name), **places, **numbers)
+    return Work((call,), rows, FIXED + 0.15 * len(inputs) * rows)
 
 
-def _long(inputs: tuple[Tensor, ...]) -> int:
+def _arrays(inputs: tuple[Tensor, ...]) -> int:
     """How many inputs are arrays: those before the first single number."""
     if not inputs[0].ndim:
         return len(inputs)
@@ -68,7 +86,7 @@ def limit_norm(site: Site, instruction: Instruction) -> Work | None:
     x, norm = instruction.inputs
     if not flat(x) or norm.dtype != np.float64 or norm.size != 1:
         return None
-    call = Call("limit_norm", (Word(1), At(x, 4), At(norm), double(instruction.meta["limit"])))
+    call = Call("limit_norm", x=At(x, 4), norm=At(norm), limit=instruction.meta["limit"])
     return Work((call,), x.size, FIXED + 0.15 * x.size)
 
 
@@ -78,4 +96,5 @@ def add_norm(site: Site, instruction: Instruction) -> Work | None:
     total, x = instruction.inputs
     if not flat(x) or total.dtype != np.float64 or total.size != 1:
         return None
-    return Work((Call("add_norm", (Word(x.size), At(total), At(x))),), 1, FIXED + 0.15 * x.size)
+    call = Call("add_norm", n=x.size, total=At(total), x=At(x))
+    return Work((call,), 1, FIXED + 0.15 * x.size)
