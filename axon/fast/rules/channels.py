@@ -43,7 +43,6 @@ def channel_moments(site: Site, instruction: Instruction) -> Work | None:
         join = Call("join_moments", (*words, At(out), At(parts)))
         return Work((join,), 1, FIXED + C * pieces)
 
-    after = partial(combined, At(out, 4), out.size, parts)
     return Work((call,), rows, 2 * _cost(x), True, after)
 
 
@@ -85,9 +84,8 @@ def channel_affine_gradient(site: Site, instruction: Instruction) -> Work | None
     places = (place, _at(g, rows), _at(x, rows), At(p))
     call = Call("channel_affine_gradient", (Word(x.size // C // rows), Word(C), *places))
     cost = _cost(x) + _cost(g)
-    return Work(
-        (call,), rows, cost, True, lambda pieces: combined(At(out, 4), out.size, parts, pieces)
-    )
+    after = partial(combined, At(out, 4), out.size, parts)
+    return Work((call,), rows, cost, True, after)
 
 
 # ------------------------------------------------------------------------------------ padding

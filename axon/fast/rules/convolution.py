@@ -1,5 +1,6 @@
 """Rules for convolutions."""
 
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -209,13 +210,8 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
     else:
         return None
     nanoseconds = SHARE * cost(c) if fewer(c) else cost(c)
-    return Work(
-        calls,
-        site.batch,
-        nanoseconds,
-        True,
-        lambda pieces: combined(At(out, 4), out.size, parts, pieces),
-    )
+    after = partial(combined, At(out, 4), out.size, parts)
+    return Work(calls, site.batch, nanoseconds, True, after)
 
 
 def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: At | Word = NOWHERE) -> Call:

@@ -1,5 +1,6 @@
 """Rules for matrix products."""
 
+from functools import partial
 from math import prod
 
 from axon.core import Tensor
@@ -77,13 +78,8 @@ def over_rows(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work:
     result = (Word(lay_b[1]), At(parts, by_piece=parts.by_piece))
     call = Call("product_over_rows", (*sizes, *places, *result))
     cost = FIXED + 2.0 * a.size * n / GFLOPS
-    return Work(
-        (call,),
-        site.batch,
-        cost,
-        True,
-        lambda pieces: combined(At(out, 4), out.size, parts, pieces),
-    )
+    after = partial(combined, At(out, 4), out.size, parts)
+    return Work((call,), site.batch, cost, True, after)
 
 
 def many(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:
