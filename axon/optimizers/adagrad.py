@@ -51,7 +51,6 @@ class Adagrad(Optimizer):
     Adagrad(learning_rate=0.01, initial_accumulator_value=0.1, epsilon=1e-07)
     """
 
-    settings = ("initial_accumulator_value", "epsilon")
     state_names = ("accumulator",)
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -118,7 +118,6 @@ class Adam(Optimizer):
     Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False)
     """
 
-    settings: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon", "amsgrad")
     state_names: tuple[str, ...] = ("m", "v")
 
     def __init__(
@@ -172,8 +171,6 @@ class AdamW(Adam):
     >>> AdamW(0.01).weight_decay
     0.004
     """
-
-    settings = ("weight_decay", *Adam.settings)
 
     def __init__(
         self,

@@ -57,7 +57,6 @@ class Adamax(Optimizer):
     Adamax(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
     """
 
-    settings = ("beta_1", "beta_2", "epsilon")
     state_names = ("m", "u")
 
     def __init__(

@@ -13,18 +13,9 @@ from axon.layers.module import Module
 from axon.modes import modes, no_grad
 from axon.ops import add_in_place
 from axon.optimizers import schedules
-from axon.optimizers.clipping import clip_as_set
 from axon.optimizers.group import Group, runs
-from axon.optimizers.options import (
-    DEFAULTS,
-    Options,
-    approach,
-    arguments_of,
-    checked,
-    complete,
-    complete_mean,
-    shrink,
-)
+from axon.optimizers.options import DEFAULTS, Options, checked, own_arguments
+from axon.optimizers.primitives import CLIPS, clip_as_set
 from axon.optimizers.state import named_arrays, parts_of, restore, tree_of
 from axon.parameter import Parameter, stretches
 
@@ -57,7 +48,6 @@ class Optimizer(Configurable, ABC):
     unheeded: ClassVar[frozenset[str]] = frozenset(
         {"learning_rate", "schedule", "_schedule", "groups", "parameters", "_averaging"}
     )
-    settings: ClassVar[tuple[str, ...]] = ()  # attributes that are arguments of the constructor
     state_names: tuple[str, ...] = ()  # arrays like the parameters, which begin with 0
     state_begins: Mapping[str, float] = {}  # or with this
     number_begins: ClassVar[Mapping[str, float]] = {}  # numbers that updates change
@@ -75,7 +65,7 @@ class Optimizer(Configurable, ABC):
         self, learning_rate: float | Callable[[int], float], **options: Unpack[Options]
     ) -> None:
         chosen = checked(type(self).__name__, options)
-        self._excluded: tuple[str, ...] = chosen.pop("exclude_from_weight_decay")
+        self._excluded = tuple(chosen.pop("exclude_from_weight_decay"))
         vars(self).update(chosen)
         self._rate = Tensor(np.zeros((), np.float64))
         self._norm = Tensor(np.zeros((), np.float64))
@@ -105,7 +95,7 @@ class Optimizer(Configurable, ABC):
 
     def change(self, group: Group, parameters: Sequence[Parameter]) -> None:
         """Apply the rule to these parameters of a group, all neighbours at once."""
-        scalars = self.per_step(group.memory.values.dtype)
+        scalars = self.per_step(group.dtype)
         for start, stop in runs(parameters):
             state = [group.kept(name, start, stop) for name in self.state_names]
             gradients = group.gradients(start, stop)
@@ -262,9 +252,12 @@ class Optimizer(Configurable, ABC):
             return ()
         if self._gathering and int(self.numbers["waiting"].data) + 1 < self._gathering:
             return GATHERS
+        return (*UPDATES, "overwrites") if self._overwriting() else UPDATES
+
+    def _overwriting(self) -> bool:
+        """Whether the averages replace the weights in the coming update."""
         every = self.ema_overwrite_frequency
-        overwrites = every and (int(self.iterations.data) + 1) % every == 0
-        return (*UPDATES, "overwrites") if overwrites else UPDATES
+        return bool(every and (int(self.iterations.data) + 1) % every == 0)
 
     @property
     def _gathering(self) -> int:
@@ -289,27 +282,18 @@ class Optimizer(Configurable, ABC):
         with no_grad():
             reached = [(group, group.with_gradients()) for group in self.groups]
             if self._gathering:
-                self._gather(reached, last=phase != GATHERS)
+                count = 0 if phase == GATHERS else self._gathering
+                for group, parameters in reached:
+                    group.gather(parameters, count)
             if phase != GATHERS:
                 self._update(reached, "overwrites" in phase)
-
-    def _gather(self, reached: list[tuple[Group, list[Parameter]]], last: bool) -> None:
-        """Add the gradients to those that wait; the last ones make it a mean."""
-        for group, parameters in reached:
-            for start, stop in runs(parameters):
-                total = group.kept("accumulated", start, stop)
-                fresh = group.memory.gradients[start:stop]
-                if last:
-                    complete_mean(total, fresh, count=self._gathering)
-                else:
-                    add_in_place(total, fresh)
 
     def _update(self, reached: list[tuple[Group, list[Parameter]]], overwrites: bool) -> None:
         """Clip, decay, change, average."""
         add_in_place(self.iterations, 1.0)
         self.count()
         pieces = [g.gradients(p.start, p.start + p.size) for g, ps in reached for p in ps]
-        clip_as_set(self, pieces, self._norm)
+        clip_as_set({name: getattr(self, name) for name in CLIPS}, pieces, self._norm)
         for group, parameters in reached:
             if self.weight_decay:
                 self._decay(group, parameters)
@@ -320,20 +304,14 @@ class Optimizer(Configurable, ABC):
                 group.state["accumulated"].assign(0.0)
 
     def _decay(self, group: Group, parameters: list[Parameter]) -> None:
-        share = (self._rate * self.weight_decay).astype(group.memory.values.dtype)
+        share = self._rate * self.weight_decay
         decaying = [p for p in parameters if not any(text in p.name for text in self._excluded)]
-        for start, stop in runs(decaying):
-            shrink(group.values(start, stop), share)
+        group.decay(decaying, share.astype(group.dtype))
 
     def _average(self, group: Group, parameters: list[Parameter], overwrites: bool) -> None:
         """The first average is the weights themselves."""
         old = (self.iterations > 1.0).astype(np.float64) * self.ema_momentum
-        share = (1.0 - old).astype(group.memory.values.dtype)
-        for start, stop in runs(parameters):
-            average, values = group.kept("average", start, stop), group.values(start, stop)
-            approach(average, values, share)
-            if overwrites:
-                values.assign(average)
+        group.average(parameters, (1.0 - old).astype(group.dtype), overwrites)
 
     def advance(self) -> None:
         """Do the part of a step that is not recorded: count it, and set the next learning rate."""
@@ -344,7 +322,24 @@ class Optimizer(Configurable, ABC):
             waiting[...] = (waiting + 1) % self._gathering
         self._follow()
 
-    complete = complete
+    def complete(self) -> bool:
+        """Update by the mean of the gradients that wait for more, if there are any.
+
+        Returns:
+            whether there were.
+        """
+        count = int(self.numbers["waiting"].data) if self._gathering else 0
+        if not count:
+            return False
+        reached = [(group, group.waiting()) for group in self.groups]
+        for group in self.groups:
+            group.state["accumulated"].data[...] /= count
+        with no_grad():
+            self._update(reached, self._overwriting())
+        self.numbers["waiting"].data[...] = 0
+        self._averaging = self._averaging or self.use_ema
+        self._follow()
+        return True
 
     def finalize(self) -> None:
         """At the end of training, let the averages replace the weights, if ``use_ema`` is on."""
@@ -385,7 +380,12 @@ class Optimizer(Configurable, ABC):
 
         A function in the place of a schedule stands there itself, which JSON refuses.
         """
-        return arguments_of(self)
+        rate = self._schedule or self.learning_rate
+        own = {name: vars(self)[name] for name in own_arguments(type(self)) if name in vars(self)}
+        options = {name: vars(self).get(name, self._excluded) for name in DEFAULTS}
+        unusual = {k: v for k, v in options.items() if k not in own and v != DEFAULTS[k]}
+        rate = rate.describe() if isinstance(rate, Configurable) else rate
+        return {"learning_rate": rate, **own, **unusual}
 
     def _takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
         """Options are arguments, too, if they are the usual ones."""

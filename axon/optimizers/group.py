@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from axon.backend import xp
+from axon.backend import DType, xp
 from axon.core import Tensor
+from axon.ops import add_in_place
+from axon.optimizers.primitives import approach, complete_mean, shrink
 from axon.parameter import Parameter, gather
 
 
@@ -18,7 +20,8 @@ class Group:
     def __init__(self, parameters: list[Parameter], state: Mapping[str, float | None]) -> None:
         self.parameters = parameters
         self.memory, self.start, self.stop = gather(parameters)
-        size, dtype = self.stop - self.start, parameters[0].dtype
+        self.dtype: DType = parameters[0].dtype
+        size, dtype = self.stop - self.start, self.dtype
         values = self.memory.values.data[self.start : self.stop]
         self.state = {
             name: Tensor(values.copy() if begin is None else xp.full(size, begin, dtype))
@@ -54,6 +57,29 @@ class Group:
         )
         return [p for p, total in gathered if p.requires_grad and total.data.any()]
 
+    def gather(self, parameters: list[Parameter], count: int = 0) -> None:
+        """Add gradients to those that wait; the last of ``count`` summands makes them a mean."""
+        for start, stop in runs(parameters):
+            total = self.kept("accumulated", start, stop)
+            fresh = _part(self.memory.gradients, start, stop)
+            if count:
+                complete_mean(total, fresh, count=count)
+            else:
+                add_in_place(total, fresh)
+
+    def decay(self, parameters: list[Parameter], share: Tensor) -> None:
+        """Make parameters smaller by a share of them."""
+        for start, stop in runs(parameters):
+            shrink(self.values(start, stop), share)
+
+    def average(self, parameters: list[Parameter], share: Tensor, overwrites: bool) -> None:
+        """Bring the averages nearer to the parameters, and let them replace these if asked to."""
+        for start, stop in runs(parameters):
+            average, values = self.kept("average", start, stop), self.values(start, stop)
+            approach(average, values, share)
+            if overwrites:
+                values.assign(average)
+
     def values(self, start: int, stop: int) -> Tensor:
         """Values between two elements of the memory."""
         return _part(self.memory.values, start, stop)
@@ -69,8 +95,8 @@ class Group:
         return _part(self.state[name], start - self.start, stop - self.start)
 
 
-def _part(whole: Tensor, start: int, stop: int) -> Tensor:
-    part: Tensor = whole if stop - start == whole.size else whole[start:stop]
+def _part(flat: Tensor, start: int, stop: int) -> Tensor:
+    part: Tensor = flat if stop - start == flat.size else flat[start:stop]
     return part
 
 

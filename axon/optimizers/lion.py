@@ -55,7 +55,6 @@ class Lion(Optimizer):
     Lion(learning_rate=0.001, beta_1=0.9, beta_2=0.99)
     """
 
-    settings = ("beta_1", "beta_2")
     state_names = ("m",)
 
     def __init__(

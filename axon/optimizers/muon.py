@@ -115,11 +115,6 @@ class Muon(Adam):
     0.95
     """
 
-    settings = (
-        *("momentum", "nesterov", "ns_steps", "rms_rate", "weight_decay", "adam_beta_1"),
-        *("adam_beta_2", "epsilon", "adam_lr_ratio", "exclude_embeddings", "exclude_output"),
-    )
-
     def __init__(
         self,
         learning_rate: float | Callable[[int], float] = 0.001,

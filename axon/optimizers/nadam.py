@@ -66,7 +66,6 @@ class Nadam(Optimizer):
     Nadam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, momentum_decay=1.0)
     """
 
-    settings = ("beta_1", "beta_2", "epsilon", "momentum_decay")
     state_names = ("m", "v")
     number_begins: ClassVar[Mapping[str, float]] = {"product": 1.0}
 

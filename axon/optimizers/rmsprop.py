@@ -97,7 +97,6 @@ class RMSprop(Optimizer):
     RMSprop(learning_rate=0.01, rho=0.9, momentum=0.0, epsilon=1e-07, centered=True)
     """
 
-    settings = ("rho", "momentum", "epsilon", "centered")
     state_names: tuple[str, ...] = ("v",)
 
     def __init__(

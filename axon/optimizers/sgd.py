@@ -63,8 +63,6 @@ class SGD(Optimizer):
     SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
     """
 
-    settings = ("momentum", "nesterov")
-
     def __init__(
         self,
         learning_rate: float | Callable[[int], float] = 0.01,

@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from functools import partial
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ from axon.optimizers import (
     Optimizer,
     RMSprop,
 )
-from axon.optimizers.options import DEFAULTS
+from axon.optimizers import options as every
+from axon.optimizers.options import DEFAULTS, Options, own_arguments
 from axon.optimizers.schedules import ExponentialDecay, PiecewiseConstantDecay
 from axon.parameter import Parameter
 from axon.program import Step
@@ -994,7 +996,7 @@ def test_every_option_is_in_the_config(make, textbook, options):
     assert hash(tuple(optimizer.config().items())) is not None
     for name, value in options.items():
         assert optimizer.config()[name] == (tuple(value) if isinstance(value, list) else value)
-    own = {k for k in DEFAULTS if k in type(optimizer).settings}
+    own = {k for k in DEFAULTS if k in own_arguments(type(optimizer))}
     assert {k for k in config if k in DEFAULTS} == own | set(options)
 
 
@@ -1096,3 +1098,13 @@ def test_a_step_without_parameters_says_where_they_come_from():
     optimizer.build([])
     with pytest.raises(RuntimeError, match=r"has none before model.build\(input_shape\)"):
         optimizer.step()
+
+
+def test_each_option_is_declared_with_its_type_default_and_check():
+    declared, attributes = get_type_hints(Options), get_type_hints(Optimizer)
+    method = "exclude_from_weight_decay"  # what excludes, and what was excluded
+    assert {n: t for n, t in declared.items() if n != method}.items() <= attributes.items()
+    for name in declared:
+        default, check = every.OPTIONS[name]
+        assert default is None or check("SGD", name, default) == default
+        assert f"\n        {name}: " in Optimizer.__doc__

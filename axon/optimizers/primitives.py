@@ -1,21 +1,53 @@
-"""Clipping: gradients that are too large are cut, by value or by norm."""
+"""Primitives that every optimizer may need besides its own: clipping, decay, averages, means."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, like_first
 from axon.core import Tensor, primitive
+from axon.pieces import by_rows
 
 Spec = list[tuple[Shape, DType]]
+
+
+@primitive(kind="writes", writes=1, workspace=like_first(1), rows=by_rows, flops=2)
+def shrink(w: Array, share: Array, *, xp: Any, workspace: list[Array]) -> None:
+    """w <- w - share w."""
+    (step,) = workspace  # not w (1 - share): rounding the factor would change a small share
+    xp.multiply(w, share, out=step)
+    xp.subtract(w, step, out=w)
+
+
+@primitive(kind="writes", writes=1, workspace=like_first(1), rows=by_rows, flops=3)
+def approach(a: Array, w: Array, share: Array, *, xp: Any, workspace: list[Array]) -> None:
+    """a <- a + share (w - a), a moving average of w."""
+    (step,) = workspace
+    xp.subtract(w, a, out=step)
+    xp.multiply(step, share, out=step)
+    xp.add(a, step, out=a)
+
+
+@primitive(kind="writes", writes=1, rows=by_rows, flops=2)
+def complete_mean(total: Array, x: Array, *, xp: Any, count: int) -> None:
+    """total <- (total + x) / count: the last of ``count`` summands makes it a mean."""
+    xp.add(total, x, out=total)
+    xp.divide(total, count, out=total)
+
+
+shrink.gradient(None, None)
+approach.gradient(None, None, None)
+complete_mean.gradient(None, None)
+
+# ------------------------------------------------------------------------------------ clipping
 
 
 def _add_norm_workspace(total: Array, x: Array) -> Spec:
     return [(x.shape, x.dtype), ((), x.dtype), ((), total.dtype)]
 
 
-def _limit_norm_workspace(x: Array, norm: Array, **_: Any) -> Spec:
+def _limit_norm_workspace(x: Array, norm: Array, **_: object) -> Spec:
     return [((), norm.dtype), ((), x.dtype)]
 
 
@@ -85,9 +117,8 @@ CLIPS: dict[str, Callable[[Sequence[Tensor], Tensor, float], None]] = {
 }
 
 
-def clip_as_set(settings: Any, pieces: list[Tensor], norm: Tensor) -> None:
-    """Clip gradients in the way that an optimizer's settings name, if they name one."""
-    for name, clip in CLIPS.items():
-        limit = getattr(settings, name)
+def clip_as_set(limits: Mapping[str, float | None], gradients: list[Tensor], norm: Tensor) -> None:
+    """Clip gradients in the way, a key of ``CLIPS``, that has a limit, if there is one."""
+    for name, limit in limits.items():
         if limit is not None:
-            clip(pieces, norm, limit)
+            CLIPS[name](gradients, norm, limit)
