@@ -32,18 +32,18 @@ def session(path: Any) -> Any:
 
 def samples(entry: Any, n: int) -> Any:
     """Data for an input of a loaded model."""
-    shape = [n, *(size or 6 for size in entry["shape"][1:])]
+    shape = [n, *(size or 6 for size in entry.shape[1:])]
     rng = np.random.default_rng(n)
-    if "int" in entry["dtype"]:
+    if "int" in entry.dtype:
         return rng.integers(0, 10, shape)
-    return rng.normal(size=shape).astype(entry["dtype"])
+    return rng.normal(size=shape).astype(entry.dtype)
 
 
 def assert_same(path: Any, model: Any, sizes: Any = (1, 2, 5)) -> None:
     """What onnxruntime computes, for batches of several sizes."""
     runtime = session(path)
     for n in sizes:
-        data = {entry["name"]: samples(entry, n) for entry in model.entries}
+        data = {entry.name: samples(entry, n) for entry in model.entries}
         want = runtime.run([model.output], data)[0]
         if isinstance(want, list):  # of dicts: class -> probability
             want = np.array([list(row.values()) for row in want], "f4")

@@ -550,19 +550,18 @@ def test_damaged_files_end_in_an_error_and_nothing_else(tmp_path: Path) -> None:
 
 def test_every_attribute_of_the_standard_is_heeded_refused_or_known_to_be_inert() -> None:
     """What the package onnx knows of AXON's operators, from the oldest set on."""
-    from axon.onnx.load.attributes import HEEDED, heeded
     from axon.onnx.load.read import CLASSIC, NEWEST, OLDEST
-    from axon.onnx.load.versions import KNOWN_CLASSIC
+    from axon.onnx.load.versions import CLASSIC_OPERATORS, ONLY_IN_FILES, attribute_types
     from axon.onnx.run.operators.table import OPERATORS
 
     unknown: dict[str, set[str]] = {}
     for schema in onnx.defs.get_all_schemas_with_history():
-        known = KNOWN_CLASSIC if schema.domain == CLASSIC else {*OPERATORS, "Constant", "Upsample"}
+        known = CLASSIC_OPERATORS if schema.domain == CLASSIC else {*OPERATORS, *ONLY_IN_FILES}
         of_axon = schema.name in known and schema.domain in ("", CLASSIC)
         latest_before = schema.since_version < OLDEST and schema.domain == ""
         if not of_axon or latest_before or schema.since_version > NEWEST:
             continue
-        for name in set(schema.attributes) - set(heeded(schema.name)):
+        for name in set(schema.attributes) - set(attribute_types(schema.name)):
             unknown.setdefault(schema.name, set()).add(name)
     assert unknown == {
         "Constant": {"sparse_value", "value_string", "value_strings"},
@@ -570,7 +569,58 @@ def test_every_attribute_of_the_standard_is_heeded_refused_or_known_to_be_inert(
         "Scan": {"directions"},
         "SpaceToDepth": {"mode"},
     }
-    assert set(HEEDED) <= {*OPERATORS, *KNOWN_CLASSIC, "Constant", "Upsample"}
+
+
+OTHER_SIGNATURES = {  # where the standard says something else than the function, and why
+    ("Scaler", "offset", None),  # AXON wants these
+    ("Scaler", "scale", None),
+    ("Imputer", "imputed_value_floats", None),
+    ("RNN", "activations", "Tanh"),  # one or two, by the direction
+    ("MeanVarianceNormalization", "axes", (0, 2, 3)),  # a list cannot be a default
+    ("Dropout", "inputs", 3),  # whether it trains is for AXON to say
+}
+
+
+def test_signatures_say_what_the_standard_says() -> None:
+    """Names, defaults and numbers of inputs, of the newest version of each operator."""
+    from axon.onnx.run.operators.table import OPERATORS
+
+    other: set[tuple[str, str, Any]] = set()
+    schemas = {s.name: s for s in onnx.defs.get_all_schemas() if s.domain in ("", "ai.onnx.ml")}
+    for name, operator in OPERATORS.items():
+        for key, told in schemas[name].attributes.items():
+            given = told.default_value.name != ""
+            usual = helper.get_attribute_value(told.default_value) if given else None
+            usual = usual[0] if isinstance(usual, list) and isinstance(usual[0], bytes) else usual
+            usual = usual.decode() if isinstance(usual, bytes) else usual
+            if key not in operator.attributes:
+                continue
+            required = key not in operator.defaults
+            ours = operator.defaults.get(key)
+            alike = ours == usual or usual is None or ours == pytest.approx(usual)
+            if required != told.required or not alike:
+                other.add((name, key, tuple(usual) if isinstance(usual, list) else usual))
+        if not operator.variadic and len(operator.inputs) != schemas[name].max_input:
+            other.add((name, "inputs", schemas[name].max_input))
+    assert other == OTHER_SIGNATURES
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"op": "Relu", "attributes": {"alpha": 1.0}}, "the unknown attribute 'alpha'"),
+        ({"op": "Elu", "attributes": {"alpha": "x"}}, "the attribute 'alpha' of another type"),
+        ({"op": "Concat"}, r"Concat \(node 'concat_0'\): 'axis' is missing"),
+        ({"op": "Reshape"}, "'shape' is missing"),
+        ({"op": "Relu", "inputs": ["x", "x"]}, "it takes 1 inputs, got 2"),
+        ({"op": "Reshape", "inputs": ["x", "x"]}, "'shape' is computed from the data"),
+    ],
+)
+def test_nodes_of_saved_graphs_are_held_to_the_signatures(told: Any, message: str) -> None:
+    node = {"inputs": ["x"], "outputs": ["y"], **told}
+    entry = {"name": "x", "dtype": "float32", "shape": [None, 2]}
+    with pytest.raises(ValueError, match=message):
+        GraphModel({"inputs": [entry], "nodes": [node], "output": "y"}).predict([[1.0, 2.0]])
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import numpy as np
 from axon.backend import Array, Shape
 from axon.onnx.load.tensors import OnnxFileError
 from axon.onnx.run import GraphModel
-from axon.onnx.run.operators.values import Value
+from axon.onnx.run.operators.operand import Operand
 
-ROOM = 2**24  # numbers in one sample: a file that asks for more is damaged
+MAX_SAMPLE = 2**24  # numbers in one sample: a file that asks for more is damaged
 
 
 def settle(model: GraphModel, shapes: tuple[Shape, ...]) -> None:
@@ -22,7 +22,7 @@ def settle(model: GraphModel, shapes: tuple[Shape, ...]) -> None:
     if made_for is None:
         model.build(*shapes)
         return
-    if made_for * sum(prod(shape) for shape in shapes) > ROOM:
+    if made_for * sum(prod(shape) for shape in shapes) > MAX_SAMPLE:
         raise OnnxFileError(f"it claims to take {made_for} samples at a time.")
     try:
         model.build(*shapes)
@@ -44,7 +44,7 @@ def is_general(model: GraphModel, made_for: int, shapes: tuple[Shape, ...]) -> b
     """
     rng, count = np.random.default_rng(0), max(made_for, 2)
     x = [rng.integers(0, 2, (count, *shape)).astype(np.float32) for shape in shapes]
-    with model.trial(shapes, count + made_for + 2):
+    with model.budget(shapes, count + made_for + 2):
         try:
             together = _outputs(model, x)
             apart = [_outputs(model, [v[i : i + 1] for v in x]) for i in (0, count - 1)]
@@ -62,7 +62,7 @@ def _outputs(model: GraphModel, inputs: list[Array]) -> Array:
     return _array(model, model.tried(inputs))
 
 
-def _array(model: GraphModel, env: dict[str, Value]) -> Array:
+def _array(model: GraphModel, env: dict[str, Operand]) -> Array:
     return np.asarray(model.output_of(env).data)
 
 
@@ -72,9 +72,9 @@ def _alike(a: Array, b: Array) -> bool:
 
 def _literally(model: GraphModel, inputs: list[Array]) -> Array:
     """What comes out if the axis of the samples is an axis as any other."""
-    nodes = model.open_squeezes()
-    before = {node: bool(node.attributes.get("samples_first", 1)) for node in nodes}
-    model.squeeze_like(dict.fromkeys(nodes, False))
+    layers = model.open_squeezes()
+    before = {layer: bool(layer.node.attributes.get("samples_first", 1)) for layer in layers}
+    model.squeeze_like(dict.fromkeys(layers, False))
     try:
         return _outputs(model, inputs)
     finally:

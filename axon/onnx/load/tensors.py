@@ -1,12 +1,13 @@
 """Numbers as ONNX files hold them; sizes are checked before memory is taken."""
 
 import os
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, DType
 from axon.files.safetensors import from_bfloat16
 from axon.names import printable
 
@@ -26,8 +27,8 @@ FIELDS = {  # number of a type in a file -> its name here, and the field that ma
     16: ("bfloat16", "int32_data"),
 }
 SHORT = {"float16": "float32", "bfloat16": "float32"}  # half precision is computed in single
-LARGEST = 2**31  # bytes: more does not fit into such a file, nor into one beside it
-EXTERNAL = 1  # data_location: in a file beside
+MAX_BYTES = 2**31  # more does not fit into such a file, nor into one beside it
+EXTERNAL, TEXT = 1, 8  # a data_location, in a file beside; a data_type
 
 
 class OnnxFileError(ValueError):
@@ -53,52 +54,69 @@ def type_name(number: int, what: str) -> str:
     return SHORT.get(name, name)
 
 
-def shape_of(tensor: Any) -> tuple[int, ...]:
-    """The shape of a tensor in a file.
-
-    Raises:
-        OnnxFileError: it cannot be.
-    """
-    shape = tuple(int(n) for n in tensor.dims)
-    if len(shape) > 32 or min(shape, default=0) < 0 or prod(shape) > LARGEST:
-        raise OnnxFileError(f"{_called(tensor)} claims the shape {shape}.")
-    return shape
-
-
-def to_array(tensor: Any, folder: str | None) -> Array:
-    """The values of a tensor.
+class FileTensor:
+    """A TensorProto: its numbers are decoded when they are asked for.
 
     Args:
-        tensor: a TensorProto.
+        proto: what the file says.
         folder: where files beside may lie; None if there are none.
-
-    Raises:
-        OnnxFileError: its size, its type or its place cannot be.
     """
-    shape, what = shape_of(tensor), _called(tensor)
-    type_name(tensor.data_type, what)
-    name, field = FIELDS[tensor.data_type]
-    stored = np.dtype("<u2") if name in SHORT else np.dtype(name).newbyteorder("<")
-    wanted = prod(shape) * stored.itemsize
-    if tensor.data_location == EXTERNAL:
-        flat = np.frombuffer(_external(tensor, wanted, folder), stored)
-    elif tensor.HasField("raw_data"):
-        if len(tensor.raw_data) != wanted:
-            raise OnnxFileError(
-                f"{what} of shape {shape} and type {name} takes {wanted} bytes, the file has "
-                f"{len(tensor.raw_data)}."
-            )
-        flat = np.frombuffer(tensor.raw_data, stored)
-    else:
-        flat = _listed(getattr(tensor, field), prod(shape), stored, what)
-    return _single(flat, name).reshape(shape)
+
+    def __init__(self, proto: Any, folder: str | None) -> None:
+        self.proto, self.folder = proto, folder
+        self.called = f"tensor {proto.name!r}" if proto.name else "a tensor without a name"
+
+    def texts(self) -> list[str]:
+        """Its texts; numbers as such."""
+        if self.proto.data_type == TEXT:
+            return [text.decode("utf-8", "replace") for text in self.proto.string_data]
+        return [f"{number}" for number in self.array().ravel().tolist()]
+
+    def array(self) -> Array:
+        """Its numbers.
+
+        Raises:
+            OnnxFileError: its size, its type or its place cannot be.
+        """
+        proto, shape = self.proto, tuple(int(n) for n in self.proto.dims)
+        if len(shape) > 32 or min(shape, default=0) < 0 or prod(shape) > MAX_BYTES:
+            raise OnnxFileError(f"{self.called} claims the shape {shape}.")
+        type_name(proto.data_type, self.called)
+        name, field = FIELDS[proto.data_type]
+        stored = np.dtype("<u2") if name in SHORT else np.dtype(name).newbyteorder("<")
+        wanted = prod(shape) * stored.itemsize
+        if proto.data_location == EXTERNAL:
+            flat = np.frombuffer(self._external(wanted), stored)
+        elif proto.HasField("raw_data"):
+            if len(proto.raw_data) != wanted:
+                raise OnnxFileError(
+                    f"{self.called} of shape {shape} and type {name} takes {wanted} bytes, the "
+                    f"file has {len(proto.raw_data)}."
+                )
+            flat = np.frombuffer(proto.raw_data, stored)
+        else:
+            flat = _listed(getattr(proto, field), prod(shape), stored, self.called)
+        return _single(flat, name).reshape(shape)
+
+    def _external(self, wanted: int) -> bytes:
+        """The bytes that lie in a file beside; it must not lie anywhere else."""
+        what, told = self.called, {entry.key: entry.value for entry in self.proto.external_data}
+        path = _beside(told.get("location", ""), self.folder, what)
+        offset, length = (_count(told, key, what) for key in ("offset", "length"))
+        if length not in (None, wanted):
+            raise OnnxFileError(f"{what} takes {wanted} bytes, but {length} are announced.")
+        try:
+            size = os.path.getsize(path)
+            if (offset or 0) + wanted > size:
+                raise OnnxFileError(f"{what}: {path} ends before it: {size} bytes.")
+            with open(path, "rb") as stream:
+                stream.seek(offset or 0)
+                return stream.read(wanted)
+        except OSError as error:
+            raise OnnxFileError(f"{what} lies in {path}, which cannot be read: {error}.") from None
 
 
-def _called(tensor: Any) -> str:
-    return f"tensor {tensor.name!r}" if tensor.name else "a tensor without a name"
-
-
-def _listed(values: Any, count: int, stored: Any, what: str) -> Array:
+def _listed(values: Sequence[float], count: int, stored: DType, what: str) -> Array:
     if len(values) != count:
         raise OnnxFileError(f"{what} needs {count} numbers, the file has {len(values)}.")
     wide = np.array(values, np.float64 if stored.kind == "f" else None)
@@ -112,24 +130,6 @@ def _single(flat: Array, name: str) -> Array:
     if name == "float16":
         return flat.astype(np.uint16).view(np.float16).astype(np.float32)
     return flat.astype(np.dtype(name))
-
-
-def _external(tensor: Any, wanted: int, folder: str | None) -> bytes:
-    """The bytes of a tensor that lie in a file beside; it must not lie anywhere else."""
-    what, told = _called(tensor), {entry.key: entry.value for entry in tensor.external_data}
-    path = _beside(told.get("location", ""), folder, what)
-    offset, length = (_count(told, key, what) for key in ("offset", "length"))
-    if length not in (None, wanted):
-        raise OnnxFileError(f"{what} takes {wanted} bytes, but {length} are announced.")
-    try:
-        size = os.path.getsize(path)
-        if (offset or 0) + wanted > size:
-            raise OnnxFileError(f"{what}: {path} ends before it: {size} bytes.")
-        with open(path, "rb") as stream:
-            stream.seek(offset or 0)
-            return stream.read(wanted)
-    except OSError as error:
-        raise OnnxFileError(f"{what} lies in {path}, which cannot be read: {error}.") from None
 
 
 def _count(told: dict[str, str], key: str, what: str) -> int | None:

@@ -1,59 +1,99 @@
-"""What operators of a file become in a graph: versions are evened out, constants taken out."""
+"""What nodes of a file become in a graph: versions are evened out, constants taken out.
+
+The attributes that a node may have follow from the signature of its operator; the tables here say
+in what files differ from that.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from axon.backend import Array
-from axon.onnx.load.attributes import strange
-from axon.onnx.load.read import CLASSIC, STANDARD, Op
-from axon.onnx.load.tensors import OnnxFileError, to_array, type_name
+from axon.onnx.graph import STANDARD, Node
+from axon.onnx.load.read import CLASSIC
+from axon.onnx.load.tensors import FileTensor, OnnxFileError, type_name
+from axon.onnx.run import operators
+from axon.onnx.run.operators.table import OPERATORS
+from axon.onnx.run.operators.table import objection as objection_to_attributes
 
-SIDE = {  # operators of which more than the first result can be used, and how many
-    "LSTM": 3,
-    "GRU": 2,
-    "RNN": 2,
-    "Split": 2**16,
-    "Loop": 2**16,
-    "If": 2**16,
-    "Scan": 2**16,
-    "LinearClassifier": 2,
+assert operators  # importing them fills the table
+RESULTS = {  # operators of which more than the first result can be used, and how many
+    **{"LSTM": 3, "GRU": 2, "RNN": 2, "LinearClassifier": 2},
+    **dict.fromkeys(("Split", "Loop", "If", "Scan"), 2**16),
+}
+Types = dict[str, Any]
+LABELS: Types = {"classlabels_strings": list[str]}
+LINEAR: Types = {"coefficients": list[float], "intercepts": list[float]}
+ONLY_IN_FILES: dict[str, Types] = {  # operators that are written as others
+    "Constant": {
+        **{"value": FileTensor, "value_float": float, "value_floats": list[float]},
+        **{"value_int": int, "value_ints": list[int]},
+    },
+    "Upsample": {"mode": str, "scales": list[float]},
+    "ZipMap": {**LABELS, "classlabels_int64s": list[int]},
+    "LinearRegressor": {**LINEAR, "post_transform": Literal["NONE"], "targets": int},
+    "LinearClassifier": {
+        **{**LABELS, **LINEAR, "classlabels_ints": list[int]},
+        "post_transform": Literal["NONE", "SOFTMAX", "LOGISTIC"],
+        "multi_class": int,  # onnxruntime does not read it, either
+    },
+}
+OTHERWISE_IN_FILES: dict[str, Types] = {  # attributes that AXON writes in another way, or alone
+    "Cast": {"to": int},
+    "EyeLike": {"dtype": int},
+    "ConstantOfShape": {"value": FileTensor, "dtype": None},
+    **{name: {"flat": None} for name in ("Softmax", "LogSoftmax")},
+    "Squeeze": {"samples_first": None},
+    "Split": {"pieces": None},
+    "Slice": {"steps": None},
+    "Pad": {"axes": None},
+    "Resize": {"scales": None, "sizes": None},
+}
+CLASSIC_OPERATORS = {
+    *("ZipMap", "LinearRegressor", "LinearClassifier", "Normalizer", "Scaler", "Binarizer"),
+    *("ArrayFeatureExtractor", "Imputer"),
 }
 
 
-def objection(op: Op, read: set[str]) -> str:
+def known(node: Node) -> bool:
+    """Whether there is such an operator."""
+    if node.domain == CLASSIC:
+        return node.op_type in CLASSIC_OPERATORS
+    found = node.op_type in OPERATORS or node.op_type in ONLY_IN_FILES
+    return node.domain in STANDARD and found and node.op_type not in CLASSIC_OPERATORS
+
+
+def attribute_types(op_type: str) -> Types:
+    """The attributes that a node of a file may have, and their types.
+
+    >>> attribute_types("Elu"), attribute_types("Relu")
+    ({'alpha': <class 'float'>}, {})
+    """
+    if op_type in ONLY_IN_FILES:
+        return ONLY_IN_FILES[op_type]
+    types = {**OPERATORS[op_type].attributes, **OTHERWISE_IN_FILES.get(op_type, {})}
+    return {name: wanted for name, wanted in types.items() if wanted is not None}
+
+
+def objection(node: Node, read: set[str]) -> str:
     """Why a node of a known operator cannot be loaded; nothing if it can."""
-    a = op.attributes
-    if why := strange(op.op, a):
+    op = node.op_type
+    if why := objection_to_attributes(node.attributes, attribute_types(op)):
         return why
-    if any(name in read for name in op.outputs[SIDE.get(op.op, 1) :]):
+    if any(name in read for name in node.outputs[RESULTS.get(op, 1) :]):
         return "only its first result can be used"
-    if op.op in ("LSTM", "GRU", "RNN"):
-        return _recurrent_objection(op)
-    if op.op in ("Conv", "ConvTranspose", "MaxPool", "AveragePool"):
-        axes = len(a.get("kernel_shape") or ())
+    if op == "LSTM" and any(node.inputs[7:]):
+        return "peepholes (input P)"
+    if op in ("Conv", "ConvTranspose", "MaxPool", "AveragePool"):
+        axes = len(node.attributes.get("kernel_shape") or ())
         return f"windows of {axes} axes" if axes > 2 else ""
-    if op.op == "BatchNormalization" and a.get("spatial", 1) != 1:
-        return "spatial=0"
-    if op.op == "Resize" and a.get("antialias"):
-        return "antialias"
-    if op.op == "LinearClassifier" and op.outputs[0] in read:
+    if op == "LinearClassifier" and node.outputs[0] in read:
         return "its labels: choose its probabilities with load(path, outputs=...)"
-    after = a.get("post_transform", "NONE")
-    if after != "NONE" and (op.op == "LinearRegressor" or after == "PROBIT"):
-        return f"post_transform={after!r}"
     return ""
 
 
-def _recurrent_objection(op: Op) -> str:
-    if len(op.inputs) > 7 and op.inputs[7]:
-        return "peepholes (input P)"
-    wrong = [key for key in ("clip", "input_forget") if op.attributes.get(key)]
-    return ", ".join(f"{key}={op.attributes[key]}" for key in wrong)
-
-
-class Lowering:
+class Rewriter:
     """The nodes of a network, rewritten one by one.
 
     Args:
@@ -67,205 +107,173 @@ class Lowering:
 
     def __init__(self, opset: int) -> None:
         self.opset = opset
-        self.nodes: list[Op] = []
+        self.nodes: list[Node] = []
         self.arrays: dict[str, Array] = {}
         self.lent: set[str] = set()
 
-    def add(self, op: Op, folder: str | None) -> None:
+    def add(self, node: Node) -> None:
         """Rewrite a node."""
-        if op.op == "Constant":
-            self.arrays[op.outputs[0]] = _constant(op, folder)
-            return
-        rewritten = REWRITES[op.op](self, op) if op.op in REWRITES else [op]
-        for node in rewritten:
-            node.attributes = {k: _plain(v, folder) for k, v in node.attributes.items()}
+        if node.op_type == "Constant":
+            self.arrays[node.outputs[0]] = _constant(node)
+        elif node.op_type in REWRITES:
+            self.nodes += REWRITES[node.op_type](self, node)
+        else:
             self.nodes.append(node)
 
-    def lend(self, op: Op, what: str, values: Array) -> str:
+    def lend(self, node: Node, what: str, values: Array) -> str:
         """A weight that stood among the attributes."""
-        name = f"{op.name or op.outputs[0]}.{what}"
+        name = f"{node.name or node.outputs[0]}.{what}"
         self.arrays[name] = np.asarray(values, np.float32)
         self.lent.add(name)
         return name
 
 
-def _constant(op: Op, folder: str | None) -> Array:
-    """The value of a Constant."""
+def _constant(node: Node) -> Array:
     types = {"int": np.int64, "float": np.float32}
-    for key, value in op.attributes.items():
-        kind = key.removeprefix("value_").removesuffix("s")
-        if key == "value":
-            return to_array(value, folder)
-        if kind in types and key.startswith("value_"):
-            return np.array(value, types[kind])
-    raise OnnxFileError(f"Constant (node {op.name!r}) holds no numbers.")
-
-
-def _plain(value: Any, folder: str | None) -> Any:
-    """An attribute as JSON can hold it."""
-    if isinstance(value, int | float | str | list | dict | bool):
-        return value
-    array = to_array(value, folder)
-    return array.tolist()
+    for key, value in node.attributes.items():
+        if isinstance(value, FileTensor):
+            return value.array()
+        return np.array(value, types[key.removeprefix("value_").removesuffix("s")])
+    raise OnnxFileError(f"{node.where} holds no numbers.")
 
 
 # ------------------------------------------------------------------------------------ versions
 
 
-def _cast(low: Lowering, op: Op) -> list[Op]:
-    op.attributes["to"] = type_name(int(op.attributes["to"]), f"Cast (node {op.name!r})")
-    return [op]
+def _cast(_: Rewriter, node: Node) -> list[Node]:
+    node.attributes["to"] = type_name(int(node.attributes["to"]), node.where)
+    return [node]
 
 
-def _softmax(low: Lowering, op: Op) -> list[Op]:
-    if low.opset < 13:
-        op.attributes.setdefault("axis", 1)
-        op.attributes["flat"] = 1
-    return [op]
+def _softmax(rewriter: Rewriter, node: Node) -> list[Node]:
+    if rewriter.opset < 13:
+        node.attributes.setdefault("axis", 1)
+        node.attributes["flat"] = 1
+    return [node]
 
 
-def _resize(low: Lowering, op: Op) -> list[Op]:
+def _resize(rewriter: Rewriter, node: Node) -> list[Node]:
     """The first versions knew one way alone."""
-    if op.op == "Upsample" or low.opset < 11:
-        op.attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        op.inputs = [op.inputs[0], "", *op.inputs[1:]]
-    op.attributes["mode"] = op.attributes.get("mode", "nearest").replace("bilinear", "linear")
-    op.op = "Resize"
-    return [op]
+    if node.op_type == "Upsample" or rewriter.opset < 11:
+        node.attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        node.inputs = [node.inputs[0], "", *node.inputs[1:]]
+    mode = node.attributes.get("mode", "nearest")
+    node.op_type, node.attributes["mode"] = "Resize", mode.replace("bilinear", "linear")
+    return [node]
 
 
-def _split(low: Lowering, op: Op) -> list[Op]:
-    op.attributes["pieces"] = len(op.outputs)
-    return [op]
-
-
-def _filled(low: Lowering, op: Op) -> list[Op]:
-    value = op.attributes.pop("value", None)
+def _filled(_: Rewriter, node: Node) -> list[Node]:
+    value = node.attributes.pop("value", None)
     if value is not None:
-        array = to_array(value, None)
+        array = value.array()
         if array.size != 1:
-            raise OnnxFileError(f"{op} (node {op.name!r}): value must be one number.")
-        op.attributes |= {"value": array.reshape(()).tolist(), "dtype": array.dtype.name}
-    return [op]
+            raise OnnxFileError(f"{node.where}: value must be one number.")
+        node.attributes |= {"value": array.reshape(()).tolist(), "dtype": array.dtype.name}
+    return [node]
 
 
-def _typed(low: Lowering, op: Op) -> list[Op]:
-    if "dtype" in op.attributes:
-        what = f"{op} (node {op.name!r})"
-        op.attributes["dtype"] = type_name(int(op.attributes["dtype"]), what)
-    return [op]
+def _typed(_: Rewriter, node: Node) -> list[Node]:
+    if "dtype" in node.attributes:
+        node.attributes["dtype"] = type_name(int(node.attributes["dtype"]), node.where)
+    return [node]
 
 
-def _dropout(low: Lowering, op: Op) -> list[Op]:
-    """Whether it trains is for AXON to say."""
-    op.inputs = op.inputs[:2]
-    op.outputs = op.outputs[:1]
-    return [op]
-
-
-def _batch_normalization(low: Lowering, op: Op) -> list[Op]:
-    op.outputs = op.outputs[:1]
-    op.attributes.pop("training_mode", None)
-    return [op]
+def _trained(_: Rewriter, node: Node) -> list[Node]:
+    """Whether it trains is for AXON to say; what only training makes nobody reads."""
+    if node.op_type == "Dropout":
+        node.inputs = node.inputs[:2]
+    node.outputs = node.outputs[:1]
+    node.attributes.pop("training_mode", None)
+    return [node]
 
 
 # ------------------------------------------------------------------------------------ ai.onnx.ml
 
 
-def _identity(low: Lowering, op: Op) -> list[Op]:
-    return [Op("Identity", op.inputs[:1], op.outputs[:1], name=op.name)]
+def _identity(_: Rewriter, node: Node) -> list[Node]:
+    return [Node("Identity", node.inputs[:1], node.outputs[:1], name=node.name)]
 
 
-def _linear(low: Lowering, op: Op) -> list[Op]:
+def _linear(rewriter: Rewriter, node: Node) -> list[Node]:
     """y = x w + b, of a regressor."""
-    return _product(low, op, int(op.attributes.get("targets", 1)), op.outputs[0])
+    a = node.attributes
+    rows = int(a.get("targets", 1))
+    return _product(rewriter, node, rows, node.outputs[0], a["coefficients"], a.get("intercepts"))
 
 
-def _product(low: Lowering, op: Op, rows: int, output: str) -> list[Op]:
-    flat = np.array(op.attributes["coefficients"], np.float32)
+def _product(
+    rewriter: Rewriter,
+    node: Node,
+    rows: int,
+    output: str,
+    coefficients: list[float],
+    intercepts: list[float] | None,
+) -> list[Node]:
+    flat, given = np.array(coefficients, np.float32), intercepts or []
     if rows < 1 or flat.size % rows:
-        raise OnnxFileError(f"{op} (node {op.name!r}): {flat.size} coefficients, {rows} rows.")
-    weights = low.lend(op, "coefficients", np.ascontiguousarray(flat.reshape(rows, -1).T))
-    made = Op("MatMul", [_floats(low, op), weights], [output], name=op.name)
-    given = op.attributes.get("intercepts") or []
+        raise OnnxFileError(f"{node.where}: {flat.size} coefficients, {rows} rows.")
     if len(given) not in (0, rows):
-        raise OnnxFileError(f"{op} (node {op.name!r}): {len(given)} intercepts, {rows} rows.")
-    cast = Op("Cast", op.inputs[:1], [_floats(low, op)], {"to": "float32"})
+        raise OnnxFileError(f"{node.where}: {len(given)} intercepts, {rows} rows.")
+    weights = np.ascontiguousarray(flat.reshape(rows, -1).T)
+    weight = rewriter.lend(node, "coefficients", weights)
+    floats = f"{node.name or node.outputs[-1]}.floats"
+    cast = Node("Cast", node.inputs[:1], [floats], {"to": "float32"})
+    made = Node("MatMul", [floats, weight], [output], name=node.name)
     if not given:
         return [cast, made]
     made.outputs = [f"{output}.product"]
-    bias = low.lend(op, "intercepts", np.array(given, np.float32))
-    return [cast, made, Op("Add", [made.outputs[0], bias], [output], name=f"{op.name}.bias")]
+    bias = rewriter.lend(node, "intercepts", np.array(given, np.float32))
+    return [cast, made, Node("Add", [made.outputs[0], bias], [output], name=f"{node.name}.bias")]
 
 
-def _floats(low: Lowering, op: Op) -> str:
-    return f"{op.name or op.outputs[-1]}.floats"
-
-
-def _classifier(low: Lowering, op: Op) -> list[Op]:
+def _classifier(rewriter: Rewriter, node: Node) -> list[Node]:
     """Probabilities from x w + b. Two classes share one row: the other is its opposite."""
-    a = op.attributes
+    a = node.attributes
     labels = a.get("classlabels_ints") or a.get("classlabels_strings") or []
-    rows, after = len(a.get("intercepts") or ()) or len(labels), a.get("post_transform", "NONE")
-    scores, out = f"{op.outputs[1]}.scores", op.outputs[1]
+    weights, biases = a["coefficients"], a.get("intercepts") or []
+    rows, after = len(biases) or len(labels), a.get("post_transform", "NONE")
+    scores, out = f"{node.outputs[1]}.scores", node.outputs[1]
     if len(labels) == 2 and after == "LOGISTIC":
         if rows == 2:  # the rows of the second class; those of the first are their negatives
-            half = len(a["coefficients"]) // 2
-            a = {**a, "coefficients": a["coefficients"][half:], "intercepts": a["intercepts"][1:]}
-        single = Op(op.op, op.inputs, op.outputs, a, op.name, op.domain)
-        nodes = _product(low, single, 1, scores)
-        low.arrays[f"{out}.one"] = np.ones((), np.float32)
+            weights, biases = weights[len(weights) // 2 :], biases[1:]
+        nodes = _product(rewriter, node, 1, scores, weights, biases)
+        rewriter.arrays[f"{out}.one"] = np.ones((), np.float32)
+        first, second = f"{out}.first", f"{out}.second"
         return [
             *nodes,
-            Op("Sigmoid", [scores], [f"{out}.second"], name=f"{op.name}.sigmoid"),
-            Op("Sub", [f"{out}.one", f"{out}.second"], [f"{out}.first"], name=f"{op.name}.first"),
-            Op("Concat", [f"{out}.first", f"{out}.second"], [out], {"axis": 1}),
+            Node("Sigmoid", [scores], [second], name=f"{node.name}.sigmoid"),
+            Node("Sub", [f"{out}.one", second], [first], name=f"{node.name}.first"),
+            Node("Concat", [first, second], [out], {"axis": 1}),
         ]
     if rows == 1 and len(labels) == 2:
-        raise OnnxFileError(f"{op} (node {op.name!r}): one row for two classes, {after}.")
+        raise OnnxFileError(f"{node.where}: one row for two classes, {after}.")
     ends = {"SOFTMAX": "Softmax", "LOGISTIC": "Sigmoid", "NONE": "Identity"}
-    if after not in ends:
-        raise OnnxFileError(f"{op} (node {op.name!r}): post_transform={after!r} is not supported.")
-    nodes = _product(low, op, rows, scores)
-    return [*nodes, Op(ends[after], [scores], [out], name=f"{op.name}.{ends[after].lower()}")]
+    nodes = _product(rewriter, node, rows, scores, weights, biases)
+    return [*nodes, Node(ends[after], [scores], [out], name=f"{node.name}.{ends[after].lower()}")]
 
 
-def _normalizer(low: Lowering, op: Op) -> list[Op]:
+def _normalizer(rewriter: Rewriter, node: Node) -> list[Node]:
     """Probabilities that add up to 1 already are left alone: so the loss still finds the logits."""
-    made = {name: node for node in low.nodes for name in node.outputs}
-    before = made.get(op.inputs[0])
-    sums = before is not None and before.op == "Softmax" and op.attributes.get("norm") == "L1"
-    return _identity(low, op) if sums else [op]
+    made = {name: before for before in rewriter.nodes for name in before.outputs}
+    before = made.get(node.inputs[0])
+    sums = (
+        before is not None and before.op_type == "Softmax" and node.attributes.get("norm") == "L1"
+    )
+    return _identity(rewriter, node) if sums else [node]
 
 
-Rewrite = Callable[[Lowering, Op], list[Op]]
-REWRITES: dict[str, Rewrite] = {
+REWRITES: dict[str, Callable[[Rewriter, Node], list[Node]]] = {
     "Cast": _cast,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,
     "Resize": _resize,
     "Upsample": _resize,
-    "Split": _split,
     "ConstantOfShape": _filled,
     "EyeLike": _typed,
-    "Dropout": _dropout,
-    "BatchNormalization": _batch_normalization,
+    "Dropout": _trained,
+    "BatchNormalization": _trained,
     "ZipMap": _identity,
     "LinearRegressor": _linear,
     "LinearClassifier": _classifier,
     "Normalizer": _normalizer,
 }
-KNOWN_CLASSIC = {
-    *("ZipMap", "LinearRegressor", "LinearClassifier", "Normalizer", "Scaler", "Binarizer"),
-    *("ArrayFeatureExtractor", "Imputer"),
-}
-
-
-def known(op: Op, operators: Any) -> bool:
-    """Whether there is such an operator."""
-    if op.domain == CLASSIC:
-        return op.op in KNOWN_CLASSIC
-    rewritten = op.op in ("Constant", "Upsample")
-    return (
-        op.domain in STANDARD and (rewritten or op.op in operators) and (op.op not in KNOWN_CLASSIC)
-    )

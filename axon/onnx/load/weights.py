@@ -1,12 +1,11 @@
 """Which numbers of a file are weights, to be learned further, and which are constants."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
 
 from axon.backend import Array
-from axon.onnx.load.read import Op
+from axon.onnx.graph import Node
 
 STRONG: dict[str, tuple[int, ...]] = {  # inputs that are weights wherever they are constant
     "Conv": (1, 2),
@@ -44,7 +43,7 @@ class Roles:
 
     def __init__(
         self,
-        nodes: list[Op],
+        nodes: list[Node],
         arrays: Mapping[str, Array],
         initializers: Collection[str],
         lent: Collection[str],
@@ -60,33 +59,33 @@ class Roles:
         for node in nodes:
             self._visit(node)
 
-    def _visit(self, node: Op) -> None:
+    def _visit(self, node: Node) -> None:
         read = node.reads()
         if all(name in self.fixed for name in read):
             self.fixed.update(node.outputs)
-        if node.op not in ("Shape", "Size") and any(name in self.flowing for name in read):
+        if node.op_type not in ("Shape", "Size") and any(name in self.flowing for name in read):
             self.flowing.update(node.outputs)
-        inside = [name for body in node.bodies for name in body["inputs"]]
-        if node.bodies:  # what happens inside comes later: what comes out counts as learned
+        inside = [value.name for graph in node.graphs.values() for value in graph.inputs]
+        if node.graphs:  # what happens inside comes later: what comes out counts as learned
             self.learned.update(node.outputs, inside)
             self.flowing.update(node.outputs, inside)
         found = self._of(node)
         self.parameters.update(dict.fromkeys(found))
-        if node.op == "BatchNormalization":
+        if node.op_type == "BatchNormalization":
             self.buffers.update((n, None) for n in node.inputs[3:5] if n in self.arrays)
         if found or any(name in self.learned for name in node.reads()):
             self.learned.update(node.outputs)
 
-    def _of(self, node: Op) -> list[str]:
-        if node.op in STRONG:
-            named = [node.inputs[i] for i in STRONG[node.op] if i < len(node.inputs)]
+    def _of(self, node: Node) -> list[str]:
+        if node.op_type in STRONG:
+            named = [node.inputs[i] for i in STRONG[node.op_type] if i < len(node.inputs)]
             return [root for name in named for root in self._roots(name, False)]
-        if node.op == "Gather" and node.inputs[1] in self.flowing:
+        if node.op_type == "Gather" and node.inputs[1] in self.flowing:
             return self._roots(node.inputs[0], True)
-        if node.op in ("Loop", "Scan"):
+        if node.op_type in ("Loop", "Scan"):
             roots = [root for name in node.inputs for root in self._roots(name, True)]
             return [name for name in roots if np.ptp(self.arrays[name])]  # no zeros to start from
-        if node.op in WEAK and any(name in self.learned for name in node.inputs):
+        if node.op_type in WEAK and any(name in self.learned for name in node.inputs):
             return [root for name in node.inputs for root in self._roots(name, True)]
         return [name for name in node.inputs if name in self.lent]
 
@@ -101,9 +100,9 @@ class Roles:
                 continue
             node = self.makers.get(name)
             before: list[str] = []
-            if node is not None and node.op in VIEWS:
+            if node is not None and node.op_type in VIEWS:
                 before = node.inputs[:1]
-            elif node is not None and node.op in SMOOTH and name in self.fixed:
+            elif node is not None and node.op_type in SMOOTH and name in self.fixed:
                 before = node.inputs
             fresh = [i for i in before if i and i not in seen]
             seen.update(fresh)
@@ -111,7 +110,7 @@ class Roles:
         return found
 
     def _is_weight(self, name: str, listed: bool) -> bool:
-        array: Any = self.arrays[name]
+        array = self.arrays[name]
         if array.dtype.kind != "f" or array.size < 2:
             return False
         if not listed or name in self.lent:

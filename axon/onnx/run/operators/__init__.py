@@ -1,15 +1,13 @@
 """The operators of graphs, by chapter; importing this fills the table."""
 
 from axon.onnx.run.operators import (
-    activation,
-    convolution,
+    control,
     elementwise,
-    normalization,
-    pooling,
-    product,
-    recurrent,
-    reducing,
-    reshaping,
-    resizing,
-    selecting,
+    indexing,
+    matrices,
+    recurrence,
+    reductions,
+    resize,
+    shapes,
+    windows,
 )

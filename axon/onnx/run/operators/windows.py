@@ -1,0 +1,304 @@
+"""Convolutions and pooling: what windows see of images, or of series, which are images of height 1.
+
+Kernels are stored as AXON's are, (height, width, channels, filters).
+"""
+
+from functools import reduce
+from math import ceil, prod
+from typing import Literal
+
+import numpy as np
+
+from axon import ops
+from axon.backend import Shape
+from axon.core import Tensor
+from axon.onnx.run.operators.budget import STEP, allowed, spend
+from axon.onnx.run.operators.operand import Attributes, Laid, Operands, channels_last
+from axon.onnx.run.operators.table import operator
+from axon.ops.windows import UNPADDED, Padding, Pair, Windows, same
+
+Ints = list[int] | None
+AutoPad = Literal["NOTSET", "SAME_LOWER", "SAME_UPPER", "VALID"]
+ONE: Pair = (1, 1)
+
+
+def kernel_order(rank: int) -> Shape:
+    """How AXON's kernel is read by a file: (filters, channels, height, width).
+
+    >>> kernel_order(4), kernel_order(3)
+    ((3, 2, 0, 1), (2, 1, 0))
+    """
+    return (rank - 1, rank - 2, *range(rank - 2))
+
+
+def pair(name: str, given: Ints, axes: int, usual: int = 1) -> Pair:
+    """A number for each of two axes; a series is an image of height 1."""
+    numbers = [usual] * axes if given is None else given
+    if len(numbers) != axes or min(numbers) < 0 or (usual and min(numbers) < 1):
+        raise ValueError(f"{name}={numbers} does not fit {axes} axes.")
+    return (usual, numbers[0]) if axes == 1 else (numbers[0], numbers[1])
+
+
+def padding(auto_pad: str, pads: Ints, axes: int, sizes: Pair, windows: Windows) -> Padding:
+    """What the attributes say of padding: ((above, below), (left, right))."""
+    if auto_pad.startswith("SAME"):
+        around = [same(*n) for n in zip(sizes, windows.spans(), windows.strides, strict=True)]
+        if auto_pad == "SAME_LOWER":
+            around = [(after, before) for before, after in around]
+        return around[0], around[1]
+    numbers = [0] * 2 * axes if pads is None or auto_pad != "NOTSET" else pads
+    if len(numbers) != 2 * axes or min(numbers) < 0 or max(numbers) > 2**16:
+        raise ValueError(f"pads={numbers} do not fit {axes} axes, or are out of range.")
+    around = [(numbers[i], numbers[axes + i]) for i in range(axes)]
+    return ((0, 0), around[0]) if axes == 1 else (around[0], around[1])
+
+
+def windows_on(
+    x: Tensor, size: Pair, auto_pad: str, dilations: Ints, pads: Ints, strides: Ints, axes: int
+) -> Windows:
+    """The windows on images (N, H, W, C), which may be made as large as the padding wants."""
+    windows = Windows(
+        size, pair("strides", strides, axes), dilation=pair("dilations", dilations, axes)
+    )
+    sizes: Pair = x.shape[1:3]
+    windows = windows._replace(padding=padding(auto_pad, pads, axes, sizes, windows))
+    allowed((x.shape[0], *windows.room(x.shape), x.shape[3]))
+    return windows
+
+
+def as_images(x: Tensor) -> Tensor:
+    """A series (n, time, channels) as images of height 1."""
+    return x if x.ndim == 4 else x.reshape(x.shape[0], 1, *x.shape[1:])
+
+
+def as_given(y: Tensor, axes: int) -> Tensor:
+    """Images of height 1 as the series that they were."""
+    return y if axes == 2 else y.reshape(y.shape[0], *y.shape[2:])
+
+
+# ------------------------------------------------------------------------------------ convolution
+
+
+def _with_kernel(given: Operands, attributes: Attributes) -> Laid:
+    image, kernel, *bias = given
+    if image is None or kernel is None or image.ndim not in (3, 4):
+        raise ValueError("expected series (n, channels, time) or images, and a kernel.")
+    if kernel.ndim != image.ndim:
+        raise ValueError(f"a kernel of {kernel.ndim} axes does not fit {image.ndim}.")
+    (x, *rest), _, order = channels_last([image, *bias], attributes)
+    w = kernel.permuted((*range(2, kernel.ndim), 1, 0)).natural()
+    size, said = list(w.shape[:-2]), attributes["kernel_shape"]
+    if said is not None and said != size:
+        raise ValueError(f"kernel_shape={said} does not fit a kernel of {size}.")
+    return Laid([x, w, *rest], attributes, order)
+
+
+def _kernel(w: Tensor, axes: int) -> Tensor:
+    return w if axes == 2 else w.reshape(1, *w.shape)
+
+
+def _with_bias(y: Tensor, b: Tensor | None) -> Tensor:
+    """As rows: so the gradient of the bias is a product."""
+    if b is None:
+        return y
+    return (y.reshape(y.size // max(y.shape[-1], 1), y.shape[-1]) + b).reshape(y.shape)
+
+
+@operator("Conv", layout=_with_kernel)
+def conv(
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None = None,
+    /,
+    *,
+    auto_pad: AutoPad = "NOTSET",
+    dilations: Ints = None,
+    group: int = 1,
+    kernel_shape: Ints = None,
+    pads: Ints = None,
+    strides: Ints = None,
+) -> Tensor:
+    """The convolution of images or series with a kernel."""
+    axes = x.ndim - 2
+    x, w = as_images(x), _kernel(w, axes)
+    windows = windows_on(x, w.shape[:2], auto_pad, dilations, pads, strides, axes)
+    if group < 1:
+        raise ValueError(f"group={group} is not a number of groups.")
+    _spend_work(x, w, windows)
+    meta = {"strides": windows.strides, "padding": windows.padding, "dilation": windows.dilation}
+    return as_given(_with_bias(ops.conv2d(x, w, groups=group, **meta), b), axes)
+
+
+def _spend_work(x: Tensor, w: Tensor, windows: Windows) -> None:
+    """A product with the whole kernel at each place where it lies."""
+    sides = zip(windows.room(x.shape), windows.strides, strict=True)
+    places = prod(n // step + 1 for n, step in sides)
+    spend("work", w.shape[0] * w.shape[1] * STEP + x.shape[0] * places * w.size)
+
+
+@operator("ConvTranspose", layout=_with_kernel)
+def conv_transpose(
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None = None,
+    /,
+    *,
+    auto_pad: AutoPad = "NOTSET",
+    dilations: Ints = None,
+    group: int = 1,
+    kernel_shape: Ints = None,
+    output_padding: Ints = None,
+    output_shape: Ints = None,
+    pads: Ints = None,
+    strides: Ints = None,
+) -> Tensor:
+    """A convolution run backwards: each number paints the kernel, times itself."""
+    axes = x.ndim - 2
+    x, w = as_images(x), _kernel(w, axes)
+    steps, apart = pair("strides", strides, axes), pair("dilations", dilations, axes)
+    spans, extra = Windows(w.shape[:2], steps, dilation=apart).spans(), output_padding
+    more = pair("output_padding", extra, axes, 0)
+    sides = zip(x.shape[1:3], steps, spans, more, strict=True)
+    painted = [(n - 1) * s + k + e for n, s, k, e in sides]
+    if output_shape is None and not auto_pad.startswith("SAME"):
+        around = padding(auto_pad, pads, axes, (0, 0), Windows(ONE, ONE))
+        sizes = (painted[0] - sum(around[0]), painted[1] - sum(around[1]))
+    else:
+        sizes = (x.shape[1] * steps[0], x.shape[2] * steps[1])
+        if output_shape is not None:
+            sizes = pair("output_shape", output_shape[-axes:], axes)
+        around = _cut_off(painted, sizes, auto_pad == "SAME_UPPER")
+    shape = allowed((x.shape[0], *sizes, w.shape[2] * group))
+    _spend_work(x, w, Windows(ONE, ONE))
+    meta = {"strides": steps, "padding": around, "dilation": apart, "groups": group}
+    return as_given(_with_bias(ops.conv2d_input(x, w, shape=shape, **meta), b), axes)
+
+
+def _cut_off(painted: list[int], wanted: Pair, more_behind: bool) -> Padding:
+    """How much of what is painted goes on each side, so that the wanted size remains."""
+    cuts = [max(0, full - n) for full, n in zip(painted, wanted, strict=True)]
+    ends = [(c // 2, c - c // 2) if more_behind else (c - c // 2, c // 2) for c in cuts]
+    return ends[0], ends[1]
+
+
+# ------------------------------------------------------------------------------------ pooling
+
+
+def _pooling_windows(
+    x: Tensor, auto_pad: str, ceil_mode: int, kernel_shape: Ints, rest: tuple[Ints, Ints, Ints]
+) -> tuple[Windows, Padding]:
+    """The windows, and the padding that the attributes name, without what rounding up adds."""
+    axes = x.ndim - 2
+    if axes not in (1, 2):
+        raise ValueError(f"pooling along {axes} axes is not supported.")
+    size = pair("kernel_shape", kernel_shape, axes)
+    windows = windows_on(as_images(x), size, auto_pad, *rest, axes)
+    around = windows.padding
+    if ceil_mode and auto_pad == "NOTSET":
+        windows = _rounded_up(windows, as_images(x).shape[1:3])
+    spend("work", prod(size) * (x.size + STEP))
+    return windows, around
+
+
+def _rounded_up(windows: Windows, sizes: Pair) -> Windows:
+    """With padding so that the last window, if it begins on the image, is counted as well."""
+    ends = []
+    sides = zip(windows.padding, sizes, windows.spans(), windows.strides, strict=True)
+    for (before, after), n, k, s in sides:
+        count = ceil((n + before + after - k) / s) + 1
+        if (count - 1) * s >= n + before:
+            count -= 1
+        ends.append((before, max(after, (count - 1) * s + k - n - before)))
+    return windows._replace(padding=(ends[0], ends[1]))
+
+
+@operator("MaxPool", layout=channels_last)
+def max_pool(
+    x: Tensor,
+    /,
+    *,
+    kernel_shape: list[int],
+    auto_pad: AutoPad = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Ints = None,
+    pads: Ints = None,
+    storage_order: int = 0,
+    strides: Ints = None,
+) -> Tensor:
+    """The largest number in each window; ``storage_order`` is about places, which nobody reads."""
+    rest = dilations, pads, strides
+    windows, _ = _pooling_windows(x, auto_pad, ceil_mode, kernel_shape, rest)
+    images, axes = as_images(x), x.ndim - 2
+    if windows.dilation != ONE:
+        return as_given(_dilated(images, windows), axes)
+    size, strided, around, _ = windows
+    return as_given(ops.max_pool2d(images, pool_size=size, strides=strided, padding=around), axes)
+
+
+def _dilated(x: Tensor, windows: Windows) -> Tensor:
+    """The larger of what the taps see, one tap after another."""
+    around = ((0, 0), *windows.padding, (0, 0))
+    inside = np.pad(np.ones(x.shape[1:], bool), around[1:])
+    wide = ops.where(inside, ops.pad(x, padding=around), -np.inf)
+    (OH, OW), (SH, SW), (DH, DW) = windows.counts(x.shape), windows.strides, windows.dilation
+    rows, columns = (OH - 1) * SH + 1, (OW - 1) * SW + 1
+    corners = [(kh * DH, kw * DW) for kh, kw in windows.taps()]
+    seen = [wide[:, top : top + rows : SH, left : left + columns : SW] for top, left in corners]
+    return reduce(ops.maximum, seen)
+
+
+@operator("AveragePool", layout=channels_last)
+def average_pool(
+    x: Tensor,
+    /,
+    *,
+    kernel_shape: list[int],
+    auto_pad: AutoPad = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Ints = None,
+    pads: Ints = None,
+    strides: Ints = None,
+) -> Tensor:
+    """The mean of each window; padding counts if ``count_include_pad`` says so."""
+    rest = dilations, pads, strides
+    windows, around = _pooling_windows(x, auto_pad, ceil_mode, kernel_shape, rest)
+    images, axes = as_images(x), x.ndim - 2
+    size, strided, reach, dilation = windows
+    if dilation != ONE:
+        raise ValueError("dilations of an average are not supported.")
+    if count_include_pad and around != UNPADDED:
+        images = ops.pad(images, padding=((0, 0), *around, (0, 0)))
+        more = [(0, after - known) for (_, after), (_, known) in zip(reach, around, strict=True)]
+        reach = (more[0], more[1])
+    made = ops.average_pool2d(images, pool_size=size, strides=strided, padding=reach)
+    return as_given(made, axes)
+
+
+def _places(x: Tensor) -> tuple[int, ...]:
+    return tuple(range(1, x.ndim - 1))
+
+
+@operator("GlobalAveragePool", layout=channels_last)
+def global_average_pool(x: Tensor, /) -> Tensor:
+    """The mean of each channel."""
+    return x.mean(_places(x), keepdims=True)
+
+
+@operator("GlobalMaxPool", layout=channels_last)
+def global_max_pool(x: Tensor, /) -> Tensor:
+    """The largest of each channel."""
+    return x.max(_places(x), keepdims=True)
+
+
+@operator("LRN", layout=channels_last)
+def local_response(
+    x: Tensor, /, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
+) -> Tensor:
+    """Divided by what the channels next to it hold."""
+    channels = np.arange(x.shape[-1])
+    apart = channels[:, None] - channels[None]  # the channel that is read, minus the one that asks
+    allowed((channels.size, channels.size))
+    near = (apart >= -((size - 1) // 2)) & (apart <= size // 2)
+    total = ops.matmul(ops.square(x), near.astype(x.dtype)) * (alpha / size)
+    return x / ops.power(total + bias, np.array(beta, x.dtype))
