@@ -15,6 +15,8 @@ from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import console, json_line, note, plural, print_pairs, print_table
 from axon.cli.train import complete_data
 from axon.datasets.npz import load_test
+from axon.metrics import scores
+from axon.models import Model
 from axon.names import number
 
 MATRIX = 30  # classes, at most, in a confusion matrix
@@ -42,10 +44,7 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
     elif fingerprint(data) and fingerprint(data) == network.metadata.get("sha256"):
         note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
     meaning = Meaning.of(network)
-    outputs = network.predict(x)
-    outputs, y = _counted(network, x, outputs, y)
-    figures = _classes(meaning, outputs, y) if meaning.classes else _numbers(outputs, y)
-    results = {**figures, **{k: v for k, v in _loss(network, x, y).items() if k not in COUNTED}}
+    results = {**_figures(network, meaning, x, y), **_loss(network, x, y)}
     if as_json:
         click.echo(json_line({"model": model, "data": data, "samples": len(x), **results}))
         return
@@ -55,7 +54,7 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
 # ------------------------------------------------------------------------------------ data
 
 
-def _data(network: Any, data: str, target: str | None, held_out: bool) -> tuple[Array, Array]:
+def _data(network: Model, data: str, target: str | None, held_out: bool) -> tuple[Array, Array]:
     """Samples, and classes (n,) or numbers (n, k)."""
     about, path = network.metadata, Path(data)
     target = target or about.get("target") or None
@@ -73,7 +72,7 @@ def _data(network: Any, data: str, target: str | None, held_out: bool) -> tuple[
     return _folder(network, path) if path.is_dir() else load(data, Wanted()).test
 
 
-def _table(network: Any, path: Path, target: str | None, task: str) -> tuple[Array, Array]:
+def _table(network: Model, path: Path, target: str | None, task: str) -> tuple[Array, Array]:
     about = network.metadata
     features, classes = about.get("feature_names") or None, about.get("class_names") or None
     table = datasets.load_csv(path, target, features=features, classes=classes, task=task)
@@ -82,7 +81,7 @@ def _table(network: Any, path: Path, target: str | None, task: str) -> tuple[Arr
     return x, table.y if table.class_names else table.y[:, None]
 
 
-def _folder(network: Any, path: Path) -> tuple[Array, Array]:
+def _folder(network: Model, path: Path) -> tuple[Array, Array]:
     """Images of the classes that the model knows, or of some of them."""
     pictures = Pictures.of(network, False, None)
     found = datasets.image_folder(path, pictures.size[:2])
@@ -96,18 +95,19 @@ def _folder(network: Any, path: Path) -> tuple[Array, Array]:
 # ------------------------------------------------------------------------------------ results
 
 
-def _counted(network: Any, x: Array, outputs: Array, y: Array) -> tuple[Array, Array]:
-    """Outputs and targets of the samples that count: neither padding nor labels to be ignored."""
-    real = network.compute_mask(x)
-    counts = np.ones(len(y), bool) if real is None or real.ndim > 1 else real
-    if network.compiled and network.loss.ignored is not None:
-        counts = counts & (y != network.loss.ignored)
-    return outputs[counts], y[counts]
+def _figures(network: Model, meaning: Meaning, x: Array, y: Array) -> dict[str, Any]:
+    """What is counted here, of the samples that count."""
+    outputs, ignored = network.predict(x), network.loss.ignored if network.compiled else None
+    counts = scores.which_count(outputs, y, network.compute_mask(x), ignored)
+    if len(counts) == len(y):
+        outputs, y = outputs[counts], y[counts]
+    return _classes(meaning, outputs, y) if meaning.classes else _numbers(outputs, y)
 
 
-def _loss(network: Any, x: Array, y: Array) -> dict[str, Any]:
-    """Loss and metrics that the model was compiled with."""
-    return network.evaluate(x, y, return_dict=True) if network.compiled else {}
+def _loss(network: Model, x: Array, y: Array) -> dict[str, Any]:
+    """Loss and metrics that the model was compiled with, but for what is counted here."""
+    found = network.evaluate(x, y, return_dict=True) if network.compiled else {}
+    return {name: value for name, value in found.items() if name not in COUNTED}
 
 
 def _numbers(outputs: Array, y: Array) -> dict[str, Any]:
@@ -116,13 +116,7 @@ def _numbers(outputs: Array, y: Array) -> dict[str, Any]:
         raise ValueError(
             f"the model predicts {outputs.shape[1:]} numbers, the data hold {y.shape}."
         )
-    error = outputs.astype(np.float64) - y
-    spread = float(((y - y.mean(axis=0)) ** 2).sum())
-    return {
-        "mean_absolute_error": float(abs(error).mean()),
-        "root_mean_squared_error": float((error**2).mean() ** 0.5),
-        "r2": 1 - float((error**2).sum()) / spread if spread else float("nan"),
-    }
+    return scores.errors(y, outputs)._asdict()
 
 
 def _classes(meaning: Meaning, outputs: Array, y: Array) -> dict[str, Any]:
@@ -133,25 +127,13 @@ def _classes(meaning: Meaning, outputs: Array, y: Array) -> dict[str, Any]:
             f"the model knows {plural(k, 'class')}, but the data hold class {y.max()}."
         )
     guess = meaning.probabilities(outputs).argmax(axis=1)
-    matrix = np.bincount(y * k + guess, minlength=k * k).reshape(k, k)
-    hits, guessed, true = matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        precision, recall, f1 = hits / guessed, hits / true, 2 * hits / (guessed + true)
-    names = ("precision", "recall", "f1", "samples")
-    rows = zip(precision, recall, f1, true, strict=True)
+    matrix = scores.confusion(y, guess, k)
+    found = scores.class_scores(matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1))
     return {
         "accuracy": float((guess == y).mean()),
-        "classes": {
-            name: dict(zip(names, [*map(_or_none, row[:3]), int(row[3])], strict=True))
-            for name, row in zip(meaning.classes, rows, strict=True)
-        },
+        "classes": {n: f._asdict() for n, f in zip(meaning.classes, found, strict=True)},
         "confusion_matrix": matrix.tolist(),
     }
-
-
-def _or_none(value: float) -> float | None:
-    """A share, or None: of nothing there is no share."""
-    return None if np.isnan(value) else float(value)
 
 
 # ------------------------------------------------------------------------------------ printing

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 import axon
 from axon.backend import Array
 from axon.cli.output import note
+from axon.metrics.scores import probabilities
 
 SUFFIXES = (".axon", ".onnx")
 CHOOSING = ("softmax", "sigmoid")
@@ -92,14 +93,7 @@ class Meaning(NamedTuple):
 
     def probabilities(self, outputs: Array) -> Array:
         """Outputs (n, k) as probabilities of the classes; of a single one, those of no and yes."""
-        outputs = outputs.astype(np.float64)
-        if outputs.shape[1] == 1:
-            yes = 1 / (1 + np.exp(-outputs)) if self.logits else outputs
-            return np.concatenate([1 - yes, yes], axis=1)
-        if not self.logits:
-            return outputs
-        e = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return e / e.sum(axis=1, keepdims=True)
+        return probabilities(outputs.astype(np.float64), self.logits)
 
 
 def _chooses(network: Any, ends: str) -> bool:

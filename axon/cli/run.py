@@ -17,6 +17,7 @@ from axon.cli import config, network
 from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
 from axon.cli.output import note, print_pairs
 from axon.files.atomic import atomic, check_writable
+from axon.metrics.scores import errors
 from axon.models.saving import other_format
 from axon.names import number
 from axon.program.engine import setting
@@ -171,10 +172,8 @@ class Run:
         outputs = model.predict(x)
         if self.task.class_names:
             return {"test_accuracy": float(np.mean(outputs.argmax(axis=1) == y))}
-        error = outputs.astype(np.float64) - y
-        spread = float(((y - y.mean(axis=0)) ** 2).sum())
-        r2 = 1 - float((error**2).sum()) / spread if spread else math.nan
-        return {"test_mean_absolute_error": float(abs(error).mean()), "test_r2": r2}
+        error, _, r2 = errors(y, outputs)
+        return {"test_mean_absolute_error": error, "test_r2": r2}
 
     def metadata(self) -> dict[str, Any]:
         """What travels with the model, so that ``predict`` and ``evaluate`` know what to do."""

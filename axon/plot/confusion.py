@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
+from axon.metrics.scores import confusion
 from axon.plot.figure import FAINT, INK, clipped, labels_of, names_of, paper
 
 WRITTEN = 26  # classes up to which the numbers are written into the cells
@@ -55,9 +56,7 @@ def confusion_matrix(
             f"{len(guess)} and {len(truth)}."
         )
     truth, guess, names = _numbered(truth, guess, class_names)
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (truth, guess), 1)
-    return _drawn(counts, names, normalize or None)
+    return _drawn(confusion(truth, guess, len(names)), names, normalize or None)
 
 
 def _numbered(

@@ -7,6 +7,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.containers import plain
+from axon.metrics.scores import probabilities
 from axon.plot.figure import clipped, labels_of, names_of, paper
 from axon.plot.pictures import shown
 
@@ -55,15 +56,12 @@ def mistakes(
     return _images(x[wrong], said, head) if x.ndim > 2 else _list(wrong, said, head)
 
 
-def _both_classes(probabilities: Any) -> Array:
+def _both_classes(given: Any) -> Array:
     """As (n, classes), also where only the probability of class 1 is given."""
-    p = plain(probabilities)
-    if p.ndim == 1 or p.shape[1:] == (1,):
-        one = p.reshape(len(p), 1)
-        return np.concatenate([1 - one, one], axis=1)
-    if p.ndim != 2:
+    p = plain(given)
+    if p.ndim not in (1, 2):
         raise ValueError(f"mistakes: expected probabilities (n, classes), got shape {p.shape}.")
-    return p
+    return probabilities(p)
 
 
 def _images(x: Array, said: list[tuple[str, str, str]], head: str) -> Any:

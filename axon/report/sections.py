@@ -86,23 +86,26 @@ def curves(history: Any) -> str | None:
 
 def results(found: Results) -> list[str]:
     """What the model makes of the data."""
-    if found.kind == "numbers":
+    if found.task == "numbers":
         return [_scatter(found)] if found.guesses.ndim <= 2 else []
-    heads = [
-        "class" if found.kind == "classes" else "label",
-        "precision",
-        "recall",
-        "F1",
-        "samples",
-    ]
-    parts = [section("Class by class", table(heads, found.per_class()))]
-    if found.kind == "classes":
+    what = "class" if found.task == "classes" else "label"
+    rows = [[name, *map(_share, score)] for name, score in found.per_class().items()]
+    heads = [what, "precision", "recall", "F1", "samples"]
+    parts = [section("Class by class", table(heads, rows))]
+    if found.task == "classes":
         drawn = plot.confusion_matrix(
             found.truth[found.counts], found.guesses[found.counts], class_names=found.names
         )
         inside = f'<div class="picture">{figure(drawn, "confusion matrix")}</div>'
         parts = [section("Confusion matrix", inside), *parts, *_mistakes(found)]
     return parts
+
+
+def _share(value: float | None) -> str:
+    """A share, a count, or nothing that there could be a share of."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def _mistakes(found: Results) -> Iterable[str]:

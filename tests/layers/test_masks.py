@@ -670,7 +670,7 @@ def test_a_report_counts_what_counts():
     model.fit(IDS, y, verbose=0)
     found = Results(model, IDS, y)
     rows, guess = REAL & (y != -100), model.predict(IDS).argmax(-1)
-    assert sum(row[-1] for row in found.per_class()) == rows.sum()
+    assert sum(score.samples for score in found.per_class().values()) == rows.sum()
     assert len(found.wrong) == (guess != y)[rows].sum()
     steps = Sequential([Masking(), GRU(3, return_sequences=True), Dense(2)])
     steps.compile("mse", "sgd")
