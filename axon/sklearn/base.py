@@ -48,6 +48,12 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     _settled: str  # the settings that the optimizer was made with
     _compiled_for: Any  # loss, alpha and metrics that the network was compiled with
 
+    def _keep(self, given: dict[str, Any]) -> None:
+        """Keep the arguments of a constructor as they are, each under its name."""
+        for name, value in given.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
     # -------------------------------------------------------------------- what leaves declare
 
     @abstractmethod

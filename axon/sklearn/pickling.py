@@ -1,15 +1,16 @@
 """Networks and optimizers in pickles: descriptions and numbers, never programs or closures.
 
-pickle itself names the classes; a network of AXON's layers is kept as ``axon.load_model`` reads it,
-its weights as arrays. So a pickled estimator is small, and one of a later version can read it.
+pickle itself names the classes; a network is described as ``model.save`` does it, and its weights
+are arrays. So a pickled estimator is small, and one of a later version can read it.
 """
 
 from typing import Any
 
 from axon.config import Configurable
-from axon.layers.module import Module
+from axon.layers.state import freeze, paths_in, state_of
 from axon.models import Model
-from axon.models.loading import known, remake
+from axon.models.loading import known, rebuild
+from axon.models.saving import describe
 from axon.optimizers import Optimizer
 
 
@@ -20,33 +21,31 @@ def packed_network(network: Model) -> dict[str, Any]:
         TypeError: a function in it has no name, so that pickle, too, could not find it.
     """
     return {
-        "network": network.describe(),
+        "network": describe(network),
         "custom": custom_objects(network),
-        "input_shape": network.input_shape,
-        "frozen": [path for path, m in named(network).items() if not m.trainable],
-        "weights": network.get_weights(),
-        "metadata": network.metadata,
+        "weights": state_of(network),
     }
 
 
 def unpacked_network(packed: dict[str, Any]) -> Model:
     """The network, in memory of its own."""
-    network: Model = remake(packed["network"], packed["custom"])
-    network.build(packed["input_shape"])
-    network.set_weights(packed["weights"])
-    network.metadata = packed["metadata"]
-    modules = named(network)
-    for path in packed["frozen"]:
-        modules[path].trainable = False
+    if "input_shape" in packed:
+        return _of_older_versions(packed)
+    network: Model = rebuild(packed["network"], packed["custom"])
+    network.load_state_dict(packed["weights"])
+    freeze(network, packed["network"]["frozen"])
     return network
 
 
-def named(module: Module, path: str = "") -> dict[str, Module]:
-    """All modules inside one, by path."""
-    found = {path: module}
-    for name, child in module.children():
-        found.update(named(child, f"{path}/{name}"))
-    return found
+def _of_older_versions(packed: dict[str, Any]) -> Model:
+    """The same, as it was packed before descriptions knew shapes and what is frozen."""
+    beside = {name: packed[name] for name in ("input_shape", "metadata")}
+    network: Model = rebuild({**packed["network"], **beside}, packed["custom"])
+    network.set_weights(packed["weights"])
+    for path, module in paths_in(network):
+        if (f"/{path}" if path else "") in packed["frozen"]:
+            module.trainable = False
+    return network
 
 
 def custom_objects(network: Model) -> dict[str, Any]:

@@ -1,65 +1,61 @@
 """What an estimator was told: checked when ``fit`` begins, and turned into AXON's terms."""
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from axon import optimizers
-from axon.checks import demand, is_integer, is_number
+from axon.checks import demand, fraction, integer, is_integer, is_number, number, one_of, positive
 from axon.names import resolve
 from axon.optimizers import Optimizer
 
 RATES = ("constant", "invscaling", "adaptive")
-DTYPES = ("float32", "float64")
-MOST = 200  # rows in a batch, if the estimator may choose
+MAX_ROWS = 200  # in a batch, if the estimator may choose
 
 
-def _number(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: is_number(value) and test(value)
+def _boolean(owner: str, name: str, value: object) -> None:
+    demand(isinstance(value, bool | np.bool_), owner, name, "True or False", value)
 
 
-def _flag(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_)
+def _batch_size(owner: str, name: str, value: object) -> None:
+    fits = value == "auto" or (is_integer(value) and value >= 1)
+    demand(fits, owner, name, '"auto" or a whole number of at least 1', value)
 
 
-def _count(value: Any) -> bool:
-    return is_integer(value) and bool(value >= 1)
+def _learning_rate(owner: str, name: str, value: object) -> None:
+    expected = (
+        '"constant", "invscaling", "adaptive", or a schedule such as CosineDecay(0.001, 5000)'
+    )
+    fits = value in RATES if isinstance(value, str) else callable(value) or isinstance(value, dict)
+    demand(fits, owner, name, expected, value)
 
 
-_from_0 = _number(lambda v: 0 <= v < inf), "a number of at least 0"
-_above_0 = _number(lambda v: 0 < v < inf), "a number larger than 0"
-_share = _number(lambda v: 0 <= v < 1), "at least 0 and less than 1"
-_whole = _count, "a whole number of at least 1"
-_either = _flag, "True or False"
+def _share(owner: str, name: str, value: object) -> None:
+    fits = is_number(value) and 0 < value < 1
+    demand(fits, owner, name, "between 0 and 1, such as 0.1", value)
 
-RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "alpha": _from_0,
-    "batch_size": (lambda v: v == "auto" or _count(v), '"auto" or a whole number of at least 1'),
-    "learning_rate": (
-        lambda v: v in RATES if isinstance(v, str) else callable(v) or isinstance(v, dict),
-        '"constant", "invscaling", "adaptive", or a schedule such as CosineDecay(0.001, 5000)',
-    ),
-    "learning_rate_init": _above_0,
-    "power_t": _from_0,
-    "max_iter": _whole,
-    "shuffle": _either,
-    "tol": _from_0,
-    "warm_start": _either,
-    "momentum": _share,
-    "nesterovs_momentum": _either,
-    "early_stopping": _either,
-    "validation_fraction": (_number(lambda v: 0 < v < 1), "between 0 and 1, such as 0.1"),
-    "beta_1": _share,
-    "beta_2": _share,
-    "epsilon": _above_0,
-    "n_iter_no_change": (
-        lambda v: _count(v) or v == inf,
-        "a whole number of at least 1, or infinity to train for max_iter epochs",
-    ),
-    "batch_norm": _either,
-    "dtype": (lambda v: v in DTYPES, '"float32" or "float64"'),
+
+def _patience(owner: str, name: str, value: object) -> None:
+    expected = "a whole number of at least 1, or infinity to train for max_iter epochs"
+    fits = value == inf or (is_integer(value) and value >= 1)
+    demand(fits, owner, name, expected, value)
+
+
+FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm")
+CHECKS: dict[str, Callable[[str, str, Any], object]] = {
+    **dict.fromkeys(("alpha", "power_t", "tol"), partial(number, least=0)),
+    **dict.fromkeys(("learning_rate_init", "epsilon"), positive),
+    **dict.fromkeys(("momentum", "beta_1", "beta_2"), fraction),
+    **dict.fromkeys(FLAGS, _boolean),
+    "max_iter": integer,
+    "batch_size": _batch_size,
+    "learning_rate": _learning_rate,
+    "validation_fraction": _share,
+    "n_iter_no_change": _patience,
+    "dtype": partial(one_of, known=("float32", "float64")),
 }
 
 
@@ -69,14 +65,13 @@ def check(estimator: Any) -> None:
     Raises:
         ValueError: one is not; the message says what it may be.
     """
-    for name, (fits, expected) in RULES.items():
-        value = getattr(estimator, name)
-        demand(fits(value), type(estimator).__name__, name, expected, value)
+    for name, demand_fitting in CHECKS.items():
+        demand_fitting(type(estimator).__name__, name, getattr(estimator, name))
 
 
 def rows_per_batch(estimator: Any) -> int:
     """How many rows a batch may have at most."""
-    return MOST if estimator.batch_size == "auto" else int(estimator.batch_size)
+    return MAX_ROWS if estimator.batch_size == "auto" else int(estimator.batch_size)
 
 
 # ------------------------------------------------------------------------------------ optimizer

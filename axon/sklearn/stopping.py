@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from axon.backend import Array
 from axon.callbacks import Callback, Logs
 from axon.sklearn.rows import Rows, SparseBatches
-from axon.sklearn.settings import MOST
+from axon.sklearn.settings import MAX_ROWS
 
 SLOWEST = 1e-6  # the learning rate at which "adaptive" gives up, as in scikit-learn
 
@@ -25,7 +25,7 @@ class HeldOut(NamedTuple):
         """What ``Model.fit`` takes as validation_data."""
         rows = Rows(self.x, self.targets, self.weights, 0.0)
         if issparse(self.x):
-            return SparseBatches(rows, MOST, shuffle=False, steps=-(-rows.n // MOST))
+            return SparseBatches(rows, MAX_ROWS, shuffle=False, steps=-(-rows.n // MAX_ROWS))
         return rows.batch()
 
 

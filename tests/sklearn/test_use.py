@@ -413,6 +413,27 @@ def test_a_pickle_is_small_and_holds_no_program() -> None:
     assert pickle.loads(pickle.dumps(few())).max_iter == 5
 
 
+def test_a_network_as_earlier_versions_packed_it_is_read() -> None:
+    model = few(batch_norm=True, hidden_layer_sizes=(8, 8)).fit(X, TWO)
+    model.model_.layers[1].trainable = False
+    model.model_.metadata = {"note": "kept"}
+    state = model.__getstate__()
+    network = model.model_
+    state["model_"] = {
+        "network": network.describe(),
+        "custom": {},
+        "input_shape": network.input_shape,
+        "frozen": [f"/{network.layers[1].name}"],
+        "weights": network.get_weights(),
+        "metadata": network.metadata,
+    }
+    other = AxonClassifier.__new__(AxonClassifier)
+    other.__setstate__(state)
+    assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
+    assert [m.trainable for m in other.model_.layers] == [m.trainable for m in network.layers]
+    assert other.model_.metadata == {"note": "kept"}
+
+
 def test_a_pickle_is_read_in_another_process(tmp_path: Path) -> None:
     model = few(hidden_layer_sizes=(4,)).fit(X, THREE)
     np.save(tmp_path / "x.npy", X)
