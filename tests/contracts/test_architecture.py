@@ -13,7 +13,7 @@ from statistics import median, quantiles
 import pytest
 
 import axon
-from tests.contracts import house
+from tests.contracts import budgets, house
 
 ROOT = Path(axon.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py"))
@@ -226,33 +226,23 @@ def test_what_needs_an_extra_is_imported_when_asked_for() -> None:
 # ------------------------------------------------------------------------------------ size
 
 
-# Lines that a room may have. Who needs more finds something to take away, or says here why.
-BUDGETS = {
-    **{"fast": 7200, "onnx": 7600, "layers": 5100, "ops": 4200, "models": 4000, "cli": 2600},
-    **{"optimizers": 2450, "callbacks": 2250, "datasets": 2200, "losses": 1900, "convert": 1850},
-    **{"inspect": 1850, "sklearn": 1850, "plot": 1650, "program": 1800, "metrics": 1450},
-    **{"activations": 1300, "files": 1000, "testing": 700, "report": 550, "core": 400},
-}
-SMALL = 400  # a room that stands in no list
-ENGINE = 11_800  # floors 0 to 2
-HOUSE = 55_500
-LOOSE = 0.38  # of the signatures outside fast/ and of the kernels, those that say Any
-LONG = 50  # functions of more than 20 lines
-
-
 def test_rooms_keep_to_their_budgets() -> None:
     found = house.rooms(ROOT)
     for name, room in found.items():
-        assert room.lines <= BUDGETS.get(name, SMALL), f"{name} has {room.lines} lines"
+        assert room.lines <= budgets.ROOMS.get(name, budgets.SMALL), (
+            f"{name} has {room.lines} lines"
+        )
     engine = {room for floor in (0, 1, 2) for room in FLOORS[floor]}
-    assert sum(room.lines for name, room in found.items() if name in engine) <= ENGINE
-    assert sum(room.lines for room in found.values()) <= HOUSE
+    assert sum(room.lines for name, room in found.items() if name in engine) <= budgets.ENGINE
+    assert sum(room.lines for room in found.values()) <= budgets.HOUSE
 
 
 def test_types_are_said_and_functions_end() -> None:
     found = house.rooms(ROOT).values()
-    assert sum(room.loose for room in found) <= LOOSE * sum(room.signatures for room in found)
-    assert sum(room.long for room in found) <= LONG
+    assert sum(room.loose for room in found) <= budgets.LOOSE * sum(
+        room.signatures for room in found
+    )
+    assert sum(room.long for room in found) <= budgets.LONG
 
 
 def test_functions_are_short() -> None:
