@@ -43,6 +43,7 @@ FLOAT = np.dtype(np.float32)  # what a model computes in unless told otherwise
 NATIVE = frozenset(map(np.dtype, "?bBhHiIlLqQefdg"))  # numbers, in this machine's byte order
 _AS_THEY_ARE = frozenset([np.ndarray, int, float, bool])  # what needs no look at what it holds
 _NUMBER = (int, float, np.number, np.bool_)  # what is not an array, but may become one
+_TRUTH = (bool, np.bool_)
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
 
 
@@ -202,6 +203,23 @@ def ones(size: int, dtype: DType, xp: Any) -> Array:
     """
     array: Array = xp.ones(size, dtype)
     return array
+
+
+def known(condition: object) -> bool:
+    """Whether a condition holds that spares work or finds wrong input; of symbols none is known to.
+
+    Kernels decide nothing else by values: so they can be run on symbols, which have none.
+
+    >>> known(np.float32(1) < 2)
+    True
+    """
+    return isinstance(condition, _TRUTH) and bool(condition)
+
+
+@cache
+def tiny(dtype: DType) -> float:
+    """The smallest normal number of a type, whose reciprocal is finite."""
+    return float(np.finfo(dtype).tiny)
 
 
 def elementwise(*arrays: Array, **meta: object) -> tuple[Shape, DType]:

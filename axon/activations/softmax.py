@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape, as_array, ones
+from axon.backend import Array, DType, Shape, as_array, known, ones, tiny
 from axon.bounds import between_along_axis
 from axon.core import Tensor, primitive
 from axon.pieces import each_row
@@ -75,7 +75,7 @@ def _near_zero(x: Array, xp: Any) -> bool:
     if not x.size:
         return False
     low, high = xp.minimum.reduce(x, axis=None), xp.maximum.reduce(x, axis=None)
-    return bool(-low < near_of(x.dtype) and high < near_of(x.dtype))
+    return known(-low < near_of(x.dtype)) and known(high < near_of(x.dtype))
 
 
 def _shift(row: Array, room: Array, x: Array, axis: int, xp: Any) -> None:
@@ -117,7 +117,7 @@ def softmax(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: int 
         _total(row, y, along, xp)
         xp.divide(y, row, out=y)
         if not near:
-            xp.maximum(y, np.finfo(y.dtype).tiny, out=y)
+            xp.maximum(y, tiny(y.dtype), out=y)
 
 
 def softmax_gradient_shape(g: Array, y: Array, *, axis: int = -1) -> tuple[Shape, DType]:

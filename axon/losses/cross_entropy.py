@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from axon.activations import sigmoid
 from axon.activations.sigmoid import sigmoid_gradient
-from axon.backend import Array, constant, floating, like_result
+from axon.backend import Array, constant, floating, like_result, tiny
 from axon.core import Primitive, Tensor, primitive
 
 
@@ -16,14 +14,14 @@ def log_probability(out: Array, p: Array, *, xp: Any) -> None:
 
     The gradient there is the one from above, so nothing is cut off.
     """
-    xp.maximum(p, np.finfo(out.dtype).tiny, out=out)
+    xp.maximum(p, tiny(out.dtype), out=out)
     xp.log(out, out=out)
 
 
 @primitive(result=floating)
 def over_probability(out: Array, g: Array, p: Array, *, xp: Any) -> None:
     """g / p, for a p of at least the smallest normal number."""
-    xp.maximum(p, np.finfo(out.dtype).tiny, out=out)
+    xp.maximum(p, tiny(out.dtype), out=out)
     xp.divide(g, out, out=out)
 
 

@@ -212,7 +212,7 @@ def conv2d_input(
             _rows(_moved(g, workspace[1], c, xp), c), _kernel(w, c).transpose(0, 2, 1), out=place
         )
         return
-    with Unbuffered(c.windows, xp):
+    with Unbuffered(xp):
         for n, rows in c.parts():
             if rows.start == 0:
                 out[n].fill(0)

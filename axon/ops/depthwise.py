@@ -28,7 +28,7 @@ def forward(
     """y = the sum over taps of what each sees, times its weights."""
     products, weights, spread = workspace
     xp.copyto(weights, w)
-    with Unbuffered(c.windows, xp):
+    with Unbuffered(xp):
         for n, rows in _parts(c):
             seen, y = _repeated(x[n], spread, c, rows, xp), out[n, rows]
             y.fill(0)
@@ -44,7 +44,7 @@ def backward(
     """Each g goes back to all that its window saw, times the weights."""
     products, weights, spread = workspace
     xp.copyto(weights, w)
-    with Unbuffered(c.windows, xp):
+    with Unbuffered(xp):
         for n, rows in _parts(c):
             image = spread[: n.stop - n.start] if spread.size else out[n]
             if rows.start == 0:
@@ -62,7 +62,7 @@ def weight(out: Array, x: Array, g: Array, c: Convolution, xp: Any, workspace: l
     """Each tap adds up what it saw, times g."""
     products, sums, spread = workspace
     sums.fill(0)
-    with Unbuffered(c.windows, xp):
+    with Unbuffered(xp):
         for n, rows in _parts(c):
             seen, slope = _repeated(x[n], spread, c, rows, xp), g[n, rows]
             for tap, here, there in c.windows.meetings(c.shape, rows):

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, known
 from axon.bounds import anything, same
 from axon.core import Tensor, primitive
 from axon.pieces import BYTE, Cut
 
 AT_ONCE = 4096  # numbers whose places are worked out together: they fit into the cache
 FREE: Any = "unsafe"  # casting
+INDEX = np.dtype(np.intp)
 _VIEWS = (int, np.integer, type(np.s_[:]), type(...), type(None))
 
 
@@ -36,7 +37,7 @@ def outside(indices: Array, first: int, last: int) -> int | None:
     >>> outside(np.array([0, 7, 9]), 0, 5)
     7
     """
-    if not indices.size or (indices.min() >= first and indices.max() <= last):
+    if not indices.size or not (known(indices.min() < first) or known(indices.max() > last)):
         return None
     return int(indices[(indices < first) | (indices > last)].flat[0])
 
@@ -48,7 +49,7 @@ def gradient_shape(g: Array, *other: Array, shape: Shape, **_: Any) -> tuple[Sha
 
 def take_workspace(x: Array, indices: Array) -> list[tuple[Shape, DType]]:
     """Workspace: the indices, counted from the start."""
-    return [(indices.shape, np.dtype(np.intp))]
+    return [(indices.shape, INDEX)]
 
 
 def by_indices(out: Array, x: Array, indices: Array) -> Cut | None:
@@ -73,7 +74,7 @@ def take(out: Array, x: Array, indices: Array, *, xp: Any, workspace: list[Array
     wrong = outside(indices, -len(x), len(x) - 1)
     if wrong is not None:
         raise IndexError(f"index {wrong} is out of range for {len(x)} rows.")
-    xp.remainder(indices, len(x), out=workspace[0], dtype=np.intp, casting=FREE)
+    xp.remainder(indices, len(x), out=workspace[0], dtype=INDEX, casting=FREE)
     xp.take(x, workspace[0], axis=0, out=out, mode="clip")  # the only mode that does not allocate
 
 
@@ -84,9 +85,8 @@ def take_gradient_workspace(g: Array, indices: Array, *, shape: Shape) -> list[t
     """
     width = prod(shape[1:])
     rows_at_once = min(indices.size, -(-AT_ONCE // max(width, 1)))
-    index = np.dtype(np.intp)
     moved = [] if g.flags.c_contiguous else [(g.shape, g.dtype)]
-    return [((indices.size,), index), ((rows_at_once, width), index), *moved]
+    return [((indices.size,), INDEX), ((rows_at_once, width), INDEX), *moved]
 
 
 @primitive(result=gradient_shape, workspace=take_gradient_workspace)
@@ -102,7 +102,7 @@ def take_gradient(
     if not out.size or not indices.size:
         return
     _, width = place.shape
-    xp.remainder(indices, len(out), out=first.reshape(indices.shape), dtype=np.intp, casting=FREE)
+    xp.remainder(indices, len(out), out=first.reshape(indices.shape), dtype=INDEX, casting=FREE)
     xp.multiply(first, width, out=first)
     flat, rows, columns = out.reshape(-1), g.reshape(len(first), width), _count(width, xp)
     for start in range(0, len(first), len(place)):
@@ -152,8 +152,7 @@ def lookup_shape(table: Array, ids: Array) -> tuple[Shape, DType]:
 
 def lookup_workspace(table: Array, ids: Array) -> list[tuple[Shape, DType]]:
     """Workspace: the ids in the type that NumPy takes without allocating, unless they have it."""
-    index = np.dtype(np.intp)
-    return [] if ids.dtype == index else [(ids.shape, index)]
+    return [] if ids.dtype == INDEX else [(ids.shape, INDEX)]
 
 
 @primitive(

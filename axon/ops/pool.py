@@ -27,6 +27,7 @@ from axon.ops.windows import (
 )
 from axon.pieces import each_row
 
+TRUTH = np.dtype(np.bool_)
 Specs = list[tuple[Shape, DType]]
 
 
@@ -141,7 +142,7 @@ def max_pool2d(
            [13., 15.]])
     """
     windows = windows_of(pool_size, strides, padding)
-    with Unbuffered(windows, xp):
+    with Unbuffered(xp):
         for _ in _fold(xp.maximum, -inf, out, x, windows, xp):
             pass
 
@@ -149,7 +150,7 @@ def max_pool2d(
 def max_pool2d_argmax_workspace(x: Array, y: Array, **_: Any) -> Specs:
     """Workspace: two truth values for each window of a chunk."""
     shape = _chunk(x.shape, y.shape, x.dtype)
-    return [(shape, np.dtype(np.bool_)), (shape, np.dtype(np.bool_))]
+    return [(shape, TRUTH), (shape, TRUTH)]
 
 
 @primitive(result=max_pool2d_argmax_shape, workspace=max_pool2d_argmax_workspace, rows=each_row(3))
@@ -166,7 +167,7 @@ def max_pool2d_argmax(
 ) -> None:
     """Which tap of each window sees the (first) largest number y, counted row by row."""
     windows = windows_of(pool_size, strides, padding)
-    with Unbuffered(windows, xp):
+    with Unbuffered(xp):
         for n, rows, meetings in _walk(windows, x.shape, y.shape, x.dtype):
             largest, index = y[n, rows], out[n, rows]
             smaller, searching = (w[: len(index), : index.shape[1]] for w in workspace)
@@ -210,7 +211,7 @@ def max_pool2d_gradient(
     """
     windows = windows_of(pool_size, strides, padding)
     alone, covering = _disjoint(windows), _covering(windows, shape)
-    with Unbuffered(windows, xp):
+    with Unbuffered(xp):
         for n, rows, meetings in _walk(windows, shape, g.shape, g.dtype):
             if rows.start == 0 and not covering:
                 out[n].fill(0)
@@ -230,7 +231,7 @@ def max_pool2d_gradient(
 def _mask(index: Array, k: int, place: list[Array], xp: Any) -> None:
     """All bits 1 where the index is k, else 0: minus truth, widened with its sign."""
     truth, mask = place[:2]
-    xp.equal(index, k, out=truth.view(np.bool_))
+    xp.equal(index, k, out=truth.view(TRUTH))
     xp.negative(truth, out=truth)
     xp.copyto(mask, truth)
 
@@ -242,7 +243,7 @@ def _bits(dtype: DType) -> DType:
 
 def max_pool2d_pick_workspace(x: Array, index: Array, **_: Any) -> Specs:
     """Workspace: a truth value for each window of a chunk."""
-    return [(_chunk(x.shape, index.shape, x.dtype), np.dtype(np.bool_))]
+    return [(_chunk(x.shape, index.shape, x.dtype), TRUTH)]
 
 
 @primitive(
@@ -311,7 +312,7 @@ def average_pool2d(
            [10.5, 12.5]])
     """
     windows = windows_of(pool_size, strides, padding)
-    with Unbuffered(windows, xp):
+    with Unbuffered(xp):
         for y, rows in _fold(xp.add, 0.0, out, x, windows, xp):
             _divide(y, y, windows, x.shape, rows, xp)
 
@@ -341,7 +342,7 @@ def average_pool2d_gradient(
     """Each g is shared equally by the pixels that its window saw."""
     windows = windows_of(pool_size, strides, padding)
     covering = _covering(windows, shape)
-    with Unbuffered(windows, xp):
+    with Unbuffered(xp):
         for n, rows, meetings in _walk(windows, shape, g.shape, g.dtype):
             if rows.start == 0 and not covering:
                 out[n].fill(0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, constant
 from axon.bounds import Bounds
 from axon.core import primitive
 
@@ -121,7 +121,7 @@ def keep_mask(
     *words, kept = workspace
     fill_hashes(key, words, xp)
     threshold = min(round(rate * WORDS), WORDS - 1)
-    xp.greater_equal(words[0], np.uint32(threshold), out=kept)
+    xp.greater_equal(words[0], constant(threshold, _BITS, xp), out=kept)
     flat = out.reshape(-1)  # fresh memory, so this is a view
     xp.copyto(flat, kept)
     xp.multiply(flat, 1 / (1 - rate), out=flat)

@@ -5,7 +5,8 @@ m[1], for pixel (i, j) of the result. Its numbers are whole: counted in 2^-24 of
 adding them up is exact, and a shift parts the pixel from the fraction. Maps are drawn, not learned.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from math import pi
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def affine_maps(out: Array, moves: Array, *, xp: Any, workspace: list[Array], si
     """
     (down, right, turn, high, wide), m, (cos, sin) = workspace
     xp.copyto(workspace[0], moves.T)
-    xp.multiply(turn, 2 * np.pi, out=turn)
+    xp.multiply(turn, 2 * pi, out=turn)
     xp.cos(turn, out=cos)
     xp.sin(turn, out=sin)
     xp.add(high, 1, out=high)
@@ -275,7 +276,7 @@ def _bring_back(place: Array, size: int, spare: Array, fill_mode: str, xp: Any) 
 
 def _part(place: Array, fraction: Array, spare: Array, xp: Any) -> None:
     """Part the pixel, counted from the border's, from the fraction."""
-    kept = min(BITS, int(np.finfo(fraction.dtype).nmant) + 1)  # as many bits as the type holds
+    kept = min(BITS, _digits(fraction.dtype))  # as many bits as the type holds
     xp.bitwise_and(place, ONE - 1, out=spare)
     if kept < BITS:
         xp.right_shift(spare, BITS - kept, out=spare)
@@ -290,7 +291,7 @@ def _blend(
 ) -> Array:
     """What is seen of one channel: between four pixels, first across, then down."""
     place, (a, b, c) = room[4], room[7:10]
-    pixels, below = _reach(plane), plane.shape[2]
+    pixels, below = _reach(plane, xp), plane.shape[2]
     xp.take(pixels, index, out=a, mode="clip")
     if not smooth:
         return a
@@ -316,7 +317,7 @@ def _scatter(
 ) -> None:
     """Add g to the pixels of one channel that it was made of, each with its share."""
     place, a, b = room[4], room[7], room[8]
-    pixels, below = _reach(plane), plane.shape[2]
+    pixels, below = _reach(plane, xp), plane.shape[2]
     for row in (0, below) if smooth else (0,):
         _share(a, g, fractions[0], row > 0, smooth, xp)
         for right in (0, 1) if smooth else (0,):
@@ -336,12 +337,18 @@ def _share(out: Array, g: Array, fraction: Array, farther: bool, smooth: bool, x
         xp.subtract(g, out, out=out)
 
 
-def _reach(plane: Array) -> Array:
+def _reach(plane: Array, xp: Any) -> Array:
     """One channel of some framed images, up to the end of the last one, as flat memory."""
     n, H, W = plane.shape
     length = (n - 1) * (plane.strides[0] // plane.itemsize) + H * W
-    flat: Array = np.lib.stride_tricks.as_strided(plane, (length,), (plane.itemsize,))
+    flat: Array = xp.lib.stride_tricks.as_strided(plane, (length,), (plane.itemsize,))
     return flat
+
+
+@cache
+def _digits(dtype: DType) -> int:
+    """How many bits of a number this type holds."""
+    return int(np.finfo(dtype).nmant) + 1
 
 
 @lru_cache(maxsize=64)

@@ -9,8 +9,6 @@ from functools import lru_cache
 from math import ceil, prod
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from axon.backend import Array, DType, Shape
 
 Pair = tuple[int, int]
@@ -96,19 +94,16 @@ class Unbuffered:
     the pixels of a row lie side by side: with strides of 1.
     """
 
-    def __init__(self, windows: Windows, xp: Any) -> None:
-        self.applies = xp is np
-        self.before = 0
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
 
     def __enter__(self) -> None:
         """Make the buffers too small for that, for this thread."""
-        if self.applies:
-            self.before = np.setbufsize(BUFFER)
+        self.before = self.xp.setbufsize(BUFFER)
 
     def __exit__(self, *_: object) -> None:
         """As before."""
-        if self.applies:
-            np.setbufsize(self.before)
+        self.xp.setbufsize(self.before)
 
 
 @lru_cache(maxsize=1024)  # geometry alone, asked for again in every chunk

@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from math import prod, sqrt
 from typing import Any
 
-import numpy as np
-
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, tiny
 from axon.checks import fraction, integer, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.adam import Adam
@@ -75,7 +73,7 @@ def _to_length_one(x: Array, y: Array, largest: Array, size: Array, xp: Any) -> 
     """x <- x / |x|; zeros stay. Divided by its largest number first, so that squares fit."""
     xp.absolute(x, out=y)
     xp.maximum.reduce(y, axis=None, out=largest, initial=0)
-    xp.maximum(largest, np.finfo(x.dtype).tiny, out=largest)
+    xp.maximum(largest, tiny(x.dtype), out=largest)
     xp.divide(x, largest, out=x)
     xp.multiply(x, x, out=y)
     xp.add.reduce(y, axis=None, out=size)

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from axon.backend import Array, DType, Shape, like_first
+from axon.backend import Array, DType, Shape, like_first, tiny
 from axon.core import Tensor, primitive
 from axon.pieces import by_rows
 
@@ -57,7 +55,7 @@ def add_norm(total: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None
     t, largest, size = workspace
     xp.absolute(x, out=t)
     xp.maximum.reduce(t, axis=None, out=largest, initial=0)
-    xp.maximum(largest, np.finfo(x.dtype).tiny, out=largest)  # all zeros: 0 / tiny is 0
+    xp.maximum(largest, tiny(x.dtype), out=largest)  # all zeros: 0 / tiny is 0
     xp.divide(t, largest, out=t)
     xp.multiply(t, t, out=t)
     xp.add.reduce(t, axis=None, dtype=total.dtype, out=size)

@@ -1,8 +1,6 @@
 """The contract that every primitive keeps. Registering one enrols it; the samples say on what."""
 
-import pkgutil
 import weakref
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
@@ -17,19 +15,11 @@ from axon.losses.cross_entropy import (
     log_probability,
     sigmoid_cross_entropy,
 )
-from axon.operators import PRIMITIVES
 from axon.program import Step
 from axon.testing import check_gradient
 from tests.contracts.memory import peak_of
+from tests.contracts.primitives import EACH, NAMES, OURS, assert_same_bits, cast, outcome, sample
 from tests.samples.primitives import SAMPLES
-
-for chapter in ("ops", "activations", "layers", "losses", "optimizers"):
-    for module in pkgutil.iter_modules(import_module(f"axon.{chapter}").__path__):
-        import_module(f"axon.{chapter}.{module.name}")
-
-OURS = {name: p for name, p in PRIMITIVES.items() if p.__module__.startswith("axon.")}
-NAMES = [name for name in OURS if name in SAMPLES]
-EACH = [pytest.param(n, i, id=f"{n}-{i}") for n in NAMES for i in range(len(SAMPLES[n].samples))]
 
 every_primitive = pytest.mark.parametrize("name", NAMES)
 every_sample = pytest.mark.parametrize(("name", "number"), EACH)
@@ -51,16 +41,6 @@ ALLOCATES: dict[str, tuple[int, str]] = {}
 # ------------------------------------------------------------------------------------ preparation
 
 
-def sample(name: str, number: int, dtype: Any = np.float64) -> tuple[list[np.ndarray], dict]:
-    """Fresh copies of one sample's inputs, the floats among them of this type."""
-    inputs, meta = SAMPLES[name].samples[number]
-    return cast(inputs, dtype), meta
-
-
-def cast(inputs: Any, dtype: Any) -> list[np.ndarray]:
-    return [np.array(x, dtype if x.dtype.kind == "f" else x.dtype) for x in inputs]
-
-
 def shuffled(arrays: list[np.ndarray], seed: int) -> list[np.ndarray]:
     """The same numbers in other places: still inputs that the primitive is made for."""
     random = np.random.default_rng(seed)
@@ -80,12 +60,6 @@ def strided(x: np.ndarray, way: int) -> np.ndarray:
     return view
 
 
-def outcome(primitive: Primitive, arrays: list[np.ndarray], meta: dict) -> list[np.ndarray]:
-    """What a primitive gives: its result, or the new values of what it writes."""
-    out = primitive(*arrays, **meta)
-    return [np.asarray(x) for x in arrays[: primitive.writes] or [out]]
-
-
 def expected(name: str, arrays: list[np.ndarray], meta: dict) -> list[np.ndarray]:
     values = SAMPLES[name].reference(*arrays, **meta)
     return [np.asarray(v) for v in (values if isinstance(values, tuple) else (values,))]
@@ -96,11 +70,6 @@ def assert_close(got: list[np.ndarray], wanted: list[np.ndarray], rtol: float) -
     for g, w in zip(got, wanted, strict=True):
         assert g.shape == w.shape
         np.testing.assert_allclose(g, w, rtol=rtol, atol=rtol / 10)
-
-
-def assert_same_bits(got: list[np.ndarray], wanted: list[np.ndarray]) -> None:
-    assert [(g.shape, g.dtype) for g in got] == [(w.shape, w.dtype) for w in wanted]
-    assert [g.tobytes() for g in got] == [w.tobytes() for w in wanted]
 
 
 def step_of(primitive: Primitive, arrays: list[np.ndarray], meta: dict) -> tuple[Step, list]:
