@@ -24,7 +24,6 @@ OLD = {
 LEFT = {
     **{"kind": 740, "room": 290, "whole": 220, "described": 135, "scratch": 78, "tidying": 34},
     **{"tally": 30, "intake": 24, "shelf": 17, "team": 16, "twin": 10},
-    "turn": 31,  # most are turns of an image or of a kernel
 }
 
 
