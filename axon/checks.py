@@ -11,6 +11,8 @@ from typing import TypeGuard
 
 import numpy as np
 
+Integers = int | Sequence[int]  # one for all axes, or one for each
+
 
 def demand(
     fits: object, owner: str, name: str, expected: str, value: object, hint: str = ""

@@ -9,7 +9,7 @@ inputs of a neuron, ``fan_out`` the number of neurons that read an input.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
@@ -304,6 +304,7 @@ class LecunNormal(_Scaled):
 
 
 Initializer = Callable[[Shape, DType], Array]
+InitializerLike = str | Mapping[str, object] | Initializer  # what ``get`` reads
 
 zeros, ones, constant, identity = Zeros(), Ones(), Constant(), Identity()
 random_normal, random_uniform, truncated_normal = RandomNormal(), RandomUniform(), TruncatedNormal()

@@ -1,12 +1,12 @@
 """An activation as a layer of its own."""
 
-from typing import Any
+from typing import Unpack
 
 from axon import activations
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 
 
 class Activation(Layer):
@@ -20,7 +20,9 @@ class Activation(Layer):
     array([[0., 2.]], dtype=float32)
     """
 
-    def __init__(self, activation: "str | activations.Activation | None", **options: Any) -> None:
+    def __init__(
+        self, activation: "str | activations.Activation | None", **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**options)
         self.activation = activations.get(activation)
 

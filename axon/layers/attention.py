@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod, sqrt
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from axon.backend import Shape, as_array
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.noise import Dropout
 from axon.ops.compare import where
 from axon.parameter import Parameter
@@ -57,9 +57,9 @@ class MultiHeadAttention(Layer):
         use_bias: bool = True,
         *,
         output_dim: int | None = None,
-        kernel_initializer: "str | initializers.Initializer" = "glorot_uniform",
-        bias_initializer: "str | initializers.Initializer" = "zeros",
-        **options: Any,
+        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
+        bias_initializer: initializers.InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         self.num_heads = integer("MultiHeadAttention", "num_heads", num_heads)
@@ -121,8 +121,8 @@ class MultiHeadAttention(Layer):
         value: Tensor | None = None,
         key: Tensor | None = None,
         *,
-        attention_mask: Any = None,
-        mask: Any = None,
+        attention_mask: Tensor | None = None,
+        mask: Tensor | None = None,
         use_causal_mask: bool = False,
     ) -> Tensor:
         """Attend. With the query alone, the sequence attends to itself.

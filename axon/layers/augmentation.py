@@ -4,7 +4,7 @@ Each image of a batch is changed in its own way; images are (n, height, width, c
 the layers pass on what comes, so they may stand in the model that is used.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from axon.backend import Shape
 from axon.checks import demand, finite, integer, is_number
 from axon.core import Tensor
 from axon.layers import masks
+from axon.layers.base import LayerOptions
 from axon.layers.noise import Noise
 from axon.layers.windows import demand_axes
 from axon.names import resolve
@@ -80,7 +81,10 @@ class RandomFlip(_Augmentation):
     """
 
     def __init__(
-        self, mode: str = "horizontal_and_vertical", seed: int | None = None, **options: Any
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed, **options)
         self.mode = mode
@@ -104,7 +108,7 @@ class _Affine(_Augmentation):
         fill_value: float,
         interpolation: str,
         seed: int | None,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed, **options)
         owner = type(self).__name__
@@ -161,7 +165,7 @@ class RandomTranslation(_Affine):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         owner = "RandomTranslation"
         ranges = {
@@ -197,7 +201,7 @@ class RandomRotation(_Affine):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         ranges = {2: span("RandomRotation", "factor", factor)}
         super().__init__(ranges, fill_mode, fill_value, interpolation, seed, **options)
@@ -230,7 +234,7 @@ class RandomZoom(_Affine):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         wide = height_factor if width_factor is None else width_factor
         ranges = {
@@ -259,7 +263,9 @@ class RandomCrop(_Augmentation):
     array([1., 2.], dtype=float32)
     """
 
-    def __init__(self, height: int, width: int, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, height: int, width: int, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(seed, **options)
         self.height = integer("RandomCrop", "height", height)
         self.width = integer("RandomCrop", "width", width)
@@ -310,7 +316,7 @@ class RandomErasing(_Augmentation):
         fill_value: float = 0.0,
         *,
         seed: int | None = None,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed, **options)
         self.factor = finite("RandomErasing", "factor", factor)

@@ -1,8 +1,8 @@
 """Neuron, the smallest network there is, and Layer, of which larger ones are made."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -130,6 +130,43 @@ class Neuron:
 
 
 LONG = np.dtype(np.float64)
+TypeName = str | type | DType | None  # of numbers, such as "float32"
+Rule = str | Mapping[str, object] | Callable[..., Any] | None  # what regularizers.get reads
+
+
+class LayerOptions(TypedDict, total=False):
+    """Keyword arguments of every layer, described by ``Layer``; rules only for what it has."""
+
+    name: str | None
+    dtype: TypeName
+    trainable: bool
+    kernel_regularizer: Rule
+    kernel_constraint: Rule
+    bias_regularizer: Rule
+    bias_constraint: Rule
+    recurrent_regularizer: Rule
+    recurrent_constraint: Rule
+    depthwise_regularizer: Rule
+    depthwise_constraint: Rule
+    pointwise_regularizer: Rule
+    pointwise_constraint: Rule
+    gamma_regularizer: Rule
+    gamma_constraint: Rule
+    beta_regularizer: Rule
+    beta_constraint: Rule
+    embeddings_regularizer: Rule
+    embeddings_constraint: Rule
+    query_regularizer: Rule
+    query_constraint: Rule
+    key_regularizer: Rule
+    key_constraint: Rule
+    value_regularizer: Rule
+    value_constraint: Rule
+    output_regularizer: Rule
+    output_constraint: Rule
+
+
+RULES = set(LayerOptions.__annotations__) - {"name", "dtype", "trainable"}
 
 
 class Layer(Module):
@@ -153,7 +190,11 @@ class Layer(Module):
     }
 
     def __init__(
-        self, name: str | None = None, dtype: Any = None, trainable: bool = True, **options: Any
+        self,
+        name: str | None = None,
+        dtype: TypeName = None,
+        trainable: bool = True,
+        **options: Rule,
     ) -> None:
         super().__init__(name)
         self._trainable = bool(trainable)
@@ -170,17 +211,15 @@ class Layer(Module):
 
     def __setattr__(self, key: str, value: object) -> None:
         """Refuse what parameters that are made would not follow: their type, and rules."""
-        of, _, kind = key.rpartition("_")
         if key == "dtype" and "_version" in vars(self) and self.parameters():
             raise AttributeError(
                 f"layer {self.name!r}: parameters keep their type. Make a new one."
             )
-        if "_version" in vars(self) and kind in ("regularizer", "constraint") and of in RULED:
-            if key not in vars(self):
-                raise AttributeError(
-                    f"layer {self.name!r}: {key} is given when a layer is made. Now it belongs to "
-                    f"the parameter: set layer.weights.{kind}, for example."
-                )
+        if "_version" in vars(self) and key in RULES and key not in vars(self):
+            raise AttributeError(
+                f"layer {self.name!r}: {key} is given when a layer is made. Now it belongs to "
+                f"the parameter: set layer.weights.{key.rpartition('_')[2]}, for example."
+            )
         super().__setattr__(key, value)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -202,7 +241,7 @@ class Layer(Module):
         del input_shapes
 
     def parameter(
-        self, name: str, initializer: "str | initializers.Initializer", shape: Shape
+        self, name: str, initializer: initializers.InitializerLike, shape: Shape
     ) -> Parameter:
         """Make a parameter of this layer's type with the values that the initializer gives."""
         initializer = modes.values or initializers.get(initializer)
@@ -281,7 +320,7 @@ class Layer(Module):
         """The mask that ``call`` takes as ``mask=``, unless one is given: that of the input."""
         return inputs[0].mask
 
-    def outgoing(self, inputs: Sequence[Tensor], mask: Tensor | None) -> Any:
+    def outgoing(self, inputs: Sequence[Tensor], mask: Tensor | None) -> masks.Mask:
         """The mask of the output."""
         return self.compute_mask(inputs[0], mask)
 
@@ -336,13 +375,9 @@ ELSEWHERE = {  # arguments of other libraries, and what to do instead
     "activity_regularizer": " Regularize the parameters instead: kernel_regularizer.",
 }
 KERNEL = {"weights": "kernel", "recurrent_weights": "recurrent"}  # parameter -> Keras's word
-RULED = (
-    *("kernel", "bias", "recurrent", "depthwise", "pointwise", "gamma", "beta", "embeddings"),
-    *("query", "key", "value", "output"),
-)
 
 
-def rules_for(owner: type, options: dict[str, Any]) -> dict[str, Any]:
+def rules_for(owner: type, options: Mapping[str, Rule]) -> dict[str, Callable[..., Any] | None]:
     """Read ``kernel_regularizer="l2"``, ``bias_constraint="non_neg"`` and the like.
 
     Raises:
@@ -353,7 +388,7 @@ def rules_for(owner: type, options: dict[str, Any]) -> dict[str, Any]:
     from axon import constraints, regularizers
 
     rules = {"regularizer": regularizers.get, "constraint": constraints.get}
-    known = {f"{of}_{kind}": get for of in RULED for kind, get in rules.items()}
+    known = {word: rules[word.rpartition("_")[2]] for word in sorted(RULES)}
     for word in options:
         if word not in known:
             from inspect import signature  # only an error pays for it

@@ -1,11 +1,11 @@
 """Bidirectional: two recurrent layers that read a sequence from both ends."""
 
-from typing import Any
+from typing import Any, Unpack
 
-from axon.backend import Shape
+from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.recurrent import Recurrent
 from axon.names import resolve
 from axon.ops.join import concatenate
@@ -47,11 +47,12 @@ class Bidirectional(Layer):
         merge_mode: str = "concat",
         *,
         backward_layer: Recurrent | None = None,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         if not isinstance(layer, Recurrent):
             raise TypeError(f"Bidirectional: expected a SimpleRNN, LSTM or GRU, got {layer!r}.")
-        super().__init__(**{"dtype": layer.dtype, **options})
+        options.setdefault("dtype", layer.dtype)
+        super().__init__(**options)
         self.merge_mode = merge_mode
         self.forward_layer = layer
         self.backward_layer = backward_layer or _reversed(layer)
@@ -87,7 +88,7 @@ class Bidirectional(Layer):
         self.forward_layer.build(*input_shapes)
         self.backward_layer.build(*input_shapes)
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Read in both directions and join."""
         outputs = [self._read(way, x, mask) for way in (self.forward_layer, self.backward_layer)]
         joined: Tensor = MERGES[self.merge_mode](*outputs)
@@ -98,7 +99,7 @@ class Bidirectional(Layer):
         y: Tensor = layer.forward(x, mask=mask)
         return y[:, ::-1] if layer.go_backwards and layer.return_sequences else y
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """The same steps; none where only the last outputs remain."""
         del x
         return mask if self.forward_layer.return_sequences else None

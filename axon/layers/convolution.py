@@ -2,16 +2,16 @@
 
 from abc import abstractmethod
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from axon import activations, initializers
 from axon.activations import Activation
-from axon.backend import Shape
-from axon.checks import integer, integers
+from axon.backend import Array, Shape
+from axon.checks import Integers, integer, integers
 from axon.core import Tensor
-from axon.initializers import Initializer
+from axon.initializers import InitializerLike
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.windows import demand_axes, demand_room, lifted, padding_name, padding_of
 from axon.ops.conv import conv2d
 from axon.parameter import Parameter
@@ -30,14 +30,14 @@ class Convolution(Layer):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any,
+        kernel_size: Integers,
+        strides: Integers,
         padding: str,
-        dilation_rate: Any,
+        dilation_rate: Integers,
         activation: str | Activation | None,
         use_bias: bool,
-        bias_initializer: str | Initializer,
-        **options: Any,
+        bias_initializer: InitializerLike,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
@@ -100,12 +100,28 @@ class _Filters(Convolution):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        groups: int,
-        kernel_initializer: str | Initializer,
-        **options: Any,
+        kernel_size: Integers,
+        strides: Integers = 1,
+        padding: str = "valid",
+        *,
+        dilation_rate: Integers = 1,
+        groups: int = 1,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(kernel_size, **options)
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer,
+            **options,
+        )
         owner = type(self).__name__
         self.filters = integer(owner, "filters", filters)
         self.groups = integer(owner, "groups", groups)
@@ -170,28 +186,28 @@ class Conv2D(_Filters):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
+        kernel_size: Integers,
+        strides: Integers = (1, 1),
         padding: str = "valid",
         *,
-        dilation_rate: Any = (1, 1),
+        dilation_rate: Integers = (1, 1),
         groups: int = 1,
         activation: str | Activation | None = None,
         use_bias: bool = True,
-        kernel_initializer: str | Initializer = "glorot_uniform",
-        bias_initializer: str | Initializer = "zeros",
-        **options: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
             filters,
             kernel_size,
-            groups,
-            kernel_initializer,
-            strides=strides,
-            padding=padding,
+            strides,
+            padding,
             dilation_rate=dilation_rate,
+            groups=groups,
             activation=activation,
             use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             **options,
         )
@@ -223,42 +239,13 @@ class Conv1D(_Filters):
     axes = 1
     paddings = ("valid", "same", "causal")
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        *,
-        dilation_rate: Any = 1,
-        groups: int = 1,
-        activation: str | Activation | None = None,
-        use_bias: bool = True,
-        kernel_initializer: str | Initializer = "glorot_uniform",
-        bias_initializer: str | Initializer = "zeros",
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            groups,
-            kernel_initializer,
-            strides=strides,
-            padding=padding,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            **options,
-        )
-
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Convolve what is real, add the bias, apply the activation."""
         if mask is not None:
             x = masks.without_padding(x, masks.demand_steps(self.name, mask, x))
         return super().call(x)
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Which results are real."""
         if mask is None:
             return None

@@ -1,13 +1,13 @@
 """Dense: a row of neurons that all read the same inputs."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from axon import activations, initializers
 from axon.backend import Shape
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, Neuron
+from axon.layers.base import Layer, LayerOptions, Neuron
 from axon.parameter import Parameter
 
 
@@ -44,9 +44,9 @@ class Dense(Layer):
         *,
         activation_function: "str | activations.Activation | None" = None,
         use_bias: bool = True,
-        kernel_initializer: "str | initializers.Initializer" = "glorot_uniform",
-        bias_initializer: "str | initializers.Initializer" = "zeros",
-        **options: Any,
+        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
+        bias_initializer: initializers.InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         given = [f for f in (activation, activation_function) if f is not None]

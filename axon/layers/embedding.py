@@ -1,15 +1,15 @@
 """Embeddings: a learned vector for each id, and for each place in a sequence."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from axon import initializers
-from axon.backend import DType, Shape, as_array
+from axon.backend import Array, DType, Shape, as_array
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.ops.index import lookup
 from axon.parameter import Parameter
 
@@ -42,10 +42,10 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: "str | initializers.Initializer" = "random_uniform",
+        embeddings_initializer: initializers.InitializerLike = "random_uniform",
         *,
         mask_zero: bool = False,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         self.input_dim = integer("Embedding", "input_dim", input_dim)
@@ -74,7 +74,7 @@ class Embedding(Layer):
         y: Tensor = lookup(self.embeddings, x)
         return y
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Where the id is not 0, if 0 is padding."""
         if not self.mask_zero:
             return mask
@@ -108,8 +108,8 @@ class PositionalEmbedding(Layer):
         self,
         sequence_length: int | None = None,
         kind: str = "learned",
-        embeddings_initializer: "str | initializers.Initializer" = "glorot_uniform",
-        **options: Any,
+        embeddings_initializer: initializers.InitializerLike = "glorot_uniform",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         if sequence_length is not None:

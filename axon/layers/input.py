@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from axon.backend import DType, Shape
-from axon.checks import integer
+from axon.checks import Integers, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, TypeName
 
 
 class Input(Layer):
@@ -28,7 +28,7 @@ class Input(Layer):
 
     on_mask = masks.EACH
 
-    def __init__(self, shape: Any, dtype: Any = None, **options: Any) -> None:
+    def __init__(self, shape: Integers, dtype: TypeName = None, **options: Any) -> None:
         whole_numbers = dtype is not None and np.dtype(dtype).kind in "iu"
         super().__init__(dtype=None if whole_numbers else dtype, **options)
         given = shape if isinstance(shape, tuple | list) else (shape,)

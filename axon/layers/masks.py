@@ -6,13 +6,14 @@ declares in ``on_mask`` what it does with one. Between layers, in a ``forward`` 
 ``follow`` carries it through the operations that leave steps what they are, and says where it ends.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+from typing import Any, ClassVar, Protocol, overload
 
 import numpy as np
 
-from axon.backend import Shape, as_array
-from axon.core import Primitive, Tensor
+from axon.backend import Array, Shape, as_array
+from axon.core import Primitive, Tensor, TensorLike
 from axon.layers.module import Module
 from axon.modes import Mode, modes, users_frames, users_line
 from axon.ops.compare import where
@@ -27,7 +28,33 @@ USED = "used"  # ``call`` takes it as ``mask=``; ``compute_mask`` says what goes
 REFUSED = "refused"  # an error: the layer cannot tell padding apart
 
 
-def as_mask(given: Any) -> Tensor | None:
+Mask = Tensor | Array | None  # None: all steps are real
+
+
+class MaskedLayer(Protocol):
+    """What is asked of a layer whose inputs may have masks."""
+
+    name: str
+    on_mask: ClassVar[str]
+    mask_axes: ClassVar[int]
+    takes_mask: ClassVar[bool]
+
+    @property
+    def call(self) -> Callable[..., Tensor]:
+        """Compute the layer."""
+
+    def incoming(self, *inputs: Tensor) -> Tensor | None:
+        """The mask for ``call``, unless one is given."""
+
+    def outgoing(self, inputs: Sequence[Tensor], mask: Tensor | None) -> Mask:
+        """The mask of the output."""
+
+
+@overload
+def as_mask(given: None) -> None: ...
+@overload
+def as_mask(given: TensorLike) -> Tensor: ...
+def as_mask(given: TensorLike | None) -> Tensor | None:
     """Truth values as a Tensor; None stays None.
 
     >>> as_mask([[1, 0]])
@@ -36,8 +63,7 @@ def as_mask(given: Any) -> Tensor | None:
     if given is None:
         return None
     mask = given if isinstance(given, Tensor) else Tensor(as_array(given))
-    real: Tensor = mask if mask.dtype == np.bool_ else mask != 0
-    return real
+    return mask if mask.dtype == np.bool_ else mask != 0
 
 
 def joined(a: Tensor | None, b: Tensor | None) -> Tensor | None:
@@ -54,22 +80,20 @@ def over_steps(mask: Tensor, x: Tensor) -> Tensor:
     return mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
 
 
-def without_padding(x: Tensor, mask: Any, instead: float = 0.0) -> Tensor:
+def without_padding(x: Tensor, mask: TensorLike, instead: float = 0.0) -> Tensor:
     """x with the same number, 0 by default, at every step that is padding."""
     real = as_mask(mask)
-    assert real is not None
     kept: Tensor = where(over_steps(real, x), x, instead)
     return kept
 
 
-def demand_steps(name: str, mask: Any, x: Tensor) -> Tensor:
+def demand_steps(name: str, mask: TensorLike, x: Tensor) -> Tensor:
     """The mask of a series x (n, time, ...) as truth values (n, time).
 
     Raises:
         ValueError: it has another shape.
     """
     real = as_mask(mask)
-    assert real is not None
     if real.shape != x.shape[:2]:
         raise ValueError(
             f"layer {name!r}: expected a mask of shape {x.shape[:2]}, got {real.shape}."
@@ -82,7 +106,7 @@ def stays(mask: Tensor, x: Tensor, y: Tensor) -> bool:
     return bool(y.ndim >= x.ndim and mask.shape == y.shape[: mask.ndim])
 
 
-def lay(mask: Any, y: Tensor, name: str, passed: Sequence[Tensor] = ()) -> Tensor:
+def lay(mask: Mask, y: Tensor, name: str, passed: Sequence[Tensor] = ()) -> Tensor:
     """Lay a mask at a result; one that was passed on as it is becomes another Tensor for that.
 
     Raises:
@@ -106,7 +130,7 @@ def lay(mask: Any, y: Tensor, name: str, passed: Sequence[Tensor] = ()) -> Tenso
 # ------------------------------------------------------------------------------------ at a layer
 
 
-def called(layer: Any, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
+def called(layer: MaskedLayer, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
     """Call a layer with the mask that is given, or lies at its input; lay one at its result."""
     chosen = as_mask(options.pop("mask", None))
     mask = layer.incoming(*inputs) if chosen is None else chosen
@@ -119,7 +143,7 @@ def called(layer: Any, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
 
 
 def _masked(
-    layer: Any, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]
+    layer: MaskedLayer, inputs: list[Tensor], mask: Tensor | None, options: dict[str, object]
 ) -> Tensor:
     """Compute a layer where some steps may be padding."""
     if layer.takes_mask:
@@ -135,13 +159,18 @@ def _masked(
         x.mask = before
 
 
-def _computed(layer: Any, following: Any, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
+def _computed(
+    layer: MaskedLayer,
+    following: Callable[..., None] | bool,
+    inputs: list[Tensor],
+    options: dict[str, object],
+) -> Tensor:
     with Mode("masks", following):
         y: Tensor = layer.call(*inputs, **options)
     return y
 
 
-def _demand_apart(layer: Any, x: Tensor, mask: Tensor | None) -> None:
+def _demand_apart(layer: MaskedLayer, x: Tensor, mask: Tensor | None) -> None:
     """Raise ValueError if a layer would mix real steps with padding."""
     along = mask is not None and mask.ndim >= x.ndim
     if layer.on_mask == REFUSED or (layer.on_mask == STEPS and along):
@@ -154,9 +183,9 @@ def _demand_apart(layer: Any, x: Tensor, mask: Tensor | None) -> None:
         )
 
 
-def _marked(layer: Any, y: Tensor, inputs: list[Tensor], mask: Tensor | None) -> Tensor:
+def _marked(layer: MaskedLayer, y: Tensor, inputs: list[Tensor], mask: Tensor | None) -> Tensor:
     """Lay its mask at the result of a layer, if there is one."""
-    if type(layer).compute_mask is not Module.compute_mask:
+    if type(layer).compute_mask is not Module.compute_mask:  # type: ignore[attr-defined]
         return lay(layer.outgoing(inputs, mask), y, layer.name, inputs)
     if mask is None or (layer.on_mask == FOLLOWED and not layer.takes_mask):
         return y  # ``follow`` has seen to it
@@ -167,22 +196,21 @@ def _marked(layer: Any, y: Tensor, inputs: list[Tensor], mask: Tensor | None) ->
 # ------------------------------------------------------------------------------------ windows
 
 
-def of_windows(mask: Any, padding: str, spans: int, strides: int, apart: int = 1) -> Tensor:
+def of_windows(mask: TensorLike, padding: str, spans: int, strides: int, apart: int = 1) -> Tensor:
     """Which results of windows over a series are real.
 
     Of "valid" ones, those that lie within what is real. Otherwise a result stands for as many
     steps as the strides are long, and is real if one of them is.
     """
     real = as_mask(mask)
-    assert real is not None
     time = real.shape[1]
     if padding == "valid":
         count = (time - (spans - 1) * apart - 1) // strides + 1
         taps = [slice(k * apart, k * apart + (count - 1) * strides + 1) for k in range(spans)]
-        whole = real[:, taps[0]]
+        all_real = real[:, taps[0]]
         for tap in taps[1:]:
-            whole = whole * real[:, tap]
-        return whole[:, ::strides]
+            all_real = all_real * real[:, tap]
+        return all_real[:, ::strides]
     if strides == 1:
         return real
     count = -(-time // strides)
@@ -192,18 +220,16 @@ def of_windows(mask: Any, padding: str, spans: int, strides: int, apart: int = 1
     return some
 
 
-def repeated(mask: Any, size: int) -> Tensor:
+def repeated(mask: TensorLike, size: int) -> Tensor:
     """Each step ``size`` times."""
     real = as_mask(mask)
-    assert real is not None
     n, time = real.shape
     return broadcast_to(real[..., None], shape=(n, time, size)).reshape(n, time * size)
 
 
-def with_ends(mask: Any, ends: tuple[int, int]) -> Tensor:
+def with_ends(mask: TensorLike, ends: tuple[int, int]) -> Tensor:
     """Real steps before and after."""
     real = as_mask(mask)
-    assert real is not None
     gaps = 1.0 - real.astype(np.float32)[..., None]
     longer: Tensor = pad(gaps, padding=((0, 0), ends, (0, 0)))[..., 0] == 0.0
     return longer
@@ -213,7 +239,7 @@ def with_ends(mask: Any, ends: tuple[int, int]) -> Tensor:
 
 
 def follow(
-    primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
+    primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: Mapping[str, object]
 ) -> None:
     """Carry the masks of operands to a result, or say that they end there."""
     if primitive.kind == "writes" or all(t.mask is None for t in inputs):
@@ -229,7 +255,7 @@ def follow(
 
 
 def _carried(
-    primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
+    primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: Mapping[str, object]
 ) -> Tensor | None:
     if primitive.facts.alone:
         return _of_all(inputs, out)
@@ -255,12 +281,12 @@ def _same_steps(mask: Tensor, shape: Shape) -> bool:
     return bool(mask.shape == shape[: mask.ndim])
 
 
-def _reshaped(inputs: tuple[Tensor, ...], out: Tensor, **_: Any) -> Tensor | None:
+def _reshaped(inputs: tuple[Tensor, ...], out: Tensor, **_: object) -> Tensor | None:
     mask = inputs[0].mask
     return mask if mask is not None and _same_steps(mask, out.shape) else None
 
 
-def _sliced(inputs: tuple[Tensor, ...], out: Tensor, index: Any) -> Tensor | None:
+def _sliced(inputs: tuple[Tensor, ...], out: Tensor, index: object) -> Tensor | None:
     """Slices of steps are slices of the mask; a single step may be padding."""
     mask, ndim = inputs[0].mask, inputs[0].ndim
     parts = index if isinstance(index, tuple) else (index,)
@@ -281,33 +307,35 @@ def _transposed(inputs: tuple[Tensor, ...], out: Tensor, axes: Shape) -> Tensor 
     return mask if kept else None
 
 
-def _multiplied(inputs: tuple[Tensor, ...], out: Tensor, **_: Any) -> Tensor | None:
+def _multiplied(inputs: tuple[Tensor, ...], out: Tensor, **_: object) -> Tensor | None:
     """Steps times a matrix stay steps."""
     x, w = inputs
     steps = x.mask is not None and w.mask is None and w.ndim == 2 and x.mask.ndim < x.ndim
     return x.mask if steps else None
 
 
-def _reduced(inputs: tuple[Tensor, ...], out: Tensor, axis: Any = None, **_: Any) -> Tensor | None:
+def _reduced(
+    inputs: tuple[Tensor, ...], out: Tensor, axis: int | Shape | None = None, **_: object
+) -> Tensor | None:
     mask, ndim = inputs[0].mask, inputs[0].ndim
     assert mask is not None
     return mask if min(axes_of(axis, ndim), default=ndim) >= mask.ndim else None
 
 
-def _of_rows(inputs: tuple[Tensor, ...], out: Tensor, axis: int = -1, **_: Any) -> Tensor | None:
+def _of_rows(inputs: tuple[Tensor, ...], out: Tensor, axis: int = -1, **_: object) -> Tensor | None:
     return _reduced(inputs, out, axis)
 
 
 def _beside(inputs: tuple[Tensor, ...], out: Tensor, axis: int = -1) -> Tensor | None:
-    """Features beside features; or steps after steps, where all have masks or are whole."""
+    """Features beside features; or steps after steps, where all have masks or have no padding."""
     axis, masks = axis % out.ndim, [t.mask for t in inputs]
     known = next(m for m in masks if m is not None)
     if axis >= known.ndim:
         return _of_all(inputs, out)
     if any(m is not None and m.ndim != known.ndim for m in masks):
         return None
-    whole = (Tensor(np.ones(t.shape[: known.ndim], bool)) for t in inputs)
-    parts = [w if m is None else m for m, w in zip(masks, whole, strict=True)]
+    full = (Tensor(np.ones(t.shape[: known.ndim], bool)) for t in inputs)
+    parts = [w if m is None else m for m, w in zip(masks, full, strict=True)]
     beside: Tensor = concatenate(parts, axis=axis)
     return beside
 
@@ -328,7 +356,7 @@ RULES: dict[str, Callable[..., Tensor | None]] = {
 }
 
 
-def _in_a_method(frame: Any) -> bool:
+def _in_a_method(frame: FrameType) -> bool:
     """Whether a frame runs a method of a layer or model, whatever that calls itself."""
     first = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
     return isinstance(first, Module) and frame.f_code.co_name in dir(type(first))

@@ -132,7 +132,9 @@ class Module(Configurable, ABC):
         """What the instructions of this module are marked with: its path, from outside in."""
         return f"{modes.scope}/{self.name}" if modes.scope else self.name
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(
+        self, x: Tensor | Array, mask: Tensor | Array | None = None
+    ) -> Tensor | Array | None:
         """Which time steps (n, time) of the output are real, given those of the input x.
 
         Args:

@@ -1,7 +1,7 @@
 """Layers that draw random numbers while training, and pass on what comes otherwise."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from axon.backend import Shape
 from axon.checks import finite, fraction, integer, is_number
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.windows import demand_axes
 from axon.ops.memory import add_in_place, copy
 from axon.ops.random import keep_mask, normal
@@ -35,7 +35,7 @@ class Noise(Layer):
     on_mask = masks.EACH
     draws_from: ClassVar[str] = "dropout"  # the stream of random numbers that chooses the seed
 
-    def __init__(self, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, seed: int | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.seed = None if seed is None else integer(type(self).__name__, "seed", seed, least=0)
         chosen = stream(self.draws_from).integers(WORDS) if seed is None else seed
@@ -93,7 +93,7 @@ class Dropout(Noise):
         rate: float,
         noise_shape: Any = None,
         seed: int | None = None,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed, **options)
         self.rate = self.fraction("rate", rate)
@@ -141,7 +141,9 @@ class SpatialDropout1D(Dropout):
 
     axes: ClassVar[int] = 1
 
-    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(rate, seed=seed, **options)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
@@ -170,7 +172,9 @@ class SpatialDropout2D(SpatialDropout1D):
 
     axes: ClassVar[int] = 2
 
-    def __init__(self, rate: float, *, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, rate: float, *, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(rate, seed, **options)
 
 
@@ -186,7 +190,9 @@ class GaussianNoise(Noise):
     (2, 3)
     """
 
-    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, stddev: float, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(seed, **options)
         self.stddev = finite("GaussianNoise", "stddev", stddev, least=0)
 
@@ -211,7 +217,9 @@ class GaussianDropout(Noise):
     (2, 3)
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(seed, **options)
         self.rate = self.fraction("rate", rate)
 

@@ -1,7 +1,7 @@
 """Layers that bring what passes to mean 0 and deviation 1, then scale and shift it as learned."""
 
 from math import prod
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from axon.backend import Shape
 from axon.checks import demand, finite, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.module import ANY
 from axon.ops.channels import channel_affine, channel_moments
 from axon.ops.compare import where
@@ -21,7 +21,7 @@ from axon.ops.reduce import broadcast_to
 from axon.ops.standardize import standardize
 from axon.parameter import Buffer, Parameter
 
-Beginning = "str | initializers.Initializer"
+Beginning = initializers.InitializerLike
 
 
 class _Scaled(Layer):
@@ -43,9 +43,9 @@ class _Scaled(Layer):
         epsilon: float,
         center: bool,
         scale: bool,
-        beta_initializer: Any,
-        gamma_initializer: Any,
-        **options: Any,
+        beta_initializer: initializers.InitializerLike,
+        gamma_initializer: initializers.InitializerLike,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
@@ -137,11 +137,11 @@ class BatchNormalization(_Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        **options: Any,
+        beta_initializer: initializers.InitializerLike = "zeros",
+        gamma_initializer: initializers.InitializerLike = "ones",
+        moving_mean_initializer: initializers.InitializerLike = "zeros",
+        moving_variance_initializer: initializers.InitializerLike = "ones",
+        **options: Unpack[LayerOptions],
     ) -> None:
         starts = (beta_initializer, gamma_initializer)
         super().__init__(axis, epsilon, center, scale, *starts, **options)
@@ -161,7 +161,7 @@ class BatchNormalization(_Scaled):
         variance = self.parameter("moving_variance", self.moving_variance_initializer, channels)
         self.moving_mean, self.moving_variance = Buffer(mean.data), Buffer(variance.data)
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalize by the batch while training, by the running statistics otherwise."""
         assert self.moving_mean is not None
         assert self.moving_variance is not None
@@ -242,9 +242,9 @@ class LayerNormalization(_Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        **options: Any,
+        beta_initializer: initializers.InitializerLike = "zeros",
+        gamma_initializer: initializers.InitializerLike = "ones",
+        **options: Unpack[LayerOptions],
     ) -> None:
         starts = (beta_initializer, gamma_initializer)
         super().__init__(axis, epsilon, center, scale, *starts, **options)
@@ -280,8 +280,8 @@ class RMSNormalization(_Scaled):
         axis: int = -1,
         epsilon: float = 1e-6,
         scale: bool = True,
-        gamma_initializer: Any = "ones",
-        **options: Any,
+        gamma_initializer: initializers.InitializerLike = "ones",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(axis, epsilon, False, scale, "zeros", gamma_initializer, **options)
 
@@ -322,9 +322,9 @@ class GroupNormalization(_Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        **options: Any,
+        beta_initializer: initializers.InitializerLike = "zeros",
+        gamma_initializer: initializers.InitializerLike = "ones",
+        **options: Unpack[LayerOptions],
     ) -> None:
         starts = (beta_initializer, gamma_initializer)
         super().__init__(axis, epsilon, center, scale, *starts, **options)
@@ -340,7 +340,7 @@ class GroupNormalization(_Scaled):
             )
             raise self.misfit("(n, ..., channels)", (ANY, *shape[1:]), hint)
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Bring the groups into rows, normalize them, and bring them back."""
         N, C = x.shape[0], x.shape[-1]
         G = C if self.groups == -1 else self.groups

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from axon.activations import relu
-from axon.backend import Shape
-from axon.checks import boolean, integers
+from axon.backend import Array, Shape
+from axon.checks import Integers, boolean, integers
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.windows import AXES, demand_axes, demand_room, lifted, padding_name, padding_of
 from axon.ops import add, maximum, reshape, where
 from axon.ops.pool import average_pool2d, max_pool2d
@@ -26,7 +26,11 @@ class Pooling(Layer):
     pool: ClassVar[Callable[..., Any]]
 
     def __init__(
-        self, pool_size: Any = 2, strides: Any = None, padding: str = "valid", **options: Any
+        self,
+        pool_size: Integers = 2,
+        strides: Integers | None = None,
+        padding: str = "valid",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
@@ -136,18 +140,18 @@ class MaxPooling1D(_MaxPooling):
     on_mask = masks.USED
     axes = 1
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Pool what is real."""
         if mask is None or self.padding == "valid":  # of which only whole windows are real
             return super().call(x)
         masks.demand_steps(self.name, mask, x)
         lowest = float(np.finfo(x.dtype).min)
         y = super().call(masks.without_padding(x, mask, lowest))
-        return masks.without_padding(y, self.compute_mask(x, mask))
+        return masks.without_padding(y, _real_windows(self, mask))
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Which windows are real."""
-        return _real_windows(self, mask)
+        return None if mask is None else _real_windows(self, mask)
 
 
 class AveragePooling2D(Pooling):
@@ -183,23 +187,21 @@ class AveragePooling1D(Pooling):
     axes = 1
     pool = average_pool2d
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Pool what is real."""
         if mask is None or self.padding == "valid":  # of which only whole windows are real
             return super().call(x)
         real = masks.demand_steps(self.name, mask, x)
         share = super().call(real.astype(x.dtype)[..., None])  # of a window, that is real
         y = super().call(masks.without_padding(x, real)) / where(share > 0.0, share, 1.0)
-        return masks.without_padding(y, self.compute_mask(x, mask))
+        return masks.without_padding(y, _real_windows(self, mask))
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Which windows are real."""
-        return _real_windows(self, mask)
+        return None if mask is None else _real_windows(self, mask)
 
 
-def _real_windows(layer: Pooling, mask: Any) -> Any:
-    if mask is None:
-        return None
+def _real_windows(layer: Pooling, mask: Tensor | Array) -> Tensor:
     return masks.of_windows(mask, layer.padding, layer.pool_size[0], layer.strides[0])
 
 
@@ -209,7 +211,7 @@ class GlobalPooling(Layer):
     on_mask = masks.REFUSED
     axes: ClassVar[int]
 
-    def __init__(self, keepdims: bool = False, **options: Any) -> None:
+    def __init__(self, keepdims: bool = False, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         hint = " There is no data_format: channels come last here."
         self.keepdims = boolean(type(self).__name__, "keepdims", keepdims, hint)
@@ -264,7 +266,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     on_mask = masks.USED
     axes = 1
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Average over time."""
         if mask is None:
             mean: Tensor = x.mean(self.places, self.keepdims)
@@ -274,7 +276,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         masked: Tensor = (x * real).sum(axis=1, keepdims=self.keepdims) / counts
         return masked
 
-    def compute_mask(self, x: Any, mask: Any = None) -> None:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> None:
         """There are no time steps any more."""
 
 
@@ -318,7 +320,7 @@ class GlobalMaxPooling1D(GlobalPooling):
     on_mask = masks.USED
     axes = 1
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Take the largest over time."""
         if mask is None:
             plain: Tensor = x.max(self.places, self.keepdims)
@@ -329,5 +331,5 @@ class GlobalMaxPooling1D(GlobalPooling):
         some = real.max(1, True) if self.keepdims else real.max(1)
         return masks.without_padding(largest, some)
 
-    def compute_mask(self, x: Any, mask: Any = None) -> None:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> None:
         """There are no time steps any more."""

@@ -1,15 +1,15 @@
 """Layers without anything to learn, which make raw data fit for a network and travel with it."""
 
 from math import prod
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from axon.backend import DType, Shape, as_array
+from axon.backend import Array, DType, Shape, as_array
 from axon.checks import finite, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import LONG, Layer
+from axon.layers.base import LONG, Layer, LayerOptions
 from axon.ops.reduce import axes_of
 
 MOST_AXES = 64  # of a NumPy array
@@ -29,7 +29,7 @@ class Flatten(Layer):
     passes_on = True
     on_mask = masks.USED
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
@@ -37,12 +37,12 @@ class Flatten(Layer):
         if not shape:
             raise self.misfit("(n, ...)", shape)
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Reshape; no work is done."""
         x = x if mask is None else masks.without_padding(x, mask)
         return x.reshape(len(x), prod(x.shape[1:]))
 
-    def compute_mask(self, x: Any, mask: Any = None) -> None:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> None:
         """There are no time steps any more."""
 
 
@@ -63,7 +63,7 @@ class Masking(Layer):
     on_mask = masks.EACH
     mask_axes = 1
 
-    def __init__(self, mask_value: float = 0.0, **options: Any) -> None:
+    def __init__(self, mask_value: float = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.mask_value = float(mask_value)
 
@@ -78,7 +78,7 @@ class Masking(Layer):
         y: Tensor = x * real.astype(x.dtype)
         return y
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Steps with a feature that is something else."""
         given = x if isinstance(x, Tensor) else as_array(x, self.dtype)
         real = (given != self.mask_value).sum(axis=-1) > 0
@@ -98,7 +98,7 @@ class Rescaling(Layer):
     passes_on = True
     on_mask = masks.EACH
 
-    def __init__(self, scale: float, offset: float = 0.0, **options: Any) -> None:
+    def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.scale = finite("Rescaling", "scale", scale)
         self.offset = finite("Rescaling", "offset", offset)
@@ -151,7 +151,7 @@ class Normalization(Layer):
         variance: Any = None,
         axis: Any = -1,
         invert: bool = False,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         for one in () if axis is None else np.atleast_1d(np.asarray(axis, object)):

@@ -1,17 +1,17 @@
 """Recurrent layers: one cell that reads a sequence step by step."""
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from axon import activations, initializers
 from axon.activations import sigmoid, tanh
-from axon.backend import Shape, as_array
+from axon.backend import Array, Shape, as_array
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.ops.cells import CELLS, Cell, gru_before
 from axon.ops.join import concatenate
 from axon.ops.recurrent import recurrence, recurrent_input, unrolled
@@ -42,12 +42,12 @@ class Recurrent(Layer):
         activation: "str | activations.Activation | None" = "tanh",
         *,
         use_bias: bool = True,
-        kernel_initializer: "str | initializers.Initializer" = "glorot_uniform",
-        recurrent_initializer: "str | initializers.Initializer" = "orthogonal",
-        bias_initializer: "str | initializers.Initializer" = "zeros",
+        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
+        recurrent_initializer: initializers.InitializerLike = "orthogonal",
+        bias_initializer: initializers.InitializerLike = "zeros",
         return_sequences: bool = False,
         go_backwards: bool = False,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         self.units = integer(type(self).__name__, "units", units)
@@ -114,7 +114,7 @@ class Recurrent(Layer):
         """Zeros in the layer's type."""
         return Tensor(np.zeros(shape, self.dtype))
 
-    def call(self, x: Tensor, *, mask: Any = None, initial_state: Any = None) -> Tensor:
+    def call(self, x: Tensor, *, mask: Tensor | None = None, initial_state: Any = None) -> Tensor:
         """Read the sequence.
 
         Args:
@@ -165,7 +165,7 @@ class Recurrent(Layer):
             )
         return [states[0] if count == 1 else concatenate(states)]
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """The same steps, read in the same order; none where only the last h remains."""
         if mask is None or not self.return_sequences:
             return None
@@ -222,7 +222,7 @@ class LSTM(Recurrent):
         recurrent_activation: "str | activations.Activation | None" = "sigmoid",
         *,
         unit_forget_bias: bool = True,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(units, activation, **options)
         self.recurrent_activation = activations.get(recurrent_activation)
@@ -275,7 +275,7 @@ class GRU(Recurrent):
         recurrent_activation: "str | activations.Activation | None" = "sigmoid",
         *,
         reset_after: bool = True,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(units, activation, **options)
         self.recurrent_activation = activations.get(recurrent_activation)

@@ -1,13 +1,14 @@
 """Layers that change the shape of what passes: reshape, zeros around, images made larger."""
 
+from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, Unpack
 
-from axon.backend import Shape
-from axon.checks import integer, integers
+from axon.backend import Array, Shape
+from axon.checks import Integers, demand, integer, integers
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.windows import demand_axes
 from axon.names import resolve
 from axon.ops.pad import pad, upsample_bilinear, upsample_nearest
@@ -32,7 +33,7 @@ class Reshape(Layer):
     passes_on = True
     on_mask = masks.USED
 
-    def __init__(self, target_shape: Any, **options: Any) -> None:
+    def __init__(self, target_shape: Integers, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         given = target_shape if isinstance(target_shape, tuple | list) else (target_shape,)
         sizes = tuple(n if n == -1 else integer("Reshape", "target_shape", n) for n in given)
@@ -49,7 +50,7 @@ class Reshape(Layer):
         hint = f" A sample has {size} numbers, target_shape={self.target_shape} needs "
         raise self.misfit("(n, ...)", shape, f"{hint}{times}{known}.")
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Reshape; no work is done."""
         if mask is not None and self.compute_mask(x, mask) is None:
             x = masks.without_padding(x, mask)
@@ -59,7 +60,7 @@ class Reshape(Layer):
         size, known = prod(shape[1:]), prod(n for n in self.target_shape if n != -1)
         return tuple(size // known if n == -1 else n for n in self.target_shape)
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """The same, if the steps are still there."""
         if mask is None or mask.shape[1:] != self._sizes(x.shape)[: mask.ndim - 1]:
             return None
@@ -83,16 +84,14 @@ class ZeroPadding2D(Layer):
 
     on_mask = masks.REFUSED
 
-    def __init__(self, padding: Any = (1, 1), **options: Any) -> None:
+    def __init__(
+        self, padding: Integers | Sequence[Sequence[int]] = (1, 1), **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**options)
-        if not isinstance(padding, tuple | list):
-            padding = (padding, padding)
-        if len(padding) != 2:
-            raise ValueError(
-                "ZeroPadding2D: padding must be a whole number, two of them, or "
-                f"((above, below), (left, right)), got {padding!r}."
-            )
-        self.padding = _ends("ZeroPadding2D", padding[0]), _ends("ZeroPadding2D", padding[1])
+        given = padding if isinstance(padding, tuple | list) else (padding, padding)
+        expected = "a whole number, two of them, or ((above, below), (left, right))"
+        demand(len(given) == 2, "ZeroPadding2D", "padding", expected, padding)
+        self.padding = _ends("ZeroPadding2D", given[0]), _ends("ZeroPadding2D", given[1])
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images may have any size."""
@@ -120,7 +119,7 @@ class ZeroPadding1D(Layer):
 
     on_mask = masks.STEPS
 
-    def __init__(self, padding: Any = 1, **options: Any) -> None:
+    def __init__(self, padding: Integers = 1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.padding = _ends("ZeroPadding1D", padding)
 
@@ -133,7 +132,7 @@ class ZeroPadding1D(Layer):
         y: Tensor = pad(x, padding=((0, 0), self.padding, (0, 0)))
         return y
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """The new steps are real: zeros that are meant."""
         return mask if mask is None else masks.with_ends(mask, self.padding)
 
@@ -164,7 +163,12 @@ class UpSampling2D(Layer):
 
     on_mask = masks.REFUSED
 
-    def __init__(self, size: Any = (2, 2), interpolation: str = "nearest", **options: Any) -> None:
+    def __init__(
+        self,
+        size: Integers = (2, 2),
+        interpolation: str = "nearest",
+        **options: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**options)
         height, width = integers("UpSampling2D", "size", size, 2)
         self.size = height, width
@@ -197,7 +201,7 @@ class UpSampling1D(Layer):
 
     on_mask = masks.STEPS
 
-    def __init__(self, size: int = 2, **options: Any) -> None:
+    def __init__(self, size: int = 2, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.size = integer("UpSampling1D", "size", size)
 
@@ -211,6 +215,6 @@ class UpSampling1D(Layer):
         y: Tensor = upsample_nearest(x.reshape(N, 1, T, C), size=(1, self.size))
         return y.reshape(N, T * self.size, C)
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Padding is repeated, too."""
         return mask if mask is None else masks.repeated(mask, self.size)

@@ -1,13 +1,14 @@
 """Convolution layers with few weights: each channel is convolved alone."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from axon import initializers
 from axon.activations import Activation
 from axon.backend import Shape
-from axon.checks import integer
+from axon.checks import Integers, integer
 from axon.core import Tensor
-from axon.initializers import Initializer
+from axon.initializers import InitializerLike
+from axon.layers.base import LayerOptions
 from axon.layers.convolution import Convolution
 from axon.ops.conv import conv2d
 from axon.parameter import Parameter
@@ -44,17 +45,17 @@ class DepthwiseConv2D(Convolution):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = (1, 1),
+        kernel_size: Integers,
+        strides: Integers = (1, 1),
         padding: str = "valid",
         depth_multiplier: int = 1,
         *,
-        dilation_rate: Any = (1, 1),
+        dilation_rate: Integers = (1, 1),
         activation: str | Activation | None = None,
         use_bias: bool = True,
-        depthwise_initializer: str | Initializer = "glorot_uniform",
-        bias_initializer: str | Initializer = "zeros",
-        **options: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
             kernel_size,
@@ -112,18 +113,18 @@ class SeparableConv2D(Convolution):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
+        kernel_size: Integers,
+        strides: Integers = (1, 1),
         padding: str = "valid",
         *,
-        dilation_rate: Any = (1, 1),
+        dilation_rate: Integers = (1, 1),
         depth_multiplier: int = 1,
         activation: str | Activation | None = None,
         use_bias: bool = True,
-        depthwise_initializer: str | Initializer = "glorot_uniform",
-        pointwise_initializer: str | Initializer = "glorot_uniform",
-        bias_initializer: str | Initializer = "zeros",
-        **options: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
             kernel_size,

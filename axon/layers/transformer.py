@@ -1,7 +1,7 @@
 """TransformerBlock: attention, then a small network for each step, both around a shortcut."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from axon import activations
 from axon.backend import Shape
@@ -9,7 +9,7 @@ from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.attention import MultiHeadAttention
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerOptions
 from axon.layers.dense import Dense
 from axon.layers.noise import Dropout
 from axon.layers.normalization import LayerNormalization
@@ -51,7 +51,7 @@ class TransformerBlock(Layer):
         normalize_first: bool = True,
         causal: bool = False,
         epsilon: float = 1e-3,
-        **options: Any,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         self.intermediate_dim = integer("TransformerBlock", "intermediate_dim", intermediate_dim)
@@ -84,7 +84,7 @@ class TransformerBlock(Layer):
         for part in (self.attention_norm, self.attention, self.network_norm):
             part.build(*input_shapes)
 
-    def call(self, x: Tensor, mask: Any = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attend, then compute for each step; padding is not looked at."""
         attend = partial(self.attention.forward, mask=mask, use_causal_mask=self.causal)
         x = self._around(attend, self.attention_norm, "attention_dropping", x)

@@ -1,13 +1,14 @@
 """The convolution layer that makes images larger."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from axon import initializers
 from axon.activations import Activation
 from axon.backend import Shape
-from axon.checks import integer, integers
+from axon.checks import Integers, integer, integers
 from axon.core import Tensor
-from axon.initializers import Initializer
+from axon.initializers import InitializerLike
+from axon.layers.base import LayerOptions
 from axon.layers.convolution import Convolution
 from axon.ops.conv import conv2d_input
 from axon.ops.windows import Pair
@@ -41,16 +42,16 @@ class Conv2DTranspose(Convolution):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
+        kernel_size: Integers,
+        strides: Integers = (1, 1),
         padding: str = "valid",
-        output_padding: Any = None,
-        dilation_rate: Any = (1, 1),
+        output_padding: Integers | None = None,
+        dilation_rate: Integers = (1, 1),
         activation: str | Activation | None = None,
         use_bias: bool = True,
-        kernel_initializer: str | Initializer = "glorot_uniform",
-        bias_initializer: str | Initializer = "zeros",
-        **options: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
             kernel_size,
