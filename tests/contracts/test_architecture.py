@@ -282,7 +282,7 @@ Definition = ast.FunctionDef | ast.ClassDef
 def public(tree: ast.Module) -> Iterator[tuple[str, Definition]]:
     """Functions and classes of a module, and the methods of its public classes."""
     for node in tree.body:
-        if isinstance(node, Definition) and not node.name.startswith("_"):
+        if isinstance(node, Definition) and not node.name.startswith("_") and not variant(node):
             yield "", node
             if isinstance(node, ast.ClassDef):
                 yield from ((f"{node.name}.", inner) for inner in methods(node))
@@ -293,8 +293,14 @@ def methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
         is_setter = isinstance(inner, ast.FunctionDef) and any(
             isinstance(d, ast.Attribute) and d.attr == "setter" for d in inner.decorator_list
         )
-        if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_") and not is_setter:
+        named = isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_")
+        if named and not is_setter and not variant(inner):
             yield inner
+
+
+def variant(node: ast.AST) -> bool:
+    """Whether this is the signature alone of one way to call a function that follows."""
+    return any(isinstance(d, ast.Name) and d.id == "overload" for d in node.decorator_list)
 
 
 def test_each_primitive_is_defined_once() -> None:
