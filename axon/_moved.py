@@ -1,4 +1,4 @@
-"""Floor 0: modules that have moved are still found by their old names, with a warning.
+"""Modules that have moved are still found by their old names, with a warning.
 
 Their finder is the last that Python asks, so that it costs nothing until an import fails.
 """

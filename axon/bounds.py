@@ -1,4 +1,4 @@
-"""Floor 0: between which numbers the result of a primitive lies, said by rules it declares.
+"""Between which numbers the result of a primitive lies, said by rules it declares.
 
 A rule is handed what was asked, and for each input an operand. It returns ``Bounds``; what it does
 not look at is not looked for. ``axon/losses/bounds.py`` goes back from a prediction, rule by rule.

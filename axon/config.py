@@ -1,4 +1,4 @@
-"""Floor 1: objects that remember how they were made, so that a file can say how to make them again.
+"""Objects that remember how they were made, so that a file can say how to make them again.
 
 Whatever a class is given is kept, so that no class has to list its arguments once more.
 """

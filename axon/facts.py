@@ -1,4 +1,4 @@
-"""Floor 0: what is true of a primitive besides what its kernel does.
+"""What is true of a primitive besides what its kernel does.
 
 Whoever plans, measures, converts or checks a network asks here, and keeps no list of names.
 """

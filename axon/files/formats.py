@@ -1,4 +1,4 @@
-"""Floor 0: the formats of files that hold models and weights: their names, their first bytes."""
+"""The formats of files that hold models and weights: their names, their first bytes."""
 
 import os
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Floor 0: arrays in a zip of ``.npy`` files, as ``numpy.savez`` writes it, read with suspicion."""
+"""Arrays in a zip of ``.npy`` files, as ``numpy.savez`` writes it, read with suspicion."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
