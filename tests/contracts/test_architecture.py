@@ -99,6 +99,8 @@ def test_the_floors_are_those_of_the_page() -> None:
         floor: sorted(room for room in rooms if not room.startswith("_"))
         for floor, rooms in FLOORS.items()
     }
+    numbered = [path for path in FILES if path.read_text("utf-8").startswith('"""Floor ')]
+    assert not numbered, "which floor a file is on stands in one place"
 
 
 def folder_of(module: str) -> str:
