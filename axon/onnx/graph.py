@@ -7,7 +7,7 @@ made of these.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from axon.backend import DType
+from axon.backend import DType, Shape
 
 STANDARD = ("", "ai.onnx")  # the names of the domain of the standard operators
 
@@ -107,3 +107,12 @@ def every(nodes: Sequence[Node]) -> Iterator[Node]:
         yield node
         for graph in node.graphs.values():
             yield from graph.every()
+
+
+def inverse(order: Sequence[int]) -> Shape:
+    """The order of axes that undoes another.
+
+    >>> inverse((0, 3, 1, 2))
+    (0, 2, 3, 1)
+    """
+    return tuple(sorted(range(len(order)), key=order.__getitem__))

@@ -67,9 +67,9 @@ from axon.onnx.export import record as recording  # noqa: E402
 from axon.onnx.export.build import Builder  # noqa: E402
 from axon.onnx.export.protobuf import model_proto  # noqa: E402
 from axon.onnx.export.rules import RULES  # noqa: E402
-from axon.onnx.export.rules.graph import Graph  # noqa: E402
 from axon.onnx.export.rules.values import Value  # noqa: E402
-from axon.onnx.export.simplify import ended  # noqa: E402
+from axon.onnx.export.rules.writer import Writer  # noqa: E402
+from axon.onnx.export.simplify import simplified  # noqa: E402
 
 BATCHES = (1, 3, 17)
 
@@ -213,11 +213,11 @@ def exported(function, *arrays):
     inputs = [Tensor(a) for a in arrays]
     instructions, (output,) = trace(lambda *x: [function(*x)], inputs)
     recorded = recording.compared(Nobody(), [recording.Run(instructions, inputs, output)], [1])
-    graph = Graph(20, [f"x{i}" for i in range(len(arrays))])
+    graph = Writer(20, [f"x{i}" for i in range(len(arrays))])
     named = zip(recorded.shapes, arrays, strict=True)
     graph.inputs = [Value(shape, a.dtype, f"x{i}") for i, (shape, a) in enumerate(named)]
     graph.shapes.update({value.name: value.shape for value in graph.inputs})
-    made = ended(graph, Builder(Nobody(), recorded, graph, {}).build(graph.inputs))
+    made = simplified(graph, Builder(Nobody(), recorded, graph, {}).build(graph.inputs))
     return model_proto("nobody", graph, made, {}), output.data
 
 

@@ -9,8 +9,8 @@ from axon.backend import Array, DType
 from axon.core import Tensor
 from axon.onnx.export.record import Recording, Step, place
 from axon.onnx.export.rules import RULES, Rule
-from axon.onnx.export.rules.graph import Graph, Out
 from axon.onnx.export.rules.values import Value
+from axon.onnx.export.rules.writer import Result, Writer
 
 
 class UnsupportedError(NotImplementedError):
@@ -39,7 +39,7 @@ class Builder:
         self,
         model: Any,
         recording: Recording,
-        graph: Graph,
+        graph: Writer,
         custom: Mapping[str, Rule],
         floats: DType | None = None,
     ) -> None:
@@ -94,7 +94,7 @@ class Builder:
             key: self._kind(v) if isinstance(v, np.dtype) else v for key, v in step.meta.items()
         }
         graph = self.graph
-        graph.scope, graph.out = step.scope, Out(step.shape, step.dtype)
+        graph.scope, graph.result = step.scope, Result(step.shape, step.dtype)
         graph.read_by = tuple(self.read_by.get(step.out, ()))
         try:
             inputs = [self.value(given) for given in step.inputs]

@@ -17,9 +17,9 @@ from axon.onnx.export.build import Builder
 from axon.onnx.export.protobuf import model_proto
 from axon.onnx.export.record import Recording, input_shapes, record
 from axon.onnx.export.rules import Rule
-from axon.onnx.export.rules.graph import Graph
 from axon.onnx.export.rules.values import Value
-from axon.onnx.export.simplify import ended
+from axon.onnx.export.rules.writer import Writer
+from axon.onnx.export.simplify import simplified
 from axon.onnx.extra import need_onnx
 from axon.operators import PRIMITIVES
 
@@ -98,15 +98,15 @@ def _made(
     """Write it down in one state; nobody trains it meanwhile."""
     floats, given = types
     recording = record(model, model.input_dtype, batch_size)
-    graph = Graph(opset, model.input_names)
+    graph = Writer(opset, model.input_names)
     inputs = _entering(model, graph, recording, floats, given)
-    output = ended(graph, Builder(model, recording, graph, custom, floats).build(inputs))
+    output = simplified(graph, Builder(model, recording, graph, custom, floats).build(inputs))
     _demand_room(model, graph)
     return model_proto(model.name, graph, output, properties(model))
 
 
 def _entering(
-    model: Model, graph: Graph, recording: Recording, floats: DType | None, given: DType | None
+    model: Model, graph: Writer, recording: Recording, floats: DType | None, given: DType | None
 ) -> list[Value]:
     """The inputs of the graph, in the type that is computed with; they may come in another."""
     wanted = floats if floats and model.input_dtype.kind == "f" else model.input_dtype
@@ -186,7 +186,7 @@ def _type(argument: str, wanted: Any, kinds: str) -> DType:
     return dtype
 
 
-def _demand_room(model: Model, graph: Graph) -> None:
+def _demand_room(model: Model, graph: Writer) -> None:
     size = sum(array.nbytes for array in graph.initializers.values())
     if size > LIMIT:
         raise ValueError(

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from axon.backend import Array
-from axon.onnx.export.rules.cells import Body
-from axon.onnx.export.rules.graph import Graph, Node
 from axon.onnx.export.rules.sizes import Batch, Size
 from axon.onnx.export.rules.values import Value
+from axon.onnx.export.rules.writer import Writer
+from axon.onnx.graph import Graph, Node, ValueInfo
 from axon.version import __version__
 
 
-def model_proto(name: str, graph: Graph, output: Value, properties: Mapping[str, str]) -> Any:
+def model_proto(name: str, graph: Writer, output: Value, properties: Mapping[str, str]) -> Any:
     """Put the file together and check it."""
     from onnx import checker, helper, shape_inference
 
@@ -37,7 +37,7 @@ def model_proto(name: str, graph: Graph, output: Value, properties: Mapping[str,
     return whole
 
 
-def _name_sizes(made: Any, graph: Graph) -> None:
+def _name_sizes(made: Any, graph: Writer) -> None:
     """Say of sizes that onnx could not find how they follow the batch."""
     for info in made.graph.value_info:
         dims, shape = info.type.tensor_type.shape.dim, graph.shapes.get(info.name, ())
@@ -46,7 +46,7 @@ def _name_sizes(made: Any, graph: Graph) -> None:
                 dim.dim_param = str(n)
 
 
-def _opsets(graph: Graph) -> dict[str, int]:
+def _opsets(graph: Writer) -> dict[str, int]:
     """Versions by domain; of those that are not ONNX's there is but one."""
     return {"": graph.opset, **{node.domain: 1 for node in graph.nodes if node.domain}}
 
@@ -56,25 +56,27 @@ def _node(node: Node) -> Any:
 
     attributes = {key: _attribute(node, value) for key, value in node.attributes.items()}
     names = node.inputs, node.outputs
-    return helper.make_node(node.op, *names, name=node.name, domain=node.domain, **attributes)
+    return helper.make_node(node.op_type, *names, name=node.name, domain=node.domain, **attributes)
 
 
 def _attribute(node: Node, value: Any) -> Any:
     """Graphs inside, and all else as it is."""
     from onnx import helper
 
-    if not isinstance(value, Body):
+    if not isinstance(value, Graph):
         return value
     entering, leaving = ([_info(v) for v in side] for side in (value.inputs, value.outputs))
     inner = [_node(n) for n in value.nodes]
     return helper.make_graph(inner, f"{node.name}/body", entering, leaving)
 
 
-def _info(value: Value) -> Any:
+def _info(value: Value | ValueInfo) -> Any:
     from onnx import helper
 
     kind = helper.np_dtype_to_tensor_dtype(value.dtype)
-    return helper.make_tensor_value_info(value.name or "", kind, [_size(n) for n in value.shape])
+    return helper.make_tensor_value_info(
+        value.name or "", kind, [_size(n) for n in value.shape or ()]
+    )
 
 
 def _size(n: Size) -> int | str:

@@ -1,45 +1,46 @@
-"""Tidy the graph: nodes that belong together become one, and what nobody reads goes."""
+"""Simplify the graph: nodes that belong together become one, and what nobody reads goes."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from axon.onnx.export.rules.graph import Graph, Node
 from axon.onnx.export.rules.sizes import count
 from axon.onnx.export.rules.values import Value
+from axon.onnx.export.rules.writer import Writer
+from axon.onnx.graph import Node, every
 
-Fusion = Callable[["Tidying", Node, Node], bool]
+Fusion = Callable[["Simplifier", Node, Node], bool]
 
 
-def ended(graph: Graph, output: Value) -> Value:
-    """Tidy a graph that is written, and give its result its name."""
+def simplified(graph: Writer, output: Value) -> Value:
+    """Simplify a graph that is written, and give its result its name."""
     graph.scope = ""
-    name = Tidying(graph, graph.name(output)).run()
+    name = Simplifier(graph, graph.name(output)).run()
     maker = next((node for node in graph.nodes if name in node.outputs), None)
     if maker is None:  # an input, or a constant, passed on
-        graph.nodes.append(Node("Identity", graph.unique("Identity"), [name], [graph.output], {}))
-    for node in _all(graph.nodes if maker else []):
+        graph.nodes.append(Node("Identity", [name], [graph.output], name=graph.unique("Identity")))
+    for node in every(graph.nodes if maker else []):
         node.inputs = [graph.output if n == name else n for n in node.inputs]
         node.outputs = [graph.output if n == name else n for n in node.outputs]
     return Value(output.shape, output.dtype, graph.output)
 
 
-class Tidying:
+class Simplifier:
     """The nodes of a graph, and who reads what."""
 
-    def __init__(self, graph: Graph, output: str) -> None:
+    def __init__(self, graph: Writer, output: str) -> None:
         self.graph, self.output = graph, output
         self.readers: dict[str, list[Node]] = {}
         self.turned: dict[tuple[str, tuple[int, ...]], str] = {}
-        for node in _all(graph.nodes):
+        for node in every(graph.nodes):
             for name in node.inputs:
                 self.readers.setdefault(name, []).append(node)
 
     def run(self) -> str:
         """Join nodes until nothing changes; returns the name of the output."""
         for node in list(self.graph.nodes):
-            while node.op in FUSIONS and self._joined(node):
+            while node.op_type in FUSIONS and self._joined(node):
                 pass
         self._drop_unread()
         return self.output
@@ -50,16 +51,16 @@ class Tidying:
         if len(readers) != 1 or node.outputs[0] == self.output or len(node.outputs) > 1:
             return False
         (reader,) = readers
-        if reader.op not in FUSIONS[node.op] or reader not in self.graph.nodes:
+        if reader.op_type not in FUSIONS[node.op_type] or reader not in self.graph.nodes:
             return False
         if reader.inputs[-1] == node.outputs[0]:  # of a sum or a product, either may come first
             reader.inputs = reader.inputs[::-1]
-        return FUSIONS[node.op][reader.op](self, node, reader)
+        return FUSIONS[node.op_type][reader.op_type](self, node, reader)
 
     def absorb(self, node: Node, reader: Node, op: str = "") -> bool:
         """The node does its reader's work, too, and is read in its place."""
-        if op and op != node.op:
-            node.op, node.name = op, self.graph.unique(_renamed(node, op))
+        if op and op != node.op_type:
+            node.op_type, node.name = op, self.graph.unique(_renamed(node, op))
         result, before = node.name, reader.outputs[0]
         self.graph.shapes[result] = self.graph.shapes[before]
         node.outputs = [result]
@@ -91,22 +92,14 @@ class Tidying:
         for node in reversed(self.graph.nodes):
             if wanted.intersection(node.outputs):
                 kept.append(node)
-                wanted.update(name for inner in _all([node]) for name in inner.inputs)
-                if node.op == "Scan":
+                wanted.update(name for inner in every([node]) for name in inner.inputs)
+                if node.op_type == "Scan":
                     _drop_pieces(node, wanted)
                 else:
                     node.outputs = _trimmed([n if n in wanted else "" for n in node.outputs])
         self.graph.nodes = kept[::-1]
         for name in [n for n in self.graph.initializers if n not in wanted]:
             del self.graph.initializers[name]
-
-
-def _all(nodes: list[Node]) -> list[Node]:
-    """The nodes, and those of graphs inside them."""
-    inner = [
-        n for node in nodes if "body" in node.attributes for n in node.attributes["body"].nodes
-    ]
-    return [*nodes, *inner]
 
 
 def _trimmed(names: list[str]) -> list[str]:
@@ -123,7 +116,7 @@ def _drop_pieces(node: Node, wanted: set[str]) -> None:
     node.outputs = [node.outputs[k] for k in read]
     body.outputs = [body.outputs[k] for k in read]
     leaving = {value.name for value in body.outputs}
-    body.nodes = [n for n in body.nodes if n.op != "Identity" or n.outputs[0] in leaving]
+    body.nodes = [n for n in body.nodes if n.op_type != "Identity" or n.outputs[0] in leaving]
 
 
 def _renamed(node: Node, op: str) -> str:
@@ -134,62 +127,62 @@ def _renamed(node: Node, op: str) -> str:
 # ------------------------------------------------------------------------------------ fusions
 
 
-def convolution_bias(tidying: Tidying, node: Node, reader: Node) -> bool:
+def convolution_bias(simplifier: Simplifier, node: Node, reader: Node) -> bool:
     """A convolution and a number for each filter."""
-    bias, (_, filters, *places) = tidying.constant(reader.inputs[1]), _shape(tidying, node)
+    bias, (_, filters, *places) = simplifier.constant(reader.inputs[1]), _shape(simplifier, node)
     if bias is None or len(node.inputs) > 2:
         return False
     if bias.size != filters or bias.shape[-1 - len(places) :] != (filters, *[1] * len(places)):
         return False
-    node.inputs.append(tidying.rearranged(reader.inputs[1], (filters,)))
-    return tidying.absorb(node, reader)
+    node.inputs.append(simplifier.rearranged(reader.inputs[1], (filters,)))
+    return simplifier.absorb(node, reader)
 
 
-def matrix_bias(tidying: Tidying, node: Node, reader: Node) -> bool:
+def matrix_bias(simplifier: Simplifier, node: Node, reader: Node) -> bool:
     """A product of matrices and a row."""
-    bias, shape = tidying.constant(reader.inputs[1]), _shape(tidying, node)
-    two = all(len(tidying.graph.shapes[name]) == 2 for name in node.inputs)
+    bias, shape = simplifier.constant(reader.inputs[1]), _shape(simplifier, node)
+    two = all(len(simplifier.graph.shapes[name]) == 2 for name in node.inputs)
     if bias is None or not two or bias.dtype.kind != "f" or bias.shape != shape[1:]:
         return False
     node.inputs.append(reader.inputs[1])
-    return tidying.absorb(node, reader, "Gemm")
+    return simplifier.absorb(node, reader, "Gemm")
 
 
-def mean(tidying: Tidying, node: Node, reader: Node) -> bool:
+def mean(simplifier: Simplifier, node: Node, reader: Node) -> bool:
     """A sum, divided by how many there are."""
-    share, places = tidying.constant(reader.inputs[1]), tidying.constant(node.inputs[1])
+    share, places = simplifier.constant(reader.inputs[1]), simplifier.constant(node.inputs[1])
     if share is None or share.size != 1 or share.dtype.kind != "f":
         return False
-    given = tidying.graph.shapes[node.inputs[0]]
+    given = simplifier.graph.shapes[node.inputs[0]]
     many = count([given[axis] for axis in places])
     if not many or abs(float(share.reshape(())) * many - 1) > np.finfo(share.dtype).eps:
         return False
-    if tidying.graph.opset < 18:
+    if simplifier.graph.opset < 18:
         node.attributes["axes"] = places.tolist()
         node.inputs = node.inputs[:1]
-    return tidying.absorb(node, reader, "ReduceMean")
+    return simplifier.absorb(node, reader, "ReduceMean")
 
 
-def row_slope(tidying: Tidying, node: Node, reader: Node) -> bool:
+def row_slope(simplifier: Simplifier, node: Node, reader: Node) -> bool:
     """A normalization of rows, and a slope for each place."""
-    slope, ones = tidying.constant(reader.inputs[1]), tidying.constant(node.inputs[1])
+    slope, ones = simplifier.constant(reader.inputs[1]), simplifier.constant(node.inputs[1])
     if slope is None or slope.shape != ones.shape or np.any(ones != 1) or len(node.inputs) > 2:
         return False
     node.inputs[1] = reader.inputs[1]
-    return tidying.absorb(node, reader)
+    return simplifier.absorb(node, reader)
 
 
-def row_offset(tidying: Tidying, node: Node, reader: Node) -> bool:
+def row_offset(simplifier: Simplifier, node: Node, reader: Node) -> bool:
     """A normalization of rows, and an offset for each place."""
-    offset, slope = tidying.constant(reader.inputs[1]), tidying.constant(node.inputs[1])
+    offset, slope = simplifier.constant(reader.inputs[1]), simplifier.constant(node.inputs[1])
     if offset is None or offset.shape != slope.shape or len(node.inputs) > 2:
         return False
     node.inputs.append(reader.inputs[1])
-    return tidying.absorb(node, reader)
+    return simplifier.absorb(node, reader)
 
 
-def _shape(tidying: Tidying, node: Node) -> Any:
-    return tidying.graph.shapes[node.outputs[0]]
+def _shape(simplifier: Simplifier, node: Node) -> Any:
+    return simplifier.graph.shapes[node.outputs[0]]
 
 
 FUSIONS: dict[str, dict[str, Fusion]] = {

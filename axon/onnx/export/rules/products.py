@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from axon.onnx.export.rules.elementwise import Rule
-from axon.onnx.export.rules.graph import Graph
-from axon.onnx.export.rules.reductions import resized
+from axon.onnx.export.rules.shapes import resized
 from axon.onnx.export.rules.sizes import Size, Sizes
-from axon.onnx.export.rules.values import Value, inverse
+from axon.onnx.export.rules.values import Value
+from axon.onnx.export.rules.writer import Rule, Writer
+from axon.onnx.graph import inverse
 from axon.ops.pad import interpolation
 from axon.ops.windows import UNPADDED, Padding, Pair
 
@@ -22,9 +22,9 @@ KERNEL = (3, 2, 0, 1)  # (KH, KW, C, F) -> (F, C, KH, KW)
 # ------------------------------------------------------------------------------------ matrices
 
 
-def matmul(graph: Graph, a: Value, b: Value) -> Value:
+def matmul(graph: Writer, a: Value, b: Value) -> Value:
     """A matrix product; of flattened images in the order that they have in memory."""
-    shape, dtype = graph.out
+    shape, dtype = graph.result
     a, b = graph.cast(a, dtype), graph.cast(b, dtype)
     larger = _interpolated(graph, a, b)
     if larger is not None:
@@ -35,20 +35,19 @@ def matmul(graph: Graph, a: Value, b: Value) -> Value:
 
 def _flat_images(a: Value, b: Value) -> tuple[Value, Value]:
     """Flattened channels-first images, and the rows of the weights in that order."""
-    if not (a.view and a.view.kind == "reshape" and a.ndim == b.ndim == 2 and b.fixed):
+    rows = a.beneath("reshape")
+    if rows is None or not (a.ndim == b.ndim == 2 and b.fixed):
         return a, b
-    images = a.view.base
-    if not (images.view and images.view.kind == "transpose" and images.view.axes[0] == 0):
+    images, turned = rows.base, rows.base.beneath("transpose")
+    if turned is None or turned.axes[0] != 0 or images.shape[0] != a.shape[0]:
         return a, b
-    if images.shape[0] != a.shape[0]:
-        return a, b
-    back = inverse(images.view.axes)
+    back = inverse(turned.axes)
     order = [axis - 1 for axis in back[1:]]
     blocks = b.reshaped((*images.shape[1:], b.shape[1])).transposed((*order, len(order)))
-    return images.view.base.reshaped(a.shape), blocks.reshaped(b.shape)
+    return turned.base.reshaped(a.shape), blocks.reshaped(b.shape)
 
 
-def _interpolated(graph: Graph, a: Value, b: Value) -> Value | None:
+def _interpolated(graph: Writer, a: Value, b: Value) -> Value | None:
     """Lines between pixels, a matrix times images: an operator of its own."""
     if not (a.array is not None and a.fixed and a.ndim == 2):
         return None
@@ -58,17 +57,18 @@ def _interpolated(graph: Graph, a: Value, b: Value) -> Value | None:
         return None
     if b.ndim == 4:
         return resized(graph, b, (1, times), "linear")
-    images = b.view.base if b.view and b.view.kind == "reshape" else b
+    view = b.beneath("reshape")
+    images = view.base if view else b
     if images.ndim != 4 or images.shape[:2] != b.shape[:2]:
         return None
-    return resized(graph, images, (times, 1), "linear").reshaped(graph.out.shape)
+    return resized(graph, images, (times, 1), "linear").reshaped(graph.result.shape)
 
 
 # ------------------------------------------------------------------------------------ convolution
 
 
 def conv2d(
-    graph: Graph,
+    graph: Writer,
     x: Value,
     w: Value,
     strides: Pair = ONE,
@@ -77,7 +77,7 @@ def conv2d(
     groups: int = 1,
 ) -> Value:
     """A convolution of images, or of series, which are images of height 1."""
-    shape, dtype = graph.out
+    shape, dtype = graph.result
     flat = is_series(x, w.shape[0], padding)
     sizes = _first(shape, flat)
     y = graph.op(
@@ -93,7 +93,7 @@ def conv2d(
 
 
 def conv2d_input(
-    graph: Graph,
+    graph: Writer,
     g: Value,
     w: Value,
     shape: Sizes,
@@ -103,7 +103,7 @@ def conv2d_input(
     groups: int = 1,
 ) -> Value:
     """A convolution backwards, as Conv2DTranspose does it."""
-    shape, dtype = graph.out
+    shape, dtype = graph.result
     places = zip(shape[1:3], g.shape[1:3], w.shape, strides, padding, dilation, strict=False)
     rest = [_rest(*place) for place in places]
     y = graph.op(
@@ -130,8 +130,7 @@ def _rest(out: Any, n: Any, taps: Any, stride: int, ends: Pair, apart: int) -> i
 
 def is_series(x: Value, height: Size, padding: Padding) -> bool:
     """Whether images are series that were given a height of 1, and windows have that, too."""
-    lifted = bool(x.view and x.view.kind == "reshape") and x.shape[1] == 1
-    return lifted and height == 1 and padding[0] == (0, 0)
+    return x.beneath("reshape") is not None and x.shape[1] == height == 1 and padding[0] == (0, 0)
 
 
 def first(x: Value, flat: bool) -> Value:
@@ -182,11 +181,11 @@ def pooling(op: str, **fixed: Any) -> Rule:
     """Pooling of images or series; taps in the padding do not count."""
 
     def rule(
-        graph: Graph, x: Value, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
+        graph: Writer, x: Value, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
     ) -> Value:
         flat = is_series(x, pool_size[0], padding)
         where = geometry(pool_size, strides, padding, flat)
-        sizes = _first(graph.out.shape, flat)
+        sizes = _first(graph.result.shape, flat)
         return last(graph.op(op, first(x, flat), **where, **fixed, shape=sizes), flat)
 
     return rule

@@ -5,15 +5,15 @@ may have both, so what has one becomes a Scan whose body is the cell.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from axon.onnx.export.rules.cells import beside, scanned
-from axon.onnx.export.rules.elementwise import Rule
-from axon.onnx.export.rules.graph import Graph
-from axon.onnx.export.rules.sizes import Size, Sizes, total
+from axon.onnx.export.rules.elementwise import BOOL
+from axon.onnx.export.rules.sizes import Size, Sizes, divided, total
 from axon.onnx.export.rules.values import Value
+from axon.onnx.export.rules.writer import FromBool, Rule, Writer
+from axon.onnx.graph import Graph, ValueInfo
 from axon.ops.cells import CELLS
 
 OPERATORS = {  # name, order of the gates
@@ -23,15 +23,15 @@ OPERATORS = {  # name, order of the gates
 }
 
 
-class RecurrentInput:
+class RecurrentInput(NamedTuple):
     """The matrix that a recurrence reads: x W + b, R, perhaps a bias, and the states at first."""
 
-    def __init__(
-        self, scope: str, x: Value, w: Value, b: Value, rows: Sequence[Value], shape: Sizes
-    ) -> None:
-        self.scope = scope
-        self.x, self.w, self.b = x, w, b
-        self.rows, self.shape = rows, shape
+    scope: str
+    x: Value
+    w: Value
+    b: Value
+    rows: Sequence[Value]  # R, perhaps the bias of the product with h, the states at first
+    shape: Sizes
 
     @property
     def r(self) -> Value:
@@ -48,7 +48,7 @@ class RecurrentInput:
         """The states at first, beside one another."""
         return self.rows[-1]
 
-    def part(self, graph: Graph, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
         """One of its parts, which a cell with other activations reads by itself."""
         rows, columns = index
         begin, end = _ends(rows, self.shape[0])
@@ -60,7 +60,7 @@ class RecurrentInput:
             at = until
         return None
 
-    def whole(self, graph: Graph) -> Value:
+    def full(self, graph: Writer) -> Value:
         """All of it, its narrower rows filled up with zeros."""
         width, rows = self.w.shape[1], []
         for value in (self._z(graph), *self.rows):
@@ -70,7 +70,7 @@ class RecurrentInput:
             rows.append(graph.op("Pad", value, ends, shape=(value.shape[0], width)))
         return graph.op("Concat", *rows, axis=0, shape=self.shape)
 
-    def _z(self, graph: Graph) -> Value:
+    def _z(self, graph: Writer) -> Value:
         """What the inputs contribute."""
         shape = (self.x.shape[0], self.w.shape[1])
         product = graph.op("MatMul", self.x, self.w, shape=shape)
@@ -94,31 +94,25 @@ def _columns(value: Value, rows: Any, columns: Any) -> Value | None:
     return value if isinstance(rows, slice) else value.reshaped(value.shape[1:])
 
 
-def recurrent_input(graph: Graph, x: Value, w: Value, b: Value, *rows: Value) -> Value:
+def recurrent_input(graph: Writer, x: Value, w: Value, b: Value, *rows: Value) -> Value:
     """Nothing yet: the recurrence that reads it says what for."""
-    shape, dtype = graph.out
+    shape, dtype = graph.result
     return Value(shape, dtype, made=RecurrentInput(graph.scope, x, w, b, rows, shape))
 
 
-class States:
-    """The result of a recurrence, of which states are read: all of them, or the last.
+class States(NamedTuple):
+    """The result of a recurrence, of which states are read: all of them, or the last."""
 
-    Attributes:
-        all: one value (time, n, units) for each kind of state; None if it is not known.
-        last: likewise, (n, units).
-        saved: how many gates come before the states.
-    """
+    scope: str
+    all: Sequence[Value | None]  # (time, n, units) of each kind of state, None where not known
+    last: Sequence[Value]  # likewise, (n, units)
+    saved: int  # how many gates come before the states
 
-    def __init__(
-        self, scope: str, every: Sequence[Value | None], last: Sequence[Value], saved: int
-    ) -> None:
-        self.scope, self.all, self.last, self.saved = scope, every, last, saved
-
-    def whole(self, graph: Graph) -> Value:
+    def full(self, graph: Writer) -> Value:
         """Gates are not known to ONNX."""
         raise NotImplementedError("of a recurrence, ONNX knows the states, but not the gates.")
 
-    def part(self, graph: Graph, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
         """One kind of state."""
         number, *rest = index
         which = number - self.saved if isinstance(number, int) else -1
@@ -126,20 +120,21 @@ class States:
             return None
         state = State(self.scope, self.all[which], self.last[which])
         dtype = self.last[which].dtype
-        return Value(graph.out.shape, dtype, made=state)
+        return Value(graph.result.shape, dtype, made=state)
 
 
-class State:
+class State(NamedTuple):
     """One kind of state, of which all after the first are read, or the last alone."""
 
-    def __init__(self, scope: str, every: Value | None, last: Value) -> None:
-        self.scope, self.all, self.last = scope, every, last
+    scope: str
+    all: Value | None
+    last: Value
 
-    def whole(self, graph: Graph) -> Value:
+    def full(self, graph: Writer) -> Value:
         """The first of them is what the recurrence began with, which ONNX does not repeat."""
         raise NotImplementedError("of a recurrence, ONNX knows h after each step, and the last c.")
 
-    def part(self, graph: Graph, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
         """All steps, or the last."""
         first, *rest = index
         if all(p == slice(None) for p in rest):
@@ -150,12 +145,12 @@ class State:
         return None
 
 
-def recurrence(graph: Graph, p: Value, mask: Value, cell: str, time: int) -> Value:
+def recurrence(graph: Writer, p: Value, mask: Value, cell: str, time: int) -> Value:
     """A cell, applied to one time step after another."""
     given = p.made
     if not isinstance(given, RecurrentInput):
         raise NotImplementedError("recurrence: its matrix was not made by recurrent_input.")
-    shape, dtype = graph.out
+    shape, dtype = graph.result
     _, _, n, units = shape
     x = given.x.reshaped((time, n, given.x.shape[1]))
     masked = mask.shape[1] != 0
@@ -164,12 +159,13 @@ def recurrence(graph: Graph, p: Value, mask: Value, cell: str, time: int) -> Val
 
 
 def _operator(
-    graph: Graph, cell: str, x: Value, _: Value, given: RecurrentInput, units: Any
+    graph: Writer, cell: str, x: Value, _: Value, given: RecurrentInput, units: Any
 ) -> tuple[list[Value | None], list[Value]]:
     """LSTM, GRU or RNN: (all states, last ones)."""
     op, order = OPERATORS[cell]
-    backwards = x.view is not None and x.view.kind == "reverse" and x.view.axes == (0,)
-    steps = x.view.base if x.view and backwards else x
+    view = x.beneath("reverse")
+    backwards = view is not None and view.axes == (0,)
+    steps = view.base if view and backwards else x
     time, n, _features = x.shape
     count = CELLS[cell].states
     end = ((1, n, units), x.dtype)
@@ -213,11 +209,112 @@ def _biases(given: RecurrentInput, order: Sequence[int]) -> Value | None:
     return Value(both.shape, dtype, array=both, label=label)
 
 
-def _first(graph: Graph, start: Value, count: int) -> list[Value]:
+def _first(graph: Writer, start: Value, count: int) -> list[Value]:
     """The states at first, (1, n, units) each; none if they are 0."""
     if start.array is not None and not start.array.any():
         return []
     return [s.reshaped((1, *s.shape)) for s in beside(graph, start, count)]
+
+
+# ------------------------------------------------------------------------------------ with a mask
+
+
+def beside(graph: Writer, value: Value, count: int) -> list[Value]:
+    """Blocks of columns of equal width."""
+    if count == 1:
+        return [value]
+    rows, width = value.shape
+    each = divided(width, count)
+    if value.array is not None:
+        parts = np.split(value.array, count, axis=1)
+        return [Value((rows, each), value.dtype, array=part) for part in parts]
+    sizes = graph.constant([each] * count, np.int64)
+    results = [((rows, each), value.dtype)] * count
+    return graph.ops("Split", value, sizes, axis=1, results=results)
+
+
+def scanned(
+    graph: Writer, cell: str, x: Value, mask: Value, given: Any, units: Any
+) -> tuple[list[Value | None], list[Value]]:
+    """A cell that keeps its states where the mask (n, time) is false: (all states, last ones)."""
+    time, n, _ = x.shape
+    count, state = CELLS[cell].states, ((n, units), x.dtype)
+    product = graph.op("MatMul", x, given.w, shape=(time, n, given.w.shape[1]))
+    z = graph.op("Add", product, given.b)
+    real = _truth(graph, mask).transposed((1, 0)).reshaped((time, n, 1))
+    starts = beside(graph, given.start, count)
+    outputs = [state] * count + [((time, n, units), x.dtype)] * count
+    for weights in (given.r, *given.bias):
+        graph.name(weights)  # written here, outside the body that reads them
+    body = _body(graph, cell, given, starts, z)
+    inputs = (*starts, z, real)
+    made = graph.ops("Scan", *inputs, results=outputs, body=body, num_scan_inputs=2)
+    return [*made[count:]], made[:count]
+
+
+def _truth(graph: Writer, mask: Value) -> Value:
+    """The mask as truth values."""
+    if mask.dtype == BOOL:
+        return mask
+    if mask.view is not None:
+        return graph.through(mask, lambda beneath: _truth(graph, beneath))
+    if isinstance(mask.made, FromBool):
+        return mask.made.value
+    return graph.op("Not", graph.op("Equal", mask, 0, dtype=BOOL))
+
+
+def _body(graph: Writer, cell: str, given: Any, starts: list[Value], z: Value) -> Graph:
+    """One step: states, z (n, width) and whether it is real (n, 1) -> new states, twice."""
+    n = z.shape[1]
+    states = [_entering(graph, "state", s) for s in starts]
+    step = _entering(graph, "z", Value((n, z.shape[2]), z.dtype))
+    real = _entering(graph, "real", Value((n, 1), BOOL))
+    outside, graph.nodes, same = graph.nodes, [], dict(graph.same)
+    after = CELL[cell](graph, step, given, *states)
+    kept = [graph.op("Where", real, *pair) for pair in zip(after, states, strict=True)]
+    kept = [Value(v.shape, z.dtype, v.name) for v in kept]
+    every = [graph.op("Identity", v) for v in kept]
+    nodes, graph.nodes, graph.same = graph.nodes, outside, same  # these are seen inside alone
+    enters, leaves = (
+        [ValueInfo(v.name or "", v.dtype, v.shape) for v in side]
+        for side in ([*states, step, real], [*kept, *every])
+    )
+    return Graph(nodes, enters, leaves)
+
+
+def _entering(graph: Writer, name: str, like: Value) -> Value:
+    return Value(like.shape, like.dtype, graph.scoped(f"Scan/{name}"))
+
+
+def _simple(graph: Writer, z: Value, given: Any, h: Value) -> list[Value]:
+    """h' = tanh(z + h R)."""
+    return [graph.op("Tanh", graph.op("Add", z, _product(graph, h, given)))]
+
+
+def _lstm(graph: Writer, z: Value, given: Any, h: Value, c: Value) -> list[Value]:
+    """c' = k c + i g and h' = o tanh(c'), of the gates i, k, g, o."""
+    parts = beside(graph, graph.op("Add", z, _product(graph, h, given)), 4)
+    i, k, o = (graph.op("Sigmoid", parts[p]) for p in (0, 1, 3))
+    g = graph.op("Tanh", parts[2])
+    kept, new = graph.op("Mul", k, c), graph.op("Mul", i, g)
+    after = graph.op("Add", kept, new)
+    return [graph.op("Mul", o, graph.op("Tanh", after)), after]
+
+
+def _gru(graph: Writer, z: Value, given: Any, h: Value) -> list[Value]:
+    """h' = u h + (1 - u) g, with g = tanh(z + v m) and m = h R + b."""
+    m = beside(graph, graph.op("Add", _product(graph, h, given), given.bias[0]), 3)
+    parts = beside(graph, z, 3)
+    u, v = (graph.op("Sigmoid", graph.op("Add", parts[p], m[p])) for p in (0, 1))
+    g = graph.op("Tanh", graph.op("Add", parts[2], graph.op("Mul", v, m[2])))
+    return [graph.op("Add", g, graph.op("Mul", u, graph.op("Sub", h, g)))]
+
+
+def _product(graph: Writer, h: Value, given: Any) -> Value:
+    return graph.op("MatMul", h, given.r, shape=(h.shape[0], given.r.shape[1]))
+
+
+CELL: dict[str, Any] = {"simple_rnn": _simple, "lstm": _lstm, "gru": _gru}
 
 
 RULES: dict[str, Rule] = {"recurrent_input": recurrent_input, "recurrence": recurrence}

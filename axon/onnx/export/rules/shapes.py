@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from axon.backend import DType
-from axon.onnx.export.rules.elementwise import INT64, Rule
-from axon.onnx.export.rules.graph import FIRST, LAST, Graph, Pieces
+from axon.onnx.export.rules.elementwise import INT64
 from axon.onnx.export.rules.sizes import Batch, Size, Sizes, total
-from axon.onnx.export.rules.values import Value, inverse
+from axon.onnx.export.rules.values import Value
+from axon.onnx.export.rules.writer import FIRST, LAST, Deferred, Rule, Writer
+from axon.onnx.graph import inverse
 
 
-def reshape(graph: Graph, x: Value, shape: Sizes) -> Value:
+def reshape(graph: Writer, x: Value, shape: Sizes) -> Value:
     """The same elements in another shape."""
-    return x.reshaped(graph.out.shape)
+    return x.reshaped(graph.result.shape)
 
 
-def transpose(graph: Graph, x: Value, axes: Sequence[int]) -> Value:
+def transpose(graph: Writer, x: Value, axes: Sequence[int]) -> Value:
     """The axes in another order."""
     return x.transposed(axes)
 
@@ -32,30 +35,31 @@ class Cut(NamedTuple):
     step: int
 
 
-def slice_(graph: Graph, x: Value, index: Any) -> Value:
+def slice_(graph: Writer, x: Value, index: Any) -> Value:
     """x[index], for numbers, slices, ``...`` and None."""
     several = isinstance(index, tuple) and not isinstance(index, Batch)
     parts = _whole(index if several else (index,), x.ndim)
     found = _of_constant(graph, x, parts)
-    if found is None and isinstance(x.made, Pieces) and None not in parts:
+    if found is None and isinstance(x.made, Deferred) and None not in parts:
         found = x.made.part(graph, parts)
     return found or _selected(graph, x, parts)
 
 
-def _of_constant(graph: Graph, x: Value, parts: Sequence[Any]) -> Value | None:
+def _of_constant(graph: Writer, x: Value, parts: Sequence[Any]) -> Value | None:
     """A part of known numbers, unless it is cut along an axis that follows the batch."""
     along = zip((p for p in parts if p is not None), x.shape, strict=True)
     if x.array is None or any(isinstance(n, Batch) and p != slice(None) for p, n in along):
         return None
     array = x.array[tuple(parts)]
-    return Value(graph.out.shape, x.dtype, array=array, label=x.label)
+    return Value(graph.result.shape, x.dtype, array=array, label=x.label)
 
 
-def _selected(graph: Graph, x: Value, parts: Sequence[Any]) -> Value:
+def _selected(graph: Writer, x: Value, parts: Sequence[Any]) -> Value:
     """Slices first, then single numbers, then new axes."""
     along = [p for p in parts if p is not None]
     cuts = [Cut(a, p.start, p.stop, p.step or 1) for a, p in enumerate(along) if _cuts(p)]
-    sizes = iter([n for n, p in zip(graph.out.shape, _kept(parts), strict=True) if p is not None])
+    kept = [p for p in parts if p is None or isinstance(p, slice)]  # what leaves an axis
+    sizes = iter([n for n, p in zip(graph.result.shape, kept, strict=True) if p is not None])
     left = [next(sizes) if isinstance(p, slice) else n for p, n in zip(along, x.shape, strict=True)]
     for cut in cuts:
         if cut[1:] == (None, None, -1):
@@ -64,7 +68,7 @@ def _selected(graph: Graph, x: Value, parts: Sequence[Any]) -> Value:
     for axis, part in reversed(list(enumerate(along))):
         if not isinstance(part, slice):
             y = _row(graph, y, axis, part)
-    return y.reshaped(graph.out.shape)
+    return y.reshaped(graph.result.shape)
 
 
 def _whole(index: tuple[Any, ...], ndim: int) -> list[Any]:
@@ -77,11 +81,6 @@ def _whole(index: tuple[Any, ...], ndim: int) -> list[Any]:
     return parts
 
 
-def _kept(parts: Sequence[Any]) -> list[Any]:
-    """Those that leave an axis in the result."""
-    return [p for p in parts if p is None or isinstance(p, slice)]
-
-
 def _cuts(part: Any) -> bool:
     return isinstance(part, slice) and (part.start, part.stop, part.step) not in (
         (None, None, None),
@@ -89,15 +88,14 @@ def _cuts(part: Any) -> bool:
     )
 
 
-def _sliced(graph: Graph, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value:
+def _sliced(graph: Writer, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value:
     """Apply slices, beneath a transpose."""
     if not cuts:
         return x
-    if x.view and x.view.kind == "transpose":
-        order = x.view.axes
-        moved = [cut._replace(axis=order[cut.axis]) for cut in cuts]
-        beneath = tuple(shape[a] for a in inverse(order))
-        return _sliced(graph, x.view.base, moved, beneath).transposed(order)
+    if view := x.beneath("transpose"):
+        moved = [cut._replace(axis=view.axes[cut.axis]) for cut in cuts]
+        beneath = tuple(shape[a] for a in inverse(view.axes))
+        return _sliced(graph, view.base, moved, beneath).transposed(view.axes)
     blocks = _blocks(graph, x, cuts, shape)
     if blocks is not None:
         return blocks
@@ -114,7 +112,7 @@ def _end(place: Size | None, otherwise: int) -> Size:
     return otherwise if place is None else place
 
 
-def _blocks(graph: Graph, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value | None:
+def _blocks(graph: Writer, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value | None:
     """Rows a * batch to b * batch of time * batch rows: steps a to b, whatever the batch."""
     if len(cuts) != 1 or cuts[0].axis or cuts[0].step != 1:
         return None
@@ -128,7 +126,7 @@ def _blocks(graph: Graph, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value 
     return _sliced(graph, blocks, [Cut(0, start, stop, 1)], some).reshaped(shape)
 
 
-def _row(graph: Graph, x: Value, axis: int, number: Size) -> Value:
+def _row(graph: Writer, x: Value, axis: int, number: Size) -> Value:
     """x[..., number, ...], without that axis."""
     shape = x.shape[:axis] + x.shape[axis + 1 :]
     if x.shape[axis] == 1:
@@ -143,24 +141,23 @@ def _row(graph: Graph, x: Value, axis: int, number: Size) -> Value:
 # ------------------------------------------------------------------------------------ rows, joining
 
 
-def take(graph: Graph, x: Value, indices: Value) -> Value:
+def take(graph: Writer, x: Value, indices: Value) -> Value:
     """Rows by number."""
-    shape, dtype = graph.out
+    shape, dtype = graph.result
     return graph.op("Gather", x, graph.cast(indices, INT64), axis=0, shape=shape, dtype=dtype)
 
 
-def concatenate(graph: Graph, *xs: Value, axis: int = -1) -> Value:
+def concatenate(graph: Writer, *xs: Value, axis: int = -1) -> Value:
     """One behind another; in the order of axes that one of them has beneath its view."""
-    shape, dtype = graph.out
+    shape, dtype = graph.result
     parts, along = [graph.cast(x, dtype) for x in xs], axis % len(shape)
     for x in parts:
-        if x.view and x.view.kind == "transpose":
-            order = x.view.axes
-            back = inverse(order)
+        if view := x.beneath("transpose"):
+            back, place = inverse(view.axes), view.axes[along]
             beneath = [p.transposed(back) for p in parts]
             sizes = tuple(shape[a] for a in back)
-            joined = graph.op("Concat", *beneath, axis=order[along], shape=sizes, dtype=dtype)
-            return joined.transposed(order)
+            joined = graph.op("Concat", *beneath, axis=place, shape=sizes, dtype=dtype)
+            return joined.transposed(view.axes)
     return Value(shape, dtype, made=Joined(graph.scope, along, parts, dtype))
 
 
@@ -170,7 +167,7 @@ class Joined:
     def __init__(self, scope: str, axis: int, parts: Sequence[Value], dtype: DType) -> None:
         self.scope, self.axis, self.parts, self.dtype = scope, axis, parts, dtype
 
-    def whole(self, graph: Graph) -> Value:
+    def full(self, graph: Writer) -> Value:
         """All of them."""
         shape = self._shape(self.parts)
         return graph.op("Concat", *self.parts, axis=self.axis, shape=shape, dtype=self.dtype)
@@ -180,7 +177,7 @@ class Joined:
         sizes = [part.shape[at] for part in parts]
         return (*first[:at], total(sizes), *first[at + 1 :])
 
-    def part(self, graph: Graph, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
         """One of them, or some, or the same of each."""
         chosen = [axis for axis, p in enumerate(index) if p != slice(None)]
         if len(chosen) != 1:
@@ -190,40 +187,39 @@ class Joined:
             return self._along(graph, axis, index[axis])
         return self._across(graph, axis, index)
 
-    def _along(self, graph: Graph, axis: int, wanted: Any) -> Value | None:
+    def _along(self, graph: Writer, axis: int, wanted: Any) -> Value | None:
         """Those pieces, each of size 1, that the index names."""
         if any(part.shape[axis] != 1 for part in self.parts) or isinstance(wanted, Batch):
             return None
         if not isinstance(wanted, slice):
-            return self.parts[wanted].reshaped(graph.out.shape)
+            return self.parts[wanted].reshaped(graph.result.shape)
         try:
             some = self.parts[wanted]
         except TypeError:  # an end that follows the batch
             return None
         made = Joined(self.scope, axis, some, self.dtype)
-        return Value(graph.out.shape, self.dtype, made=made) if some else None
+        return Value(graph.result.shape, self.dtype, made=made) if some else None
 
-    def _across(self, graph: Graph, axis: int, index: Sequence[Any]) -> Value | None:
+    def _across(self, graph: Writer, axis: int, index: Sequence[Any]) -> Value | None:
         """A single place along another axis, of each piece."""
         if not isinstance(index[axis], int):
             return None
-        result, pieces = graph.out, []
+        result, pieces = graph.result, []
         for part in self.parts:
             shape = part.shape[:axis] + part.shape[axis + 1 :]
-            graph.out = result._replace(shape=shape)
+            graph.result = result._replace(shape=shape)
             pieces.append(slice_(graph, part, tuple(index)))
-        graph.out = result
+        graph.result = result
         at = self.axis - (axis < self.axis)
         return Value(result.shape, self.dtype, made=Joined(self.scope, at, pieces, self.dtype))
 
 
-def pad(graph: Graph, x: Value, padding: Sequence[tuple[int, int]]) -> Value:
+def pad(graph: Writer, x: Value, padding: Sequence[tuple[int, int]]) -> Value:
     """Zeros around, beneath a transpose."""
     shape = tuple(_more(n, sum(ends)) for n, ends in zip(x.shape, padding, strict=True))
-    if x.view and x.view.kind == "transpose":
-        back = inverse(x.view.axes)
-        beneath = pad(graph, x.view.base, [padding[a] for a in back])
-        return beneath.transposed(x.view.axes)
+    if view := x.beneath("transpose"):
+        beneath = pad(graph, view.base, [padding[a] for a in inverse(view.axes)])
+        return beneath.transposed(view.axes)
     ends = [before for before, _ in padding] + [after for _, after in padding]
     return graph.op("Pad", x, graph.constant(ends, INT64), shape=shape) if ends else x
 
@@ -232,9 +228,57 @@ def _more(size: Size, more: int) -> Size:
     return size._replace(more=size.more + more) if isinstance(size, Batch) else size + more
 
 
+# ------------------------------------------------------------------------------------ stretching
+
+
+def broadcast_to(graph: Writer, x: Value, shape: Sizes) -> Value:
+    """Repeat x until it has this shape."""
+    if x.shape == tuple(shape):
+        return x
+    larger = _larger_images(graph, x, shape)
+    if larger is not None:
+        return larger
+    missing = len(shape) - x.ndim
+    stays = [n if i < missing or x.shape[i - missing] != n else 1 for i, n in enumerate(shape)]
+    return graph.op("Expand", x, graph.sizes(stays), shape=tuple(shape))
+
+
+def _larger_images(graph: Writer, x: Value, shape: Sizes) -> Value | None:
+    """Repeated pixels, (N, H, 1, W, 1, C) -> (N, H, KH, W, KW, C): an operator of its own."""
+    view = x.beneath("reshape")
+    if x.ndim != 6 or view is None:
+        return None
+    N, H, KH, W, KW, C = shape
+    if x.shape != (N, H, 1, W, 1, C):
+        return None
+    flat = view.base.ndim == 3 and H == 1 == KH
+    images: Any = x.reshaped((N, W, C) if flat else (N, H, W, C))
+    times = (KW,) if flat else (KH, KW)
+    return resized(graph, images, times).reshaped(shape)
+
+
+def resized(graph: Writer, x: Value, times: Sequence[Any], mode: str = "nearest") -> Value:
+    """Images (N, ..., C), larger by whole factors."""
+    axes = range(1, x.ndim - 1)
+    first = x.transposed((0, x.ndim - 1, *axes))
+    sizes = tuple(n * k for n, k in zip(first.shape[2:], times, strict=True))
+    scales = graph.constant([1.0, 1.0, *map(float, times)], np.float32)
+    nearest = mode == "nearest"
+    y = graph.op(
+        "Resize",
+        *(first, None, scales),
+        mode=mode,
+        coordinate_transformation_mode="asymmetric" if nearest else "half_pixel",
+        nearest_mode="floor" if nearest else None,
+        shape=(*first.shape[:2], *sizes),
+    )
+    return y.transposed((0, *(a + 1 for a in axes), 1))
+
+
 RULES: dict[str, Rule] = {
     "reshape": reshape,
     "transpose": transpose,
+    "broadcast_to": broadcast_to,
     "slice": slice_,
     "take": take,
     "lookup": take,

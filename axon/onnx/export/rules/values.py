@@ -64,6 +64,10 @@ class Value:
         """Whether it is a constant whose shape does not follow the batch."""
         return self.array is not None and self.array.shape == self.shape
 
+    def beneath(self, kind: str) -> View | None:
+        """What it is a view of and how, if it is a view of this kind."""
+        return self.view if self.view and self.view.kind == kind else None
+
     def transposed(self, axes: Sequence[int]) -> "Value":
         """The axes in another order."""
         order = tuple(a % self.ndim for a in axes)
@@ -72,17 +76,17 @@ class Value:
         if self.array is not None:
             turned = self.array.transpose(order)
             return self._kept("transpose", order, array=turned)
-        if self.view and self.view.kind == "transpose":
-            inner = self.view.axes
-            return self.view.base.transposed([inner[a] for a in order])
-        if self.view and self.view.kind == "reverse":
-            return self.view.base.transposed(order).reversed(order.index(self.view.axes[0]))
+        if view := self.beneath("transpose"):
+            return view.base.transposed([view.axes[a] for a in order])
+        if view := self.beneath("reverse"):
+            return view.base.transposed(order).reversed(order.index(view.axes[0]))
         return self._kept("transpose", order)
 
     def reversed(self, axis: int) -> "Value":
         """The other way round along an axis."""
-        if self.view and self.view.kind == "reverse" and self.view.axes == (axis,):
-            return self.view.base
+        view = self.beneath("reverse")
+        if view and view.axes == (axis,):
+            return view.base
         return self._kept("reverse", (axis,))
 
     def reshaped(self, shape: Sequence[Any]) -> "Value":
@@ -90,8 +94,8 @@ class Value:
         wanted = tuple(shape)
         if wanted == self.shape:
             return self
-        if self.view and self.view.kind == "reshape":
-            return self.view.base.reshaped(wanted)
+        if view := self.beneath("reshape"):
+            return view.base.reshaped(wanted)
         if self.array is not None and self.fixed:
             return self._kept("reshape", wanted, array=self.array.reshape(wanted))
         return self._kept("reshape", wanted)
@@ -110,15 +114,6 @@ def _arranged(shape: Sizes, kind: str, how: tuple[Any, ...]) -> Sizes:
     if kind == "reshape":
         return how
     return tuple(shape[a] for a in how) if kind == "transpose" else shape
-
-
-def inverse(axes: Sequence[int]) -> tuple[int, ...]:
-    """The order that undoes another one.
-
-    >>> inverse((0, 3, 1, 2))
-    (0, 2, 3, 1)
-    """
-    return tuple(sorted(range(len(axes)), key=lambda i: axes[i]))
 
 
 def lifted(value: Value, ndim: int) -> Value:

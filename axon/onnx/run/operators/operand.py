@@ -11,6 +11,7 @@ import numpy as np
 
 from axon.backend import Array, Shape
 from axon.core import Tensor
+from axon.onnx.graph import inverse
 from axon.onnx.run.operators.budget import allowed
 
 Data = Array | Tensor
@@ -89,15 +90,6 @@ def axis_from_front(axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         raise ValueError(f"axis {axis} is out of range for {ndim} axes.")
     return int(axis) % ndim
-
-
-def inverse(order: Shape) -> Shape:
-    """The order that undoes another.
-
-    >>> inverse((0, 3, 1, 2))
-    (0, 2, 3, 1)
-    """
-    return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -10,6 +10,7 @@ import numpy as np
 from axon import ops
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.onnx.graph import inverse
 from axon.onnx.run.operators.budget import STEP, allowed, spend
 from axon.onnx.run.operators.elementwise import as_floats, is_integer
 from axon.onnx.run.operators.operand import (
@@ -19,7 +20,6 @@ from axon.onnx.run.operators.operand import (
     as_read,
     axis_from_front,
     channels_last,
-    inverse,
 )
 from axon.onnx.run.operators.table import Context, operator
 from axon.parameter import Buffer

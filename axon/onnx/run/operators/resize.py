@@ -8,6 +8,7 @@ import numpy as np
 from axon import ops
 from axon.backend import Array, Shape
 from axon.core import Tensor
+from axon.onnx.graph import inverse
 from axon.onnx.run.operators.budget import allowed, spend
 from axon.onnx.run.operators.operand import (
     Attributes,
@@ -15,7 +16,6 @@ from axon.onnx.run.operators.operand import (
     Operands,
     axis_from_front,
     channels_last,
-    inverse,
 )
 from axon.onnx.run.operators.shapes import taken_along
 from axon.onnx.run.operators.table import operator

@@ -1,7 +1,6 @@
-"""The graph that is being written: nodes, initializers and their names.
+"""The writer of a graph: rules hand it values and add nodes by ``graph.op``.
 
-Rules (axon/onnx/rules) are handed values and add nodes by ``graph.op``. Everything becomes part of
-onnx's own classes at the very end.
+It keeps nodes, initializers and their names; these become onnx's own classes at the very end.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,61 +12,47 @@ import numpy as np
 
 from axon.backend import Array, DType
 from axon.onnx.export.rules.sizes import Batch, Size, Sizes, broadcast, is_batch
-from axon.onnx.export.rules.values import Value, inverse, lifted
+from axon.onnx.export.rules.values import Value, lifted
+from axon.onnx.graph import Node, inverse
 
 INT64 = np.dtype(np.int64)
+Rule = Callable[..., Value]  # (graph, *inputs, **metadata of the primitive)
 FIRST, LAST = -(2**63), 2**63 - 1  # places beyond either end of an axis
 
 
-class Node:
-    """One node: an operator and the names of what it reads and makes."""
-
-    def __init__(
-        self,
-        op: str,
-        name: str,
-        inputs: list[str],
-        outputs: list[str],
-        attributes: dict[str, Any],
-        domain: str = "",
-    ) -> None:
-        self.op, self.name, self.domain = op, name, domain
-        self.inputs, self.outputs, self.attributes = inputs, outputs, attributes
-
-
-class Out(NamedTuple):
+class Result(NamedTuple):
     """Shape and type of what the instruction at work makes."""
 
     shape: Sizes
     dtype: DType
 
 
-class Truth(NamedTuple):
+class FromBool(NamedTuple):
     """Where a number comes from that is 0 or 1: the truth value it was."""
 
     value: Value
 
 
 @runtime_checkable
-class Pieces(Protocol):
+class Deferred(Protocol):
     """What an operation made of which parts may be read alone: then only these are written."""
 
     scope: str  # the layer that made it
 
-    def part(self, graph: "Graph", index: Sequence[Any]) -> Value | None:
+    def part(self, graph: "Writer", index: Sequence[Any]) -> Value | None:
         """The part that a selection wants; None if it is no piece, nor some of them."""
 
-    def whole(self, graph: "Graph") -> Value:
+    def full(self, graph: "Writer") -> Value:
         """All of it."""
 
 
-class Graph:
-    """Nodes and initializers, in the order in which they are needed.
+class Writer:
+    """Writes nodes and initializers, in the order in which they are needed.
 
     Attributes:
         opset: the version of ONNX's operators that may be used.
         output: what the result will be called: "output", unless an input is called so.
-        out: shape and type of the result of the instruction at work.
+        result: shape and type of the result of the instruction at work.
         nodes: what has been written so far.
         initializers: name -> array.
         shapes: name -> shape of a value.
@@ -76,7 +61,7 @@ class Graph:
     """
 
     def __init__(self, opset: int, entering: Sequence[str] = ()) -> None:
-        self.opset, self.out = opset, Out((), np.dtype(np.float32))
+        self.opset, self.result = opset, Result((), np.dtype(np.float32))
         self.nodes: list[Node] = []
         self.initializers: dict[str, Array] = {}
         self.shapes: dict[str, Sizes] = {}
@@ -125,10 +110,10 @@ class Graph:
 
     def _assembled(self, value: Value) -> str:
         """What was left in pieces: put together now, in the name of the layer that made it."""
-        if not isinstance(value.made, Pieces):
+        if not isinstance(value.made, Deferred):
             raise NotImplementedError("its result is read in a way that ONNX does not know.")
         reader, self.scope = self.scope, value.made.scope
-        made = self.name(value.made.whole(self))
+        made = self.name(value.made.full(self))
         self.scope = reader
         return made
 
@@ -257,7 +242,7 @@ class Graph:
         """Add a node."""
         name = self.scoped(op)
         outputs = [name, *(self.unique(f"{name}_{i}") for i in range(1, len(results)))]
-        self.nodes.append(Node(op, name, names, outputs, given, domain))
+        self.nodes.append(Node(op, names, outputs, given, name, domain))
         made = []
         for output, (shape, dtype) in zip(outputs, results, strict=True):
             sizes = broadcast(*(v.shape for v in known)) if shape is None else shape
@@ -297,7 +282,7 @@ class Graph:
     def _cast(self, x: Value, dtype: DType) -> Value:
         made = self.op("Cast", x, to=_onnx_type(dtype), dtype=dtype)
         if x.dtype == np.bool_:
-            made.made = Truth(x)
+            made.made = FromBool(x)
         return made
 
     def elementwise(
@@ -345,8 +330,9 @@ Pair = tuple[Value, Value, Callable[[Value], Value]]
 def _beneath_transpose(a: Value, b: Value, shape: Sizes) -> Pair | None:
     """Both in the order of axes that one of them has beneath its view."""
     for x in (a, b):
-        if x.view and x.view.kind == "transpose" and x.ndim == len(shape) and not _plain(a, b):
-            order = x.view.axes
+        view = x.beneath("transpose")
+        if view and x.ndim == len(shape) and not _plain(a, b):
+            order = view.axes
             back = inverse(order)
             first, second = (lifted(v, len(shape)).transposed(back) for v in (a, b))
             return first, second, partial(Value.transposed, axes=order)
@@ -361,9 +347,10 @@ def _plain(a: Value, b: Value) -> bool:
 def _beneath_reshape(a: Value, b: Value, shape: Sizes) -> Pair | None:
     """Both in the shape that one has beneath its view, if the other allows that."""
     for x, other, swap in ((a, b, False), (b, a, True)):
-        if x.view is None or x.view.kind != "reshape" or x.shape != shape:
+        view = x.beneath("reshape")
+        if view is None or x.shape != shape:
             continue
-        base = x.view.base
+        base = view.base
         moved = _reshaped_like(other, x, base)
         if moved is not None:
             pair = (moved, base) if swap else (base, moved)
@@ -377,6 +364,6 @@ def _reshaped_like(other: Value, x: Value, base: Value) -> Value | None:
         return other.reshaped(())
     if other.fixed and all(n == 1 for n in other.shape[:-1]) and x.shape[-1] == base.shape[-1]:
         return other.reshaped(other.shape[-1:])
-    if other.view and other.view.kind == "reshape" and other.shape == x.shape:
-        return other.view.base if other.view.base.shape == base.shape else None
-    return None
+    view = other.beneath("reshape")
+    alike = view and other.shape == x.shape and view.base.shape == base.shape
+    return view.base if view and alike else None
