@@ -5,6 +5,7 @@ None of these libraries is imported: who hands over one of their objects has don
 
 import sys
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ class Ragged(ValueError):
     """Rows of different lengths."""
 
 
-def plain(value: Any) -> Array:
+def plain(value: object) -> Array:
     """An array of what ``value`` holds, of any type; nothing is dropped or filled on the way.
 
     Raises:
@@ -36,7 +37,7 @@ def plain(value: Any) -> Array:
         if library in sys.modules and (found := read(sys.modules[library], value)) is not None:
             return found
     if has(value, "__dlpack__") and not has(value, "__array__"):
-        return np.from_dlpack(value)
+        return np.from_dlpack(value)  # type: ignore[arg-type]  # has said so
     if has(value, "toarray") and not has(value, "__array__"):
         raise TypeError(
             f"a sparse {type(value).__name__} is no array: pass x.toarray(), some rows at a time."
@@ -44,7 +45,7 @@ def plain(value: Any) -> Array:
     return _asked(value)
 
 
-def arraylike(value: Any) -> bool:
+def arraylike(value: object) -> bool:
     """Whether something says itself that it is an array, a table or a tensor.
 
     >>> arraylike(np.ones(2)), arraylike([1, 2]), arraylike(x for x in [1, 2])
@@ -54,24 +55,24 @@ def arraylike(value: Any) -> bool:
     return any(has(value, way) for way in ways) or _has_buffer(value)
 
 
-def has(value: Any, method: str) -> bool:
+def has(value: object, method: str) -> bool:
     """Whether an object of another library has a method, as Python looks for special ones.
 
     >>> has([1, 2], "__len__"), has(1.5, "__len__")
     (True, False)
     """
-    return any(method in vars(kind) for kind in type(value).__mro__)
+    return any(method in vars(cls) for cls in type(value).__mro__)
 
 
-def _has_buffer(value: Any) -> bool:
+def _has_buffer(value: object) -> bool:
     try:
-        memoryview(value)
+        memoryview(value)  # type: ignore[arg-type]  # that is the question
     except TypeError:
         return False
     return True
 
 
-def _asked(value: Any) -> Array:
+def _asked(value: object) -> Array:
     """Let NumPy make the array; errors of other libraries become TypeErrors."""
     try:
         return np.asarray(value)
@@ -81,16 +82,16 @@ def _asked(value: Any) -> Array:
         ) from error
 
 
-def _of_list(value: "list[Any] | tuple[Any, ...]") -> Array:
+def _of_list(value: "list[object] | tuple[object, ...]") -> Array:
     """What lies in lists is read by the same rules: masked arrays, tensors, columns of tables."""
-    if all(issubclass(kind, _SIMPLE) for kind in set(map(type, value))):
+    if all(issubclass(cls, _SIMPLE) for cls in set(map(type, value))):
         inner = next((v for v in value if isinstance(v, list | tuple)), ())
-        if all(issubclass(kind, _SIMPLE) for kind in set(map(type, inner))):
+        if all(issubclass(cls, _SIMPLE) for cls in set(map(type, inner))):
             return _joined(value)
     return _joined([v if isinstance(v, _SIMPLE[:4]) else plain(v) for v in value])
 
 
-def _joined(rows: Any) -> Array:
+def _joined(rows: object) -> Array:
     try:
         return np.asarray(rows)
     except ValueError as error:
@@ -100,14 +101,14 @@ def _joined(rows: Any) -> Array:
 # ------------------------------------------------------------------------------------ masked
 
 
-def demand_unmasked(*values: Any) -> None:
+def demand_unmasked(*values: object) -> None:
     """Raise ValueError if one is a masked array with masked values, which others would drop."""
     if "numpy.ma" in sys.modules:
         for value in values:
             _of_masked(sys.modules["numpy.ma"], value)
 
 
-def _of_masked(masked: Any, value: Any) -> Array | None:
+def _of_masked(masked: ModuleType, value: object) -> Array | None:
     """A masked array, if nothing in it is masked."""
     if not isinstance(value, masked.MaskedArray):
         return None
@@ -123,7 +124,7 @@ def _of_masked(masked: Any, value: Any) -> Array | None:
 # ------------------------------------------------------------------------------------ tables
 
 
-def _of_pandas(pandas: Any, value: Any) -> Array | None:
+def _of_pandas(pandas: ModuleType, value: object) -> Array | None:
     """A DataFrame, a Series, an Index or one of pandas' own arrays."""
     if isinstance(value, pandas.DataFrame):
         types = {*value.dtypes}
@@ -137,11 +138,11 @@ def _of_pandas(pandas: Any, value: Any) -> Array | None:
     return None
 
 
-def _numeric(dtype: Any) -> bool:
+def _numeric(dtype: object) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in NUMBERS
 
 
-def _pandas(name: Any, column: Any) -> Array:
+def _pandas(name: object, column: Any) -> Array:
     """One column: as it is, or in the type of NumPy that its nullable type stands for."""
     dtype = column.dtype
     if _numeric(dtype):
@@ -155,7 +156,7 @@ def _pandas(name: Any, column: Any) -> Array:
     return np.asarray(column.to_numpy(dtype=as_numpy))
 
 
-def _of_polars(polars: Any, value: Any) -> Array | None:
+def _of_polars(polars: ModuleType, value: object) -> Array | None:
     """A DataFrame or a Series."""
     if isinstance(value, polars.LazyFrame):
         raise TypeError("a LazyFrame holds no numbers yet: pass x.collect().")
@@ -165,7 +166,7 @@ def _of_polars(polars: Any, value: Any) -> Array | None:
     return _polars(polars, value) if isinstance(value, polars.Series) else None
 
 
-def _polars(polars: Any, column: Any) -> Array:
+def _polars(polars: ModuleType, column: Any) -> Array:
     dtype = column.dtype
     inner = dtype.inner if isinstance(dtype, polars.Array) else dtype
     if not (inner.is_numeric() or inner == polars.Boolean):
@@ -188,43 +189,44 @@ _POLARS = {
     "category": "{1}.to_physical(), or a column for each category: df.to_dummies({0!r})",
     "else": "{1}.cast(pl.Float32), or, for text, df.to_dummies({0!r})",
 }
-_KINDS = {
-    **{"M": "times", "category": "categories", "complex": "complex numbers"},
+_CALLED = {
+    "M": "times",
+    "category": "categories",
+    "complex": "complex numbers",
     "else": "text or objects",
+}
+_BEGINNINGS = {  # of the names of types
+    "category": ("category", "categorical", "enum"),
+    "M": ("date", "time", "duration", "period"),
+    "complex": ("complex",),
 }
 
 
-def _no_numbers(name: Any, dtype: Any, first: object, ways: dict[str, str]) -> TypeError:
+def _no_numbers(name: object, dtype: object, first: object, ways: dict[str, str]) -> TypeError:
     text, one = str(dtype).lower(), "x" if name is None else f"df[{name!r}]"
-    kind = "else"
-    if text.startswith(("category", "categorical", "enum")):
-        kind = "category"
-    elif text.startswith(("date", "time", "duration", "period")):
-        kind = "M"
-    elif text.startswith("complex"):
-        kind = "complex"
+    what = next((w for w, begins in _BEGINNINGS.items() if text.startswith(begins)), "else")
     return TypeError(
-        f"expected numbers, but {_named(name)} holds {_KINDS[kind]} (dtype {dtype}, first: "
-        f"{first!r}). Turn it into numbers first: {ways[kind].format(name, one)}."
+        f"expected numbers, but {_named(name)} holds {_CALLED[what]} (dtype {dtype}, first: "
+        f"{first!r}). Turn it into numbers first: {ways[what].format(name, one)}."
     )
 
 
-def _gaps(name: Any, gaps: Array, fill: str) -> ValueError:
+def _gaps(name: object, gaps: Array, fill: str) -> ValueError:
     return ValueError(
         f"{_named(name)} has gaps (NA), {int(gaps.sum())} in all, the first in row "
         f"{int(gaps.argmax())}. Fill them, for example with df.{fill}, or remove those rows."
     )
 
 
-def _named(name: Any) -> str:
+def _named(name: object) -> str:
     return "the column" if name is None else f"column {name!r}"
 
 
-def _first_of(column: Any) -> object:
+def _first_of(column: Iterable[object]) -> object:
     return next(iter(column), None)
 
 
-def _side_by_side(columns: Iterable[tuple[Any, Array]], rows: int) -> Array:
+def _side_by_side(columns: Iterable[tuple[object, Array]], rows: int) -> Array:
     """Columns (rows,) as a table; truth values beside numbers are 0 and 1."""
     arrays = [column for _, column in columns]
     types = {a.dtype for a in arrays}
@@ -239,7 +241,7 @@ def _side_by_side(columns: Iterable[tuple[Any, Array]], rows: int) -> Array:
 # ------------------------------------------------------------------------------------ tensors
 
 
-def _of_torch(torch: Any, value: Any) -> Array | None:
+def _of_torch(torch: ModuleType, value: object) -> Array | None:
     """A tensor, apart from its graph and its device."""
     if not isinstance(value, torch.Tensor):
         return None
@@ -247,7 +249,7 @@ def _of_torch(torch: Any, value: Any) -> Array | None:
     return _asked((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
 
 
-_READERS: dict[str, Callable[[Any, Any], Array | None]] = {
+_READERS: dict[str, Callable[[ModuleType, object], Array | None]] = {
     "numpy.ma": _of_masked,
     "pandas": _of_pandas,
     "polars": _of_polars,

@@ -6,9 +6,11 @@
 
 from collections.abc import Sequence
 
+from axon.names import shown
+
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 NOT_FINITE = ("inf", "infinity", "nan")
-WHOLE = r"[+-]?[0-9]+"
+INTEGER = r"[+-]?[0-9]+"
 CURRENCY = r"(?:[$€£¥₹₽]|USD|EUR|GBP|CHF|JPY|INR|CNY)"
 DIGITS = (
     r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"  # 787,434.50
@@ -22,7 +24,7 @@ GAPS = frozenset(
     (*("", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "nil", "none"),
      *("?", "-", "--", ".", "n.a.", "(null)", "#null!"))
 )  # fmt: skip
-LISTED = 5  # lines named in a message
+MAX_LISTED = 5  # lines named in a message
 
 
 def is_number(text: str) -> bool:
@@ -41,7 +43,7 @@ def is_integer(text: str) -> bool:
     >>> is_integer("-12"), is_integer("007"), is_integer("1.0")
     (True, True, False)
     """
-    return _fits(WHOLE, text)
+    return _fits(INTEGER, text)
 
 
 def is_amount(text: str) -> bool:
@@ -76,8 +78,8 @@ def looks(texts: Sequence[str]) -> str:
     if 2 * len(amounts) < len(odd):
         text = next(t for t in odd if not is_gap(t) and not is_amount(t))
         advice = "leave out the column, or write numbers for what it says"
-        return f"no numbers in {len(odd):,} {share}, such as {quoted(text)}: {advice}"
-    such = f"in {len(amounts):,} {share}, such as {quoted(amounts[0])}"
+        return f"no numbers in {len(odd):,} {share}, such as {shown(text)}: {advice}"
+    such = f"in {len(amounts):,} {share}, such as {shown(amounts[0])}"
     if all(_fits(COMMA, text) for text in amounts):
         return f"numbers with a comma {such}: write a point, and nothing between thousands"
     return f"numbers with signs or separators {such}: write plain ones"
@@ -89,19 +91,8 @@ def listed(lines: Sequence[int]) -> str:
     >>> listed([4]), listed([4, 7]), listed(range(2, 11))
     ('line 4', 'lines 4, 7', 'lines 2, 3, 4, 5, 6 and 4 more')
     """
-    more = f" and {len(lines) - LISTED:,} more" if len(lines) > LISTED else ""
-    return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:LISTED]))}{more}"
-
-
-def quoted(text: str) -> str:
-    r"""A cell in a message.
-
-    >>> quoted("a\x1b")
-    "'a\\x1b'"
-    """
-    from axon.names import shown
-
-    return shown(text)
+    more = f" and {len(lines) - MAX_LISTED:,} more" if len(lines) > MAX_LISTED else ""
+    return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:MAX_LISTED]))}{more}"
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from axon.backend import Array
-from axon.datasets.column import is_amount, is_gap, is_integer, is_number, listed, looks, quoted
+from axon.datasets.column import is_amount, is_gap, is_integer, is_number, listed, looks
 from axon.datasets.sheet import Sheet
+from axon.names import shown
 
 LABELS = ("diagnosis", "label", "class", "species")  # columns of these names hold classes
 MAX_CLASSES = 20  # more different whole numbers are taken for amounts, not for classes
@@ -74,7 +75,7 @@ class Labels:
         if not gaps:
             return
         rows = [line for line, t in zip(self.lines, self.texts, strict=True) if t in gaps]
-        names = ", ".join(quoted(text) if text else "an empty cell" for text in gaps)
+        names = ", ".join(shown(text) if text else "an empty cell" for text in gaps)
         more = f" ({len(rows):,} missing labels: {listed(rows)})" if len(rows) > 1 else ""
         what = f"expected a label, found {names}{more}; leave out such rows, or say their label"
         raise self._error(gaps[0], what if gaps == [""] else f"{what}; {UNLESS}")
@@ -87,22 +88,22 @@ class Labels:
                 raise self._error(
                     text,
                     "expected a label, text or a whole number (classification only), found "
-                    f"{quoted(text)}; to predict numbers, choose the task regression",
+                    f"{shown(text)}; to predict numbers, choose the task regression",
                 )
 
     def _check_amounts(self) -> None:
         amounts = [text for text in self.found if is_amount(text)]
         numbers = sum(map(is_number, self.found))
         if amounts and 2 * (len(amounts) + numbers) > len(self.found):
-            what = f"expected a label or a number, found {quoted(amounts[0])} ({looks(self.texts)})"
+            what = f"expected a label or a number, found {shown(amounts[0])} ({looks(self.texts)})"
             raise self._error(amounts[0], f"{what}; {UNLESS}")
 
     def _check_written_alike(self) -> None:
         known = set(self.found)
         for text in self.found:
-            whole = _without_zeros(text)
-            if "." in text and is_integer(whole) and whole in known:
-                same = f"{quoted(text)} and {whole!r} are the same number: write it in one way"
+            plain = _without_zeros(text)
+            if "." in text and is_integer(plain) and plain in known:
+                same = f"{shown(text)} and {plain!r} are the same number: write it in one way"
                 raise self._error(text, f"{same}; or, if these are two classes, list all classes")
 
     def _check_several(self) -> None:
@@ -110,7 +111,7 @@ class Labels:
             name = self.sheet.names[self.column]
             raise ValueError(
                 f"{self.sheet.path}, column {name!r}: expected at least two classes, found only "
-                f"{quoted(self.found[0])}{self.chosen}"
+                f"{shown(self.found[0])}{self.chosen}"
             )
 
     def _check_repeated(self) -> None:
@@ -125,7 +126,7 @@ class Labels:
         raise self._error(
             alone[0],
             f"expected labels of classes, but {len(alone):,} of {len(self.texts):,} occur only "
-            f"once, such as {quoted(alone[0])}: choose {other}, or list all classes (the option "
+            f"once, such as {shown(alone[0])}: choose {other}, or list all classes (the option "
             "classes)",
         )
 
@@ -133,7 +134,7 @@ class Labels:
         for text in self.found:
             if text not in classes:
                 expected = " or ".join(repr(name) for name in classes)
-                what = quoted(text) if text else "an empty cell"
+                what = shown(text) if text else "an empty cell"
                 raise self._error(text, f"expected {expected}, found {what}")
 
     def _error(self, text: str, what: str) -> ValueError:

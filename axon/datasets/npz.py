@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import IO
 
 import numpy as np
 
@@ -76,8 +77,7 @@ def _read_arrays(path: str) -> dict[str, Array]:
     """Read the four arrays, or the two; others are left alone."""
     try:
         with open(path, "rb") as stream:
-            _demand_zip(path, stream.read(9))
-            archive = Archive(stream, path)
+            archive = _opened(path, stream)
             npz.names_in(archive)  # no zip bomb
             return {key: _read(archive, key) for key in _chosen_keys(archive)}
     except OSError as error:
@@ -86,11 +86,15 @@ def _read_arrays(path: str) -> dict[str, Array]:
         ) from error
 
 
-def _demand_zip(path: str, start: bytes) -> None:
-    found = formats.by_bytes(start)
+def _opened(path: str, stream: IO[bytes]) -> Archive:
+    found = formats.by_bytes(stream.read(9))
     if found is not formats.AXON:
         what = "a .npy file with a single array" if found is formats.NPY else "another format"
         raise ValueError(f"{path}: not a .npz file but {what}; write one with np.savez")
+    try:
+        return Archive(stream, path)
+    except DamagedFile as error:
+        raise ValueError(f"{path}: damaged ({error}); expected a .npz file") from error
 
 
 def _chosen_keys(archive: Archive) -> tuple[str, ...]:

@@ -4,14 +4,15 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
-from axon.datasets.column import is_number, looks, quoted
+from axon.datasets.column import is_number, looks
 from axon.datasets.errors import DatasetUnavailable
+from axon.names import printable, shown, unguarded
 
 Row = tuple[int, list[str]]  # the number of the line it begins on, and its cells
 CsvFile = str | os.PathLike[str] | IO[Any]  # a file, by its path or open
-SHOWN = 40  # names listed in a message
-MARKS = ",;\t|"  # what may part cells
-SAMPLE = 2**16  # characters that are looked at to find out which does
+MAX_NAMES = 40  # listed in a message
+DELIMITERS = ",;\t|"  # what may part cells
+MAX_TEXT = 2**16  # characters that are looked at to find out which does
 
 
 class Sheet:
@@ -19,9 +20,8 @@ class Sheet:
 
     Commas part the cells, or semicolons, tabs or bars: whichever cuts the header and the rows into
     equally many. Double quotes hold a cell together, blank lines and white space around a cell do
-    not count. A
-    byte-order mark and any line ending will do. The header and the rows may end in a comma, or
-    leave out the cells of unnamed columns at the end.
+    not count. A byte-order mark and any line ending will do. The header and the rows may end in a
+    comma, or leave out the cells of unnamed columns at the end.
 
     Args:
         path: the file, in UTF-8; or an open one, of bytes or text.
@@ -40,12 +40,12 @@ class Sheet:
     """
 
     def __init__(self, path: CsvFile) -> None:
-        from axon.names import printable
-
         self.path = printable(name_of(path))
         self.text = _read_text(path)
         self.delimiter = self._delimiter()
-        self.header_line, self.names = self._read_header()
+        self.header_line, self.names = next(self._records(), (0, []))
+        if not self.names:
+            raise ValueError(f"{self.path}: the file is empty; expected a header line with names")
 
     def rows(self, *, header: bool = True) -> Iterator[Row]:
         """Yield each row, a cell for each column; ``header`` leaves out the first line."""
@@ -62,16 +62,12 @@ class Sheet:
         """Build the error about one cell."""
         return ValueError(f"{self.path}, line {line}, column {self.names[column]!r}: {what}")
 
-    def position(self, name: str) -> int:
-        """Return the column of a name, or raise ``ValueError`` with the nearest and all others."""
-        return self.positions([name])[0]
-
     def positions(self, names: Sequence[str]) -> list[int]:
-        """Return the columns of some names, or raise ``ValueError`` with all that are missing."""
+        """Return the columns of some names; ``ValueError`` lists those that are missing."""
         columns = {name: column for column, name in enumerate(self.names) if name}
         if missing := [name for name in names if name not in columns]:
             wanted = "; ".join(_with_nearest(name, columns) for name in missing)
-            raise ValueError(f"{self.path}: no column {wanted}. Its columns: {_shown(columns)}")
+            raise ValueError(f"{self.path}: no column {wanted}. Its columns: {_listed(columns)}")
         return [columns[name] for name in names]
 
     def filled(self) -> list[int]:
@@ -95,7 +91,7 @@ class Sheet:
     def no_number(self, line: int, column: int, cell: str, *, header: bool = True) -> ValueError:
         """Build the error about a cell that should be a number, and what its column looks like."""
         point = " with a decimal point" if "," in cell and is_number(cell.replace(",", ".")) else ""
-        found = quoted(cell) if cell else "an empty cell"
+        found = shown(cell) if cell else "an empty cell"
         cells = [row[column] for _, row in self.rows(header=header)]
         return self.error(line, column, f"expected a number{point}, found {found} ({looks(cells)})")
 
@@ -123,14 +119,16 @@ class Sheet:
 
         Where a comma would do as well as another, it is that of decimal numbers.
         """
-        widths = {mark: self._widths(mark) for mark in MARKS}
-        return max(MARKS, key=lambda mark: (*widths[mark], bool(widths[mark][0]) and mark != ","))
+        widths = {mark: self._widths(mark) for mark in DELIMITERS}
+        return max(
+            DELIMITERS, key=lambda mark: (*widths[mark], bool(widths[mark][0]) and mark != ",")
+        )
 
     def _widths(self, mark: str) -> tuple[int, int]:
         """How many cells of the header all rows have, 0 if they differ; and how many it has."""
         names: list[str] = []
-        start = self.text[:SAMPLE]
-        if len(self.text) > SAMPLE:  # not in the middle of a cell
+        start = self.text[:MAX_TEXT]
+        if len(self.text) > MAX_TEXT:  # not in the middle of a cell
             start = start.rpartition("\n")[0] or start
         records = _parsed(self.path, start, mark)
         try:
@@ -138,15 +136,9 @@ class Sheet:
             rows = [cells for _, cells in records if any(cells)]
         except ValueError:
             return 0, max(len(names), 1)
-        whole = rows if len(self.text) <= SAMPLE else rows[:-1]
-        fits = len(names) > 1 and all(_fits(names, cells) for cells in whole)
+        complete = rows if len(self.text) <= MAX_TEXT else rows[:-1]
+        fits = len(names) > 1 and all(_fits(names, cells) for cells in complete)
         return len(names) if fits else 0, max(len(names), 1)
-
-    def _read_header(self) -> Row:
-        line, names = next(self._records(), (0, []))
-        if not line:
-            raise ValueError(f"{self.path}: the file is empty; expected a header line with names")
-        return line, names
 
     def _fit(self, line: int, cells: list[str]) -> list[str]:
         width = len(self.names)
@@ -185,15 +177,13 @@ def _parsed(path: str, text: str, delimiter: str) -> Iterator[Row]:
     import csv
     import io
 
-    from axon.names import unguarded
-
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, strict=True, skipinitialspace=True, delimiter=delimiter)
-    line, quoted = 1, "'" in text  # as what AXON writes guards cells against spreadsheets
+    line, guarded = 1, "'" in text  # as what AXON writes guards cells against spreadsheets
     try:
         for record in reader:
             cells = [cell.strip() for cell in record]
-            yield line, list(map(unguarded, cells)) if quoted else cells
+            yield line, list(map(unguarded, cells)) if guarded else cells
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(
@@ -208,18 +198,14 @@ def _fits(names: Sequence[str], cells: Sequence[str]) -> bool:
     return not named and not any(cells[len(names) :])
 
 
-def _content(file: CsvFile) -> bytes | str:
-    if isinstance(file, str | os.PathLike):
-        with open(file, "rb") as stream:
-            return stream.read()
-    data: bytes | str = file.read()
-    return data
-
-
 def _read_text(file: CsvFile) -> str:
     path = name_of(file)
     try:
-        data = _content(file)
+        if isinstance(file, str | os.PathLike):
+            with open(file, "rb") as stream:
+                data = stream.read()
+        else:
+            data = file.read()
         text = data.decode() if isinstance(data, bytes) else data
     except OSError as error:
         raise DatasetUnavailable(
@@ -246,7 +232,7 @@ def _with_nearest(name: str, known: Iterable[str]) -> str:
     return f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name)
 
 
-def _shown(names: Iterable[str]) -> str:
-    shown = [repr(name) for name in names]
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return ", ".join(shown[:SHOWN]) + more
+def _listed(names: Iterable[str]) -> str:
+    all_of_them = [repr(name) for name in names]
+    left = len(all_of_them) - MAX_NAMES
+    return ", ".join(all_of_them[:MAX_NAMES]) + (f" and {left} more" if left > 0 else "")

@@ -144,7 +144,7 @@ def _demand_header(sheet: Sheet) -> None:
 def _target_column(sheet: Sheet, target: str | None) -> tuple[int, str]:
     """Return the label column, and how it was chosen."""
     if target is not None:
-        return sheet.position(target), ""
+        return sheet.positions([target])[0], ""
     lower = [name.lower() for name in sheet.names]
     for name in TARGETS:
         if name in lower:
@@ -230,8 +230,8 @@ def _check_exact(sheet: Sheet, x: Array, columns: Sequence[int], header: bool) -
     """Raise if whole numbers are so large that different ones became the same."""
     for k in np.flatnonzero(np.abs(x).max(axis=0, initial=0) >= EXACT).tolist():
         cells = {row[columns[k]] for _, row in sheet.rows(header=header)}
-        whole = {text.lstrip("+0") for text in cells if is_integer(text)}
-        if len({float(text or 0) for text in whole}) < len(whole):
+        integers = {text.lstrip("+0") for text in cells if is_integer(text)}
+        if len({float(text or 0) for text in integers}) < len(integers):
             raise ValueError(
                 f"{sheet.path}, column {sheet.names[columns[k]]!r}: whole numbers beyond 2**53, of "
                 "which different ones become the same number; if they are names, such as ids, "

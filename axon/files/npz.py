@@ -27,8 +27,9 @@ def names_in(archive: Archive, folder: str = "") -> list[str]:
     claimed = sum(archive.zip.getinfo(name).file_size for name in members)
     if claimed > max(MAX_BYTES, MAX_GROWTH * archive.size):
         raise DamagedFile(
-            f"{archive.where} takes {archive.size:,} bytes and claims {claimed:,}: too large. If "
-            "that is meant, write it with np.savez instead of np.savez_compressed."
+            f"{archive.where} takes {archive.size:,} bytes and claims {claimed:,}: too large "
+            "to be unpacked in memory; if that is meant, write it with np.savez instead of "
+            "np.savez_compressed."
         )
     return [name[len(folder) : -len(".npy")] for name in members]
 
