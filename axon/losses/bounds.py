@@ -72,6 +72,21 @@ class Result:
         return creator is None or creator.primitive.facts.drawn
 
 
+def squashed(tensor: Tensor) -> bool:
+    """Whether what made it gives numbers from 0 to 1, each for itself, whatever comes in.
+
+    >>> from axon.activations import relu, sigmoid
+    >>> x = Parameter([0.5])
+    >>> squashed(sigmoid(x)), squashed(relu(x))
+    (True, False)
+    """
+    creator = tensor.creator
+    if creator is None or not creator.primitive.facts.alone:
+        return False
+    found = Result(tensor, 0, {id(x): UNKNOWN for x in creator.inputs}).bounds
+    return found.low >= 0 and found.high <= 1
+
+
 def _of_values(tensor: Tensor) -> Bounds:
     """A number that was written down lies where it lies; parameters and data may be anything."""
     if isinstance(tensor, Parameter) or tensor.requires_grad or not tensor.size:

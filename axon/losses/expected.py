@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from axon.activations import ACTIVATIONS
 from axon.backend import Array
 from axon.bounds import UNKNOWN, Bounds
 from axon.core import Tensor
-from axon.losses.bounds import bounds, of_array
+from axon.losses.bounds import bounds, of_array, squashed
 
 NEAR = 1e-3  # how far rounding, or short floats, may take a number beyond its end
 SUM = 1e-2  # how far a row of probabilities, which may be rounded, may be from adding up to 1
@@ -86,7 +87,7 @@ def demand_shares(name: str, y_pred: Tensor) -> None:
         return
     sums = y_pred.data.sum(axis=-1, dtype=np.float64)
     low, high = of_array(sums)
-    if made in ("sigmoid", "hard_sigmoid"):
+    if made in ACTIVATIONS and squashed(result):
         got = f"those of {made}, each for itself"
     elif low < 1 - SUM or high > 1 + SUM:
         got = f"rows that add up to {_span(low, high)}"
@@ -120,8 +121,7 @@ def _demand_no_probabilities(name: str, y_pred: Tensor) -> None:
     made, _ = origin(y_pred)
     found = bounds(y_pred) if y_pred.creator else Bounds(-inf, inf)
     if found.low >= 0 and found.high <= 1:
-        ends = made in ("sigmoid", "softmax", "hard_sigmoid")
-        raise _already(name, repr(made) if ends else "numbers between 0 and 1")
+        raise _already(name, repr(made) if made in ACTIVATIONS else "numbers between 0 and 1")
 
 
 def _already(name: str, got: str) -> ValueError:
