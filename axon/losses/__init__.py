@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from axon.core import Tensor
 from axon.losses.base import FunctionLoss, Loss, numbers
 from axon.losses.binary_cross_entropy import BinaryCrossEntropy
 from axon.losses.binary_focal_cross_entropy import BinaryFocalCrossEntropy
@@ -45,7 +46,7 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
-def get(loss: "str | type[Loss] | Loss | Callable[..., Any]") -> Loss:
+def get(loss: "str | type[Loss] | Loss | Callable[..., Tensor]") -> Loss:
     """Return a loss by its name, AXON's or Keras's; a Loss is returned as it is.
 
     A function of (y_true, y_pred) becomes a loss, too: it returns what each sample costs.

@@ -3,20 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import prod
-from typing import Any, ClassVar
+from typing import ClassVar, overload
 
 import numpy as np
 
-from axon.backend import Array, Shape, as_array, numbers_from
+from axon.backend import Array, ArrayLike, Shape, as_array, numbers_from
 from axon.config import Configurable
 from axon.containers import Ragged, plain
-from axon.core import Tensor, grad
+from axon.core import Tensor, TensorLike, grad
+from axon.losses.custom import computed, watched
 from axon.losses.expected import demand
-from axon.losses.slips import Slips, watched
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
 
-WHOLE = 2**24  # up to here float32 holds every whole number
+EXACT = 2**24  # up to here float32 holds every whole number
 NUMBER_THEM = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
 
 
@@ -49,7 +49,7 @@ class Loss(Configurable, ABC):
         labelled = None if self.ignored is None else y_true != self.ignored
         return both(y_pred.mask, labelled)
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Check targets against outputs (n, ...) and return them in the type they are used in.
 
         By default one number per output; a loss that wants something else says so.
@@ -59,7 +59,17 @@ class Loss(Configurable, ABC):
         """
         return numbers_of_shape(self.name, y_true, output_shape)
 
-    def loss(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    @overload
+    def loss(
+        self, y_true: TensorLike, y_pred: Tensor, sample_weight: TensorLike | None = None
+    ) -> Tensor: ...
+    @overload
+    def loss(
+        self, y_true: TensorLike, y_pred: ArrayLike, sample_weight: TensorLike | None = None
+    ) -> float: ...
+    def loss(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> Tensor | float:
         """The mean loss: sum_i w_i L(y_true_i, y_pred_i) / n.
 
         Of a Tensor with a mask only the real steps count, and n is how many there are.
@@ -86,7 +96,17 @@ class Loss(Configurable, ABC):
         """Raise ValueError unless predictions are what this loss ``expects``."""
         demand(self.expects, self.name, y_pred, y_true.data)
 
-    def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    @overload
+    def gradient(
+        self, y_true: TensorLike, y_pred: Tensor, sample_weight: TensorLike | None = None
+    ) -> Tensor: ...
+    @overload
+    def gradient(
+        self, y_true: TensorLike, y_pred: ArrayLike, sample_weight: TensorLike | None = None
+    ) -> Array: ...
+    def gradient(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> Tensor | Array:
         """The gradient dL/dy_pred of the mean loss, of the shape of ``y_pred``."""
         with GradMode(True):
             if isinstance(y_pred, Tensor):
@@ -97,7 +117,7 @@ class Loss(Configurable, ABC):
             predictions.requires_grad = True
             return grad(self._mean(targets, predictions, sample_weight), predictions).data
 
-    def _tensors(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    def _tensors(self, y_true: TensorLike, y_pred: ArrayLike) -> tuple[Tensor, Tensor]:
         predictions = as_array(y_pred)
         if predictions.dtype.kind != "f":
             predictions = predictions.astype(float_for(predictions))
@@ -110,14 +130,14 @@ class Loss(Configurable, ABC):
         self.demand(targets, Tensor(predictions))
         return targets, Tensor(predictions)
 
-    def _as_targets(self, y_true: Any, y_pred: Tensor) -> Tensor:
+    def _as_targets(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
         given = y_true.data if isinstance(y_true, Tensor) else y_true
         targets = self.targets(given, y_pred.shape)
         if isinstance(y_true, Tensor):
             return y_true if y_true.shape == targets.shape else y_true.reshape(targets.shape)
         return Tensor(targets.astype(y_pred.dtype) if targets.dtype.kind == "f" else targets)
 
-    def _mean(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any) -> Tensor:
+    def _mean(self, y_true: Tensor, y_pred: Tensor, sample_weight: TensorLike | None) -> Tensor:
         real = self.real(y_true, y_pred)
         w = sample_weight if isinstance(sample_weight, Tensor | None) else as_array(sample_weight)
         given = [t for t in (real, w) if t is not None]
@@ -155,17 +175,10 @@ class FunctionLoss(Loss):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Call the function."""
-        with Slips(f"loss {self.name!r}", y_true, y_pred):
-            cost: Any = self.function(y_true, y_pred)
-        if not isinstance(cost, Tensor) or cost.shape[:1] != y_pred.shape[:1]:
-            got = f"shape {cost.shape}" if isinstance(cost, Tensor) else type(cost).__name__
-            raise ValueError(
-                f"loss {self.name!r}: expected a Tensor with what each sample costs, shape "
-                f"({len(y_pred)}, ...), got {got}. Leave the mean over the samples to AXON."
-            )
-        return over_features(cost)
+        owner, returns = f"loss {self.name!r}", "what each sample costs"
+        return over_features(computed(owner, self.function, y_true, y_pred, returns))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Any numbers, one or several for each sample: the function knows what it needs.
 
         Not (n,) for outputs (n, 1): what is computed of both would be (n, n).
@@ -175,9 +188,9 @@ class FunctionLoss(Loss):
         return given.astype(np.float32) if given.dtype.kind == "b" else given
 
 
-def float_for(whole: Array) -> type:
+def float_for(integers: Array) -> type:
     """The shortest float that tells all of some whole numbers apart, float32 or float64."""
-    large = whole.size and max(int(whole.max()), -int(whole.min())) > WHOLE
+    large = integers.size and max(int(integers.max()), -int(integers.min())) > EXACT
     return np.float64 if large else np.float32
 
 
@@ -201,21 +214,21 @@ def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return joined
 
 
-def demand_fit(name: str, w: Any, y_pred: Tensor) -> None:
+def demand_fit(name: str, w: Tensor | Array, y_pred: Tensor) -> None:
     """Raise ValueError unless these are weights for each sample, or for each step or pixel."""
     alone = w.ndim < 2 or (w.ndim == y_pred.ndim and w.shape[-1] == 1)  # (n, 1) is no time of 1
     if w.shape != (y_pred.shape[:1] if alone else y_pred.shape[: w.ndim]):
         raise _no_weights(name, "sample_weight", w, y_pred.shape[: max(1, y_pred.ndim - 1)])
 
 
-def spread(name: str, what: str, w: Any, losses: Tensor) -> Any:
+def spread(name: str, what: str, w: Tensor | Array, losses: Tensor) -> Tensor | Array:
     """Give weights or truth values by sample or by step the axes that losses have."""
     if w.ndim > losses.ndim or w.shape != losses.shape[: w.ndim]:
         raise _no_weights(name, what, w, losses.shape)
     return w if w.ndim == losses.ndim else w.reshape(*w.shape, *(1,) * (losses.ndim - w.ndim))
 
 
-def _no_weights(name: str, what: str, w: Any, most: Shape) -> ValueError:
+def _no_weights(name: str, what: str, w: Tensor | Array, most: Shape) -> ValueError:
     steps = f", or {most}, one for each step" if len(most) > 1 else ""
     return ValueError(
         f"{name}: {what} must have shape {most[:1]}, one weight per sample{steps}, got {w.shape}."
@@ -229,7 +242,7 @@ def number_of(real: Tensor, losses: Tensor) -> Tensor:
     return count
 
 
-def numbers(name: str, y_true: Any) -> Array:
+def numbers(name: str, y_true: ArrayLike) -> Array:
     """Targets as an array of finite numbers, or an error that says how to make them so."""
     try:
         targets = plain(y_true)
@@ -282,7 +295,7 @@ def demand_no_broadcast(name: str, targets: Array, output_shape: Shape) -> None:
         same_shape(name, targets, output_shape)
 
 
-def numbers_of_shape(name: str, y_true: Any, output_shape: Shape) -> Array:
+def numbers_of_shape(name: str, y_true: ArrayLike, output_shape: Shape) -> Array:
     """Targets as floats, one number per output."""
     given = same_shape(name, numbers(name, y_true), output_shape)
     return given if given.dtype.kind == "f" else given.astype(np.float64)  # which rounds none

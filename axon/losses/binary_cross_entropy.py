@@ -1,13 +1,11 @@
 """Binary cross-entropy: yes or no, once per output."""
 
-from typing import Any
-
 from axon.activations import sigmoid
-from axon.backend import Array, Shape
-from axon.checks import between, boolean
+from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers_of_shape, over_features
+from axon.losses.base import numbers_of_shape, over_features
 from axon.losses.cross_entropy import (
+    CrossEntropy,
     log_probability,
     logits_of,
     sigmoid_cross_entropy,
@@ -15,7 +13,7 @@ from axon.losses.cross_entropy import (
 )
 
 
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(CrossEntropy):
     """L = -y log p - (1 - y) log(1 - p), averaged over outputs and samples.
 
     Predictions that come out of sigmoid are computed from its logits by one fused primitive.
@@ -31,20 +29,18 @@ class BinaryCrossEntropy(Loss):
     """
 
     name = "binary_cross_entropy"
+    probabilities, logits = "numbers in [0, 1]", "logits of yes or no"
     soft = True
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        self.from_logits = boolean(self.name, "from_logits", from_logits)
-        self.yes_from = 0.0 if from_logits else 0.5
-        self.expects = "logits of yes or no" if from_logits else "numbers in [0, 1]"
-        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
+        super().__init__(from_logits, label_smoothing)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-y log p - (1 - y) log(1 - p) of each sample, averaged over its outputs."""
         y_true = smoothed(y_true, self.label_smoothing, classes=2)
         return over_features(bernoulli(y_true, y_pred, self.from_logits))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Targets between 0 and 1, of exactly the shape of the output."""
         return chances(self.name, y_true, output_shape)
 
@@ -59,7 +55,7 @@ def bernoulli(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     return -(y_true * yes + (1.0 - y_true) * no)
 
 
-def chances(name: str, y_true: Any, output_shape: Shape) -> Array:
+def chances(name: str, y_true: ArrayLike, output_shape: Shape) -> Array:
     """Targets between 0 and 1, of exactly the shape of the output."""
     given = numbers_of_shape(name, y_true, output_shape)
     wrong = (given < 0) | (given > 1)

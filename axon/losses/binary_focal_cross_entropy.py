@@ -1,20 +1,18 @@
 """Binary focal cross-entropy: yes or no, where most answers are easy."""
 
-from typing import Any
-
 import numpy as np
 
 from axon.activations import sigmoid
-from axon.backend import Array, Shape
-from axon.checks import between, boolean
+from axon.backend import Array, ArrayLike, Shape
+from axon.checks import between
 from axon.core import Tensor
-from axon.losses.base import Loss, over_features
+from axon.losses.base import over_features
 from axon.losses.binary_cross_entropy import bernoulli, chances
-from axon.losses.cross_entropy import logits_of, smoothed
+from axon.losses.cross_entropy import CrossEntropy, logits_of, smoothed
 from axon.ops import maximum
 
 
-class BinaryFocalCrossEntropy(Loss):
+class BinaryFocalCrossEntropy(CrossEntropy):
     """L = (1 - p_t)^gamma (-y log p - (1 - y) log(1 - p)), averaged over outputs and samples.
 
     Here p_t = y p + (1 - y)(1 - p) is the probability given to what is true: what is predicted well
@@ -35,6 +33,7 @@ class BinaryFocalCrossEntropy(Loss):
     """
 
     name = "binary_focal_cross_entropy"
+    probabilities, logits = "numbers in [0, 1]", "logits of yes or no"
     soft = True
 
     def __init__(
@@ -49,10 +48,7 @@ class BinaryFocalCrossEntropy(Loss):
         self.gamma = between(self.name, "gamma", gamma, 0, np.inf)
         self.alpha = between(self.name, "alpha", alpha, 0, 1)
         self.apply_class_balancing = apply_class_balancing
-        self.from_logits = boolean(self.name, "from_logits", from_logits)
-        self.yes_from = 0.0 if from_logits else 0.5
-        self.expects = "logits of yes or no" if from_logits else "numbers in [0, 1]"
-        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
+        super().__init__(from_logits, label_smoothing)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, averaged over its outputs."""
@@ -68,7 +64,7 @@ class BinaryFocalCrossEntropy(Loss):
         p, no = (y_pred, 1.0 - y_pred) if logits is None else (sigmoid(logits), sigmoid(-logits))
         return focus(y * no + (1.0 - y) * p, self.gamma)
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Targets between 0 and 1, of exactly the shape of the output."""
         return chances(self.name, y_true, output_shape)
 

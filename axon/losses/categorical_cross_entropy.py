@@ -1,15 +1,14 @@
 """Categorical cross-entropy: one class out of several."""
 
-from typing import Any
-
 import numpy as np
 
 from axon.activations import log_softmax, softmax
-from axon.backend import Array, Shape
-from axon.checks import between, boolean, demand, is_integer
+from axon.backend import Array, ArrayLike, Shape
+from axon.checks import demand, is_integer
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers, over_features, same_shape
+from axon.losses.base import numbers, over_features, same_shape
 from axon.losses.cross_entropy import (
+    CrossEntropy,
     log_probability,
     logits_of,
     smoothed,
@@ -17,7 +16,7 @@ from axon.losses.cross_entropy import (
 from axon.losses.expected import SUM
 
 
-class CategoricalCrossEntropy(Loss):
+class CategoricalCrossEntropy(CrossEntropy):
     """L = -sum_j y_j log p_j, averaged over samples.
 
     Where predictions come out of softmax, their logarithms are computed from its logits.
@@ -40,6 +39,7 @@ class CategoricalCrossEntropy(Loss):
     """
 
     name = "categorical_cross_entropy"
+    probabilities, logits = "rows that add up to 1", "logits of classes"
     together = True
 
     def __init__(
@@ -49,13 +49,10 @@ class CategoricalCrossEntropy(Loss):
         *,
         ignore_index: int | None = None,
     ) -> None:
-        self.from_logits = boolean(self.name, "from_logits", from_logits)
+        super().__init__(from_logits, label_smoothing)
         fits = ignore_index is None or is_integer(ignore_index)
         demand(fits, self.name, "ignore_index", "a whole number, or None", ignore_index)
         self.ignore_index = self.ignored = None if ignore_index is None else int(ignore_index)
-        self.yes_from = 0.0 if from_logits else 0.5
-        self.expects = "logits of classes" if from_logits else "rows that add up to 1"
-        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-sum_j y_j log p_j of each sample; further axes between are averaged."""
@@ -63,7 +60,7 @@ class CategoricalCrossEntropy(Loss):
         logarithms = log_probabilities(y_pred, self.from_logits)
         return over_features(-(y * logarithms).sum(axis=-1))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Labels as whole numbers, one-hot rows as floats."""
         return classes_of(self.name, y_true, output_shape, self.ignore_index)
 
@@ -83,7 +80,9 @@ def one_hot(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return (y_true[..., None] == columns).astype(y_pred.dtype)
 
 
-def classes_of(name: str, y_true: Any, output_shape: Shape, ignored: int | None = None) -> Array:
+def classes_of(
+    name: str, y_true: ArrayLike, output_shape: Shape, ignored: int | None = None
+) -> Array:
     """Labels (n,) or (n, 1) as whole numbers (n,), one-hot rows as floats.
 
     Args:

@@ -1,21 +1,20 @@
 """Categorical focal cross-entropy: one class out of several, where most samples are easy."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, Shape
-from axon.checks import between, boolean
+from axon.backend import Array, ArrayLike, Shape
+from axon.checks import between
 from axon.core import Tensor
-from axon.losses.base import Loss, over_features
+from axon.losses.base import over_features
 from axon.losses.binary_focal_cross_entropy import focus
 from axon.losses.categorical_cross_entropy import classes_of, log_probabilities, one_hot
-from axon.losses.cross_entropy import smoothed
+from axon.losses.cross_entropy import CrossEntropy, smoothed
 from axon.ops import exp
 
 
-class CategoricalFocalCrossEntropy(Loss):
+class CategoricalFocalCrossEntropy(CrossEntropy):
     """L = -sum_j alpha (1 - p_j)^gamma y_j log p_j, averaged over samples.
 
     What is predicted well hardly counts. Where predictions come out of softmax, their logarithms
@@ -34,6 +33,7 @@ class CategoricalFocalCrossEntropy(Loss):
     """
 
     name = "categorical_focal_cross_entropy"
+    probabilities, logits = "rows that add up to 1", "logits of classes"
     together = True
 
     def __init__(
@@ -49,10 +49,7 @@ class CategoricalFocalCrossEntropy(Loss):
             between(self.name, "alpha", float(one), 0, 1)
         self.alpha = given.tolist()
         self.gamma = between(self.name, "gamma", gamma, 0, np.inf)
-        self.from_logits = boolean(self.name, "from_logits", from_logits)
-        self.yes_from = 0.0 if from_logits else 0.5
-        self.expects = "logits of classes" if from_logits else "rows that add up to 1"
-        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
+        super().__init__(from_logits, label_smoothing)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample; further axes between are averaged."""
@@ -61,7 +58,7 @@ class CategoricalFocalCrossEntropy(Loss):
         losses = focus(1.0 - exp(logarithms), self.gamma) * y * logarithms
         return over_features(-(losses * np.asarray(self.alpha)).sum(axis=-1))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Labels as whole numbers, one-hot rows as floats."""
         given = classes_of(self.name, y_true, output_shape)
         if isinstance(self.alpha, list) and len(self.alpha) != output_shape[-1]:

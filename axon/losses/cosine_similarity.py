@@ -1,8 +1,6 @@
 """Cosine similarity: which way a vector points, whatever its length."""
 
-from typing import Any
-
-from axon.backend import Array, Shape
+from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, demand_axis, numbers, numbers_of_shape, over_features
 from axon.modes import modes
@@ -44,7 +42,7 @@ class CosineSimilarity(Loss):
         x = x / _or_one(max(absolute(x.detach()), axis=self.axis, keepdims=True))
         return x / sqrt(_or_one(square(x).sum(axis=self.axis, keepdims=True)))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Numbers of exactly the shape of the output."""
         numbers(self.name, y_true)
         demand_axis(self.name, output_shape, "directions are compared")

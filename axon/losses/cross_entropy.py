@@ -1,11 +1,13 @@
 """What the cross-entropies share: a logarithm that stays finite, and the way back to logits."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from axon.activations import sigmoid
 from axon.activations.sigmoid import sigmoid_gradient
 from axon.backend import Array, constant, floating, like_result, tiny
+from axon.checks import between, boolean
 from axon.core import Primitive, Tensor, primitive
+from axon.losses.base import Loss
 
 
 @primitive(result=floating)
@@ -68,6 +70,24 @@ sigmoid_cross_entropy.gradient(
     lambda g, y, x, t: sigmoid_cross_entropy_gradient(g, x, t),
     lambda g, y, x, t: -g * x,
 )
+
+
+class CrossEntropy(Loss):
+    """What the cross-entropies share: predictions are probabilities or logits, targets less sure.
+
+    Args:
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: from 0 to 1, see ``smoothed``.
+    """
+
+    probabilities: ClassVar[str]  # what predictions have to be, keys of ``EXPECTED``
+    logits: ClassVar[str]
+
+    def __init__(self, from_logits: bool, label_smoothing: float) -> None:
+        self.from_logits = boolean(self.name, "from_logits", from_logits)
+        self.yes_from = 0.0 if from_logits else 0.5
+        self.expects = self.logits if from_logits else self.probabilities
+        self.label_smoothing = between(self.name, "label_smoothing", label_smoothing, 0, 1)
 
 
 def smoothed(y_true: Tensor, label_smoothing: float, classes: int) -> Tensor:

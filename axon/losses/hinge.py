@@ -1,11 +1,9 @@
 """Hinge: yes or no by a margin, as in a support vector machine."""
 
-from typing import Any
-
 import numpy as np
 
 from axon.activations import relu
-from axon.backend import Array, Shape
+from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers_of_shape, over_features
 from axon.ops import where
@@ -30,7 +28,7 @@ class Hinge(Loss):
         """What each sample lacks to the margin, averaged over its outputs."""
         return over_features(shortfall(y_true, y_pred))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """-1 and 1, or 0 and 1, of exactly the shape of the output."""
         return sides(self.name, y_true, output_shape)
 
@@ -42,7 +40,7 @@ def shortfall(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return missing
 
 
-def sides(name: str, y_true: Any, output_shape: Shape) -> Array:
+def sides(name: str, y_true: ArrayLike, output_shape: Shape) -> Array:
     """Targets that say on which side an output should be.
 
     Raises:

@@ -1,11 +1,8 @@
 """Huber loss: squared for small errors, absolute for large ones."""
 
-from typing import Any
-
-from axon.backend import Array, Shape
 from axon.checks import demand
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers_of_shape, over_features
+from axon.losses.base import Loss, over_features
 from axon.ops import maximum, minimum
 
 
@@ -38,7 +35,3 @@ class Huber(Loss):
         e = y_pred - y_true
         c = maximum(minimum(e, self.delta), -self.delta)
         return over_features(c * (e - 0.5 * c))  # both pieces at once: no square of a large error
-
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
-        """Numbers of exactly the shape of the output."""
-        return numbers_of_shape(self.name, y_true, output_shape)

@@ -1,8 +1,6 @@
 """Kullback-Leibler divergence: how far one distribution is from another."""
 
-from typing import Any
-
-from axon.backend import Array, Shape
+from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, demand_axis, numbers, over_features, same_shape
 from axon.losses.categorical_cross_entropy import distributions, log_probabilities
@@ -30,7 +28,7 @@ class KLDivergence(Loss):
         beyond = log_probability(y_true) - log_probabilities(y_pred)
         return over_features((y_true * beyond).sum(axis=-1))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Rows that add up to 1, of exactly the shape of the output."""
         given = numbers(self.name, y_true)
         demand_axis(self.name, output_shape, "distributions are compared")

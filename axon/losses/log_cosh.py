@@ -4,9 +4,9 @@ from math import exp
 from typing import Any
 
 from axon.activations import tanh
-from axon.backend import Array, Shape, constant, floating, like_result
+from axon.backend import Array, constant, floating, like_result
 from axon.core import Tensor, primitive
-from axon.losses.base import Loss, numbers_of_shape, over_features
+from axon.losses.base import Loss, over_features
 
 
 @primitive(result=floating, workspace=like_result(2), over=(0,))
@@ -58,7 +58,3 @@ class LogCosh(Loss):
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, averaged over its outputs."""
         return over_features(log_cosh(y_pred - y_true))
-
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
-        """Numbers of exactly the shape of the output."""
-        return numbers_of_shape(self.name, y_true, output_shape)

@@ -1,10 +1,7 @@
 """Mean squared error: numbers that should come close to other numbers."""
 
-from typing import Any
-
-from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, numbers_of_shape, over_features
+from axon.losses.base import Loss, over_features
 from axon.ops import square
 
 
@@ -22,7 +19,3 @@ class MeanSquaredError(Loss):
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The squared error of each sample, averaged over its outputs."""
         return over_features(square(y_pred - y_true))
-
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
-        """Numbers of exactly the shape of the output."""
-        return numbers_of_shape(self.name, y_true, output_shape)

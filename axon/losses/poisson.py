@@ -1,8 +1,6 @@
 """Poisson: counts, and the rates at which they are expected."""
 
-from typing import Any
-
-from axon.backend import Array, Shape
+from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers_of_shape, over_features
 from axon.losses.cross_entropy import log_probability
@@ -28,7 +26,7 @@ class Poisson(Loss):
         """y_pred - y log y_pred of each sample, averaged over its outputs."""
         return over_features(y_pred - y_true * log_probability(y_pred))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Counts of 0 or more, of exactly the shape of the output."""
         given = numbers_of_shape(self.name, y_true, output_shape)
         if (given < 0).any():

@@ -1,8 +1,6 @@
 """Squared hinge: yes or no by a margin, without a corner."""
 
-from typing import Any
-
-from axon.backend import Array, Shape
+from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, over_features
 from axon.losses.hinge import shortfall, sides
@@ -27,6 +25,6 @@ class SquaredHinge(Loss):
         """The square of what each sample lacks to the margin, averaged over its outputs."""
         return over_features(square(shortfall(y_true, y_pred)))
 
-    def targets(self, y_true: Any, output_shape: Shape) -> Array:
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """-1 and 1, or 0 and 1, of exactly the shape of the output."""
         return sides(self.name, y_true, output_shape)

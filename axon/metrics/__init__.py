@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from axon.core import Tensor
 from axon.losses import Hinge, Loss, SquaredHinge
 from axon.metrics.accuracy import Accuracy, BinaryAccuracy, TopKCategoricalAccuracy
 from axon.metrics.auc import AUC
@@ -55,7 +56,7 @@ THRESHOLDS: dict[Callable[..., Metric], str] = {
 }
 
 
-def get(metric: "str | type[Metric] | Metric | Callable[..., Any]", loss: Loss) -> Metric:
+def get(metric: "str | type[Metric] | Metric | Callable[..., Tensor]", loss: Loss) -> Metric:
     """Return a metric by its name; the right kind of accuracy is chosen from the loss.
 
     A function of (y_true, y_pred) becomes a mean of what it returns for each sample.

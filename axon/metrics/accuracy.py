@@ -1,7 +1,5 @@
 """Accuracy in its kinds: how many predictions are right."""
 
-from typing import Any
-
 import numpy as np
 
 from axon.backend import Array, Shape
@@ -29,7 +27,7 @@ class Accuracy(MeanMetric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """1 for a right prediction, 0 for a wrong one; further axes are averaged."""
-        if several(y_pred):
+        if compete(y_pred):
             right = argmax(y_pred) == labels(self.name, y_true, y_pred)
         else:
             right = _same_side(self.name, y_true, y_pred, 0.5)
@@ -101,7 +99,7 @@ class TopKCategoricalAccuracy(MeanMetric):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """1 if fewer than k outputs are larger than that of the right class, else 0."""
-        classes = y_pred.shape[-1] if several(y_pred) else 1
+        classes = y_pred.shape[-1] if compete(y_pred) else 1
         if classes < max(self.k, 2):
             raise ValueError(
                 f"{self.name}: k={self.k} guesses among {classes} outputs are always right. Choose "
@@ -120,16 +118,16 @@ class TopKCategoricalAccuracy(MeanMetric):
             demand_classes(self.name, y_true, output_shape)
 
 
-def several(y_pred: Tensor) -> bool:
+def compete(y_pred: Tensor) -> bool:
     """Whether each sample has several outputs, which compete.
 
-    >>> several(Tensor([[0.1, 0.9]])), several(Tensor([[0.9]])), several(Tensor([0.9]))
+    >>> compete(Tensor([[0.1, 0.9]])), compete(Tensor([[0.9]])), compete(Tensor([0.9]))
     (True, False, False)
     """
     return bool(y_pred.ndim > 1 and y_pred.shape[-1] > 1)
 
 
-def labels(name: str, y_true: Tensor, y_pred: Tensor) -> Any:
+def labels(name: str, y_true: Tensor, y_pred: Tensor) -> Tensor:
     """The number of the right class of each sample: of labels, or of one-hot rows.
 
     Raises:
@@ -147,6 +145,6 @@ def labels(name: str, y_true: Tensor, y_pred: Tensor) -> Any:
     return argmax(y_true)
 
 
-def _same_side(name: str, y_true: Tensor, y_pred: Tensor, threshold: float) -> Any:
+def _same_side(name: str, y_true: Tensor, y_pred: Tensor, threshold: float) -> Tensor:
     same_shape(name, y_true.data, y_pred.shape)
     return (y_pred > threshold) == (y_true > 0.5)

@@ -1,11 +1,12 @@
 """The area under a curve over all thresholds: how well scores rank the positive samples first."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from axon.backend import Array, Shape
 from axon.checks import demand
+from axon.core import TensorLike
 from axon.losses.base import Loss, same_shape
 from axon.losses.bounds import of_array
 from axon.losses.expected import NEAR
@@ -44,7 +45,9 @@ class AUC(Metric):
         super().__init__(name or ("auc" if self.curve == "ROC" else "pr_auc"))
         self._seen: list[tuple[Array, Array, Array]] = []  # targets, scores (n, outputs); weights
 
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Keep a batch of arrays or Tensors."""
         true, predicted = self.accepted(y_true, y_pred)
         truth, scores = true.data, predicted.data

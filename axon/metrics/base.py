@@ -1,16 +1,16 @@
 """What every metric does: it is shown batch after batch, and says at the end how good they were."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from axon.backend import Array, Shape, as_array
 from axon.config import Configurable
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.losses.base import Loss, both, demand_fit, demand_no_broadcast, over_features, spread
-from axon.losses.slips import Slips, watched
+from axon.losses.custom import computed, watched
 from axon.modes import Mode, modes, no_grad
 from axon.ops import add_in_place, maximum
 
@@ -41,7 +41,9 @@ class Metric(Configurable, ABC):
             self.name = name
 
     @abstractmethod
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take a batch into account.
 
         Args:
@@ -69,7 +71,7 @@ class Metric(Configurable, ABC):
     def reset(self) -> None:
         """Forget everything."""
 
-    def accepted(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    def accepted(self, y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
         """Targets and predictions as Tensors, after a look at them; ``fit`` has looked before."""
         truth, predictions = as_tensor(y_true), as_tensor(y_pred)
         if not modes.checked:
@@ -80,14 +82,14 @@ class Metric(Configurable, ABC):
         """The accumulators by name, such as ``total``: what ``update`` changes in place."""
         return {k.lstrip("_"): v for k, v in dict(vars(self)).items() if isinstance(v, Tensor)}
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """What was seen since ``reset``: the accumulators; of others all that is not a function."""
         if self.recorded:
             return {name: tensor.data.copy() for name, tensor in self.tensors().items()}
         kept = {k: v for k, v in dict(vars(self)).items() if k not in OURS and not callable(v)}
         return {k: v.data.copy() if isinstance(v, Tensor) else v for k, v in kept.items()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Go on from what ``state_dict`` gave, in an object that was made alike."""
         tensors = self.tensors()
         for name, value in state.items():
@@ -95,10 +97,11 @@ class Metric(Configurable, ABC):
                 setattr(self, name, value)
                 continue
             tensor = tensors[name.lstrip("_")]
-            if tensor.shape == np.shape(value):
-                tensor.data[...] = value
+            values = np.array(value, tensor.dtype)
+            if tensor.shape == values.shape:
+                tensor.data[...] = values
             else:  # the first batch gives some their shape
-                tensor.data = np.array(value, tensor.dtype)
+                tensor.data = values
 
 
 class Accumulator(Metric):
@@ -151,7 +154,9 @@ class MeanMetric(Accumulator):
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The score of each sample, (n,); of each step where steps weigh differently."""
 
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = self.accepted(y_true, y_pred)
         with no_grad(), Mode("masks", False):
@@ -221,7 +226,7 @@ def zero(shape: Shape = ()) -> Tensor:
     return Tensor(np.zeros(shape))
 
 
-def as_tensor(values: Any) -> Tensor:
+def as_tensor(values: TensorLike) -> Tensor:
     """Return a Tensor as it is, and anything else as a Tensor of its own type.
 
     >>> as_tensor([1, 2]).dtype
@@ -230,7 +235,7 @@ def as_tensor(values: Any) -> Tensor:
     return values if isinstance(values, Tensor) else Tensor(as_array(values))
 
 
-def weights(name: str, sample_weight: Any, y_pred: Tensor) -> Tensor | None:
+def weights(name: str, sample_weight: TensorLike | None, y_pred: Tensor) -> Tensor | None:
     """Check the weights of samples, or steps, and return them in float64; None stays None.
 
     Padding, by the mask that came with the predictions, weighs 0.
@@ -253,8 +258,7 @@ def spread_over(name: str, w: Tensor | None, like: Tensor) -> Tensor:
     """Weights with the axes of what they weigh; 1 for each sample by default."""
     if w is None:
         w = Tensor(np.ones(len(like)))
-    spread_out: Tensor = spread(name, "sample_weight", w, like)
-    return spread_out
+    return as_tensor(spread(name, "sample_weight", w, like))
 
 
 class FunctionMetric(MeanMetric):
@@ -271,21 +275,16 @@ class FunctionMetric(MeanMetric):
     0.25
     """
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(
+        self, function: Callable[[Tensor, Tensor], Tensor], name: str | None = None
+    ) -> None:
         super().__init__(name or getattr(function, "__name__", "metric"))
         self.function = function
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Call the function."""
-        with Slips(f"metric {self.name!r}", y_true, y_pred):
-            scores: Any = self.function(y_true, y_pred)
-        if not isinstance(scores, Tensor) or scores.shape[:1] != y_pred.shape[:1]:
-            got = f"shape {scores.shape}" if isinstance(scores, Tensor) else type(scores).__name__
-            raise ValueError(
-                f"metric {self.name!r}: expected a Tensor with the score of each sample, shape "
-                f"({len(y_pred)}, ...), got {got}. Leave the mean over the samples to AXON."
-            )
-        return over_features(scores)
+        owner, returns = f"metric {self.name!r}", "the score of each sample"
+        return over_features(computed(owner, self.function, y_true, y_pred, returns))
 
     def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
         """Any numbers, but not (n,) for outputs (n, 1): of both, (n, n) would be made."""

@@ -1,14 +1,14 @@
 """Which classes are taken for which."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from axon.backend import Array, Shape
 from axon.checks import integer, one_number
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.losses.base import Loss, same_shape
-from axon.metrics.accuracy import labels, several
+from axon.metrics.accuracy import compete, labels
 from axon.metrics.base import Accumulator, spread_over, weights, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.modes import Mode, no_grad
@@ -44,7 +44,9 @@ class ConfusionMatrix(Accumulator):
         self.threshold = one_number(self.name, "threshold", threshold)
         self._matrix, self._outside = zero((self.num_classes, self.num_classes)), zero()
 
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = self.accepted(y_true, y_pred)
         with no_grad(), Mode("masks", False):
@@ -71,14 +73,14 @@ class ConfusionMatrix(Accumulator):
         add_in_place(self._outside, where(known, 0.0, w).sum())
 
     def _classes(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = y_pred.shape[-1] if several(y_pred) else 2
+        outputs = y_pred.shape[-1] if compete(y_pred) else 2
         if outputs != self.num_classes:
             raise ValueError(
                 f"{self.name}: made for num_classes={self.num_classes}, but the predictions, of "
                 f"shape {y_pred.shape}, tell {outputs} classes apart. Use "
                 f"ConfusionMatrix({outputs})."
             )
-        if several(y_pred):
+        if compete(y_pred):
             return labels(self.name, y_true, y_pred), argmax(y_pred)
         same_shape(self.name, y_true.data, y_pred.shape)
         return (y_true > 0.5).astype(np.int64), (y_pred > self.threshold).astype(np.int64)

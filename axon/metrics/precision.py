@@ -1,15 +1,14 @@
 """Precision, recall and F1: what became of the samples that are, or are called, positive."""
 
 from abc import abstractmethod
-from typing import Any
 
 import numpy as np
 
 from axon.backend import Array, Shape
 from axon.checks import integer, one_number, one_of
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.losses.base import Loss, same_shape
-from axon.metrics.accuracy import labels, several
+from axon.metrics.accuracy import compete, labels
 from axon.metrics.base import Accumulator, spread_over, weights, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.modes import Mode, no_grad
@@ -56,7 +55,9 @@ class Positives(Accumulator):
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """Numerator and denominator of the score, each per class."""
 
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = self.accepted(y_true, y_pred)
         with no_grad(), Mode("masks", False):
@@ -114,7 +115,7 @@ class Positives(Accumulator):
         return yes, called
 
     def _demand_yes_or_no(self, y_true: Tensor, y_pred: Tensor) -> None:
-        if several(y_pred) and y_true.shape == y_pred.shape[:-1]:
+        if compete(y_pred) and y_true.shape == y_pred.shape[:-1]:
             raise ValueError(
                 f"{self.name}: y holds labels, shape {y_true.shape}, for outputs of shape "
                 f"{y_pred.shape}. For several classes choose average='macro', 'micro' or "
@@ -123,7 +124,7 @@ class Positives(Accumulator):
         same_shape(self.name, y_true.data, y_pred.shape)
 
     def _demand_classes(self, y_pred: Tensor) -> None:
-        if not several(y_pred):
+        if not compete(y_pred):
             raise ValueError(
                 f"{self.name}: average and class_id are for several outputs, but the predictions "
                 f"have shape {y_pred.shape}. Leave them out."
@@ -147,7 +148,25 @@ class Positives(Accumulator):
         return float(np.mean(scores))
 
 
-class Precision(Positives):
+class _Share(Positives):
+    """Precision and Recall, which take the same arguments."""
+
+    def __init__(
+        self,
+        thresholds: float | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        *,
+        average: str | None = None,
+    ) -> None:
+        alone = class_id is not None and thresholds is None and top_k is None
+        cut = 0.5 if alone else thresholds
+        super().__init__(cut, class_id, average, name, "thresholds", top_k)
+        self.thresholds = thresholds
+
+
+class Precision(_Share):
     """Of what is called positive, the share that is: TP / (TP + FP).
 
     Args:
@@ -169,26 +188,12 @@ class Precision(Positives):
 
     name = "precision"
 
-    def __init__(
-        self,
-        thresholds: float | None = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        *,
-        average: str | None = None,
-    ) -> None:
-        alone = class_id is not None and thresholds is None and top_k is None
-        cut = 0.5 if alone else thresholds
-        super().__init__(cut, class_id, average, name, "thresholds", top_k)
-        self.thresholds = thresholds
-
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """TP and TP + FP."""
         return hits, called
 
 
-class Recall(Positives):
+class Recall(_Share):
     """Of what is positive, the share that is called so: TP / (TP + FN).
 
     Args:
@@ -207,20 +212,6 @@ class Recall(Positives):
     """
 
     name = "recall"
-
-    def __init__(
-        self,
-        thresholds: float | None = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        *,
-        average: str | None = None,
-    ) -> None:
-        alone = class_id is not None and thresholds is None and top_k is None
-        cut = 0.5 if alone else thresholds
-        super().__init__(cut, class_id, average, name, "thresholds", top_k)
-        self.thresholds = thresholds
 
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """TP and TP + FN."""

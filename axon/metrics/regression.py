@@ -1,11 +1,10 @@
 """How far numbers are from their targets."""
 
 from math import sqrt
-from typing import Any
 
 import numpy as np
 
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.losses.base import over_features, same_shape
 from axon.metrics.base import Accumulator, MeanMetric, as_tensor, spread_over, weights, zero
 from axon.modes import Mode, no_grad
@@ -60,7 +59,9 @@ class RootMeanSquaredError(Accumulator):
         self._squares = MeanSquaredError(self.name)
         self._total, self._count = self._squares._total, self._squares._count
 
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         self._squares.update(y_true, y_pred, sample_weight)
 
@@ -90,7 +91,9 @@ class R2Score(Accumulator):
         self._samples, self._count = zero(), zero()
         self._origin, self._sums, self._squares, self._errors = zero(), zero(), zero(), zero()
 
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take a batch of arrays or Tensors into account; can be recorded."""
         y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
         same_shape(self.name, y_true.data, y_pred.shape)
@@ -130,7 +133,7 @@ class R2Score(Accumulator):
         return float(scores.mean())
 
 
-def _errors(name: str, y_true: Tensor, y_pred: Tensor) -> Any:
+def _errors(name: str, y_true: Tensor, y_pred: Tensor) -> Tensor:
     """y_pred - y_true in float64, where squares of large numbers do not overflow."""
     same_shape(name, y_true.data, y_pred.shape)
     return y_pred.astype(np.float64) - y_true.astype(np.float64)

@@ -1,7 +1,5 @@
 """What metrics of classes presuppose of targets: labels, one-hot rows, or yes and no."""
 
-from typing import Any
-
 import numpy as np
 
 from axon.backend import Array, Shape
@@ -52,13 +50,13 @@ def _demand_labels(name: str, labels: Array, classes: int) -> None:
         )
 
 
-def _shares(rows: Array) -> Any:
+def _shares(rows: Array) -> Array:
     """Which rows are probabilities, one-hot ones included."""
     sums = rows.sum(axis=-1, dtype=np.float64)
     return (np.abs(sums - 1) < SUM) & (rows.min(axis=-1) > -NEAR)
 
 
-def _one_apart(rows: Array) -> Any:
+def _one_apart(rows: Array) -> Array:
     """Which rows hold one number for all classes but one, and a larger one for that."""
     most, least = rows.max(axis=-1, keepdims=True), rows.min(axis=-1, keepdims=True)
     return ((rows == least).sum(axis=-1) == rows.shape[-1] - 1) & (most > least)[..., 0]

@@ -1,7 +1,11 @@
-"""A slip in losses and metrics of one's own: targets (n,) beside predictions (n, 1) make (n, n)."""
+"""Losses and metrics of the user's own: what they return, and a shape that is no accident.
 
+Targets (n,) beside predictions (n, 1) make (n, n), each prediction beside every target.
+"""
+
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Protocol
 
 from axon.core import Primitive, Tensor
 from axon.modes import Mode
@@ -9,14 +13,52 @@ from axon.modes import Mode
 TARGETS, PREDICTIONS = {"targets"}, {"predictions"}
 
 
-def watched(part: Any, y_true: Tensor, y_pred: Tensor) -> AbstractContextManager[None]:
+class Named(Protocol):
+    """A loss or a metric."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+
+
+def computed(
+    owner: str,
+    function: Callable[[Tensor, Tensor], Tensor],
+    y_true: Tensor,
+    y_pred: Tensor,
+    returns: str,
+) -> Tensor:
+    """Call a function of the user's own, which returns one number, or more, for each sample.
+
+    Args:
+        owner: what errors call it, such as "loss 'mine'".
+        function: of targets and predictions.
+        y_true: targets.
+        y_pred: predictions.
+        returns: what it has to return for each sample, such as "the score of each sample".
+
+    Raises:
+        ValueError: it returned something else.
+    """
+    with BroadcastCheck(owner, y_true, y_pred):
+        found: object = function(y_true, y_pred)
+    if not isinstance(found, Tensor) or found.shape[:1] != y_pred.shape[:1]:
+        got = f"shape {found.shape}" if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(
+            f"{owner}: expected a Tensor with {returns}, shape ({len(y_pred)}, ...), got {got}. "
+            "Leave the mean over the samples to AXON."
+        )
+    return found
+
+
+def watched(part: Named, y_true: Tensor, y_pred: Tensor) -> AbstractContextManager[None]:
     """A block that computes a loss or metric: one of the user's own classes is looked at."""
     if type(part).__module__.startswith("axon."):
         return nullcontext()
-    return Slips(part.name, y_true, y_pred)
+    return BroadcastCheck(part.name, y_true, y_pred)
 
 
-class Slips(Mode):
+class BroadcastCheck(Mode):
     """Look, inside a ``with`` block, at each operation on targets and predictions.
 
     Whoever compares all pairs on purpose writes (n, 1) beside (1, n), or takes both sides from the
@@ -33,7 +75,7 @@ class Slips(Mode):
         self.known = {id(y_true): (y_true, TARGETS), id(y_pred): (y_pred, PREDICTIONS)}
 
     def _look(
-        self, primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
+        self, primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, object]
     ) -> None:
         sides = [self.known[id(t)][1] if id(t) in self.known else set() for t in inputs]
         if len(inputs) == 2 and sides[0] and sides[1] and not sides[0] & sides[1]:
