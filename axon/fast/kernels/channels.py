@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arguments import Address, Floats
 from axon.fast.kernels.declare import kernel
-from axon.fast.kernels.intrinsics import doubles, floats, words
+from axon.fast.kernels.intrinsics import doubles, floats
 from axon.fast.kernels.vectors import LANES, fill, load, multiply_add, store, vector
 
 F = np.float32
@@ -14,13 +15,13 @@ ZERO, ONE = F(0), F(1)
 
 
 @njit(inline="always")
-def by_channel(each: Any, C: int, w: Any) -> None:
-    """each(like, channel, w): several channels at a time, then one."""
-    whole = C // LANES * LANES
-    for c in range(0, whole, LANES):
-        each(vector(), 4 * c, w)
-    for c in range(whole, C):
-        each(ZERO, 4 * c, w)
+def by_channel(each: Any, C: int, arguments: Any) -> None:
+    """each(like, bytes before the channel, arguments): several channels at a time, then one."""
+    rest = C // LANES * LANES
+    for c in range(0, rest, LANES):
+        each(vector(), 4 * c, arguments)
+    for c in range(rest, C):
+        each(ZERO, 4 * c, arguments)
 
 
 # ------------------------------------------------------------------------------------ statistics
@@ -54,13 +55,13 @@ def _squares(like: Any, x: int, n: int, wide: int, mean: Any) -> Any:
 
 
 @njit(inline="always")
-def _moments(like: Any, c: int, w: Any) -> None:
-    n, wide = w[0] * w[2], w[3] * 4
-    part, x = w[4] + c, w[5] + c
+def _moments(like: Any, c: int, arguments: Any) -> None:
+    n, wide, part, x, first = arguments
+    count, part, x = part + 2 * wide, part + c, x + c
     mean = _sum(like, x, n, wide) * fill(ONE / F(n), like)
     squares = _squares(like, x, n, wide, mean)
-    if not w[1]:
-        before = doubles(w[4] + 2 * wide, 1)[0]
+    if not first:
+        before = doubles(count, 1)[0]
         share = F(n / (before + n))
         old = load(part, like)
         away = mean - old
@@ -72,27 +73,24 @@ def _moments(like: Any, c: int, w: Any) -> None:
 
 
 @kernel
-def channel_moments(address: int) -> None:
+def channel_moments(rows: int, first: bool, pixels: int, C: int, part: Address, x: Address) -> None:
     """Mean, sum of squares around it, and number of pixels, joined to those of before.
 
     Of two sets the mean is m + (m' - m) n' / (n + n'), and the squares are those of both and
-    (m' - m)^2 n n' / (n + n'). Words: pixels in a row, C, part, x.
+    (m' - m)^2 n n' / (n + n'). A row has so many pixels.
     """
-    w = words(address, 6)
-    by_channel(_moments, w[3], w)
-    count = doubles(w[4] + 8 * w[3], 1)
-    count[0] = w[0] * w[2] + (0.0 if w[1] else count[0])
+    n = rows * pixels
+    by_channel(_moments, C, (n, C * 4, part, x, first))
+    count = doubles(part + 8 * C, 1)
+    count[0] = n + (0.0 if first else count[0])
 
 
 @kernel
-def join_moments(address: int) -> None:
-    """Mean and variance of all pieces. Words: C, pieces, bytes of a piece, out, parts."""
-    w = words(address, 7)
-    C = w[2]
-    out = floats(w[5], 2 * C)
+def join_moments(C: int, pieces: int, piece_bytes: int, out: Floats, parts: Address) -> None:
+    """Mean and variance of all pieces."""
     total = 0.0
-    for piece in range(w[3]):
-        place = w[6] + piece * w[4]
+    for piece in range(pieces):
+        place = parts + piece * piece_bytes
         part, count = floats(place, 2 * C), doubles(place + 8 * C, 1)[0]
         share = F(count / (total + count))
         for c in range(C):
@@ -111,45 +109,44 @@ def join_moments(address: int) -> None:
 
 
 @njit(inline="always")
-def _affine(like: Any, c: int, w: Any) -> None:
-    wide = w[3] * 4
-    out, p, x = w[4] + c, w[5] + c, w[6] + c
+def _affine(like: Any, c: int, arguments: Any) -> None:
+    n, wide, out, p, x = arguments
+    out, p, x = out + c, p + c, x + c
     center, slope, offset = load(p, like), load(p + wide, like), load(p + 2 * wide, like)
-    for at in range(0, w[0] * w[2] * wide, wide):
+    for at in range(0, n * wide, wide):
         store(out + at, multiply_add(load(x + at, like) - center, slope, offset))
 
 
 @kernel
-def channel_affine(address: int) -> None:
-    """(x - p[0]) p[1] + p[2]. Words: pixels in a row, C, out, p, x."""
-    w = words(address, 7)
-    by_channel(_affine, w[3], w)
+def channel_affine(rows: int, pixels: int, C: int, out: Address, p: Address, x: Address) -> None:
+    """(x - p[0]) p[1] + p[2]."""
+    by_channel(_affine, C, (rows * pixels, C * 4, out, p, x))
 
 
 @njit(inline="always")
-def _scale(like: Any, c: int, w: Any) -> None:
-    wide, slope = w[3] * 4, load(w[6] + c, like)
-    for at in range(c, w[0] * w[2] * wide + c, wide):
-        store(w[4] + at, load(w[5] + at, like) * slope)
+def _scale(like: Any, c: int, arguments: Any) -> None:
+    n, wide, out, x, slopes = arguments
+    slope = load(slopes + c, like)
+    for at in range(c, n * wide + c, wide):
+        store(out + at, load(x + at, like) * slope)
 
 
 @kernel
-def channel_scale(address: int) -> None:
-    """x times the slope of its channel. Words: pixels in a row, C, out, x, slope."""
-    w = words(address, 7)
-    by_channel(_scale, w[3], w)
+def channel_scale(rows: int, pixels: int, C: int, out: Address, x: Address, slope: Address) -> None:
+    """x times the slope of its channel."""
+    by_channel(_scale, C, (rows * pixels, C * 4, out, x, slope))
 
 
 @njit(inline="always")
-def _slopes(like: Any, c: int, w: Any) -> None:
-    n, wide = w[0] * w[2], w[3] * 4
-    part, g, x = w[4] + c, w[5] + c, w[6] + c
-    center, minus = load(w[7] + c, like), fill(ZERO, like) - load(w[7] + c + wide, like)
+def _slopes(like: Any, c: int, arguments: Any) -> None:
+    n, wide, part, g, x, p, first = arguments
+    part, g, x, p = part + c, g + c, x + c, p + c
+    center, minus = load(p, like), fill(ZERO, like) - load(p + wide, like)
     slope, total = fill(ZERO, like), fill(ZERO, like)
     for at in range(0, n * wide, wide):
         v = load(g + at, like)
         slope, total = multiply_add(load(x + at, like) - center, v, slope), total + v
-    if not w[1]:
+    if not first:
         slope, total = slope + load(part + wide, like), total + load(part + 2 * wide, like)
     store(part, minus * total)
     store(part + wide, slope)
@@ -157,7 +154,8 @@ def _slopes(like: Any, c: int, w: Any) -> None:
 
 
 @kernel
-def channel_affine_gradient(address: int) -> None:
-    """-p[1] sum g, sum g (x - p[0]), sum g. Words: pixels in a row, C, part, g, x, p."""
-    w = words(address, 8)
-    by_channel(_slopes, w[3], w)
+def channel_affine_gradient(
+    rows: int, first: bool, pixels: int, C: int, part: Address, g: Address, x: Address, p: Address
+) -> None:
+    """-p[1] sum g, sum g (x - p[0]), sum g."""
+    by_channel(_slopes, C, (rows * pixels, C * 4, part, g, x, p, first))

@@ -6,18 +6,18 @@ With filters by whole vectors nothing is copied: a tile's rows are the windows a
 images. Otherwise what each window sees is copied into one row of a matrix, image by image.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arguments import Address, Floats, Integers, OptionalAddress
 from axon.fast.kernels.declare import kernel
-from axon.fast.kernels.intrinsics import floats, sgemm, words
+from axon.fast.kernels.intrinsics import sgemm, words
 from axon.fast.kernels.tiles import HEIGHTS, PLACES, TILES, WIDTHS, places
 from axon.fast.kernels.vectors import LANES, WIDE, load, multiply_add, store, vector
 
 ZERO, ONE = np.float32(0), np.float32(1)
-FAR = 1 << 40
 HALF = PLACES // 2
 H4, H2, H1 = HEIGHTS.get(4, 0), HEIGHTS[2], HEIGHTS[1]
 T2, T1, T4 = TILES[H2, 2], TILES[H1, 1], TILES.get((H4, 4), TILES[H2, 2])
@@ -29,26 +29,48 @@ WIDEST = WIDTHS[0]
 # ------------------------------------------------------------------------------------ images
 
 
-@kernel
-def pad_images(address: int) -> None:
-    """Images with zeros around them.
+class Padding(NamedTuple):
+    """What lies around images: lines above and below, bytes left and right.
 
-    Words: out, x, rows above, below, in an image; bytes left, right, in a row.
+    An image has so many lines, of so many bytes.
     """
-    w = words(address, 10)
-    out, x, above, below, lines = w[2], w[3], w[4], w[5], w[6]
-    left, right, size = w[7], w[8], w[9]
-    wide = left + size + right
-    for _ in range(w[0]):
-        clear(out, above * wide)
-        out += above * wide
-        for _ in range(lines):
-            clear(out, left)
-            move(out + left, x, size)
-            clear(out + left + size, right)
-            out, x = out + wide, x + size
-        clear(out, below * wide)
-        out += below * wide
+
+    above: int
+    below: int
+    lines: int
+    left: int
+    right: int
+    size: int
+
+
+@kernel
+def pad_images(rows: int, padding: Padding, out: Address, x: Address) -> None:
+    """Images with zeros around them."""
+    p = padding
+    wide = p.left + p.size + p.right
+    for _ in range(rows):
+        clear(out, p.above * wide)
+        out += p.above * wide
+        for _ in range(p.lines):
+            clear(out, p.left)
+            move(out + p.left, x, p.size)
+            clear(out + p.left + p.size, p.right)
+            out, x = out + wide, x + p.size
+        clear(out, p.below * wide)
+        out += p.below * wide
+
+
+@kernel
+def crop_images(rows: int, padding: Padding, out: Address, x: Address) -> None:
+    """Images without what lies around them."""
+    p = padding
+    wide = p.left + p.size + p.right
+    for _ in range(rows):
+        x += p.above * wide
+        for _ in range(p.lines):
+            move(out, x + p.left, p.size)
+            out, x = out + p.size, x + wide
+        x += p.below * wide
 
 
 @njit
@@ -78,14 +100,14 @@ def move(out: int, x: int, size: int) -> None:
 @njit
 def finite(address: int, size: int) -> bool:
     """Whether so many bytes of floats hold neither infinity nor NaN: 0 times them is 0."""
-    whole, end = address + size // WIDE * WIDE, address + size
-    sums, total, room = vector(), ZERO, places()
-    for at in range(address, whole, WIDE):
+    rest, end = address + size // WIDE * WIDE, address + size
+    sums, total, workspace = vector(), ZERO, places()
+    for at in range(address, rest, WIDE):
         sums = multiply_add(load(at, vector()), vector(), sums)
-    store(room, sums)
-    for at in range(room, room + WIDE, 4):
+    store(workspace, sums)
+    for at in range(workspace, workspace + WIDE, 4):
         total += load(at, ZERO)
-    for at in range(whole, end, 4):
+    for at in range(rest, end, 4):
         total += load(at, ZERO) * ZERO
     return total == ZERO
 
@@ -93,70 +115,89 @@ def finite(address: int, size: int) -> bool:
 # ------------------------------------------------------------------------------------ tiles
 
 
-@njit
-def lay(where: Any, count: int, first: int, w: Any, out: int, wide: int) -> None:
-    """Where the windows from number ``first`` on begin, and where their answers go.
+class Windows(NamedTuple):
+    """Where windows lie: on which images, of how many bytes; the steps between them; how many."""
 
-    The words of ``w``: images x, bytes of an image, of a step down, of a step right, OH, OW.
+    x: Address
+    image: int
+    down: int
+    right: int
+    OH: int
+    OW: int
+
+
+class Lines(NamedTuple):
+    """How many lines of padding lie above an image, of pixels are in it, of taps in a window.
+
+    Then: how many from window to window, and from tap to tap.
     """
-    n, rest = divmod(first, w[4] * w[5])
-    i, j = divmod(rest, w[5])
+
+    above: int
+    lines: int
+    taps: int
+    by_window: int
+    by_tap: int
+
+
+@njit
+def lay(where: Any, count: int, start: int, w: Windows, out: int, wide: int) -> None:
+    """Where the windows from number ``start`` on begin, and where their answers go."""
+    n, rest = divmod(start, w.OH * w.OW)
+    i, j = divmod(rest, w.OW)
     for k in range(count):
-        where[k] = w[0] + n * w[1] + i * w[2] + j * w[3]
-        where[HALF + k] = out + (first + k) * wide
+        where[k] = w.x + n * w.image + i * w.down + j * w.right
+        where[HALF + k] = out + (start + k) * wide
         j += 1
-        if j == w[5]:
+        if j == w.OW:
             i, j = i + 1, 0
-            if i == w[4]:
+            if i == w.OH:
                 n, i = n + 1, 0
 
 
 @njit
-def seen(first: int, count: int, w: Any) -> Any:
-    """The first and the last line of taps that see any of the lines that are not padding.
-
-    The words of ``w`` go on: lines of padding above, lines of an image, lines of taps, lines
-    from window to window, from tap to tap.
-    """
-    begin, end = first // w[5], (first + count - 1) // w[5]
-    if begin // w[4] != end // w[4]:
-        return 0, w[8]
-    top, bottom = begin % w[4] * w[9] - w[6], end % w[4] * w[9] - w[6]
-    kh, stop = 0, w[8]
-    while kh < stop - 1 and bottom + kh * w[10] < 0:
+def seen(start: int, count: int, w: Windows, lines: Lines) -> Any:
+    """The lines of taps, from one to before another, that see any line that is not padding."""
+    begin, end = start // w.OW, (start + count - 1) // w.OW
+    if begin // w.OH != end // w.OH:
+        return 0, lines.taps
+    top = begin % w.OH * lines.by_window - lines.above
+    bottom = end % w.OH * lines.by_window - lines.above
+    kh, stop = 0, lines.taps
+    while kh < stop - 1 and bottom + kh * lines.by_tap < 0:
         kh += 1
-    while stop > kh + 1 and top + (stop - 1) * w[10] >= w[7]:
+    while stop > kh + 1 and top + (stop - 1) * lines.by_tap >= lines.lines:
         stop -= 1
     return kh, stop
 
 
 @kernel
-def convolve(address: int) -> None:
-    """y = start + the convolution of images with a kernel, by tiles.
+def convolve(
+    rows: int, windows: Windows, lines: Lines, table: Address, in_line: int, length: int,
+    weights: Address, filters: int, bias: Address, out: Address, done: bool,
+) -> None:  # fmt: skip
+    """y = bias + the convolution of images with a kernel, by tiles.
 
-    Words: those of ``lay`` and ``seen``, table of taps, taps in a line, steps of a tap, kernel,
-    filters, start (one number for each filter), out; whether it is there already if it is finite.
+    The table says where runs of taps begin, so many in a line, each of so many numbers; ``done``:
+    y is there already if it is finite.
     """
-    w = words(address, 21)
     at = places()
-    where, g = words(at, PLACES), words(address + 16, 11)
-    wide, total = w[17] * 4, w[0] * w[6] * w[7]
-    taps, length, start, out = w[14], w[15], w[18], w[19]
-    if w[20] and finite(out, total * wide):
+    where = words(at, PLACES)
+    wide, total = filters * 4, rows * windows.OH * windows.OW
+    if done and finite(out, total * wide):
         return
     f = 0
-    while f < w[17]:
-        left = (w[17] - f) // LANES
+    while f < filters:
+        left = (filters - f) // LANES
         width = 4 if left >= 4 and WIDEST >= 4 else 2 if left >= 2 else 1
         height = H4 if width == 4 else H2 if width == 2 else H1
         height = height if total >= height else 1
         for tile in range(0, total, height):
-            first = min(tile, total - height)
-            lay(where, height, first, g, out + f * 4, wide)
-            kh, stop = seen(first, height, g)
-            table, runs = w[13] + kh * taps * 8, (stop - kh) * taps
-            b = w[16] + f * 4 + kh * taps * length * wide
-            answer(width, height, at, 4, table, runs, length, b, wide, start + f * 4, 0)
+            start = min(tile, total - height)
+            lay(where, height, start, windows, out + f * 4, wide)
+            kh, stop = seen(start, height, windows, lines)
+            here, runs = table + kh * in_line * 8, (stop - kh) * in_line
+            b = weights + f * 4 + kh * in_line * length * wide
+            answer(width, height, at, 4, here, runs, length, b, wide, bias + f * 4, 0)
         f += width * LANES
 
 
@@ -190,26 +231,27 @@ def answer(
 
 
 @kernel
-def convolve_weight(address: int) -> None:
+def convolve_weight(
+    rows: int, first: bool, windows: Windows, lines: Address, taps: Integers, K: int,
+    g: Address, filters: int, out: Address, done: OptionalAddress,
+) -> None:  # fmt: skip
     """dW += what each tap saw, times g; each tile is some taps and channels by some filters.
 
-    Words: x, bytes of an image, step right, OH, OW, table of lines, table of taps and channels,
-    how many of them, g, filters, dW; where the sum is already, if it is finite.
+    Tables say where lines begin, and the K taps and channels; ``done`` is where the sum is already,
+    if it is finite.
     """
-    w = words(address, 14)
     at = places()
-    where, taps = words(at, PLACES), words(w[8], w[9])
-    x, g, OH, OW, K, F, out = w[2], w[10], w[5], w[6], w[9], w[11], w[12]
-    wide = F * 4
-    if w[1]:
+    where, w = words(at, PLACES), windows
+    wide, size = filters * 4, w.OH * w.OW * filters * 4
+    if first:
         clear(out, K * wide)
-    if w[13] and finite(w[13], K * wide):
-        add_to(out, w[13], K * wide)
+    if done and finite(done, K * wide):
+        add_to(out, done, K * wide)
         return
-    for n in range(w[0]):
+    for n in range(rows):
         f = 0
-        while f < F:
-            left = (F - f) // LANES
+        while f < filters:
+            left = (filters - f) // LANES
             width = 4 if left >= 4 and WIDEST >= 4 else 2 if left >= 2 else 1
             most = H4 if width == 4 else H2 if width == 2 else H1
             k = 0
@@ -217,25 +259,19 @@ def convolve_weight(address: int) -> None:
                 height = most if K - k >= most else 3 if K - k >= 3 else 1
                 place = out + k * wide + f * 4
                 for i in range(height):
-                    where[i] = x + n * w[3] + taps[k + i]
+                    where[i] = w.x + n * w.image + taps[k + i]
                     where[HALF + i] = place + i * wide
-                b = g + n * OH * OW * wide + f * 4
-                answer(width, height, at, w[4], w[7], OH, OW, b, wide, place, wide)
+                b = g + n * size + f * 4
+                answer(width, height, at, w.right, lines, w.OH, w.OW, b, wide, place, wide)
                 k += height
             f += width * LANES
 
 
 @kernel
-def turn_kernel(address: int) -> None:
-    """The kernel that leads back: taps in reverse order, channels and filters exchanged.
-
-    Words: taps, channels, filters, out, kernel.
-    """
-    w = words(address, 7)
-    T, C, F = w[2], w[3], w[4]
-    out, x = floats(w[5], T * C * F), floats(w[6], T * C * F)
-    for t in range(T):
-        o, s = t * C * F, (T - 1 - t) * C * F
+def turn_kernel(taps: int, C: int, F: int, out: Floats, x: Floats) -> None:
+    """The kernel that leads back: taps in reverse order, channels and filters exchanged."""
+    for t in range(taps):
+        o, s = t * C * F, (taps - 1 - t) * C * F
         for f in range(F):
             for c in range(C):
                 out[o + f * C + c] = x[s + c * F + f]
@@ -244,85 +280,100 @@ def turn_kernel(address: int) -> None:
 # ------------------------------------------------------------------------------------ matrices
 
 
+class Taps(NamedTuple):
+    """A table of where taps begin, how many they are, and the bytes of each."""
+
+    table: Address
+    count: int
+    size: int
+
+
+class Columns(NamedTuple):
+    """What some lines of windows see, a row for each window; K and F are the sizes of W."""
+
+    workspace: Address
+    lines: int
+    K: int
+    F: int
+
+
 @njit
-def gather(out: int, x: int, lines: int, w: Any) -> None:
-    """What some lines of windows on an image see, a row for each window.
-
-    The words of ``w``: OW, bytes of a step down, of a step right, table of taps, taps, bytes of a
-    tap.
-    """
-    taps = words(w[3], w[4])
+def gather(out: int, x: int, lines: int, w: Windows, taps: Taps) -> None:
+    """What some lines of windows on an image see, a row for each window."""
+    table = words(taps.table, taps.count)
     for i in range(lines):
-        for j in range(w[0]):
-            here = x + i * w[1] + j * w[2]
-            for t in range(w[4]):
-                move(out, here + taps[t], w[5])
-                out += w[5]
+        for j in range(w.OW):
+            here = x + i * w.down + j * w.right
+            for t in range(taps.count):
+                move(out, here + table[t], taps.size)
+                out += taps.size
 
 
 @kernel
-def convolve_matrix(address: int) -> None:
-    """y = cols W.
-
-    Words: those of ``gather``, OH, lines at a time, cols, x, bytes of an image, W, F, y,
-    cblas_sgemm, start (one number for each filter).
-    """
-    w = words(address, 18)
-    g, K, F, wide = words(address + 16, 6), w[6] * w[7] // 4, w[14], w[2] * w[14] * 4
-    for n in range(w[0]):
-        for line in range(0, w[8], w[9]):
-            lines = min(w[9], w[8] - line)
-            gather(w[10], w[11] + n * w[12] + line * w[3], lines, g)
-            y, P = w[15] + (n * w[8] + line) * wide, lines * w[2]
+def convolve_matrix(
+    rows: int, windows: Windows, taps: Taps, columns: Columns, blas: int,
+    weights: Address, bias: Address, out: Address,
+) -> None:  # fmt: skip
+    """y = cols W + bias."""
+    w, cols, K, F = windows, columns.workspace, columns.K, columns.F
+    for n in range(rows):
+        for line in range(0, w.OH, columns.lines):
+            lines = min(columns.lines, w.OH - line)
+            gather(cols, w.x + n * w.image + line * w.down, lines, w, taps)
+            y, P = out + (n * w.OH + line) * w.OW * F * 4, lines * w.OW
             for p in range(P):
-                move(y + p * F * 4, w[17], F * 4)
-            sgemm(w[16], 111, 111, P, F, K, ONE, w[10], K, w[13], F, ONE, y, F)
+                move(y + p * F * 4, bias, F * 4)
+            sgemm(blas, 111, 111, P, F, K, ONE, cols, K, weights, F, ONE, y, F)
 
 
 @kernel
-def convolve_matrix_weight(address: int) -> None:
-    """dW += cols^T g. Words: as for ``convolve_matrix``, with g in the place of W, dW of y."""
-    w = words(address, 17)
-    g, K, F, wide = words(address + 16, 6), w[6] * w[7] // 4, w[14], w[2] * w[14] * 4
-    beta = ZERO if w[1] else ONE
-    for n in range(w[0]):
-        for line in range(0, w[8], w[9]):
-            lines = min(w[9], w[8] - line)
-            gather(w[10], w[11] + n * w[12] + line * w[3], lines, g)
-            slope, P = w[13] + (n * w[8] + line) * wide, lines * w[2]
-            sgemm(w[16], 112, 111, K, F, P, ONE, w[10], K, slope, F, beta, w[15], F)
+def convolve_matrix_weight(
+    rows: int, first: bool, windows: Windows, taps: Taps, columns: Columns, blas: int,
+    g: Address, out: Address,
+) -> None:  # fmt: skip
+    """dW += cols^T g."""
+    w, cols, K, F = windows, columns.workspace, columns.K, columns.F
+    beta = ZERO if first else ONE
+    for n in range(rows):
+        for line in range(0, w.OH, columns.lines):
+            lines = min(columns.lines, w.OH - line)
+            gather(cols, w.x + n * w.image + line * w.down, lines, w, taps)
+            slope, P = g + (n * w.OH + line) * w.OW * F * 4, lines * w.OW
+            sgemm(blas, 112, 111, K, F, P, ONE, cols, K, slope, F, beta, out, F)
             beta = ONE
 
 
 @kernel
-def convolve_matrix_input(address: int) -> None:
-    """dx = g W^T, sent back to all that each window saw.
+def convolve_matrix_input(
+    rows: int, windows: Windows, taps: Taps, columns: Columns, blas: int,
+    weights: Address, g: Address, done: bool,
+) -> None:  # fmt: skip
+    """dx = g W^T, sent back to all that each window saw; dx are the images that windows lie on.
 
-    Words: dx in the place of x, g of y; at last whether dx is there already if it is finite.
+    ``done``: dx is there already if it is finite.
     """
-    w = words(address, 18)
-    K, F, wide = w[6] * w[7] // 4, w[14], w[2] * w[14] * 4
-    if w[17] and finite(w[11], w[0] * w[12]):
+    w, cols, K, F = windows, columns.workspace, columns.K, columns.F
+    if done and finite(w.x, rows * w.image):
         return
-    clear(w[11], w[0] * w[12])
-    for n in range(w[0]):
-        for line in range(0, w[8], w[9]):
-            lines = min(w[9], w[8] - line)
-            g, P = w[15] + (n * w[8] + line) * wide, lines * w[2]
-            sgemm(w[16], 111, 112, P, K, F, ONE, g, F, w[13], F, ZERO, w[10], K)
-            scatter(w[11] + n * w[12] + line * w[3], w[10], lines, words(address + 16, 6))
+    clear(w.x, rows * w.image)
+    for n in range(rows):
+        for line in range(0, w.OH, columns.lines):
+            lines = min(columns.lines, w.OH - line)
+            slope, P = g + (n * w.OH + line) * w.OW * F * 4, lines * w.OW
+            sgemm(blas, 111, 112, P, K, F, ONE, slope, F, weights, F, ZERO, cols, K)
+            scatter(w.x + n * w.image + line * w.down, cols, lines, w, taps)
 
 
 @njit
-def scatter(out: int, cols: int, lines: int, w: Any) -> None:
-    """Add what belongs to windows to the pixels that they see; words as for ``gather``."""
-    taps = words(w[3], w[4])
+def scatter(out: int, cols: int, lines: int, w: Windows, taps: Taps) -> None:
+    """Add what belongs to windows to the pixels that they see."""
+    table = words(taps.table, taps.count)
     for i in range(lines):
-        for j in range(w[0]):
-            here = out + i * w[1] + j * w[2]
-            for t in range(w[4]):
-                add_to(here + taps[t], cols, w[5])
-                cols += w[5]
+        for j in range(w.OW):
+            here = out + i * w.down + j * w.right
+            for t in range(taps.count):
+                add_to(here + table[t], cols, taps.size)
+                cols += taps.size
 
 
 @njit
@@ -335,18 +386,3 @@ def add_to(out: int, x: int, size: int) -> None:
     while out < end:
         store(out, load(out, ZERO) + load(x, ZERO))
         out, x = out + 4, x + 4
-
-
-@kernel
-def crop_images(address: int) -> None:
-    """Images without what lies around them. Words: those of ``pad_images``."""
-    w = words(address, 10)
-    out, x, above, below, lines = w[2], w[3], w[4], w[5], w[6]
-    left, right, size = w[7], w[8], w[9]
-    wide = left + size + right
-    for _ in range(w[0]):
-        x += above * wide
-        for _ in range(lines):
-            move(out, x + left, size)
-            out, x = out + size, x + wide
-        x += below * wide

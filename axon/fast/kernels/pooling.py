@@ -1,13 +1,13 @@
 """Pooling: the largest or the mean of what each window sees, several channels at once."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arguments import Address, OptionalAddress
 from axon.fast.kernels.convolution import clear
 from axon.fast.kernels.declare import kernel
-from axon.fast.kernels.intrinsics import words
 from axon.fast.kernels.vectors import (
     LANES,
     fill,
@@ -25,111 +25,136 @@ F = np.float32
 ZERO, ONE = F(0), F(1)
 
 
+class Windows(NamedTuple):
+    """How windows lie on images: sizes of images, of results, of windows; steps; padding."""
+
+    H: int
+    W: int
+    C: int
+    OH: int
+    OW: int
+    KH: int
+    KW: int
+    SH: int
+    SW: int
+    above: int
+    left: int
+
+
 @njit
 def reach(start: int, taps: int, size: int) -> Any:
-    """The first and the last tap that lie on the image, of a window that begins at ``start``."""
+    """The taps of a window that lie on the image: from which one, and before which one."""
     return max(0, -start), min(taps, size - start)
 
 
 @njit(inline="always")
-def windows(each: Any, address: int) -> None:
-    """each(out, index, images, bounds, bytes...) for every window and some channels.
+def each_window(
+    each: Any, rows: int, w: Windows, x: int, y: int, index: int, switches: Any
+) -> None:
+    """each(like, places of the window, its result, its index, w, taps, switches).
 
-    Words: images x, H, W, C, OH, OW, KH, KW, SH, SW, above, left, result y, index; 0: none.
+    It is called for some channels at a time, and then for one.
     """
-    w = words(address, 16)
-    H, W, C, OH, OW = w[3], w[4], w[5], w[6], w[7]
-    KH, KW, SH, SW = w[8], w[9], w[10], w[11]
-    whole = C // LANES * LANES
-    for n in range(w[0]):
-        for i in range(OH):
-            top = i * SH - w[12]
-            kh, stop_h = reach(top, KH, H)
-            for j in range(OW):
-                left = j * SW - w[13]
-                kw, stop_w = reach(left, KW, W)
-                x = w[2] + (((n * H + top) * W + left) * C) * 4
-                o = ((n * OH + i) * OW + j) * C
-                y, index = w[14] + o * 4, w[15] + o
-                for c in range(0, whole, LANES):
-                    each(vector(), x + 4 * c, y + 4 * c, index + c, w, kh, stop_h, kw, stop_w)
-                for c in range(whole, C):
-                    each(ZERO, x + 4 * c, y + 4 * c, index + c, w, kh, stop_h, kw, stop_w)
+    rest = w.C // LANES * LANES
+    for n in range(rows):
+        for i in range(w.OH):
+            top = i * w.SH - w.above
+            kh, stop_h = reach(top, w.KH, w.H)
+            for j in range(w.OW):
+                left = j * w.SW - w.left
+                kw, stop_w = reach(left, w.KW, w.W)
+                a = x + (((n * w.H + top) * w.W + left) * w.C) * 4
+                o = ((n * w.OH + i) * w.OW + j) * w.C
+                b, k, taps = y + o * 4, index + o, (kh, stop_h, kw, stop_w)
+                for c in range(0, rest, LANES):
+                    each(vector(), a + 4 * c, b + 4 * c, k + c, w, taps, switches)
+                for c in range(rest, w.C):
+                    each(ZERO, a + 4 * c, b + 4 * c, k + c, w, taps, switches)
 
 
 @njit(inline="always")
-def _largest(
-    like: Any, x: int, y: int, index: int, w: Any, kh: int, stop_h: int, kw: int, stop_w: int
-) -> None:
-    wide, line = w[5] * 4, w[4] * w[5] * 4
-    first = fill(F(kh * w[9] + kw), like)
-    best, number = load(x + kh * line + kw * wide, like), first
+def _largest(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+    wide, line = w.C * 4, w.W * w.C * 4
+    kh, stop_h, kw, stop_w = taps
+    store_y, store_index = switches
+    start = fill(F(kh * w.KW + kw), like)
+    best, number = load(x + kh * line + kw * wide, like), start
     for h in range(kh, stop_h):
         for k in range(kw, stop_w):
             v = load(x + h * line + k * wide, like)
-            here = fill(F(h * w[9] + k), like)
+            here = fill(F(h * w.KW + k), like)
             number = where_greater(v, best, here, number)
             best = where_nan(v, v, v, where_greater(v, best, v, best))
-    if w[14]:
+    if store_y:
         store(y, best)
-    if w[15]:
-        store_bytes(index, where_nan(best, best, first, number))
+    if store_index:
+        store_bytes(index, where_nan(best, best, start, number))
 
 
 @kernel
-def largest(address: int) -> None:
-    """The largest number that each window sees, and which tap sees it (the first of them)."""
-    windows(_largest, address)
+def largest(
+    rows: int, windows: Windows, x: Address, y: OptionalAddress, index: OptionalAddress,
+    found: OptionalAddress,
+) -> None:  # fmt: skip
+    """The largest number y that each window sees, and which tap sees it (the first of them).
+
+    ``found`` is y if it is there already: it is found again faster than read.
+    """
+    each_window(_largest, rows, windows, x, y, index, (y != 0, index != 0))
 
 
 @kernel
-def largest_back(address: int) -> None:
-    """Each g goes to the tap with its number. Words: as above, with dx for x and g for y."""
-    w = words(address, 18)
-    if w[16]:
-        clear(w[2], w[0] * w[3] * w[4] * w[5] * 4)
-    if w[17]:
-        windows(_send_alone, address)
+def largest_back(
+    rows: int, windows: Windows, dx: Address, g: Address, index: Address,
+    zeros: bool, alone: bool,
+) -> None:  # fmt: skip
+    """Each g goes to the tap with its number.
+
+    ``zeros``: they come before, since not all pixels are seen once; ``alone``: none is seen twice.
+    """
+    if zeros:
+        clear(dx, rows * windows.H * windows.W * windows.C * 4)
+    if alone:
+        each_window(_send_alone, rows, windows, dx, g, index, ())
     else:
-        windows(_send, address)
+        each_window(_send, rows, windows, dx, g, index, ())
 
 
 @njit(inline="always")
-def _send(
-    like: Any, x: int, y: int, index: int, w: Any, kh: int, stop_h: int, kw: int, stop_w: int
-) -> None:
-    wide, line = w[5] * 4, w[4] * w[5] * 4
+def _send(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+    wide, line = w.C * 4, w.W * w.C * 4
+    kh, stop_h, kw, stop_w = taps
     g, number = load(y, like), load_bytes(index, like)
     for h in range(kh, stop_h):
         for k in range(kw, stop_w):
             place = x + h * line + k * wide
-            here = fill(F(h * w[9] + k), like)
+            here = fill(F(h * w.KW + k), like)
             store(place, load(place, like) + where_equal(number, here, g, fill(ZERO, like)))
 
 
 @njit(inline="always")
 def _send_alone(
-    like: Any, x: int, y: int, index: int, w: Any, kh: int, stop_h: int, kw: int, stop_w: int
+    like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any
 ) -> None:
-    wide, line = w[5] * 4, w[4] * w[5] * 4
+    wide, line = w.C * 4, w.W * w.C * 4
+    kh, stop_h, kw, stop_w = taps
     g, number = load(y, like), load_bytes(index, like)
     for h in range(kh, stop_h):
         for k in range(kw, stop_w):
-            here = fill(F(h * w[9] + k), like)
+            here = fill(F(h * w.KW + k), like)
             store(x + h * line + k * wide, where_equal(number, here, g, fill(ZERO, like)))
 
 
 @kernel
-def mean(address: int) -> None:
+def mean(rows: int, windows: Windows, x: Address, y: Address) -> None:
     """The mean of what each window sees on the image."""
-    windows(_mean, address)
+    each_window(_mean, rows, windows, x, y, 0, ())
 
 
 @njit(inline="always")
-def _mean(
-    like: Any, x: int, y: int, index: int, w: Any, kh: int, stop_h: int, kw: int, stop_w: int
-) -> None:
-    wide, line = w[5] * 4, w[4] * w[5] * 4
+def _mean(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+    wide, line = w.C * 4, w.W * w.C * 4
+    kh, stop_h, kw, stop_w = taps
     total = fill(ZERO, like)
     for h in range(kh, stop_h):
         for k in range(kw, stop_w):
@@ -138,21 +163,22 @@ def _mean(
 
 
 @kernel
-def mean_back(address: int) -> None:
-    """Each g is shared by the pixels that its window saw. Words: as for ``largest_back``."""
-    w = words(address, 18)
-    if w[16]:
-        clear(w[2], w[0] * w[3] * w[4] * w[5] * 4)
-    windows(_share, address)
+def mean_back(
+    rows: int, windows: Windows, dx: Address, g: Address, zeros: bool, alone: bool
+) -> None:
+    """Each g is shared by the pixels that its window saw; switches as for largest_back."""
+    if zeros:
+        clear(dx, rows * windows.H * windows.W * windows.C * 4)
+    each_window(_share, rows, windows, dx, g, 0, (alone,))
 
 
 @njit(inline="always")
-def _share(
-    like: Any, x: int, y: int, index: int, w: Any, kh: int, stop_h: int, kw: int, stop_w: int
-) -> None:
-    wide, line = w[5] * 4, w[4] * w[5] * 4
+def _share(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+    wide, line = w.C * 4, w.W * w.C * 4
+    kh, stop_h, kw, stop_w = taps
+    (alone,) = switches
     share = load(y, like) * fill(ONE / F((stop_h - kh) * (stop_w - kw)), like)
     for h in range(kh, stop_h):
         for k in range(kw, stop_w):
             place = x + h * line + k * wide
-            store(place, share if w[17] else load(place, like) + share)
+            store(place, share if alone else load(place, like) + share)

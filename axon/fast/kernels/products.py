@@ -4,11 +4,14 @@ It multiplies small matrices where they lie, and packs larger ones before; in sm
 takes half the time, for what is packed has to be written and read again.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arguments import Address
 from axon.fast.kernels.declare import kernel
-from axon.fast.kernels.intrinsics import sgemm, words
+from axon.fast.kernels.intrinsics import sgemm
 
 SMALL = 900_000  # multiplications: up to 10^6, nothing is packed
 ACROSS = 112  # CblasTrans
@@ -37,46 +40,59 @@ def multiply(
             )
 
 
+class Matrix(NamedTuple):
+    """Where a matrix lies; whether it is transposed (112) or not (111); its long step."""
+
+    place: Address
+    order: int
+    step: int
+
+
+class Matrices(NamedTuple):
+    """Many of them: how far it is from one to the next, along the rows and along two loops."""
+
+    place: Address
+    order: int
+    step: int
+    by_row: int
+    by_i: int
+    by_j: int
+
+
 @kernel
-def product(address: int) -> None:
-    """C = A B, rows of C at a time.
-
-    Words: lines per row, columns, depth, cblas_sgemm, A transposed (112) or not (111), B
-    likewise, A, steps of A, B, steps of B, C, steps of C.
-    """
-    w = words(address, 15)
-    lines = w[0] * w[2]
-    if lines:
-        multiply(w[5], w[6], w[7], lines, w[3], w[4], w[8], w[9], w[10], w[11], False, w[12], w[13])
+def product(
+    rows: int, lines: int, n: int, depth: int, blas: int, a: Matrix, b: Matrix, out: Address
+) -> None:
+    """C = A B, some lines of A and C for each row."""
+    m = rows * lines
+    if m:
+        multiply(
+            blas, a.order, b.order, m, n, depth, a.place, a.step, b.place, b.step, False, out, n
+        )
 
 
 @kernel
-def product_over_rows(address: int) -> None:
-    """C = A^T B, summed over the rows of A and B.
-
-    Words: lines per row, lines and columns of C, cblas_sgemm, A, steps of A, B, steps of B, C.
-    """
-    w = words(address, 11)
-    depth = w[0] * w[2]
+def product_over_rows(
+    rows: int, first: bool, lines: int, m: int, n: int, blas: int,
+    a: Address, a_step: int, b: Address, b_step: int, out: Address,
+) -> None:  # fmt: skip
+    """C = A^T B, summed over the lines of A and B, some for each row."""
+    depth = rows * lines
     if depth:
-        add = w[1] == 0
-        multiply(w[5], 112, 111, w[3], w[4], depth, w[6], w[7], w[8], w[9], add, w[10], w[4])
+        multiply(blas, 112, 111, m, n, depth, a, a_step, b, b_step, not first, out, n)
 
 
 @kernel
-def products(address: int) -> None:
-    """Many products, each of matrices of their own.
-
-    Words: two loops; lines, columns, depth, cblas_sgemm, A and B transposed or not; A, its steps
-    from line to line, from row to row and along the loops; B likewise; C.
-    """
-    w = words(address, 21)
-    m, n, k = w[4], w[5], w[6]
-    c = w[20]
-    for r in range(w[0]):
-        for i in range(w[2]):
-            for j in range(w[3]):
-                a = w[10] + 4 * (r * w[12] + i * w[13] + j * w[14])
-                b = w[15] + 4 * (r * w[17] + i * w[18] + j * w[19])
-                multiply(w[7], w[8], w[9], m, n, k, a, w[11], b, w[16], False, c, n)
+def products(
+    rows: int, turns_i: int, turns_j: int, m: int, n: int, depth: int, blas: int,
+    a: Matrices, b: Matrices, out: Address,
+) -> None:  # fmt: skip
+    """Many products, each of matrices of their own."""
+    c = out
+    for r in range(rows):
+        for i in range(turns_i):
+            for j in range(turns_j):
+                x = a.place + 4 * (r * a.by_row + i * a.by_i + j * a.by_j)
+                y = b.place + 4 * (r * b.by_row + i * b.by_i + j * b.by_j)
+                multiply(blas, a.order, b.order, m, n, depth, x, a.step, y, b.step, False, c, n)
                 c += 4 * m * n

@@ -1,8 +1,11 @@
 """Recurrences. A piece of the batch goes through all steps while it is in the cache."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arguments import Address
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.gates import (
     gru_back,
@@ -12,7 +15,7 @@ from axon.fast.kernels.gates import (
     simple_back,
     simple_step,
 )
-from axon.fast.kernels.intrinsics import floats, words
+from axon.fast.kernels.intrinsics import floats
 from axon.fast.kernels.products import multiply
 
 ZERO = np.float32(0)
@@ -50,16 +53,35 @@ def add_to(out: int, x: int, n: int) -> None:
 # ------------------------------------------------------------------------------------ all steps
 
 
-@kernel
-def recurrence(address: int) -> None:
-    """All steps of the samples of a piece.
+class Recurrence(NamedTuple):
+    """Sizes of a recurrence, and where it lies (axon/ops/recurrent.py).
 
-    Words: first sample, samples in all, time, units, cblas_sgemm, cell, p, mask (floats), its
-    width, y, room for the gates of a block.
+    p are the gates' inputs, weights, bias and first states; y are saved gates and states.
     """
-    w = words(address, 13)
-    n, time, u, blas, cell = w[3], w[4], w[5], w[6], w[7]
-    p, y, m = w[8], w[11], w[12]
+
+    samples: int
+    time: int
+    units: int
+    blas: int
+    cell: int
+    p: Address
+    mask: Address
+    mask_width: int  # 0: there is no mask
+    y: Address
+
+
+@njit(inline="always")
+def is_left_out(r: Recurrence, sample: int, t: int) -> bool:
+    """Whether the mask says that a sample has no step t."""
+    width = r.mask_width
+    return width != 0 and floats(r.mask + 4 * (sample * width + t), 1)[0] == ZERO
+
+
+@kernel
+def recurrence(rows: int, row: int, recurrence: Recurrence, workspace: Address) -> None:
+    """All steps of the samples of a piece; the workspace holds the gates of a block."""
+    r = recurrence
+    n, time, u, blas, cell, p, y = r.samples, r.time, r.units, r.blas, r.cell, r.p, r.y
     gates = 4 if cell == LSTM else 3 if cell == GRU else 1
     saved = 0 if cell == SIMPLE else 4
     states = 2 if cell == LSTM else 1
@@ -67,23 +89,22 @@ def recurrence(address: int) -> None:
     later, apart = n * line, (time + 1) * n * line
     weights = p + time * n * width
     bias = weights + u * width
-    start = bias + (width if cell == GRU else 0)
-    for first in range(w[2], w[2] + w[0], BLOCK):
-        count = min(BLOCK, w[2] + w[0] - first)
-        for s in range(first, first + count):
+    initial = bias + (width if cell == GRU else 0)
+    m, wide = workspace, gates * u
+    for start in range(row, row + rows, BLOCK):
+        count = min(BLOCK, row + rows - start)
+        for s in range(start, start + count):
             for k in range(states):
-                move(y + (saved + k) * apart + s * line, start + s * width + k * line, u)
+                move(y + (saved + k) * apart + s * line, initial + s * width + k * line, u)
             for k in range(saved):
                 fill(y + k * apart + time * later + s * line, u)
         for t in range(time):
-            h = y + saved * apart + t * later + first * line
-            multiply(
-                blas, 111, 111, count, gates * u, u, h, u, weights, gates * u, False, m, gates * u
-            )
+            h = y + saved * apart + t * later + start * line
+            multiply(blas, 111, 111, count, wide, u, h, u, weights, wide, False, m, wide)
             for i in range(count):
-                s = first + i
+                s = start + i
                 at, z = y + t * later + s * line, p + (t * n + s) * width
-                if w[10] and floats(w[9] + 4 * (s * w[10] + t), 1)[0] == ZERO:
+                if is_left_out(r, s, t):
                     for k in range(saved):
                         fill(at + k * apart, u)
                     for k in range(states):
@@ -97,40 +118,42 @@ def recurrence(address: int) -> None:
 
 
 @kernel
-def recurrence_back(address: int) -> None:
+def recurrence_back(
+    rows: int, first: bool, row: int, recurrence: Recurrence,
+    dp: Address, g: Address, part: Address, workspace: Address,
+) -> None:  # fmt: skip
     """All steps of the samples of a piece, backwards; sums over samples and steps go to a part.
 
-    Words: first sample, samples in all, time, units, cblas_sgemm, cell, p, mask (floats), its
-    width, y, dp, g (of h alone), the part, room (see ``rules/sequence.py``).
+    g is the gradient of h alone.
     """
-    w = words(address, 16)
-    n, time, u, blas, cell = w[3], w[4], w[5], w[6], w[7]
-    p, y, dp, part, room = w[8], w[11], w[12], w[14], w[15]
+    r = recurrence
+    n, time, u, blas, cell, p, y = r.samples, r.time, r.units, r.blas, r.cell, r.p, r.y
     gates = 4 if cell == LSTM else 3 if cell == GRU else 1
     saved = 0 if cell == SIMPLE else 4
     wide, width, line = gates * u, gates * u * 4, u * 4
     later, apart = n * line, (time + 1) * n * line
     weights = p + time * n * width
-    start = dp + time * n * width + u * width + (width if cell == GRU else 0)
-    dh, dc, through, past = room, room + 8 * line, room + 16 * line, room + 24 * line
-    hs = room + 32 * line  # h and the gradient of its product with R, of some steps
+    initial = dp + time * n * width + u * width + (width if cell == GRU else 0)
+    dh, dc = workspace, workspace + 8 * line
+    through, past = workspace + 16 * line, workspace + 24 * line
+    hs = workspace + 32 * line  # h and the gradient of its product with R, of some steps
     ms = hs + STEPS * BLOCK * line
-    if w[1]:
+    if first:
         fill(part, (u + 1) * wide)
-    for first in range(w[2], w[2] + w[0], BLOCK):
-        count = min(BLOCK, w[2] + w[0] - first)
-        move(dh, w[13] + time * later + first * line, count * u)
+    for start in range(row, row + rows, BLOCK):
+        count = min(BLOCK, row + rows - start)
+        move(dh, g + time * later + start * line, count * u)
         fill(dc, count * u)
         for back in range(time):
             t = time - 1 - back
-            base = dp + (t * n + first) * width
+            base = dp + (t * n + start) * width
             kept = back % STEPS * count
             product = ms + kept * width
             for i in range(count):
-                s = first + i
+                s = start + i
                 at, dm = y + t * later + s * line, product + i * width
                 dz = base + i * width if cell == GRU else dm
-                if w[10] and floats(w[9] + 4 * (s * w[10] + t), 1)[0] == ZERO:
+                if is_left_out(r, s, t):
                     fill(dz, wide)
                     fill(dm, wide)
                 elif cell == LSTM:
@@ -141,7 +164,7 @@ def recurrence_back(address: int) -> None:
                     simple_back(dz, dh + i * line, at + later, u)
             if cell != GRU:
                 move(base, product, count * wide)
-            move(hs + kept * line, y + saved * apart + t * later + first * line, count * u)
+            move(hs + kept * line, y + saved * apart + t * later + start * line, count * u)
             if kept == (STEPS - 1) * count or t == 0:
                 kept += count
                 multiply(blas, 112, 111, u, wide, kept, hs, u, ms, wide, True, part, wide)
@@ -149,16 +172,15 @@ def recurrence_back(address: int) -> None:
                 blas, 111, 112, count, u, wide, product, wide, weights, wide, False, through, u
             )
             for i in range(count):
-                s = first + i
-                real = w[10] == 0 or floats(w[9] + 4 * (s * w[10] + t), 1)[0] != ZERO
-                if real:
+                s = start + i
+                if not is_left_out(r, s, t):
                     move(dh + i * line, through + i * line, u)
                     if cell == GRU:
                         add_to(dh + i * line, past + i * line, u)
                         add_to(part + u * width, product + i * width, wide)
-                add_to(dh + i * line, w[13] + t * later + s * line, u)
+                add_to(dh + i * line, g + t * later + s * line, u)
         for i in range(count):
-            place = start + (first + i) * width
+            place = initial + (start + i) * width
             fill(place, wide)
             move(place, dh + i * line, u)
             if cell == LSTM:
@@ -169,18 +191,16 @@ def recurrence_back(address: int) -> None:
 
 
 @kernel
-def add_line(address: int) -> None:
-    """Add a line to each. Words: lines per row, n, out, x."""
-    w = words(address, 6)
-    for i in range(w[0] * w[2]):
-        add_to(w[4] + i * w[3] * 4, w[5], w[3])
+def add_line(rows: int, lines: int, n: int, out: Address, x: Address) -> None:
+    """Add a line to each."""
+    for i in range(rows * lines):
+        add_to(out + i * n * 4, x, n)
 
 
 @kernel
-def lay_lines(address: int) -> None:
-    """By the first piece: lines, filled up with zeros. Words: piece, lines, width, n, out, x."""
-    w = words(address, 8)
-    if w[2] == 0:
-        for i in range(w[3]):
-            fill(w[6] + i * w[4] * 4, w[4])
-            move(w[6] + i * w[4] * 4, w[7] + i * w[5] * 4, w[5])
+def lay_lines(row: int, lines: int, width: int, n: int, out: Address, x: Address) -> None:
+    """By the first piece: lines of n numbers, filled up with zeros."""
+    if row == 0:
+        for i in range(lines):
+            fill(out + i * width * 4, width)
+            move(out + i * width * 4, x + i * n * 4, n)

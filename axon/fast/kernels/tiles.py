@@ -29,8 +29,8 @@ def places(context: Any) -> Any:
     """The address of words that a kernel may use while it runs: places of A, then of C."""
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        room = cgutils.alloca_once(builder, WORD, size=ir.Constant(WORD, PLACES))
-        return builder.ptrtoint(room, WORD)
+        memory = cgutils.alloca_once(builder, WORD, size=ir.Constant(WORD, PLACES))
+        return builder.ptrtoint(memory, WORD)
 
     return types.intp(), build
 

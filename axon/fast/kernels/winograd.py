@@ -11,11 +11,12 @@ for interpolation rounding errors are about five times those of the sum itself.
 Lavin and Gray, Fast algorithms for convolutional neural networks, https://arxiv.org/abs/1509.09308
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arguments import Address
 from axon.fast.kernels.convolution import H1, H2, H4, HALF, WIDEST, answer, clear
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.intrinsics import words
@@ -25,7 +26,7 @@ from axon.fast.kernels.vectors import LANES, WIDE, fill, load, multiply_add, sto
 F = np.float32
 TILES = 12  # side by side
 SPACE = 80  # vectors for one transformation
-TABLE = 64  # bytes at the beginning of the room: a table of one run; then zeros
+TABLE = 64  # bytes at the beginning of the workspace: a table of one run; then zeros
 A1, B1 = F(0.5**0.5), F(2**0.5)  # the points: 0, A1, -A1, B1, -B1, infinity
 A2, A3, B2, B3 = F(0.5), F(0.5**1.5), F(2), F(2**1.5)  # their powers
 AB, BA, SUM = F(2**0.5), F(0.5**0.5), F(2.5)  # A1 B2, A2 B1, A2 + B2; A2 B2 = 1
@@ -130,21 +131,39 @@ def weights_back(x: int, s: int, o: int, t: int) -> None:
 
 @njit(inline="always")
 def both(
-    along: Any, n: int, m: int, x: int, line: int, step: int, room: int, out: int, d: int
+    along: Any, n: int, m: int, x: int, line: int, step: int, space: int, out: int, d: int
 ) -> None:
     """Down each of n columns, then along each of m lines; results lie d bytes apart."""
     for j in range(n):
-        along(x + j * step, line, room + j * WIDE, n * WIDE)
+        along(x + j * step, line, space + j * WIDE, n * WIDE)
     for i in range(m):
-        along(room + i * n * WIDE, WIDE, out + i * m * d, d)
+        along(space + i * n * WIDE, WIDE, out + i * m * d, d)
 
 
 # ------------------------------------------------------------------------------------ all tiles
 
 
+class Grid(NamedTuple):
+    """Tiles downwards and across an image of answers, and how large that is."""
+
+    down: int
+    across: int
+    OH: int
+    OW: int
+
+
 @njit
 def multiply(
-    room: int, a: int, row: int, step: int, depth: int, b: int, F: int, c: int, rows: int, add: bool
+    workspace: int,
+    a: int,
+    row: int,
+    step: int,
+    depth: int,
+    b: int,
+    F: int,
+    c: int,
+    rows: int,
+    add: bool,
 ) -> None:
     """C = A B, or C += A B: rows of A ``row`` bytes apart, numbers in them ``step`` bytes."""
     at = places()
@@ -161,24 +180,24 @@ def multiply(
             for k in range(height):
                 where[k] = a + (i + k) * row
                 where[HALF + k] = place + k * wide
-            start, following = (place, wide) if add else (room + TABLE, 0)
-            answer(width, height, at, step, room, 1, depth, b + f * 4, wide, start, following)
+            start, following = (place, wide) if add else (workspace + TABLE, 0)
+            answer(width, height, at, step, workspace, 1, depth, b + f * 4, wide, start, following)
             i += height
         f += width * LANES
 
 
 @njit
-def turned(room: int, w: int, tap: int, size: int, out: int) -> None:
+def turned(space: int, w: int, tap: int, size: int, out: int) -> None:
     """G w G^T, for all channels and filters; taps lie ``tap`` bytes apart."""
     for i in range(0, size, WIDE):
-        both(weights, 3, 6, w + i, 3 * tap, tap, room, out + i, size)
+        both(weights, 3, 6, w + i, 3 * tap, tap, space, out + i, size)
 
 
 @njit
-def tile(number: int, TH: int, TW: int) -> Any:
+def tile(number: int, down: int, across: int) -> Any:
     """Image, line and column of a tile."""
-    n, rest = divmod(number, TH * TW)
-    i, j = divmod(rest, TW)
+    n, rest = divmod(number, down * across)
+    i, j = divmod(rest, across)
     return n, i, j
 
 
@@ -194,94 +213,98 @@ def take(x: int, n: int, i: int, j: int, OH: int, OW: int, wide: int, out: int) 
 
 
 @njit
-def put(x: int, n: int, i: int, j: int, OH: int, OW: int, wide: int, out: int, start: int) -> None:
-    """The reverse, leaving out what lies beyond, with ``start`` added."""
-    bias = load(start, vector())
+def put(x: int, n: int, i: int, j: int, OH: int, OW: int, wide: int, out: int, bias: int) -> None:
+    """The reverse, leaving out what lies beyond, with the bias added."""
+    b = load(bias, vector())
     for h in range(min(4, OH - 4 * i)):
         for k in range(min(4, OW - 4 * j)):
             place = out + ((n * OH + 4 * i + h) * OW + 4 * j + k) * wide
-            store(place, load(x + (4 * h + k) * WIDE, vector()) + bias)
+            store(place, load(x + (4 * h + k) * WIDE, vector()) + b)
 
 
 @njit
-def see(x: int, first: int, count: int, w: Any, C: int, room: int, out: int, d: int) -> None:
+def see(x: int, start: int, count: int, g: Grid, C: int, space: int, out: int, d: int) -> None:
     """B^T x B of some tiles: (36, d bytes: tiles, C)."""
     for k in range(count):
-        n, i, j = tile(first + k, w[0], w[1])
-        line = (4 * w[1] + 2) * C * 4
-        place = x + n * (4 * w[0] + 2) * line + 4 * i * line + 16 * j * C
+        n, i, j = tile(start + k, g.down, g.across)
+        line = (4 * g.across + 2) * C * 4
+        place = x + n * (4 * g.down + 2) * line + 4 * i * line + 16 * j * C
         for c in range(0, C * 4, WIDE):
-            both(pixels, 6, 6, place + c, line, C * 4, room, out + k * C * 4 + c, d)
+            both(pixels, 6, 6, place + c, line, C * 4, space, out + k * C * 4 + c, d)
 
 
 @njit
-def ask(g: int, first: int, count: int, w: Any, C: int, room: int, out: int, d: int) -> None:
-    """A g A^T of some tiles: (36, d bytes: tiles, filters)."""
-    wide, four = C * 4, room + 36 * WIDE
+def ask(y: int, start: int, count: int, g: Grid, C: int, space: int, out: int, d: int) -> None:
+    """A y A^T of some tiles: (36, d bytes: tiles, filters)."""
+    wide, four = C * 4, space + 36 * WIDE
     for k in range(count):
-        n, i, j = tile(first + k, w[0], w[1])
+        n, i, j = tile(start + k, g.down, g.across)
         for c in range(0, wide, WIDE):
-            take(g + c, n, i, j, w[2], w[3], wide, four)
-            both(answers_back, 4, 6, four, 4 * WIDE, WIDE, room, out + k * wide + c, d)
+            take(y + c, n, i, j, g.OH, g.OW, wide, four)
+            both(answers_back, 4, 6, four, 4 * WIDE, WIDE, space, out + k * wide + c, d)
 
 
 # ------------------------------------------------------------------------------------ kernels
-# Words: room, tiles down, tiles across, OH, OW, C, F, then three places. The room holds a table,
-# zeros, space for one transformation, and the matrices; images are padded to whole tiles.
+# The workspace holds a table, zeros, space for one transformation, and the matrices. Images are
+# padded to whole tiles.
 
 
 @njit
-def prepare(room: int, size: int) -> Any:
+def prepare(workspace: int, size: int) -> Any:
     """Clear the table and the zeros; where the space and the matrices begin."""
-    clear(room, TABLE + size * 4)
-    space = room + TABLE + size * 4
+    clear(workspace, TABLE + size * 4)
+    space = workspace + TABLE + size * 4
     return space, space + SPACE * WIDE
 
 
 @kernel
-def winograd(address: int) -> None:
-    """y = start + conv(x, w). Places: x, w, y, start (one number for each filter)."""
-    w = words(address, 13)
-    g, C, N = words(address + 24, 4), w[7], w[8]
-    space, U = prepare(w[2], max(C, N))
+def winograd(
+    rows: int, workspace: Address, grid: Grid, C: int, N: int,
+    x: Address, weights: Address, bias: Address, out: Address,
+) -> None:  # fmt: skip
+    """y = bias + conv(x, w), with C channels and N filters."""
+    g = grid
+    space, U = prepare(workspace, max(C, N))
     V = U + 36 * C * N * 4
     M = V + 36 * TILES * C * 4
-    turned(space, w[10], C * N * 4, C * N * 4, U)
-    total, dv, dm = w[0] * w[3] * w[4], TILES * C * 4, TILES * N * 4
-    for first in range(0, total, TILES):
-        count = min(TILES, total - first)
-        see(w[9], first, count, g, C, space, V, dv)
+    turned(space, weights, C * N * 4, C * N * 4, U)
+    total, dv, dm = rows * g.down * g.across, TILES * C * 4, TILES * N * 4
+    for start in range(0, total, TILES):
+        count = min(TILES, total - start)
+        see(x, start, count, g, C, space, V, dv)
         for p in range(36):
             B = U + p * C * N * 4
-            multiply(w[2], V + p * dv, C * 4, 4, C, B, N, M + p * dm, count, False)
+            multiply(workspace, V + p * dv, C * 4, 4, C, B, N, M + p * dm, count, False)
         for k in range(count):
-            n, i, j = tile(first + k, w[3], w[4])
+            n, i, j = tile(start + k, g.down, g.across)
             for f in range(0, N * 4, WIDE):
                 back = M + k * N * 4 + f
                 both(answers, 6, 4, back, 6 * dm, dm, space, space + 36 * WIDE, WIDE)
-                put(space + 36 * WIDE, n, i, j, w[5], w[6], N * 4, w[11] + f, w[12] + f)
+                put(space + 36 * WIDE, n, i, j, g.OH, g.OW, N * 4, out + f, bias + f)
 
 
 @kernel
-def winograd_input(address: int) -> None:
-    """dx (padded) from g. Places: dx, w with channels and filters exchanged, taps reversed, g."""
-    w = words(address, 12)
-    g, C, N = words(address + 24, 4), w[7], w[8]
-    space, U = prepare(w[2], max(C, N))
+def winograd_input(
+    rows: int, workspace: Address, grid: Grid, C: int, N: int,
+    out: Address, weights: Address, g: Address,
+) -> None:  # fmt: skip
+    """dx (padded) from g, by weights with channels and filters exchanged, taps reversed."""
+    down, across = grid.down, grid.across
+    space, U = prepare(workspace, max(C, N))
     V = U + 36 * C * N * 4
     M = V + 36 * TILES * C * 4
-    size, line = C * N * 4, (4 * w[4] + 2) * C * 4
-    turned(space, w[10] + 8 * size, -size, size, U)
-    total, dv, dm = w[0] * w[3] * w[4], TILES * C * 4, TILES * N * 4
-    clear(w[9], w[0] * (4 * w[3] + 2) * line)
-    for first in range(0, total, TILES):
-        count = min(TILES, total - first)
-        ask(w[11], first, count, g, N, space, M, dm)
+    size, line = C * N * 4, (4 * across + 2) * C * 4
+    turned(space, weights + 8 * size, -size, size, U)
+    total, dv, dm = rows * down * across, TILES * C * 4, TILES * N * 4
+    clear(out, rows * (4 * down + 2) * line)
+    for start in range(0, total, TILES):
+        count = min(TILES, total - start)
+        ask(g, start, count, grid, N, space, M, dm)
         for p in range(36):
-            multiply(w[2], M + p * dm, N * 4, 4, N, U + p * size, C, V + p * dv, count, False)
+            multiply(workspace, M + p * dm, N * 4, 4, N, U + p * size, C, V + p * dv, count, False)
         for k in range(count):
-            n, i, j = tile(first + k, w[3], w[4])
-            place = w[9] + n * (4 * w[3] + 2) * line + 4 * i * line + 16 * j * C
+            n, i, j = tile(start + k, down, across)
+            place = out + n * (4 * down + 2) * line + 4 * i * line + 16 * j * C
             for c in range(0, C * 4, WIDE):
                 back, six = V + k * C * 4 + c, space + 36 * WIDE
                 both(pixels_back, 6, 6, back, 6 * dv, dv, space, six, WIDE)
@@ -298,21 +321,21 @@ def add_tile(x: int, out: int, line: int, step: int) -> None:
 
 
 @kernel
-def winograd_weight(address: int) -> None:
-    """dw of these rows alone, from x and g. Places: x, dw, g."""
-    w = words(address, 12)
-    g, C, N = words(address + 24, 4), w[7], w[8]
-    space, U = prepare(w[2], max(C, N))
+def winograd_weight(
+    rows: int, workspace: Address, grid: Grid, C: int, N: int, x: Address, g: Address, out: Address
+) -> None:
+    """dw of these rows alone, from x and g."""
+    space, U = prepare(workspace, max(C, N))
     size = C * N * 4
     V = U + 36 * size
     M = V + 36 * 2 * TILES * C * 4
-    total, dv, dm = w[0] * w[3] * w[4], 2 * TILES * C * 4, 2 * TILES * N * 4
-    for first in range(0, total, 2 * TILES):
-        count = min(2 * TILES, total - first)
-        see(w[9], first, count, g, C, space, V, dv)
-        ask(w[11], first, count, g, N, space, M, dm)
+    total, dv, dm = rows * grid.down * grid.across, 2 * TILES * C * 4, 2 * TILES * N * 4
+    for start in range(0, total, 2 * TILES):
+        count = min(2 * TILES, total - start)
+        see(x, start, count, grid, C, space, V, dv)
+        ask(g, start, count, grid, N, space, M, dm)
         for p in range(36):
             A, B = V + p * dv, M + p * dm
-            multiply(w[2], A, 4, C * 4, count, B, N, U + p * size, C, first > 0)
+            multiply(workspace, A, 4, C * 4, count, B, N, U + p * size, C, start > 0)
     for i in range(0, size, WIDE):
-        both(weights_back, 6, 3, U + i, 6 * size, size, space, w[10] + i, size)
+        both(weights_back, 6, 3, U + i, 6 * size, size, space, out + i, size)

@@ -4,7 +4,7 @@ from functools import partial
 from math import prod
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Work, Workspace, flat, lowers
 from axon.fast.rules.convolution import around, each
 from axon.fast.rules.reduce import combined
 from axon.program.trace import Instruction
@@ -36,11 +36,12 @@ def channel_moments(site: Site, instruction: Instruction) -> Work | None:
     rows, C = site.batch, x.shape[-1]
     parts = Workspace(by_piece=-(-(out.data.nbytes + 8) // 64) * 64)  # and the count
     place = At(parts, by_piece=parts.by_piece)
-    call = Call("channel_moments", (Word(x.size // C // rows), Word(C), place, _at(x, rows)))
+    pixels = x.size // C // rows
+    call = Call("channel_moments", pixels=pixels, C=C, part=place, x=_at(x, rows))
 
     def after(pieces: int) -> Work:
-        words = (Word(C), Word(pieces), Word(parts.by_piece))
-        join = Call("join_moments", (*words, At(out), At(parts)))
+        sizes = {"C": C, "pieces": pieces, "piece_bytes": parts.by_piece}
+        join = Call("join_moments", **sizes, out=At(out), parts=At(parts))
         return Work((join,), 1, FIXED + C * pieces)
 
     return Work((call,), rows, 2 * _cost(x), True, after)
@@ -53,8 +54,8 @@ def channel_affine(site: Site, instruction: Instruction) -> Work | None:
     if not flat(p, x, out) or not x.size:
         return None
     (rows, batched), C = _rows(site, x), x.shape[-1]
-    places = (_at(out, rows), At(p), _at(x, rows))
-    call = Call("channel_affine", (Word(x.size // C // rows), Word(C), *places))
+    places = {"out": _at(out, rows), "p": At(p), "x": _at(x, rows)}
+    call = Call("channel_affine", pixels=x.size // C // rows, C=C, **places)
     return Work((call,), rows, _cost(x), batched)
 
 
@@ -65,8 +66,8 @@ def channel_scale(site: Site, instruction: Instruction) -> Work | None:
     if not flat(x, slope, out) or not x.size:
         return None
     (rows, batched), C = _rows(site, x), x.shape[-1]
-    places = (_at(out, rows), _at(x, rows), At(slope))
-    call = Call("channel_scale", (Word(x.size // C // rows), Word(C), *places))
+    places = {"out": _at(out, rows), "x": _at(x, rows), "slope": At(slope)}
+    call = Call("channel_scale", pixels=x.size // C // rows, C=C, **places)
     return Work((call,), rows, _cost(x), batched)
 
 
@@ -81,8 +82,8 @@ def channel_affine_gradient(site: Site, instruction: Instruction) -> Work | None
     rows, C = site.batch, x.shape[-1]
     parts = Workspace(by_piece=-(-out.data.nbytes // 64) * 64)
     place = At(parts, by_piece=parts.by_piece)
-    places = (place, _at(g, rows), _at(x, rows), At(p))
-    call = Call("channel_affine_gradient", (Word(x.size // C // rows), Word(C), *places))
+    places = {"part": place, "g": _at(g, rows), "x": _at(x, rows), "p": At(p)}
+    call = Call("channel_affine_gradient", pixels=x.size // C // rows, C=C, **places)
     cost = _cost(x) + _cost(g)
     after = partial(combined, At(out, 4), out.size, parts)
     return Work((call,), rows, cost, True, after)

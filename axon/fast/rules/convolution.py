@@ -1,5 +1,6 @@
 """Rules for convolutions."""
 
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 from typing import Any, NamedTuple
@@ -7,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.core import Tensor
+from axon.fast.kernels.convolution import Columns, Lines, Padding, Taps, Windows
 from axon.fast.kernels.vectors import LANES
-from axon.fast.kernels.winograd import SPACE, TABLE, TILES
+from axon.fast.kernels.winograd import SPACE, TABLE, TILES, Grid
 from axon.fast.rules.blas import sgemm_address
-from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
+from axon.fast.rules.calls import At, Call, Site, Work, Workspace, flat, lowers
 from axon.fast.rules.reduce import combined
 from axon.ops.windows import ONE, Convolution, convolution
 from axon.program.trace import Instruction
@@ -18,7 +20,6 @@ from axon.program.trace import Instruction
 GFLOPS = 100.0  # of one core, about
 FIXED = 200.0  # nanoseconds
 COLUMNS = 2**18  # bytes of columns at a time
-NOWHERE = Word(0)
 TURNED = 2**20  # bytes of a kernel that is turned around again and again
 
 
@@ -70,8 +71,7 @@ def padded(x: Tensor, ends: Any) -> tuple[tuple[Call, ...], Images]:
     if not any((above, below, left, right)):
         return (), Images(each(x), (H, W, C))
     shape = (H + above + below, W + left + right, C)
-    room = Workspace(by_row=prod(shape) * 4)
-    place = At(room, room.by_row)
+    place = images_of_its_own(shape)
     return (around("pad_images", place, each(x), x.shape, ends),), Images(place, shape)
 
 
@@ -79,8 +79,20 @@ def around(kernel: str, out: At, x: At, shape: tuple[int, ...], ends: Any) -> Ca
     """The call that puts images into their padding, or takes them out."""
     _, H, W, C = shape
     (above, below), (left, right) = ends
-    numbers = (above, below, H, left * C * 4, right * C * 4, W * C * 4)
-    return Call(kernel, (out, x, *map(Word, numbers)))
+    padding = Padding(above, below, H, left * C * 4, right * C * 4, W * C * 4)
+    return Call(kernel, padding=padding, out=out, x=x)
+
+
+def images_of_its_own(shape: Sequence[int]) -> At:
+    """A workspace for images."""
+    workspace = Workspace(by_row=prod(shape) * 4)
+    return At(workspace, workspace.by_row)
+
+
+def windows_on(c: Convolution, x: Images) -> Windows:
+    """Where windows lie on images."""
+    (SH, SW), (_, _, C) = c.windows.strides, x.shape
+    return Windows(x.place, x.size, SH * x.line, SW * C * 4, *c.counts)
 
 
 def taps(c: Convolution, line: int, C: int) -> tuple[list[int], int, int]:
@@ -96,17 +108,19 @@ def taps(c: Convolution, line: int, C: int) -> tuple[list[int], int, int]:
 
 
 def tiles(
-    c: Convolution, x: Images, kernel: At, start: At, out: At, counts: Any, filters: int,
+    c: Convolution, x: Images, weights: At, bias: At, out: At, counts: Any, filters: int,
     above: int = 0, lines: int = 0, done: bool = False,
 ) -> Call:  # fmt: skip
     """The call of ``convolve``, perhaps only for what is not finite."""
-    (KH, _), (SH, SW), DH = c.windows.size, c.windows.strides, c.windows.dilation[0]
+    (KH, _), SH, DH = c.windows.size, c.windows.strides[0], c.windows.dilation[0]
     H, _, C = x.shape
     runs, in_line, length = taps(c, x.line, C)
-    numbers = [x.size, SH * x.line, SW * C * 4, *counts, above, lines or H, KH, SH, DH]
-    words: list[At | Word] = [*(Word(n) for n in numbers), table(runs), Word(in_line), Word(length)]
-    tail = (kernel, Word(filters), start, out, Word(int(done)))
-    return Call("convolve", (x.place, *words, *tail))
+    OH, OW = counts
+    seen = Lines(above, lines or H, KH, SH, DH)
+    sizes = {"in_line": in_line, "length": length, "filters": filters}
+    places = {"table": table(runs), "weights": weights, "bias": bias, "out": out}
+    windows = windows_on(c, x)._replace(OH=OH, OW=OW)
+    return Call("convolve", windows=windows, lines=seen, **sizes, **places, done=done)
 
 
 def zeros(n: int) -> At:
@@ -125,14 +139,15 @@ def conv2d(site: Site, instruction: Instruction) -> Work | None:
     start, y = (At(bias[0]) if bias else zeros(F)), At(out, out.data.nbytes // site.batch)
     if fewer(c):
         calls, images = padded(x, whole_tiles(c))
-        calls += (winograd("winograd", c, images.place, At(w), y, start),)
+        places = {"x": images.place, "weights": At(w), "bias": start, "out": y}
+        calls += (winograd("winograd", c, **places),)
         calls += (tiles(c, images, At(w), start, y, c.counts, F, done=True),)
         return Work(calls, site.batch, SHARE * cost(c), True)
     calls, images = padded(x, c.windows.padding)
     if F % LANES == 0:
         calls += (tiles(c, images, At(w), start, y, c.counts, F),)
     elif sgemm_address():
-        calls += (matrices("convolve_matrix", c, images, At(w), y, start),)
+        calls += (matrices("convolve_matrix", c, images, weights=At(w), bias=start, out=y),)
     else:
         return None
     return Work(calls, site.batch, cost(c), True)
@@ -164,7 +179,7 @@ def _turned(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ..
         return None
     calls, images = padded(g, ends)
     place = At(Workspace(by_thread=w.data.nbytes))
-    turn = Call("turn_kernel", (Word(KH * KW), Word(C), Word(F), place, At(w)))
+    turn = Call("turn_kernel", taps=KH * KW, C=C, F=F, out=place, x=At(w))
     above = ends[0][0]
     back = tiles(c, images, place, zeros(C), each(out), c.shape[1:3], C, above, OH)
     return (*calls, turn, back)
@@ -177,13 +192,16 @@ def _sent_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call,
     H, W, C = c.shape[1:]
     if not c.windows.padded:
         images = Images(each(out), (H, W, C))
-        return (matrices("convolve_matrix_input", c, images, At(w), each(g)),)
+        return (_to_images(c, images, w, g),)
     shape = (*c.windows.room(c.shape), C)
-    room = Workspace(by_row=prod(shape) * 4)
-    place = At(room, room.by_row)
+    place = images_of_its_own(shape)
     crop = around("crop_images", each(out), place, c.shape, c.windows.padding)
-    images = Images(place, shape)
-    return matrices("convolve_matrix_input", c, images, At(w), each(g)), crop
+    return _to_images(c, Images(place, shape), w, g), crop
+
+
+def _to_images(c: Convolution, x: Images, w: Tensor, g: Tensor, done: bool = False) -> Call:
+    places = {"weights": At(w), "g": each(g)}
+    return matrices("convolve_matrix_input", c, x, **places, done=done)
 
 
 @lowers("conv2d_weight")
@@ -201,12 +219,12 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
     calls, images = padded(x, whole_tiles(c) if fewer(c) else c.windows.padding)
     if fewer(c):
         own = At(Workspace(by_thread=parts.by_piece))
-        calls += (winograd("winograd_weight", c, images.place, own, each(g)),)
+        calls += (winograd("winograd_weight", c, x=images.place, g=each(g), out=own),)
         calls += (_weight_tiles(c, images, each(g), place, own),)
     elif F % LANES == 0:
         calls += (_weight_tiles(c, images, each(g), place),)
     elif sgemm_address():
-        calls += (matrices("convolve_matrix_weight", c, images, each(g), place),)
+        calls += (matrices("convolve_matrix_weight", c, images, g=each(g), out=place),)
     else:
         return None
     nanoseconds = SHARE * cost(c) if fewer(c) else cost(c)
@@ -214,14 +232,14 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
     return Work(calls, site.batch, nanoseconds, True, after)
 
 
-def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: At | Word = NOWHERE) -> Call:
-    (OH, OW), (SH, SW), C = c.counts, c.windows.strides, x.shape[2]
-    runs, _, length = taps(c, x.line, C)
+def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: At | None = None) -> Call:
+    OH, SH = c.counts[0], c.windows.strides[0]
+    runs, _, length = taps(c, x.line, x.shape[2])
     every = [run + 4 * k for run in runs for k in range(length)]
-    lines = table([i * SH * x.line for i in range(OH)])
-    head = (x.place, Word(x.size), Word(SW * C * 4), Word(OH), Word(OW), lines)
-    arguments = (*head, table(every), Word(len(every)), g, Word(c.kernel[3]), out, done)
-    return Call("convolve_weight", arguments)
+    tables = {"lines": table([i * SH * x.line for i in range(OH)]), "taps": table(every)}
+    sizes = {"K": len(every), "filters": c.kernel[3]}
+    places = {"windows": windows_on(c, x), "g": g, "out": out, "done": done}
+    return Call("convolve_weight", **tables, **sizes, **places)
 
 
 # ------------------------------------------------------------------------------------ 3 x 3
@@ -253,14 +271,13 @@ def whole_tiles(c: Convolution) -> Any:
     return ends
 
 
-def winograd(kernel: str, c: Convolution, *places: At) -> Call:
+def winograd(kernel: str, c: Convolution, **places: At) -> Call:
     """The call of one of the three kernels."""
-    (TH, TW), (_, _, C, F) = _grid(c), c.kernel
+    grid, (_, _, C, F) = Grid(*_grid(c), *c.counts), c.kernel
     tiles = 2 * TILES if kernel == "winograd_weight" else TILES
     floats = max(C, F) + SPACE * LANES + 36 * (C * F + tiles * (C + F))
-    room = Workspace(by_thread=TABLE + -(-floats // 16) * 64)
-    numbers = map(Word, (TH, TW, *c.counts, C, F))
-    return Call(kernel, (At(room), *numbers, *places))
+    workspace = At(Workspace(by_thread=TABLE + -(-floats // 16) * 64))
+    return Call(kernel, workspace=workspace, grid=grid, C=C, N=F, **places)
 
 
 def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
@@ -269,12 +286,12 @@ def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call
         return None
     ends = whole_tiles(c)
     shape = tuple(n + sum(pair) for n, pair in zip(c.shape[1:3], ends, strict=True))
-    room = Workspace(by_row=prod(shape) * c.shape[3] * 4)
-    images = Images(At(room, room.by_row), (*shape, c.shape[3]))
-    place = At(Workspace(by_thread=w.data.nbytes))
-    turn = Call("turn_kernel", (*map(Word, (9, *c.kernel[2:])), place, At(w)))
-    back = winograd("winograd_input", c, images.place, place, each(g))
-    otherwise = matrices("convolve_matrix_input", c, images, At(w), each(g), Word(1))
+    shape = (*shape, c.shape[3])
+    images = Images(images_of_its_own(shape), shape)
+    place, (C, F) = At(Workspace(by_thread=w.data.nbytes)), c.kernel[2:]
+    turn = Call("turn_kernel", taps=9, C=C, F=F, out=place, x=At(w))
+    back = winograd("winograd_input", c, out=images.place, weights=place, g=each(g))
+    otherwise = _to_images(c, images, w, g, done=True)
     crop = around("crop_images", each(out), images.place, c.shape, ends)
     return turn, back, otherwise, crop
 
@@ -282,15 +299,15 @@ def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call
 # ------------------------------------------------------------------------------------ matrices
 
 
-def matrices(
-    kernel: str, c: Convolution, x: Images, w: At | Word, y: At | Word, last: At | Word = NOWHERE
-) -> Call:
+def matrices(kernel: str, c: Convolution, x: Images, **arguments: At | bool) -> Call:
     """The call of a kernel that gathers what windows see and leaves the product to BLAS."""
-    (OH, OW), (SH, SW), C = c.counts, c.windows.strides, x.shape[2]
-    runs, _, length = taps(c, x.line, C)
+    OH, OW = c.counts
+    runs, _, length = taps(c, x.line, x.shape[2])
     lines = min(OH, max(1, COLUMNS // (OW * c.K * 4)))
-    cols = Workspace(by_thread=-(-lines * OW * c.K * 4 // 64) * 64)
-    places = (table(runs), Word(len(runs)), Word(length * 4), Word(OH), Word(lines))
-    geometry = (Word(OW), Word(SH * x.line), Word(SW * C * 4), *places)
-    tail = (w, Word(c.kernel[3]), y, Word(sgemm_address()), last)
-    return Call(kernel, (*geometry, At(cols), x.place, Word(x.size), *tail))
+    workspace = Workspace(by_thread=-(-lines * OW * c.K * 4 // 64) * 64)
+    geometry = {
+        "windows": windows_on(c, x),
+        "taps": Taps(table(runs), len(runs), length * 4),
+        "columns": Columns(At(workspace), lines, c.K, c.kernel[3]),
+    }
+    return Call(kernel, **geometry, blas=sgemm_address(), **arguments)

@@ -4,8 +4,9 @@ from functools import partial
 from math import prod
 
 from axon.core import Tensor
+from axon.fast.kernels.products import Matrices, Matrix
 from axon.fast.rules.blas import sgemm_address
-from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, lowers, strides
+from axon.fast.rules.calls import At, Call, Site, Work, Workspace, lowers, strides
 from axon.fast.rules.elementwise import merged, single
 from axon.fast.rules.reduce import combined
 from axon.program.trace import Instruction
@@ -51,10 +52,9 @@ def one(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:
     rows = site.batch if batched else -(-lines // 8) if lines % 8 == 0 else lines
     each = lines // rows
     step = each * (lay_a[1] if lay_a[0] == 111 else 1) * 4
-    sizes = (Word(each), Word(columns), Word(depth), Word(sgemm_address()))
-    places = (At(a, step), Word(lay_a[1]), At(b), Word(lay_b[1]))
-    result = (At(out, each * columns * 4), Word(columns))
-    call = Call("product", (*sizes, Word(lay_a[0]), Word(lay_b[0]), *places, *result))
+    sizes = {"lines": each, "n": columns, "depth": depth, "blas": sgemm_address()}
+    left, right = Matrix(At(a, step), *lay_a), Matrix(At(b), *lay_b)
+    call = Call("product", **sizes, a=left, b=right, out=At(out, each * columns * 4))
     return Work((call,), rows, FIXED + 2.0 * lines * depth * columns / GFLOPS, batched)
 
 
@@ -73,10 +73,11 @@ def over_rows(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work:
     assert lay_a is not None
     assert lay_b is not None
     parts = Workspace(by_piece=-(-out.size * 4 // 64) * 64)
-    sizes = (Word(each), Word(m), Word(n), Word(sgemm_address()))
-    places = (At(a, each * lay_a[1] * 4), Word(lay_a[1]), At(b, each * lay_b[1] * 4))
-    result = (Word(lay_b[1]), At(parts, by_piece=parts.by_piece))
-    call = Call("product_over_rows", (*sizes, *places, *result))
+    sizes = {"lines": each, "m": m, "n": n, "blas": sgemm_address()}
+    steps = {"a_step": lay_a[1], "b_step": lay_b[1]}
+    places = {"a": At(a, each * lay_a[1] * 4), "b": At(b, each * lay_b[1] * 4)}
+    result = At(parts, by_piece=parts.by_piece)
+    call = Call("product_over_rows", **sizes, **steps, **places, out=result)
     cost = FIXED + 2.0 * a.size * n / GFLOPS
     after = partial(combined, At(out, 4), out.size, parts)
     return Work((call,), site.batch, cost, True, after)
@@ -97,12 +98,13 @@ def many(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:
         return None
     pad = 2 - len(sizes)
     loops = [(0,) * pad + s for s in loops]
-    head = (*map(Word, (1,) * pad + sizes), Word(m), Word(n), Word(depth), Word(sgemm_address()))
-    words: list[At | Word] = [*head, Word(lay_a[0]), Word(lay_b[0])]
-    for t, lay, step, loop in zip((a, b), (lay_a, lay_b), steps, loops, strict=True):
-        first = k * step[0]
-        words += [At(t, first * 4), Word(lay[1]), Word(first), *map(Word, loop)]
-    words.append(At(out, out.size // rows * 4))
-    count = prod(shape)
-    cost = FIXED + count * (200.0 + 4.0 * m * n * depth / GFLOPS)
-    return Work((Call("products", tuple(words)),), rows, cost, batched)
+    left, right = (
+        Matrices(At(t, k * step[0] * 4), *lay, k * step[0], *loop)
+        for t, lay, step, loop in zip((a, b), (lay_a, lay_b), steps, loops, strict=True)
+    )
+    turns_i, turns_j = (1,) * pad + sizes
+    sizes_of_each = {"m": m, "n": n, "depth": depth, "blas": sgemm_address()}
+    places = {"a": left, "b": right, "out": At(out, out.size // rows * 4)}
+    call = Call("products", turns_i=turns_i, turns_j=turns_j, **sizes_of_each, **places)
+    cost = FIXED + prod(shape) * (200.0 + 4.0 * m * n * depth / GFLOPS)
+    return Work((call,), rows, cost, batched)

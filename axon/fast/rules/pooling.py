@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.rules.calls import At, Call, Site, Word, Work, flat, lowers
+from axon.fast.kernels import pooling
+from axon.fast.rules.calls import At, Call, Site, Work, flat, lowers
 from axon.fast.rules.convolution import each
 from axon.ops.pool import windows_of
 from axon.ops.windows import UNPADDED, Windows
@@ -13,7 +14,6 @@ from axon.program.trace import Instruction
 
 FIXED = 100.0  # nanoseconds
 TAP = 0.1  # nanoseconds for each number that a window sees
-NOWHERE = Word(0)
 
 
 def _windows(meta: dict[str, Any]) -> Windows:
@@ -25,15 +25,15 @@ def _suits(site: Site, x: Tensor, y: Tensor) -> bool:
 
 
 def _work(
-    site: Site, kernel: str, x: Tensor, y: Tensor, places: tuple[At | Word, ...], windows: Windows,
-    *more: At | Word,
+    site: Site, kernel: str, images: Tensor, result: Tensor, windows: Windows,
+    **arguments: At | bool | None,
 ) -> Work:  # fmt: skip
-    """x are the images, whether they are read or written; places: x, y, index."""
+    """A kernel on images, read or written, and the result of what windows see."""
     (above, _), (left, _) = windows.padding
-    numbers = (*x.shape[1:], *y.shape[1:3], *windows.size, *windows.strides, above, left)
-    words = (*map(Word, numbers), *places[1:], *more)
-    cost = FIXED + TAP * y.size * windows.size[0] * windows.size[1]
-    return Work((Call(kernel, (places[0], *words)),), site.batch, cost, True)
+    sizes = (*images.shape[1:], *result.shape[1:3], *windows.size, *windows.strides, above, left)
+    cost = FIXED + TAP * result.size * windows.size[0] * windows.size[1]
+    call = Call(kernel, windows=pooling.Windows(*sizes), **arguments)
+    return Work((call,), site.batch, cost, True)
 
 
 @lowers("max_pool2d")
@@ -42,7 +42,8 @@ def max_pool2d(site: Site, instruction: Instruction) -> Work | None:
     (x,), y = instruction.inputs, instruction.out
     if not _suits(site, x, y) or not flat(y):
         return None
-    return _work(site, "largest", x, y, (each(x), each(y), NOWHERE), _windows(instruction.meta))
+    places = {"x": each(x), "y": each(y), "index": None, "found": None}
+    return _work(site, "largest", x, y, _windows(instruction.meta), **places)
 
 
 @lowers("max_pool2d_argmax")
@@ -51,8 +52,8 @@ def max_pool2d_argmax(site: Site, instruction: Instruction) -> Work | None:
     (x, y), index = instruction.inputs, instruction.out
     if not _suits(site, x, index) or index.dtype != np.uint8:
         return None
-    places = (each(x), NOWHERE, each(index))
-    return _work(site, "largest", x, y, places, _windows(instruction.meta), each(y))
+    places = {"x": each(x), "y": None, "index": each(index), "found": each(y)}
+    return _work(site, "largest", x, y, _windows(instruction.meta), **places)
 
 
 @lowers("max_pool2d_gradient")
@@ -63,8 +64,8 @@ def max_pool2d_gradient(site: Site, instruction: Instruction) -> Work | None:
     if not _suits(site, g, out) or not right:
         return None
     windows = _windows(instruction.meta)
-    places = (each(out), each(g), each(index))
-    return _work(site, "largest_back", out, g, places, windows, *_filling(windows, out.shape))
+    places = {"dx": each(out), "g": each(g), "index": each(index)}
+    return _work(site, "largest_back", out, g, windows, **places, **_filling(windows, out.shape))
 
 
 @lowers("average_pool2d")
@@ -73,7 +74,7 @@ def average_pool2d(site: Site, instruction: Instruction) -> Work | None:
     (x,), y = instruction.inputs, instruction.out
     if not _suits(site, x, y) or not flat(y):
         return None
-    return _work(site, "mean", x, y, (each(x), each(y), NOWHERE), _windows(instruction.meta))
+    return _work(site, "mean", x, y, _windows(instruction.meta), x=each(x), y=each(y))
 
 
 @lowers("average_pool2d_gradient")
@@ -83,14 +84,14 @@ def average_pool2d_gradient(site: Site, instruction: Instruction) -> Work | None
     if not _suits(site, g, out) or not flat(out):
         return None
     windows = _windows(instruction.meta)
-    places = (each(out), each(g), NOWHERE)
-    return _work(site, "mean_back", out, g, places, windows, *_filling(windows, out.shape))
+    places = {"dx": each(out), "g": each(g)}
+    return _work(site, "mean_back", out, g, windows, **places, **_filling(windows, out.shape))
 
 
-def _filling(windows: Windows, shape: tuple[int, ...]) -> tuple[Word, Word]:
+def _filling(windows: Windows, shape: tuple[int, ...]) -> dict[str, bool]:
     """Whether zeros come first, since not all pixels are seen once; whether none is seen twice."""
-    pairs = list(zip(windows.counts(shape), windows.size, windows.strides, strict=True))
-    alone = all(stride >= size for _, size, stride in pairs)
-    room = tuple(count * size for count, size, _ in pairs)
-    covering = windows.strides == windows.size and room == shape[1:3] and not windows.padded
-    return Word(int(not covering)), Word(int(alone))
+    triples = list(zip(windows.counts(shape), windows.size, windows.strides, strict=True))
+    alone = all(stride >= size for _, size, stride in triples)
+    covered = tuple(count * size for count, size, _ in triples)
+    once = windows.strides == windows.size and covered == shape[1:3] and not windows.padded
+    return {"zeros": not once, "alone": alone}

@@ -1,7 +1,10 @@
 """Rules for recurrences."""
 
+from typing import Any
+
 from axon.core import Tensor
-from axon.fast.kernels.sequence import BLOCK, STEPS
+from axon.fast.kernels.products import Matrix
+from axon.fast.kernels.sequence import BLOCK, GRU, LSTM, SIMPLE, STEPS, Recurrence
 from axon.fast.rules.blas import sgemm_address
 from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.matmul import GFLOPS, laid
@@ -9,7 +12,7 @@ from axon.fast.rules.reduce import combined
 from axon.ops.cells import CELLS
 from axon.program.trace import Instruction
 
-CELL = {"lstm": 0, "gru": 1, "simple_rnn": 2}
+CELL = {"lstm": LSTM, "gru": GRU, "simple_rnn": SIMPLE}
 GATE = 3.0  # nanoseconds for each number of the states
 
 
@@ -22,17 +25,18 @@ def recurrent_input(site: Site, instruction: Instruction) -> Work | None:
         return None
     lines, depth, width = len(x), x.shape[1], out.shape[1]
     each = next(k for k in (8, 4, 2, 1) if lines % k == 0)
-    sizes = (Word(each), Word(width), Word(depth), Word(blas), Word(111), Word(lay[0]))
-    places = (At(x, each * depth * 4), Word(depth), At(w), Word(lay[1]))
+    sizes = {"lines": each, "n": width}
+    left, right = Matrix(At(x, each * depth * 4), 111, depth), Matrix(At(w), *lay)
     result = At(out, each * width * 4)
     calls = [
-        Call("product", (*sizes, *places, result, Word(width))),
-        Call("add_line", (Word(each), Word(width), result, At(b))),
+        Call("product", **sizes, depth=depth, blas=blas, a=left, b=right, out=result),
+        Call("add_line", **sizes, out=result, x=At(b)),
     ]
     start = lines
     for row in rows:
-        number = (Word(0, by_row=1), Word(len(row)), Word(width), Word(row.shape[1]))
-        calls.append(Call("lay_lines", (*number, At(out, offset=start * width * 4), At(row))))
+        places = {"out": At(out, offset=start * width * 4), "x": At(row)}
+        sizes = {"lines": len(row), "width": width, "n": row.shape[1]}
+        calls.append(Call("lay_lines", row=Word(0, by_row=1), **sizes, **places))
         start += len(row)
     cost = 2.0 * lines * depth * width / GFLOPS + 0.3 * out.size
     return Work(tuple(calls), lines // each, cost)
@@ -46,15 +50,15 @@ def unfilled(site: Site, instruction: Instruction) -> Work | None:
 
 def _sizes(p: Tensor, cell: str, time: int) -> tuple[int, int]:
     """Samples and units (see axon/ops/recurrent.py)."""
-    kind = CELLS[cell]
-    units = p.shape[1] // kind.gates
-    return (p.shape[0] - units - kind.biased) // (time + 1), units
+    units = p.shape[1] // CELLS[cell].gates
+    return (p.shape[0] - units - CELLS[cell].biased) // (time + 1), units
 
 
-def _words(site: Site, p: Tensor, mask: Tensor, y: Tensor, cell: str, time: int) -> tuple:  # type: ignore[type-arg]
+def _laid(p: Tensor, mask: Tensor, y: Tensor, cell: str, time: int) -> dict[str, Any]:
     n, units = _sizes(p, cell, time)
-    head = (Word(0, by_row=1), Word(n), Word(time), Word(units), Word(sgemm_address()))
-    return (*head, Word(CELL[cell]), At(p), At(mask), Word(mask.shape[1]), At(y))
+    sizes = (n, time, units, sgemm_address(), CELL[cell])
+    laid = Recurrence(*sizes, At(p), At(mask), mask.shape[1], At(y))
+    return {"row": Word(0, by_row=1), "recurrence": laid}
 
 
 def _suits(site: Site, p: Tensor, mask: Tensor, cell: str, time: int, *others: Tensor) -> bool:
@@ -71,10 +75,11 @@ def recurrence(site: Site, instruction: Instruction) -> Work | None:
     if not _suits(site, p, mask, cell, time, out):
         return None
     n, units = _sizes(p, cell, time)
-    room = Workspace(by_piece=BLOCK * p.shape[1] * 4)
-    words = (*_words(site, p, mask, out, cell, time), At(room, by_piece=room.by_piece))
+    workspace = Workspace(by_piece=BLOCK * p.shape[1] * 4)
+    place = At(workspace, by_piece=workspace.by_piece)
+    call = Call("recurrence", **_laid(p, mask, out, cell, time), workspace=place)
     cost = 2.0 * time * n * units * p.shape[1] / GFLOPS + GATE * time * n * units
-    return Work((Call("recurrence", words),), n, cost, True)
+    return Work((call,), n, cost, True)
 
 
 @lowers("recurrence_backward")
@@ -86,14 +91,19 @@ def recurrence_backward(site: Site, instruction: Instruction) -> Work | None:
         return None
     n, units = _sizes(p, cell, time)
     width = p.shape[1]
-    room = Workspace(by_piece=BLOCK * (4 * units + STEPS * (units + width)) * 4)
+    workspace = Workspace(by_piece=BLOCK * (4 * units + STEPS * (units + width)) * 4)
     part = Workspace(by_piece=-(-(units + 1) * width * 4 // 64) * 64)
-    kept = (At(part, by_piece=part.by_piece), At(room, by_piece=room.by_piece))
-    words = (*_words(site, p, mask, y, cell, time), At(dp), At(g), *kept)
+    places = {
+        "dp": At(dp),
+        "g": At(g),
+        "part": At(part, by_piece=part.by_piece),
+        "workspace": At(workspace, by_piece=workspace.by_piece),
+    }
+    call = Call("recurrence_back", **_laid(p, mask, y, cell, time), **places)
     count = (units + CELLS[cell].biased) * width
 
     def after(pieces: int) -> Work:
         return combined(At(dp, 4, offset=time * n * width * 4), count, part, pieces)
 
     cost = 4.0 * time * n * units * width / GFLOPS + 2 * GATE * time * n * units
-    return Work((Call("recurrence_back", words),), n, cost, True, after)
+    return Work((call,), n, cost, True, after)
