@@ -15,6 +15,7 @@ reads them is made of that head, so nobody counts words. Several that belong tog
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, get_args
 
+import numpy as np
 from numba import njit
 
 from axon.backend import Array
@@ -34,6 +35,7 @@ class Form(NamedTuple):
         dtypes: which types the numbers in that memory may have; any, if none is named.
         optional: whether there may be no such memory: then the address is 0.
         bits: how ``struct`` packs a number, and how it reads these bits as an integer.
+        types: what such a number may be in Python.
     """
 
     said: str
@@ -42,12 +44,16 @@ class Form(NamedTuple):
     dtypes: str = ""
     optional: bool = False
     bits: tuple[str, str] = ("<q", "<q")
+    types: tuple[type, ...] = (int, np.integer)
 
 
+NUMBERS = (int, float, np.integer, np.floating)
 INTEGER = Form("an integer")
-TRUTH = Form("True or False", "{word} != 0")
-Real = Annotated[float, Form("a number", "floats({place}, 1)[0]", bits=("<f", "<i"))]
-LongReal = Annotated[float, Form("a number", "doubles({place}, 1)[0]", bits=("<d", "<q"))]
+TRUTH = Form("True or False", "{word} != 0", types=(bool, np.bool_))
+SHORT = Form("a number", "floats({place}, 1)[0]", bits=("<f", "<i"), types=NUMBERS)
+LONG = Form("a number", "doubles({place}, 1)[0]", bits=("<d", "<q"), types=NUMBERS)
+Real = Annotated[float, SHORT]
+LongReal = Annotated[float, LONG]
 Address = Annotated[Any, Form("a place (At)", memory=True)]
 OptionalAddress = Annotated[Any, Form("a place (At) or None", memory=True, optional=True)]
 Float = Annotated[float, Form("the place of a float32", "floats({word}, 1)[0]", True, "f4")]
@@ -130,8 +136,6 @@ class Kernel:
         It is made of text, but in the name of the kernel's file: by the age of that file Numba
         tells whether machine code that it has kept is still good.
         """
-        if self.names == ["address"]:
-            return self.function
         given = {f"given_{k}": value for k, value in enumerate(self.given)}
         reads, number = list(given), 2
         for name, annotation in self.parameters.items():

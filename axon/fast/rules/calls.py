@@ -16,10 +16,20 @@ from axon.fast.kernels.declare import KERNELS
 from axon.program.trace import Instruction
 
 
+class Workspace:
+    """Memory that belongs to an instruction: bytes for each row, each piece, or each thread.
+
+    What belongs to rows and threads is in the core's cache, and holds nothing from call to call.
+    """
+
+    def __init__(self, by_row: int = 0, by_piece: int = 0, by_thread: int = 0) -> None:
+        self.by_row, self.by_piece, self.by_thread = by_row, by_piece, by_thread
+
+
 class At(NamedTuple):
     """The address of a tensor's memory; of one row, or of one piece's own part, if asked for."""
 
-    tensor: "Tensor | Workspace"
+    tensor: Tensor | Workspace
     by_row: int = 0  # bytes from one row to the next
     by_piece: int = 0
     offset: int = 0
@@ -32,6 +42,9 @@ class Word(NamedTuple):
     by_row: int = 0
     by_piece: int = 0
     by_step: int = 0
+
+
+NOTE = Workspace()  # where a program's kernels note what they cannot do; one for each program
 
 
 class Call:
@@ -48,11 +61,8 @@ class Call:
         arguments: the words that the kernel reads, in order.
     """
 
-    def __init__(self, kernel: str, legacy: Any = None, /, **arguments: Any) -> None:
+    def __init__(self, kernel: str, /, **arguments: Any) -> None:
         declared, self.kernel = KERNELS[kernel], kernel
-        if legacy is not None:
-            self.arguments: tuple[At | Word, ...] = legacy
-            return
         pairs = declared.matched(arguments)
         self.arguments = tuple(_word(declared, argument, given) for argument, given in pairs)
 
@@ -69,29 +79,15 @@ def _word(kernel: Kernel, argument: Argument, given: Any) -> At | Word:
             return Word(0)
     elif isinstance(given, Word) and form is INTEGER:
         return given
-    elif isinstance(given, bool | np.bool_) == (form is TRUTH):
-        if isinstance(given, int | np.integer) or (form not in (INTEGER, TRUTH)):
-            packed, read = form.bits
-            return Word(unpack(read, pack(packed, given))[0])
+    elif isinstance(given, form.types) and isinstance(given, bool | np.bool_) == (form is TRUTH):
+        packed, read = form.bits
+        return Word(unpack(read, pack(packed, given))[0])
     raise kernel.wrong(argument.name, form.said, given)
 
 
-def _holds(memory: "Tensor | Workspace", dtype: str) -> bool:
+def _holds(memory: Tensor | Workspace, dtype: str) -> bool:
     """Whether numbers of a type lie there; a workspace holds whatever a kernel puts there."""
     return not dtype or isinstance(memory, Workspace) or memory.dtype.str[1:] == dtype
-
-
-class Workspace:
-    """Memory that belongs to an instruction: bytes for each row, each piece, or each thread.
-
-    What belongs to rows and threads is in the core's cache, and holds nothing from call to call.
-    """
-
-    def __init__(self, by_row: int = 0, by_piece: int = 0, by_thread: int = 0) -> None:
-        self.by_row, self.by_piece, self.by_thread = by_row, by_piece, by_thread
-
-
-NOTE = Workspace()  # where a program's kernels note what they cannot do; one for each program
 
 
 class Work(NamedTuple):
@@ -125,16 +121,6 @@ def lowers(*names: str) -> Callable[[Rule], Rule]:
         return rule
 
     return note
-
-
-def real(value: float) -> Word:
-    """A number of 32 bits, as the word that carries its bits."""
-    return Word(unpack("<i", pack("<f", value))[0])
-
-
-def double(value: float) -> Word:
-    """A number of 64 bits, as the word that carries its bits."""
-    return Word(unpack("<q", pack("<d", value))[0])
 
 
 class Site:

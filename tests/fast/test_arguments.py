@@ -1,0 +1,165 @@
+"""Arguments of compiled kernels: named once, by the kernel, and compared with each call."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+import axon.fast
+from axon import ops
+from axon.core import Tensor
+from axon.fast import Machine
+from axon.fast.kernels import KERNELS, declare
+from axon.fast.kernels.arguments import (
+    Address,
+    Double,
+    Doubles,
+    Float,
+    Floats,
+    Integers,
+    Kernel,
+    LongReal,
+    OptionalAddress,
+    Real,
+)
+from axon.fast.kernels.intrinsics import doubles
+from axon.fast.rules.calls import At, Call, Word, Workspace
+from axon.program.plan import Plan
+from axon.program.trace import trace
+
+HERE = Path(axon.fast.__file__).parent
+
+
+def test_no_kernel_and_no_rule_counts_words() -> None:
+    files = [*HERE.glob("kernels/*.py"), *HERE.glob("rules/*.py")]
+    files.remove(HERE / "kernels" / "arguments.py")  # which reads those that are told
+    counted = re.compile(r"\bw\[\d|\baddress \+ \d|\barguments\[-?\d")
+    found = [(f.name, m) for f in files for m in counted.findall(f.read_text(encoding="utf-8"))]
+    assert len(files) > 30
+    assert not found
+
+
+def machine_of_relu() -> Machine:
+    x = Tensor(np.ones((4, 3), np.float32))
+    instructions, outputs = trace(lambda a: [ops.exp(a) * 2.0], [x])
+    return Machine(Plan(instructions, outputs), [x], outputs)
+
+
+def changed(name: str, change: dict[str, Any], new: dict[str, Any]) -> Kernel:
+    """A kernel with some arguments renamed (or left out, if they become None), and new ones."""
+    kernel = KERNELS[name]
+    old = kernel.parameters.items()
+    renamed = {change.get(n, n): annotation for n, annotation in old if change.get(n, n)}
+    heads = ", ".join([f"given_{k}" for k, _ in enumerate(kernel.given)] + [*renamed, *new])
+    names: dict[str, Any] = {}
+    exec(f"def function({heads}): pass", names)
+    names["function"].__annotations__ = {**renamed, **new}
+    return Kernel(name, names["function"], kernel.given)
+
+
+@pytest.mark.parametrize(
+    ("change", "new", "said"),
+    [
+        ({"x": "source"}, {}, "is not given 'source' and has no argument 'x'"),
+        ({}, {"slope": Real}, "is not given 'slope'"),
+        ({"out": None}, {}, "has no argument 'out'"),
+    ],
+)
+def test_what_a_kernel_alone_changes_is_an_error_when_a_program_is_lowered(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], new: dict[str, Any], said: str
+) -> None:
+    machine_of_relu()
+    monkeypatch.setitem(KERNELS, "exponential", changed("exponential", change, new))
+    with pytest.raises(TypeError, match=f"kernel 'exponential' {said}"):
+        machine_of_relu()
+
+
+SINGLE, LONG = Tensor(np.ones(3, np.float32)), Tensor(np.ones(3))
+WELL = {"x": At(SINGLE), "norm": At(LONG), "limit": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"y": At(SINGLE)}, "has no argument 'y'"),
+        ({"x": At(LONG)}, "'x': expected the place of float32 numbers, got At"),
+        ({"x": 3}, "'x': expected the place of float32 numbers, got 3"),
+        ({"x": None}, "'x': expected the place of float32 numbers, got None"),
+        ({"norm": At(SINGLE)}, "'norm': expected the place of a float64, got At"),
+        ({"limit": At(SINGLE)}, "'limit': expected a number, got At"),
+        ({"limit": True}, "'limit': expected a number, got True"),
+    ],
+)
+def test_what_a_call_alone_changes_is_an_error(given: dict[str, Any], said: str) -> None:
+    Call("limit_norm", **WELL)
+    with pytest.raises(TypeError, match=f"kernel 'limit_norm',? {said}"):
+        Call("limit_norm", **(WELL | given))
+    with pytest.raises(TypeError, match="kernel 'limit_norm' is not given 'limit'"):
+        Call("limit_norm", x=At(SINGLE), norm=At(LONG))
+
+
+def test_integers_truth_and_groups_are_told_apart() -> None:
+    out = At(Workspace(by_row=4))
+    for n, said in ((2.0, "an integer, got 2.0"), (True, "an integer, got True")):
+        with pytest.raises(TypeError, match=said):
+            Call("zeros", n=n, out=out)
+    assert Call("zeros", n=Word(1, by_row=1), out=out).arguments[0] == Word(1, by_row=1)
+    compare = {"loops": 3, "out": out, "x": out, "y": out}
+    outcomes = dict.fromkeys(("less", "same", "more", "none"), True)
+    with pytest.raises(TypeError, match="kernel 'compare_f4', 'loops': expected a Loops, got 3"):
+        Call("compare_f4", **compare, **outcomes)
+
+
+def test_all_that_fetch_batches_are_called_alike() -> None:
+    fetching = [k for name, k in KERNELS.items() if name.startswith("gather_")]
+    assert len(fetching) == 6
+    for kernel in fetching:
+        assert [a.name for a in kernel.arguments] == KERNELS["nothing"].names
+
+
+class Pair(NamedTuple):
+    """Two words."""
+
+    place: Address
+    step: int
+
+
+def all_forms(
+    rows: int, first: bool, out: Doubles, a: Float, b: Double, c: Floats, d: Doubles, e: Integers,
+    f: Real, g: LongReal, h: int, i: bool, pair: Pair, nowhere: OptionalAddress,
+) -> None:  # fmt: skip
+    """Leave what was read."""
+    out[0], out[1], out[2], out[3], out[4] = rows, first, a, b, c[1]
+    out[5], out[6], out[7], out[8], out[9] = d[1], e[1], f, g, h
+    out[10], out[11], out[12], out[13] = i, doubles(pair.place, 1)[0], pair.step, nowhere
+
+
+def test_each_form_of_argument_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KERNELS, "all_forms", Kernel("all_forms", all_forms))
+    monkeypatch.setattr(declare, "_compiled", {})
+    out = np.zeros(14)
+    numbers = {
+        "a": np.array([1.5], "f4"),
+        "b": np.array([2.5]),
+        "c": np.array([0, 3.5], "f4"),
+        "d": np.array([0, 4.5]),
+        "e": np.array([0, -5]),
+    }
+    place = np.array([6.5])
+    tensors = {name: At(Tensor(array)) for name, array in numbers.items()}
+    call = Call(
+        "all_forms", out=At(Tensor(out)), **tensors, f=0.1, g=0.1, h=-8, i=True,
+        pair=Pair(At(Tensor(place)), 9), nowhere=None,
+    )  # fmt: skip
+    words = [7, 1]
+    for a in call.arguments:
+        words.append(a.tensor.data.ctypes.data if isinstance(a, At) else a.value)
+    table = np.array(words, np.int64)
+    declare.address("all_forms")
+    declare._compiled["all_forms"].ctypes(table.ctypes.data)
+    read = [7, 1, 1.5, 2.5, 3.5, 4.5, -5, np.float32(0.1), 0.1, -8, 1, 6.5, 9, 0]
+    assert out.tolist() == [float(number) for number in read]
