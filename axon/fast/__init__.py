@@ -1,9 +1,9 @@
 """Programs as compiled kernels do them (extra ``fast``: Numba).
 
-A plan becomes work (``rules``), the work is put in order (``schedule``), written down in tables
-(``machine``), and run by one compiled loop (``loops``) on all cores (``team``).
+A plan becomes work (``rules``), the work is put in order (``schedule``) and written down in tables
+(``builder``), which a ``machine`` has run by one compiled loop (``loops``) on all cores
+(``workers``). ``lower`` is the plug that ``axon.program.engine`` knows.
 """
 
 from axon.fast import rules
-from axon.fast.machine import Machine
-from axon.fast.schedule import NotWorthIt
+from axon.fast.builder import lower

@@ -1,10 +1,10 @@
 """The two loops that run a compiled program: the one who leads, and those who help.
 
 A program is four tables of words. An *argument* is (value, by row, by piece, by step, local); an
-*entry* (kernel, first argument, last argument); a *task* (first entry, last entry, first row, last
-row, rows at a time, piece); a *level* (first task, last task, whether one thread does them all).
-The tasks of a level know nothing of each other: whoever is free takes the next one. When all are
-done, the next level begins.
+*entry* (kernel, arguments from start to stop); a *task* (entries from start to stop, rows from
+start to stop, rows at a time, piece); a *level* (tasks from start to stop, whether one thread does
+them all). The tasks of a level know nothing of each other: whoever is free takes the next one. When
+all are done, the next level begins.
 
     ticket = number of the level so far << 32 | next task
 
@@ -31,11 +31,11 @@ from axon.fast.kernels.intrinsics import (
 )
 
 # words of a program's head
-LEVELS, TASKS, ENTRIES, ARGUMENTS, SCRATCH, SCRATCH_SIZE, CLOCK, FAULT = range(8)
+LEVELS, TASKS, ENTRIES, ARGUMENTS, WORKSPACE, WORKSPACE_BYTES, CLOCK, FAULT = range(8)
 # words of the shared state, each on a cache line of its own
 TICKET, DONE, HEAD, STEP, YIELD, STOP, AWAKE = 0, 8, 16, 24, 32, 40, 48
 CLOSED = 0xFFFFFFFF  # no level has so many tasks
-ROOM = 64  # words for the arguments of one call, at the beginning of each thread's scratch
+MAX_WORDS = 64  # of one call; they lie at the beginning of each thread's workspace
 SPINS = 20_000  # looks for work, some 100 microseconds, before a helper goes to sleep
 PATIENCE = 2_000  # looks for the end of a level before the core is given away
 
@@ -55,61 +55,64 @@ def run_task(head: int, task: int, step: int, thread: int) -> None:
     """Do one task: so many rows at a time, each entry one call of a kernel."""
     h = words(head, 8)
     t = words(h[TASKS] + task * 48, 6)
-    scratch = h[SCRATCH] + thread * h[SCRATCH_SIZE]
-    room = words(scratch, ROOM)
-    base = scratch + ROOM * 8
-    for row in range(t[2], t[3], t[4]):
-        room[0], room[1] = min(t[4], t[3] - row), row == t[2]
-        for entry in range(t[0], t[1]):
+    start_entry, stop_entry, start, stop, at_once, piece = t[0], t[1], t[2], t[3], t[4], t[5]
+    workspace = h[WORKSPACE] + thread * h[WORKSPACE_BYTES]
+    given = words(workspace, MAX_WORDS)
+    local = workspace + MAX_WORDS * 8
+    for row in range(start, stop, at_once):
+        given[0], given[1] = min(at_once, stop - row), row == start
+        for entry in range(start_entry, stop_entry):
             e = words(h[ENTRIES] + entry * 24, 3)
-            count = e[2] - e[1]
-            a = words(h[ARGUMENTS] + e[1] * 40, count * 5)
+            kernel, argument, count = e[0], e[1], e[2] - e[1]
+            a = words(h[ARGUMENTS] + argument * 40, count * 5)
             for k in range(count):
                 i = k * 5
-                value = a[i] + a[i + 1] * row + a[i + 2] * t[5] + a[i + 3] * step
-                room[k + 2] = value + a[i + 4] * base
+                value = a[i] + a[i + 1] * row + a[i + 2] * piece + a[i + 3] * step
+                given[k + 2] = value + a[i + 4] * local
             if h[CLOCK]:
                 began = cycles()
-                call(e[0], scratch)
+                call(kernel, workspace)
                 words(h[CLOCK] + entry * 8, 1)[0] += cycles() - began
             else:
-                call(e[0], scratch)
+                call(kernel, workspace)
 
 
 @compiled("void(intp, intp, intp, intp, intp, intp, boolean)")
-def lead(state: int, head: int, levels: int, end: int, first: int, steps: int, alone: bool) -> None:
-    """Run some levels of a program, some steps long, with whoever helps; no more after a fault."""
+def lead(
+    state: int, head: int, start: int, stop: int, first_step: int, steps: int, alone: bool
+) -> None:
+    """Run levels of a program, some steps long, with whoever helps; no more after a fault."""
     s = words(state, 128)
     h = words(head, 8)
     if not alone:
         store(state + HEAD * 8, head)
-    for step in range(first, first + steps):
+    for step in range(first_step, first_step + steps):
         if not alone:
             store(state + STEP * 8, step)
-        for level in range(levels, end):
+        for level in range(start, stop):
             if h[FAULT] and words(h[FAULT], 1)[0]:
                 return
             bounds = words(h[LEVELS] + level * 24, 3)
-            begin, stop = bounds[0], bounds[1]
+            first, end = bounds[0], bounds[1]
             if alone or bounds[2]:
-                for task in range(begin, stop):
+                for task in range(first, end):
                     run_task(head, task, step, 0)
                 continue
             store(state + DONE * 8, 0)
             number = ((s[TICKET] >> 32) + 1) << 32
             store(state + TICKET * 8, number | CLOSED)
-            store(state + STOP * 8, stop)
-            store(state + TICKET * 8, number | begin)
+            store(state + STOP * 8, end)
+            store(state + TICKET * 8, number | first)
             while True:
                 ticket = load(state + TICKET * 8)
                 task = ticket & CLOSED
-                if task >= stop:
+                if task >= end:
                     break
                 if replace(state + TICKET * 8, ticket, ticket + 1):
                     run_task(head, task, step, 0)
                     increase(state + DONE * 8, 1)
             looks = 0
-            while load(state + DONE * 8) < stop - begin:
+            while load(state + DONE * 8) < end - first:
                 pause()
                 looks += 1
                 if looks > PATIENCE and s[YIELD]:

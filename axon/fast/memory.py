@@ -32,7 +32,7 @@ class Pool:
 
 
 class Memory:
-    """Where results live: in memory of their own, or in a thread's scratch while it has a piece."""
+    """Where results live: in memory of their own, or in the workspace of whoever has a piece."""
 
     def __init__(self, schedule: Schedule, plan: Plan) -> None:
         self.schedule, self.plan = schedule, plan
@@ -43,7 +43,7 @@ class Memory:
         self._share()
 
     def place(self, thing: Tensor | Workspace) -> tuple[int, bool]:
-        """Address of a tensor or a scratch, and whether it is counted from a thread's scratch."""
+        """Where a tensor or a workspace lies, and whether that is counted from a thread's own."""
         if isinstance(thing, Workspace):
             return self.places[id(thing)]
         owner = self.schedule.owner(thing)
@@ -87,7 +87,7 @@ class Memory:
         self.bytes = sum(pool.sizes)
 
     def by_row(self, placed: Sequence[Placed]) -> int:
-        """How many bytes of scratch one more row of a strip takes."""
+        """How many bytes of workspace one more row of a strip takes."""
         sizes = []
         for rows in (1, 2):
             pool = Pool()
@@ -96,7 +96,7 @@ class Memory:
         return sizes[1] - sizes[0]
 
     def place_strip(self, placed: Sequence[Placed], rows: int, pieces: int) -> None:
-        """Give the results of a strip that nobody else reads their places in the scratch."""
+        """Give the results of a strip that nobody else reads their places in the workspace."""
         pool = Pool()
         numbers: dict[int, int] = {}
         self._walk(placed, pool, numbers.__setitem__, rows)
@@ -106,19 +106,19 @@ class Memory:
         self.local_bytes = max(self.local_bytes, int(ends[-1]))
         for p in placed:
             if p.work:
-                self.place_scratch(p.work, rows, pieces, local=False)
+                self.place_workspace(p.work, rows, pieces, local=False)
 
-    def place_scratch(self, work: Work, rows: int, pieces: int, local: bool = True) -> None:
-        """Give the scratch of some work its place."""
-        for scratch in _scratches(work):
-            if id(scratch) in self.places:
+    def place_workspace(self, work: Work, rows: int, pieces: int, local: bool = True) -> None:
+        """Give the workspaces of some work their places."""
+        for workspace in _workspaces(work):
+            if id(workspace) in self.places:
                 continue  # what pieces have left, to be added up
-            if scratch.by_piece:
-                memory = aligned_bytes(scratch.by_piece * pieces)
+            if workspace.by_piece:
+                memory = aligned_bytes(workspace.by_piece * pieces)
                 self.kept.append(memory)
-                self.places[id(scratch)] = address_of(memory), False
+                self.places[id(workspace)] = address_of(memory), False
             elif local:
-                raise NotImplementedError("scratch by rows belongs to work on samples")
+                raise NotImplementedError("workspace by rows belongs to work on samples")
 
     def _walk(self, placed: Sequence[Placed], pool: Pool, note: Any, rows: int) -> None:
         """Hand out buffers for what lives in the strip only, in the order of its work."""
@@ -131,10 +131,10 @@ class Memory:
         mine: dict[int, int] = {}
         for i, (p, instruction) in enumerate(zip(placed, outs, strict=True)):
             ended = []
-            for scratch in _scratches(p.work):
-                if scratch.by_row or scratch.by_thread:
-                    number = pool.take(scratch.by_row * rows + scratch.by_thread)
-                    note(id(scratch), number)
+            for workspace in _workspaces(p.work):
+                if workspace.by_row or workspace.by_thread:
+                    number = pool.take(workspace.by_row * rows + workspace.by_thread)
+                    note(id(workspace), number)
                     ended.append(number)
             out = instruction.out
             if instruction.kind == "fills" and id(out) in s.made and s.local(out):
@@ -144,7 +144,7 @@ class Memory:
             pool.free += ended + [mine[o] for o in owners if o in mine and last[o] == i]
 
 
-def _scratches(work: Work | None) -> list[Workspace]:
+def _workspaces(work: Work | None) -> list[Workspace]:
     arguments = (a for call in work.calls for a in call.arguments) if work else ()
     found = (a.tensor for a in arguments if isinstance(a, At) and isinstance(a.tensor, Workspace))
     return list({id(s): s for s in found}.values())

@@ -182,7 +182,3 @@ class Schedule:
                 self.last[owner] = max(self.last.get(owner, 0), end)  # ``after`` may read it, too
                 if self.made[owner][0] != level:
                     self.whole.add(owner)
-
-
-class NotWorthIt(Exception):
-    """A program that is left to NumPy, and why."""

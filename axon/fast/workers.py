@@ -12,10 +12,10 @@ from axon.fast.loops import AWAKE, YIELD, assist, lead
 from axon.locks import Claim, Lock
 from axon.threads import get_threads
 
-LARGEST = 64  # threads
+MAX_THREADS = 64
 
 
-class Team:
+class Workers:
     """Threads that sleep until a program runs, then take tasks of it.
 
     Args:
@@ -41,15 +41,15 @@ class Team:
                 return
             assist(self.state, number + 1)
 
-    def run(self, head: int, levels: int, end: int, first: int, steps: int) -> None:
-        """Run steps of a program; whoever finds the team busy does so alone."""
+    def run(self, head: int, start: int, stop: int, first_step: int, steps: int) -> None:
+        """Run steps of a program; whoever finds them busy does so alone."""
         who = object()
         try:
             if self.size > 1 and self.claim.take(who):
                 self._wake_all()
-                lead(self.state, head, levels, end, first, steps, False)
+                lead(self.state, head, start, stop, first_step, steps, False)
             else:
-                lead(self.state, head, levels, end, first, steps, True)
+                lead(self.state, head, start, stop, first_step, steps, True)
             self.claim.leave(who)
         except BaseException:
             self.claim.leave(who)
@@ -76,29 +76,29 @@ def _address_of_yield() -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-_teams: dict[int, Team] = {}
+_crews: dict[int, Workers] = {}
 _making = Lock()
 
 
-def team(parallel: bool) -> Team:
+def workers(parallel: bool) -> Workers:
     """The threads for a program: the caller alone, if it is not worth more."""
-    size = min(get_threads(), LARGEST) if parallel else 1
-    found = _teams.get(size)
+    size = min(get_threads(), MAX_THREADS) if parallel else 1
+    found = _crews.get(size)
     return _making.run(_make, size) if found is None else found
 
 
-def _make(size: int) -> Team:
-    """One team besides the caller alone: threads that look for work in vain are in the way."""
-    if size not in _teams:
-        for other in [n for n in _teams if n > 1]:
-            _teams.pop(other).dismiss()
-        _teams[size] = Team(size - 1)
-    return _teams[size]
+def _make(size: int) -> Workers:
+    """One crew besides the caller alone: threads that look for work in vain are in the way."""
+    if size not in _crews:
+        for other in [n for n in _crews if n > 1]:
+            _crews.pop(other).dismiss()
+        _crews[size] = Workers(size - 1)
+    return _crews[size]
 
 
 def _forget() -> None:
     """In a forked process, where the threads do not go on."""
-    _teams.clear()
+    _crews.clear()
 
 
 if "register_at_fork" in dir(os):  # not on Windows

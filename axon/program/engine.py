@@ -1,19 +1,60 @@
-"""Engine: which kernels replay a program: NumPy's, or the compiled ones of the extra ``fast``."""
+"""Engine: which kernels replay a program: NumPy's, or those of a lowering.
+
+A lowering is a plug, a module with one function: ``lower(plan, inputs, outputs)`` gives a
+``Machine``, or raises ``NotWorthIt``. NumPy's own replay (bind.py) is the judge of all others.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Protocol
 
+from axon.backend import Array
 from axon.clock import compiling
 from axon.core import Tensor
 from axon.program.plan import Plan
 
 VARIABLE = "AXON_KERNELS"
-CHOICES = ("auto", "numpy", "fast")
+LOWERINGS = {"fast": "axon.fast"}  # name -> module, which lies above and is loaded when needed
+CHOICES = ("auto", "numpy", *LOWERINGS)
 WORTH = 20e9  # nanoseconds of NumPy's: for less, compiling would take longer than it saves
+
+
+class Machine(Protocol):
+    """What a lowering makes of a plan: it does the same on what the inputs hold.
+
+    Attributes:
+        outputs: the arrays that hold the results of the latest step.
+        bytes: about how much memory it takes.
+    """
+
+    outputs: list[Array]
+    bytes: int
+
+    def run(self) -> None:
+        """Do one step."""
+
+    def several(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> int:
+        """Do some steps, each on its own rows of the columns; how many were done, perhaps none.
+
+        Args:
+            columns: one array of samples for each input.
+            order: the numbers of the samples, in turn.
+            start: where in ``order`` the first batch begins.
+            steps: how many at most.
+        """
+
+    def timed(self) -> list[float]:
+        """Do one step; the seconds that each instruction of the plan took."""
+
+    def flush(self) -> None:
+        """Wait until all that was begun is done, and the outputs can be read."""
+
+
+class NotWorthIt(Exception):
+    """A program that is left to NumPy, and why."""
 
 
 class _Settings:
@@ -114,12 +155,14 @@ def _works() -> bool:
 
 
 def _imported() -> bool:
-    return bool(_lowering().Machine)
+    return bool(_lowering("fast"))
 
 
-def _lowering() -> Any:
-    """The room of the compiled kernels, which lies above: it is a plug, known by its name alone."""
-    return import_module("axon.fast")
+def _lowering(name: str) -> Callable[[Plan, Sequence[Tensor], Sequence[Tensor]], Machine]:
+    """The function of a lowering, by name: its room lies above this one."""
+    lower: Callable[[Plan, Sequence[Tensor], Sequence[Tensor]], Machine]
+    lower = import_module(LOWERINGS[name]).lower
+    return lower
 
 
 def _demand() -> None:
@@ -144,12 +187,12 @@ def _warn(what: str) -> None:
     )
 
 
-def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Any:
+def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Machine | None:
     """A program as compiled kernels do it (axon/fast); None where NumPy has to do it all."""
-    fast = _lowering()
     try:
-        return compiling.run(fast.Machine, plan, inputs, outputs)
-    except fast.NotWorthIt:
+        machine: Machine = compiling.run(_lowering("fast"), plan, inputs, outputs)
+        return machine
+    except NotWorthIt:
         return None
     except Exception as error:
         if _settings.kernels == "fast":

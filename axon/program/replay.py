@@ -63,11 +63,11 @@ class Program:
         self.first: list[Imprint] | None = None  # what to compare the second batch with
         self.kernels = engine.setting()
         self.work = sum(map(nanoseconds, plan.instructions))
-        self.machine: Any = None  # what does it with compiled kernels, if they are used
+        self.machine: engine.Machine | None = None  # what does it instead, if it is used
         self.tried = False  # whether it has been asked for
         self.may = True  # whether it may be asked for
         self.used = 0  # when it was used last
-        self._resting: Any = None  # the machine, while there is too little to do for it
+        self._resting: engine.Machine | None = None  # while there is too little to do for it
         self.locks: Callable[[], tuple[Lock, ...]] = OwnLock()  # of those who share its memory
 
     def run(self) -> list[Array]:
@@ -80,7 +80,7 @@ class Program:
     def replay(self) -> list[Array]:
         """What ``run`` does, for those who hold the locks."""
         if self.machine is not None:
-            self.machine.step()
+            self.machine.run()
             return self.machine.outputs
         for call in self.calls:
             call()
@@ -238,10 +238,10 @@ class Step:
             how many were done; 0 if it cannot be done like this.
         """
         program = self._same(arrays, variant)
-        if program is None:
+        machine = None if program is None else program.machine
+        if machine is None:
             return 0
-        several = program.machine.several
-        done: int = one_blas_thread.run(several, columns, order, start, steps)
+        done: int = one_blas_thread.run(machine.several, columns, order, start, steps)
         return done
 
     @property

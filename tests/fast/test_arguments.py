@@ -12,7 +12,7 @@ pytest.importorskip("numba")
 import axon.fast
 from axon import ops
 from axon.core import Tensor
-from axon.fast import Machine
+from axon.fast import lower
 from axon.fast.kernels import KERNELS, declare
 from axon.fast.kernels.arguments import (
     Address,
@@ -28,6 +28,7 @@ from axon.fast.kernels.arguments import (
 )
 from axon.fast.kernels.intrinsics import doubles
 from axon.fast.rules.calls import At, Call, Word, Workspace
+from axon.program.engine import Machine
 from axon.program.plan import Plan
 from axon.program.trace import trace
 
@@ -46,7 +47,7 @@ def test_no_kernel_and_no_rule_counts_words() -> None:
 def machine_of_relu() -> Machine:
     x = Tensor(np.ones((4, 3), np.float32))
     instructions, outputs = trace(lambda a: [ops.exp(a) * 2.0], [x])
-    return Machine(Plan(instructions, outputs), [x], outputs)
+    return lower(Plan(instructions, outputs), [x], outputs)
 
 
 def changed(name: str, change: dict[str, Any], new: dict[str, Any]) -> Kernel:

@@ -13,7 +13,7 @@ pytest.importorskip("numba", exc_type=ImportError)
 
 from axon import activations, ops
 from axon.core import Tensor
-from axon.fast import Machine, fusion, machine
+from axon.fast import builder, fusion, lower
 from axon.ops import channels, conv, pool
 from axon.ops.pad import pad
 from axon.program.plan import Plan
@@ -26,8 +26,8 @@ Function = Callable[..., Any]
 
 @pytest.fixture(autouse=True, params=[300.0, 1e9], ids=["pieces", "whole"])
 def _small_pieces(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "PIECE", request.param)
-    monkeypatch.setattr(machine, "CACHE", 2**12)
+    monkeypatch.setattr(builder, "PIECE", request.param)
+    monkeypatch.setattr(builder, "CACHE", 2**12)
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -40,7 +40,7 @@ def compiled(function: Function, *arrays: np.ndarray) -> tuple[Any, Any]:
     inputs = [Tensor(a) for a in arrays]
     instructions, outputs = trace(lambda *x: [function(*x)], inputs)
     expected = outputs[0].data.copy()
-    program = Machine(Plan(instructions, outputs), inputs, outputs)
+    program = lower(Plan(instructions, outputs), inputs, outputs)
     assert program.whole
     program.outputs[0].fill(0)
     program.run()
@@ -252,7 +252,7 @@ def test_a_network_forwards_and_backwards(normalized: bool, batch: int) -> None:
     names = [i.primitive.name for i in fusion.fused(plan, outputs).instructions]
     assert names.count("conv2d_bias") == 2
     assert names.index("max_pool2d") < names.index("relu")
-    program = Machine(plan, inputs, outputs)
+    program = lower(plan, inputs, outputs)
     assert program.whole
     for _ in range(2):
         for y in program.outputs:
@@ -275,7 +275,7 @@ def test_a_result_that_is_read_elsewhere_is_not_fused_away() -> None:
     inputs = [Tensor(normal(N, 6, 6, 2))]
     instructions, outputs = trace(step, inputs)
     expected = [t.data.copy() for t in outputs]
-    program = Machine(Plan(instructions, outputs), inputs, outputs)
+    program = lower(Plan(instructions, outputs), inputs, outputs)
     for y in program.outputs:
         y.fill(0)
     program.run()

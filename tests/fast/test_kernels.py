@@ -16,10 +16,10 @@ from tests.samples.primitives import SAMPLES
 
 pytest.importorskip("numba")
 
-from axon.fast import Machine, machine, schedule
+from axon.fast import builder, lower
 from axon.fast.rules.calls import RULES
 from axon.fast.rules.elementwise import BINARY, COMPARISONS, UNARY
-from axon.fast.workers import Team
+from axon.fast.workers import Workers
 
 # Numbers are compared to this share of the largest one. More is stated where the same sum is added
 # up otherwise, or where an exponential or a logarithm is computed otherwise than by NumPy.
@@ -78,7 +78,7 @@ class Alone:
             samples = tensors[-1:]
         scales = [np.abs(a).max(initial=0) for a in arrays[: self.writes] if a.dtype.kind == "f"]
         self.scale = max(scales, default=0.0)  # what is changed may come near to 0
-        self.machine = Machine(Plan(instructions, outputs), samples if batched else [], outputs)
+        self.machine = lower(Plan(instructions, outputs), samples if batched else [], outputs)
         for tensor, array in zip(tensors, arrays, strict=True):
             tensor.data[...] = array
         self.tensors = tensors
@@ -112,16 +112,16 @@ def programs(name: str, samples: Any = None) -> Iterator[Alone]:
         for batched in (True, False):
             try:
                 yield Alone(name, as_single(name, arrays), meta_of(meta), batched)
-            except schedule.NotWorthIt:
+            except engine.NotWorthIt:
                 continue
 
 
 @pytest.fixture
 def cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many pieces as there can be, in small strips."""
-    monkeypatch.setattr(machine, "PIECE", 1.0)
-    monkeypatch.setattr(machine, "CACHE", 64)
-    monkeypatch.setattr(machine, "TOGETHER", 0.0)
+    monkeypatch.setattr(builder, "PIECE", 1.0)
+    monkeypatch.setattr(builder, "CACHE", 64)
+    monkeypatch.setattr(builder, "TOGETHER", 0.0)
 
 
 def test_every_rule_names_a_primitive() -> None:
@@ -185,7 +185,7 @@ class Compiled(replay.Program):
         super().__init__(name, plan, inputs, outputs, *rest)
         read = {id(t): t for i in plan.instructions for t in i.inputs}.values()
         given = [t for t in read if any(t.data is a for a in inputs.values())]
-        self.compiled = Machine(plan, given, outputs)
+        self.compiled = lower(plan, given, outputs)
         self.kept = plan, given, outputs
         self.made.append(self)
 
@@ -321,7 +321,7 @@ def test_any_number_of_threads_gives_the_same_bits(
 ) -> None:
     outcomes = []
     for threads in (1, 3):
-        monkeypatch.setattr(machine, "team", lambda parallel, n=threads: crew(n))
+        monkeypatch.setattr(builder, "team", lambda parallel, n=threads: crew(n))
         outcomes.append(history(*NETWORKS[name], optimizers.Adam(0.01)))
     for one, three in zip(*outcomes, strict=True):
         assert np.array_equal(one, three)
@@ -336,7 +336,7 @@ _crews: dict[int, Any] = {}
 def crew(size: int) -> Any:
     """Threads that are made once."""
     if size not in _crews:
-        _crews[size] = Team(size - 1)
+        _crews[size] = Workers(size - 1)
     return _crews[size]
 
 

@@ -64,7 +64,7 @@ def machines(model):
 def test_training_agrees_with_numpys_kernels():
     x, y = data()
     fast, there = trained(x, y)
-    assert [m.whole for m in machines(fast)] == [True, True]  # nothing was left to NumPy
+    assert [m.complete for m in machines(fast)] == [True, True]  # nothing was left to NumPy
     axon.set_kernels("numpy")
     slow, here = trained(x, y)
     assert not machines(slow)
@@ -75,10 +75,10 @@ def test_training_agrees_with_numpys_kernels():
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 200, 1000])
 def test_the_bits_are_the_same_for_any_number_of_threads(monkeypatch, batch_size):
-    from axon.fast import machine
+    from axon.fast import builder
 
-    monkeypatch.setattr(machine, "PIECE", 500.0)  # many pieces, though there is little to do
-    monkeypatch.setattr(machine, "TOGETHER", 0.0)
+    monkeypatch.setattr(builder, "PIECE", 500.0)  # many pieces, though there is little to do
+    monkeypatch.setattr(builder, "TOGETHER", 0.0)
     x, y = data()
     results = set()
     for number in (1, 2, 3, 8, 2):
@@ -110,13 +110,13 @@ def test_several_steps_are_done_in_one_go(monkeypatch):
     from axon.fast.machine import Machine
 
     done = []
-    run = Machine.run
+    run = Machine._run
 
-    def spy(self, first=0, steps=1):
+    def spy(self, steps):
         done.append(steps)
-        run(self, first, steps)
+        run(self, steps)
 
-    monkeypatch.setattr(Machine, "run", spy)
+    monkeypatch.setattr(Machine, "_run", spy)
     x, y = data(32 * 40)
     trained(x, y)
     assert max(done) > 1
@@ -235,10 +235,10 @@ def test_a_printed_program_says_that_it_is_compiled():
 
 
 def test_two_models_train_in_two_threads(monkeypatch):
-    from axon.fast import machine
+    from axon.fast import builder
 
-    monkeypatch.setattr(machine, "PIECE", 500.0)
-    monkeypatch.setattr(machine, "TOGETHER", 0.0)
+    monkeypatch.setattr(builder, "PIECE", 500.0)
+    monkeypatch.setattr(builder, "TOGETHER", 0.0)
     threads(3)
     x, y = data(600)
     axon.set_random_seed(0)
@@ -570,7 +570,8 @@ def test_what_is_kept_is_not_taken_for_another_editions(tmp_path):
     from axon.fast import loops
     from axon.fast.kernels import declare
 
-    for function in (*declare.KERNELS.values(), loops.lead.py_func, loops.run_task.py_func):
+    entries = map(declare.entry, declare.KERNELS.values())
+    for function in (*entries, loops.lead.py_func, loops.run_task.py_func):
         assert function.__qualname__ == f"{function.__name__}_{declare.EDITION}"
     for name, text in (("walk.py", "x = 1"), ("relu.py", "y = 1")):
         (tmp_path / name).write_text(text)
@@ -582,7 +583,6 @@ def test_what_is_kept_is_not_taken_for_another_editions(tmp_path):
 
 def test_kernels_are_kept_for_later_processes():
     """A kernel that numba cannot cache would be compiled anew in every process."""
-    import inspect
     from warnings import catch_warnings, simplefilter
 
     from numba import cfunc
@@ -590,12 +590,11 @@ def test_kernels_are_kept_for_later_processes():
 
     from axon.fast.kernels import declare
 
-    assert all(inspect.isfunction(f) for f in declare.KERNELS.values())
     options = {"error_model": "numpy", "fastmath": declare.FAST_MATH, "cache": True}
     with catch_warnings():
         simplefilter("error", NumbaWarning)
         for name in ("add", "relu", "adam_update", "log_softmax", "product"):
-            cfunc(declare.SIGNATURE, **options)(declare.KERNELS[name])
+            cfunc(declare.SIGNATURE, **options)(declare.entry(declare.KERNELS[name]))
 
 
 # ------------------------------------------------------------------------------------ profile

@@ -144,7 +144,7 @@ def tight_bytes(size: int) -> np.ndarray:
 def _guard_axon() -> None:
     import sys
 
-    _guard_scratch()  # first: it imports what needs memory
+    _guard_workspace()  # first: it imports what needs memory
     from axon.backend import aligned_bytes
 
     for module in [m for name, m in sys.modules.items() if name.startswith("axon")]:
@@ -152,29 +152,31 @@ def _guard_axon() -> None:
             module.aligned_bytes = tight_bytes  # type: ignore[attr-defined]
 
 
-def _guard_scratch() -> None:
-    """Each buffer in the scratch of a thread has pages to itself, too."""
-    from axon.fast import machine, memory
+def _guard_workspace() -> None:
+    """Each buffer in the workspace of a thread has pages to itself, too."""
+    from axon.fast import builder, machine, memory
 
-    plain_finish, plain_demand = machine.Machine._finish, machine.Machine._demand_scratch
+    plain_machine = builder.Builder.machine
+    plain_demand = machine.Machine._demand_workspace
 
-    def finish(self: Any) -> None:
-        self.forbidden = vars(self._memory).get("forbidden", [])
-        plain_finish(self)
+    def machine_of(self: Any) -> Any:
+        made = plain_machine(self)
+        made.forbidden = vars(self.memory).get("forbidden", [])
+        return made
 
-    def demand_scratch(self: Any, threads: int) -> None:
+    def demand_workspace(self: Any, threads: int) -> None:
         before = self._threads
         plain_demand(self, threads)
         if self._threads > before and self.forbidden:
-            start = self._scratch.ctypes.data
-            assert start % PAGE == self._scratch_size % PAGE == 0
+            start = self._workspace.ctypes.data
+            assert start % PAGE == self._workspace_bytes % PAGE == 0
             for thread in range(self._threads):
                 for place in self.forbidden:
-                    forbid(start + thread * self._scratch_size + place)
+                    forbid(start + thread * self._workspace_bytes + place)
 
     memory.Memory.place_strip = place_strip  # type: ignore[method-assign]
-    machine.Machine._finish = finish  # type: ignore[method-assign]
-    machine.Machine._demand_scratch = demand_scratch  # type: ignore[method-assign]
+    builder.Builder.machine = machine_of  # type: ignore[method-assign]
+    machine.Machine._demand_workspace = demand_workspace  # type: ignore[method-assign]
 
 
 def forbid(page: int) -> None:
@@ -184,9 +186,9 @@ def forbid(page: int) -> None:
 
 def place_strip(self: Any, placed: Any, rows: int, pieces: int) -> None:
     """As ``Memory.place_strip``, but no strip uses the memory of another, and pages lie between."""
-    from axon.fast import machine, memory
+    from axon.fast import loops, memory
 
-    pool, numbers, words = memory.Pool(), dict[int, int](), machine.ROOM * 8
+    pool, numbers, words = memory.Pool(), dict[int, int](), loops.MAX_WORDS * 8
     self._walk(placed, pool, numbers.__setitem__, rows)
     forbidden = vars(self).setdefault("forbidden", [])
     places = []
@@ -208,4 +210,4 @@ def place_strip(self: Any, placed: Any, rows: int, pieces: int) -> None:
         self.places[thing] = places[number] - words, True
     for p in placed:
         if p.work:
-            self.place_scratch(p.work, rows, pieces, local=False)
+            self.place_workspace(p.work, rows, pieces, local=False)

@@ -664,15 +664,15 @@ def using(kernels: str, threads: int, cut: bool) -> Any:
     from unittest import mock
 
     import axon.pieces
-    from axon.fast import machine
+    from axon.fast import builder
     from axon.program.engine import Kernels
 
     before = axon.get_threads()
     axon.set_threads(threads)
     patches = [
-        mock.patch.object(machine, "PIECE", 1.0),
-        mock.patch.object(machine, "CACHE", 64),
-        mock.patch.object(machine, "TOGETHER", 0.0),
+        mock.patch.object(builder, "PIECE", 1.0),
+        mock.patch.object(builder, "CACHE", 64),
+        mock.patch.object(builder, "TOGETHER", 0.0),
         mock.patch.object(axon.pieces, "WORTH", 1.0),
     ]
     try:

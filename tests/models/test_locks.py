@@ -341,7 +341,7 @@ MANY_TASKS = """
 import numpy as np
 from axon.fast.kernels import address
 from axon.fast.loops import CLOCK
-from axon.fast.workers import Team
+from axon.fast.workers import Workers
 n = 70_000
 out = np.ones(n, np.float32)
 rows = np.arange(n)
@@ -352,10 +352,10 @@ levels = np.array([[0, n, 0]])
 scratch = np.zeros(2 * 1024, np.int64)
 tables = (levels, tasks, entries, arguments)
 head = np.array([*(t.ctypes.data for t in tables), scratch.ctypes.data, 8192, 0, 0])
-team = Team(1)
+workers = Workers(1)
 for _ in range(3):
     out[:] = 1
-    team.run(head.ctypes.data, 0, 1, 0, 1)
+    workers.run(head.ctypes.data, 0, 1, 0, 1)
     assert not out.any(), out.sum()
 print("done")
 """
@@ -377,16 +377,16 @@ def test_two_that_need_helpers_at_once_get_one_team(monkeypatch):
     made = []
     start = threading.Event()
 
-    class Slow(module.Team):
+    class Slow(module.Workers):
         def __init__(self, helpers: int) -> None:
             made.append(helpers)
             start.wait(0.2)
             super().__init__(helpers)
 
-    monkeypatch.setattr(module, "Team", Slow)
-    monkeypatch.setattr(module, "_teams", {})
+    monkeypatch.setattr(module, "Workers", Slow)
+    monkeypatch.setattr(module, "_crews", {})
     monkeypatch.setattr(module, "get_threads", lambda: 2)
-    first, second = together(lambda: module.team(True), lambda: module.team(True))
+    first, second = together(lambda: module.workers(True), lambda: module.workers(True))
     assert first is second
     assert made == [1]
     first.dismiss()

@@ -51,6 +51,11 @@ def of_this_edition(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def entry(kernel: Kernel) -> Callable[..., None]:
+    """What is compiled of a kernel: the function of one address that reads its arguments."""
+    return of_this_edition(kernel.entry())
+
+
 def kernel(function: Callable[..., None]) -> Callable[..., None]:
     """Declare a kernel; nothing is compiled yet."""
     declare(function.__name__, function)
@@ -99,10 +104,9 @@ def _compile(kernel: Kernel) -> Any:
     from warnings import catch_warnings, simplefilter
 
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST_MATH}
-    entry = of_this_edition(kernel.entry())
     with catch_warnings():
         simplefilter("ignore", NumbaWarning)
-        return kept(lambda cache: cfunc(SIGNATURE, cache=cache, **options)(entry))
+        return kept(lambda cache: cfunc(SIGNATURE, cache=cache, **options)(entry(kernel)))
 
 
 def kept(compiled: Callable[[bool], Any]) -> Any:
