@@ -6,6 +6,7 @@ from typing import Any, Self
 from warnings import warn
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
@@ -22,6 +23,8 @@ from axon.backend import Array
 from axon.callbacks import check as check_callbacks
 from axon.containers import demand_unmasked
 from axon.losses import Loss
+from axon.models import Model
+from axon.optimizers import Optimizer
 from axon.sklearn import settings
 from axon.sklearn.network import NAMES, dense_layers, kernels, network_of, outputs
 from axon.sklearn.objective import Objective
@@ -33,18 +36,24 @@ from axon.sklearn.pickling import (
 )
 from axon.sklearn.random_state import Streams
 from axon.sklearn.rows import Rows, SparseBatches, in_order, scaled, weighed
-from axon.sklearn.settings import fingerprint, optimizer_of, rows_per_batch
+from axon.sklearn.settings import (
+    MatrixLike,
+    Parameters,
+    fingerprint,
+    optimizer_of,
+    rows_per_batch,
+)
 from axon.sklearn.stopping import HeldOut, Watch
 from axon.sklearn.workers import modest
 
 
-class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
+class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: ignore[misc]
     """The base of AxonClassifier and AxonRegressor."""
 
-    model_: Any  # the network
+    model_: Model  # the network
     history_: Any
     loss_curve_: list[float]
-    _optimizer: Any
+    _optimizer: Optimizer
     _settled: str  # the settings that the optimizer was made with
     _compiled_for: Any  # loss, alpha and metrics that the network was compiled with
 
@@ -57,7 +66,7 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     # -------------------------------------------------------------------- what leaves declare
 
     @abstractmethod
-    def _encoded(self, y: Any, anew: bool, classes: Any) -> Array:
+    def _encoded(self, y: Any, anew: bool, classes: Array | None) -> Array:
         """Targets as numbers; takes note of the classes, or demands that they are known."""
 
     @abstractmethod
@@ -82,7 +91,7 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
 
     # -------------------------------------------------------------------- learning
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from rows X (n, features), dense or sparse, with targets y.
 
         Args:
@@ -110,7 +119,14 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
             warn(watch.exhausted, ConvergenceWarning, stacklevel=2)
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, anew: bool, classes: Any) -> Self:
+    def _partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        anew: bool,
+        classes: Array | None = None,
+    ) -> Self:
         """One pass over some rows; what was learned so far is kept."""
         if self.early_stopping:
             raise ValueError(
@@ -161,7 +177,7 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
         settled = fingerprint(wanted)
         n_outputs, last = self._shape(codes)
         if anew:
-            self.model_ = network_of(self, self.n_features_in_, n_outputs, last)
+            self.model_ = network_of(self, self.n_features_in_, self.widths(n_outputs), last)
             self.n_outputs_ = n_outputs
             self.out_activation_ = NAMES.get(last, last) if self.network is None else None
         if anew or settled != self._settled:
@@ -173,7 +189,7 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
         chosen = (self.loss, self.alpha, self.metrics)
         if reuse and self._compiled_for == chosen:
             return
-        inner, scale = self._loss(self.model_.output_shape[-1])
+        inner, scale = self._loss(self._width)
         self._from_logits = bool(getattr(inner, "from_logits", False))
         self._objective = Objective(inner, scale, kernels(self.model_), self.alpha)
         self.model_.compile(self._objective, self._optimizer, list(self.metrics))
@@ -183,7 +199,10 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
         self, X: Any, y: Any, codes: Array, weights: Array | None
     ) -> tuple[Any, Array, Array | None, HeldOut]:
         """Hold out some rows, of each class as large a share, unless rows have several labels."""
-        options = {"test_size": self.validation_fraction, "random_state": self._streams.seed}
+        options: dict[str, Any] = {
+            "test_size": self.validation_fraction,
+            "random_state": self._streams.seed,
+        }
         options["stratify"] = codes if is_classifier(self) and codes.ndim == 1 else None
         numbers = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
         if options["stratify"] is not None:
@@ -239,13 +258,18 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
 
     # -------------------------------------------------------------------- what was learned
 
-    def _outputs(self, X: Any, logits: bool = False) -> Array:
+    def _outputs(self, X: MatrixLike, logits: bool = False) -> Array:
         """What the network returns for rows X (n, features), or what its last operation gets."""
         check_is_fitted(self)
         demand_unmasked(X)
         X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
         modest()
         return outputs(self.model_, X, logits)
+
+    @property
+    def _width(self) -> int:
+        """The number of outputs of the network."""
+        return (self.model_.output_shape or (0,))[-1]
 
     @property
     def coefs_(self) -> list[Array]:
@@ -301,7 +325,7 @@ class AxonEstimator(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
             self.model_.history = self.history_
 
 
-def feed(rows: Rows, most: int, shuffle: bool, model: Any) -> dict[str, Any]:
+def feed(rows: Rows, most: int, shuffle: bool, model: Model) -> dict[str, Any]:
     """The arguments by which ``Model.fit`` takes these rows.
 
     Where a layer needs two rows at least, a rest of one is left out of the epoch: another one each

@@ -1,8 +1,10 @@
 """AxonClassifier: a network that tells classes apart, as a scikit-learn estimator."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
@@ -11,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from axon import activations, losses
 from axon.backend import Array
+from axon.callbacks import Callback
+from axon.layers.module import Module
 from axon.losses import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
@@ -19,7 +23,10 @@ from axon.losses import (
     Loss,
     SquaredHinge,
 )
+from axon.metrics import Metric
+from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
+from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
 
 
 class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
@@ -86,43 +93,49 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Function = "relu",
         *,
-        optimizer: Any = "adam",
-        solver: Any = None,
-        loss: Any = "log_loss",
+        optimizer: str | Optimizer = "adam",
+        solver: str | None = None,
+        loss: str | Loss = "log_loss",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: Any = "constant",
+        batch_size: int | str = "auto",
+        learning_rate: Rate = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: RandomState = None,
         tol: float = 1e-4,
-        verbose: Any = False,
+        verbose: bool | int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        scoring: Any = None,
+        scoring: str | Function | None = None,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
-        dropout: Any = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         batch_norm: bool = False,
-        network: Any = None,
-        class_weight: Any = None,
-        metrics: Any = (),
-        callbacks: Any = (),
+        network: Module | Function | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+        metrics: Sequence[str | Metric] = (),
+        callbacks: Sequence[Callback] = (),
         dtype: str = "float32",
     ) -> None:
         self._keep(locals())
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn from some more rows: one pass over them, in batches, from where it stands.
 
         Args:
@@ -160,7 +173,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     # -------------------------------------------------------------------- targets
 
-    def _encoded(self, y: Any, anew: bool, classes: Any) -> Array:
+    def _encoded(self, y: Any, anew: bool, classes: Array | None) -> Array:
         """The number of each row's class (n,); or 0 and 1 for each label (n, labels)."""
         kind = type_of_target(y, input_name="y")
         if kind not in ("binary", "multiclass", "multilabel-indicator"):
@@ -221,7 +234,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     def _targets(self, codes: Array) -> Array:
         """Whole numbers for a loss that takes them, otherwise 0 and 1 for each output."""
-        width = self.model_.output_shape[-1]
+        width = self._width
         if self._several:
             return codes.astype(np.float32)
         if width == 1:
@@ -261,14 +274,14 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     # -------------------------------------------------------------------- predictions
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """The most probable class of each row (n,); or 0 and 1 for each label (n, labels)."""
         p = self.predict_proba(X)
         if self._several:
             return (p > 0.5).astype(np.int64)
         return self.classes_[p.argmax(axis=1)]
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: MatrixLike) -> Array:
         """The probability of each class (n, classes), in the order of ``classes_``, or label."""
         p = self._outputs(X)
         if self._from_logits:
@@ -278,7 +291,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
             return p
         return self._pair(1 - p, p, 1.0)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: MatrixLike) -> Array:
         """The logits: (n,) for two classes, of the second one; (n, classes) or (n, labels).
 
         They rank rows whose probabilities are so near 0 or 1 that they are rounded to it.
@@ -288,7 +301,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
             return z
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: MatrixLike) -> Array:
         """The logarithm of ``predict_proba``, from the logits: it is finite."""
         z = self._logits(X)
         if self._several or z.shape[1] == 1:
@@ -296,7 +309,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
             return yes if self._several else self._pair(no, yes, 0.0)
         return activations.log_softmax(z)
 
-    def _logits(self, X: Any) -> Array:
+    def _logits(self, X: MatrixLike) -> Array:
         check_is_fitted(self)
         return self._outputs(X, logits=not self._from_logits)
 

@@ -1,6 +1,6 @@
 """The network of an estimator: built from its parameters, or a copy of the one it was given."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -22,25 +22,26 @@ from axon.models.prediction import FEW, rows_at_a_time
 from axon.modes import GradMode, TrainingMode
 from axon.parameter import Parameter
 from axon.random import stream
+from axon.sklearn.settings import Function, Parameters
 from axon.threads import share
 
 SPELLINGS = {"identity": "linear", "logistic": "sigmoid"}  # scikit-learn's -> AXON's
 NAMES = {"linear": "identity", "sigmoid": "logistic"}  # and back
 
 
-def network_of(estimator: Any, n_features: int, n_outputs: int, last: str) -> Model:
+def network_of(estimator: Parameters, n_features: int, widths: Sequence[int], last: str) -> Model:
     """Make the network, built for rows of ``n_features`` numbers.
 
     Args:
         estimator: whose parameters say what it is like.
         n_features: numbers in a row.
-        n_outputs: numbers to come out.
+        widths: how many numbers may come out; as many as the first, if there is a choice.
         last: the activation behind the last layer, unless a network was given.
 
     Raises:
         ValueError, TypeError: the parameters do not make a network of so many outputs.
     """
-    given = estimator.network
+    given, n_outputs = estimator.network, widths[0]
     if given is None:
         made: Model = Sequential(_layers(estimator, n_outputs, last))
     elif isinstance(given, Module):
@@ -56,11 +57,11 @@ def network_of(estimator: Any, n_features: int, n_outputs: int, last: str) -> Mo
             f"n_outputs) that returns one, got {made!r}."
         )
     made.build((n_features,))
-    _demand_outputs(estimator, made, n_outputs)
+    _demand_outputs(type(estimator).__name__, made, widths)
     return made
 
 
-def _takes_sizes(function: Callable[..., Any]) -> bool:
+def _takes_sizes(function: Function) -> bool:
     """Whether a function is given the sizes: not if its network is for one data set only."""
     from inspect import signature
 
@@ -68,14 +69,13 @@ def _takes_sizes(function: Callable[..., Any]) -> bool:
     return any(p.kind is not p.KEYWORD_ONLY and p.kind is not p.VAR_KEYWORD for p in named)
 
 
-def _demand_outputs(estimator: Any, network: Model, n_outputs: int) -> None:
-    wanted = estimator.widths(n_outputs)
-    if network.output_shape not in [(width,) for width in wanted]:
-        shapes = " or ".join(f"(n, {width})" for width in wanted)
+def _demand_outputs(owner: str, network: Model, widths: Sequence[int]) -> None:
+    if network.output_shape not in [(width,) for width in widths]:
+        shapes = " or ".join(f"(n, {width})" for width in widths)
         got = ", ".join(map(str, ("n", *(network.output_shape or ()))))
         raise ValueError(
-            f"{type(estimator).__name__}: the network must return an array of shape {shapes} for "
-            f"these targets, got ({got}). End it with Dense({wanted[0]}), or pass a function "
+            f"{owner}: the network must return an array of shape {shapes} for "
+            f"these targets, got ({got}). End it with Dense({widths[0]}), or pass a function "
             "(n_features, n_outputs) that builds it."
         )
 
@@ -88,7 +88,7 @@ def _reseed(network: Module) -> None:
             module.seed_state.assign(np.array([drawn, 0], np.uint32))
 
 
-def _layers(estimator: Any, n_outputs: int, last: str) -> Iterable[Layer]:
+def _layers(estimator: Parameters, n_outputs: int, last: str) -> Iterable[Layer]:
     """Dense layers, each with what the parameters put behind it, and the one for the outputs."""
     sizes = _sizes(estimator)
     function = activation_of(estimator.activation)
@@ -104,13 +104,14 @@ def _layers(estimator: Any, n_outputs: int, last: str) -> Iterable[Layer]:
     yield Dense(n_outputs, activation=last, dtype=estimator.dtype)
 
 
-def activation_of(activation: Any) -> Any:
+def activation_of(activation: str | Function) -> Function:
     """An activation by its name, AXON's or scikit-learn's."""
-    name = isinstance(activation, str)
-    return activations.get(SPELLINGS.get(activation, activation) if name else activation)
+    if isinstance(activation, str):
+        activation = SPELLINGS.get(activation, activation)
+    return activations.get(activation)
 
 
-def _sizes(estimator: Any) -> list[int]:
+def _sizes(estimator: Parameters) -> list[int]:
     given = estimator.hidden_layer_sizes
     sizes = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     if not all(isinstance(s, int | np.integer) and s > 0 for s in sizes):
@@ -121,7 +122,7 @@ def _sizes(estimator: Any) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _rates(estimator: Any, count: int) -> list[float]:
+def _rates(estimator: Parameters, count: int) -> list[float]:
     """How much each hidden layer leaves out."""
     given = estimator.dropout
     if not isinstance(given, Iterable):

@@ -1,14 +1,21 @@
 """AxonRegressor: a network that predicts numbers, as a scikit-learn estimator."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
 from axon import losses
 from axon.backend import Array
+from axon.callbacks import Callback
+from axon.layers.module import Module
 from axon.losses import Loss, MeanSquaredError, Poisson
+from axon.metrics import Metric
+from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
+from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
 
 
 class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
@@ -71,42 +78,44 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Function = "relu",
         *,
-        optimizer: Any = "adam",
-        solver: Any = None,
-        loss: Any = "squared_error",
+        optimizer: str | Optimizer = "adam",
+        solver: str | None = None,
+        loss: str | Loss = "squared_error",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: Any = "constant",
+        batch_size: int | str = "auto",
+        learning_rate: Rate = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: RandomState = None,
         tol: float = 1e-4,
-        verbose: Any = False,
+        verbose: bool | int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        scoring: Any = None,
+        scoring: str | Function | None = None,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
-        dropout: Any = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         batch_norm: bool = False,
-        network: Any = None,
-        metrics: Any = (),
-        callbacks: Any = (),
+        network: Module | Function | None = None,
+        metrics: Sequence[str | Metric] = (),
+        callbacks: Sequence[Callback] = (),
         dtype: str = "float32",
     ) -> None:
         self._keep(locals())
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Learn from some more rows: one pass over them, in batches, from where it stands.
 
         Args:
@@ -119,7 +128,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         """
         return self._partial_fit(X, y, sample_weight, not self.__sklearn_is_fitted__(), None)
 
-    def _encoded(self, y: Any, anew: bool, classes: Any) -> Array:
+    def _encoded(self, y: Any, anew: bool, classes: Array | None) -> Array:
         """Numbers (n, outputs)."""
         codes = np.asarray(y).reshape(len(y), -1)
         if anew:
@@ -152,7 +161,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         """There are no classes."""
         return None
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """What the network expects for each row, in float64: (n,) or (n, outputs), as y was."""
         made = self._outputs(X).astype(np.float64)
         return made.ravel() if self._flat else made

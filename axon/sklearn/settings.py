@@ -1,16 +1,75 @@
 """What an estimator was told: checked when ``fit`` begins, and turned into AXON's terms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from axon import optimizers
+from axon.backend import Array
+from axon.callbacks import Callback
 from axon.checks import demand, fraction, integer, is_integer, is_number, number, one_of, positive
+from axon.layers.module import Module
+from axon.losses import Loss
+from axon.metrics import Metric
 from axon.names import resolve
 from axon.optimizers import Optimizer
+
+Function = Callable[..., Any]
+Rate = str | dict[str, Any] | Callable[[int], float]  # one of RATES, or a schedule
+RandomState = int | np.random.RandomState | None
+
+
+class Sparse(Protocol):
+    """A matrix of SciPy that holds few numbers."""
+
+    shape: tuple[int, int]
+
+    def toarray(self) -> Array:
+        """All of its numbers."""
+
+
+MatrixLike = ArrayLike | Sparse  # X (n, features), dense or sparse
+
+
+class Parameters:
+    """What both estimators are told; their documentation says what it means."""
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str | Function
+    optimizer: str | Optimizer
+    solver: str | None
+    loss: str | Loss
+    alpha: float
+    batch_size: int | str
+    learning_rate: Rate
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: RandomState
+    tol: float
+    verbose: bool | int
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    scoring: str | Function | None
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    dropout: float | Sequence[float]
+    batch_norm: bool
+    network: Module | Function | None
+    metrics: Sequence[str | Metric]
+    callbacks: Sequence[Callback]
+    dtype: str
+
 
 RATES = ("constant", "invscaling", "adaptive")
 MAX_ROWS = 200  # in a batch, if the estimator may choose
@@ -59,7 +118,7 @@ CHECKS: dict[str, Callable[[str, str, Any], object]] = {
 }
 
 
-def check(estimator: Any) -> None:
+def check(estimator: Parameters) -> None:
     """Demand that every parameter is what it may be.
 
     Raises:
@@ -69,7 +128,7 @@ def check(estimator: Any) -> None:
         demand_fitting(type(estimator).__name__, name, getattr(estimator, name))
 
 
-def rows_per_batch(estimator: Any) -> int:
+def rows_per_batch(estimator: Parameters) -> int:
     """How many rows a batch may have at most."""
     return MAX_ROWS if estimator.batch_size == "auto" else int(estimator.batch_size)
 
@@ -82,7 +141,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {  # those that take an estimator's parame
 }
 
 
-def optimizer_of(estimator: Any) -> Optimizer:
+def optimizer_of(estimator: Parameters) -> Optimizer:
     """Make the optimizer that the parameters ask for: a new one, also if one was given.
 
     Raises:
@@ -101,7 +160,7 @@ def optimizer_of(estimator: Any) -> Optimizer:
     return type(given)(**given.config())
 
 
-def _chosen(estimator: Any) -> Any:
+def _chosen(estimator: Parameters) -> str | Optimizer:
     """``optimizer``, or ``solver``, its other name."""
     owner = type(estimator).__name__
     if estimator.solver is None:
@@ -114,7 +173,7 @@ def _chosen(estimator: Any) -> Any:
     return estimator.solver
 
 
-def _by_name(estimator: Any, name: str, scheduled: bool) -> Optimizer:
+def _by_name(estimator: Parameters, name: str, scheduled: bool) -> Optimizer:
     if name == "lbfgs":
         raise ValueError(
             f"{type(estimator).__name__}: 'lbfgs' is not offered: it is no stochastic optimizer. "
