@@ -16,6 +16,7 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "datasets.search": "datasets.fetch",
     "datasets.source": "datasets.dataset",
     "described": "config",
+    "layers.activation": "layers.dense",
     "layers.masking": "layers.preprocessing",
     "losses.function": "losses.base",
     "losses.slips": "losses.custom",

@@ -3,14 +3,19 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 from axon import ops
+from axon.backend import Array
 from axon.checks import demand, is_number
 from axon.config import Configurable
-from axon.names import choose, itself
+from axon.core import Tensor
+from axon.names import Choice, choose, itself
 
 Axis = int | Sequence[int]
+
+
+V = TypeVar("V", Tensor, Array)  # of a Tensor comes a Tensor, of an array an array
 
 
 class Constraint(Configurable, ABC):
@@ -20,7 +25,7 @@ class Constraint(Configurable, ABC):
     """
 
     @abstractmethod
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The weights, brought back to where they may be."""
 
 
@@ -31,7 +36,7 @@ class NonNeg(Constraint):
     [0.0, 2.0]
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The weights, brought back to where they may be."""
         return ops.maximum(w, 0.0)
 
@@ -53,7 +58,7 @@ class MaxNorm(Constraint):
         demand(fits, "MaxNorm", "max_value", "larger than 0", max_value)
         self.max_value, self.axis = float(max_value), _axes("MaxNorm", axis)
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The weights, brought back to where they may be."""
         largest, _, length = _measured(w, self.axis)
         return w * ops.divide(self.max_value, ops.maximum(largest * length, self.max_value))
@@ -72,13 +77,13 @@ class UnitNorm(Constraint):
     def __init__(self, axis: Axis = 0) -> None:
         self.axis = _axes("UnitNorm", axis)
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The weights, brought back to where they may be."""
         _, direction, length = _measured(w, self.axis)
         return direction / ops.maximum(length, 1.0)  # it is at least 1, or w is 0
 
 
-def _measured(w: Any, axis: Any) -> tuple[Any, Any, Any]:
+def _measured(w: V, axis: int | tuple[int, ...]) -> tuple[V, V, V]:
     """The largest number, w divided by it, and the length of that: squares that always fit."""
     largest = ops.max(ops.absolute(w), axis=axis, keepdims=True)
     direction = w / ops.where(ops.equal(largest, 0.0), 1.0, largest)
@@ -86,7 +91,7 @@ def _measured(w: Any, axis: Any) -> tuple[Any, Any, Any]:
     return largest, direction, length
 
 
-def _axes(owner: str, axis: Any) -> Any:
+def _axes(owner: str, axis: Axis) -> int | tuple[int, ...]:
     several = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
     fits = several and all(type(a) is int for a in several)
     demand(fits, owner, "axis", "a whole number or several", axis)
@@ -99,7 +104,7 @@ CONSTRAINTS: dict[str, Callable[[], Constraint]] = {
 }
 
 
-def get(constraint: Any) -> Callable[[Any], Any] | None:
+def get(constraint: Choice | None) -> Callable[[Tensor], Tensor] | None:
     """Return a constraint by its name or description; a function or None is returned as it is.
 
     Raises:

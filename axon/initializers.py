@@ -46,14 +46,14 @@ class _Initializer(Configurable, ABC):
         return array
 
     @abstractmethod
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers, of any type."""
 
 
 class Zeros(_Initializer):
     """All 0."""
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         return np.zeros(shape)
 
@@ -61,7 +61,7 @@ class Zeros(_Initializer):
 class Ones(_Initializer):
     """All 1."""
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         return np.ones(shape)
 
@@ -76,7 +76,7 @@ class Constant(_Initializer):
     def __init__(self, value: float = 0.0) -> None:
         self.value = number("Constant", "value", value)
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         return np.full(shape, self.value)
 
@@ -95,7 +95,7 @@ class Identity(_Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = number("Identity", "gain", gain)
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         if len(shape) != 2:
             raise ValueError(f"Identity: expected a shape of two axes, got {shape}.")
@@ -113,7 +113,7 @@ class _Random(_Initializer):
         """Where the numbers come from; with a seed the same ones at every call."""
         return stream("init") if self.seed is None else np.random.default_rng(self.seed)
 
-    def truncated(self, shape: Shape) -> Any:
+    def truncated(self, shape: Shape) -> Array:
         """Standard normals, drawn again until they lie within two deviations."""
         generator = self.generator()
         x = np.asarray(generator.standard_normal(shape))
@@ -136,7 +136,7 @@ class RandomNormal(_Random):
         self.mean = number("RandomNormal", "mean", mean)
         self.stddev = number("RandomNormal", "stddev", stddev, least=0.0)
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         return self.generator().normal(self.mean, self.stddev, shape)
 
@@ -158,7 +158,7 @@ class TruncatedNormal(_Random):
         self.mean = number("TruncatedNormal", "mean", mean)
         self.stddev = number("TruncatedNormal", "stddev", stddev, least=0.0)
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         return self.mean + self.stddev * self.truncated(shape)
 
@@ -179,7 +179,7 @@ class RandomUniform(_Random):
         self.minval = number("RandomUniform", "minval", minval)
         self.maxval = number("RandomUniform", "maxval", maxval, least=self.minval)
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         return self.generator().uniform(self.minval, self.maxval, shape)
 
@@ -206,7 +206,7 @@ class Orthogonal(_Random):
         super().__init__(seed)
         self.gain = number("Orthogonal", "gain", gain)
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         if len(shape) < 2:
             raise ValueError(f"Orthogonal: expected a shape of two axes or more, got {shape}.")
@@ -223,7 +223,7 @@ class _Scaled(_Random):
     mode: str
     distribution: str
 
-    def values(self, shape: Shape) -> Any:
+    def values(self, shape: Shape) -> Array:
         """The numbers."""
         fan_in, fan_out = fans(shape)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
@@ -304,7 +304,7 @@ class LecunNormal(_Scaled):
 
 
 Initializer = Callable[[Shape, DType], Array]
-InitializerLike = str | Mapping[str, object] | Initializer  # what ``get`` reads
+InitializerLike = str | Mapping[str, Any] | Initializer  # what ``get`` reads
 
 zeros, ones, constant, identity = Zeros(), Ones(), Constant(), Identity()
 random_normal, random_uniform, truncated_normal = RandomNormal(), RandomUniform(), TruncatedNormal()
@@ -334,7 +334,7 @@ _SPELLINGS = {name.replace("_", ""): name for name in INITIALIZERS}  # GlorotUni
 _SPELLINGS |= {"uniform": "random_uniform", "normal": "random_normal"}  # Keras's short names
 
 
-def get(initializer: Any) -> Initializer:
+def get(initializer: InitializerLike) -> Initializer:
     """Return the initializer with this name or description; a function is kept as it is.
 
     Args:

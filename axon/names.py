@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+Choice = str | Mapping[str, Any] | Callable[..., Any]  # what ``choose`` reads, besides the thing
+
 LONGEST = 100  # characters of one text in a message
 LINE_ENDS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}

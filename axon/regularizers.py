@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from axon import ops
+from axon.backend import Array
 from axon.checks import number
 from axon.config import Configurable
-from axon.names import choose, itself
+from axon.core import Tensor
+from axon.names import Choice, choose, itself
+
+V = TypeVar("V", Tensor, Array)  # of a Tensor comes a Tensor, of an array an array
 
 
 class Regularizer(Configurable, ABC):
@@ -17,7 +21,7 @@ class Regularizer(Configurable, ABC):
     """
 
     @abstractmethod
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The cost of these weights."""
 
 
@@ -31,7 +35,7 @@ class L1(Regularizer):
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = number("L1", "l1", l1, least=0)
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The cost of these weights."""
         return ops.sum(ops.absolute(w)) * self.l1
 
@@ -46,7 +50,7 @@ class L2(Regularizer):
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = number("L2", "l2", l2, least=0)
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The cost of these weights."""
         return ops.sum(ops.square(w)) * self.l2
 
@@ -61,7 +65,7 @@ class L1L2(Regularizer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1, self.l2 = number("L1L2", "l1", l1, least=0), number("L1L2", "l2", l2, least=0)
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: V) -> V:
         """The cost of these weights."""
         return ops.sum(ops.absolute(w)) * self.l1 + ops.sum(ops.square(w)) * self.l2
 
@@ -74,7 +78,7 @@ REGULARIZERS: dict[str, Callable[[], Regularizer]] = {
 }
 
 
-def get(regularizer: Any) -> Callable[[Any], Any] | None:
+def get(regularizer: Choice | None) -> Callable[[Tensor], Tensor] | None:
     """Return a regularizer by its name or description; a function or None is returned as it is.
 
     Raises:

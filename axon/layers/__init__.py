@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from axon.layers.activation import Activation
 from axon.layers.attention import MultiHeadAttention
 from axon.layers.augmentation import (
     RandomCrop,
@@ -15,7 +14,7 @@ from axon.layers.augmentation import (
 from axon.layers.base import Layer, Neuron
 from axon.layers.bidirectional import Bidirectional
 from axon.layers.convolution import Conv1D, Conv2D
-from axon.layers.dense import Dense
+from axon.layers.dense import Activation, Dense
 from axon.layers.embedding import Embedding, PositionalEmbedding
 from axon.layers.input import Input
 from axon.layers.mixup import MixUp

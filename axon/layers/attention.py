@@ -12,8 +12,9 @@ from axon.backend import Shape, as_array
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
 from axon.layers.noise import Dropout
+from axon.layers.options import LayerOptions
 from axon.ops.compare import where
 from axon.parameter import Parameter
 

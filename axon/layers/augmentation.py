@@ -12,8 +12,8 @@ from axon.backend import Shape
 from axon.checks import demand, finite, integer, is_number
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import LayerOptions
 from axon.layers.noise import Noise
+from axon.layers.options import LayerOptions
 from axon.layers.windows import demand_axes
 from axon.names import resolve
 from axon.ops.boxes import random_boxes

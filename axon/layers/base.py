@@ -1,8 +1,8 @@
 """Neuron, the smallest network there is, and Layer, of which larger ones are made."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypedDict
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from axon.checks import integer
 from axon.core import Tensor, grad
 from axon.layers import masks
 from axon.layers.module import ANY, Module, shape_after
+from axon.layers.options import RULES, Rule, TypeName, rules_for
 from axon.modes import modes
-from axon.names import suggestion
 from axon.parameter import Parameter
 
 NEAR_ZERO = initializers.RandomNormal(stddev=1e-3)  # not zero, where a relu would never wake
@@ -130,43 +130,6 @@ class Neuron:
 
 
 LONG = np.dtype(np.float64)
-TypeName = str | type | DType | None  # of numbers, such as "float32"
-Rule = str | Mapping[str, object] | Callable[..., Any] | None  # what regularizers.get reads
-
-
-class LayerOptions(TypedDict, total=False):
-    """Keyword arguments of every layer, described by ``Layer``; rules only for what it has."""
-
-    name: str | None
-    dtype: TypeName
-    trainable: bool
-    kernel_regularizer: Rule
-    kernel_constraint: Rule
-    bias_regularizer: Rule
-    bias_constraint: Rule
-    recurrent_regularizer: Rule
-    recurrent_constraint: Rule
-    depthwise_regularizer: Rule
-    depthwise_constraint: Rule
-    pointwise_regularizer: Rule
-    pointwise_constraint: Rule
-    gamma_regularizer: Rule
-    gamma_constraint: Rule
-    beta_regularizer: Rule
-    beta_constraint: Rule
-    embeddings_regularizer: Rule
-    embeddings_constraint: Rule
-    query_regularizer: Rule
-    query_constraint: Rule
-    key_regularizer: Rule
-    key_constraint: Rule
-    value_regularizer: Rule
-    value_constraint: Rule
-    output_regularizer: Rule
-    output_constraint: Rule
-
-
-RULES = set(LayerOptions.__annotations__) - {"name", "dtype", "trainable"}
 
 
 class Layer(Module):
@@ -367,33 +330,4 @@ class Layer(Module):
         return gradients[-1].data if len(reached) > len(wanted) else None
 
 
-ELSEWHERE = {  # arguments of other libraries, and what to do instead
-    "input_shape": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
-    "input_dim": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
-    "units": " It is called num_neurons here: Dense(10).",
-    "data_format": " Channels come last here: of other images take x.transpose(0, 2, 3, 1).",
-    "activity_regularizer": " Regularize the parameters instead: kernel_regularizer.",
-}
 KERNEL = {"weights": "kernel", "recurrent_weights": "recurrent"}  # parameter -> Keras's word
-
-
-def rules_for(owner: type, options: Mapping[str, Rule]) -> dict[str, Callable[..., Any] | None]:
-    """Read ``kernel_regularizer="l2"``, ``bias_constraint="non_neg"`` and the like.
-
-    Raises:
-        TypeError: a word that no layer knows; the nearest one is suggested.
-    """
-    if not options:
-        return {}
-    from axon import constraints, regularizers
-
-    rules = {"regularizer": regularizers.get, "constraint": constraints.get}
-    known = {word: rules[word.rpartition("_")[2]] for word in sorted(RULES)}
-    for word in options:
-        if word not in known:
-            from inspect import signature  # only an error pays for it
-
-            takes = [name for c in owner.__mro__[:-1] for name in signature(c).parameters]
-            hint = ELSEWHERE.get(word) or suggestion(word, [*takes, *known])
-            raise TypeError(f"{owner.__name__}: unexpected argument {word!r}.{hint}")
-    return {word: known[word](value) for word, value in options.items() if value is not None}

@@ -5,7 +5,8 @@ from typing import Any, Unpack
 from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
+from axon.layers.options import LayerOptions
 from axon.layers.recurrent import Recurrent
 from axon.names import resolve
 from axon.ops.join import concatenate

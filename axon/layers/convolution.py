@@ -11,7 +11,8 @@ from axon.checks import Integers, integer, integers
 from axon.core import Tensor
 from axon.initializers import InitializerLike
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
+from axon.layers.options import LayerOptions
 from axon.layers.windows import demand_axes, demand_room, lifted, padding_name, padding_of
 from axon.ops.conv import conv2d
 from axon.parameter import Parameter

@@ -9,7 +9,8 @@ from axon.backend import Array, DType, Shape, as_array
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
+from axon.layers.options import LayerOptions
 from axon.ops.index import lookup
 from axon.parameter import Parameter
 

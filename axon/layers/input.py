@@ -8,7 +8,8 @@ from axon.backend import DType, Shape
 from axon.checks import Integers, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, TypeName
+from axon.layers.base import Layer
+from axon.layers.options import TypeName
 
 
 class Input(Layer):

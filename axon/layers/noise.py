@@ -9,7 +9,8 @@ from axon.backend import Shape
 from axon.checks import finite, fraction, integer, is_number
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
+from axon.layers.options import LayerOptions
 from axon.layers.windows import demand_axes
 from axon.ops.memory import add_in_place, copy
 from axon.ops.random import keep_mask, normal

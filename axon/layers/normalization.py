@@ -10,8 +10,9 @@ from axon.backend import Shape
 from axon.checks import demand, finite, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
 from axon.layers.module import ANY
+from axon.layers.options import LayerOptions
 from axon.ops.channels import channel_affine, channel_moments
 from axon.ops.compare import where
 from axon.ops.elementwise import maximum, sqrt, square

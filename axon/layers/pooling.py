@@ -12,7 +12,8 @@ from axon.backend import Array, Shape
 from axon.checks import Integers, boolean, integers
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
+from axon.layers.options import LayerOptions
 from axon.layers.windows import AXES, demand_axes, demand_room, lifted, padding_name, padding_of
 from axon.ops import add, maximum, reshape, where
 from axon.ops.pool import average_pool2d, max_pool2d

@@ -9,7 +9,8 @@ from axon.backend import Array, DType, Shape, as_array
 from axon.checks import finite, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import LONG, Layer, LayerOptions
+from axon.layers.base import LONG, Layer
+from axon.layers.options import LayerOptions
 from axon.ops.reduce import axes_of
 
 MOST_AXES = 64  # of a NumPy array

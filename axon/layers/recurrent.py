@@ -11,7 +11,8 @@ from axon.backend import Array, Shape, as_array
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
+from axon.layers.options import LayerOptions
 from axon.ops.cells import CELLS, Cell, gru_before
 from axon.ops.join import concatenate
 from axon.ops.recurrent import recurrence, recurrent_input, unrolled

@@ -8,7 +8,8 @@ from axon.backend import Array, Shape
 from axon.checks import Integers, demand, integer, integers
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
+from axon.layers.options import LayerOptions
 from axon.layers.windows import demand_axes
 from axon.names import resolve
 from axon.ops.pad import pad, upsample_bilinear, upsample_nearest

@@ -8,8 +8,8 @@ from axon.backend import Shape
 from axon.checks import Integers, integer
 from axon.core import Tensor
 from axon.initializers import InitializerLike
-from axon.layers.base import LayerOptions
 from axon.layers.convolution import Convolution
+from axon.layers.options import LayerOptions
 from axon.ops.conv import conv2d
 from axon.parameter import Parameter
 

@@ -9,10 +9,11 @@ from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.attention import MultiHeadAttention
-from axon.layers.base import Layer, LayerOptions
+from axon.layers.base import Layer
 from axon.layers.dense import Dense
 from axon.layers.noise import Dropout
 from axon.layers.normalization import LayerNormalization
+from axon.layers.options import LayerOptions
 
 
 class TransformerBlock(Layer):

@@ -8,8 +8,8 @@ from axon.backend import Shape
 from axon.checks import Integers, integer, integers
 from axon.core import Tensor
 from axon.initializers import InitializerLike
-from axon.layers.base import LayerOptions
 from axon.layers.convolution import Convolution
+from axon.layers.options import LayerOptions
 from axon.ops.conv import conv2d_input
 from axon.ops.windows import Pair
 from axon.parameter import Parameter

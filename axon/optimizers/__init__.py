@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from axon.names import choose
+from axon.names import Choice, choose
 from axon.optimizers import schedules
 from axon.optimizers.adagrad import Adagrad
 from axon.optimizers.adam import Adam, AdamW
@@ -27,7 +27,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 
-def get(optimizer: Any) -> Optimizer:
+def get(optimizer: Choice | Optimizer) -> Optimizer:
     """Return an optimizer by its name, with its usual settings; an Optimizer is returned as it is.
 
     A description, such as ``optimizer.describe()`` gives, makes another one with these settings.

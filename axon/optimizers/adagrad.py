@@ -66,7 +66,7 @@ class Adagrad(Optimizer):
         self.state_begins = {"accumulator": begin}
         self.epsilon = positive("Adagrad", "epsilon", epsilon)
 
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply the primitive."""
         total, rate = rest
         adagrad_update(values, total, gradients, rate, epsilon=self.epsilon)

@@ -139,14 +139,14 @@ class Adam(Optimizer):
         if self.amsgrad:
             self.state_names = ("m", "v", "largest_v")
 
-    def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
+    def per_step(self, dtype: DType) -> tuple[Tensor, ...]:
         """Rate and epsilon, with all that is the same for every parameter."""
         scalars = self._scalars.setdefault(np.dtype(dtype), Tensor(np.zeros(2, dtype)))
         options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         adam_scalars(scalars, self._rate, self.iterations, **options)
         return scalars[0], scalars[1]
 
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply one of the two primitives."""
         *state, rate, epsilon = rest
         update = amsgrad_update if self.amsgrad else adam_update

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Unpack
 
-from axon.backend import Array, like_first
+from axon.backend import Array, DType, like_first
 from axon.checks import fraction, positive
 from axon.core import Tensor, primitive
 from axon.optimizers.base import Optimizer
@@ -72,12 +72,12 @@ class Adamax(Optimizer):
         self.beta_2 = fraction("Adamax", "beta_2", beta_2)
         self.epsilon = positive("Adamax", "epsilon", epsilon)
 
-    def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
+    def per_step(self, dtype: DType) -> tuple[Tensor, ...]:
         """The rate with the factors of m, which is kept as a plain sum: m = b1 m + g."""
         slow = (1.0 - self.beta_1) / (1.0 - self.beta_1**self.iterations)
         return ((self._rate * slow).astype(dtype),)
 
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply the primitive."""
         m, u, rate = rest
         options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
+from axon.backend import Array, ArrayLike, DType
 from axon.checks import number, positive, texts
 from axon.config import Configurable
 from axon.core import Tensor
@@ -83,10 +84,10 @@ class Optimizer(Configurable, ABC):
     # -------------------------------------------------------------------- what leaves declare
 
     @abstractmethod
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Update a stretch of values in place, given its gradients, its state and ``per_step``."""
 
-    def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
+    def per_step(self, dtype: DType) -> tuple[Tensor, ...]:
         """What is computed once per step, of the parameters' type: here the learning rate."""
         return (self._rate.astype(dtype),)
 
@@ -212,11 +213,11 @@ class Optimizer(Configurable, ABC):
         stay = all(p.settled and p.memory is g.memory for g in self.groups for p in g.parameters)
         return same and stay and all(set(g.state) == set(self._states()) for g in self.groups)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Array]:
         """The state arrays by name; writing into them changes the optimizer."""
         return named_arrays(self)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """All that updates have changed: learning rate, iterations, numbers, a copy of each state.
 
         A tree that ``axon.files.archive.write`` can write.
@@ -357,7 +358,7 @@ class Optimizer(Configurable, ABC):
         for p in self.parameters:
             p.grad = None
 
-    def update(self, layers: "Module | Sequence[Module]", dL_dout: Any) -> None:
+    def update(self, layers: "Module | Sequence[Module]", dL_dout: ArrayLike) -> None:
         """Backpropagation by hand: pull dL_dout back through the layers, then step.
 
         Args:
@@ -387,7 +388,7 @@ class Optimizer(Configurable, ABC):
         rate = rate.describe() if isinstance(rate, Configurable) else rate
         return {"learning_rate": rate, **own, **unusual}
 
-    def _takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+    def _takes(self, name: str, arguments: Mapping[str, object]) -> bool:
         """Options are arguments, too, if they are the usual ones."""
         return super()._takes(name, {**DEFAULTS, **arguments})
 

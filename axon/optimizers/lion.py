@@ -68,7 +68,7 @@ class Lion(Optimizer):
         self.beta_1 = fraction("Lion", "beta_1", beta_1)
         self.beta_2 = fraction("Lion", "beta_2", beta_2)
 
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply the primitive."""
         m, rate = rest
         lion_update(values, m, gradients, rate, beta_1=self.beta_1, beta_2=self.beta_2)

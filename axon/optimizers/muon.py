@@ -14,14 +14,14 @@ from axon.parameter import Parameter
 A, B, C = 3.4445, -4.7750, 2.0315  # of x -> A x + B x^3 + C x^5, which drives all of (0, 1] near 1
 
 
-def _muon_update_workspace(w: Array, *rest: Array, **_: Any) -> list[tuple[Shape, DType]]:
+def _muon_update_workspace(w: Array, *rest: Array, **_: object) -> list[tuple[Shape, DType]]:
     """Two arrays like w, lying down; two square ones; two numbers."""
     short, long = sorted(w.shape)
     shapes: list[Shape] = [(short, long), (short, long), (short, short), (short, short), (), ()]
     return [(shape, w.dtype) for shape in shapes]
 
 
-def _muon_update_multiply_adds(*shapes: Shape, steps: int, **_: Any) -> int:
+def _muon_update_multiply_adds(*shapes: Shape, steps: int, **_: object) -> int:
     """In each step x x^T, its square, and the product with x."""
     short, long = sorted(shapes[0])
     return steps * (2 * short * short * long + short**3)
@@ -168,7 +168,7 @@ class Muon(Adam):
             return sqrt(max(1.0, columns / rows))
         return self.rms_rate * sqrt(max(rows, columns))
 
-    def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
+    def per_step(self, dtype: DType) -> tuple[Tensor, ...]:
         """Adam's rate and epsilon."""
         rate, epsilon = super().per_step(dtype)
         return rate * self.adam_lr_ratio, epsilon

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Unpack
 
-from axon.backend import Array, like_first
+from axon.backend import Array, DType, like_first
 from axon.checks import fraction, number, positive
 from axon.core import Tensor, primitive
 from axon.ops import sqrt
@@ -94,7 +94,7 @@ class Nadam(Optimizer):
         product = self.numbers["product"]
         product.assign(product * self._momentum(self.iterations))
 
-    def per_step(self, dtype: Any) -> tuple[Tensor, ...]:
+    def per_step(self, dtype: DType) -> tuple[Tensor, ...]:
         """The factors of m and g, and epsilon; m and v are kept as plain sums, as in Adam."""
         t, product = self.iterations, self.numbers["product"]
         u, u_next = self._momentum(t), self._momentum(t + 1.0)
@@ -103,7 +103,7 @@ class Nadam(Optimizer):
         fast = self._rate * root * (1.0 - u) / (1.0 - product)
         return slow.astype(dtype), fast.astype(dtype), (root * self.epsilon).astype(dtype)
 
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply the primitive."""
         m, v, *scalars = rest
         betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}

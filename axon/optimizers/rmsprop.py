@@ -116,7 +116,7 @@ class RMSprop(Optimizer):
         if self.momentum or self.centered:
             self.state_names = ("v", "mean", "velocity")
 
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply one of the two primitives."""
         *state, rate = rest
         options = {"rho": self.rho, "epsilon": self.epsilon}

@@ -7,11 +7,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 from axon.checks import demand, fraction, integer, number, positive
 from axon.config import Configurable
-from axon.names import remade
+from axon.names import Choice, remade
 
 RATE = "initial_learning_rate"
 
@@ -350,7 +349,7 @@ SCHEDULES: tuple[type[LearningRateSchedule], ...] = (
 )
 
 
-def get(schedule: Any) -> Callable[[int], float]:
+def get(schedule: Choice) -> Callable[[int], float]:
     """Return a schedule: one from its description, a function ``(step) -> rate`` as it is.
 
     Raises:

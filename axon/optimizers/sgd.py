@@ -77,7 +77,7 @@ class SGD(Optimizer):
         if self.momentum:
             self.state_names = ("velocity",)
 
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Any) -> None:
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply one of the two primitives."""
         *state, rate = rest
         if state:
