@@ -17,9 +17,7 @@ from axon.ops.cells import CELLS, Cell, gru_before
 from axon.ops.recurrent import unrolled
 
 Function = Callable[[Tensor], Tensor]
-Direction = Literal["forward", "reverse", "bidirectional"]
-Names = list[str] | None
-Numbers = list[float] | None
+Given = Array | Tensor | None  # an array is known before the network runs
 
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "relu": activations.relu,
@@ -40,12 +38,13 @@ TAKES["beta"] = TAKES["alpha"][2:]
 NEEDS = {"scaledtanh": ("alpha", "beta"), "affine": ("alpha",)}  # the standard names no usual ones
 
 
-class Layout(NamedTuple):
+class Recurrence(NamedTuple):
     """What a file and AXON call the same recurrence, and how they order its gates."""
 
     name: str  # of AXON's cell
     usual: list[str]  # activations of one direction
     gates: list[int]  # AXON's gates among the file's
+    before: bool = False  # whether a GRU resets h before the product with R, unlike AXON's
 
     @property
     def cell(self) -> Cell:
@@ -59,21 +58,21 @@ class Layout(NamedTuple):
         return ops.concatenate([p[i * units : (i + 1) * units] for i in self.gates], axis=0)
 
 
-RNN = Layout("simple_rnn", ["Tanh"], [0])
-LSTM = Layout("lstm", ["Sigmoid", "Tanh", "Tanh"], [0, 2, 3, 1])
-GRU = Layout("gru", ["Sigmoid", "Tanh"], [0, 1, 2])
+RNN = Recurrence("simple_rnn", ["Tanh"], [0])
+LSTM = Recurrence("lstm", ["Sigmoid", "Tanh", "Tanh"], [0, 2, 3, 1])
+GRU = Recurrence("gru", ["Sigmoid", "Tanh"], [0, 1, 2])
 
 
 class Options(NamedTuple):
     """The attributes that all three have."""
 
-    activations: Names = None
-    alpha: Numbers = None
-    beta: Numbers = None
-    direction: Direction = "forward"
+    activation_alpha: list[float] | None = None
+    activation_beta: list[float] | None = None
+    activations: list[str] | None = None
+    clip: Literal[0] = 0
+    direction: Literal["forward", "reverse", "bidirectional"] = "forward"
     hidden_size: int | None = None
-    samples_first: int = 0
-    linear_before_reset: int = 1  # of a GRU: as AXON's does it
+    layout: int = 0  # 1: samples come first
 
     @property
     def backwards(self) -> list[bool]:
@@ -81,7 +80,7 @@ class Options(NamedTuple):
         return {"forward": [False], "reverse": [True]}.get(self.direction, [False, True])
 
 
-def functions(layout: Layout, options: Options) -> list[list[Function]]:
+def functions(kind: Recurrence, options: Options) -> list[list[Function]]:
     """The activations of each direction.
 
     Raises:
@@ -90,9 +89,10 @@ def functions(layout: Layout, options: Options) -> list[list[Function]]:
     >>> [f.__name__ for f in functions(GRU, Options())[0]]
     ['sigmoid', 'tanh']
     """
-    count, directions = len(layout.usual), len(options.backwards)
-    names = options.activations or layout.usual * directions
-    rest = {"alpha": list(options.alpha or ()), "beta": list(options.beta or ())}
+    count, directions = len(kind.usual), len(options.backwards)
+    names = options.activations or kind.usual * directions
+    given = {"alpha": options.activation_alpha, "beta": options.activation_beta}
+    rest = {key: list(numbers or ()) for key, numbers in given.items()}
     found: list[Function] = []
     for name in names:
         low = name.lower()
@@ -109,7 +109,7 @@ def functions(layout: Layout, options: Options) -> list[list[Function]]:
 
 
 def recurrent(
-    layout: Layout,
+    kind: Recurrence,
     options: Options,
     used: Sequence[int],
     x: Tensor,
@@ -120,17 +120,17 @@ def recurrent(
     """Y (time, directions, n, units), Y_h and Y_c (directions, n, units), those that are used.
 
     Args:
-        layout: of which recurrence.
+        kind: of which recurrence.
         options: its attributes.
         used: the numbers of the results that are read.
-        x: (time, n, features); with ``samples_first`` (n, time, features), as are the results.
+        x: (time, n, features); with ``layout=1`` (n, time, features), as are the results.
         weights: (directions, gates * units, features), (directions, gates * units, units), and
             perhaps a bias (directions, 2 * gates * units).
         lengths: (n,), how many steps are real.
         first: h, and c of an LSTM, at the start (directions, n, units).
     """
     w, r, bias = weights
-    if options.samples_first:
+    if options.layout:
         x = x.transpose(1, 0, 2)
         first = [f if f is None else as_tensor(f).transpose(1, 0, 2) for f in first]
     time, n, _ = x.shape
@@ -138,19 +138,19 @@ def recurrent(
     spend("work", time * (STEP + n * (w.size + r.size)))
     made = []
     for d, (chosen, back) in enumerate(
-        zip(functions(layout, options), options.backwards, strict=True)
+        zip(functions(kind, options), options.backwards, strict=True)
     ):
         start = [_state(f, d, n, r.shape[2], x.dtype) for f in first]
         mask = real[:, ::-1] if back and real is not None else real
         sequence = x[::-1] if back else x
         of_one = w[d], r[d], None if bias is None else bias[d]
-        made.append(_direction(layout, options, chosen, sequence, mask, of_one, start))
+        made.append(_direction(kind, options, chosen, sequence, mask, of_one, start))
     numbers = range(1 + len(first))
-    return [_result(layout, options, made, real, i) if i in used else None for i in numbers]
+    return [_result(kind, options, made, real, i) if i in used else None for i in numbers]
 
 
 def _direction(
-    layout: Layout,
+    kind: Recurrence,
     options: Options,
     chosen: list[Function],
     x: Tensor,
@@ -159,50 +159,49 @@ def _direction(
     start: list[Tensor],
 ) -> Tensor:
     """Gates and states (gates + states, time + 1, n, units), in the order of reading."""
-    (w, r, bias), (time, n, features), cell = weights, x.shape, layout.cell
+    (w, r, bias), (time, n, features), cell = weights, x.shape, kind.cell
     units = r.shape[1]
     if options.hidden_size not in (None, units):
         said = options.hidden_size
         raise ValueError(f"hidden_size={said} does not fit weights of {units} units.")
     if w.shape != (cell.gates * units, features) or r.shape != (cell.gates * units, units):
         raise ValueError(f"weights {w.shape} and {r.shape} do not fit {features} features.")
-    w, r = (layout.reordered(p, units).transpose(1, 0) for p in (w, r))
-    b, product_bias = _biases(layout, options, bias, units, x.dtype)
+    w, r = (kind.reordered(p, units).transpose(1, 0) for p in (w, r))
+    b, product_bias = _biases(kind, bias, units, x.dtype)
     below = [product_bias.reshape(1, cell.gates * units)] if cell.biased else []
     begin = start[0] if len(start) == 1 else ops.concatenate(start)
     p = ops.recurrent_input(x.reshape(time * n, features), w, b, r, *below, begin)
     mask = Tensor(np.zeros((n, 0), bool)) if mask is None else mask
-    return _cell(layout, options, chosen)(p, mask, cell=layout.name, time=time)
+    return _cell(kind, chosen)(p, mask, cell=kind.name, time=time)
 
 
-def _cell(layout: Layout, options: Options, chosen: list[Function]) -> Callable[..., Tensor]:
+def _cell(kind: Recurrence, chosen: list[Function]) -> Callable[..., Tensor]:
     """The compiled recurrence for the usual activations, else one of single operations."""
-    usual = [FUNCTIONS[name.lower()] for name in layout.usual]
-    before = layout is GRU and not options.linear_before_reset
-    if chosen == usual and not before:
+    usual = [FUNCTIONS[name.lower()] for name in kind.usual]
+    if chosen == usual and not kind.before:
         recurrence: Callable[..., Tensor] = ops.recurrence
         return recurrence
-    if layout is LSTM and chosen[1] is not chosen[2]:
+    if kind is LSTM and chosen[1] is not chosen[2]:
         raise ValueError("an LSTM whose two state activations differ is not supported.")
-    textbook: Callable[..., object] = gru_before if before else layout.cell.textbook
-    given = {"f": chosen[0]} if layout is RNN else {"f": chosen[1], "s": chosen[0]}
+    textbook: Callable[..., object] = gru_before if kind.before else kind.cell.textbook
+    given = {"f": chosen[0]} if kind is RNN else {"f": chosen[1], "s": chosen[0]}
     return partial(unrolled, textbook=partial(textbook, **given))
 
 
 def _biases(
-    layout: Layout, options: Options, bias: Tensor | None, units: int, dtype: DType
+    kind: Recurrence, bias: Tensor | None, units: int, dtype: DType
 ) -> tuple[Tensor, Tensor]:
     """That of the inputs, and that of the product with h."""
-    width = layout.cell.gates * units
+    width = kind.cell.gates * units
     nothing = Tensor(np.zeros(width, dtype))
     if bias is None:
         return nothing, nothing
     if bias.shape != (2 * width,):
         raise ValueError(f"a bias of {bias.shape} is not (2 * gates * units,) = {(2 * width,)}.")
     b, product_bias = bias[:width], bias[width:]
-    if layout is GRU and options.linear_before_reset:
+    if kind.cell.biased and not kind.before:
         return b, product_bias
-    return layout.reordered(b + product_bias, units), nothing
+    return kind.reordered(b + product_bias, units), nothing
 
 
 def _state(given: Data | None, d: int, n: int, units: int, dtype: DType) -> Tensor:
@@ -230,21 +229,21 @@ def _real(lengths: Data | None, time: int, n: int) -> Tensor | None:
 
 
 def _result(
-    layout: Layout, options: Options, made: list[Tensor], real: Tensor | None, number: int
+    kind: Recurrence, options: Options, made: list[Tensor], real: Tensor | None, number: int
 ) -> Tensor:
     """All states, or with ``number`` 1 or 2 the last h or c of each direction."""
-    states = [y[layout.cell.saved + (number == 2)] for y in made]  # (time + 1, n, units)
+    states = [y[kind.cell.saved + (number == 2)] for y in made]  # (time + 1, n, units)
     if number > 0:
         last = [h[-1] for h in states]
         y = last[0][None] if len(last) == 1 else ops.stack(last)
-        return y.transpose(1, 0, 2) if options.samples_first else y
+        return y.transpose(1, 0, 2) if options.layout else y
     pairs = zip(states, options.backwards, strict=True)
     steps = [h[1:][::-1] if back else h[1:] for h, back in pairs]  # (time, n, units)
     if real is not None:
         keep = real.transpose(1, 0)[..., None].astype(states[0].dtype)
         steps = [h * keep for h in steps]
     y = steps[0][:, None] if len(steps) == 1 else ops.stack(steps, axis=1)
-    return y.transpose(2, 0, 1, 3) if options.samples_first else y
+    return y.transpose(2, 0, 1, 3) if options.layout else y
 
 
 # ------------------------------------------------------------------------------------ operators
@@ -256,22 +255,15 @@ def rnn(
     w: Tensor,
     r: Tensor,
     b: Tensor | None = None,
-    lengths: Array | Tensor | None = None,
-    h: Array | Tensor | None = None,
+    lengths: Given = None,
+    h: Given = None,
     /,
     *,
-    activation_alpha: Numbers = None,
-    activation_beta: Numbers = None,
-    activations: Names = None,
-    clip: Literal[0] = 0,
-    direction: Direction = "forward",
-    hidden_size: int | None = None,
-    layout: int = 0,
+    options: Options,
     context: Context,
 ) -> list[Tensor | None]:
     """h' = f(x W + h R + b), of each direction."""
-    told = activations, activation_alpha, activation_beta, direction, hidden_size, layout
-    return recurrent(RNN, Options(*told), context.used, x, (w, r, b), lengths, [h])
+    return recurrent(RNN, options, context.used, x, (w, r, b), lengths, [h])
 
 
 @operator("LSTM")
@@ -280,27 +272,20 @@ def lstm(
     w: Tensor,
     r: Tensor,
     b: Tensor | None = None,
-    lengths: Array | Tensor | None = None,
-    h: Array | Tensor | None = None,
-    c: Array | Tensor | None = None,
+    lengths: Given = None,
+    h: Given = None,
+    c: Given = None,
     p: Tensor | None = None,
     /,
     *,
-    activation_alpha: Numbers = None,
-    activation_beta: Numbers = None,
-    activations: Names = None,
-    clip: Literal[0] = 0,
-    direction: Direction = "forward",
-    hidden_size: int | None = None,
     input_forget: Literal[0] = 0,
-    layout: int = 0,
+    options: Options,
     context: Context,
 ) -> list[Tensor | None]:
     """c' = k c + i g and h' = o f(c'), of the gates i, k, g, o; without peepholes ``p``."""
     if p is not None:
         raise ValueError("peepholes (input P) are not supported.")
-    told = activations, activation_alpha, activation_beta, direction, hidden_size, layout
-    return recurrent(LSTM, Options(*told), context.used, x, (w, r, b), lengths, [h, c])
+    return recurrent(LSTM, options, context.used, x, (w, r, b), lengths, [h, c])
 
 
 @operator("GRU")
@@ -309,21 +294,14 @@ def gru(
     w: Tensor,
     r: Tensor,
     b: Tensor | None = None,
-    lengths: Array | Tensor | None = None,
-    h: Array | Tensor | None = None,
+    lengths: Given = None,
+    h: Given = None,
     /,
     *,
-    activation_alpha: Numbers = None,
-    activation_beta: Numbers = None,
-    activations: Names = None,
-    clip: Literal[0] = 0,
-    direction: Direction = "forward",
-    hidden_size: int | None = None,
-    layout: int = 0,
     linear_before_reset: int = 0,
+    options: Options,
     context: Context,
 ) -> list[Tensor | None]:
     """h' = u h + (1 - u) g, with the reset before or after the product with R."""
-    told = activations, activation_alpha, activation_beta, direction, hidden_size, layout
-    options = Options(*told, linear_before_reset)
-    return recurrent(GRU, options, context.used, x, (w, r, b), lengths, [h])
+    kind = GRU._replace(before=not linear_before_reset)
+    return recurrent(kind, options, context.used, x, (w, r, b), lengths, [h])

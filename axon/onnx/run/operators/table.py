@@ -9,7 +9,8 @@ attribute in older files and an input in newer ones. An input that is a Tensor f
 network; one of another type must be known before the network runs. A node with an attribute that is
 not in the signature, or of another type, is refused: to overlook it would make other numbers than
 the file's author saw. Parameters that a function does not look at have no bearing on what it
-computes, or only one value that is supported.
+computes, or only one value that is supported. Attributes that several operators share may be the
+fields of one parameter, a NamedTuple.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -89,8 +90,13 @@ class Operator:
         self.variadic = [p for p in found if p.kind is Parameter.VAR_POSITIONAL]
         self.attributes = {p.name: type_of(p) for p in found if p.kind in ATTRIBUTES}
         self.asks = self.attributes.pop("context", None) is not None
-        usual = {p.name: p.default for p in found if p.default is not p.empty}
-        self.defaults = {name: value for name, value in usual.items() if name != "context"}
+        self.defaults = {p.name: p.default for p in found if p.default is not p.empty}
+        types = self.attributes.items()
+        self.groups = {name: group for name, group in types if hasattr(group, "_fields")}
+        for name, group in self.groups.items():
+            del self.attributes[name]
+            self.attributes |= group.__annotations__
+            self.defaults |= group._field_defaults
         self.lazy = any(p.annotation is Operand for p in found)
 
     def bound(self, attributes: Mapping[str, Any]) -> Attributes:
@@ -139,6 +145,8 @@ class Operator:
                 raise ValueError(f"{parameter.name!r} is missing.")
             inputs.append(otherwise if flowing is None else as_wanted(flowing, parameter))
         inputs += [as_wanted(x, p) for p in self.variadic for x in rest if x is not None]
+        for name, group in self.groups.items():
+            options[name] = group(*(options.pop(field) for field in group._fields))
         if self.asks:
             options["context"] = context
         made = self.compute(*inputs, **options)

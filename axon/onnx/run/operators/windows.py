@@ -5,7 +5,7 @@ Kernels are stored as AXON's are, (height, width, channels, filters).
 
 from functools import reduce
 from math import ceil, prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from axon.onnx.run.operators.table import operator
 from axon.ops.windows import UNPADDED, Padding, Pair, Windows, same
 
 Ints = list[int] | None
-AutoPad = Literal["NOTSET", "SAME_LOWER", "SAME_UPPER", "VALID"]
 ONE: Pair = (1, 1)
+DENSE = Windows(ONE, ONE)
 
 
 def kernel_order(rank: int) -> Shape:
@@ -39,31 +39,44 @@ def pair(name: str, given: Ints, axes: int, usual: int = 1) -> Pair:
     return (usual, numbers[0]) if axes == 1 else (numbers[0], numbers[1])
 
 
-def padding(auto_pad: str, pads: Ints, axes: int, sizes: Pair, windows: Windows) -> Padding:
-    """What the attributes say of padding: ((above, below), (left, right))."""
-    if auto_pad.startswith("SAME"):
-        around = [same(*n) for n in zip(sizes, windows.spans(), windows.strides, strict=True)]
-        if auto_pad == "SAME_LOWER":
-            around = [(after, before) for before, after in around]
-        return around[0], around[1]
-    numbers = [0] * 2 * axes if pads is None or auto_pad != "NOTSET" else pads
-    if len(numbers) != 2 * axes or min(numbers) < 0 or max(numbers) > 2**16:
-        raise ValueError(f"pads={numbers} do not fit {axes} axes, or are out of range.")
-    around = [(numbers[i], numbers[axes + i]) for i in range(axes)]
-    return ((0, 0), around[0]) if axes == 1 else (around[0], around[1])
+class Spacing(NamedTuple):
+    """The attributes that say where windows lie."""
 
+    auto_pad: Literal["NOTSET", "SAME_LOWER", "SAME_UPPER", "VALID"] = "NOTSET"
+    dilations: Ints = None
+    pads: Ints = None
+    strides: Ints = None
 
-def windows_on(
-    x: Tensor, size: Pair, auto_pad: str, dilations: Ints, pads: Ints, strides: Ints, axes: int
-) -> Windows:
-    """The windows on images (N, H, W, C), which may be made as large as the padding wants."""
-    windows = Windows(
-        size, pair("strides", strides, axes), dilation=pair("dilations", dilations, axes)
-    )
-    sizes: Pair = x.shape[1:3]
-    windows = windows._replace(padding=padding(auto_pad, pads, axes, sizes, windows))
-    allowed((x.shape[0], *windows.room(x.shape), x.shape[3]))
-    return windows
+    @property
+    def same(self) -> bool:
+        """Whether the result is to be of the size of the images, divided by the strides."""
+        return self.auto_pad.startswith("SAME")
+
+    def windows(self, size: Pair, axes: int) -> Windows:
+        """Windows of this size, without padding yet."""
+        apart = pair("dilations", self.dilations, axes)
+        return Windows(size, pair("strides", self.strides, axes), dilation=apart)
+
+    def padding(self, axes: int, sizes: Pair, windows: Windows) -> Padding:
+        """What is said of padding: ((above, below), (left, right))."""
+        if self.same:
+            around = [same(*n) for n in zip(sizes, windows.spans(), windows.strides, strict=True)]
+            if self.auto_pad == "SAME_LOWER":
+                around = [(after, before) for before, after in around]
+            return around[0], around[1]
+        given = None if self.auto_pad == "VALID" else self.pads
+        pads = [0] * 2 * axes if given is None else given
+        if len(pads) != 2 * axes or min(pads) < 0 or max(pads) > 2**16:
+            raise ValueError(f"pads={pads} do not fit {axes} axes, or are out of range.")
+        around = [(pads[i], pads[axes + i]) for i in range(axes)]
+        return ((0, 0), around[0]) if axes == 1 else (around[0], around[1])
+
+    def on(self, x: Tensor, size: Pair, axes: int) -> Windows:
+        """The windows on images (N, H, W, C), which may be made as large as the padding wants."""
+        windows = self.windows(size, axes)
+        windows = windows._replace(padding=self.padding(axes, x.shape[1:3], windows))
+        allowed((x.shape[0], *windows.room(x.shape), x.shape[3]))
+        return windows
 
 
 def as_images(x: Tensor) -> Tensor:
@@ -111,22 +124,20 @@ def conv(
     b: Tensor | None = None,
     /,
     *,
-    auto_pad: AutoPad = "NOTSET",
-    dilations: Ints = None,
     group: int = 1,
     kernel_shape: Ints = None,
-    pads: Ints = None,
-    strides: Ints = None,
+    spacing: Spacing,
 ) -> Tensor:
     """The convolution of images or series with a kernel."""
     axes = x.ndim - 2
     x, w = as_images(x), _kernel(w, axes)
-    windows = windows_on(x, w.shape[:2], auto_pad, dilations, pads, strides, axes)
+    windows = spacing.on(x, w.shape[:2], axes)
     if group < 1:
         raise ValueError(f"group={group} is not a number of groups.")
     _spend_work(x, w, windows)
-    meta = {"strides": windows.strides, "padding": windows.padding, "dilation": windows.dilation}
-    return as_given(_with_bias(ops.conv2d(x, w, groups=group, **meta), b), axes)
+    _, strides, padding, dilation = windows
+    meta = {"strides": strides, "padding": padding, "dilation": dilation, "groups": group}
+    return as_given(_with_bias(ops.conv2d(x, w, **meta), b), axes)
 
 
 def _spend_work(x: Tensor, w: Tensor, windows: Windows) -> None:
@@ -143,34 +154,33 @@ def conv_transpose(
     b: Tensor | None = None,
     /,
     *,
-    auto_pad: AutoPad = "NOTSET",
-    dilations: Ints = None,
     group: int = 1,
     kernel_shape: Ints = None,
     output_padding: Ints = None,
     output_shape: Ints = None,
-    pads: Ints = None,
-    strides: Ints = None,
+    spacing: Spacing,
 ) -> Tensor:
     """A convolution run backwards: each number paints the kernel, times itself."""
     axes = x.ndim - 2
     x, w = as_images(x), _kernel(w, axes)
-    steps, apart = pair("strides", strides, axes), pair("dilations", dilations, axes)
-    spans, extra = Windows(w.shape[:2], steps, dilation=apart).spans(), output_padding
-    more = pair("output_padding", extra, axes, 0)
-    sides = zip(x.shape[1:3], steps, spans, more, strict=True)
+    windows, more = (
+        spacing.windows(w.shape[:2], axes),
+        pair("output_padding", output_padding, axes, 0),
+    )
+    steps = windows.strides
+    sides = zip(x.shape[1:3], steps, windows.spans(), more, strict=True)
     painted = [(n - 1) * s + k + e for n, s, k, e in sides]
-    if output_shape is None and not auto_pad.startswith("SAME"):
-        around = padding(auto_pad, pads, axes, (0, 0), Windows(ONE, ONE))
+    if output_shape is None and not spacing.same:
+        around = spacing.padding(axes, (0, 0), DENSE)
         sizes = (painted[0] - sum(around[0]), painted[1] - sum(around[1]))
     else:
         sizes = (x.shape[1] * steps[0], x.shape[2] * steps[1])
         if output_shape is not None:
             sizes = pair("output_shape", output_shape[-axes:], axes)
-        around = _cut_off(painted, sizes, auto_pad == "SAME_UPPER")
+        around = _cut_off(painted, sizes, spacing.auto_pad == "SAME_UPPER")
     shape = allowed((x.shape[0], *sizes, w.shape[2] * group))
-    _spend_work(x, w, Windows(ONE, ONE))
-    meta = {"strides": steps, "padding": around, "dilation": apart, "groups": group}
+    _spend_work(x, w, DENSE)
+    meta = {"strides": steps, "padding": around, "dilation": windows.dilation, "groups": group}
     return as_given(_with_bias(ops.conv2d_input(x, w, shape=shape, **meta), b), axes)
 
 
@@ -185,18 +195,18 @@ def _cut_off(painted: list[int], wanted: Pair, more_behind: bool) -> Padding:
 
 
 def _pooling_windows(
-    x: Tensor, auto_pad: str, ceil_mode: int, kernel_shape: Ints, rest: tuple[Ints, Ints, Ints]
+    x: Tensor, kernel_shape: list[int], ceil_mode: int, spacing: Spacing
 ) -> tuple[Windows, Padding]:
     """The windows, and the padding that the attributes name, without what rounding up adds."""
     axes = x.ndim - 2
     if axes not in (1, 2):
         raise ValueError(f"pooling along {axes} axes is not supported.")
-    size = pair("kernel_shape", kernel_shape, axes)
-    windows = windows_on(as_images(x), size, auto_pad, *rest, axes)
+    images = as_images(x)
+    windows = spacing.on(images, pair("kernel_shape", kernel_shape, axes), axes)
     around = windows.padding
-    if ceil_mode and auto_pad == "NOTSET":
-        windows = _rounded_up(windows, as_images(x).shape[1:3])
-    spend("work", prod(size) * (x.size + STEP))
+    if ceil_mode and spacing.auto_pad == "NOTSET":
+        windows = _rounded_up(windows, images.shape[1:3])
+    spend("work", prod(windows.size) * (x.size + STEP))
     return windows, around
 
 
@@ -218,21 +228,17 @@ def max_pool(
     /,
     *,
     kernel_shape: list[int],
-    auto_pad: AutoPad = "NOTSET",
     ceil_mode: int = 0,
-    dilations: Ints = None,
-    pads: Ints = None,
     storage_order: int = 0,
-    strides: Ints = None,
+    spacing: Spacing,
 ) -> Tensor:
     """The largest number in each window; ``storage_order`` is about places, which nobody reads."""
-    rest = dilations, pads, strides
-    windows, _ = _pooling_windows(x, auto_pad, ceil_mode, kernel_shape, rest)
+    windows, _ = _pooling_windows(x, kernel_shape, ceil_mode, spacing)
     images, axes = as_images(x), x.ndim - 2
     if windows.dilation != ONE:
         return as_given(_dilated(images, windows), axes)
-    size, strided, around, _ = windows
-    return as_given(ops.max_pool2d(images, pool_size=size, strides=strided, padding=around), axes)
+    size, strides, around, _ = windows
+    return as_given(ops.max_pool2d(images, pool_size=size, strides=strides, padding=around), axes)
 
 
 def _dilated(x: Tensor, windows: Windows) -> Tensor:
@@ -253,25 +259,21 @@ def average_pool(
     /,
     *,
     kernel_shape: list[int],
-    auto_pad: AutoPad = "NOTSET",
     ceil_mode: int = 0,
     count_include_pad: int = 0,
-    dilations: Ints = None,
-    pads: Ints = None,
-    strides: Ints = None,
+    spacing: Spacing,
 ) -> Tensor:
     """The mean of each window; padding counts if ``count_include_pad`` says so."""
-    rest = dilations, pads, strides
-    windows, around = _pooling_windows(x, auto_pad, ceil_mode, kernel_shape, rest)
+    windows, around = _pooling_windows(x, kernel_shape, ceil_mode, spacing)
     images, axes = as_images(x), x.ndim - 2
-    size, strided, reach, dilation = windows
+    size, strides, reach, dilation = windows
     if dilation != ONE:
         raise ValueError("dilations of an average are not supported.")
     if count_include_pad and around != UNPADDED:
         images = ops.pad(images, padding=((0, 0), *around, (0, 0)))
         more = [(0, after - known) for (_, after), (_, known) in zip(reach, around, strict=True)]
         reach = (more[0], more[1])
-    made = ops.average_pool2d(images, pool_size=size, strides=strided, padding=reach)
+    made = ops.average_pool2d(images, pool_size=size, strides=strides, padding=reach)
     return as_given(made, axes)
 
 
