@@ -92,7 +92,7 @@ class Operator:
         self.asks = self.attributes.pop("context", None) is not None
         self.defaults = {p.name: p.default for p in found if p.default is not p.empty}
         types = self.attributes.items()
-        self.groups = {name: group for name, group in types if hasattr(group, "_fields")}
+        self.groups = {name: group for name, group in types if is_group(group)}
         for name, group in self.groups.items():
             del self.attributes[name]
             self.attributes |= group.__annotations__
@@ -188,6 +188,11 @@ def type_of(parameter: Parameter) -> Any:
     if parameter.annotation is not parameter.empty:
         return parameter.annotation
     return Tensor if parameter.default is parameter.empty else type(parameter.default)
+
+
+def is_group(wanted: object) -> bool:
+    """Whether the fields of a type are attributes."""
+    return isinstance(wanted, type) and issubclass(wanted, tuple)
 
 
 def flows(parameter: Parameter) -> bool:
