@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,16 @@ from axon.files.atomic import DamagedFile, atomic
 from axon.files.formats import ZIP
 from axon.names import Name
 
+if TYPE_CHECKING:
+    from zipfile import ZipInfo
+
 MAX_JSON_BYTES = 64 * 2**20
+Json = Any  # dicts, lists, texts, numbers, True, False and None
+Tree = Any  # the same, with arrays in it, too
 STORED, DEFLATED = 0, 8  # how members of a zip are packed
 
 
-def write(path: "str | os.PathLike[str]", tree: Mapping[str, Any]) -> None:
+def write(path: "str | os.PathLike[str]", tree: Mapping[str, Tree]) -> None:
     """Write a tree to one file, whole or not at all.
 
     Args:
@@ -42,7 +47,7 @@ def write(path: "str | os.PathLike[str]", tree: Mapping[str, Any]) -> None:
     pack(path, {"tree": document}, {"tree": arrays})
 
 
-def read(path: "str | os.PathLike[str]") -> Any:
+def read(path: "str | os.PathLike[str]") -> Tree:
     """Read what ``write`` wrote. No code is run, and sizes are checked before memory is taken.
 
     Raises:
@@ -59,7 +64,7 @@ def read(path: "str | os.PathLike[str]") -> Any:
 # ------------------------------------------------------------------------------------ trees
 
 
-def flattened(tree: Any) -> tuple[Any, dict[str, Array]]:
+def flattened(tree: Tree) -> tuple[Json, dict[str, Array]]:
     """Split a tree into what JSON can hold, and its arrays by the path where they stood.
 
     Raises:
@@ -75,7 +80,7 @@ def flattened(tree: Any) -> tuple[Any, dict[str, Array]]:
         raise TypeError("a tree that is written must not contain itself.") from None
 
 
-def _flat(value: Any, path: str, arrays: dict[str, Array]) -> Any:
+def _flat(value: Tree, path: str, arrays: dict[str, Array]) -> Json:
     """One value; whatever JSON has no word for becomes a dict with one key that begins with $."""
     if isinstance(value, np.ndarray):
         name = path or "array"
@@ -98,14 +103,14 @@ def _flat(value: Any, path: str, arrays: dict[str, Array]) -> Any:
     raise TypeError(f"{path or 'the tree'} holds {value!r:.99}, a {type(value).__name__}.")
 
 
-def _flat_dict(value: Mapping[Any, Any], path: str, arrays: dict[str, Array]) -> Any:
+def _flat_dict(value: Mapping[Tree, Tree], path: str, arrays: dict[str, Array]) -> Json:
     inside = [(k, _flat(v, f"{path}/{k}" if path else str(k), arrays)) for k, v in value.items()]
     if all(isinstance(k, str) and not k.startswith("$") for k, _ in inside):
         return dict(inside)
     return {"$pairs": [[_flat(k, f"{path}: a key", {}), v] for k, v in inside]}
 
 
-def restored(document: Any, arrays: Mapping[str, Array], where: str) -> Any:
+def restored(document: Json, arrays: Mapping[str, Array], where: str) -> Tree:
     """Put together again what ``flattened`` took apart.
 
     Raises:
@@ -122,7 +127,7 @@ def restored(document: Any, arrays: Mapping[str, Array], where: str) -> Any:
         raise DamagedFile(f"{where}: its JSON and its arrays do not fit: {error}.") from None
 
 
-def _together(value: Any, arrays: Mapping[str, Array]) -> Any:
+def _together(value: Json, arrays: Mapping[str, Array]) -> Tree:
     if isinstance(value, list):
         return [_together(v, arrays) for v in value]
     if not isinstance(value, dict):
@@ -144,7 +149,7 @@ def _together(value: Any, arrays: Mapping[str, Array]) -> Any:
 
 def pack(
     path: "str | os.PathLike[str]",
-    documents: Mapping[str, Any],
+    documents: Mapping[str, Json],
     arrays: Mapping[str, Mapping[str, Array]],
 ) -> None:
     """Write a zip of documents, NAME.json, and of arrays by name, NAME.safetensors.
@@ -169,7 +174,7 @@ def pack(
                 safetensors.write(member, arrays[name], header)
 
 
-def _member(name: str) -> Any:
+def _member(name: str) -> "ZipInfo":
     import zipfile
 
     info = zipfile.ZipInfo(name)  # of 1980, like all of them
@@ -233,7 +238,7 @@ class Archive:
         """Whether there is such a member, such as ``tree.json``."""
         return member in self.zip.NameToInfo
 
-    def member(self, name: str, limit: int, packings: tuple[int, ...] = (STORED,)) -> Any:
+    def member(self, name: str, limit: int, packings: tuple[int, ...] = (STORED,)) -> "ZipInfo":
         """What the zip says of a member, if it is no larger than it may be.
 
         Raises:
@@ -256,7 +261,7 @@ class Archive:
             )
         return info
 
-    def document(self, name: str, limit: int = MAX_JSON_BYTES) -> Any:
+    def document(self, name: str, limit: int = MAX_JSON_BYTES) -> Json:
         """Read what lies in NAME.json."""
         import json
 
@@ -285,7 +290,7 @@ class Archive:
         with damage_in(self.where), self.zip.open(info) as stream:
             yield stream, info.file_size, f"{self.where}: {name}.safetensors"
 
-    def tree(self, name: str, limit: int = MAX_JSON_BYTES) -> Any:
+    def tree(self, name: str, limit: int = MAX_JSON_BYTES) -> Tree:
         """Read NAME.json and NAME.safetensors, if there is one, and put them together."""
         document = self.document(name, limit)
         arrays = self.arrays(name) if f"{name}.safetensors" in self else {}

@@ -133,7 +133,7 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _extent(name: str, item: Any, where: str) -> Extent:
+def _extent(name: str, item: object, where: str) -> Extent:
     """Check one line of the header on its own."""
     if not isinstance(item, dict) or set(item) != {"dtype", "shape", "data_offsets"}:
         raise DamagedFile(f"{where}: {name!r} needs dtype, shape and data_offsets, and only these.")
@@ -156,9 +156,10 @@ def _extent(name: str, item: Any, where: str) -> Extent:
     return extent
 
 
-def _integers(values: Any, most: int) -> bool:
-    few = isinstance(values, list) and len(values) <= most
-    return few and all(type(v) is int and 0 <= v < 2**63 for v in values)
+def _integers(values: object, most: int) -> bool:
+    if not isinstance(values, list) or len(values) > most:
+        return False
+    return all(type(v) is int and 0 <= v < 2**63 for v in values)
 
 
 def _demand_gapless(extents: Mapping[str, Extent], size: int, where: str) -> None:

@@ -13,7 +13,7 @@ from axon import constraints, initializers, layers, losses, metrics, optimizers,
 from axon.backend import Array, ArraySpec, DType, Shape
 from axon.config import Configurable
 from axon.files import formats
-from axon.files.archive import Archive, opened
+from axon.files.archive import Archive, Json, Tree, opened
 from axon.files.atomic import DamagedFile
 from axon.layers.module import Module
 from axon.layers.state import Fit, freeze
@@ -26,7 +26,7 @@ from axon.names import Name, printable, suggestion
 from axon.optimizers import schedules
 from axon.version import __version__
 
-Custom = Mapping[str, Callable[..., Any]]  # classes and functions that are not part of AXON
+Named = Mapping[str, Callable[..., Any]]  # classes, and functions, by name
 Description = dict[str, Any]  # what ``describe`` gives: a class and its arguments
 
 MAX_JSON_BYTES = 16 * 2**20
@@ -46,7 +46,7 @@ class ModelFileError(DamagedFile):
 
 def load(
     path: "str | os.PathLike[str]",
-    custom_objects: Custom | None = None,
+    custom_objects: Named | None = None,
     compile: bool = True,
 ) -> Model:
     """Read a model that ``save`` wrote, to predict with it or to train it further.
@@ -125,7 +125,7 @@ def _nbytes(shape: Shape, dtype: DType) -> int:
     return prod(map(int, shape)) * np.dtype(dtype).itemsize
 
 
-def _model(archive: Archive, described: Description, custom: Custom) -> Model:
+def _model(archive: Archive, described: Description, custom: Named) -> Model:
     """Make the model anew, and put the weights in."""
     source = weights.in_archive(archive)
     limit = MemoryLimit(source.specs)
@@ -142,7 +142,7 @@ def _model(archive: Archive, described: Description, custom: Custom) -> Model:
     return model
 
 
-def _checked(where: str, described: Description, custom: Custom) -> Model:
+def _checked(where: str, described: Description, custom: Named) -> Model:
     """Make it, or say why the file does not describe a model."""
     try:
         model = rebuild(described, custom)
@@ -157,7 +157,7 @@ def _checked(where: str, described: Description, custom: Custom) -> Model:
     return model
 
 
-def rebuild(described: Description, custom: Custom) -> Any:
+def rebuild(described: Description, custom: Named) -> Any:
     """Make and build again what ``saving.describe`` described; its weights begin anew."""
     model = remake(described, custom)
     shape = described["input_shape"]
@@ -178,7 +178,7 @@ def _said(error: Exception) -> str:
     return f"{error}" if isinstance(error, ValueError | TypeError) else f"{error!r}."
 
 
-def remake(described: Description, custom: Custom | None = None) -> Any:
+def remake(described: Description, custom: Named | None = None) -> Any:
     """Make again what ``describe`` described; the weights of a layer begin anew.
 
     >>> remake({"class": "Dropout", "config": {"rate": 0.5}})
@@ -187,12 +187,12 @@ def remake(described: Description, custom: Custom | None = None) -> Any:
     return _made(described, {**known(), **(custom or {})}, custom or {})
 
 
-def known() -> dict[str, Any]:
+def known() -> Named:
     """The classes that a file may name: layers, and what they may be given as arguments."""
     return classes_in(layers, initializers, regularizers, constraints)
 
 
-def classes_in(*modules: ModuleType) -> dict[str, Any]:
+def classes_in(*modules: ModuleType) -> Named:
     """The classes that a file may name, and that remember their arguments.
 
     >>> "MaxNorm" in classes_in(constraints)
@@ -206,7 +206,7 @@ def classes_in(*modules: ModuleType) -> dict[str, Any]:
     }
 
 
-def _made(described: Description, classes: Mapping[str, Any], custom: Custom) -> Any:
+def _made(described: Description, classes: Named, custom: Named) -> Any:
     """Make an object from its class and arguments, which may be described themselves."""
     if described["class"] == "Sequential":
         return _sequential(described, classes, custom)
@@ -214,7 +214,7 @@ def _made(described: Description, classes: Mapping[str, Any], custom: Custom) ->
     return make(**{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()})
 
 
-def _sequential(described: Description, classes: Mapping[str, Any], custom: Custom) -> Sequential:
+def _sequential(described: Description, classes: Named, custom: Named) -> Sequential:
     """A Sequential, in which a layer may stand several times."""
     inner: list[Module] = []
     for d in described["layers"]:
@@ -225,7 +225,7 @@ def _sequential(described: Description, classes: Mapping[str, Any], custom: Cust
     return model
 
 
-def _class(name: str, classes: Mapping[str, Any]) -> Callable[..., Any]:
+def _class(name: str, classes: Named) -> Callable[..., Any]:
     if name in CLASSES_ABOVE and name not in classes:
         return getattr(import_module(CLASSES_ABOVE[name]), name)
     if name not in classes:
@@ -235,11 +235,10 @@ def _class(name: str, classes: Mapping[str, Any]) -> Callable[..., Any]:
         raise ValueError(
             f"{name!r} is not a class: a file may name functions as arguments, but not call them."
         )
-    found: type = classes[name]
-    return found
+    return classes[name]
 
 
-def _value(value: Any, classes: Mapping[str, Any], custom: Custom) -> Any:
+def _value(value: Tree, classes: Named, custom: Named) -> Any:
     if isinstance(value, Name):
         return custom.get(value, str(value))
     if isinstance(value, list):
@@ -251,7 +250,7 @@ def _value(value: Any, classes: Mapping[str, Any], custom: Custom) -> Any:
     return {key: _value(v, classes, custom) for key, v in value.items()}
 
 
-def _all_names(value: Any) -> Any:
+def _all_names(value: Json) -> Json:
     """Take each text for a name, as in files that did not yet mark them."""
     if isinstance(value, str):
         return Name(value)
@@ -265,7 +264,7 @@ def _all_names(value: Any) -> Any:
 # ------------------------------------------------------------------------------------ training
 
 
-def _compile(archive: Archive, model: Model, given: Mapping[str, Any], custom: Custom) -> None:
+def _compile(archive: Archive, model: Model, given: Description, custom: Named) -> None:
     """Join the model again with its loss, metrics and optimizer, and put the state in."""
     try:
         watched = [_part(metric, custom, metrics) for metric in given["metrics"]]
@@ -288,7 +287,7 @@ def _compile(archive: Archive, model: Model, given: Mapping[str, Any], custom: C
         ) from error
 
 
-def _part(described: Description, custom: Custom, *modules: ModuleType) -> Any:
+def _part(described: Description, custom: Named, *modules: ModuleType) -> Any:
     """Make a loss, a metric or an optimizer; functions in it are looked up by name."""
     config = described["config"]
     for argument in ("function", "learning_rate"):

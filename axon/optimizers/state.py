@@ -1,19 +1,37 @@
 """The state of an optimizer as a tree that a file can hold, and back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from axon.backend import Array, ArraySpec
 from axon.checks import is_number, positive
+from axon.core import Tensor
 from axon.layers.state import converted, side_by_side
+from axon.optimizers.group import Group
+from axon.parameter import Parameter
 
 COUNTS = ("learning_rate", "iterations")
+Tree = Mapping[str, Any]  # of texts, numbers, lists and arrays, as ``axon.files.archive`` writes it
 
 
-def tree_of(optimizer: Any) -> dict[str, Any]:
+class Stateful(Protocol):
+    """What is asked of an optimizer here."""
+
+    parameters: tuple[Parameter, ...]
+    groups: tuple[Group, ...]
+    numbers: dict[str, Tensor]
+    iterations: Tensor
+    schedule: Callable[[int], float] | None
+    _rate: Tensor
+    _averaging: bool
+
+    def _follow(self) -> None: ...
+
+
+def tree_of(optimizer: Stateful) -> dict[str, Any]:
     """Everything that updates have changed, and whose it is: ``state`` has an array for each."""
     return {
         "class": type(optimizer).__name__,
@@ -30,7 +48,7 @@ def tree_of(optimizer: Any) -> dict[str, Any]:
     }
 
 
-def named_arrays(optimizer: Any) -> dict[str, Array]:
+def named_arrays(optimizer: Stateful) -> dict[str, Array]:
     """The state arrays by name: where there are several groups, by type, or number, as well."""
     places = [f"/{group.parameters[0].dtype}" for group in optimizer.groups]
     if len(set(places)) < len(places):  # models share layers: several groups of one type
@@ -43,13 +61,12 @@ def named_arrays(optimizer: Any) -> dict[str, Array]:
     return {**arrays, **{name: tensor.data for name, tensor in optimizer.numbers.items()}}
 
 
-def counter(optimizer: Any, name: str) -> Array:
+def counter(optimizer: Stateful, name: str) -> Array:
     """The array behind one of COUNTS."""
-    array: Array = (optimizer._rate if name == "learning_rate" else optimizer.iterations).data
-    return array
+    return (optimizer._rate if name == "learning_rate" else optimizer.iterations).data
 
 
-def parts_of(optimizer: Any) -> dict[str, list[Array]]:
+def parts_of(optimizer: Stateful) -> dict[str, list[Array]]:
     """The state arrays by name, cut at the parameters; views, in the order of the parameters."""
     found: dict[str, dict[int, Array]] = {}
     for group in optimizer.groups:
@@ -59,14 +76,14 @@ def parts_of(optimizer: Any) -> dict[str, list[Array]]:
     return {name: [parts[i] for i in order] for name, parts in found.items()}
 
 
-def _cut(parameters: list[Any], flat: Array) -> Iterator[tuple[int, Array]]:
+def _cut(parameters: list[Parameter], flat: Array) -> Iterator[tuple[int, Array]]:
     start = 0
     for p in parameters:
         yield id(p), flat[start : start + p.size].reshape(p.shape)
         start += p.size
 
 
-def restore(optimizer: Any, tree: Mapping[str, Any]) -> None:
+def restore(optimizer: Stateful, tree: Tree) -> None:
     """Put back what ``tree_of`` gave; all is checked first, so that an error changes nothing.
 
     Raises:
@@ -80,7 +97,7 @@ def restore(optimizer: Any, tree: Mapping[str, Any]) -> None:
             "optimizer.build(model.parameters()) first."
         )
     parts = parts_of(optimizer)
-    _demand_kind(owner, optimizer, parts, tree)
+    _demand_tree(owner, optimizer, parts, tree)
     _demand_parameters(owner, optimizer, tree["parameters"])
     counts = {name: abs(_finite(owner, name, tree[name])) for name in COUNTS}
     _demand_schedule(owner, optimizer, counts["iterations"])
@@ -96,16 +113,16 @@ def restore(optimizer: Any, tree: Mapping[str, Any]) -> None:
     optimizer._follow()
 
 
-def _demand_kind(owner: str, optimizer: Any, parts: Mapping[str, Any], tree: Any) -> None:
+def _demand_tree(owner: str, optimizer: Stateful, parts: Mapping[str, object], tree: Tree) -> None:
     """The tree has the parts that a tree has, and they are this optimizer's."""
-    kinds = {"parameters": list, "numbers": dict, "state": dict, "averaging": bool}
-    if not isinstance(tree, Mapping) or not {*kinds, *COUNTS, "class"} <= set(tree):
+    types = {"parameters": list, "numbers": dict, "state": dict, "averaging": bool}
+    if not isinstance(tree, Mapping) or not {*types, *COUNTS, "class"} <= set(tree):
         raise ValueError(f"{owner}: expected what state_dict gave, got {tree!r:.99}.")
     if tree["class"] != type(optimizer).__name__:
         raise ValueError(f"{owner}: this is the state of another optimizer, {tree['class']!r:.99}.")
-    for key, kind in kinds.items():
-        if not isinstance(tree[key], kind):
-            raise ValueError(f"{owner}: {key!r} must be a {kind.__name__}, got {tree[key]!r:.99}.")
+    for key, type_ in types.items():
+        if not isinstance(tree[key], type_):
+            raise ValueError(f"{owner}: {key!r} must be a {type_.__name__}, got {tree[key]!r:.99}.")
     mine, given = {*parts, *optimizer.numbers}, {*tree["state"], *tree["numbers"]}
     if mine != given or set(parts) != set(tree["state"]):
         raise ValueError(
@@ -114,11 +131,11 @@ def _demand_kind(owner: str, optimizer: Any, parts: Mapping[str, Any], tree: Any
         )
 
 
-def _listed(names: Iterable[Any]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(map(str, names))) or "nothing"
 
 
-def _demand_parameters(owner: str, optimizer: Any, given: list[Any]) -> None:
+def _demand_parameters(owner: str, optimizer: Stateful, given: Sequence[Any]) -> None:
     mine = [f"{p.name}  {ArraySpec(p.shape, p.dtype)}" for p in optimizer.parameters]
     theirs = [_described(owner, item) for item in given]
     if mine != theirs:
@@ -142,7 +159,7 @@ def _finite(owner: str, name: str, value: Any) -> float:
     return float(value)
 
 
-def _demand_schedule(owner: str, optimizer: Any, iterations: float) -> None:
+def _demand_schedule(owner: str, optimizer: Stateful, iterations: float) -> None:
     """Ask the schedule for its rate now: once numbers have changed, it would be too late."""
     try:
         if optimizer.schedule is not None:
@@ -151,9 +168,7 @@ def _demand_schedule(owner: str, optimizer: Any, iterations: float) -> None:
         raise ValueError(f"{owner}: no schedule reaches {iterations:g}: {error}.") from None
 
 
-def _ready(
-    owner: str, name: str, parts: list[Array], state: Mapping[str, Any]
-) -> Iterator[tuple[Array, Array]]:
+def _ready(owner: str, name: str, parts: list[Array], state: Tree) -> Iterator[tuple[Array, Array]]:
     """What takes the values of one state, and the values."""
     given = state[name]
     if not isinstance(given, list) or len(given) != len(parts):
