@@ -6,9 +6,10 @@ import numpy as np
 
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.inspect.call_graph import ModelLike, Structure
+from axon.inspect.call_graph import Structure
 from axon.layers.convolution import Conv1D
 from axon.layers.dense import Dense
+from axon.layers.model_like import ModelLike
 from axon.layers.normalization import (
     BatchNormalization,
     GroupNormalization,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from axon.backend import Array, Shape
-from axon.inspect.call_graph import ModelLike
+from axon.layers.model_like import ModelLike
 from axon.layers.module import Module, snake_case
 
 

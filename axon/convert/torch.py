@@ -24,7 +24,7 @@ from axon.convert.rules import (
     shape_of,
     within,
 )
-from axon.inspect.call_graph import ModelLike
+from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.names import printable
 

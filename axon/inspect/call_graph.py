@@ -3,49 +3,15 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from axon.backend import DType
 from axon.core import Tensor
+from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.modes import Mode, TrainingMode, modes, no_grad
-from axon.parameter import Buffer, Parameter
 from axon.program.trace import Instruction, Trace
-
-
-class ModelLike(Protocol):
-    """What the rooms below models/ ask of a model."""
-
-    name: str
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape of a sample, or of several inputs; None before the model is built."""
-
-    @property
-    def input_dtype(self) -> DType:
-        """What the data are converted to before they enter."""
-
-    @property
-    def width(self) -> int:
-        """The number of inputs."""
-
-    def forward(self, *inputs: Any) -> Any:
-        """What the model computes."""
-
-    def modules(self) -> Iterator[Module]:
-        """The model, and all modules inside it."""
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """The modules right inside, by name."""
-
-    def named_parameters(self) -> dict[str, Parameter]:
-        """What is learned, by path."""
-
-    def named_buffers(self) -> dict[str, Buffer]:
-        """What else belongs to the layers, by path."""
 
 
 class Call:

@@ -2,82 +2,27 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
-from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from axon.backend import DType, Shape
-from axon.inspect import table, timeline
+from axon.inspect import chrome_trace
 from axon.inspect.roofline import Roofline, roofline
+from axon.inspect.timing import Timing, ratio
 from axon.program.replay import Program
 from axon.program.show import Line
 
 PHASES = ("forward", "backward", "update")
 OTHER, OPTIMIZER = "(loss, metrics, other)", "(optimizer)"  # what no layer did
-PATIENCE = 1.0  # seconds of measuring, unless told otherwise,
-LEAST, MOST = 5, 200  # and so many repeats at least and at most
 CLEAR, BEATEN = 1e-5, 1.1  # seconds that tell something, and how far beyond a limit is beyond it
 
-
-class Timing(NamedTuple):
-    """One instruction of a program, and what it cost.
-
-    Attributes:
-        result: what the printed program calls its result, such as "%3".
-        call: the operation and its arguments, as the printed program shows them.
-        name: the primitive.
-        kind: "fills", "writes", or "views", which do no work.
-        shape: of the result.
-        dtype: of the result.
-        given: the shapes of the inputs.
-        layer: the path of the layer; "" for the loss, metrics and the optimizer.
-        phase: "forward", "backward" or "update".
-        seconds: how long it took.
-        share: of the time of all instructions.
-        flops: how many floating-point operations it needs at least.
-        nbytes: how many bytes it reads and writes at least.
-        least: the seconds in which this machine could do it, if it did nothing else.
-    """
-
-    result: str
-    call: str
-    name: str
-    kind: str
-    shape: Shape
-    dtype: DType
-    given: tuple[Shape, ...]
-    layer: str
-    phase: str
-    seconds: float
-    share: float
-    flops: int
-    nbytes: int
-    least: float
-
-    @property
-    def gflops(self) -> float:
-        """10^9 floating-point operations a second."""
-        return _ratio(self.flops, self.seconds) / 1e9
-
-    @property
-    def bandwidth(self) -> float:
-        """GB/s."""
-        return _ratio(self.nbytes, self.seconds) / 1e9
-
-    @property
-    def limit(self) -> float:
-        """The share of the machine's limit that was reached: 1 is as fast as it can be."""
-        return _ratio(self.least, self.seconds)
-
-
-class Measured(NamedTuple):
-    """Seconds of each line of a program, of a whole replay, and of Python's loop in it."""
-
-    lines: list[float]
-    replay: float
-    python: float
+WIDTH, NARROWEST = 120, 90
+SMALL = 1024  # bytes: less than a microsecond's work
+BAR = 8  # characters of the longest bar
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+ABSENT = "·"
+HEADS = ("result", "time", "share", "GFLOP/s", "GB/s", "of limit")
+WIDTHS = (18, 10, 7, 9, 8, 9)  # of the columns behind the instruction and, after share, the bar
 
 
 class LayerTiming(NamedTuple):
@@ -134,7 +79,7 @@ class Profile:
         self.replay, self.python = replay, python
         total = sum(seconds)
         self.lines = [
-            self._timing(line, spent, _ratio(spent, total))
+            self._timing(line, spent, ratio(spent, total))
             for line, spent in zip(program.lines, seconds, strict=True)
         ]
 
@@ -165,7 +110,7 @@ class Profile:
     @property
     def limit(self) -> float:
         """The share of the machine's limit that the whole replay reached."""
-        return _ratio(sum(line.least for line in self.lines), self.replay)
+        return ratio(sum(line.least for line in self.lines), self.replay)
 
     @cached_property
     def phases(self) -> dict[str, float]:
@@ -188,7 +133,7 @@ class Profile:
         own = [line for line in self.lines if _owner(line) == name]
         forward, backward, update = (_sum(own, phase) for phase in PHASES)
         spent = forward + backward + update
-        return LayerTiming(name, forward, backward, update, spent, _ratio(spent, self.seconds))
+        return LayerTiming(name, forward, backward, update, spent, ratio(spent, self.seconds))
 
     def top(self, count: int = 10) -> list[Timing]:
         """The instructions that took longest, longest first.
@@ -198,14 +143,14 @@ class Profile:
         return sorted(self.lines, key=lambda line: -line.seconds)[:count]
 
     def __str__(self) -> str:
-        return table.text(self)
+        return text(self)
 
     def __repr__(self) -> str:
         return f"<axon profile of {self.title}: {self.replay * 1e3:.3f} ms>"
 
-    def print(self, print_fn: Callable[[str], Any] | None = None) -> None:
+    def print(self, print_fn: Callable[[str], object] | None = None) -> None:
         """Print the program with what each instruction cost, and the sums."""
-        (print_fn or print)(table.text(self, _room()))
+        (print_fn or print)(text(self, _room()))
 
     def to_chrome_trace(self, path: "str | os.PathLike[str]") -> None:
         """Write a timeline, whole or not at all, for https://ui.perfetto.dev or chrome://tracing.
@@ -213,7 +158,7 @@ class Profile:
         Raises:
             OSError: the file cannot be written; a file that was there is kept.
         """
-        timeline.write(self, path)
+        chrome_trace.write(self.title, list(self.phases), self.lines, path)
 
 
 def _limits(lines: Sequence[Line], seconds: Sequence[float]) -> Roofline:
@@ -228,7 +173,7 @@ def _limits(lines: Sequence[Line], seconds: Sequence[float]) -> Roofline:
 def _room() -> int:
     """How many characters a line on the terminal has."""
     if not sys.stdout.isatty():
-        return table.WIDTH
+        return WIDTH
     from shutil import get_terminal_size  # only who looks at a table pays for it
 
     return get_terminal_size().columns
@@ -242,79 +187,133 @@ def _sum(lines: Sequence[Timing], phase: str) -> float:
     return sum(t.seconds for t in lines if t.phase == phase)
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0
+# ------------------------------------------------------------------------------------ on paper
 
 
-# ------------------------------------------------------------------------------------ the clock
+def text(profile: Profile, width: int = WIDTH) -> str:
+    """The whole profile in rows no longer than ``width``, which is 90 at least."""
+    width = max(width, NARROWEST)
+    unit = Unit(profile.replay)
+    parts = [_head(profile), _instructions(profile, unit, width)]
+    if len(profile.layers) > 1 or len(profile.phases) > 1:
+        parts.append(_layers(profile, unit, width))
+    return "\n\n".join([*parts, _remainder(profile, unit), str(profile.machine)])
 
 
-def timed(program: Program) -> list[float]:
-    """Replay a program once and return the seconds that each of its lines took.
+class Unit:
+    """What times are written in, the same all over a table: µs, or ms for long programs.
 
-    The time that looking at the clock takes is contained: ``measured`` removes it.
+    >>> Unit(0.001).text(71.23e-6), Unit(0.5).text(0.0123)
+    ('71.2', '12.300')
     """
-    if program.machine is not None:
-        return program.machine.timed()
-    return _laps(program.single_calls())
+
+    def __init__(self, longest: float) -> None:
+        self.name, self.scale, self.digits = ("µs", 1e6, 1) if longest < 0.1 else ("ms", 1e3, 3)
+
+    def text(self, seconds: float) -> str:
+        """A time without the unit."""
+        return f"{seconds * self.scale:,.{self.digits}f}"
 
 
-def measured(program: Program, repeats: int | None = None) -> Measured:
-    """Replay a program, in turn with and without a look at the clock between instructions.
+def _head(profile: Profile) -> str:
+    lines, seconds = profile.lines, profile.replay
+    views = sum(line.kind == "views" for line in lines)
+    rate = profile.flops / seconds / 1e9 if seconds else 0.0
+    return (
+        f"{profile.title}\n{len(lines) - views} instructions and {views} views, "
+        f"{seconds * 1e3:,.3f} ms, {profile.flops / 1e6:,.1f} MFLOP, {rate:,.1f} GFLOP/s"
+    )
 
-    Of the replays the faster half counts: in the others something else used the machine.
 
-    Args:
-        program: recorded; what it changes in place is changed by each replay.
-        repeats: how many replays of each sort; as many as a second has room for by default.
+def _instructions(profile: Profile, unit: Unit, width: int) -> str:
+    room = width - sum(WIDTHS) - BAR - 1
+    heads = [HEADS[0], f"time, {unit.name}", *HEADS[2:]]
+    rows = [_row(f"{'':6}instruction", heads, "", room)]
+    longest = max((line.share for line in profile.lines), default=0.0)
+    for phase, seconds in profile.phases.items():
+        share = seconds / profile.seconds if profile.seconds else 0.0
+        cells = ["", unit.text(seconds), f"{share:.1%}", "", "", ""]
+        rows += ["─" * width, _row(phase, cells, "", room)]
+        rows += [_line(t, unit, longest, room) for t in profile.lines if t.phase == phase]
+    return "\n".join([*rows, "─" * width])
 
-    Returns:
-        The seconds of each line, without those of the clock; nothing for views, which do nothing.
+
+def _line(t: Timing, unit: Unit, longest: float, room: int) -> str:
+    name = f"{t.result:>5} {t.call}"
+    kind = "" if t.dtype.name == "float32" else f" {t.dtype.name}"
+    size = ("×".join(map(str, t.shape)) or "number") + kind
+    if t.kind == "views":
+        return _row(name, [size, "view", *[ABSENT] * 4], "", room)
+    rates = [_shown(t.gflops, ",.1f"), _shown(t.bandwidth, ",.1f"), _shown(t.limit, ".0%")]
+    cells = [size, unit.text(t.seconds), f"{t.share:.1%}", *rates]
+    return _row(name, cells, bar(t.share, longest), room)
+
+
+def _shown(number: float, how: str) -> str:
+    """A number, or a dot if it would be written as 0."""
+    written = format(number, how)
+    return written if written.strip("0.%") else ABSENT
+
+
+def _row(name: str, cells: Sequence[str], drawn: str, room: int) -> str:
+    result, *numbers = cells
+    time, share, *rates = (f"{c:>{w}}" for c, w in zip(numbers, WIDTHS[1:], strict=True))
+    row = f"{_cut(name, room):<{room}}{_cut(result, WIDTHS[0]):<{WIDTHS[0]}}{time}{share}"
+    return f"{row} {drawn:<{BAR}}{''.join(rates)}".rstrip()
+
+
+def _cut(cell: str, room: int) -> str:
+    """What is too long ends in an ellipsis; a space follows in any case."""
+    return cell if len(cell) < room else f"{cell[: room - 2]}…"
+
+
+def bar(share: float, longest: float) -> str:
+    """A bar of block characters, as long as its share of the longest one.
+
+    >>> bar(0.5, 0.5), bar(0.2, 0.5), bar(0.0, 0.5)
+    ('████████', '███▎', '')
     """
-    program.run()  # what was cold is warm
-    first = _seconds(program.run)
-    repeats = repeats or min(max(int(PATIENCE / 2 / max(first, 1e-9)), LEAST), MOST)
-    pairs = [(timed(program), _seconds(program.run)) for _ in range(repeats)]
-    each = _faster_half([laps for laps, _ in pairs], key=sum)
-    whole = _faster_half([seconds for _, seconds in pairs], key=float)
-    tick = 0.0 if program.machine else sorted(_laps([_nothing] * 1001))[500]
-    means = [max(0.0, sum(laps) / len(laps) - tick) for laps in zip(*each, strict=True)]
-    works = [line.kind != "views" for line in program.lines]
-    lines = [mean if work else 0.0 for mean, work in zip(means, works, strict=True)]
-    calls = 1 if program.machine else len(program.calls)
-    return Measured(lines, sum(whole) / len(whole), _loop(calls))
+    eighths = round(8 * BAR * share / longest) if longest > 0 else 0
+    return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
 
 
-def _loop(count: int) -> float:
-    """Seconds of a loop over calls that do nothing."""
-    calls = [_nothing] * count
-
-    def run() -> None:
-        for call in calls:
-            call()
-
-    return sorted(_seconds(run) for _ in range(101))[50]
-
-
-def _laps(calls: Sequence[Callable[[], Any]]) -> list[float]:
-    clock = perf_counter
-    stamps = [clock()]
-    note = stamps.append
-    for call in calls:
-        call()
-        note(clock())
-    return [after - before for before, after in pairwise(stamps)]
+def _layers(profile: Profile, unit: Unit, width: int) -> str:
+    """The time of each layer in each phase."""
+    phases = list(profile.phases)
+    rows = [["layer", *phases, f"sum, {unit.name}", "share"]]
+    for layer in profile.layers:
+        spent = [getattr(layer, phase) for phase in phases]
+        cells = [unit.text(s) if s else ABSENT for s in spent]
+        rows.append([layer.layer, *cells, unit.text(layer.seconds), f"{layer.share:.1%}"])
+    sums = [unit.text(s) for s in profile.phases.values()]
+    rows.append(["sum", *sums, unit.text(profile.seconds), f"{float(profile.seconds > 0):.1%}"])
+    first = min(max(len(row[0]) for row in rows) + 2, width - 12 * (len(phases) + 2))
+    written = [
+        f"{_cut(name, first):<{first}}" + "".join(f"{c:>12}" for c in cells)
+        for name, *cells in rows
+    ]
+    rule = "─" * max(map(len, written))
+    return "\n".join([written[0], rule, *written[1:-1], rule, written[-1]])
 
 
-def _seconds(call: Callable[[], Any]) -> float:
-    start = perf_counter()
-    call()
-    return perf_counter() - start
+def _remainder(profile: Profile, unit: Unit) -> str:
+    """The whole replay, and what no instruction accounts for."""
+    small = [t for t in profile.lines if t.kind != "views" and t.nbytes < SMALL]
+    calling = f"{len(small)} of them, whose cost is to be called"
+    rows = [
+        ("the instructions, one by one", profile.seconds, ""),
+        ("  of these, on less than 1 KB", sum(t.seconds for t in small), calling),
+        ("Python's loop over them", profile.python, ""),
+        (f"{'lost' if profile.together > 0 else 'saved'} together", abs(profile.together), ""),
+        ("the whole replay", profile.replay, f"{profile.limit:.0%} of the machine's limit"),
+    ]
+    if profile.feeding is not None:
+        rows.append(("copying a batch to it", profile.feeding, "before each replay"))
+    return _notes(rows, unit)
 
 
-def _faster_half(runs: list[Any], key: Callable[[Any], float]) -> list[Any]:
-    return sorted(runs, key=key)[: -(-len(runs) // 2)]
-
-
-def _nothing() -> None:
-    """What the clock itself costs is measured on this."""
+def _notes(rows: Iterable[tuple[str, float, str]], unit: Unit) -> str:
+    return "\n".join(
+        f"{what:<30}{unit.text(seconds):>10} {unit.name}{f'   {note}' if note else ''}"
+        for what, seconds, note in rows
+    )

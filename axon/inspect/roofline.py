@@ -8,7 +8,7 @@ Patterson, 2009). A profile holds each instruction against it.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -194,7 +194,7 @@ def _shortest(work: Callable[[int], None], count: int) -> float:
     return count / sum(1 / seconds for seconds in times)  # of rates
 
 
-def _best(work: Callable[[], Any]) -> float:
+def _best(work: Callable[[], object]) -> float:
     """The shortest of many runs; of three at least."""
     times: list[float] = []
     end = perf_counter() + SECONDS

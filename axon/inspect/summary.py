@@ -1,12 +1,16 @@
 """What ``model.summary()`` prints: the layers as a table in Keras's layout, and the totals."""
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
-from axon.inspect.call_graph import Structure
+from axon.backend import Array
+from axon.core import Tensor
+from axon.inspect.call_graph import Call, Structure
+from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.names import printable
+from axon.optimizers import Optimizer
 from axon.parameter import Parameter
 from axon.program.cost import multiply_adds
 from axon.program.plan import Plan
@@ -15,6 +19,21 @@ from axon.program.trace import Instruction
 NARROWEST = {"Layer (type)": 12, "Output Shape": 8}
 USUAL = {"Layer (type)": 34, "Output Shape": 24, "Param #": 14, "Trainable": 11, "FLOPs": 14}
 LEFT = ("Layer (type)", "Output Shape")
+
+
+class Summarized(ModelLike, Protocol):
+    """A model; what is compiled has an optimizer, whose memory counts."""
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it has been compiled."""
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What changes its weights."""
+
+    def parameters(self) -> list[Parameter]:
+        """What is learned."""
 
 
 class Summary:
@@ -30,7 +49,7 @@ class Summary:
 
     def __init__(
         self,
-        model: Any,
+        model: Summarized,
         show_trainable: bool = False,
         expand_nested: bool = False,
         flops: bool = False,
@@ -70,10 +89,10 @@ class Summary:
             row.append(f"{self._flops(calls):,}" if self.structure else "-")
         return row
 
-    def _calls(self, module: Module) -> list[Any]:
+    def _calls(self, module: Module) -> list[Call]:
         return [c for c in self.structure.calls if c.module is module] if self.structure else []
 
-    def _flops(self, calls: list[Any]) -> int:
+    def _flops(self, calls: list[Call]) -> int:
         assert self.structure
         done = (i for c in calls for i in self.structure.instructions[c.start : c.stop])
         return sum(map(operations, done))
@@ -106,7 +125,7 @@ class Line(NamedTuple):
     text: str
 
 
-def _lines(model: Module, depth: int, expand: bool) -> Iterator[Line]:
+def _lines(model: Module | Summarized, depth: int, expand: bool) -> Iterator[Line]:
     for _, module in model.children():
         indent = "   " * (depth - 1) + "└─ " if depth else ""
         yield Line(module, f"{indent}{module.name} ({type(module).__name__})")
@@ -114,7 +133,7 @@ def _lines(model: Module, depth: int, expand: bool) -> Iterator[Line]:
             yield from _lines(module, depth + 1, expand)
 
 
-def _numbers(module: Module) -> list[Any]:
+def _numbers(module: Module | Summarized) -> list[Tensor]:
     """What a module has learned: parameters, and buffers that hold floats, such as a mean."""
     buffers = [b for b in module.named_buffers().values() if b.dtype.kind == "f"]
     return list({id(t): t for t in (*module.parameters(), *buffers)}.values())
@@ -126,7 +145,7 @@ def _trainable(module: Module) -> str:
     return "-" if not parameters else "Y" if trained == len(parameters) else "YN"[trained == 0]
 
 
-def _total(what: str, arrays: list[Any]) -> str:
+def _total(what: str, arrays: Sequence[Array]) -> str:
     count, nbytes = sum(a.size for a in arrays), sum(a.nbytes for a in arrays)
     return f"{what} params: {count:,} ({size(nbytes)})"
 
@@ -140,8 +159,8 @@ def operations(instruction: Instruction) -> int:
 
 
 def show(
-    model: Any,
-    print_fn: Callable[[str], Any] | None = None,
+    model: Summarized,
+    print_fn: Callable[[str], object] | None = None,
     line_length: int | None = None,
     **options: bool,
 ) -> None:

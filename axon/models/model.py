@@ -19,7 +19,7 @@ from axon.callbacks import (
     with_backup,
 )
 from axon.checks import integer
-from axon.inspect import drawing, nan_search, summary
+from axon.inspect import diagram, nan_search, summary
 from axon.layers.module import Module, shape_after
 from axon.locks import change, hold
 from axon.models import forms, on_batch, profiling, saving, weights
@@ -385,7 +385,7 @@ class Model(Module):
 
     def plot(self, path: Any = None, show_shapes: bool = True, expand_nested: bool = False) -> Any:
         """Draw layers and what flows between them: a matplotlib Figure, written to ``path``."""
-        return drawing.plot(self, path, show_shapes, expand_nested)
+        return diagram.plot(self, path, show_shapes, expand_nested)
 
     def labels(self) -> dict[int, str]:
         """What programs call the parameters and buffers."""

@@ -11,7 +11,8 @@ from axon.backend import Array
 from axon.checks import integer
 from axon.core import Tensor
 from axon.inspect import nan_search
-from axon.inspect.profile import Measured, Profile, measured
+from axon.inspect.profile import Profile
+from axon.inspect.timing import Measured, measured
 from axon.locks import hold
 from axon.models import inputs as intake
 from axon.models.data import Batches

@@ -3,14 +3,20 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from axon.backend import Array
+from axon.core import TensorLike
+from axon.layers.model_like import ModelLike
+from axon.layers.module import Module
 from axon.modes import Mode, TrainingMode, no_grad
-from axon.plot.figure import FAINT, SERIES, clipped, names_of, paper
+from axon.plot.figure import FAINT, SERIES, Look, clipped, names_of, paper
 from axon.plot.pictures import shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
 
 BARS = 40  # numbers up to which each has a bar
 ACROSS = 8  # feature maps side by side
@@ -25,8 +31,8 @@ class Output(NamedTuple):
 
 
 def activations(
-    model: Any, sample: Any, class_names: Sequence[str] | None = None, limit: int = 16
-) -> Any:
+    model: ModelLike, sample: TensorLike, class_names: Sequence[str] | None = None, limit: int = 16
+) -> "Figure":
     """Draw what each layer makes of one sample: feature maps as pictures, numbers as bars.
 
     Layers that only pass on the same numbers, such as Flatten or Dropout, are left out.
@@ -57,7 +63,7 @@ def activations(
     return _drawn([*rows, *outputs], len(rows), class_names, limit)
 
 
-def _inputs(model: Any, sample: Any) -> list[Array]:
+def _inputs(model: ModelLike, sample: TensorLike) -> list[Array]:
     """The inputs with a batch axis, as the model wants them."""
     if model.input_shape is None:
         raise RuntimeError(
@@ -66,13 +72,13 @@ def _inputs(model: Any, sample: Any) -> list[Array]:
         )
     several = model.width > 1
     shapes = model.input_shape if several else (model.input_shape,)
-    samples = sample if several else (sample,)
+    samples: Sequence[Any] = sample if several else (sample,)  # type: ignore[assignment]
     if len(samples) != len(shapes):
         raise ValueError(f"activations: expected {len(shapes)} inputs, got {len(samples)}.")
     return [_one(np.asarray(x), shape, model) for x, shape in zip(samples, shapes, strict=True)]
 
 
-def _one(x: Array, shape: tuple[int, ...], model: Any) -> Array:
+def _one(x: Array, shape: tuple[int, ...], model: ModelLike) -> Array:
     if x.ndim == len(shape) + 1 and len(x) == 1:
         x = x[0]
     if x.ndim != len(shape):
@@ -82,7 +88,7 @@ def _one(x: Array, shape: tuple[int, ...], model: Any) -> Array:
     return x[None].astype(model.input_dtype)
 
 
-def outputs_of(model: Any, inputs: Sequence[Array]) -> Iterator[Output]:
+def outputs_of(model: ModelLike, inputs: Sequence[Array]) -> Iterator[Output]:
     """Run the model, and give what came out of each of its layers, in the order of time."""
     found: list[Output] = []
     with _following(model.layers, found), Mode("recorder", None), no_grad(), TrainingMode(False):
@@ -91,11 +97,11 @@ def outputs_of(model: Any, inputs: Sequence[Array]) -> Iterator[Output]:
 
 
 @contextmanager
-def _following(layers: Sequence[Any], found: list[Output]) -> Iterator[None]:
+def _following(layers: Sequence[Module], found: list[Output]) -> Iterator[None]:
     """Let the ``forward`` of these layers tell us; as an attribute it hides the method."""
     chosen = list({id(layer): layer for layer in layers}.values())
 
-    def told(layer: Any, forward: Any, *inputs: Any, **options: Any) -> Any:
+    def told(layer: Module, forward: Any, *inputs: Any, **options: Any) -> Any:
         out = forward(*inputs, **options)
         values = np.array(getattr(out, "data", out) if not isinstance(out, np.ndarray) else out)
         found.append(Output(layer.name, type(layer).__name__, values[0]))
@@ -126,7 +132,9 @@ def _new(before: list[Output], outputs: list[Output]) -> list[Output]:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _drawn(rows: list[Output], inputs: int, class_names: Sequence[str] | None, limit: int) -> Any:
+def _drawn(
+    rows: list[Output], inputs: int, class_names: Sequence[str] | None, limit: int
+) -> "Figure":
     heights = [_height(row.values, limit) for row in rows]
     figure = paper(7.0, sum(heights))
     parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -160,7 +168,7 @@ def _height(values: Array, limit: int) -> float:
     return 0.4 + 0.85 * -(-maps // ACROSS) if maps > 3 else 1.5
 
 
-def _maps(part: Any, maps: list[Array], look: dict[str, Any]) -> None:
+def _maps(part: "SubFigure", maps: list[Array], look: Look) -> None:
     """Pictures side by side; all of a layer share one scale."""
     rows = -(-len(maps) // ACROSS)
     panels = list(part.subplots(rows, ACROSS, squeeze=False).flat)
@@ -175,7 +183,7 @@ def _maps(part: Any, maps: list[Array], look: dict[str, Any]) -> None:
         axes.imshow(**{**shown(picture), **look})
 
 
-def _numbers(part: Any, values: Array, class_names: Sequence[str] | None) -> None:
+def _numbers(part: "SubFigure", values: Array, class_names: Sequence[str] | None) -> None:
     """Bars for few numbers, a strip for many, a picture for a series (time, features)."""
     axes = part.subplots()
     axes.tick_params(labelsize=7)

@@ -1,25 +1,32 @@
 """The decision boundary: what a model answers everywhere on a plane."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from axon.backend import Array, as_array
 from axon.containers import plain
-from axon.plot.figure import INK, MARKERS, SERIES, clipped, labels_of, names_of, paper
+from axon.core import TensorLike
+from axon.layers.model_like import CompiledModel
+from axon.plot.figure import INK, MARKERS, SERIES, Look, clipped, labels_of, names_of, paper
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Predictor = CompiledModel | Callable[[Array], TensorLike]
 FAINTEST, STRONGEST = 0.12, 0.5  # how much colour an area has, from the least sure to the surest
 
 
 def decision_boundary(
-    model: Any,
-    x: Any,
-    y: Any,
+    model: Predictor,
+    x: TensorLike,
+    y: TensorLike,
     class_names: Sequence[str] | None = None,
     task: str = "auto",
     resolution: int = 200,
-) -> Any:
+) -> "Figure":
     """Draw what a model answers everywhere on a plane, and the samples on it.
 
     Areas have the colour of the class that the model chooses, the stronger the surer it is; a line
@@ -86,9 +93,10 @@ def _axes_of(x: Array, resolution: int) -> tuple[Array, Array]:
     return across, down
 
 
-def _answers(model: Any, grid: Array) -> Array:
+def _answers(model: Predictor, grid: Array) -> Array:
     """Predictions (n, outputs)."""
-    predict: Callable[[Array], Any] = getattr(model, "predict", model)
+    known: Any = model
+    predict = getattr(known, "predict", known)
     out = np.asarray(predict(grid), np.float64)
     if len(out) != len(grid):
         raise ValueError(f"decision_boundary: {len(grid)} points went in, {len(out)} came out.")
@@ -110,7 +118,7 @@ def _is_regression(answers: Array, y: Array) -> bool:
 
 
 def _classes(
-    axes: Any,
+    axes: "Axes",
     across: Array,
     down: Array,
     answers: Array,
@@ -141,14 +149,15 @@ def _classes(
         if lead.min() < 0 < lead.max():
             axes.contour(across, down, lead, levels=[0.0], colors=INK, linewidths=0.9)
     for c in np.unique(labels):
-        style = {"marker": MARKERS[c % len(MARKERS)], "color": colours[c], "zorder": 3}
-        edge = {"edgecolors": "white" if count <= len(SERIES) else INK, "linewidths": 0.6}
-        axes.scatter(*x[labels == c].T, s=22, label=names[c], **edge, **style)
+        look: Look = {"marker": MARKERS[c % len(MARKERS)], "color": colours[c], "zorder": 3}
+        look |= {"edgecolors": "white" if count <= len(SERIES) else INK, "linewidths": 0.6}
+        first, second = x[labels == c].T
+        axes.scatter(first, second, s=22, label=names[c], **look)
     if len(np.unique(labels)) <= 12:
         _legend(axes)
 
 
-def _legend(axes: Any) -> None:
+def _legend(axes: "Axes") -> None:
     handles, names = axes.get_legend_handles_labels()
     axes.legend(handles, [clipped(n, 24) for n in names], fontsize=8, framealpha=0.85)
 
@@ -190,15 +199,16 @@ def _colours(count: int) -> Array:
 # ------------------------------------------------------------------------------------ values
 
 
-def _values(axes: Any, across: Array, down: Array, answers: Array, x: Array, y: Array) -> None:
+def _values(axes: "Axes", across: Array, down: Array, answers: Array, x: Array, y: Array) -> None:
     size = (len(down), len(across))
     surface = answers[:, 0].reshape(size)
     low, high = min(surface.min(), y.min()), max(surface.max(), y.max())
-    limits = {"vmin": low, "vmax": high if high > low else low + 1, "cmap": "viridis"}
+    limits: Look = {"vmin": low, "vmax": high if high > low else low + 1, "cmap": "viridis"}
     extent = (across[0], across[-1], down[0], down[-1])
     image = axes.imshow(surface, extent=extent, origin="lower", aspect="auto", **limits)
     if surface.max() > surface.min():
         axes.contour(across, down, surface, levels=8, colors="white", linewidths=0.4, alpha=0.6)
-    axes.scatter(*x.T, c=y, s=24, edgecolors="white", linewidths=0.7, zorder=3, **limits)
+    first, second = x.T
+    axes.scatter(first, second, c=y, s=24, edgecolors="white", linewidths=0.7, zorder=3, **limits)
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
     bar.outline.set_visible(False)

@@ -1,13 +1,18 @@
 """The confusion matrix: which class is taken for which."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array
+from axon.core import TensorLike
 from axon.metrics.scores import confusion
-from axon.plot.figure import FAINT, INK, clipped, labels_of, names_of, paper
+from axon.plot.figure import FAINT, INK, Look, clipped, labels_of, names_of, paper
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WRITTEN = 26  # classes up to which the numbers are written into the cells
 NAMED = 40  # and up to which every class is named at the side
@@ -15,11 +20,11 @@ WAYS = ("true", "pred", "all")
 
 
 def confusion_matrix(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     class_names: Sequence[str] | None = None,
     normalize: str | bool | None = None,
-) -> Any:
+) -> "Figure":
     """Draw how often each class (a row) was taken for each class (a column).
 
     What is right is blue, mistakes are orange; both are scaled for themselves, so that few mistakes
@@ -86,7 +91,7 @@ def _shares(counts: Array, way: str) -> Array:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _drawn(counts: Array, names: list[str], way: str | None) -> Any:
+def _drawn(counts: Array, names: list[str], way: str | None) -> "Figure":
     n = len(names)
     side = min(max(0.42 * n, 2.6), 8.0)
     figure = paper(side + 1.4, side + 1.4)
@@ -96,7 +101,7 @@ def _drawn(counts: Array, names: list[str], way: str | None) -> Any:
     for part, colours in ((right, "Blues"), (~right, "Oranges")):
         most = float(values[part].max(initial=0)) or 1.0
         seen = np.where(part & (values > 0), values, np.nan)  # nothing is white
-        limits = {"vmin": -0.15 * most, "vmax": 1.15 * most}
+        limits: Look = {"vmin": -0.15 * most, "vmax": 1.15 * most}
         axes.imshow(seen, cmap=colours, interpolation="nearest", **limits)
     if n <= WRITTEN:
         _write(axes, values, way, 8.0 if n <= 12 else 6.0)
@@ -106,7 +111,7 @@ def _drawn(counts: Array, names: list[str], way: str | None) -> Any:
     return figure
 
 
-def _write(axes: Any, values: Array, way: str | None, size: float) -> None:
+def _write(axes: "Axes", values: Array, way: str | None, size: float) -> None:
     right = float(np.diag(values).max(initial=0)) or 1.0
     wrong = float((values * ~np.eye(len(values), dtype=bool)).max(initial=0)) or 1.0
     for (i, j), value in np.ndenumerate(values):
@@ -116,7 +121,7 @@ def _write(axes: Any, values: Array, way: str | None, size: float) -> None:
         axes.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
 
 
-def _name(axes: Any, names: list[str]) -> None:
+def _name(axes: "Axes", names: list[str]) -> None:
     """Each class at the sides, or every tenth of many."""
     step = 1 if len(names) <= NAMED else 10
     places, short = range(0, len(names), step), [clipped(name, 18) for name in names[::step]]

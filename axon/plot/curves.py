@@ -4,11 +4,15 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from axon.names import direction, number, suggestion
-from axon.plot.figure import FAINT, INK, SERIES, clipped, paper
+from axon.plot.figure import FAINT, INK, SERIES, Look, clipped, paper
 from axon.plot.runs import Run, Series, read
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS = 3  # panels side by side
 FEW = 30  # epochs that are marked one by one
@@ -19,7 +23,7 @@ def curves(
     metrics: Sequence[str] | None = None,
     log: bool | Sequence[str] = False,
     best: bool = True,
-) -> Any:
+) -> "Figure":
     """Draw the loss and each metric over the epochs, training and validation together.
 
     Args:
@@ -86,23 +90,23 @@ def _chosen(known: list[str], metrics: Sequence[str] | None) -> list[str]:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _panel(axes: Any, name: str, runs: dict[str, Run], best: bool) -> None:
+def _panel(axes: "Axes", name: str, runs: dict[str, Run], best: bool) -> None:
     """One metric of all runs."""
     marks = []
     for (label, run), colour in zip(runs.items(), cycle(SERIES), strict=False):
         both = {key: run[key] for key in (name, f"val_{name}") if key in run}
         for key, series in both.items():
-            _line(axes, series, **_look(key, label, colour, alone=len(both) == 1))
+            _line(axes, series, _look(key, label, colour, alone=len(both) == 1))
         if best and (found := _best(name, both)):
             marks.append((*found, colour if label else INK))
     for epoch, value, colour in marks:
         text = f"best: {number(value)} in epoch {epoch + 1}"
-        style = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
-        axes.plot([epoch + 1], [value], color=colour, label=text, **style)
+        look: Look = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": ""}
+        axes.plot([epoch + 1], [value], color=colour, label=text, **look)
     _finish(axes, name)
 
 
-def _look(key: str, run: str, colour: str, alone: bool) -> dict[str, Any]:
+def _look(key: str, run: str, colour: str, alone: bool) -> Look:
     """Of a single run the two curves differ in colour, of several runs the runs do."""
     validation = key.startswith("val_")
     if not run:
@@ -110,7 +114,7 @@ def _look(key: str, run: str, colour: str, alone: bool) -> dict[str, Any]:
     return {"color": colour, "linestyle": "-" if validation or alone else ":"}
 
 
-def _legend(figure: Any, runs: dict[str, Run]) -> None:
+def _legend(figure: "Figure", runs: dict[str, Run]) -> None:
     """Below all panels, what they share: the colours of runs, and how training is drawn."""
     from matplotlib.lines import Line2D
 
@@ -124,7 +128,7 @@ def _legend(figure: Any, runs: dict[str, Run]) -> None:
     figure.legend(handles=rows, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
-def _line(axes: Any, series: Series, **look: Any) -> None:
+def _line(axes: "Axes", series: Series, look: Look) -> None:
     epochs = [epoch + 1 for epoch in series.epochs]
     marker = "o" if len(epochs) <= FEW else ""
     axes.plot(epochs, series.values, marker=marker, markersize=3, linewidth=1.4, **look)
@@ -145,10 +149,10 @@ def _best(name: str, both: dict[str, Series]) -> tuple[int, float] | None:
     return min(pairs, key=lambda pair: pair[1] if told == "min" else -pair[1])
 
 
-def _finish(axes: Any, name: str) -> None:
+def _finish(axes: "Axes", name: str) -> None:
     axes.set_title(clipped(name, 40), fontsize=11)
     axes.set_xlabel("epoch", color=FAINT)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     first, last = axes.get_xlim()
     if last - first < 1:  # a single epoch
         middle = round((first + last) / 2)

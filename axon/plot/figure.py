@@ -4,13 +4,18 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from axon.backend import Array
 from axon.containers import plain
+from axon.core import TensorLike
 from axon.names import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by people of every kind of sight.
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
@@ -18,9 +23,10 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # shapes say the same as col
 SIGNED = "RdBu"  # red, white, blue: below, at and above zero
 DPI, LONGEST = 130, 20_000  # dots per inch, and of a side
 INK, FAINT = "#333333", "#777777"
+Look = dict[str, Any]  # keyword arguments of what matplotlib draws
 
 
-def need_matplotlib() -> Any:
+def need_matplotlib() -> "type[Figure]":
     """Return matplotlib's Figure class, or raise ImportError that says what to install."""
     try:
         from matplotlib.figure import Figure
@@ -31,28 +37,35 @@ def need_matplotlib() -> Any:
     return Figure
 
 
-def paper(width: float, height: float) -> Any:
+def paper(width: float, height: float) -> "Figure":
     """A figure that belongs to no window, so that nothing pops up and nothing has to be closed."""
     return seen_by_notebooks(need_matplotlib()(figsize=(width, height), layout="constrained"))
 
 
-def seen_by_notebooks(figure: Any) -> Any:
+def seen_by_notebooks(figure: "Figure") -> "Figure":
     """The figure, of which a notebook that has not been told of matplotlib shows more than a name.
 
     IPython asks for this method; matplotlib tells it of figures only when ``pyplot`` is imported.
     """
-    figure._repr_png_ = partial(_png, figure)
+    vars(figure)["_repr_png_"] = partial(_png, figure)
     return figure
 
 
-def _png(figure: Any) -> bytes:
+def _png(figure: "Figure") -> bytes:
     """As ``save`` writes it; a figure of hundreds of layers coarser, since pixels have a limit."""
     dots = min(DPI, LONGEST / max(figure.get_size_inches()))
     figure.savefig(stream := BytesIO(), dpi=dots, format="png")
     return stream.getvalue()
 
 
-def save(figure: Any, path: "str | os.PathLike[str]") -> None:
+def plain_frame(axes: "Axes", xlabel: str) -> None:
+    """A faint grid, and no lines above and on the right."""
+    axes.set_xlabel(xlabel, color=FAINT)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: "Figure", path: "str | os.PathLike[str]") -> None:
     """Write a figure as PNG, at a resolution for screens."""
     figure.savefig(path, dpi=DPI, format="png")
 
@@ -89,7 +102,7 @@ def names_of(owner: str, class_names: Sequence[str] | None, count: int) -> list[
     return [str(name) for name in class_names]
 
 
-def labels_of(owner: str, y: Any) -> Array:
+def labels_of(owner: str, y: TensorLike) -> Array:
     """Turn labels (n,), one-hot rows or probabilities (n, classes) into the labels (n,).
 
     A single column (n, 1) of fractions is the probability of class 1.

@@ -1,20 +1,27 @@
 """Filters: what the weights of a layer look for."""
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array
+from axon.layers.model_like import ModelLike
+from axon.layers.module import Module
 from axon.plot.figure import FAINT, clipped, paper
 from axon.plot.pictures import signed, spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
 
 ROW = 8  # pictures side by side
 
 
 def filters(
-    model: Any, limit: int = 32, shape: tuple[int, ...] | None = None, channels: int = 8
-) -> Any:
+    model: ModelLike, limit: int = 32, shape: tuple[int, ...] | None = None, channels: int = 8
+) -> "Figure":
     """Draw the weights of a layer as pictures: the first one of a model that has any.
 
     Weights of a Dense on images are drawn in the shape of the images, a picture for each neuron;
@@ -58,7 +65,7 @@ def filters(
     return _rows(chosen[:, :, :, :channels], pictures.shape[3], head)
 
 
-def _first(model: Any) -> tuple[Any, Array]:
+def _first(model: ModelLike) -> tuple[Module, Array]:
     """The first layer with weights of two axes or more, and the weights."""
     for module in model.modules():
         for path, parameter in module.named_parameters().items():
@@ -70,13 +77,13 @@ def _first(model: Any) -> tuple[Any, Array]:
     )
 
 
-def _seen_as(inputs: int, shape: tuple[int, ...] | None, model: Any) -> tuple[int, ...]:
+def _seen_as(inputs: int, shape: tuple[int, ...] | None, model: ModelLike) -> tuple[int, ...]:
     """The shape (height, width, channels) of what a Dense reads; 1 x inputs if it is no image."""
     if shape is not None:
         if len(shape) not in (2, 3) or prod(shape) != inputs:
             raise ValueError(f"filters: the neurons read {inputs} numbers, which are not {shape}.")
         return (*shape, 1)[:3]
-    known: Any = getattr(model, "input_shape", None)
+    known = model.input_shape
     several = not isinstance(known, tuple) or not all(isinstance(n, int) for n in known)
     if not several and len(known) in (2, 3) and prod(known) == inputs:
         return (*known, 1)[:3]
@@ -84,7 +91,7 @@ def _seen_as(inputs: int, shape: tuple[int, ...] | None, model: Any) -> tuple[in
     return (side, side, 1) if side >= 8 and side * side == inputs else (1, inputs, 1)
 
 
-def _pictures(weights: Array, layer: Any) -> Array:
+def _pictures(weights: Array, layer: Module) -> Array:
     """As (filters, height, width, channels)."""
     kind = type(layer).__name__
     if weights.ndim == 3:  # a series: (steps, channels, filters), drawn as channels x steps
@@ -99,7 +106,7 @@ def _pictures(weights: Array, layer: Any) -> Array:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _grid(pictures: Array, head: str, kind: str) -> Any:
+def _grid(pictures: Array, head: str, kind: str) -> "Figure":
     """A picture for each filter; those of three channels in colour."""
     colour = pictures.shape[3] == 3
     if pictures.shape[1] == 1 and not colour:
@@ -121,21 +128,20 @@ def _grid(pictures: Array, head: str, kind: str) -> Any:
     return figure
 
 
-def _matrix(weights: Array, head: str, kind: str) -> Any:
+def _matrix(weights: Array, head: str, kind: str) -> "Figure":
     """What reads no images: a row for each, a column for each input."""
     figure = paper(min(0.25 * weights.shape[1] + 2.4, 9), min(0.22 * len(weights) + 1.3, 9))
     axes = figure.subplots()
     axes.imshow(**signed(weights, float(np.abs(weights).max(initial=0))), aspect="auto")
     axes.set_xlabel("input", color=FAINT)
     axes.set_ylabel(kind.removesuffix("s"), color=FAINT)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.get_major_locator().set_params(integer=True)
+    axes.locator_params(integer=True)
     _scale(figure, [axes], axes.images[0])
     figure.suptitle(head, fontsize=11)
     return figure
 
 
-def _rows(pictures: Array, channels: int, head: str) -> Any:
+def _rows(pictures: Array, channels: int, head: str) -> "Figure":
     """A row for each filter, a column for each of its channels."""
     rows, columns = len(pictures), pictures.shape[3]
     figure = paper(max(0.6 * columns + 1.4, 3.4), 0.6 * rows + 0.8)
@@ -155,7 +161,7 @@ def _rows(pictures: Array, channels: int, head: str) -> Any:
     return figure
 
 
-def _scale(figure: Any, panels: list[Any], image: Any) -> None:
+def _scale(figure: "Figure", panels: list["Axes"], image: "ScalarMappable") -> None:
     bar = figure.colorbar(image, ax=panels, fraction=0.05, pad=0.02, aspect=25)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)

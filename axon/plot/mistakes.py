@@ -1,26 +1,30 @@
 """Mistakes: the samples that a classifier got wrong."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array
 from axon.containers import plain
+from axon.core import TensorLike
 from axon.metrics.scores import probabilities
-from axon.plot.figure import clipped, labels_of, names_of, paper
+from axon.plot.figure import Look, clipped, labels_of, names_of, paper
 from axon.plot.pictures import shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROW = 5  # images side by side
 
 
 def mistakes(
-    x: Any,
-    y_true: Any,
-    probabilities: Any,
+    x: TensorLike,
+    y_true: TensorLike,
+    probabilities: TensorLike,
     class_names: Sequence[str] | None = None,
     limit: int = 25,
-) -> Any:
+) -> "Figure":
     r"""Draw the samples that a classifier got wrong, most confident mistakes first.
 
     Args:
@@ -56,7 +60,7 @@ def mistakes(
     return _images(x[wrong], said, head) if x.ndim > 2 else _list(wrong, said, head)
 
 
-def _both_classes(given: Any) -> Array:
+def _both_classes(given: TensorLike) -> Array:
     """As (n, classes), also where only the probability of class 1 is given."""
     p = plain(given)
     if p.ndim not in (1, 2):
@@ -64,7 +68,7 @@ def _both_classes(given: Any) -> Array:
     return probabilities(p)
 
 
-def _images(x: Array, said: list[tuple[str, str, str]], head: str) -> Any:
+def _images(x: Array, said: list[tuple[str, str, str]], head: str) -> "Figure":
     columns = max(1, min(ROW, len(x)))
     rows = max(1, -(-len(x) // columns))
     figure = paper(max(1.75 * columns, 3.2), 2.1 * rows + 0.4)
@@ -79,7 +83,7 @@ def _images(x: Array, said: list[tuple[str, str, str]], head: str) -> Any:
     return figure
 
 
-def _list(rows: Array, said: list[tuple[str, str, str]], head: str) -> Any:
+def _list(rows: Array, said: list[tuple[str, str, str]], head: str) -> "Figure":
     """One line per mistake, where a sample is not an image."""
     lines = [
         f"row {row}: {clipped(t, 24)}, read as {clipped(g, 24)} {share}"
@@ -89,6 +93,6 @@ def _list(rows: Array, said: list[tuple[str, str, str]], head: str) -> Any:
     figure.suptitle(head, fontsize=11)
     axes = figure.subplots()
     axes.axis("off")
-    style = {"va": "top", "family": "monospace", "fontsize": 8, "transform": axes.transAxes}
+    style: Look = {"va": "top", "family": "monospace", "fontsize": 8, "transform": axes.transAxes}
     axes.text(0, 1, "\n".join(lines), **style)
     return figure

@@ -1,12 +1,20 @@
 """The network: circles and lines for small ones, boxes and arrows for the others."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array
-from axon.plot.figure import FAINT, INK, SERIES, clipped, names_of, paper
+from axon.layers.base import Neuron
+from axon.layers.dense import Dense
+from axon.layers.model_like import ModelLike
+from axon.layers.module import Module
+from axon.plot.figure import FAINT, INK, SERIES, Look, clipped, names_of, paper
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CIRCLES = 12  # neurons of a layer that are drawn; of more, the first and the last ones
 STYLES = ("auto", "circles", "boxes")
@@ -15,11 +23,11 @@ PASSING = ("Flatten", "Dropout", "Activation", "Input", "Softmax", "ReLU", "Gaus
 
 
 def network(
-    model: Any,
+    model: ModelLike | Module | Neuron,
     style: str = "auto",
     input_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
-) -> Any:
+) -> "Figure":
     """Draw a network: neurons as circles and weights as lines, or layers as boxes.
 
     A blue line is a weight above 0, an orange one below; the larger, the thicker. The ring of a
@@ -65,27 +73,26 @@ def network(
 Weights = tuple[str, Array, Array]  # what a layer is called, (inputs, neurons), (neurons,)
 
 
-def _dense(model: Any) -> list[Weights] | None:
+def _dense(drawn: ModelLike | Module | Neuron) -> list[Weights] | None:
     """The weights of each Dense; None if there is anything else."""
-    weights = getattr(model, "weights", None)
-    if isinstance(weights, np.ndarray):  # a Neuron
-        return [("neuron", weights[:, None], np.reshape(model.bias, (1,)))]
-    layers = getattr(model, "layers", None)
-    stack = [model] if layers is None else layers
-    found = [layer for layer in stack if type(layer).__name__ not in PASSING]
-    if not found or any(type(layer).__name__ != "Dense" for layer in found):
+    if isinstance(drawn, Neuron):
+        return [("neuron", drawn.weights[:, None], np.reshape(drawn.bias, (1,)))]
+    layers = getattr(drawn, "layers", None)
+    found = [m for m in layers or [drawn] if type(m).__name__ not in PASSING]
+    dense = [layer for layer in found if type(layer) is Dense]
+    if not found or len(dense) < len(found):
         return None
-    if layers is not None and type(model).__name__ != "Sequential":
+    if layers is not None and type(drawn).__name__ != "Sequential":
         return None
-    if any(layer.weights is None for layer in found):
+    return [_of(layer, drawn.name) for layer in dense]
+
+
+def _of(layer: Dense, owner: str) -> Weights:
+    if layer.weights is None:
         raise RuntimeError(
-            f"network: the sizes of {model.name!r} are not known yet. Fit it, or call "
+            f"network: the sizes of {owner!r} are not known yet. Fit it, or call "
             "model.build(shape) with the shape of one sample."
         )
-    return [_of(layer) for layer in found]
-
-
-def _of(layer: Any) -> Weights:
     w = np.nan_to_num(layer.weights.data)
     b = np.zeros(w.shape[1]) if layer.bias is None else np.nan_to_num(layer.bias.data)
     return layer.name, w, b
@@ -96,7 +103,7 @@ def _of(layer: Any) -> Weights:
 
 def _circles(
     layers: list[Weights], input_names: Sequence[str] | None, class_names: Sequence[str] | None
-) -> Any:
+) -> "Figure":
     from matplotlib.collections import LineCollection
 
     sizes = [layers[0][1].shape[0], *(w.shape[1] for _, w, _ in layers)]
@@ -131,7 +138,7 @@ def _places(chosen: list[int], count: int) -> dict[int, float]:
     return {n: middle - row for n, row in rows.items()}
 
 
-def _look(values: Array, most: float) -> dict[str, Any]:
+def _look(values: Array, most: float) -> Look:
     """Colours and widths of lines for weights."""
     share = np.abs(values) / (most or 1.0)
     colours = [PLUS if v >= 0 else MINUS for v in values]
@@ -139,7 +146,7 @@ def _look(values: Array, most: float) -> dict[str, Any]:
 
 
 def _neurons(
-    axes: Any, layers: list[Weights], columns: list[list[int]], places: list[dict[int, float]]
+    axes: "Axes", layers: list[Weights], columns: list[list[int]], places: list[dict[int, float]]
 ) -> None:
     from matplotlib.patches import Ellipse
 
@@ -162,14 +169,14 @@ def _neurons(
     axes.axis("off")
 
 
-def _ratio(axes: Any) -> float:
+def _ratio(axes: "Axes") -> float:
     """Height of the paper by its width: so that circles are round."""
-    width, height = axes.figure.get_size_inches()
-    return float(height / width)
+    box = axes.figure.bbox
+    return float(box.height / box.width)
 
 
 def _words(
-    axes: Any,
+    axes: "Axes",
     layers: list[Weights],
     sizes: list[int],
     places: list[dict[int, float]],
@@ -185,5 +192,5 @@ def _words(
         if names is not None:
             called = names_of("network", names, sizes[x])
             for n, y in places[x].items():
-                style = {"ha": "right" if side < 0 else "left", "va": "center", "fontsize": 8}
+                style: Look = {"ha": "right" if side < 0 else "left", "va": "center", "fontsize": 8}
                 axes.text(x + 0.18 * side, y, clipped(called[n], 20), color=INK, **style)

@@ -1,14 +1,12 @@
 """Numbers as pictures: what ``imshow`` has to be told."""
 
-from typing import Any
-
 import numpy as np
 
 from axon.backend import Array
-from axon.plot.figure import SIGNED
+from axon.plot.figure import SIGNED, Look
 
 
-def shown(image: Array) -> dict[str, Any]:
+def shown(image: Array) -> Look:
     """The arguments of ``imshow`` for an image (height, width), or (height, width, channels).
 
     One channel is drawn dark on light; three and four are colours; of other numbers of channels
@@ -43,7 +41,7 @@ def spread(image: Array) -> Array:
     return ((image - low) / (high - low)).astype(np.float32)
 
 
-def signed(image: Array, most: float) -> dict[str, Any]:
+def signed(image: Array, most: float) -> Look:
     """The arguments of ``imshow`` for numbers from -most to most: 0 is white."""
     most = most or 1.0
     return {"X": image, "cmap": SIGNED, "vmin": -most, "vmax": most, "interpolation": "nearest"}

@@ -1,9 +1,12 @@
 """Learning rates: how a schedule lets them change."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-from axon.plot.figure import FAINT, SERIES, clipped, paper
+from axon.plot.figure import SERIES, clipped, paper, plain_frame
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 POINTS = 1000  # at most
 
@@ -12,7 +15,7 @@ def learning_rate(
     schedule: Callable[[int], float] | Mapping[str, Callable[[int], float]],
     steps: int,
     log: bool = False,
-) -> Any:
+) -> "Figure":
     """Draw the learning rate that a schedule gives, over the updates.
 
     Args:
@@ -43,9 +46,7 @@ def learning_rate(
     if log:
         axes.set_yscale("log", nonpositive="mask")
     axes.set_title("learning rate", fontsize=11)
-    axes.set_xlabel("update", color=FAINT)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_frame(axes, "update")
     if "" not in several:
         axes.legend(fontsize=8)
     return figure

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from itertools import cycle
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array, as_array
-from axon.plot.figure import FAINT, SERIES, clipped, labels_of, names_of, paper
+from axon.core import TensorLike
+from axon.plot.figure import FAINT, SERIES, clipped, labels_of, names_of, paper, plain_frame
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DRAWN = 8  # classes at most: those that are told apart worst
 
 
-def roc_curve(y_true: Any, probabilities: Any, class_names: Sequence[str] | None = None) -> Any:
+def roc_curve(
+    y_true: TensorLike, probabilities: TensorLike, class_names: Sequence[str] | None = None
+) -> "Figure":
     """Draw the ROC curve of a classifier: one for two classes, else one for each class.
 
     It shows, for each threshold, the share of a class that is found against the share of the other
@@ -71,17 +77,15 @@ def _points(positive: Array, score: Array) -> tuple[Array, Array] | None:
     return np.append(0, wrong) / wrong[-1], np.append(0, found) / found[-1]
 
 
-def _drawn(curves: dict[str, tuple[tuple[Array, Array], float]], two: bool) -> Any:
+def _drawn(curves: dict[str, tuple[tuple[Array, Array], float]], two: bool) -> "Figure":
     figure = paper(4.4, 4.2)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
     for (name, ((wrong, found), area)), colour in zip(curves.items(), cycle(SERIES), strict=False):
         label = f"area {area:.3f}" if two else f"{clipped(name, 18)}, area {area:.3f}"
         axes.plot(wrong, found, color=colour, linewidth=1.5, label=label)
-    axes.set_xlabel("share of the others taken for it", color=FAINT)
+    plain_frame(axes, "share of the others taken for it")
     axes.set_ylabel("share of the class found", color=FAINT)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, loc="lower right")
     return figure

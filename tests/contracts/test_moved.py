@@ -81,7 +81,7 @@ def test_roofline_stays_a_function() -> None:
 
 
 def test_an_old_pickle() -> None:
-    from axon.inspect.layout import Layout
+    from axon.inspect.diagram_layout import Layout
 
     with pytest.warns(DeprecationWarning, match="axon.models.layout has moved"):
         assert pickle.loads(b"caxon.models.layout\nLayout\n.") is Layout

@@ -2,15 +2,20 @@
 
 import os
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from axon.activations import name_of
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.inspect.call_graph import Call, Structure
-from axon.inspect.layout import Edge, Layout, layout
+from axon.inspect.diagram_layout import Edge, Layout, layout
 from axon.layers.base import Layer
+from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CHAPTERS = {  # file of a layer -> colour of its box
     "dense": "#cfe2f3",
@@ -30,6 +35,9 @@ OTHER, END, PLAIN, INK = "#f3f3f3", "#ffffff", "#fff2cc", "#333333"
 CHARACTER = 0.085  # inches, of the title
 GREY = "#777777"
 PITCH, HEIGHT, SMALL, MARGIN = 0.95, 0.66, 0.3, 0.25  # inches: rows, boxes, operations, paper
+
+
+Look = dict[str, Any]  # keyword arguments of what matplotlib draws
 
 
 class Box(NamedTuple):
@@ -69,7 +77,7 @@ class Drawing:
     (['Input', 'Dense', 'Dense', 'Output'], [(0, 1), (1, 2), (2, 3)])
     """
 
-    def __init__(self, model: Any, expand_nested: bool = False) -> None:
+    def __init__(self, model: ModelLike, expand_nested: bool = False) -> None:
         modules = _leaves(model) if expand_nested else model.layers
         self.structure = structure = Structure(model, modules)
         self.boxes: list[Box] = []
@@ -119,7 +127,7 @@ class Drawing:
             self._source[id(output)] = number
 
 
-def _leaves(model: Any) -> list[Module]:
+def _leaves(model: ModelLike | Module) -> list[Module]:
     """The layers of a model, those of models inside it in their place."""
     found: list[Module] = []
     for _, child in model.children():
@@ -144,11 +152,11 @@ def _note(module: Module) -> str:
 
 
 def plot(
-    model: Any,
+    model: ModelLike,
     path: "str | os.PathLike[str] | None" = None,
     show_shapes: bool = True,
     expand_nested: bool = False,
-) -> Any:
+) -> "Figure":
     """Draw a model from top to bottom, as it runs: branches and shortcuts are found by running it.
 
     Args:
@@ -188,7 +196,7 @@ def _kind(path: "str | os.PathLike[str]") -> str:
     return kind
 
 
-def _paper(figure_class: Any, drawing: Drawing, plan: Layout) -> tuple[Any, Any]:
+def _paper(figure_class: "type[Figure]", drawing: Drawing, plan: Layout) -> "tuple[Figure, Axes]":
     """A figure just large enough, whose axes count inches; rows go down."""
     boxes = [(x, width / 2) for (x, _), width in zip(plan.places, drawing.widths, strict=True)]
     reach = [*boxes, *((x, 0.0) for route in plan.routes for x, _ in route)]
@@ -202,13 +210,13 @@ def _paper(figure_class: Any, drawing: Drawing, plan: Layout) -> tuple[Any, Any]
     return figure, axes
 
 
-def _draw(axes: Any, box: Box, place: tuple[float, int], width: float, shapes: bool) -> None:
+def _draw(axes: "Axes", box: Box, place: tuple[float, int], width: float, shapes: bool) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     x, y = place[0], place[1] * PITCH
     corner = (x - width / 2, y - box.height / 2)
     style = f"round,pad=0,rounding_size={0.08 if box.note else box.height / 2}"
-    look: dict[str, Any] = {
+    look: Look = {
         "boxstyle": style,
         "facecolor": box.colour,
         "edgecolor": INK,
@@ -225,11 +233,11 @@ def _draw(axes: Any, box: Box, place: tuple[float, int], width: float, shapes: b
         axes.text(x, height, text, weight=weight, **_text(size, colour))
 
 
-def _text(size: float, colour: str) -> dict[str, Any]:
+def _text(size: float, colour: str) -> Look:
     return {"fontsize": size, "color": colour, "ha": "center", "va": "center"}
 
 
-def _arrow(axes: Any, boxes: list[Box], edge: Edge, route: list[tuple[float, int]]) -> None:
+def _arrow(axes: "Axes", boxes: list[Box], edge: Edge, route: list[tuple[float, int]]) -> None:
     """A smooth line through the points of a route; it leaves and arrives straight."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path

@@ -1,15 +1,22 @@
-"""Timeline: a profile as Chrome trace events, which Perfetto and chrome://tracing draw."""
+"""A profile as Chrome trace events, which Perfetto and chrome://tracing draw."""
 
 import os
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from axon.files.atomic import atomic
+from axon.inspect.timing import Timing
 
 ROWS = ("forward", "backward", "update")
 
 
-def write(profile: Any, path: "str | os.PathLike[str]") -> None:
+Event = dict[str, Any]  # as the format has it
+
+
+def write(
+    title: str, phases: Sequence[str], lines: Sequence[Timing], path: "str | os.PathLike[str]"
+) -> None:
     """Write the timeline as JSON, whole or not at all.
 
     Raises:
@@ -17,20 +24,21 @@ def write(profile: Any, path: "str | os.PathLike[str]") -> None:
     """
     import json
 
+    found = {"traceEvents": events(title, phases, lines), "displayTimeUnit": "ns"}
     with atomic(path) as stream:
-        stream.write(json.dumps({"traceEvents": events(profile), "displayTimeUnit": "ns"}).encode())
+        stream.write(json.dumps(found).encode())
 
 
-def events(profile: Any) -> list[dict[str, Any]]:
+def events(title: str, phases: Sequence[str], lines: Sequence[Timing]) -> list[Event]:
     """A row for each phase; on it the layers, one behind another, and in them the instructions.
 
     Views, which do no work, are left out.
     """
-    rows = [_row("process_name", 0, f"AXON: {profile.title}")]
-    rows += [_row("thread_name", ROWS.index(phase) + 1, phase) for phase in profile.phases]
+    rows = [_row("process_name", 0, f"AXON: {title}")]
+    rows += [_row("thread_name", ROWS.index(phase) + 1, phase) for phase in phases]
     now = 0  # nanoseconds: whole numbers, so that instructions lie within their layers
-    lines = (t for t in profile.lines if t.kind != "views")
-    for (phase, layer), group in groupby(lines, key=lambda t: (t.phase, t.layer)):
+    works = (t for t in lines if t.kind != "views")
+    for (phase, layer), group in groupby(works, key=lambda t: (t.phase, t.layer)):
         inner, start = [], now
         for t in group:
             length = round(t.seconds * 1e9)
@@ -42,19 +50,17 @@ def events(profile: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(name: str, number: int, label: str) -> dict[str, Any]:
+def _row(name: str, number: int, label: str) -> Event:
     return {"name": name, "ph": "M", "pid": 1, "tid": number, "args": {"name": label}}
 
 
-def _event(
-    name: str, kind: str, phase: str, start: int, length: int, args: dict[str, Any]
-) -> dict[str, Any]:
+def _event(name: str, kind: str, phase: str, start: int, length: int, args: Event) -> Event:
     when = {"ts": start / 1000, "dur": length / 1000}  # microseconds
     row = ROWS.index(phase) + 1
     return {"name": name, "cat": kind, "ph": "X", "pid": 1, "tid": row, **when, "args": args}
 
 
-def _details(t: Any) -> dict[str, Any]:
+def _details(t: Timing) -> Event:
     return {
         "call": f"{t.result} = {t.call}",
         "inputs": [list(shape) for shape in t.given],

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import axon
 from axon import ops
-from axon.inspect.drawing import Drawing
-from axon.inspect.layout import layout
+from axon.inspect.diagram import Drawing
+from axon.inspect.diagram_layout import layout
 from axon.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from axon.layers.base import Layer
 from axon.models import Model, Sequential
