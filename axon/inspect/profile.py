@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from axon.inspect import chrome_trace
 from axon.inspect.roofline import Roofline, roofline
 from axon.inspect.timing import Timing, ratio
 from axon.program.replay import Program
@@ -158,6 +157,8 @@ class Profile:
         Raises:
             OSError: the file cannot be written; a file that was there is kept.
         """
+        from axon.inspect import chrome_trace  # only who asks for a timeline pays for it
+
         chrome_trace.write(self.title, list(self.phases), self.lines, path)
 
 
