@@ -1,14 +1,12 @@
 """The structure of a model as it runs: which layer is called with what, and what comes out."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from axon.core import Tensor
-from axon.layers.model_like import ModelLike
+from axon.layers.model_like import ModelLike, calls_go_to
 from axon.layers.module import Module
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.program.trace import Instruction, Trace
@@ -62,7 +60,7 @@ class Structure:
         self.calls: list[Call] = []
         self._recorder, self._depth = Trace(), 0
         self._recorder.freezes = False  # it is not replayed: Python may ask for values
-        with self._following(modules), Mode("recorder", self._recorder), no_grad():
+        with calls_go_to(self._call, modules), Mode("recorder", self._recorder), no_grad():
             with TrainingMode(False), np.errstate(all="ignore"):
                 self.output: Tensor = model.forward(*self.inputs)
 
@@ -70,18 +68,6 @@ class Structure:
     def instructions(self) -> list[Instruction]:
         """All that was computed, in order."""
         return self._recorder.instructions
-
-    @contextmanager
-    def _following(self, modules: Iterable[Module]) -> Iterator[None]:
-        """Let the ``forward`` of these modules tell us; as an attribute it hides the method."""
-        chosen = list({id(m): m for m in modules}.values())
-        for module in chosen:
-            vars(module)["forward"] = partial(self._call, module, module.forward)
-        try:
-            yield
-        finally:
-            for module in chosen:
-                del vars(module)["forward"]
 
     def _call(self, module: Module, forward: Any, *inputs: Any, **options: Any) -> Any:
         given = [x for x in (*inputs, *options.values()) if isinstance(x, Tensor)]

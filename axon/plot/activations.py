@@ -1,22 +1,17 @@
 """Activations: what each layer makes of one sample."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from axon.backend import Array
 from axon.core import TensorLike
-from axon.layers.model_like import ModelLike
+from axon.layers.model_like import ModelLike, calls_go_to
 from axon.layers.module import Module
 from axon.modes import Mode, TrainingMode, no_grad
-from axon.plot.figure import FAINT, SERIES, Look, clipped, names_of, paper
+from axon.plot.figure import FAINT, SERIES, Figure, Look, SubFigure, clipped, names_of, paper
 from axon.plot.pictures import shown
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure, SubFigure
 
 BARS = 40  # numbers up to which each has a bar
 ACROSS = 8  # feature maps side by side
@@ -32,7 +27,7 @@ class Output(NamedTuple):
 
 def activations(
     model: ModelLike, sample: TensorLike, class_names: Sequence[str] | None = None, limit: int = 16
-) -> "Figure":
+) -> Figure:
     """Draw what each layer makes of one sample: feature maps as pictures, numbers as bars.
 
     Layers that only pass on the same numbers, such as Flatten or Dropout, are left out.
@@ -59,7 +54,7 @@ def activations(
     inputs = _inputs(model, sample)
     names = model.input_names if len(inputs) > 1 else ["sample"]
     rows = [Output(name, "", x[0]) for name, x in zip(names, inputs, strict=True)]
-    outputs = _new(rows, list(outputs_of(model, inputs)))
+    outputs = _new(rows, outputs_of(model, inputs))
     return _drawn([*rows, *outputs], len(rows), class_names, limit)
 
 
@@ -88,32 +83,19 @@ def _one(x: Array, shape: tuple[int, ...], model: ModelLike) -> Array:
     return x[None].astype(model.input_dtype)
 
 
-def outputs_of(model: ModelLike, inputs: Sequence[Array]) -> Iterator[Output]:
+def outputs_of(model: ModelLike, inputs: Sequence[Array]) -> list[Output]:
     """Run the model, and give what came out of each of its layers, in the order of time."""
     found: list[Output] = []
-    with _following(model.layers, found), Mode("recorder", None), no_grad(), TrainingMode(False):
-        model.forward(*inputs)
-    yield from found
 
-
-@contextmanager
-def _following(layers: Sequence[Module], found: list[Output]) -> Iterator[None]:
-    """Let the ``forward`` of these layers tell us; as an attribute it hides the method."""
-    chosen = list({id(layer): layer for layer in layers}.values())
-
-    def told(layer: Module, forward: Any, *inputs: Any, **options: Any) -> Any:
+    def told(layer: Module, forward: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
         out = forward(*inputs, **options)
         values = np.array(getattr(out, "data", out) if not isinstance(out, np.ndarray) else out)
         found.append(Output(layer.name, type(layer).__name__, values[0]))
         return out
 
-    for layer in chosen:
-        vars(layer)["forward"] = partial(told, layer, layer.forward)
-    try:
-        yield
-    finally:
-        for layer in chosen:
-            del vars(layer)["forward"]
+    with calls_go_to(told, model.layers), Mode("recorder", None), no_grad(), TrainingMode(False):
+        model.forward(*inputs)
+    return found
 
 
 def _new(before: list[Output], outputs: list[Output]) -> list[Output]:
@@ -134,7 +116,7 @@ def _new(before: list[Output], outputs: list[Output]) -> list[Output]:
 
 def _drawn(
     rows: list[Output], inputs: int, class_names: Sequence[str] | None, limit: int
-) -> "Figure":
+) -> Figure:
     heights = [_height(row.values, limit) for row in rows]
     figure = paper(7.0, sum(heights))
     parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -168,7 +150,7 @@ def _height(values: Array, limit: int) -> float:
     return 0.4 + 0.85 * -(-maps // ACROSS) if maps > 3 else 1.5
 
 
-def _maps(part: "SubFigure", maps: list[Array], look: Look) -> None:
+def _maps(part: SubFigure, maps: list[Array], look: Look) -> None:
     """Pictures side by side; all of a layer share one scale."""
     rows = -(-len(maps) // ACROSS)
     panels = list(part.subplots(rows, ACROSS, squeeze=False).flat)
@@ -183,7 +165,7 @@ def _maps(part: "SubFigure", maps: list[Array], look: Look) -> None:
         axes.imshow(**{**shown(picture), **look})
 
 
-def _numbers(part: "SubFigure", values: Array, class_names: Sequence[str] | None) -> None:
+def _numbers(part: SubFigure, values: Array, class_names: Sequence[str] | None) -> None:
     """Bars for few numbers, a strip for many, a picture for a series (time, features)."""
     axes = part.subplots()
     axes.tick_params(labelsize=7)

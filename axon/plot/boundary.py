@@ -1,7 +1,7 @@
 """The decision boundary: what a model answers everywhere on a plane."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,11 +9,18 @@ from axon.backend import Array, as_array
 from axon.containers import plain
 from axon.core import TensorLike
 from axon.layers.model_like import CompiledModel
-from axon.plot.figure import INK, MARKERS, SERIES, Look, clipped, labels_of, names_of, paper
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from axon.plot.figure import (
+    INK,
+    MARKERS,
+    SERIES,
+    Axes,
+    Figure,
+    Look,
+    clipped,
+    labels_of,
+    names_of,
+    paper,
+)
 
 Predictor = CompiledModel | Callable[[Array], TensorLike]
 FAINTEST, STRONGEST = 0.12, 0.5  # how much colour an area has, from the least sure to the surest
@@ -26,7 +33,7 @@ def decision_boundary(
     class_names: Sequence[str] | None = None,
     task: str = "auto",
     resolution: int = 200,
-) -> "Figure":
+) -> Figure:
     """Draw what a model answers everywhere on a plane, and the samples on it.
 
     Areas have the colour of the class that the model chooses, the stronger the surer it is; a line
@@ -118,7 +125,7 @@ def _is_regression(answers: Array, y: Array) -> bool:
 
 
 def _classes(
-    axes: "Axes",
+    axes: Axes,
     across: Array,
     down: Array,
     answers: Array,
@@ -157,7 +164,7 @@ def _classes(
         _legend(axes)
 
 
-def _legend(axes: "Axes") -> None:
+def _legend(axes: Axes) -> None:
     handles, names = axes.get_legend_handles_labels()
     axes.legend(handles, [clipped(n, 24) for n in names], fontsize=8, framealpha=0.85)
 
@@ -199,7 +206,7 @@ def _colours(count: int) -> Array:
 # ------------------------------------------------------------------------------------ values
 
 
-def _values(axes: "Axes", across: Array, down: Array, answers: Array, x: Array, y: Array) -> None:
+def _values(axes: Axes, across: Array, down: Array, answers: Array, x: Array, y: Array) -> None:
     size = (len(down), len(across))
     surface = answers[:, 0].reshape(size)
     low, high = min(surface.min(), y.min()), max(surface.max(), y.max())

@@ -1,18 +1,13 @@
 """The confusion matrix: which class is taken for which."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array
 from axon.core import TensorLike
 from axon.metrics.scores import confusion
-from axon.plot.figure import FAINT, INK, Look, clipped, labels_of, names_of, paper
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from axon.plot.figure import FAINT, INK, Axes, Figure, Look, clipped, labels_of, names_of, paper
 
 WRITTEN = 26  # classes up to which the numbers are written into the cells
 NAMED = 40  # and up to which every class is named at the side
@@ -24,7 +19,7 @@ def confusion_matrix(
     y_pred: TensorLike,
     class_names: Sequence[str] | None = None,
     normalize: str | bool | None = None,
-) -> "Figure":
+) -> Figure:
     """Draw how often each class (a row) was taken for each class (a column).
 
     What is right is blue, mistakes are orange; both are scaled for themselves, so that few mistakes
@@ -91,7 +86,7 @@ def _shares(counts: Array, way: str) -> Array:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _drawn(counts: Array, names: list[str], way: str | None) -> "Figure":
+def _drawn(counts: Array, names: list[str], way: str | None) -> Figure:
     n = len(names)
     side = min(max(0.42 * n, 2.6), 8.0)
     figure = paper(side + 1.4, side + 1.4)
@@ -111,7 +106,7 @@ def _drawn(counts: Array, names: list[str], way: str | None) -> "Figure":
     return figure
 
 
-def _write(axes: "Axes", values: Array, way: str | None, size: float) -> None:
+def _write(axes: Axes, values: Array, way: str | None, size: float) -> None:
     right = float(np.diag(values).max(initial=0)) or 1.0
     wrong = float((values * ~np.eye(len(values), dtype=bool)).max(initial=0)) or 1.0
     for (i, j), value in np.ndenumerate(values):
@@ -121,7 +116,7 @@ def _write(axes: "Axes", values: Array, way: str | None, size: float) -> None:
         axes.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
 
 
-def _name(axes: "Axes", names: list[str]) -> None:
+def _name(axes: Axes, names: list[str]) -> None:
     """Each class at the sides, or every tenth of many."""
     step = 1 if len(names) <= NAMED else 10
     places, short = range(0, len(names), step), [clipped(name, 18) for name in names[::step]]

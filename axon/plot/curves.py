@@ -4,15 +4,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from axon.names import direction, number, suggestion
-from axon.plot.figure import FAINT, INK, SERIES, Look, clipped, paper
+from axon.plot.figure import FAINT, INK, SERIES, Axes, Figure, Look, clipped, paper
 from axon.plot.runs import Run, Series, read
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLUMNS = 3  # panels side by side
 FEW = 30  # epochs that are marked one by one
@@ -23,7 +19,7 @@ def curves(
     metrics: Sequence[str] | None = None,
     log: bool | Sequence[str] = False,
     best: bool = True,
-) -> "Figure":
+) -> Figure:
     """Draw the loss and each metric over the epochs, training and validation together.
 
     Args:
@@ -90,7 +86,7 @@ def _chosen(known: list[str], metrics: Sequence[str] | None) -> list[str]:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _panel(axes: "Axes", name: str, runs: dict[str, Run], best: bool) -> None:
+def _panel(axes: Axes, name: str, runs: dict[str, Run], best: bool) -> None:
     """One metric of all runs."""
     marks = []
     for (label, run), colour in zip(runs.items(), cycle(SERIES), strict=False):
@@ -114,7 +110,7 @@ def _look(key: str, run: str, colour: str, alone: bool) -> Look:
     return {"color": colour, "linestyle": "-" if validation or alone else ":"}
 
 
-def _legend(figure: "Figure", runs: dict[str, Run]) -> None:
+def _legend(figure: Figure, runs: dict[str, Run]) -> None:
     """Below all panels, what they share: the colours of runs, and how training is drawn."""
     from matplotlib.lines import Line2D
 
@@ -128,7 +124,7 @@ def _legend(figure: "Figure", runs: dict[str, Run]) -> None:
     figure.legend(handles=rows, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
-def _line(axes: "Axes", series: Series, look: Look) -> None:
+def _line(axes: Axes, series: Series, look: Look) -> None:
     epochs = [epoch + 1 for epoch in series.epochs]
     marker = "o" if len(epochs) <= FEW else ""
     axes.plot(epochs, series.values, marker=marker, markersize=3, linewidth=1.4, **look)
@@ -149,7 +145,7 @@ def _best(name: str, both: dict[str, Series]) -> tuple[int, float] | None:
     return min(pairs, key=lambda pair: pair[1] if told == "min" else -pair[1])
 
 
-def _finish(axes: "Axes", name: str) -> None:
+def _finish(axes: Axes, name: str) -> None:
     axes.set_title(clipped(name, 40), fontsize=11)
     axes.set_xlabel("epoch", color=FAINT)
     axes.locator_params(axis="x", integer=True)

@@ -15,7 +15,10 @@ from axon.names import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure, SubFigure
+else:  # only who draws imports matplotlib
+    Axes = Figure = ScalarMappable = SubFigure = object
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by people of every kind of sight.
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
@@ -37,12 +40,12 @@ def need_matplotlib() -> "type[Figure]":
     return Figure
 
 
-def paper(width: float, height: float) -> "Figure":
+def paper(width: float, height: float) -> Figure:
     """A figure that belongs to no window, so that nothing pops up and nothing has to be closed."""
     return seen_by_notebooks(need_matplotlib()(figsize=(width, height), layout="constrained"))
 
 
-def seen_by_notebooks(figure: "Figure") -> "Figure":
+def seen_by_notebooks(figure: Figure) -> Figure:
     """The figure, of which a notebook that has not been told of matplotlib shows more than a name.
 
     IPython asks for this method; matplotlib tells it of figures only when ``pyplot`` is imported.
@@ -51,21 +54,21 @@ def seen_by_notebooks(figure: "Figure") -> "Figure":
     return figure
 
 
-def _png(figure: "Figure") -> bytes:
+def _png(figure: Figure) -> bytes:
     """As ``save`` writes it; a figure of hundreds of layers coarser, since pixels have a limit."""
     dots = min(DPI, LONGEST / max(figure.get_size_inches()))
     figure.savefig(stream := BytesIO(), dpi=dots, format="png")
     return stream.getvalue()
 
 
-def plain_frame(axes: "Axes", xlabel: str) -> None:
+def plain_frame(axes: Axes, xlabel: str) -> None:
     """A faint grid, and no lines above and on the right."""
     axes.set_xlabel(xlabel, color=FAINT)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def save(figure: "Figure", path: "str | os.PathLike[str]") -> None:
+def save(figure: Figure, path: "str | os.PathLike[str]") -> None:
     """Write a figure as PNG, at a resolution for screens."""
     figure.savefig(path, dpi=DPI, format="png")
 

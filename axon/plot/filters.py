@@ -1,27 +1,21 @@
 """Filters: what the weights of a layer look for."""
 
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
-from axon.plot.figure import FAINT, clipped, paper
+from axon.plot.figure import FAINT, Axes, Figure, ScalarMappable, clipped, paper
 from axon.plot.pictures import signed, spread
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.figure import Figure
 
 ROW = 8  # pictures side by side
 
 
 def filters(
     model: ModelLike, limit: int = 32, shape: tuple[int, ...] | None = None, channels: int = 8
-) -> "Figure":
+) -> Figure:
     """Draw the weights of a layer as pictures: the first one of a model that has any.
 
     Weights of a Dense on images are drawn in the shape of the images, a picture for each neuron;
@@ -106,7 +100,7 @@ def _pictures(weights: Array, layer: Module) -> Array:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _grid(pictures: Array, head: str, kind: str) -> "Figure":
+def _grid(pictures: Array, head: str, kind: str) -> Figure:
     """A picture for each filter; those of three channels in colour."""
     colour = pictures.shape[3] == 3
     if pictures.shape[1] == 1 and not colour:
@@ -128,7 +122,7 @@ def _grid(pictures: Array, head: str, kind: str) -> "Figure":
     return figure
 
 
-def _matrix(weights: Array, head: str, kind: str) -> "Figure":
+def _matrix(weights: Array, head: str, kind: str) -> Figure:
     """What reads no images: a row for each, a column for each input."""
     figure = paper(min(0.25 * weights.shape[1] + 2.4, 9), min(0.22 * len(weights) + 1.3, 9))
     axes = figure.subplots()
@@ -141,7 +135,7 @@ def _matrix(weights: Array, head: str, kind: str) -> "Figure":
     return figure
 
 
-def _rows(pictures: Array, channels: int, head: str) -> "Figure":
+def _rows(pictures: Array, channels: int, head: str) -> Figure:
     """A row for each filter, a column for each of its channels."""
     rows, columns = len(pictures), pictures.shape[3]
     figure = paper(max(0.6 * columns + 1.4, 3.4), 0.6 * rows + 0.8)
@@ -161,7 +155,7 @@ def _rows(pictures: Array, channels: int, head: str) -> "Figure":
     return figure
 
 
-def _scale(figure: "Figure", panels: list["Axes"], image: "ScalarMappable") -> None:
+def _scale(figure: Figure, panels: list[Axes], image: ScalarMappable) -> None:
     bar = figure.colorbar(image, ax=panels, fraction=0.05, pad=0.02, aspect=25)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)

@@ -1,7 +1,6 @@
 """Mistakes: the samples that a classifier got wrong."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,11 +8,8 @@ from axon.backend import Array
 from axon.containers import plain
 from axon.core import TensorLike
 from axon.metrics.scores import probabilities
-from axon.plot.figure import Look, clipped, labels_of, names_of, paper
+from axon.plot.figure import Figure, Look, clipped, labels_of, names_of, paper
 from axon.plot.pictures import shown
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ROW = 5  # images side by side
 
@@ -24,7 +20,7 @@ def mistakes(
     probabilities: TensorLike,
     class_names: Sequence[str] | None = None,
     limit: int = 25,
-) -> "Figure":
+) -> Figure:
     r"""Draw the samples that a classifier got wrong, most confident mistakes first.
 
     Args:
@@ -68,7 +64,7 @@ def _both_classes(given: TensorLike) -> Array:
     return probabilities(p)
 
 
-def _images(x: Array, said: list[tuple[str, str, str]], head: str) -> "Figure":
+def _images(x: Array, said: list[tuple[str, str, str]], head: str) -> Figure:
     columns = max(1, min(ROW, len(x)))
     rows = max(1, -(-len(x) // columns))
     figure = paper(max(1.75 * columns, 3.2), 2.1 * rows + 0.4)
@@ -83,7 +79,7 @@ def _images(x: Array, said: list[tuple[str, str, str]], head: str) -> "Figure":
     return figure
 
 
-def _list(rows: Array, said: list[tuple[str, str, str]], head: str) -> "Figure":
+def _list(rows: Array, said: list[tuple[str, str, str]], head: str) -> Figure:
     """One line per mistake, where a sample is not an image."""
     lines = [
         f"row {row}: {clipped(t, 24)}, read as {clipped(g, 24)} {share}"

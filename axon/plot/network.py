@@ -1,7 +1,6 @@
 """The network: circles and lines for small ones, boxes and arrows for the others."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,11 +9,7 @@ from axon.layers.base import Neuron
 from axon.layers.dense import Dense
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
-from axon.plot.figure import FAINT, INK, SERIES, Look, clipped, names_of, paper
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from axon.plot.figure import FAINT, INK, SERIES, Axes, Figure, Look, clipped, names_of, paper
 
 CIRCLES = 12  # neurons of a layer that are drawn; of more, the first and the last ones
 STYLES = ("auto", "circles", "boxes")
@@ -27,7 +22,7 @@ def network(
     style: str = "auto",
     input_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
-) -> "Figure":
+) -> Figure:
     """Draw a network: neurons as circles and weights as lines, or layers as boxes.
 
     A blue line is a weight above 0, an orange one below; the larger, the thicker. The ring of a
@@ -103,7 +98,7 @@ def _of(layer: Dense, owner: str) -> Weights:
 
 def _circles(
     layers: list[Weights], input_names: Sequence[str] | None, class_names: Sequence[str] | None
-) -> "Figure":
+) -> Figure:
     from matplotlib.collections import LineCollection
 
     sizes = [layers[0][1].shape[0], *(w.shape[1] for _, w, _ in layers)]
@@ -146,7 +141,7 @@ def _look(values: Array, most: float) -> Look:
 
 
 def _neurons(
-    axes: "Axes", layers: list[Weights], columns: list[list[int]], places: list[dict[int, float]]
+    axes: Axes, layers: list[Weights], columns: list[list[int]], places: list[dict[int, float]]
 ) -> None:
     from matplotlib.patches import Ellipse
 
@@ -169,14 +164,14 @@ def _neurons(
     axes.axis("off")
 
 
-def _ratio(axes: "Axes") -> float:
+def _ratio(axes: Axes) -> float:
     """Height of the paper by its width: so that circles are round."""
     box = axes.figure.bbox
     return float(box.height / box.width)
 
 
 def _words(
-    axes: "Axes",
+    axes: Axes,
     layers: list[Weights],
     sizes: list[int],
     places: list[dict[int, float]],

@@ -1,12 +1,8 @@
 """Learning rates: how a schedule lets them change."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
-from axon.plot.figure import SERIES, clipped, paper, plain_frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from axon.plot.figure import SERIES, Figure, clipped, paper, plain_frame
 
 POINTS = 1000  # at most
 
@@ -15,7 +11,7 @@ def learning_rate(
     schedule: Callable[[int], float] | Mapping[str, Callable[[int], float]],
     steps: int,
     log: bool = False,
-) -> "Figure":
+) -> Figure:
     """Draw the learning rate that a schedule gives, over the updates.
 
     Args:

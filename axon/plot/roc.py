@@ -2,23 +2,19 @@
 
 from collections.abc import Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from axon.backend import Array, as_array
 from axon.core import TensorLike
-from axon.plot.figure import FAINT, SERIES, clipped, labels_of, names_of, paper, plain_frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from axon.plot.figure import FAINT, SERIES, Figure, clipped, labels_of, names_of, paper, plain_frame
 
 DRAWN = 8  # classes at most: those that are told apart worst
 
 
 def roc_curve(
     y_true: TensorLike, probabilities: TensorLike, class_names: Sequence[str] | None = None
-) -> "Figure":
+) -> Figure:
     """Draw the ROC curve of a classifier: one for two classes, else one for each class.
 
     It shows, for each threshold, the share of a class that is found against the share of the other
@@ -77,7 +73,7 @@ def _points(positive: Array, score: Array) -> tuple[Array, Array] | None:
     return np.append(0, wrong) / wrong[-1], np.append(0, found) / found[-1]
 
 
-def _drawn(curves: dict[str, tuple[tuple[Array, Array], float]], two: bool) -> "Figure":
+def _drawn(curves: dict[str, tuple[tuple[Array, Array], float]], two: bool) -> Figure:
     figure = paper(4.4, 4.2)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from axon.datasets.column import is_integer, is_number
 from axon.names import shown, unguarded
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 NOT_MEASURED = ("epoch", "seconds")  # columns about the epochs themselves
 
 
@@ -158,14 +159,7 @@ def from_json(path: "str | os.PathLike[str]") -> tuple[Table, dict[str, Any]]:
             if any(len(values) != len(table["epoch"]) for values in table.values()):
                 raise ValueError("its lists differ in length")
             return table, dict(kept["params"])
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-            RecursionError,
-        ) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{path}: not a history that to_json wrote ({error!r}).") from None
 
 
