@@ -17,6 +17,7 @@ import axon
 from axon import constraints, layers, losses, metrics, ops, optimizers, regularizers
 from axon.models import Model, Sequential
 from tests.fuzz import data
+from tests.samples.losses import OF_NUMBERS
 
 Spec = dict[str, Any]
 Configurable = list[Any]  # [name, arguments]
@@ -360,6 +361,7 @@ class Layers:
 
 # loss -> activation of the last layer, kind of targets
 REAL = ["mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "cosine_similarity"]
+REAL += [kind.name for kind in OF_NUMBERS if kind.name not in REAL]
 ENDINGS: list[tuple[str, Spec, str, str]] = [
     *((name, {}, "linear", "real") for name in REAL),
     ("hinge", {}, "linear", "signs"),

@@ -14,6 +14,7 @@ from axon.metrics import AUC, ConfusionMatrix, F1Score, FunctionMetric, Metric
 from axon.models import Sequential, load_model
 from axon.models.inputs import class_weights
 from axon.program.engine import Kernels
+from tests.samples.losses import OF_NUMBERS
 
 rng = np.random.default_rng(0)
 N, T, C = 4, 5, 3
@@ -27,11 +28,8 @@ IGNORED = np.where(W > 0, LABELS, -100)
 
 # name -> (loss, targets, predictions), of steps
 LOSSES = {
-    "mse": (losses.MeanSquaredError(), HOT, LOGITS),
+    **{kind.name: (make(), HOT, LOGITS) for kind, make in OF_NUMBERS.items()},
     "mse of one number each": (losses.MeanSquaredError(), LABELS * 1.0, LOGITS[..., 0]),
-    "mae": (losses.MeanAbsoluteError(), HOT, LOGITS),
-    "huber": (losses.Huber(), HOT, LOGITS),
-    "log cosh": (losses.LogCosh(), HOT, LOGITS),
     "bce": (losses.BinaryCrossEntropy(), HOT, SOFT),
     "bce of one output": (losses.BinaryCrossEntropy(), HOT[..., :1], SOFT[..., :1]),
     "bce from logits": (losses.BinaryCrossEntropy(True, 0.1), HOT, LOGITS),

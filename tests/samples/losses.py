@@ -44,4 +44,10 @@ LOSSES = {
     losses.Poisson: [(losses.Poisson, "softplus", COUNTS)],
     losses.SquaredHinge: [(losses.SquaredHinge, None, HOT)],
 }
+# Losses of plain numbers: tables of other tests take them from here.
+OF_NUMBERS = {
+    kind: ways[0][0]
+    for kind, ways in LOSSES.items()
+    if ways[0][1] is None and ways[0][2] is NUMBERS
+}
 X = random.normal(size=(11, 5)).astype("float32")
