@@ -161,7 +161,7 @@ class Builder:
         primitive, inputs, out, meta, *_ = self.plan.instructions[number]
         arrays = [self.memory.array(t) for t in inputs]
         if primitive.workspace:
-            meta = {**meta, "work": self.plan.workspace(number)}
+            meta = {**meta, "workspace": self.plan.workspace(number)}
         if primitive.kind == "fills":
             arrays.insert(0, self.memory.array(out))
         return Left(number, partial(primitive.kernel, *arrays, xp=xp, **meta))
