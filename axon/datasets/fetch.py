@@ -3,7 +3,8 @@
 import os
 import warnings
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from types import ModuleType
+from typing import IO, TYPE_CHECKING
 
 from axon.backend import Array
 from axon.datasets.dataset import DataFile, Dataset
@@ -184,25 +185,32 @@ def _download(search: Search) -> tuple[str, Array]:
     folder = _make_folder(search)
     for mirror in search.dataset.mirrors:
         url = mirror + search.file.gz_name
-        part = folder / f".{search.file.gz_name}.{os.getpid()}.{os.urandom(4).hex()}.part"
         try:
-            _save(search, url, part, pooch, tqdm)
-            array = search.file.read(part)
-            _keep(search, part, folder / search.file.gz_name)
-            return url, array
+            return url, _download_from(url, search, folder, pooch, tqdm)
         except DatasetUnavailable:
             raise
         except (OSError, ValueError) as error:
             search.fault(url, error)
-        finally:
-            _remove(part)
     raise search.unavailable(
         "it is not on this machine, and no mirror served it",
         other_way="check the connection and try again",
     )
 
 
-def _import_downloader(search: Search) -> tuple[Any, Any]:
+def _download_from(
+    url: str, search: Search, folder: "Path", pooch: ModuleType, tqdm: ModuleType
+) -> Array:
+    part = folder / f".{search.file.gz_name}.{os.getpid()}.{os.urandom(4).hex()}.part"
+    try:
+        _save(search, url, part, pooch, tqdm)
+        array = search.file.read(part)
+        _keep(search, part, folder / search.file.gz_name)
+        return array
+    finally:
+        _remove(part)
+
+
+def _import_downloader(search: Search) -> tuple[ModuleType, ModuleType]:
     from importlib import import_module
 
     try:
@@ -225,7 +233,7 @@ def _make_folder(search: Search) -> "Path":
     return folder
 
 
-def _save(search: Search, url: str, part: "Path", pooch: Any, tqdm: Any) -> None:
+def _save(search: Search, url: str, part: "Path", pooch: ModuleType, tqdm: ModuleType) -> None:
     """Save what ``url`` answers, with a progress bar; ``ValueError`` says what failed."""
     try:
         stream = open(part, "xb", buffering=0)  # so that `write` notices a full disk, not `close`

@@ -72,18 +72,8 @@ def image_folder(
     root = Path(directory)
     names = _classes(root, class_names)
     found = {name: _images(root / name) for name in names}
+    _demand_images(root, found)
     files = [(path, label) for label, name in enumerate(names) for path in found[name]]
-    if not files:
-        raise ValueError(
-            f"{root}: no images. Expected files such as {root / names[0] / 'one.png'}; known "
-            f"suffixes: {', '.join(SUFFIXES)}."
-        )
-    if empty := [name for name in names if not found[name]]:
-        full = [name for name in names if found[name]]
-        raise ValueError(
-            f"{root / empty[0]}: no images lie in this folder, so it is no class. Remove it; or "
-            f"name the folders to read: class_names={full!r}."
-        )
     size = image_size or _read(open_image, files[0][0], mode, None).shape[:2]
     x = np.empty((len(files), *size, channels), np.uint8)
     for place, (path, _) in zip(x, files, strict=True):
@@ -96,6 +86,21 @@ def image_folder(
         place[...] = image.reshape(place.shape)
     y = np.array([label for _, label in files], np.int64)
     return ImageFolder(x, y, names, tuple(str(path) for path, _ in files))
+
+
+def _demand_images(root: "Path", found: "dict[str, list[Path]]") -> None:
+    """Raise unless each class has images."""
+    full = [name for name, paths in found.items() if paths]
+    if not full:
+        raise ValueError(
+            f"{root}: no images. Expected files such as {root / next(iter(found)) / 'one.png'}; "
+            f"known suffixes: {', '.join(SUFFIXES)}."
+        )
+    for name in (name for name in found if name not in full):
+        raise ValueError(
+            f"{root / name}: no images lie in this folder, so it is no class. Remove it; or "
+            f"name the folders to read: class_names={full!r}."
+        )
 
 
 def _mode(color_mode: str) -> tuple[str, int]:
@@ -196,13 +201,13 @@ def _flat(image: Any, mode: str) -> Any:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
-def _of_bytes(values: Array, mode: str, kind: str | None) -> Array:
+def _of_bytes(values: Array, mode: str, file_format: str | None) -> Array:
     """Long numbers as bytes: 16 bits end at 65,535; of 32 bits and floats the range is unknown.
 
     Raises:
         _NoBytes: numbers whose range is unknown are not just those of bytes.
     """
-    if mode.startswith("I;16") or kind == "PNG":  # whose 16 bits older Pillows call "I"
+    if mode.startswith("I;16") or file_format == "PNG":  # whose 16 bits older Pillows call "I"
         if 1 < values.max() <= 255:
             raise _NoBytes(
                 "its pixels have 16 bits, where white is 65,535, but none of them is above "

@@ -213,16 +213,17 @@ def _read_text(file: CsvFile) -> str:
         ) from error
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        raise ValueError(
-            f"{path}: not UTF-8 text (byte {error.start} is 0x{byte:02x}); "
-            'expected a CSV file; a spreadsheet can save one as "CSV UTF-8"'
-        ) from error
+        raise _no_text(path, f"byte {error.start} is 0x{byte:02x}") from error
     if "\0" in text:
-        raise ValueError(
-            f"{path}: not UTF-8 text (it holds zero bytes; UTF-16?); "
-            'expected a CSV file; a spreadsheet can save one as "CSV UTF-8"'
-        )
+        raise _no_text(path, "it holds zero bytes; UTF-16?")
     return text.removeprefix("\ufeff")
+
+
+def _no_text(path: str, why: str) -> ValueError:
+    return ValueError(
+        f"{path}: not UTF-8 text ({why}); expected a CSV file; a spreadsheet can save one as "
+        '"CSV UTF-8"'
+    )
 
 
 def _with_nearest(name: str, known: Iterable[str]) -> str:

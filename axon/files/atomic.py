@@ -9,7 +9,7 @@ from axon.names import printable
 
 
 class DamagedFile(ValueError):
-    """A file is not what it claims to be: cut off, changed, of another kind; the message says.
+    """A file is not what it claims to be: cut off, changed, of another format; the message says.
 
     What the file says of itself is escaped in the message.
     """

@@ -34,7 +34,7 @@ def save(model: Any, path: Path, include_optimizer: bool = True) -> None:
         model: this one.
         path: the file.
         include_optimizer: False leaves out loss, metrics, optimizer and its state, which often
-            takes twice the room of the weights.
+            is twice as large as the weights.
 
     Raises:
         TypeError: an argument of a layer, or metadata, cannot be written down as JSON.

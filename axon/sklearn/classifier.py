@@ -175,10 +175,10 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     def _encoded(self, y: Any, anew: bool, classes: Array | None) -> Array:
         """The number of each row's class (n,); or 0 and 1 for each label (n, labels)."""
-        kind = type_of_target(y, input_name="y")
-        if kind not in ("binary", "multiclass", "multilabel-indicator"):
-            raise ValueError(_unfit(kind))
-        several = kind == "multilabel-indicator"
+        target_type = type_of_target(y, input_name="y")
+        if target_type not in ("binary", "multiclass", "multilabel-indicator"):
+            raise ValueError(_unfit(target_type))
+        several = target_type == "multilabel-indicator"
         codes = np.asarray(y.toarray() if issparse(y) else y)
         found = np.arange(codes.shape[1]) if several else np.unique(codes)
         if anew:
@@ -189,9 +189,9 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     def _demand_known(self, found: Array, several: bool, warm: bool) -> None:
         if several != self._several:
-            kinds = ("one class for each row", "0 and 1 for each label")
+            forms = ("one class for each row", "0 and 1 for each label")
             raise ValueError(
-                f"AxonClassifier: y held {kinds[self._several]}, now it holds {kinds[several]}. "
+                f"AxonClassifier: y held {forms[self._several]}, now it holds {forms[several]}. "
                 "Begin anew: warm_start=False and fit."
             )
         if warm and not np.array_equal(found, self.classes_):
@@ -328,14 +328,14 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 BY_NUMBER = CategoricalCrossEntropy, CategoricalFocalCrossEntropy  # they take labels (n,)
 
 
-def _unfit(kind: str) -> str:
-    if kind.startswith("continuous"):
+def _unfit(target_type: str) -> str:
+    if target_type.startswith("continuous"):
         return (
             "AxonClassifier: Unknown label type: continuous. y must hold classes, got numbers that "
             "are not whole. For these use AxonRegressor; or cut them into classes with np.digitize."
         )
     return (
-        f"AxonClassifier: Unknown label type: {kind}. Expected y of shape (n,), one class for each "
-        "row, or (n, labels) of 0 and 1. Several classes of more than two each can be learned "
-        "with sklearn.multioutput.MultiOutputClassifier."
+        f"AxonClassifier: Unknown label type: {target_type}. Expected y of shape (n,), one class "
+        "for each row, or (n, labels) of 0 and 1. Several classes of more than two each can be "
+        "learned with sklearn.multioutput.MultiOutputClassifier."
     )

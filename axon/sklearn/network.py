@@ -185,10 +185,10 @@ def _block(network: Model, rows: Array, logits: bool) -> Array:
 def _filled_up(rows: Array, dtype: DType) -> Array:
     """Rows, and their first one again until their number is a power of 2."""
     n = len(rows)
-    room = max(FEW, 1 << (n - 1).bit_length())
-    if n == room and rows.dtype == dtype and rows.flags.c_contiguous:
+    size = max(FEW, 1 << (n - 1).bit_length())
+    if n == size and rows.dtype == dtype and rows.flags.c_contiguous:
         return rows
-    filled = np.empty((room, *rows.shape[1:]), dtype)
+    filled = np.empty((size, *rows.shape[1:]), dtype)
     filled[:n], filled[n:] = rows, rows[:1]
     return filled
 

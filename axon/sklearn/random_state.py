@@ -9,17 +9,17 @@ from sklearn.utils import check_random_state
 
 from axon import random
 
-_turn = threading.RLock()  # AXON's streams belong to the process: fits in threads take turns
+_lock = threading.RLock()  # AXON's streams belong to the process: fits in threads take turns
 
 
-def _fresh_turn() -> None:
-    """In a forked process: whoever had the turn does not exist there."""
-    global _turn
-    _turn = threading.RLock()
+def _renew_lock() -> None:
+    """In a forked process: whoever held the lock does not exist there."""
+    global _lock
+    _lock = threading.RLock()
 
 
 if "register_at_fork" in dir(os):  # not on Windows
-    os.register_at_fork(after_in_child=_fresh_turn)
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Streams:
@@ -44,7 +44,7 @@ class Streams:
         self._before: list[dict[str, Any]] = []  # one for each ``with`` that is open
 
     def __enter__(self) -> "Streams":
-        _turn.acquire()
+        _lock.acquire()
         self._before.append(random.get_state())
         random.set_state(self.state)
         return self
@@ -52,4 +52,4 @@ class Streams:
     def __exit__(self, *_: object) -> None:
         self.state = random.get_state()
         random.set_state(self._before.pop())
-        _turn.release()
+        _lock.release()

@@ -1258,7 +1258,7 @@ def test_npz_junk_gives_only_clear_errors(scratch, data):
 # --- the package ---------------------------------------------------------------------------------
 
 LIGHT = {"__future__", "axon", "collections", "importlib", "math", "numpy"}
-LIGHT |= {"operator", "os", "typing", "warnings"}
+LIGHT |= {"operator", "os", "types", "typing", "warnings"}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
