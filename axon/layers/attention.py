@@ -10,7 +10,7 @@ from axon import initializers
 from axon.activations import softmax
 from axon.backend import Shape, as_array
 from axon.checks import integer
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.noise import Dropout
@@ -184,7 +184,9 @@ class MultiHeadAttention(Layer):
         y = self._linear(name, x, scale)
         return y.reshape(*y.shape[:2], self.num_heads, -1).transpose(0, 2, 1, 3)
 
-    def _masks(self, shape: Shape, attention_mask: Any, mask: Any, causal: bool) -> list[Tensor]:
+    def _masks(
+        self, shape: Shape, attention_mask: TensorLike | None, mask: Tensor | None, causal: bool
+    ) -> list[Tensor]:
         """What forbids something, as truth values that broadcast to (n, heads, q, k)."""
         n, _, q, k = shape
         masks = []
@@ -197,7 +199,7 @@ class MultiHeadAttention(Layer):
             masks.append(Tensor(np.tri(q, k, dtype=bool)))
         return masks
 
-    def _truth(self, argument: str, given: Any, shapes: tuple[Shape, ...]) -> Tensor:
+    def _truth(self, argument: str, given: TensorLike, shapes: tuple[Shape, ...]) -> Tensor:
         mask = given if isinstance(given, Tensor) else Tensor(as_array(given))
         fits = any(len(shape) == mask.ndim and _broadcasts(mask.shape, shape) for shape in shapes)
         if not fits:

@@ -4,7 +4,8 @@ Each image of a batch is changed in its own way; images are (n, height, width, c
 the layers pass on what comes, so they may stand in the model that is used.
 """
 
-from typing import Any, ClassVar, Unpack
+from collections.abc import Sequence
+from typing import ClassVar, Unpack
 
 import numpy as np
 
@@ -23,9 +24,10 @@ from axon.ops.random import uniform
 from axon.ops.warp import FILL_MODES, affine_maps, corner_maps, warp
 
 Range = tuple[float, float]
+Factor = float | Sequence[float]  # f for (-f, f), or (low, high)
 
 
-def span(owner: str, argument: str, value: Any, low: float = -np.inf) -> Range:
+def span(owner: str, argument: str, value: Factor, low: float = -np.inf) -> Range:
     """Read a range: a number f is (-f, f), or (low, high).
 
     >>> span("RandomZoom", "height_factor", 0.25), span("RandomZoom", "height_factor", (0, 0.5))
@@ -34,7 +36,7 @@ def span(owner: str, argument: str, value: Any, low: float = -np.inf) -> Range:
     given = value if isinstance(value, tuple | list) else (value, value)
     numbers = all(map(is_number, given))
     if numbers and given is not value:
-        given = (-value, value)
+        given = (-given[1], given[1])
     if len(given) != 2 or not numbers or not low < given[0] <= given[1] < np.inf:
         above = "" if low == -np.inf else f", both greater than {low}"
         raise ValueError(
@@ -159,8 +161,8 @@ class RandomTranslation(_Affine):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any,
+        height_factor: Factor,
+        width_factor: Factor,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -196,7 +198,7 @@ class RandomRotation(_Affine):
 
     def __init__(
         self,
-        factor: Any,
+        factor: Factor,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -228,8 +230,8 @@ class RandomZoom(_Affine):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any = None,
+        height_factor: Factor,
+        width_factor: Factor | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -312,7 +314,7 @@ class RandomErasing(_Augmentation):
     def __init__(
         self,
         factor: float = 1.0,
-        scale: Any = (0.02, 0.33),
+        scale: Factor = (0.02, 0.33),
         fill_value: float = 0.0,
         *,
         seed: int | None = None,

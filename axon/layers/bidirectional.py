@@ -95,7 +95,7 @@ class Bidirectional(Layer):
         joined: Tensor = MERGES[self.merge_mode](*outputs)
         return joined
 
-    def _read(self, layer: Recurrent, x: Tensor, mask: Any) -> Tensor:
+    def _read(self, layer: Recurrent, x: Tensor, mask: Tensor | None) -> Tensor:
         """The output of one layer, in the order of the input."""
         y: Tensor = layer.forward(x, mask=mask)
         return y[:, ::-1] if layer.go_backwards and layer.return_sequences else y

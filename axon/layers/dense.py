@@ -40,7 +40,7 @@ class Dense(Layer):
     def __init__(
         self,
         input_size: int | None = None,
-        num_neurons: Any = None,
+        num_neurons: int | str | activations.Activation | None = None,
         activation: "str | activations.Activation | None" = None,
         *,
         activation_function: "str | activations.Activation | None" = None,

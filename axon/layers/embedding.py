@@ -1,6 +1,6 @@
 """Embeddings: a learned vector for each id, and for each place in a sequence."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
@@ -150,7 +150,7 @@ class PositionalEmbedding(Layer):
         return x + self.embeddings[:time]
 
 
-def waves(time: int, features: int) -> "np.ndarray[Any, Any]":
+def waves(time: int, features: int) -> Array:
     """Sines, then cosines, of the place t: sin(t / 10000^(2 i / features)).
 
     >>> waves(2, 2).round(2)

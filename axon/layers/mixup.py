@@ -1,15 +1,18 @@
 """MixUp: pairs of samples, and of their labels, mixed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from axon.backend import as_array, float_type
-from axon.checks import integer
-from axon.core import Tensor
+from axon.backend import Array, as_array, float_type
+from axon.checks import demand, integer
+from axon.core import Tensor, TensorLike
 from axon.ops.index import take
 from axon.random import stream
+
+Pair = tuple[Tensor | Array, Tensor | Array]
+Batch = Sequence[TensorLike]  # (x, y)
 
 
 class MixUp:
@@ -36,15 +39,13 @@ class MixUp:
         self, alpha: float = 0.2, *, num_classes: int | None = None, seed: int | None = None
     ) -> None:
         self.alpha = float(alpha)
-        if not 0 < self.alpha < np.inf:
-            raise ValueError(f"MixUp: alpha must be greater than 0, got {alpha!r}.")
-        self.num_classes = (
-            None if num_classes is None else integer("MixUp", "num_classes", num_classes)
-        )
+        demand(0 < self.alpha < np.inf, "MixUp", "alpha", "greater than 0", alpha)
+        given = num_classes is not None
+        self.num_classes = integer("MixUp", "num_classes", num_classes) if given else None
         self.seed = seed
         self._random = None if seed is None else np.random.default_rng(seed)
 
-    def __call__(self, x: Any, y: Any) -> tuple[Any, Any]:
+    def __call__(self, x: TensorLike, y: TensorLike) -> Pair:
         """Mix one batch.
 
         Args:
@@ -54,30 +55,32 @@ class MixUp:
         Returns:
             The mixed samples and labels; arrays for arrays, Tensors for Tensors.
         """
-        x, y = self._floats(x), self._one_hot(y)
-        if x.shape[:1] != y.shape[:1]:
-            raise ValueError(f"MixUp: got {x.shape[0]} samples, but {y.shape[0]} labels.")
+        samples, labels = self._floats(x), self._one_hot(y)
+        if samples.shape[:1] != labels.shape[:1]:
+            raise ValueError(
+                f"MixUp: got {samples.shape[0]} samples, but {labels.shape[0]} labels."
+            )
         random = stream("augment") if self._random is None else self._random
-        shares = random.beta(self.alpha, self.alpha, len(x))
-        others = random.permutation(len(x))
-        return self._mixed(x, shares, others), self._mixed(y, shares, others)
+        shares = random.beta(self.alpha, self.alpha, len(samples))
+        others = random.permutation(len(samples))
+        return self._mixed(samples, shares, others), self._mixed(labels, shares, others)
 
-    def batches(self, source: Iterable[Any]) -> Iterable[Any]:
+    def batches(self, source: Iterable[Batch]) -> Iterable[Pair]:
         """Mix every batch (x, y) of an iterable, each time that it is walked over."""
         mixed = Mixed(self, source)
         return iter(mixed) if iter(source) is source else mixed  # a generator stays one
 
-    def _mixed(self, x: Any, shares: Any, others: Any) -> Any:
+    def _mixed(self, x: Tensor | Array, shares: Array, others: Array) -> Tensor | Array:
         share = shares.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
         return x * share + take(x, others) * (1 - share)
 
-    def _floats(self, x: Any) -> Any:
+    def _floats(self, x: TensorLike) -> Tensor | Array:
         if isinstance(x, Tensor):
             return x if x.dtype.kind == "f" else x.astype(np.float32)
         array = as_array(x)
         return array.astype(float_type([array]), copy=False)
 
-    def _one_hot(self, y: Any) -> Any:
+    def _one_hot(self, y: TensorLike) -> Tensor | Array:
         labels = y.data if isinstance(y, Tensor) else as_array(y)
         if labels.ndim > 1:
             return self._floats(y)
@@ -98,10 +101,10 @@ class MixUp:
 class Mixed:
     """Batches (x, y) of an iterable, mixed as they pass."""
 
-    def __init__(self, mix: MixUp, source: Iterable[Any]) -> None:
+    def __init__(self, mix: MixUp, source: Iterable[Batch]) -> None:
         self.mix, self.source = mix, source
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[Pair]:
         for item in self.source:
             if not isinstance(item, tuple | list) or len(item) != 2:
                 raise ValueError(

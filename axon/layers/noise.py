@@ -1,7 +1,8 @@
 """Layers that draw random numbers while training, and pass on what comes otherwise."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Unpack
+from collections.abc import Sequence
+from typing import ClassVar, Unpack
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class Dropout(Noise):
     def __init__(
         self,
         rate: float,
-        noise_shape: Any = None,
+        noise_shape: Sequence[int | None] | None = None,
         seed: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:

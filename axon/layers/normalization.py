@@ -1,7 +1,7 @@
 """Layers that bring what passes to mean 0 and deviation 1, then scale and shift it as learned."""
 
 from math import prod
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
@@ -84,7 +84,9 @@ class _Scaled(Layer):
         if self.center:
             self.beta = self.parameter("beta", self.beta_initializer, channels)
 
-    def scaled(self, y: Tensor, center: Any = None, factor: Any = 1.0) -> Tensor:
+    def scaled(
+        self, y: Tensor, center: Tensor | None = None, factor: Tensor | float = 1.0
+    ) -> Tensor:
         """(y - center) factor gamma + beta, channel by channel, in one pass."""
         if self.gamma is None and self.beta is None and center is None:
             return y
@@ -178,7 +180,7 @@ class BatchNormalization(_Scaled):
         self._follow(self.moving_variance, variance.detach(), some)
         return self.scaled(x, mean, self._factor(variance))
 
-    def _factor(self, variance: Tensor) -> Any:
+    def _factor(self, variance: Tensor) -> Tensor:
         return 1.0 / sqrt(variance + self.epsilon)
 
     def _follow(self, moving: Buffer, batch: Tensor, some: Tensor | None) -> None:
@@ -202,10 +204,8 @@ class BatchNormalization(_Scaled):
             )
 
 
-def _real_moments(x: Tensor, mask: Any) -> tuple[Tensor, Tensor, Tensor]:
+def _real_moments(x: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and variance of each channel over what is real; and whether anything is."""
-    real = masks.as_mask(mask)
-    assert real is not None
     axes = tuple(range(x.ndim - 1))
     number = real.astype(x.dtype).sum() * (prod(x.shape[:-1]) / max(real.size, 1))
     count = maximum(number, 1.0)

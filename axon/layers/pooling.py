@@ -40,7 +40,7 @@ class Pooling(Layer):
         self.strides = integers(owner, "strides", apart, self.axes)
         self.padding = padding_name(owner, padding, ["valid", "same"])
 
-    def _current(self, name: str, given: Any) -> Any:
+    def _current(self, name: str, given: object) -> object:
         """How far apart windows lie follows from how large they are, unless it was said."""
         follows = name == "strides" and given is None and self.strides == self.pool_size
         return None if follows else super()._current(name, given)
@@ -211,6 +211,7 @@ class GlobalPooling(Layer):
 
     on_mask = masks.REFUSED
     axes: ClassVar[int]
+    reduce: ClassVar[Callable[..., Tensor]]  # of a Tensor, over axes
 
     def __init__(self, keepdims: bool = False, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -223,10 +224,10 @@ class GlobalPooling(Layer):
         if 0 in shape[1:-1]:
             raise self.misfit(AXES[self.axes], shape, " These have no elements.")
 
-    @property
-    def places(self) -> Shape:
-        """The axes that are left out."""
-        return tuple(range(1, self.axes + 1))
+    def call(self, x: Tensor) -> Tensor:
+        """Leave one number of each channel, over all places."""
+        places = tuple(range(1, self.axes + 1))
+        return type(self).reduce(x, places, self.keepdims)
 
 
 class GlobalAveragePooling2D(GlobalPooling):
@@ -241,13 +242,8 @@ class GlobalAveragePooling2D(GlobalPooling):
     array([[3., 4.]], dtype=float32)
     """
 
-    on_mask = masks.REFUSED
     axes = 2
-
-    def call(self, x: Tensor) -> Tensor:
-        """Average over height and width."""
-        mean: Tensor = x.mean(self.places, self.keepdims)
-        return mean
+    reduce = Tensor.mean
 
 
 class GlobalAveragePooling1D(GlobalPooling):
@@ -266,12 +262,12 @@ class GlobalAveragePooling1D(GlobalPooling):
 
     on_mask = masks.USED
     axes = 1
+    reduce = Tensor.mean
 
     def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Average over time."""
         if mask is None:
-            mean: Tensor = x.mean(self.places, self.keepdims)
-            return mean
+            return super().call(x)
         real = masks.demand_steps(self.name, mask, x).astype(x.dtype)[..., None]
         counts = maximum(real.sum(axis=1, keepdims=self.keepdims), 1.0)
         masked: Tensor = (x * real).sum(axis=1, keepdims=self.keepdims) / counts
@@ -295,13 +291,8 @@ class GlobalMaxPooling2D(GlobalPooling):
     array([[6., 7.]], dtype=float32)
     """
 
-    on_mask = masks.REFUSED
     axes = 2
-
-    def call(self, x: Tensor) -> Tensor:
-        """Take the largest over height and width."""
-        largest: Tensor = x.max(self.places, self.keepdims)
-        return largest
+    reduce = Tensor.max
 
 
 class GlobalMaxPooling1D(GlobalPooling):
@@ -320,12 +311,12 @@ class GlobalMaxPooling1D(GlobalPooling):
 
     on_mask = masks.USED
     axes = 1
+    reduce = Tensor.max
 
     def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Take the largest over time."""
         if mask is None:
-            plain: Tensor = x.max(self.places, self.keepdims)
-            return plain
+            return super().call(x)
         real = masks.demand_steps(self.name, mask, x)
         lowest = float(np.finfo(x.dtype).min)
         largest = masks.without_padding(x, real, lowest).max(1, self.keepdims)

@@ -5,8 +5,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape, as_array
-from axon.checks import finite, integer
+from axon.backend import Array, ArrayLike, DType, Shape, as_array
+from axon.checks import Integers, finite, integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import LONG, Layer
@@ -148,9 +148,9 @@ class Normalization(Layer):
 
     def __init__(
         self,
-        mean: Any = None,
-        variance: Any = None,
-        axis: Any = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
+        axis: Integers | None = -1,
         invert: bool = False,
         **options: Unpack[LayerOptions],
     ) -> None:
@@ -166,7 +166,7 @@ class Normalization(Layer):
             given = as_array(mean, np.dtype("f8")), as_array(variance, np.dtype("f8"))
             self._set(*np.broadcast_arrays(*given))
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: ArrayLike) -> None:
         """Take mean and variance from data (n, ..., features)."""
         x = as_array(data, np.dtype("f8"))
         if x.ndim < 2 or not x.size:
@@ -191,7 +191,7 @@ class Normalization(Layer):
             raise ValueError(f"Normalization: axis={self.axis} counts samples, not features.")
         return kept
 
-    def _set(self, mean: Any, variance: Any) -> None:
+    def _set(self, mean: Array, variance: Array) -> None:
         vars(self).update(mean=mean.tolist(), variance=variance.tolist())  # what follows, follows
         deviation = np.sqrt(np.where(variance > 0, variance, 1))
         self.exact = self._lose_digits(mean, deviation)  # type: ignore[misc]
@@ -203,7 +203,7 @@ class Normalization(Layer):
             else:
                 tensor.data = np.array(found, dtype)  # elsewhere, so that they are recorded anew
 
-    def _lose_digits(self, mean: Any, deviation: Any) -> bool:
+    def _lose_digits(self, mean: Array, deviation: Array) -> bool:
         """Whether features would be rounded, in the layer's type, before the mean is subtracted."""
         if self.dtype == LONG:
             return False
@@ -227,7 +227,7 @@ class Normalization(Layer):
             raise self.misfit(f"(n, {sizes})", shape)
 
     def _fits_axes(self, ndim: int) -> bool:
-        return all(-ndim <= a < ndim for a in np.atleast_1d(self.axis))
+        return all(-ndim <= a < ndim for a in np.atleast_1d(np.asarray(self.axis)))
 
     def _spread(self, t: Tensor, ndim: int) -> Tensor:
         """Give mean or factor the axes that inputs have."""

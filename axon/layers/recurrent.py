@@ -1,5 +1,6 @@
 """Recurrent layers: one cell that reads a sequence step by step."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Unpack
 
@@ -7,9 +8,9 @@ import numpy as np
 
 from axon import activations, initializers
 from axon.activations import sigmoid, tanh
-from axon.backend import Array, Shape, as_array
+from axon.backend import Array, DType, Shape, as_array
 from axon.checks import integer
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
@@ -17,6 +18,9 @@ from axon.ops.cells import CELLS, Cell, gru_before
 from axon.ops.join import concatenate
 from axon.ops.recurrent import recurrence, recurrent_input, unrolled
 from axon.parameter import Parameter
+
+Textbook = Callable[..., Any]  # a cell in AXON's operations
+State = TensorLike | None  # h, or [h, c]
 
 
 class Recurrent(Layer):
@@ -64,16 +68,16 @@ class Recurrent(Layer):
         self.bias: Parameter | None = None
 
     @property
-    def kind(self) -> Cell:
-        """The equations."""
+    def equations(self) -> Cell:
+        """What one step computes."""
         return CELLS[self.cell]
 
     @property
-    def textbook(self) -> Any:
+    def textbook(self) -> Textbook | None:
         """The cell in AXON's operations, where no kernel was made for it; else None."""
         if self.activation is tanh:
             return None
-        return partial(self.kind.textbook, f=self.activation)
+        return partial(self.equations.textbook, f=self.activation)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Sequences may have any length but 0."""
@@ -89,7 +93,7 @@ class Recurrent(Layer):
 
     def create(self, *input_shapes: Shape) -> None:
         """Create W, R and, unless left out, b."""
-        width = self.kind.gates * self.units
+        width = self.equations.gates * self.units
         shape, square = (input_shapes[0][-1], width), (self.units, width)
         self.weights = self.parameter("weights", self.kernel_initializer, shape)
         self.recurrent_weights = self.parameter(
@@ -101,21 +105,23 @@ class Recurrent(Layer):
     @property
     def bias_shape(self) -> Shape:
         """One number for each gate."""
-        return (self.kind.gates * self.units,)
+        return (self.equations.gates * self.units,)
 
-    def first_bias(self, shape: Shape, dtype: Any) -> Any:
+    def first_bias(self, shape: Shape, dtype: DType) -> Array:
         """How the bias begins."""
         return self.bias_initializer(shape, dtype)
 
     def biases(self) -> list[Tensor]:
         """The bias of the inputs, and that of the product with h, a row, if there is one."""
-        return [self.bias if self.bias is not None else self.zeros(self.kind.gates * self.units)]
+        return [
+            self.bias if self.bias is not None else self.zeros(self.equations.gates * self.units)
+        ]
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros in the layer's type."""
         return Tensor(np.zeros(shape, self.dtype))
 
-    def call(self, x: Tensor, *, mask: Tensor | None = None, initial_state: Any = None) -> Tensor:
+    def call(self, x: Tensor, *, mask: Tensor | None = None, initial_state: State = None) -> Tensor:
         """Read the sequence.
 
         Args:
@@ -137,28 +143,27 @@ class Recurrent(Layer):
         return self._outputs(gates_and_states)
 
     def _outputs(self, y: Tensor) -> Tensor:
-        h = y[self.kind.saved]  # (time + 1, n, units)
+        h = y[self.equations.saved]  # (time + 1, n, units)
         return h[1:].transpose(1, 0, 2) if self.return_sequences else h[-1]
 
-    def _real(self, mask: Any, n: int, time: int) -> Tensor:
+    def _real(self, mask: Tensor | None, n: int, time: int) -> Tensor:
         """Truth values (n, time), or (n, 0) if no step is padding."""
         if mask is None:
             return Tensor(np.zeros((n, 0), bool))
-        given = mask if isinstance(mask, Tensor) else Tensor(as_array(mask))
-        if given.shape != (n, time):
+        if mask.shape != (n, time):
             raise ValueError(
                 f"layer {self.name!r}: mask must have a truth value for each step, shape "
-                f"{(n, time)}, got shape {given.shape}."
+                f"{(n, time)}, got shape {mask.shape}."
             )
-        return given
+        return mask
 
-    def _start(self, given: Any, n: int) -> list[Tensor]:
+    def _start(self, given: State, n: int) -> list[Tensor]:
         """Rows (n, states * units)."""
-        count = self.kind.states
+        count = self.equations.states
         if given is None:
             return [self.zeros(n, count * self.units)]
-        states = list(given) if isinstance(given, list | tuple) else [given]
-        states = [s if isinstance(s, Tensor) else Tensor(as_array(s, self.dtype)) for s in states]
+        listed = given if isinstance(given, list | tuple) else [given]
+        states = [s if isinstance(s, Tensor) else Tensor(as_array(s, self.dtype)) for s in listed]
         if [s.shape for s in states] != [(n, self.units)] * count:
             raise ValueError(
                 f"layer {self.name!r}: initial_state must be {'[h, c], both' if count > 1 else 'h'}"
@@ -230,11 +235,11 @@ class LSTM(Recurrent):
         self.unit_forget_bias = bool(unit_forget_bias)
 
     @property
-    def textbook(self) -> Any:
+    def textbook(self) -> Textbook | None:
         """The cell with the activations that were asked for, unless they are the usual ones."""
-        return _gated(self.kind.textbook, self.activation, self.recurrent_activation)
+        return _gated(self.equations.textbook, self.activation, self.recurrent_activation)
 
-    def first_bias(self, shape: Shape, dtype: Any) -> Any:
+    def first_bias(self, shape: Shape, dtype: DType) -> Array:
         """That of the forget gate may begin at 1."""
         bias = np.array(self.bias_initializer(shape, dtype))
         if self.unit_forget_bias:
@@ -283,22 +288,22 @@ class GRU(Recurrent):
         self.reset_after = bool(reset_after)
 
     @property
-    def textbook(self) -> Any:
+    def textbook(self) -> Textbook | None:
         """The cell in AXON's operations, if it is not the usual one."""
         f, s = self.activation, self.recurrent_activation
         if not self.reset_after:
             return partial(gru_before, f=f, s=s)
-        return _gated(self.kind.textbook, f, s)
+        return _gated(self.equations.textbook, f, s)
 
     @property
     def bias_shape(self) -> Shape:
         """One number for each gate; two rows of them if the product with h has its own."""
-        width = self.kind.gates * self.units
+        width = self.equations.gates * self.units
         return (2, width) if self.reset_after else (width,)
 
     def biases(self) -> list[Tensor]:
         """The bias of the inputs, and that of the product with h."""
-        width = self.kind.gates * self.units
+        width = self.equations.gates * self.units
         if self.bias is None:
             return [self.zeros(width), self.zeros(1, width)]
         if self.reset_after:
@@ -306,6 +311,8 @@ class GRU(Recurrent):
         return [self.bias, self.zeros(1, width)]
 
 
-def _gated(textbook: Any, f: Any, s: Any) -> Any:
+def _gated(
+    textbook: Textbook, f: activations.Activation, s: activations.Activation
+) -> Textbook | None:
     """None for the usual activations, of which there is a kernel."""
     return None if f is tanh and s is sigmoid else partial(textbook, f=f, s=s)

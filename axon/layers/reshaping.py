@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Unpack
+from typing import Unpack
 
 from axon.backend import Array, Shape
 from axon.checks import Integers, demand, integer, integers
@@ -138,7 +138,7 @@ class ZeroPadding1D(Layer):
         return mask if mask is None else masks.with_ends(mask, self.padding)
 
 
-def _ends(owner: str, value: Any) -> Pair:
+def _ends(owner: str, value: Integers) -> Pair:
     """Read one number of zeros for both ends, or one for each."""
     before, after = integers(owner, "padding", value, 2, least=0)
     return before, after

@@ -2,15 +2,33 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from axon.backend import Array, ArraySpec, DType
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.names import printable
+from axon.parameter import Buffer, Parameter
 
 SHOWN = 8  # differences, before the rest is only counted
+
+
+class Stateful(Protocol):
+    """A module, as far as it is asked here."""
+
+    name: str
+    trainable: bool
+    _trainable: bool
+
+    def named_parameters(self) -> Mapping[str, Parameter]:
+        """Parameters by path."""
+
+    def named_buffers(self) -> Mapping[str, Buffer]:
+        """Buffers by path."""
+
+    def children(self) -> "Iterator[tuple[str, Stateful]]":
+        """The modules inside, by name."""
 
 
 class Loaded(NamedTuple):
@@ -27,7 +45,7 @@ class Loaded(NamedTuple):
     mismatched_keys: list[str]
 
 
-def named(module: Any) -> dict[tuple[str, ...], Tensor]:
+def named(module: Stateful) -> dict[tuple[str, ...], Tensor]:
     """Every parameter and buffer once, by all the paths under which it is found."""
     found: dict[int, tuple[list[str], Tensor]] = {}
     for path, tensor in {**module.named_parameters(), **module.named_buffers()}.items():
@@ -35,12 +53,12 @@ def named(module: Any) -> dict[tuple[str, ...], Tensor]:
     return {tuple(paths): tensor for paths, tensor in found.values()}
 
 
-def state_of(module: Any) -> dict[str, Array]:
+def state_of(module: Stateful) -> dict[str, Array]:
     """Copies of parameters and buffers, each once, by its first path."""
     return {paths[0]: tensor.data.copy() for paths, tensor in named(module).items()}
 
 
-def frozen_in(module: Any) -> dict[str, list[str]]:
+def frozen_in(module: Stateful) -> dict[str, list[str]]:
     """Paths of what training does not change: modules, "" being the outermost, and parameters."""
     return {
         "modules": [path for path, m in paths_in(module) if not m.trainable],
@@ -48,7 +66,7 @@ def frozen_in(module: Any) -> dict[str, list[str]]:
     }
 
 
-def freeze(module: Any, frozen: Mapping[str, Sequence[str]]) -> None:
+def freeze(module: Stateful, frozen: Mapping[str, Sequence[str]]) -> None:
     """Freeze what ``frozen_in`` listed, and nothing else."""
     modules, parameters = set(frozen["modules"]), set(frozen["parameters"])
     for path, m in paths_in(module):
@@ -57,7 +75,7 @@ def freeze(module: Any, frozen: Mapping[str, Sequence[str]]) -> None:
         p.requires_grad = path not in parameters
 
 
-def paths_in(module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def paths_in(module: Stateful, path: str = "") -> Iterator[tuple[str, Stateful]]:
     """A module and those inside it, with the paths that lead to them."""
     yield path, module
     for name, child in module.children():
@@ -75,7 +93,7 @@ class Fit:
     """
 
     def __init__(
-        self, module: Any, found: Mapping[str, ArraySpec], where: str, exact: bool = False
+        self, module: Stateful, found: Mapping[str, ArraySpec], where: str, exact: bool = False
     ) -> None:
         self.module, self.found, self.where, self.exact = module, found, where, exact
         self.wanted = named(module)
@@ -110,17 +128,17 @@ class Fit:
 
     def _table(self) -> str:
         """The first differences, the module's on the left, the state's on the right."""
-        kinds = {p: ArraySpec(t.shape, t.dtype) for paths, t in self.wanted.items() for p in paths}
+        specs = {p: ArraySpec(t.shape, t.dtype) for paths, t in self.wanted.items() for p in paths}
         left = self.left
-        rows = [(f"{n}  {kinds[n]}", f"{n}  {self.found[n]}") for n in left.mismatched_keys]
+        rows = [(f"{n}  {specs[n]}", f"{n}  {self.found[n]}") for n in left.mismatched_keys]
         rows += zip_longest(
-            (f"{n}  {kinds[n]}" for n in left.missing_keys),
+            (f"{n}  {specs[n]}" for n in left.missing_keys),
             (f"{n}  {self.found[n]}" for n in left.unexpected_keys),
             fillvalue="-",
         )
         return side_by_side("model", "file", rows)
 
-    def load(self, arrays: Mapping[str, Any]) -> Loaded:
+    def load(self, arrays: Mapping[str, TensorLike]) -> Loaded:
         """Put the values in that fit; all are converted first, so that an error changes nothing."""
         ready = [(t, converted(name, arrays[name], t.dtype)) for name, t in self.sources.items()]
         for tensor, values in ready:
@@ -128,16 +146,16 @@ class Fit:
         return self.left
 
 
-def _fits(kind: ArraySpec, tensor: Tensor, exact: bool) -> bool:
+def _fits(found: ArraySpec, tensor: Tensor, exact: bool) -> bool:
     """Whether the shape is the same, and no value would change its meaning."""
-    if exact or kind.shape != tensor.shape:
-        return kind == (tensor.shape, tensor.dtype)
-    floats = kind.dtype.kind == tensor.dtype.kind == "f"
-    same_kind = kind.dtype.kind in "iub" and tensor.dtype.kind in "iub"
-    return floats or (same_kind and np.can_cast(kind.dtype, tensor.dtype, "safe"))
+    if exact or found.shape != tensor.shape:
+        return found == (tensor.shape, tensor.dtype)
+    floats = found.dtype.kind == tensor.dtype.kind == "f"
+    integers = found.dtype.kind in "iub" and tensor.dtype.kind in "iub"
+    return floats or (integers and np.can_cast(found.dtype, tensor.dtype, "safe"))
 
 
-def converted(name: str, values: Any, dtype: DType) -> Array:
+def converted(name: str, values: TensorLike, dtype: DType) -> Array:
     """An array in another type, if none of its numbers are too large for that.
 
     >>> converted("w", np.array([1e300]), np.dtype("float32"))
@@ -169,13 +187,15 @@ def side_by_side(left: str, right: str, rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join([*lines, f"  and {len(rows) - SHOWN} more"] if rows[SHOWN:] else lines)
 
 
-def load_state(module: Any, state: Mapping[str, Any], strict: bool, where: str) -> Loaded:
+def load_state(
+    module: Stateful, state: Mapping[str, TensorLike], strict: bool, where: str
+) -> Loaded:
     """Put arrays by name into a module; what does not fit is an error, or is listed."""
-    kinds = {name: ArraySpec(np.shape(v), _dtype(v)) for name, v in state.items()}
-    fit = Fit(module, kinds, where)
+    specs = {name: ArraySpec(np.shape(v), _dtype(v)) for name, v in state.items()}
+    fit = Fit(module, specs, where)
     fit.demand(strict)
     return fit.load(state)
 
 
-def _dtype(values: Any) -> DType:
+def _dtype(values: TensorLike) -> DType:
     return values.dtype if isinstance(values, Tensor | np.ndarray) else np.asarray(values).dtype

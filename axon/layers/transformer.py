@@ -1,5 +1,6 @@
 """TransformerBlock: attention, then a small network for each step, both around a shortcut."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Unpack
 
@@ -91,7 +92,9 @@ class TransformerBlock(Layer):
         x = self._around(attend, self.attention_norm, "attention_dropping", x)
         return self._around(self._network, self.network_norm, "network_dropping", x)
 
-    def _around(self, part: Any, norm: LayerNormalization, dropping: str, x: Tensor) -> Tensor:
+    def _around(
+        self, part: Callable[[Tensor], Tensor], norm: LayerNormalization, dropping: str, x: Tensor
+    ) -> Tensor:
         """x and what a part adds to it, normalized before or after."""
         more = part(norm.forward(x) if self.normalize_first else x)
         if self.dropout:

@@ -1,6 +1,6 @@
 """The convolution layer that makes images larger."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from axon import initializers
 from axon.activations import Activation
@@ -117,7 +117,7 @@ class Conv2DTranspose(Convolution):
         return before, max(painted - before - size, 0)
 
 
-def _rest(value: Any, strides: Shape) -> Shape | None:
+def _rest(value: Integers | None, strides: Shape) -> Shape | None:
     """Read ``output_padding``."""
     if value is None:
         return None

@@ -1,7 +1,6 @@
 """Arguments of layers that look at images or series through windows, and inputs that fit them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from axon.backend import Shape
 from axon.layers.base import Layer
@@ -11,7 +10,7 @@ from axon.ops.windows import Padding, Pair, same
 AXES = {1: "(n, time, channels)", 2: "(n, height, width, channels)"}
 
 
-def padding_name(owner: str, value: Any, known: Sequence[str]) -> str:
+def padding_name(owner: str, value: object, known: Sequence[str]) -> str:
     """Read the name of a padding, in small letters.
 
     >>> padding_name("Conv2D", "SAME", ["valid", "same"])

@@ -109,7 +109,7 @@ def test_initial_states(name):
     x = normal(3, 4, 2)
     layer = ours(5)
     theirs = twin(layer, torch_class, order, x)
-    states = [normal(3, 5) for _ in range(layer.kind.states)]
+    states = [normal(3, 5) for _ in range(layer.equations.states)]
     leaves = [torch.tensor(s[None], requires_grad=True) for s in states]
     wanted = theirs(torch.tensor(x), tuple(leaves) if len(leaves) > 1 else leaves[0])[0][:, -1]
     wanted.sum().backward()
