@@ -113,16 +113,8 @@ class _Filters(Convolution):
         bias_initializer: InitializerLike = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            **options,
-        )
+        windows = (kernel_size, strides, padding, dilation_rate)
+        super().__init__(*windows, activation, use_bias, bias_initializer, **options)
         owner = type(self).__name__
         self.filters = integer(owner, "filters", filters)
         self.groups = integer(owner, "groups", groups)

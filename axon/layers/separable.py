@@ -57,16 +57,8 @@ class DepthwiseConv2D(Convolution):
         bias_initializer: InitializerLike = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            **options,
-        )
+        windows = (kernel_size, strides, padding, dilation_rate)
+        super().__init__(*windows, activation, use_bias, bias_initializer, **options)
         self.depth_multiplier = integer("DepthwiseConv2D", "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.weights: Parameter | None = None
@@ -126,16 +118,8 @@ class SeparableConv2D(Convolution):
         bias_initializer: InitializerLike = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            **options,
-        )
+        windows = (kernel_size, strides, padding, dilation_rate)
+        super().__init__(*windows, activation, use_bias, bias_initializer, **options)
         self.filters = integer("SeparableConv2D", "filters", filters)
         self.depth_multiplier = integer("SeparableConv2D", "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)

@@ -53,16 +53,8 @@ class Conv2DTranspose(Convolution):
         bias_initializer: InitializerLike = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer,
-            **options,
-        )
+        windows = (kernel_size, strides, padding, dilation_rate)
+        super().__init__(*windows, activation, use_bias, bias_initializer, **options)
         self.filters = integer("Conv2DTranspose", "filters", filters)
         self.output_padding = _rest(output_padding, self.strides)
         self.kernel_initializer = initializers.get(kernel_initializer)
