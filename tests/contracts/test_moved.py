@@ -14,8 +14,8 @@ from axon._moved import MOVED, new_name
 INSIDE = {  # what lay in packages that have moved, and examples of what is asked of it
     "axon.models.foreign.flattening": "axon.convert.flattening",
     "axon.models.graph.model": "axon.onnx.run.model",
-    "axon.models.graph.operators.pooling": "axon.onnx.run.operators.pooling",
-    "axon.onnx.rules.cells": "axon.onnx.export.rules.cells",
+    "axon.models.graph.operators.elementwise": "axon.onnx.run.operators.elementwise",
+    "axon.onnx.rules.products": "axon.onnx.export.rules.products",
 }
 OLD = {f"axon.{old}": f"axon.{new}" for old, new in MOVED.items()} | INSIDE
 

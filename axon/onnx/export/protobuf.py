@@ -7,7 +7,7 @@ from axon.backend import Array
 from axon.onnx.export.rules.sizes import Batch, Size
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import Writer
-from axon.onnx.graph import Graph, Node, ValueInfo
+from axon.onnx.ir import Graph, Node, ValueInfo
 from axon.version import __version__
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from axon.onnx.export.rules.sizes import count
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import Writer
-from axon.onnx.graph import Node, every
+from axon.onnx.ir import Node, every
 
 Fusion = Callable[["Simplifier", Node, Node], bool]
 

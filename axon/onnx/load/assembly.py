@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, Shape
-from axon.onnx.graph import Graph, Node, ValueInfo, every
+from axon.onnx.ir import Graph, Node, ValueInfo, every
 from axon.onnx.load.batch_size import MAX_SAMPLE
 from axon.onnx.load.read import SEQUENCE, TEXT, File
 from axon.onnx.load.tensors import OnnxFileError

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from axon.names import suggestion
-from axon.onnx.graph import Graph, Node, every
+from axon.onnx.ir import Graph, Node, every
 from axon.onnx.load.assembly import Assembly
 from axon.onnx.load.batch_size import settle
 from axon.onnx.load.read import SEQUENCE, File, leading_to, read

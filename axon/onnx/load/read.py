@@ -4,7 +4,7 @@ import os
 from typing import Any, NamedTuple
 
 from axon.onnx.extra import need_onnx
-from axon.onnx.graph import STANDARD, Graph, Node, ValueInfo
+from axon.onnx.ir import STANDARD, Graph, Node, ValueInfo
 from axon.onnx.load.tensors import FileTensor, OnnxFileError, type_name
 
 CLASSIC = "ai.onnx.ml"  # the domain of scikit-learn's models

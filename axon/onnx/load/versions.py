@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from axon.backend import Array
-from axon.onnx.graph import STANDARD, Node
+from axon.onnx.ir import STANDARD, Node
 from axon.onnx.load.read import CLASSIC
 from axon.onnx.load.tensors import FileTensor, OnnxFileError, type_name
 from axon.onnx.run import operators

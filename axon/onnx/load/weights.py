@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from axon.backend import Array
-from axon.onnx.graph import Node
+from axon.onnx.ir import Node
 
 STRONG: dict[str, tuple[int, ...]] = {  # inputs that are weights wherever they are constant
     "Conv": (1, 2),

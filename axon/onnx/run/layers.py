@@ -17,7 +17,7 @@ from axon.core import Tensor
 from axon.layers.module import Module
 from axon.modes import Mode, no_grad
 from axon.names import printable
-from axon.onnx.graph import Graph, Node, ValueInfo
+from axon.onnx.ir import Graph, Node, ValueInfo
 from axon.onnx.run.operators.budget import allowed, spend
 from axon.onnx.run.operators.operand import Data, Operand, as_tensor, axis_from_front
 from axon.onnx.run.operators.table import OPERATORS, Context, Operator

@@ -12,7 +12,7 @@ from axon.layers.module import Module
 from axon.models.model import Model
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import printable
-from axon.onnx.graph import ValueInfo, inverse
+from axon.onnx.ir import ValueInfo, inverse
 from axon.onnx.run import operators
 from axon.onnx.run.layers import NodeLayer, layer_of, node_from
 from axon.onnx.run.operators.budget import MAX_SIZE, Budget, allowed

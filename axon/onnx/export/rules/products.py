@@ -9,7 +9,7 @@ from axon.onnx.export.rules.shapes import resized
 from axon.onnx.export.rules.sizes import Size, Sizes
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import Rule, Writer
-from axon.onnx.graph import inverse
+from axon.onnx.ir import inverse
 from axon.ops.pad import interpolation
 from axon.ops.windows import UNPADDED, Padding, Pair
 

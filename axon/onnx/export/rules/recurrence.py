@@ -13,7 +13,7 @@ from axon.onnx.export.rules.elementwise import BOOL
 from axon.onnx.export.rules.sizes import Size, Sizes, divided, total
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import FromBool, Rule, Writer
-from axon.onnx.graph import Graph, ValueInfo
+from axon.onnx.ir import Graph, ValueInfo
 from axon.ops.cells import CELLS
 
 OPERATORS = {  # name, order of the gates

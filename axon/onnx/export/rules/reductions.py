@@ -10,7 +10,7 @@ from axon.onnx.export.rules.elementwise import BOOL, INT64
 from axon.onnx.export.rules.sizes import Sizes, count, divided
 from axon.onnx.export.rules.values import Value, View
 from axon.onnx.export.rules.writer import Rule, Writer
-from axon.onnx.graph import inverse
+from axon.onnx.ir import inverse
 from axon.ops.reduce import Axis, axes_of
 
 AXES_ARE_INPUTS = {"ReduceSum": 13}  # since which version; for the others since 18

@@ -10,7 +10,7 @@ from axon.onnx.export.rules.elementwise import INT64
 from axon.onnx.export.rules.sizes import Batch, Size, Sizes, total
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import FIRST, LAST, Deferred, Rule, Writer
-from axon.onnx.graph import inverse
+from axon.onnx.ir import inverse
 
 
 def reshape(graph: Writer, x: Value, shape: Sizes) -> Value:

@@ -13,7 +13,7 @@ import numpy as np
 from axon.backend import Array, DType
 from axon.onnx.export.rules.sizes import Batch, Size, Sizes, broadcast, is_batch
 from axon.onnx.export.rules.values import Value, lifted
-from axon.onnx.graph import Node, inverse
+from axon.onnx.ir import Node, inverse
 
 INT64 = np.dtype(np.int64)
 Rule = Callable[..., Value]  # (graph, *inputs, **metadata of the primitive)

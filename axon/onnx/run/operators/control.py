@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from axon.core import Tensor
-from axon.onnx.graph import Graph
+from axon.onnx.ir import Graph
 from axon.onnx.run.operators.table import operator
 
 Ints = list[int] | None

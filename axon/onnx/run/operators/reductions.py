@@ -10,7 +10,7 @@ import numpy as np
 from axon import ops
 from axon.backend import Shape
 from axon.core import Tensor
-from axon.onnx.graph import inverse
+from axon.onnx.ir import inverse
 from axon.onnx.run.operators.budget import STEP, allowed, spend
 from axon.onnx.run.operators.elementwise import as_floats, is_integer
 from axon.onnx.run.operators.operand import (

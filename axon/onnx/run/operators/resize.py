@@ -8,7 +8,7 @@ import numpy as np
 from axon import ops
 from axon.backend import Array, Shape
 from axon.core import Tensor
-from axon.onnx.graph import inverse
+from axon.onnx.ir import inverse
 from axon.onnx.run.operators.budget import allowed, spend
 from axon.onnx.run.operators.operand import (
     Attributes,
