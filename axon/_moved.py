@@ -71,7 +71,7 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "optimizers.clipping": "optimizers.primitives",
     "optimizers.settings": "checks",
     "pace": "clock",
-    "program.finder": "inspect.nan_finder",
+    "program.finder": "inspect.nan_search",
     "program.profile": "inspect.profile",
     "program.shelf": "program.cache",
     "program.table": "inspect.profile",

@@ -46,8 +46,7 @@ class Lock:
 
     def release_all(self) -> None:
         """Release it, however often this thread has taken it; nothing if it has not."""
-        while self.rlock._is_owned():
-            self.rlock.release()
+        _release([self.rlock])
 
     def __reduce__(self) -> tuple[type["Lock"], tuple[()]]:
         return Lock, ()
@@ -70,23 +69,30 @@ def locks_of(parts: Iterable[object]) -> tuple[Lock, ...]:
 
 def hold(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
     """Call a function while this thread holds all of these locks."""
-    held = []
-    for lock in locks:
-        if lock.rlock._is_owned():
-            held.append(lock)
+    missing = []
+    for lock in locks:  # plain loops: each call would be a frame more in every step
+        if not lock.rlock._is_owned():
+            missing.append(lock.rlock)
     try:
-        for lock in locks:
-            lock.rlock.acquire()
-        try:
-            return function(*given)
-        finally:
-            for lock in locks:
-                lock.rlock.release()
+        for rlock in missing:
+            rlock.acquire()
+        found = function(*given)
+        for rlock in missing:
+            rlock.release()
+        return found
     except BaseException:
-        for lock in locks:  # once more: an interrupt may have come in the midst of it
-            if lock not in held:
-                lock.release_all()
+        _release(missing)
         raise
+    finally:  # once more: an interrupt may have come in the midst of it
+        for rlock in missing:
+            while rlock._is_owned():
+                rlock.release()
+
+
+def _release(rlocks: Iterable[Any]) -> None:
+    for rlock in rlocks:
+        while rlock._is_owned():
+            rlock.release()
 
 
 def change(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
@@ -145,6 +151,11 @@ class Region(ABC):
     @abstractmethod
     def end(self) -> None:
         """The last one leaves. Can be broken off, and done once more."""
+
+    @property
+    def entered(self) -> bool:
+        """Whether this thread is inside."""
+        return threading.get_ident() in self._inside
 
     def run(self, function: Callable[..., T], *given: Any) -> T:
         """Call a function inside, and be outside afterwards, whatever interrupts it, and where."""

@@ -5,7 +5,7 @@ Also a count of all changes of settings, by which recorded programs notice them.
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -29,15 +29,16 @@ class _Modes(threading.local):
 modes = _Modes()
 
 
-def as_before(function: Callable[..., Any], *given: Any) -> Any:
-    """Call a function; if it ends by an error or an interrupt, all switches are as they were."""
-    before = dict(vars(modes))
-    try:
-        return function(*given)
-    except BaseException:
-        vars(modes).clear()
-        vars(modes).update(before)
-        raise
+class SwitchesKept:
+    """If a ``with`` block ends by an error or an interrupt, all switches are as they were."""
+
+    def __enter__(self) -> None:
+        self.before = dict(vars(modes))
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            vars(modes).clear()
+            vars(modes).update(self.before)
 
 
 class _Changes:

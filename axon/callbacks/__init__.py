@@ -1,14 +1,12 @@
 """Callbacks, which are told what happens during training and may act on it."""
 
 from axon.callbacks.backup import BackupAndRestore, backup_position, with_backup
-from axon.callbacks.base import HOOKS, Callback, Logs, check
+from axon.callbacks.base import HOOKS, Callback, LambdaCallback, Logs, check
 from axon.callbacks.checkpoint import ModelCheckpoint
 from axon.callbacks.csv_logger import CSVLogger
 from axon.callbacks.dispatcher import Callbacks
-from axon.callbacks.early_stopping import EarlyStopping
-from axon.callbacks.functions import LambdaCallback
+from axon.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
 from axon.callbacks.history import Best, History
 from axon.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from axon.callbacks.progress import LinePrinter, LossPrinter, ProgressBar, fitted, measured, printer
 from axon.callbacks.tensorboard import TensorBoard
-from axon.callbacks.terminate import TerminateOnNaN

@@ -3,8 +3,8 @@
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,60 @@ PARTS: dict[str, type] = {
 }
 SHOWN = 5  # differences, before the rest is only counted
 NO_LIMIT = 2**62
+
+
+class Run(Protocol):
+    """What is kept: a call of ``fit``, which says where it stands, and goes on from there."""
+
+    epoch: int
+    batch: int
+    epochs: range
+
+    @property
+    def callbacks(self) -> "Stateful":
+        """Who is told, and has a state to be kept."""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What must be the same for a state to fit."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+
+    def state(self, begun: bool = True) -> dict[str, Any]:
+        """All that the rest of the run depends on."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+
+
+class Stateful(Protocol):
+    """Several callbacks."""
+
+    def named(self) -> dict[str, Callback]:
+        """Each by a name of its own."""
+
+
+class NoBackup:
+    """What stands in the place of a BackupAndRestore if nobody keeps backups: it does nothing."""
+
+    keeps = False
+    room = NO_LIMIT
+
+    def guarding(self, run: Run) -> AbstractContextManager[None]:
+        """Nobody else is kept out."""
+        del run
+        return nullcontext()
+
+    def demand_storable(self, run: Run) -> None:
+        """Nothing is stored."""
+
+    def after_batches(self, run: Run, count: int) -> None:
+        """Nothing is saved."""
+
+    def after_epoch(self, run: Run) -> None:
+        """Nothing is saved."""
 
 
 class BackupAndRestore(Callback):
@@ -56,6 +110,8 @@ class BackupAndRestore(Callback):
     '10min'
     """
 
+    keeps = True
+
     def __init__(
         self,
         backup_dir: "str | os.PathLike[str]",
@@ -78,7 +134,7 @@ class BackupAndRestore(Callback):
     # -------------------------------------------------------------------- what a run asks for
 
     @contextmanager
-    def guarding(self, run: Any) -> Iterator[None]:
+    def guarding(self, run: Run) -> Iterator[None]:
         """Begin or go on, and keep others out of the folder until the run ends."""
         self._make_folder()
         with _alone(os.path.join(self.backup_dir, LOCK)):
@@ -92,20 +148,20 @@ class BackupAndRestore(Callback):
         """How many batches there may be before the next backup."""
         return self._batches - self._since
 
-    def after_batches(self, run: Any, count: int) -> None:
+    def after_batches(self, run: Run, count: int) -> None:
         """Save, if it is time to."""
         self._since += count
         now = time.monotonic()
         if self._since >= self._batches or now - self._saved >= self._seconds:
             self.save(run)
 
-    def after_epoch(self, run: Any) -> None:
+    def after_epoch(self, run: Run) -> None:
         """Save, if it is epochs that count, or where training ends."""
         ends = run.finished and not self.delete_checkpoint
         if self.save_freq == "epoch" or ends:
             self.save(run)
 
-    def save(self, run: Any, begun: bool = True) -> None:
+    def save(self, run: Run, begun: bool = True) -> None:
         """Write where a run stands.
 
         Raises:
@@ -114,12 +170,12 @@ class BackupAndRestore(Callback):
         from axon.files import archive
 
         whose = {"format": FORMAT, "made_by": run.identity, "made_with": _with()}
-        archive.write(self.path, {**whose, "run": run.state_dict(begun)})
+        archive.write(self.path, {**whose, "run": run.state(begun)})
         self._since, self._saved = 0, time.monotonic()
 
     # -------------------------------------------------------------------- how a run begins
 
-    def demand_storable(self, run: Any, begun: bool = True) -> None:
+    def demand_storable(self, run: Run, begun: bool = True) -> None:
         """Find out before time is spent on training whether all callbacks can be stored.
 
         Raises:
@@ -150,7 +206,7 @@ class BackupAndRestore(Callback):
             ) from None
         check_writable(self.path)
 
-    def _begin(self, run: Any) -> None:
+    def _begin(self, run: Run) -> None:
         self.demand_storable(run, begun=False)
         if not os.path.exists(self.path):
             self.save(run, begun=False)  # so that the first minutes are safe, and the disk large
@@ -160,7 +216,7 @@ class BackupAndRestore(Callback):
         _demand_epochs(self.path, backup["run"], run)
         _warn_of(backup["made_with"])
         try:
-            run.resume(backup["run"])
+            run.restore(backup["run"])
         except LookupError as error:
             raise DamagedFile(f"{self.path}: {error} is missing. {_anew(self.path)}") from error
         self._since, self._saved = 0, time.monotonic()
@@ -336,7 +392,7 @@ def _demand_same(path: str, then: Mapping[str, str], now: Mapping[str, str]) -> 
     )
 
 
-def _demand_epochs(path: str, then: Mapping[str, Any], run: Any) -> None:
+def _demand_epochs(path: str, then: Mapping[str, Any], run: Run) -> None:
     """More epochs than were planned are welcome, fewer than are done are not."""
     last, (epoch, batch) = run.epochs.stop, (then["epoch"], then["batch"])
     if epoch + (batch > 0) > last:

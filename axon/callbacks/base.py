@@ -1,7 +1,9 @@
-"""Callback, which is told what happens during training and may act on it."""
+"""Callback, which is told what happens during training and may act on it; one of functions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
+
+from axon.names import suggestion
 
 Logs = dict[str, float]
 
@@ -130,6 +132,34 @@ class Callback:
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions, without a class.
+
+    Args:
+        hooks: the name of a hook and the function to call, with the arguments of that hook.
+
+    Raises:
+        TypeError: there is no such hook, or what should be called is no function.
+
+    >>> printing = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+    >>> printing.on_epoch_end(0, {"loss": 0.5})
+    0 0.5
+    """
+
+    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+        for name, function in hooks.items():
+            if name not in HOOKS:
+                raise TypeError(
+                    f"LambdaCallback: there is no hook {name!r}.{suggestion(name, list(HOOKS))} "
+                    f"Known: {', '.join(HOOKS)}."
+                )
+            if function is None:
+                continue
+            if not callable(function):
+                raise TypeError(f"LambdaCallback: {name} must be a function, got {function!r}.")
+            setattr(self, name, function)
 
 
 def check(callbacks: Any) -> list[Callback]:

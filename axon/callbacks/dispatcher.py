@@ -2,13 +2,36 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import wraps
 from typing import Any
 
-from axon.callbacks.backup import BackupAndRestore
-from axon.callbacks.base import HOOKS, Callback, Logs, check
-from axon.callbacks.functions import LambdaCallback
+from axon.callbacks.backup import BackupAndRestore, NoBackup
+from axon.callbacks.base import HOOKS, Callback, LambdaCallback, check
 
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
+
+def _telling(hook: str) -> Callable[..., None]:
+    """A method that tells all who listen to a hook."""
+
+    @wraps(getattr(Callback, hook))
+    def tell(self: "Callbacks", *details: Any) -> None:
+        for listener in self._listeners[hook]:
+            listener(*details)
+
+    return tell
+
+
+def _telling_all(hook: str) -> Callable[..., None]:
+    """The same; it goes on to the next, whatever one of them raises."""
+
+    @wraps(getattr(Callback, hook))
+    def tell(self: "Callbacks", *details: Any) -> None:
+        with ExitStack() as calls:
+            for listener in reversed(self._listeners[hook]):
+                calls.callback(listener, *details)
+
+    return tell
 
 
 class Callbacks:
@@ -36,22 +59,17 @@ class Callbacks:
         return [found for found, name in pairs if _overridden(found, name)]
 
     @property
-    def backup(self) -> BackupAndRestore | None:
+    def backup(self) -> BackupAndRestore | NoBackup:
         """Which of them keeps backups: when all were told, wherever it stands among them."""
-        return next((c for c in self.callbacks if isinstance(c, BackupAndRestore)), None)
+        return next((c for c in self.callbacks if isinstance(c, BackupAndRestore)), NoBackup())
 
     def listens(self, hook: str) -> bool:
         """Whether anybody wants to be told: if not, nothing has to be measured for it."""
         return bool(self._listeners[hook])
 
-    def _tell(self, hook: str, *details: Any) -> None:
-        for listener in self._listeners[hook]:
-            listener(*details)
-
-    def _tell_all(self, hook: str, *details: Any) -> None:
-        with ExitStack() as calls:  # goes on to the next, whatever one of them raises
-            for listener in reversed(self._listeners[hook]):
-                calls.callback(listener, *details)
+    def listeners(self, hook: str) -> list[Callable[..., Any]]:
+        """Whom to tell, in order."""
+        return self._listeners[hook]
 
     def demand_possible(self, measured: Sequence[str]) -> None:
         """Let each say what can be known to go wrong before training begins."""
@@ -59,67 +77,19 @@ class Callbacks:
         for callback in self.callbacks:
             callback.demand_possible(None if others else measured)
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Training starts."""
-        self._tell("on_train_begin", logs)
+    # -------------------------------------------------------------------- hooks, as in Callback
 
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Training is over, whatever ended it."""
-        self._tell_all("on_train_end", logs)
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """An epoch starts."""
-        self._tell("on_epoch_begin", epoch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """An epoch is done."""
-        self._tell("on_epoch_end", epoch, logs)
-
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """A batch of training starts."""
-        self._tell("on_train_batch_begin", batch, logs)
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """A batch of training is done."""
-        self._tell("on_train_batch_end", batch, logs)
-
-    on_batch_begin, on_batch_end = on_train_batch_begin, on_train_batch_end
-
-    def on_exception(self, exception: BaseException) -> None:
-        """Training broke off."""
-        self._tell_all("on_exception", exception)
-
-    def on_test_begin(self, logs: Logs | None = None) -> None:
-        """A validation starts."""
-        self._tell("on_test_begin", logs)
-
-    def on_test_end(self, logs: Logs | None = None) -> None:
-        """A validation is done."""
-        self._tell("on_test_end", logs)
-
-    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """A batch of a validation starts."""
-        self._tell("on_test_batch_begin", batch, logs)
-
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """A batch of a validation is done."""
-        self._tell("on_test_batch_end", batch, logs)
-
-    def on_predict_begin(self, logs: Logs | None = None) -> None:
-        """``predict`` starts."""
-        self._tell("on_predict_begin", logs)
-
-    def on_predict_end(self, logs: Logs | None = None) -> None:
-        """``predict`` is done."""
-        self._tell("on_predict_end", logs)
-
-    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """A batch of ``predict`` starts."""
-        self._tell("on_predict_batch_begin", batch, logs)
-
-    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """A batch of ``predict`` is done."""
-        self._tell("on_predict_batch_end", batch, logs)
+    on_train_begin, on_train_end = _telling("on_train_begin"), _telling_all("on_train_end")
+    on_epoch_begin, on_epoch_end = _telling("on_epoch_begin"), _telling("on_epoch_end")
+    on_train_batch_begin = on_batch_begin = _telling("on_train_batch_begin")
+    on_train_batch_end = on_batch_end = _telling("on_train_batch_end")
+    on_test_begin, on_test_end = _telling("on_test_begin"), _telling("on_test_end")
+    on_test_batch_begin = _telling("on_test_batch_begin")
+    on_test_batch_end = _telling("on_test_batch_end")
+    on_predict_begin, on_predict_end = _telling("on_predict_begin"), _telling("on_predict_end")
+    on_predict_batch_begin = _telling("on_predict_batch_begin")
+    on_predict_batch_end = _telling("on_predict_batch_end")
+    on_exception = _telling_all("on_exception")
 
     # -------------------------------------------------------------------- resuming
 

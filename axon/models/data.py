@@ -1,17 +1,15 @@
-"""Data on its way into a program: checked once, then gathered batch by batch without allocating."""
+"""Data on their way into a model are checked: numbers, all finite, as many of each."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import cache
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from axon.backend import FLOAT, Array, DType, Shape, as_array, demand_fitting
+from axon.backend import FLOAT, Array, DType, as_array, demand_fitting
 from axon.checks import is_number
 from axon.containers import Ragged, has
-from axon.pieces import BYTE, in_parts
-from axon.random import stream
 
 
 def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
@@ -143,124 +141,3 @@ def split(columns: list[Array], share: float) -> tuple[list[Array], list[Array]]
             "validation_data."
         )
     return [c[:first] for c in columns], [c[first:] for c in columns]
-
-
-LABEL = np.dtype(np.int64)  # what whole-number targets are converted to, batch by batch
-
-
-class Batches:
-    """Columns of samples (x, y, weights), handed out by batches, in a fresh order each epoch.
-
-    Args:
-        columns: arrays of one length.
-        entry: what the first of them, the inputs, are converted to.
-        batch_size: samples in each batch; the last one may be shorter.
-        order: in which samples are taken, shuffled in place; None leaves them as they are.
-        steps: batches in an epoch, if not all.
-    """
-
-    def __init__(
-        self,
-        columns: list[Array],
-        entry: Sequence[DType],
-        batch_size: int,
-        order: Array | None = None,
-        steps: int | None = None,
-    ) -> None:
-        self.columns, self.entry = columns, tuple(entry)
-        self.batch_size, self.order = batch_size, order
-        self.size = len(columns[0])
-        self.steps = -(-self.size // batch_size) if steps is None else steps
-        if self.steps * batch_size >= self.size + batch_size:
-            raise ValueError(
-                f"{steps} steps of {batch_size} samples need {self.steps * batch_size}, but there "
-                f"are {self.size}. Ask for {-(-self.size // batch_size)} steps at most."
-            )
-        self.back: Callable[[], None] | None = None  # undoes what was built for these samples
-        self._numbers: Array | None = None
-        self._staging: dict[tuple[int, int], Array] = {}
-        self._specs: dict[int, tuple[tuple[Shape, DType], ...]] = {}
-
-    def __len__(self) -> int:
-        return self.steps
-
-    @property
-    def smallest(self) -> int:
-        """The number of samples in the last batch."""
-        return min(self.steps * self.batch_size, self.size) - (self.steps - 1) * self.batch_size
-
-    def pieces(self, done: int = 0) -> "Iterator[tuple[Batches, int, int]]":
-        """Each batch of an epoch: whose it is, its first and its last-but-one sample.
-
-        Args:
-            done: so many batches of the epoch under way were seen already, in the present order.
-        """
-        if self.order is not None and not done:
-            stream("shuffle").shuffle(self.order)
-        size = self.batch_size
-        for start in range(done * size, self.steps * size, size):
-            yield self, start, min(start + size, self.size)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The order of the samples, in the shortest numbers that can count them."""
-        short = np.min_scalar_type(max(self.size - 1, 0))
-        return {} if self.order is None else {"order": self.order.astype(short)}
-
-    def load_state_dict(self, state: dict[str, Any], done: int) -> None:
-        """Go on with an order that was kept; batches are found by their numbers."""
-        del done
-        if self.order is not None:
-            self.order[...] = state["order"]
-
-    @property
-    def numbers(self) -> Array:
-        """Which samples are taken, in turn."""
-        if self.order is not None:
-            return self.order
-        if self._numbers is None:
-            self._numbers = np.arange(self.size)
-        return self._numbers
-
-    def alike(self, start: int, stop: int) -> int:
-        """How many batches, this one included, are as large."""
-        rest = min(self.size, self.steps * self.batch_size) - start
-        return rest // (stop - start)
-
-    def specs(self, rows: int) -> tuple[tuple[Shape, DType], ...]:
-        """Shape and type of each column of a batch."""
-        if rows not in self._specs:
-            types = (column.dtype for column in self.columns[len(self.entry) :])
-            wanted = [*self.entry, *(LABEL if t.kind in "iu" else t for t in types)]
-            shapes = [(rows, *column.shape[1:]) for column in self.columns]
-            self._specs[rows] = tuple(zip(shapes, wanted, strict=True))
-        return self._specs[rows]
-
-    def fill(self, start: int, stop: int, slots: list[Array]) -> None:
-        """Copy a batch into arrays that are there, converting types on the way."""
-        for number, (column, slot) in enumerate(zip(self.columns, slots, strict=True)):
-            rows = column[start:stop] if self.order is None else self.order[start:stop]
-            if self.order is None:
-                copy = partial(_copy, rows, slot)
-            elif column.dtype == slot.dtype:
-                copy = partial(_gather, column, rows, slot, slot)
-            else:
-                copy = partial(_gather, column, rows, self._stage(number, len(rows), column), slot)
-            in_parts(copy, stop - start, 2 * BYTE * slot.nbytes)
-
-    def _stage(self, number: int, rows: int, column: Array) -> Array:
-        """Where rows wait for conversion: gathered in their own type, made once per batch size."""
-        key = (number, rows)
-        if key not in self._staging:
-            self._staging[key] = np.empty((rows, *column.shape[1:]), column.dtype)
-        return self._staging[key]
-
-
-def _copy(rows: Array, slot: Array, first: int, last: int) -> None:
-    np.copyto(slot[first:last], rows[first:last], casting="unsafe")
-
-
-def _gather(column: Array, order: Array, staged: Array, slot: Array, first: int, last: int) -> None:
-    """Some of the rows: ``staged`` is where they wait for conversion, or the slot itself."""
-    np.take(column, order[first:last], axis=0, out=staged[first:last], mode="clip")
-    if staged is not slot:
-        np.copyto(slot[first:last], staged[first:last], casting="unsafe")

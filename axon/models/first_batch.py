@@ -5,22 +5,26 @@ run: the first batch, which is computed eagerly, recorded or not, is judged by w
 metrics declare to expect. Later ones are not looked at: a loss that is no number is warned of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from axon.core import Tensor
-from axon.metrics import Metric
-from axon.modes import Mode
+from axon.models.training import Trainer
 from axon.parameter import Parameter
+from axon.program import Step
 
 
 @contextmanager
-def first_look(trainer: Any, step: Any) -> Iterator[None]:
+def first_look(trainer: Trainer, step: Step, back: Callable[[], None] | None) -> Iterator[None]:
     """Let a step, while it runs for the first time, look at what the model makes of the batch.
 
     If it does not fit, all is as it was before the call of ``fit``, ``evaluate`` and the like:
     running means, random numbers, what metrics saw, what was built.
+
+    Args:
+        trainer: what ``compile`` made.
+        step: one of its steps.
+        back: undoes what was built for the batch, if this is the first of all.
     """
     before = [(t, t.data, t.data.copy()) for t in _changed_by_running(trainer)]
     trainer.looking = True
@@ -32,30 +36,18 @@ def first_look(trainer: Any, step: Any) -> Iterator[None]:
         for tensor, array, values in before:
             array[...] = values
             tensor.data = array
-        if trainer.back is not None:
-            trainer.back()
+        if back is not None and step.name not in trainer.looked:
+            back()
         raise
     finally:
-        trainer.looking, trainer.back = False, None
+        trainer.looking = False
     trainer.looked |= {step.name, trainer.test.name}
 
 
-def _changed_by_running(trainer: Any) -> list[Tensor]:
+def _changed_by_running(trainer: Trainer) -> list[Tensor]:
     """Tensors that a forward pass changes: buffers, and those that parts of a model may keep."""
     parts = (*trainer.model.modules(), trainer.loss, *trainer.metrics)
     own = [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]
     seen = [t for metric in trainer.metrics for t in metric.tensors().values()]
     kept = (*own, *seen, *trainer.model.named_buffers().values())
     return [t for t in kept if not isinstance(t, Parameter)]
-
-
-def show(metric: Metric, *columns: Tensor) -> None:
-    """Hand a batch to another metric of this kind, to see whether it can be measured."""
-    from copy import deepcopy  # few metrics need it
-
-    try:
-        other = deepcopy(metric)
-    except TypeError:  # it keeps something that has no copy
-        return
-    with Mode("recorder", None):
-        other.update(*(column.data for column in columns))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from axon.containers import arraylike, has
+from axon.models.network import Network
 
 UNREADABLE = (str, bytes, bytearray, Mapping, range)  # they can be iterated, but are no batches
 
@@ -51,7 +52,7 @@ def readable(x: Any) -> Iterable[Any] | None:
     return x if iterable else None
 
 
-def batches_in(model: Any, x: Any) -> Iterable[Any] | None:
+def batches_in(model: Network, x: Any) -> Iterable[Any] | None:
     """Batches of inputs, if that is what x holds; None if it holds samples."""
     if type(x) is np.ndarray:
         return None
@@ -60,7 +61,7 @@ def batches_in(model: Any, x: Any) -> Iterable[Any] | None:
     return x if x and _is_batch(model, x) else None
 
 
-def _is_batch(model: Any, x: "tuple[Any, ...] | list[Any]") -> bool:
+def _is_batch(model: Network, x: "tuple[Any, ...] | list[Any]") -> bool:
     """Whether a list holds batches: its first item tells."""
     first, several = x[0], len(model.input_names) > 1
     if isinstance(first, Mapping):
@@ -93,13 +94,13 @@ def _unlike(items: "tuple[Any, ...] | list[Any]") -> bool:
     return len({np.ndim(item) if arraylike(item) else None for item in items}) > 1
 
 
-def _has_batch_axis(model: Any, array: Any, otherwise: bool) -> bool:
+def _has_batch_axis(model: Network, array: Any, otherwise: bool) -> bool:
     """Whether an array has an axis more than a sample (the first input's)."""
     axes = _axes(model)
     return otherwise if axes is None else np.ndim(array) == axes + 1
 
 
-def _axes(model: Any) -> int | None:
+def _axes(model: Network) -> int | None:
     """How many axes a sample of the first input has, if that is known."""
     shape = model.input_shape
     if shape is None:
@@ -107,7 +108,7 @@ def _axes(model: Any) -> int | None:
     return len(shape[0] if model.width > 1 else shape)
 
 
-def sole(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+def sole(model: Network, x: Any, y: Any) -> tuple[Any, Any]:
     """x and y of a model of one input that are given as those of several: (x,), [y]."""
     if len(model.input_names) > 1 or not _is_only(x):
         return x, y
@@ -122,7 +123,7 @@ def _is_only(value: Any) -> bool:
     return isinstance(value, tuple | list) and len(value) == 1 and _is_array(value[0])
 
 
-def without_targets(model: Any, item: Any) -> Any:
+def without_targets(model: Network, item: Any) -> Any:
     """The inputs in a batch: of x, (x,), (x, y) or (x, y, sample_weight).
 
     Raises:
@@ -141,7 +142,7 @@ def without_targets(model: Any, item: Any) -> Any:
     return first if len(item) <= 3 and _is_pair(model, item) else item
 
 
-def _is_pair(model: Any, item: list[Any]) -> bool:
+def _is_pair(model: Network, item: list[Any]) -> bool:
     """Whether a list is [x, y] or the like, and not a list of samples."""
     if not _is_array(item[0]):
         return False

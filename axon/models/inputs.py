@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from axon import losses
 from axon.backend import FLOAT, Array, DType, Shape
 from axon.checks import integer
+from axon.layers.module import Module
 from axon.locks import change, hold
 from axon.losses.expected import SUM
 from axon.models import forms
 from axon.models.data import (
-    LABEL,
-    Batches,
     checked_share,
     demand_finite,
     demand_fits,
@@ -24,14 +23,19 @@ from axon.models.data import (
     samples,
     split,
 )
+from axon.models.feeds import LABEL, AnyFeed, ArrayFeed, StreamFeed
+from axon.models.network import Network
 from axon.models.prediction import rows_at_a_time
-from axon.models.stream import Stream
+from axon.models.training import Trainer
 from axon.random import place
+
+T = TypeVar("T")
+Given = tuple[Any, Any, Any]  # x, y and weights, as they were given
 
 NOT_BUILT = {"stop_training", "metadata", "_trainer", "_predictor"}  # others change it
 
 
-def inputs_of(model: Any, x: Any) -> tuple[Any, ...]:
+def inputs_of(model: Network, x: Any) -> tuple[Any, ...]:
     """The inputs of a model: one for most; a tuple, a list, or a dict by name, for several."""
     names = model.input_names
     if isinstance(x, Mapping):
@@ -48,7 +52,7 @@ def inputs_of(model: Any, x: Any) -> tuple[Any, ...]:
     return tuple(x)
 
 
-def entry_dtype(model: Any, given: DType) -> DType:
+def entry_dtype(model: Network, given: DType) -> DType:
     """What data are converted to on their way in: whole numbers only where a layer wants them.
 
     >>> from axon.models import Sequential
@@ -56,19 +60,19 @@ def entry_dtype(model: Any, given: DType) -> DType:
     >>> entry_dtype(Sequential([Embedding(9, 2)]), np.dtype("float64")).name
     'float32'
     """
-    wanted: DType = model.input_dtype
+    wanted = model.input_dtype
     if wanted.kind != "f" and given.kind not in "iub":
         return np.dtype(np.float64) if model.exact else FLOAT
     return wanted
 
 
-def computed_in(model: Any) -> DType:
+def computed_in(model: Network) -> DType:
     """What a model computes in: targets and weights are converted to it."""
-    wanted: DType = model.input_dtype
+    wanted = model.input_dtype
     return FLOAT if wanted.kind != "f" or model.exact else wanted
 
 
-def checked_inputs(model: Any, x: Any, wanted: DType | None = None) -> list[Array]:
+def checked_inputs(model: Network, x: Any, wanted: DType | None = None) -> list[Array]:
     """The inputs as arrays of numbers, at least one sample each, all finite.
 
     Args:
@@ -97,10 +101,13 @@ def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
     return array.astype(wanted) if array.dtype.kind == "f" else array
 
 
-def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array]:
+def columns(
+    trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+) -> list[Array]:
     """Check x, y and weights against the model and each other: inputs, then targets and weights."""
+    model, loss = trainer.model, trainer.loss
     x, y = forms.sole(model, x, y)
-    loss, data = model.trainer.loss, checked_inputs(model, x)
+    data = checked_inputs(model, x)
     dtype = computed_in(model)
     if y is None:
         raise TypeError(f"{loss.name}: y is missing. Pass one target per sample.")
@@ -112,93 +119,121 @@ def columns(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[Array
     output = fit_inputs(model, data)
     targets = in_order(loss.targets(labels, (n, *output)))
     counted = targets if loss.ignored is None else np.where(targets == loss.ignored, 0, targets)
-    for metric in model.trainer.metrics:
+    for metric in trainer.metrics:
         metric.accept(counted, (n, *output), loss)
     if targets.dtype.kind == "f":
         targets = targets.astype(dtype, copy=False)
     else:
         demand_fits(f"{loss.name}: y", targets, LABEL)
-    if sample_weight is None:
-        return [*data, targets]
-    costs = output[:-1] if loss.together else output
-    return [*data, targets, sample_weights(sample_weight, (n, *costs), dtype)]
+    given = [*data, targets]
+    if sample_weight is not None:
+        costs = output[:-1] if loss.together else output
+        given.append(sample_weights(sample_weight, (n, *costs), dtype))
+    return with_class_weight(trainer, given, class_weight)
 
 
-def fit_inputs(model: Any, data: list[Array]) -> Shape:
+def fit_inputs(model: Network, data: list[Array]) -> Shape:
     """Build the model for these samples, or check that they fit; returns the output's shape."""
     shapes = [array.shape[1:] for array in data]
     try:
-        output: Shape = change(model._all_locks(), model.build, *shapes)
+        return change(model._all_locks(), model.build, *shapes)
     except ValueError as error:
         given = " and ".join(str(array.shape) for array in data)
         raise ValueError(f"x of shape {given} does not fit: {error}") from None
-    return output
 
 
-def fit_or_leave(model: Any, data: list[Array]) -> None:
-    """Build the model for these samples; if they do not fit, it stays as it was."""
-    with all_or_nothing(model):
-        fit_inputs(model, data)
-
-
-def item_columns(model: Any, item: Any, class_weight: Any = None) -> list[Array]:
-    """Check one batch of an iterable: (x, y) or (x, y, sample_weight)."""
-    forms.demand_pair(item)
-    return with_class_weight(model, columns(model, *item), class_weight)
-
-
-def input_stream(model: Any, x: Iterable[Any], steps: Any) -> Stream:
+def input_stream(model: Network, x: Iterable[Any], steps: Any) -> StreamFeed:
     """Batches to predict, from an iterable whose batches may bring targets, too."""
 
-    def checked(item: Any) -> Batches:
-        data = ready(model, forms.without_targets(model, item))
-        return batches(model, data, rows_at_a_time(model))
+    def checked(item: Any) -> ArrayFeed:
+        data = checked_inputs(model, forms.without_targets(model, item))
+        hold(model._all_locks(), demand_fitting, model, data)
+        return array_feed(model, data, rows_at_a_time(model))
 
-    return Stream(
+    return StreamFeed(
         x, checked, None if steps is None else integer("predict", "steps", steps), "predict"
     )
 
 
-def ready(model: Any, x: Any) -> list[Array]:
-    """Checked inputs, which the model is built for."""
-    data = checked_inputs(model, x)
-    demand_fitting(model, data)
-    return data
+def demand_fitting(model: Network, data: list[Array]) -> None:
+    """Build the model for these samples, unless it is, while this thread holds its locks.
 
-
-def demand_fitting(model: Any, data: list[Array]) -> None:
-    """Build the model for these samples, unless it is: one thread at a time."""
-    hold(model._all_locks(), demand_fitting_now, model, data)
-
-
-def demand_fitting_now(model: Any, data: list[Array]) -> None:
-    """What ``demand_fitting`` does, for those whose turn it is."""
+    If they do not fit, it stays as it was.
+    """
     known = model._shapes is not None and model._shapes[0] == tuple(d.shape[1:] for d in data)
     if not known:
-        fit_or_leave(model, data)
+        with all_or_nothing(model):
+            fit_inputs(model, data)
 
 
-class Feed:
-    """How samples reach the model: arrays by batches, or batches as an iterable yields them."""
+class Reader:
+    """Makes feeds of what ``fit`` and ``evaluate`` are given: arrays, or an iterable of batches."""
 
     def __init__(
         self,
         owner: str,
-        model: Any,
+        trainer: Trainer,
         batch_size: int | None,
         steps: int | None = None,
         shuffle: bool = False,
         class_weight: Any = None,
     ) -> None:
-        self.owner, self.model, self.shuffle = owner, model, shuffle
-        self.class_weight = class_weight
+        self.owner, self.trainer, self.model = owner, trainer, trainer.model
+        self.shuffle, self.class_weight = shuffle, class_weight
         self.batch_size = None if batch_size is None else integer(owner, "batch_size", batch_size)
         self.steps = None if steps is None else integer(owner, "steps", steps)
 
-    def source(
+    def for_fit(
+        self, given: Given, share: Any, validation: Any, size: int | None, steps: int | None
+    ) -> tuple[AnyFeed, AnyFeed | None]:
+        """What to learn from, and what to validate on; if any does not fit, nothing changes.
+
+        Args:
+            given: x, y and weights.
+            share: of the samples that are held out for validation.
+            validation: data for it instead.
+            size: samples at a time there.
+            steps: batches there.
+        """
+        arrays = given[1] is not None and isinstance(validation, tuple | None)
+        return self._alone(arrays, self._for_fit, given, share, validation, size, steps)
+
+    def _for_fit(
+        self, given: Given, share: Any, validation: Any, size: int | None, steps: int | None
+    ) -> tuple[AnyFeed, AnyFeed | None]:
+        if validation is not None and share:
+            raise ValueError(
+                "fit: validation_data and validation_split both say what to validate on, and "
+                "samples that are split off would be lost. Pass one of the two."
+            )
+        with all_or_nothing(self.model) as back:
+            feed, kept = self._feed(*given, share)
+            tested = self._validation(validation, kept, size, steps)
+            self.trainer.prepare(feed)
+        feed.back = back
+        return feed, tested
+
+    def for_test(self, *given: Any) -> AnyFeed:
+        """What to look at, from x, y and weights."""
+        return self._alone(given[1] is not None, self._for_test, *given)
+
+    def _for_test(self, *given: Any) -> AnyFeed:
+        with all_or_nothing(self.model) as back:
+            feed, _ = self._feed(*given)
+        feed.back = back
+        return feed
+
+    def _alone(self, arrays: bool, function: Callable[..., T], *given: Any) -> T:
+        """Look at arrays while nobody else works with the model; an iterable may need it meanwhile.
+
+        So may a thread that makes its batches, and asks the model for that.
+        """
+        return hold(self.trainer.locks(), function, *given) if arrays else function(*given)
+
+    def _feed(
         self, x: Any, y: Any, sample_weight: Any = None, share: Any = 0.0
-    ) -> tuple[Batches | Stream, list[Array]]:
-        """Where training takes its batches from, and the samples that are held out."""
+    ) -> tuple[AnyFeed, list[Array]]:
+        """Where batches are taken from, and the samples that are held out."""
         share = checked_share(share)
         if y is None:
             return self._stream(x, sample_weight, share), []
@@ -207,15 +242,14 @@ class Feed:
                 f"{self.owner}: x, a {type(x).__name__}, yields batches, which bring their targets "
                 "themselves, (x, y): leave y out. Or pass x as an array."
             )
-        given = columns(self.model, x, y, sample_weight)
+        given = columns(self.trainer, x, y, sample_weight)
         given, kept = split(given, share) if share else (given, [])
-        given = with_class_weight(self.model, given, self.class_weight)
-        order = self.model.trainer.order(len(given[0])) if self.shuffle else None
-        options = {"order": order, "steps": self.steps}
+        given = with_class_weight(self.trainer, given, self.class_weight)
+        order = self.trainer.order(len(given[0])) if self.shuffle else None
         size = self.batch_size or rows_at_a_time(self.model)
-        return batches(self.model, given, size, **options), kept
+        return array_feed(self.model, given, size, order=order, steps=self.steps), kept
 
-    def _stream(self, x: Any, sample_weight: Any, share: float) -> Stream:
+    def _stream(self, x: Any, sample_weight: Any, share: float) -> StreamFeed:
         found = forms.readable(x)
         if found is None:
             raise TypeError(
@@ -227,36 +261,39 @@ class Feed:
                 "an iterable of batches cannot be split, and brings its weights itself: yield "
                 "(x, y, sample_weight), and pass validation_data."
             )
-        return Stream(found, self._batch, self.steps, self.owner)
+        return StreamFeed(found, self._batch, self.steps, self.owner)
 
-    def _batch(self, item: Any) -> Batches:
-        return batches(self.model, item_columns(self.model, item, self.class_weight))
+    def _batch(self, item: Any) -> ArrayFeed:
+        """Check one batch of an iterable: (x, y) or (x, y, sample_weight)."""
+        forms.demand_pair(item)
+        x, y, *weights = item
+        weight = weights[0] if weights else None
+        return array_feed(self.model, columns(self.trainer, x, y, weight, self.class_weight))
 
-
-def validation(
-    model: Any, given: Any, kept: list[Array], size: int | None, steps: int | None
-) -> Batches | Stream | None:
-    """What to validate on: the samples held out, or data given for it."""
-    if given is None:
-        rows = size or rows_at_a_time(model)
-        return batches(model, kept, rows, steps=steps) if kept else None
-    data = isinstance(given, tuple) or (isinstance(given, list) and _is_data(given))
-    if (data and len(given) not in (2, 3)) or forms.readable(given) is None:
-        raise TypeError(
-            "fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got "
-            f"{type(given).__name__}. An iterable of such batches will do, too."
-        )
-    if steps is None and isinstance(given, Iterator):
-        raise ValueError(
-            f"fit: validation_data, a {type(given).__name__}, can be read only once, and may never "
-            "end. Pass validation_steps, the batches to validate on after each epoch; or something "
-            "that begins anew, such as a list."
-        )
-    try:
-        feed = Feed("fit", model, size, steps)
-        return feed.source(*given)[0] if data else feed.source(given, None)[0]
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"validation_data: {error}") from None
+    def _validation(
+        self, given: Any, kept: list[Array], size: int | None, steps: int | None
+    ) -> AnyFeed | None:
+        """What to validate on: the samples held out, or data given for it."""
+        if given is None:
+            rows = size or rows_at_a_time(self.model)
+            return array_feed(self.model, kept, rows, steps=steps) if kept else None
+        data = isinstance(given, tuple) or (isinstance(given, list) and _is_data(given))
+        if (data and len(given) not in (2, 3)) or forms.readable(given) is None:
+            raise TypeError(
+                "fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got "
+                f"{type(given).__name__}. An iterable of such batches will do, too."
+            )
+        if steps is None and isinstance(given, Iterator):
+            raise ValueError(
+                f"fit: validation_data, a {type(given).__name__}, can be read only once, and may "
+                "never end. Pass validation_steps, the batches to validate on after each epoch; or "
+                "something that begins anew, such as a list."
+            )
+        try:
+            reader = Reader("fit", self.trainer, size, steps)
+            return reader._feed(*given)[0] if data else reader._feed(given, None)[0]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation_data: {error}") from None
 
 
 def _is_data(given: list[Any]) -> bool:
@@ -264,13 +301,13 @@ def _is_data(given: list[Any]) -> bool:
     return not all(isinstance(item, tuple | list) for item in given)
 
 
-def with_class_weight(model: Any, given: list[Array], class_weight: Any) -> list[Array]:
+def with_class_weight(trainer: Trainer, given: list[Array], class_weight: Any) -> list[Array]:
     """Multiply the weight of each sample by that of its class."""
     if class_weight is None:
         return given
-    width = model.width
+    model, width = trainer.model, trainer.model.width
     data, (targets, *weights) = given[:width], given[width:]
-    ignored, dtype = model.loss.ignored, computed_in(model)
+    ignored, dtype = trainer.loss.ignored, computed_in(model)
     found = class_weights(class_weight, targets, model.output_shape or (), dtype, ignored)
     return [*data, targets, _product(weights[0], found) if weights else found]
 
@@ -281,12 +318,18 @@ def _product(a: Array, b: Array) -> Array:
     return short.reshape(*short.shape, *(1,) * (long.ndim - short.ndim)) * long
 
 
-def batches(model: Any, given: list[Array], size: int | None = None, **options: Any) -> Batches:
+def array_feed(
+    model: Network,
+    given: list[Array],
+    size: int | None = None,
+    order: Array | None = None,
+    steps: int | None = None,
+) -> ArrayFeed:
     """Hand out checked columns by batches of this size; all at once by default."""
-    return Batches(given, entry_of(model, given), size or len(given[0]), **options)
+    return ArrayFeed(given, entry_of(model, given), size or len(given[0]), order, steps)
 
 
-def entry_of(model: Any, given: list[Array], wanted: DType | None = None) -> list[DType]:
+def entry_of(model: Network, given: list[Array], wanted: DType | None = None) -> list[DType]:
     """What each of the inputs, the first columns, is converted to; ``wanted`` as above."""
     wanted = wanted or model.input_dtype
     if wanted.kind == "f":
@@ -295,7 +338,7 @@ def entry_of(model: Any, given: list[Array], wanted: DType | None = None) -> lis
 
 
 @contextmanager
-def all_or_nothing(model: Any) -> Iterator[Callable[[], None]]:
+def all_or_nothing(model: Module) -> Iterator[Callable[[], None]]:
     """Take back what was built inside if an error leaves it: bad input changes nothing.
 
     What it gives takes that back later, too.
@@ -315,7 +358,7 @@ def all_or_nothing(model: Any) -> Iterator[Callable[[], None]]:
         raise
 
 
-def _take_back(before: list[tuple[Any, dict[str, Any]]]) -> None:
+def _take_back(before: list[tuple[Module, dict[str, Any]]]) -> None:
     for module, attributes in before:
         now = vars(module)
         now.update({key: value for key, value in attributes.items() if key not in NOT_BUILT})

@@ -1,21 +1,396 @@
-"""The loop over batches: an epoch of training, or an evaluation; and what it has measured."""
+"""The training loop: for each epoch, for each batch, a step. Testing goes over batches likewise.
 
+Read it top to bottom: ``Fit.run`` goes over epochs, ``Pass.batches`` over the batches of one, and
+``Pass.steps`` runs the step (program/step.py) on some of them while it holds the locks of all that
+takes part. User's code, callbacks and whatever yields batches, runs between that, never inside.
+"""
+
+import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
+from functools import cached_property
 from itertools import islice
 from time import perf_counter
+from types import FrameType
 from typing import Any
 
 from axon.blas import one_blas_thread
 from axon.callbacks import Callbacks, Logs
+from axon.locks import Lock, hold
 from axon.metrics import Metric
-from axon.models.data import Batches
-from axon.models.stream import Stream
+from axon.models.feeds import AnyFeed, ArrayFeed, Batch
+from axon.models.first_batch import first_look
+from axon.models.identity import identity
+from axon.models.network import Network
+from axon.models.training import Trainer
+from axon.optimizers import Optimizer
 from axon.program import Step
+from axon.random import get_state, set_state
 
-Source = Batches | Stream
-SLICE = 0.05  # seconds: after that, others may have their turn
+SLICE = 0.05  # seconds of steps: after that, others may have the locks
+_under_way: "list[Fit]" = []
+_beginning = Lock()
+
+
+class Fit:
+    """One call of ``fit``, where it stands, and all it takes to go on from there elsewhere.
+
+    Args:
+        trainer: what ``compile`` made.
+        predicting: the step that predicts: its shapes are part of the state.
+        feed: what to learn from.
+        validation: what to validate on, or None.
+        epochs: the numbers of the epochs.
+        callbacks: whom to tell; one of them may keep backups.
+        validation_freq: validate every so many epochs.
+
+    Attributes:
+        epoch, batch: how many epochs, and batches of the next one, are done.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        predicting: Step,
+        feed: AnyFeed,
+        validation: AnyFeed | None,
+        epochs: range,
+        callbacks: Callbacks,
+        validation_freq: int = 1,
+    ) -> None:
+        self.trainer, self.model = trainer, trainer.model
+        self.feed, self.validation = feed, validation
+        self.epochs, self.callbacks, self.validation_freq = epochs, callbacks, validation_freq
+        self.backup = callbacks.backup
+        self.epoch, self.batch = epochs.start, 0
+        self._steps = trainer.train, trainer.test, predicting
+        self._resumed: dict[str, Any] | None = None  # what has still to be put back
+        self._tally = Tally.of(trainer)
+        self._began = self._updates()
+
+    def run(self) -> None:
+        """Train, telling the callbacks; the model stays usable whatever happens.
+
+        Raises:
+            RuntimeError: the model, or its optimizer, is being trained already.
+        """
+        logs: Logs = {}
+        with self._alone(), self.backup.guarding(self):
+            try:
+                self.callbacks.on_train_begin(None)
+                self.backup.demand_storable(self)
+                stopped = self._resumed is not None and not self.batch and self._put_back()
+                while self.epoch < self.epochs.stop and not stopped:
+                    logs = self._epoch(self.epoch)
+                    stopped = self.model.stop_training
+                if self._began == self._updates():
+                    self.trainer.complete()
+                self.trainer.optimizer.finalize()
+            except BaseException as error:
+                self.callbacks.on_exception(error)
+                raise
+            finally:
+                self.trainer.optimizer.zero_grad()
+                self.callbacks.on_train_end(logs)
+
+    def _epoch(self, epoch: int) -> Logs:
+        self.callbacks.on_epoch_begin(epoch, None)
+        self._put_back()
+        times = self.epochs.stop  # also if it did not begin at 0
+        ahead = times * len(self.feed)
+        training = Pass(self.trainer, self.trainer.train, self.feed, self.callbacks, ahead, self)
+        one_blas_thread.run(training.batches)
+        logs = training.results()
+        if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
+            times //= self.validation_freq
+            results = evaluate(self.trainer, self.validation, self.callbacks, times)
+            logs.update((f"val_{name}", value) for name, value in results.items())
+        self.callbacks.on_epoch_end(epoch, logs)
+        self.epoch, self.batch = epoch + 1, 0
+        self.backup.after_epoch(self)
+        return logs
+
+    def after_batches(self, count: int) -> bool:
+        """So many more batches of this epoch are done; whether training is to end."""
+        self.batch += count
+        self.backup.after_batches(self, count)
+        return self.model.stop_training
+
+    def tally(self) -> "Tally":
+        """What the epoch under way has measured so far; nothing if it begins now."""
+        if not self.batch:
+            self._tally = Tally.of(self.trainer)
+        return self._tally
+
+    def _updates(self) -> float:
+        """How many updates the optimizer has made."""
+        return float(self.trainer.optimizer.iterations.data)
+
+    # -------------------------------------------------------------------- one at a time
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one that trains this model, or with this optimizer."""
+        try:
+            _beginning.run(self._begin)
+            self._demand_possible()
+            self.model.stop_training, self.trainer.warned = False, False
+            yield
+        finally:
+            _under_way[:] = [fit for fit in _under_way if fit is not self]
+            self.trainer.keep_order(self.feed)
+
+    def _begin(self) -> None:
+        demand_untrained("fit", self.model, self.trainer.optimizer)
+        _under_way.append(self)
+
+    def _demand_possible(self) -> None:
+        """Let callbacks say before training begins what will not work; then nothing has changed."""
+        measured = [m.name for m in (self.trainer.mean_loss, *self.trainer.metrics) if m.scalar]
+        if self.validation is not None:
+            measured += [f"val_{name}" for name in measured]
+        try:
+            self.callbacks.demand_possible(measured)
+        except BaseException:
+            if self.feed.back is not None:
+                self.feed.back()
+            raise
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some thread is in ``run``: its stack tells, whatever became of notes about it."""
+        for top in sys._current_frames().values():
+            frame: FrameType | None = top
+            while frame is not None:
+                if frame.f_code is Fit.run.__code__ and frame.f_locals.get("self") is self:
+                    return True
+                frame = frame.f_back
+        return False
+
+    # -------------------------------------------------------------------- its state
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.epoch >= self.epochs.stop or (self.model.stop_training and not self.batch)
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What must be the same for a state to fit, each in words that people can compare."""
+        return identity(self.trainer, self.feed, self.validation, self.validation_freq)
+
+    def state(self, begun: bool = True) -> dict[str, Any]:
+        """All that the rest of the run depends on, besides the data and the program that calls.
+
+        Args:
+            begun: callbacks know already that training has begun.
+        """
+        return hold(self.trainer.locks(), self._state, begun)
+
+    def _state(self, begun: bool) -> dict[str, Any]:
+        return {
+            **{"epoch": self.epoch, "batch": self.batch, "begun": begun},
+            "weights": self.model.state_dict(),
+            "trainable": [module.trainable for module in self.model.modules()],
+            "learns": [p.requires_grad for p in self.model.parameters()],
+            "optimizer": self.trainer.optimizer.state_dict(),
+            "metrics": [metric.state_dict() for metric in self._watched()],
+            "callbacks": self.callbacks.state_dict() if begun else {},
+            "source": self.feed.state_dict(),
+            "validation": {} if self.validation is None else self.validation.state_dict(),
+            "random": get_state(others=True),
+            "updates": self._began,
+            "shapes": [step.shelf.state_dict() for step in self._steps],
+            **{"stop_training": self.model.stop_training, "warned": self.trainer.warned},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``.
+
+        Callbacks are told that training, and the epoch, begin. What this leads them to do was done
+        before the state was kept, so everything is put back once more after that.
+        """
+        self.epoch, self.batch = state["epoch"], state["batch"]
+        self.feed.load_state_dict(state["source"], self.batch)
+        if self.validation is not None:
+            self.validation.load_state_dict(state["validation"], 0)
+        self._resumed = state if state["begun"] else None
+        self.callbacks.load_state_dict(state["callbacks"])
+        hold(self.trainer.locks(), self._restore, state)
+        self._began = state.get("updates", -1.0)  # unknown in older backups
+
+    def _put_back(self) -> bool:
+        """Undo what callbacks did when training and the epoch began: they had done it already.
+
+        Returns:
+            Whether training had been stopped.
+        """
+        if self._resumed is not None:
+            state, self._resumed = self._resumed, None
+            hold(self.trainer.locks(), self._restore, state)
+            self.callbacks.load_state_dict(state["callbacks"], again=True)
+            self.model.stop_training = state["stop_training"]
+        return self.model.stop_training
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["weights"])
+        for module, trainable in zip(self.model.modules(), state["trainable"], strict=True):
+            module._trainable = trainable
+        for p, learns in zip(self.model.parameters(), state["learns"], strict=True):
+            p.requires_grad = learns
+        self.trainer.optimizer.load_state_dict(state["optimizer"])
+        for metric, seen in zip(self._watched(), state["metrics"], strict=True):
+            metric.load_state_dict(seen)
+        for step, shapes in zip(self._steps, state.get("shapes", ()), strict=False):
+            step.shelf.load_state_dict(shapes)
+        self.trainer.warned = state["warned"]
+        set_state(state["random"])
+
+    def _watched(self) -> tuple[Metric, ...]:
+        """The metrics, with what the epoch under way has measured so far; none between epochs."""
+        if not self.batch:
+            return ()
+        self._tally.take()
+        return self._tally.metrics
+
+
+def demand_untrained(what: str, model: Network, optimizer: Optimizer) -> None:
+    """Demand that no ``fit`` of this model, or with this optimizer, is under way in any thread.
+
+    Raises:
+        RuntimeError: there is one.
+    """
+    for fit in [f for f in _under_way if f.model is model or f.trainer.optimizer is optimizer]:
+        if not fit.under_way:  # an interrupt has ended it, or it went on in another process
+            continue
+        whose = "it" if fit.model is model else f"its optimizer, which {fit.model.name!r} shares,"
+        raise RuntimeError(
+            f"{what}: model {model.name!r} cannot be had now: {whose} is being trained by a fit "
+            "that has not ended, in another thread or around this callback. Wait until that has "
+            "ended; or train a copy, copy.deepcopy(model). Meanwhile evaluate, predict and "
+            "train_on_batch take turns with it."
+        )
+
+
+# ------------------------------------------------------------------------------------ one epoch
+
+
+class Pass:
+    """A step on each batch of a feed: an epoch of training, or a test.
+
+    Args:
+        trainer: what ``compile`` made.
+        step: what to do on each.
+        feed: the batches.
+        callbacks: whom to tell, if there is anybody.
+        ahead: how many steps the present call makes, all in all; 0 if that is not known.
+        fit: whose epoch it is, which may be half done; None for a test.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        step: Step,
+        feed: AnyFeed,
+        callbacks: Callbacks | None = None,
+        ahead: int = 0,
+        fit: Fit | None = None,
+    ) -> None:
+        self.trainer, self.step, self.feed = trainer, step, feed
+        self.ahead, self.fit = ahead, fit
+        self.tally = Tally.of(trainer) if fit is None else fit.tally()
+        kind = "train" if step is trainer.train else "test"
+        self.begins, self.ends = (
+            callbacks.listeners(f"on_{kind}_batch_{when}") if callbacks else []
+            for when in ("begin", "end")
+        )
+        watched = fit is not None and fit.backup.keeps  # by a clock, perhaps
+        self.seconds = 0.0 if watched else SLICE
+
+    def batches(self) -> None:
+        """Go over all batches, telling whoever listens."""
+        trainer, number = self.trainer, self.fit.batch if self.fit else 0
+        variant = trainer.variant(self.step)
+        stopped = number and trainer.model.stop_training
+        coming = iter(() if stopped else self.feed.batches(number))
+        for batch in coming:
+            for tell in self.begins:
+                tell(number, None)
+            done = hold(trainer.locks(), self.steps, batch, variant)
+            logs = hold(trainer.locks(), self.tally.logs, True) if self.ends else {}
+            for tell in self.ends:
+                tell(number, logs)
+            if self.begins or self.ends:
+                variant = trainer.variant(self.step)  # they may have frozen a layer
+            if done > 1:
+                deque(islice(coming, done - 1), maxlen=0)
+            number += done
+            if self.fit and self.fit.after_batches(done):
+                break
+
+    def steps(self, batch: Batch, variant: tuple[Any, ...]) -> int:
+        """Run the step on a batch, and on those after it until it is time to look around.
+
+        Returns:
+            on how many.
+        """
+        trainer, step, (feed, start, stop) = self.trainer, self.step, batch
+        self.tally.take()
+        if not (trainer.looking or (step.name in trainer.looked and step.heeds_all)):
+            with first_look(trainer, step, self.feed.back):
+                return self.steps(batch, variant)
+        step.expect(self.ahead)
+        inputs, busy = step.inputs(*feed.specs(stop - start)), trainer.busy(step)
+        done, most, until = 0, self._most(batch), perf_counter() + self.seconds
+        lock, learns = trainer.locks()[0], step is trainer.train
+        lock.changing = learns
+        try:
+            while not done or (done < most and perf_counter() < until):
+                at = start + done * (stop - start)
+                key = (*variant, trainer.optimizer.phase) if learns else variant
+                if trainer.search is None:
+                    outputs = step.run(inputs, key, feed, at, 1 if busy else most - done)
+                else:
+                    outputs = trainer.search.run(step, inputs, feed, at)
+                done += step.done
+                trainer.after(step, inputs, outputs)
+        finally:
+            lock.changing = False
+        return done
+
+    def _most(self, batch: Batch) -> int:
+        """How many of the coming steps may be made before anybody has to look around."""
+        feed, start, stop = batch
+        if self.begins or self.ends or self.trainer.looking:
+            return 1
+        alike = feed.alike(start, stop)
+        return min(alike, self.fit.backup.room) if self.fit else alike
+
+    def results(self) -> Logs:
+        """What was measured on all of them."""
+        return hold(self.trainer.locks(), self.tally.results)
+
+
+def evaluate(trainer: Trainer, feed: AnyFeed, callbacks: Callbacks, times: int = 1) -> Logs:
+    """Loss and metrics on data that nothing is learned from; once of so many times."""
+    callbacks.on_test_begin(None)
+    testing = Pass(trainer, trainer.test, feed, callbacks, times * len(feed))
+    if isinstance(feed, ArrayFeed) and not (testing.begins or testing.ends):
+        one_blas_thread.run(hold, trainer.locks(), testing.batches)  # with the same weights
+    else:
+        one_blas_thread.run(testing.batches)
+    logs = testing.results()
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def once(trainer: Trainer, step: Step, feed: ArrayFeed) -> Logs:
+    """Run a step on a single batch and return what was measured on it."""
+    single = Pass(trainer, step, feed)
+    one_blas_thread.run(single.steps, (feed, 0, feed.size), trainer.variant(step))
+    return single.tally.results()
 
 
 class Tally:
@@ -33,6 +408,11 @@ class Tally:
         self.done = False  # nobody will ask again
         self._aside: dict[int, dict[str, Any]] = {}
 
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Tally":
+        """A fresh one, for what is to be measured next."""
+        return cls((trainer.mean_loss, *trainer.metrics))
+
     def take(self) -> None:
         """Let the metrics hold what this one has seen: nothing, at first."""
         for metric in self.metrics:
@@ -42,9 +422,7 @@ class Tally:
     def _take(self, metric: Metric) -> None:
         if metric._tally is not None:
             metric._tally._put_aside(metric)
-        vars(metric)["_tally"] = (
-            None  # if an interrupt comes now, nobody takes what is there for theirs
-        )
+        vars(metric)["_tally"] = None  # after an interrupt now, nobody takes it for theirs
         metric.reset()
         if id(metric) in self._aside:
             metric.load_state_dict(self._aside.pop(id(metric)))
@@ -65,135 +443,3 @@ class Tally:
         logs = self.logs()
         self.done = True
         return logs
-
-
-class Loop:
-    """A step, run on every batch of a source. User's code runs between turns, never in one.
-
-    Args:
-        trainer: what ``compile`` made.
-        step: what to do.
-        source: the batches.
-        callbacks: whom to tell.
-        kind: the hooks to call, "train" or "test".
-        run: whose epoch it is, if it is one of training, which may be half done.
-        ahead: how many steps the present call makes, all in all; 0 if that is not known.
-    """
-
-    def __init__(
-        self,
-        trainer: Any,
-        step: Step,
-        source: Source,
-        callbacks: Callbacks,
-        kind: str,
-        run: Any,
-        ahead: int,
-    ) -> None:
-        self.trainer, self.step, self.source = trainer, step, source
-        self.run, self.ahead = run, ahead
-        self.begin = getattr(callbacks, f"on_{kind}_batch_begin")
-        self.end = getattr(callbacks, f"on_{kind}_batch_end")
-        self.begins = callbacks.listens(f"on_{kind}_batch_begin")
-        self.ends = callbacks.listens(f"on_{kind}_batch_end")
-        self.tally: Tally = trainer.tally() if run is None else run.measures()
-
-    def go(self) -> Logs:
-        """Go over all batches and return the means."""
-        arrays = isinstance(self.source, Batches)
-        if self.run is None and arrays and not (self.begins or self.ends):
-            one_blas_thread.run(self.trainer.hold, self._all)  # with the same weights
-        else:
-            one_blas_thread.run(self._all)
-        logs: Logs = self.trainer.hold(self.tally.results)
-        return logs
-
-    def _all(self) -> None:
-        """Each batch, told to whoever listens."""
-        frozen, number = self.trainer.frozen(self.step), self.run.batch if self.run else 0
-        stopped = number and self.trainer.model.stop_training
-        pieces = iter(() if stopped else self.source.pieces(number))
-        for batch in pieces:
-            if self.begins:
-                self.begin(number)
-            done = self.trainer.hold(self._next, batch, frozen)
-            if self.ends:
-                self.end(number, self.trainer.hold(self.tally.logs, True))
-            if self.begins or self.ends:
-                frozen = self.trainer.frozen(self.step)  # they may have frozen a layer
-            if done > 1:
-                deque(islice(pieces, done - 1), maxlen=0)
-            number += done
-            if self._over(done):
-                break
-
-    def _next(self, batch: tuple[Batches, int, int], frozen: tuple[Any, ...]) -> int:
-        self.tally.take()
-        self.trainer.back = self.source.back
-        if self.begins or self.ends:
-            room = 0  # one by one
-        else:
-            room = self.run.room if self.run else batch[0].size
-        clock = self.run is not None and self.run.backup is not None  # which may go by time
-        alone = 1 if clock else room
-        done: int = self.trainer.next(self.step, batch, frozen, room, self.ahead, alone)
-        return done
-
-    def _over(self, done: int) -> bool:
-        """Whether training has been stopped, now that so many more batches are done."""
-        if self.run is None:
-            return False
-        self.run.after(done)
-        stopped: bool = self.trainer.model.stop_training
-        return stopped
-
-
-def several(
-    trainer: Any,
-    step: Step,
-    batches: Batches,
-    start: int,
-    stop: int,
-    frozen: tuple[Any, ...],
-    room: int,
-) -> int:
-    """Run the coming steps, ``room`` at most, in one go, if nothing is to be done between them.
-
-    Returns:
-        how many were done.
-    """
-    if not step.compiled:
-        return 0
-    busy = trainer.search is not None or not all(m.recorded for m in trainer.metrics)
-    optimizer = trainer.optimizer
-    if busy or (step is trainer.train and (optimizer.phase or optimizer.schedule is not None)):
-        return 0
-    variant = (*frozen, ()) if step is trainer.train else frozen
-    slots = step.inputs(*batches.specs(stop - start))
-    alike = min(batches.alike(start, stop), room)
-    done = step.several(slots, variant, batches.columns, batches.numbers, start, alike)
-    if done:
-        if step is trainer.train:
-            optimizer.advance()
-        trainer.watched(trainer.mean_loss.result())
-    return done
-
-
-def one_by_one(
-    trainer: Any,
-    step: Step,
-    batches: Batches,
-    start: int,
-    stop: int,
-    frozen: tuple[Any, ...],
-    room: int,
-) -> int:
-    """Run the coming steps, one at least, until it is time to look around; how many."""
-    size, done, until = stop - start, 0, perf_counter() + SLICE
-    most = min(batches.alike(start, stop), room or 1)
-    while True:
-        first = start + done * size
-        trainer.batch(step, batches, first, first + size, frozen)
-        done += 1
-        if done >= most or step.compiled or perf_counter() > until:
-            return done

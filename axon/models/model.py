@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from axon import losses, metrics, optimizers
-from axon.backend import FLOAT, Array, DType, Shape
+from axon.backend import Array
 from axon.callbacks import (
     Callback,
     Callbacks,
@@ -20,18 +18,17 @@ from axon.callbacks import (
 )
 from axon.checks import integer
 from axon.inspect import diagram, nan_search, summary
-from axon.layers.module import Module, shape_after
 from axon.locks import change, hold
-from axon.models import forms, on_batch, profiling, saving, weights
-from axon.models import inputs as intake
-from axon.models.prediction import FEW, Predictor, latest_program, mask_behind, rows_at_a_time
-from axon.models.run import Run, demand_untrained, to_evaluate, to_fit
+from axon.models import forms, inputs, on_batch, profiling, saving, weights
+from axon.models.loop import Fit, demand_untrained, evaluate
+from axon.models.network import Network
+from axon.models.prediction import FEW, Predictor, mask_behind, rows_at_a_time
 from axon.models.training import Trainer, shaped
-from axon.program import Program
+from axon.program import Program, Step
 from axon.report import write as write_report
 
 
-class Model(Module):
+class Model(Network):
     """A network that can be trained. Sequential is one; write ``forward(self, x)`` for your own.
 
     Assign layers as attributes and call them in ``forward``, in any order, as often as you like. A
@@ -41,7 +38,6 @@ class Model(Module):
     recorded, forward, backward and update, and every further one replays the recording.
     """
 
-    _follows: ClassVar[bool] = False
     refused: ClassVar[dict[str, str]] = {
         "call": "a model writes forward(self, x); call is for layers.",
         "train_step": "it would not be called: write a loop of your own with backward and step.",
@@ -51,85 +47,22 @@ class Model(Module):
         super().__init__(name)
         self.metadata: dict[str, Any] = {}  # whatever should travel with the saved model
         self.history: History | None = None
-        self.stop_training = False
-        self._shapes: tuple[tuple[Shape, ...], Shape] | None = None
         self._trainer: Trainer | None = None
         self._predictor = Predictor(self, eager=False)
-
-    @property
-    def layers(self) -> tuple[Module, ...]:
-        """The parts of the model, in the order of their definition."""
-        return tuple(child for _, child in self.children())
-
-    @property
-    def only_batch(self) -> int | None:
-        """How many samples the model takes at a time; None: any number."""
-        return None
-
-    @property
-    def input_dtype(self) -> DType:
-        """What the data are converted to before they enter: what the first layer wants."""
-        children = [child for _, child in self.children()]
-        wanted = children[0].input_dtype if children else FLOAT
-        exact = wanted.kind == "f" and True in [child.exact for child in children]
-        return np.dtype(np.float64) if exact else wanted
-
-    @property
-    def exact(self) -> bool:  # type: ignore[override]
-        """Whether a layer inside needs the data in float64, whatever the others compute in."""
-        return True in [child.exact for _, child in self.children()]
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape of the input without the batch axis, if it is known; a tuple of several."""
-        if self._shapes is None:
-            return None
-        return self._shapes[0] if self.width > 1 else self._shapes[0][0]
-
-    @property
-    def input_names(self) -> list[str]:
-        """What ``forward`` calls its inputs."""
-        from inspect import signature  # numpy has loaded it
-
-        takes = signature(self.forward).parameters.values()
-        return [p.name for p in takes if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
-
-    @property
-    def width(self) -> int:
-        """The number of inputs."""
-        return len(self._shapes[0]) if self._shapes else 1
-
-    @property
-    def output_shape(self) -> Shape | None:
-        """The shape of the output without the batch axis, if it is known."""
-        return self._shapes[1] if self._shapes else None
-
-    def build(self, *input_shapes: Shape) -> Shape:
-        """Build the layers for inputs of these shapes, by passing zeros through ``forward``."""
-        if self._shapes is None or self._shapes[0] != input_shapes:
-            self._shapes = input_shapes, self._shape_after(input_shapes)
-        return self._shapes[1]
-
-    def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Shape:
-        return shape_after(self.forward, input_shapes, [self.input_dtype] * len(input_shapes))
 
     def changed(self) -> None:
         """Layers were added or replaced: shapes are found, and programs recorded, anew."""
         super().changed()
         self._shapes = None
-        trained = [self._trainer.train, self._trainer.test] if self._trainer else []
-        for step in (*trained, self._predictor.step):
+        for step in self._steps():
             if step.programs:
                 hold(self._all_locks(), step.forget)
         if self._trainer is not None:
             self._trainer.looked.clear()
 
-    def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
-        """Not for a ``forward`` of your own, which may take any path: autograd knows which."""
-        raise NotImplementedError(
-            f"model {self.name!r}: only a Sequential can go back layer by layer. Let autograd do "
-            "it: loss(y, model(Tensor(x))).backward(), then optimizer.step()."
-        )
+    def _steps(self) -> list[Step]:
+        trained = [self._trainer.train, self._trainer.test] if self._trainer else []
+        return [*trained, self._predictor.step]
 
     # -------------------------------------------------------------------- compile
 
@@ -257,16 +190,15 @@ class Model(Module):
         batch_size = integer("fit", "batch_size", batch_size)
         progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
         progress = with_backup(progress, resume, verbose)
-        feed = intake.Feed("fit", self, batch_size, steps_per_epoch, shuffle, class_weight)
-        given = (x, y, sample_weight, validation_split)
+        reader = inputs.Reader("fit", trainer, batch_size, steps_per_epoch, shuffle, class_weight)
         held_out = (validation_data, validation_batch_size, validation_steps)
-        source, validation = to_fit(self, feed, given, held_out)
+        feed, validation = reader.for_fit((x, y, sample_weight), validation_split, *held_out)
         history = self.history = History()
-        params = {"epochs": epochs, "steps": len(source) or None, "batch_size": batch_size}
+        params = {"epochs": epochs, "steps": len(feed) or None, "batch_size": batch_size}
         params["validation_freq"] = validation_freq
         everyone = Callbacks([history, *progress], self, params)
-        numbers = range(initial_epoch, epochs)
-        Run(trainer, source, validation, numbers, everyone, validation_freq).go()
+        of_run = (feed, validation, range(initial_epoch, epochs), everyone, validation_freq)
+        Fit(trainer, self._predictor.step, *of_run).run()
         return history
 
     def train(
@@ -285,7 +217,6 @@ class Model(Module):
 
     train_on_batch = on_batch.train_on_batch
     test_on_batch = on_batch.test_on_batch
-    predict_on_batch = on_batch.predict_on_batch
     compute_mask = mask_behind
 
     # -------------------------------------------------------------------- test and predict
@@ -316,10 +247,10 @@ class Model(Module):
         Returns:
             The loss, or [loss, *metrics] if metrics are watched; by name with ``return_dict``.
         """
-        trainer, feed = self.trainer, intake.Feed("evaluate", self, batch_size, steps)
-        source = to_evaluate(self, feed, (x, y, sample_weight))
-        told = Callbacks(check(callbacks), self, {"steps": len(source)})
-        results = trainer.evaluate(source, told)
+        reader = inputs.Reader("evaluate", self.trainer, batch_size, steps)
+        feed = reader.for_test(x, y, sample_weight)
+        told = Callbacks(check(callbacks), self, {"steps": len(feed)})
+        results = evaluate(self.trainer, feed, told)
         if printer(verbose):
             first, *others = measured(results)
             print(fitted(first, others), flush=True)
@@ -348,29 +279,38 @@ class Model(Module):
         if batch_size is not None:
             batch_size = integer("predict", "batch_size", batch_size)
         if (found := forms.batches_in(self, x)) is not None:
-            return self._predictor.stream(intake.input_stream(self, found, steps), callbacks)
+            return self._predictor.stream(inputs.input_stream(self, found, steps), callbacks)
         wanted = self.input_dtype
-        data = intake.checked_inputs(self, x, wanted)
+        data = inputs.checked_inputs(self, x, wanted)
         few = len(data[0]) <= (self.only_batch or FEW)
         if few and not callbacks and batch_size is steps is None:
-            return on_batch.predict_few(self, data, wanted)
-        intake.demand_fitting(self, data)
-        batches = intake.batches(self, data, batch_size or rows_at_a_time(self), steps=steps)
-        everyone = Callbacks(check(callbacks), self, {"steps": len(batches)})
-        return self._predictor.run(batches, everyone)
+            return on_batch.predict_few(self._predictor, data, wanted)
+        hold(self._all_locks(), inputs.demand_fitting, self, data)
+        feed = inputs.array_feed(self, data, batch_size or rows_at_a_time(self), steps=steps)
+        everyone = Callbacks(check(callbacks), self, {"steps": len(feed)})
+        return self._predictor.run(feed, everyone)
+
+    def predict_on_batch(self, x: Any) -> Array:
+        """Outputs for one batch of samples (n, ...), computed all at once."""
+        return self.predict(x, batch_size=len(inputs.checked_inputs(self, x)[0]))
 
     # -------------------------------------------------------------------- looking at it
 
     @property
     def program(self) -> Program:
         """The program that ran last, of training if there was any: ``print(model.program)``."""
-        return latest_program(self)
+        for step in self._steps():
+            if step.latest is not None:
+                return step.latest
+        why = ": fit or predict first."
+        if self._predictor.step.eager:
+            why = ", and gets none: it was compiled with eager=True, which records nothing."
+        raise RuntimeError(f"model {self.name!r} has no program yet{why}")
 
     @property
     def programs(self) -> list[Program]:
         """All programs recorded so far, in a list of your own."""
-        trained = self._trainer.programs if self._trainer else []
-        return [*trained, *self._predictor.step.programs.values()]
+        return [program for step in self._steps() for program in step.programs.values()]
 
     save, demand_savable = saving.save, saving.demand_savable
     save_weights = weights.save_weights
@@ -386,8 +326,3 @@ class Model(Module):
     def plot(self, path: Any = None, show_shapes: bool = True, expand_nested: bool = False) -> Any:
         """Draw layers and what flows between them: a matplotlib Figure, written to ``path``."""
         return diagram.plot(self, path, show_shapes, expand_nested)
-
-    def labels(self) -> dict[int, str]:
-        """What programs call the parameters and buffers."""
-        named = {**self.named_parameters(), **self.named_buffers()}
-        return {id(tensor): path for path, tensor in named.items()}

@@ -1,18 +1,27 @@
 """What a model does with a single batch, for loops of the user's own."""
 # ruff: noqa: PT028 - test_on_batch is no test of ours
 
-from typing import Any
+from typing import Any, Protocol
 
 from axon.backend import Array, DType
 from axon.callbacks import Logs
 from axon.locks import change, hold
-from axon.models import inputs as intake
-from axon.models.inputs import all_or_nothing
-from axon.models.training import shaped
+from axon.models import inputs
+from axon.models.loop import once
+from axon.models.prediction import Predictor
+from axon.models.training import Trainer, shaped
+
+
+class Compiled(Protocol):
+    """A model, as far as it is needed here."""
+
+    @property
+    def trainer(self) -> Trainer:
+        """What ``compile`` made."""
 
 
 def train_on_batch(
-    model: Any,
+    model: Compiled,
     x: Any,
     y: Any,
     sample_weight: Any = None,
@@ -21,51 +30,41 @@ def train_on_batch(
 ) -> Any:
     """One step on one batch; returns the loss and metrics of the batch before the update."""
     trainer = model.trainer
-    given = (model, x, y, sample_weight, class_weight)
+    given = (trainer, x, y, sample_weight, class_weight)
     return shaped(change(trainer.locks(), _train, *given), return_dict)
 
 
-def _train(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Logs:
-    trainer = model.trainer
-    with all_or_nothing(model) as back:
-        columns = intake.columns(model, x, y, sample_weight)
-        batch = intake.batches(model, intake.with_class_weight(model, columns, class_weight))
+def _train(trainer: Trainer, *given: Any) -> Logs:
+    with inputs.all_or_nothing(trainer.model) as back:
+        batch = inputs.array_feed(trainer.model, inputs.columns(trainer, *given))
         trainer.prepare(batch)
         batch.back = back
     try:
-        logs: Logs = trainer.once(trainer.train, batch)
-        return logs
+        return once(trainer, trainer.train, batch)
     finally:
         trainer.optimizer.zero_grad()
 
 
 def test_on_batch(
-    model: Any, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
+    model: Compiled, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
 ) -> Any:
     """Loss and metrics of one batch, from which nothing is learned."""
-    return shaped(model.trainer.hold(_test, model, x, y, sample_weight), return_dict)
+    trainer = model.trainer
+    return shaped(hold(trainer.locks(), _test, trainer, x, y, sample_weight), return_dict)
 
 
-def _test(model: Any, x: Any, y: Any, sample_weight: Any) -> Logs:
-    with all_or_nothing(model) as back:
-        batch = intake.batches(model, intake.columns(model, x, y, sample_weight))
+def _test(trainer: Trainer, *given: Any) -> Logs:
+    with inputs.all_or_nothing(trainer.model) as back:
+        batch = inputs.array_feed(trainer.model, inputs.columns(trainer, *given))
         batch.back = back
-    logs: Logs = model.trainer.once(model.trainer.test, batch)
-    return logs
+    return once(trainer, trainer.test, batch)
 
 
-def predict_on_batch(model: Any, x: Any) -> Array:
-    """Outputs for one batch of samples (n, ...), computed all at once."""
-    return model.predict(x, batch_size=len(intake.checked_inputs(model, x)[0]))
-
-
-def predict_few(model: Any, data: list[Array], wanted: DType) -> Array:
+def predict_few(predictor: Predictor, data: list[Array], wanted: DType) -> Array:
     """Outputs for a few samples; ``wanted`` is the model's ``input_dtype``."""
-    found: Array = hold(model._all_locks(), _predict_few, model, data, wanted)
-    return found
+    return hold(predictor.model._all_locks(), _predict_few, predictor, data, wanted)
 
 
-def _predict_few(model: Any, data: list[Array], wanted: DType) -> Array:
-    intake.demand_fitting_now(model, data)
-    found: Array = model._predictor.once(data, intake.entry_of(model, data, wanted))
-    return found
+def _predict_few(predictor: Predictor, data: list[Array], wanted: DType) -> Array:
+    inputs.demand_fitting(predictor.model, data)
+    return predictor.once(data, inputs.entry_of(predictor.model, data, wanted))

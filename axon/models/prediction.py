@@ -12,18 +12,18 @@ from axon.callbacks import Callback, Callbacks, check
 from axon.core import Tensor
 from axon.layers.masks import lay
 from axon.locks import hold
-from axon.models.data import Batches
-from axon.models.stream import Stream
+from axon.models.feeds import ArrayFeed, StreamFeed
+from axon.models.network import Network
 from axon.modes import TrainingMode, no_grad
 from axon.parameter import Parameter
-from axon.program import Program, Step
+from axon.program import Step
 from axon.settings import versions
 
 FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough to be fast,
 ROOM = 2**21  # and few enough that the largest result of a layer stays below so many numbers
 
 
-def rows_at_a_time(model: Any) -> int:
+def rows_at_a_time(model: Network) -> int:
     """How many samples a model predicts at a time, unless told otherwise.
 
     >>> from axon.layers import Conv2D, Dense
@@ -43,7 +43,7 @@ def rows_at_a_time(model: Any) -> int:
     return int(min(max(ROOM // max(largest, 1), FEW), MANY))
 
 
-def mask_behind(model: Any, x: Any, mask: Any = None) -> Any:
+def mask_behind(model: Network, x: Any, mask: Any = None) -> Any:
     """Which steps of a model's output are real, (n, time) truth values; None if all are.
 
     Args:
@@ -71,7 +71,7 @@ def mask_behind(model: Any, x: Any, mask: Any = None) -> Any:
     return np.concatenate(found)
 
 
-def _mask(model: Any, inputs: Sequence[Any], mask: Any) -> Tensor | None:
+def _mask(model: Network, inputs: Sequence[Any], mask: Any) -> Tensor | None:
     x, *more = (t if isinstance(t, Tensor) else Tensor(t) for t in inputs)
     if mask is not None:
         x = lay(mask, x[...], model.name)
@@ -83,7 +83,7 @@ def _mask(model: Any, inputs: Sequence[Any], mask: Any) -> Tensor | None:
 class Predictor:
     """Runs a model forward on batches and gathers what comes out."""
 
-    def __init__(self, model: Any, eager: bool) -> None:
+    def __init__(self, model: Network, eager: bool) -> None:
         self.model = model
         common = (eager, True, self._state, partial(versions, [model]), model._all_locks)
         self.step = Step("predict", self._outputs, ["x"], model.labels, *common)
@@ -105,60 +105,57 @@ class Predictor:
         return [y]
 
     def once(self, data: list[Array], entry: list[DType]) -> Array:
-        """Outputs (n, ...) for a few samples, all at once, with nobody to tell, in one turn."""
+        """Outputs (n, ...) for a few samples, all at once, with nobody to tell."""
         pairs = zip(data, entry, strict=True)
-        slots = self.step.inputs(*((array.shape, dtype) for array, dtype in pairs))
-        for slot, array in zip(slots, data, strict=True):
-            np.copyto(slot, array, casting="unsafe")
+        inputs = self.step.inputs(*((array.shape, dtype) for array, dtype in pairs))
+        for into, array in zip(inputs, data, strict=True):
+            np.copyto(into, array, casting="unsafe")
         self.step.expect(1)
-        return self.step.run(slots)[0].copy()
+        return self.step.run(inputs)[0].copy()
 
-    def run(self, batches: Batches, callbacks: Callbacks) -> Array:
+    def run(self, feed: ArrayFeed, callbacks: Callbacks) -> Array:
         """Outputs (n, ...) for all samples, in memory of the caller's own."""
         hooks = ("on_predict_batch_begin", "on_predict_batch_end")
-        heard = any(map(callbacks.listens, hooks))
-        callbacks.on_predict_begin()
-        if heard:
-            result = self._all(batches, callbacks)
+        callbacks.on_predict_begin(None)
+        if any(map(callbacks.listens, hooks)):
+            result = self._all(feed, callbacks)
         else:  # all of it with the same weights
-            result = hold(self.model._all_locks(), self._all, batches, callbacks)
-        callbacks.on_predict_end()
+            result = hold(self.model._all_locks(), self._all, feed, callbacks)
+        callbacks.on_predict_end(None)
         return result
 
-    def _all(self, batches: Batches, callbacks: Callbacks) -> Array:
-        rows = min(batches.size, len(batches) * batches.batch_size)
+    def _all(self, feed: ArrayFeed, callbacks: Callbacks) -> Array:
+        rows = min(feed.size, len(feed) * feed.batch_size)
         result: Array | None = None
-        for number, (_, start, stop) in enumerate(batches.pieces()):
-            callbacks.on_predict_batch_begin(number)
-            result = hold(self.model._all_locks(), self._batch, batches, start, stop, rows, result)
+        for number, (_, start, stop) in enumerate(feed.batches()):
+            callbacks.on_predict_batch_begin(number, None)
+            result = hold(self.model._all_locks(), self._batch, feed, start, stop, rows, result)
             callbacks.on_predict_batch_end(number, {"outputs": result[start:stop]})
         assert result is not None
         return result
 
     def _batch(
-        self, batches: Batches, start: int, stop: int, rows: int, result: Array | None
+        self, feed: ArrayFeed, start: int, stop: int, rows: int, result: Array | None
     ) -> Array:
         """Put the outputs for one batch where they belong, in memory for all rows."""
-        slots = self.step.inputs(*batches.specs(stop - start))
-        batches.fill(start, stop, slots)
-        self.step.expect(len(batches))
-        outputs = self.step.run(slots)[0]
+        self.step.expect(len(feed))
+        outputs = self.step.run(self.step.inputs(*feed.specs(stop - start)), (), feed, start)[0]
         if result is None:
             result = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
         result[start:stop] = outputs
         return result
 
-    def stream(self, source: Stream, told: Sequence[Callback]) -> Array:
+    def stream(self, feed: StreamFeed, told: Sequence[Callback]) -> Array:
         """Outputs for all samples of batches that arrive one by one."""
         parts: list[Array] = []
-        callbacks = Callbacks(check(told), self.model, {"steps": len(source) or None})
+        callbacks = Callbacks(check(told), self.model, {"steps": len(feed) or None})
         nobody = Callbacks([], self.model, {})
-        callbacks.on_predict_begin()
-        for number, (batch, _, _) in enumerate(source.pieces()):
-            callbacks.on_predict_batch_begin(number)
+        callbacks.on_predict_begin(None)
+        for number, (batch, _, _) in enumerate(feed.batches()):
+            callbacks.on_predict_batch_begin(number, None)
             parts.append(self.run(batch, nobody))
             callbacks.on_predict_batch_end(number, {"outputs": parts[-1]})
-        callbacks.on_predict_end()
+        callbacks.on_predict_end(None)
         return _joined(parts)
 
 
@@ -172,21 +169,3 @@ def _joined(parts: list[Array]) -> Array:
             "[model.predict(x) for x in batches]."
         )
     return np.concatenate(parts)
-
-
-def latest_program(model: Any) -> Program:
-    """The program that ran last, of training if there was any.
-
-    Raises:
-        RuntimeError: there is none.
-    """
-    steps = [model._predictor.step]
-    if model._trainer is not None:
-        steps = [model._trainer.train, model._trainer.test, model._predictor.step]
-    for step in steps:
-        if step.latest is not None:
-            return step.latest
-    why = ": fit or predict first."
-    if steps[0].eager:
-        why = ", and gets none: it was compiled with eager=True, which records nothing."
-    raise RuntimeError(f"model {model.name!r} has no program yet{why}")

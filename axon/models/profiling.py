@@ -10,12 +10,11 @@ import numpy as np
 from axon.backend import Array
 from axon.checks import integer
 from axon.core import Tensor
-from axon.inspect import nan_search
 from axon.inspect.profile import Profile
 from axon.inspect.timing import Measured, measured
 from axon.locks import hold
-from axon.models import inputs as intake
-from axon.models.data import Batches
+from axon.models import inputs
+from axon.models.feeds import ArrayFeed
 from axon.program import Program, Step
 from axon.threads import one_blas_thread
 
@@ -53,16 +52,15 @@ def profile(
     repeats = None if repeats is None else integer("profile", "repeats", repeats)
     step = model.trainer.train if y is not None else model._predictor.step
     _demand_recorded(model, step)
-    found: Profile = hold(step.locks(), _profile, model, step, x, y, size, repeats)
-    return found
+    return hold(step.locks(), _profile, model, step, x, y, size, repeats)
 
 
 def _profile(model: Any, step: Step, x: Any, y: Any, size: int, repeats: int | None) -> Profile:
     train = y is not None
-    with intake.all_or_nothing(model):  # as fit and predict do
-        given = intake.columns(model, x, y) if train else intake.checked_inputs(model, x)
+    with inputs.all_or_nothing(model):  # as fit and predict do
+        given = inputs.columns(model.trainer, x, y) if train else inputs.checked_inputs(model, x)
         if not train:
-            intake.fit_inputs(model, given)
+            inputs.fit_inputs(model, given)
         batches = _shuffled(model, given, size)
         if train:
             model.trainer.prepare(batches)
@@ -75,7 +73,7 @@ def _profile(model: Any, step: Step, x: Any, y: Any, size: int, repeats: int | N
 
 
 def _measured(
-    model: Any, step: Step, batches: Batches, repeats: int | None
+    model: Any, step: Step, batches: ArrayFeed, repeats: int | None
 ) -> tuple[Program, Measured, float, str]:
     with unchanged(model) as rewind, np.errstate(all="ignore"):
         start, note = rewind, ""
@@ -93,10 +91,10 @@ def _demand_recorded(model: Any, step: Step) -> None:
         )
 
 
-def _shuffled(model: Any, given: list[Array], size: int) -> Batches:
+def _shuffled(model: Any, given: list[Array], size: int) -> ArrayFeed:
     """A single batch, to be gathered from all over the data as ``fit`` does."""
     order = np.random.default_rng(0).permutation(len(given[0]))
-    return intake.batches(model, given, size, order=order, steps=1)
+    return inputs.array_feed(model, given, size, order=order, steps=1)
 
 
 def _updating(model: Any, rewind: Callable[[], None]) -> tuple[Callable[[], None], str]:
@@ -114,7 +112,7 @@ def _updating(model: Any, rewind: Callable[[], None]) -> tuple[Callable[[], None
 
 
 def _recorded(
-    model: Any, step: Step, batches: Batches, start: Callable[[], None]
+    model: Any, step: Step, batches: ArrayFeed, start: Callable[[], None]
 ) -> tuple[Program, Callable[[int], None]]:
     """Record a copy of a step, and check that it can be replayed, as ``fit`` would.
 
@@ -124,8 +122,8 @@ def _recorded(
     from copy import copy  # numpy has loaded it
 
     step = copy(step)  # without programs: those of the model stay as they are
-    inputs = model.input_names
-    step.names = [*(inputs if len(inputs) == model.width else ["x"]), "y", "w"]
+    names = model.input_names
+    step.names = [*(names if len(names) == model.width else ["x"]), "y", "w"]
     rows = batches.smallest
     slots = step.inputs(*batches.specs(rows))
 
@@ -140,7 +138,7 @@ def _recorded(
     return step.latest, feed
 
 
-def _laps(feed: Callable[[int], None], batches: Batches) -> Iterator[float]:
+def _laps(feed: Callable[[int], None], batches: ArrayFeed) -> Iterator[float]:
     """Seconds that filling the inputs takes, with a few batches from all over the data."""
     last = batches.size - batches.smallest
     for start in np.linspace(0, last, 20).astype(int).tolist():
@@ -175,4 +173,4 @@ def _state(model: Any) -> list[Tensor]:
     trainer = model.trainer
     kept = [t for t in vars(trainer.optimizer).values() if isinstance(t, Tensor)]
     gradients = [group.memory.gradients for group in trainer.optimizer.groups]
-    return [*nan_search.state(trainer), *kept, *gradients]
+    return [*trainer.state(), *kept, *gradients]

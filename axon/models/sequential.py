@@ -148,17 +148,14 @@ class Sequential(Model):
         if not self._stack:
             raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
         with Mode("exact", self.exact):
-            return self._through(inputs, mask)
-
-    def _through(self, inputs: tuple[Any, ...], mask: Any) -> Any:
-        if not isinstance(inputs[0], Tensor):
-            return self._forward_array(*inputs, mask=as_mask(mask))
-        if mask is not None:
-            inputs = (lay(mask, inputs[0][...], self.name), *inputs[1:])
-        for layer in self._stack:
-            takes = layer.takes_mask and not isinstance(layer, Layer | Sequential)
-            inputs = (layer(*inputs, mask=inputs[0].mask) if takes else layer(*inputs),)
-        return inputs[0]
+            if not isinstance(inputs[0], Tensor):
+                return self._forward_array(*inputs, mask=as_mask(mask))
+            if mask is not None:
+                inputs = (lay(mask, inputs[0][...], self.name), *inputs[1:])
+            for layer in self._stack:
+                takes = layer.takes_mask and not isinstance(layer, Layer | Sequential)
+                inputs = (layer(*inputs, mask=inputs[0].mask) if takes else layer(*inputs),)
+            return inputs[0]
 
     def _forward_array(self, *inputs: Any, mask: Tensor | None) -> Any:
         """An array carries no mask: it goes beside."""

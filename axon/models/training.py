@@ -1,43 +1,66 @@
 """Trainer: the steps that models replay to learn and to be tested, and what they measure."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from axon import losses, metrics, optimizers
 from axon.backend import Array
 from axon.blas import one_blas_thread
-from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
-from axon.inspect import nan_search
-from axon.locks import Lock, change, hold, locks_of
+from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
 from axon.losses.base import both
 from axon.metrics import Mean, Metric
-from axon.models.data import Batches
-from axon.models.first_batch import first_look, show
-from axon.models.loop import Loop, Source, Tally, one_by_one, several
+from axon.models.feeds import AnyFeed, ArrayFeed
+from axon.models.network import Network
 from axon.modes import GradMode, Mode, TrainingMode, no_grad
 from axon.optimizers import Optimizer
-from axon.program import Program, Step
+from axon.optimizers.group import runs
+from axon.program import Feed, Program, Step
 from axon.settings import versions
+
+Reduction = Callable[[list[Tensor]], None]
+
+
+class Search(Protocol):
+    """Who runs a step in its stead, to look at all that it makes: ``inspect/nan_search.py``."""
+
+    def run(self, step: Step, inputs: list[Array], feed: Feed, start: int) -> list[Array]:
+        """Run it on the batch of a feed that begins at ``start``."""
 
 
 class Trainer:
-    """What ``compile`` makes: loss, optimizer and metrics, joined with a model into steps."""
+    """What ``compile`` makes: loss, optimizer and metrics, joined with a model into steps.
+
+    Attributes:
+        train, test: the steps. ``loop.py`` runs them.
+        reduction: is given the gradients, as few flat Tensors, between the backward pass and the
+            update, and changes them in place: several processes would take their mean. What it
+            does is recorded with the rest of the step; None does nothing, and records nothing.
+        looked: the steps whose first batch was looked at.
+        looking: whether this is a first batch: does what the model makes of it fit?
+        search: who watches each step (``inspect/nan_search.py``), or None.
+    """
 
     def __init__(
-        self, model: Any, loss: Loss, optimizer: Optimizer, metrics: Sequence[Metric], eager: bool
+        self,
+        model: Network,
+        loss: Loss,
+        optimizer: Optimizer,
+        metrics: Sequence[Metric],
+        eager: bool,
     ) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.metrics, self.mean_loss = list(metrics), Mean("loss")
         self._order: Array = np.arange(0)
+        self._all_recorded = all(metric.recorded for metric in self.metrics)
         self.warned = False
-        self.looked: set[str] = set()  # the steps whose first batch was looked at
-        self.looking = False  # this is a first batch: does what the model makes of it fit?
-        self.back: Callable[[], None] | None = None  # undoes what was built for a first batch
-        self.search: Any = None  # whoever watches each step (nan_search.py), or None
+        self.reduction: Reduction | None = None
+        self.looked: set[str] = set()
+        self.looking = False
+        self.search: Search | None = None
         self._locks: tuple[tuple[Lock, ...], ...] = ((), ())  # of the model; of all that takes part
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
@@ -53,7 +76,7 @@ class Trainer:
         return found
 
     @classmethod
-    def of(cls, model: Any, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
+    def of(cls, model: Network, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
         """Look up what ``compile`` was given by name."""
         if isinstance(loss, str) and loss.lower() in optimizers.OPTIMIZERS:
             raise ValueError(
@@ -68,23 +91,29 @@ class Trainer:
             raise ValueError(f"compile: two metrics are called {twice[0]!r}: give one name=.")
         return cls(model, chosen, optimizers.get(optimizer), found, eager)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Copy or pickle it; what could be undone is another's."""
-        return {**vars(self), "back": None}
-
     # -------------------------------------------------------------------- what is recorded
 
     def _train(self, *columns: Tensor) -> list[Tensor]:
         """Forward, backward and update, in one program."""
         self.optimizer.zero_grad()
+        width = self.model.width
         with GradMode(True), TrainingMode(True):  # whatever surrounds the call
-            loss, *outputs = self._measure(*columns)
+            y_pred = self.model.forward(*columns[:width])
+            loss, *outputs = self._scored(y_pred, *columns[width:])
         with Mode("phase", "backward"):
             loss.backward()
+            self._reduce()
         with Mode("phase", "update"):
             self.optimizer.apply()
             self._constrain()
         return [loss, *outputs]
+
+    def _reduce(self) -> None:
+        """Let the reduction, if there is one, change the gradients: neighbours as one Tensor."""
+        if self.reduction is not None:
+            pairs = [(group, runs(group.with_gradients())) for group in self.optimizer.groups]
+            with no_grad():
+                self.reduction([group.gradients(*ends) for group, found in pairs for ends in found])
 
     def _constrain(self) -> None:
         for p in self.optimizer.parameters:
@@ -99,40 +128,36 @@ class Trainer:
 
     def _test(self, *columns: Tensor) -> list[Tensor]:
         """Forward only."""
-        for x in columns[: self.model.width]:
+        width = self.model.width
+        for x in columns[:width]:
             x.requires_grad = x.dtype.kind == "f"  # a graph: by it the loss finds the logits
         with GradMode(True), TrainingMode(False):
-            return self._measure(*columns)
+            y_pred = self.model.forward(*columns[:width])
+            return self._scored(y_pred, *columns[width:])
 
-    def _measure(self, *columns: Tensor) -> list[Tensor]:
+    def _scored(self, y_pred: Tensor, y: Tensor, *w: Tensor) -> list[Tensor]:
         """The loss, and the predictions if a metric wants them after the step."""
-        inputs, (y, *w) = columns[: self.model.width], columns[self.model.width :]
-        y_pred = self.model.forward(*inputs)
         if self.looking:
             self.loss.demand(y, y_pred)
         with Mode("checked", True):
-            return self._scored(y, y_pred, w)
-
-    def _scored(self, y: Tensor, y_pred: Tensor, w: Sequence[Tensor]) -> list[Tensor]:
-        """The loss and the metrics of predictions."""
-        loss: Tensor = self.loss.loss(y, y_pred, *w)
-        real = self.loss.real(y, y_pred)
-        for p in self.model.parameters():
-            if p.regularizer is not None:
-                loss = loss + p.regularizer(p)
-        self.mean_loss.add_mean(loss, len(y) if real is None else real.astype(np.float64).sum())
-        seen, w = y_pred.detach(), w if real is None else [weighing(real, *w)]
-        seen.mask = None  # the weights tell it
-        for metric in self.metrics:
-            if metric.recorded:
-                metric.update(y, seen, *w)
-            elif self.looking:
-                show(metric, y, seen, *w)
-        if all(m.recorded for m in self.metrics):
+            loss: Tensor = self.loss.loss(y, y_pred, *w)
+            real = self.loss.real(y, y_pred)
+            for p in self.model.parameters():
+                if p.regularizer is not None:
+                    loss = loss + p.regularizer(p)
+            self.mean_loss.add_mean(loss, len(y) if real is None else real.astype(np.float64).sum())
+            seen, weights = y_pred.detach(), w if real is None else (weighing(real, *w),)
+            seen.mask = None  # the weights tell it
+            for metric in self.metrics:
+                if metric.recorded:
+                    metric.update(y, seen, *weights)
+                elif self.looking:
+                    _show(metric, y, seen, *weights)
+        if self._all_recorded:
             return [loss]
-        return [loss, seen] if real is None else [loss, seen, *w]
+        return [loss, seen] if real is None else [loss, seen, *weights]
 
-    def prepare(self, source: Source) -> None:
+    def prepare(self, feed: AnyFeed) -> None:
         """Let the optimizer take charge of the parameters.
 
         It moves them, so nobody else works with them meanwhile.
@@ -140,8 +165,8 @@ class Trainer:
         Raises:
             ValueError: there is nothing that training could change, or a batch is too small.
         """
-        if isinstance(source, Batches):
-            self._demand_large(source)
+        if isinstance(feed, ArrayFeed):
+            self._demand_large(feed)
         change(self.locks(), self._prepare)
 
     def _prepare(self) -> None:
@@ -155,16 +180,16 @@ class Trainer:
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]
 
-    def _demand_large(self, source: Batches) -> None:
+    def _demand_large(self, feed: ArrayFeed) -> None:
         """Say before the first step, and not in the last one, that a batch is too small."""
         least = self.model.least_batch
-        if source.smallest < least:
+        if feed.smallest < least:
             layer = next(
                 m for m in self.model.modules() if not list(m.children()) and m.least_batch == least
             )
             raise ValueError(
-                f"layer {layer.name!r} ({layer!r}): the last batch of an epoch, {source.size} "
-                f"samples in batches of {source.batch_size}, is a single sample, hence a single "
+                f"layer {layer.name!r} ({layer!r}): the last batch of an epoch, {feed.size} "
+                f"samples in batches of {feed.batch_size}, is a single sample, hence a single "
                 "value for each channel, which minus its mean is always 0. Use larger batches, "
                 "or another batch_size that leaves no rest of 1; or LayerNormalization; or freeze "
                 "the layer with trainable=False."
@@ -174,7 +199,18 @@ class Trainer:
         """What a step may change: its state, and tensors that parts of the user's own may keep."""
         parts = (*self.model.modules(), *self.metrics, self.loss, self.optimizer)
         kept = [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]
-        return [*nan_search.state(self), *kept]
+        return [*self.state(), *kept]
+
+    def state(self) -> list[Tensor]:
+        """All that a step changes: weights, buffers, the optimizer's memory, running means."""
+        optimizer = self.optimizer
+        return [
+            *(p for p in self.model.parameters() if p.memory is None),
+            *self.model.named_buffers().values(),
+            *(t for g in optimizer.groups for t in (g.memory.values, *g.state.values())),
+            *(optimizer.iterations, *optimizer.numbers.values()),
+            *(t for m in (self.mean_loss, *self.metrics) for t in m.tensors().values()),
+        ]
 
     def _versions(self) -> tuple[int, ...]:
         """The latest changes of all settings that a recording freezes."""
@@ -201,48 +237,35 @@ class Trainer:
             labels.update((id(t), f"{metric.name}.{key}") for key, t in metric.tensors().items())
         return labels
 
-    # -------------------------------------------------------------------- running it
+    # -------------------------------------------------------------------- while it runs
 
-    def batch(
-        self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
-    ) -> float:
-        """Run one step on one batch; at first, and after changes, with a look at what comes out."""
-        if step.name in self.looked:
-            if step.heeds_all:
-                return self._batch(step, batches, start, stop, frozen)
-            self.back = None  # it was built before
-        with first_look(self, step):
-            return self._batch(step, batches, start, stop, frozen)
+    def variant(self, step: Step) -> tuple[Any, ...]:
+        """What a recording of a step freezes, besides shapes and types."""
+        if step is not self.train:
+            return ()
+        layers = tuple(module.trainable for module in self.model.modules())
+        return (layers, *(p.requires_grad for p in self.optimizer.parameters))
 
-    def _batch(
-        self, step: Step, batches: Batches, start: int, stop: int, frozen: tuple[Any, ...]
-    ) -> float:
-        slots = step.inputs(*batches.specs(stop - start))
-        batches.fill(start, stop, slots)
+    def busy(self, step: Step) -> bool:
+        """Whether Python has something to do between two runs of a step."""
+        learns = step is self.train
+        waits = learns and (self.optimizer.phase or self.optimizer.schedule is not None)
+        return bool(waits) or self.search is not None or not self._all_recorded
+
+    def after(self, step: Step, inputs: list[Array], outputs: list[Array]) -> None:
+        """Do what is not recorded, when a step has run: count, hand on, and look at the loss."""
         if step is self.train:
-            loss, *outputs = self._run(step, slots, (*frozen, self.optimizer.phase))
             self.optimizer.advance()
-        else:
-            loss, *outputs = self._run(step, slots, frozen)
-        if outputs:
-            self._gather(slots, *outputs)
-        return self.watched(float(loss))
+        loss, *kept = outputs
+        if kept:
+            self._gather(inputs, *kept)
+        value = float(loss) if step.done == 1 else self.mean_loss.result()
+        if value - value != 0.0 and not self.warned:  # NaN or infinite
+            self._warn(value)
 
-    def watched(self, loss: float) -> float:
-        """The loss, with a warning if it is not a number."""
-        if loss - loss != 0.0 and not self.warned:  # NaN or infinite
-            self._warn(loss)
-        return loss
-
-    def _run(self, step: Step, slots: list[Array], variant: tuple[Any, ...]) -> list[Array]:
-        if self.search is None:
-            return step.run(slots, variant)
-        found: list[Array] = one_blas_thread.run(self.search.run, step, slots)
-        return found
-
-    def _gather(self, slots: list[Array], y_pred: Array, *weight: Array) -> None:
+    def _gather(self, inputs: list[Array], y_pred: Array, *weight: Array) -> None:
         """Hand what the batch gave to the metrics that keep it; the memory is used again."""
-        y, *w = slots[self.model.width :]
+        y, *w = inputs[self.model.width :]
         kept = [array.copy() for array in (y, y_pred, *(weight or w))]
         with Mode("checked", True):
             for metric in self.metrics:
@@ -271,94 +294,27 @@ class Trainer:
         order.sort()
         return order
 
-    def keep_order(self, source: Source) -> None:
-        """Take back what a source does not need any more."""
-        if isinstance(source, Batches) and source.order is not None:
-            self._order = source.order
-
-    def frozen(self, step: Step) -> tuple[Any, ...]:
-        """What a recording of the step freezes, besides shapes and types."""
-        if step is not self.train:
-            return ()
-        layers = tuple(module.trainable for module in self.model.modules())
-        return (layers, *(p.requires_grad for p in self.optimizer.parameters))
-
-    def epoch(
-        self,
-        step: Step,
-        source: Source,
-        callbacks: Callbacks,
-        kind: str,
-        run: Any = None,
-        times: int = 1,
-    ) -> Logs:
-        """Run a step on every batch and return the means.
-
-        Args:
-            step: what to do.
-            source: the batches.
-            callbacks: whom to tell.
-            kind: the hooks to call, "train" or "test".
-            run: whose epoch it is, if it is one of training, which may be half done.
-            times: how often the present call goes over the batches, all in all.
-        """
-        return Loop(self, step, source, callbacks, kind, run, times * len(source)).go()
-
-    def next(
-        self,
-        step: Step,
-        batch: tuple[Batches, int, int],
-        frozen: tuple[Any, ...],
-        room: int,
-        ahead: int | None,
-        alone: int = 1,
-    ) -> int:
-        """Do the next batch, and those after it; how many were done.
-
-        Args:
-            step: what to do.
-            batch: the next one.
-            frozen: what a recording freezes.
-            room: how many may be done in one go.
-            ahead: how many steps the present call makes; None if that is not known.
-            alone: how many may be done one by one, before anybody has to look.
-        """
-        step.expect(ahead)
-        lock = self.locks()[0]
-        lock.changing = step is self.train
-        try:
-            done = several(self, step, *batch, frozen, room) if room else 0
-            return done or one_by_one(self, step, *batch, frozen, alone)
-        finally:
-            lock.changing = False
-
-    def hold(self, function: Any, *given: Any) -> Any:
-        """Call a function while nobody else works with the model, its metrics or its optimizer."""
-        return hold(self.locks(), function, *given)
-
-    def tally(self) -> Tally:
-        """A fresh one, for what is to be measured next."""
-        return Tally((self.mean_loss, *self.metrics))
-
-    def once(self, step: Step, batch: Batches) -> Logs:
-        """Run a step on a single batch and return what was measured on it."""
-        tally = self.tally()
-        tally.take()
-        self.back = batch.back
-        self.next(step, (batch, 0, batch.size), self.frozen(step), 0, None)
-        return tally.results()
-
-    def evaluate(self, source: Source, callbacks: Callbacks, times: int = 1) -> Logs:
-        """Loss and metrics on data that nothing is learned from; once of so many times."""
-        callbacks.on_test_begin()
-        logs = self.epoch(self.test, source, callbacks, "test", times=times)
-        callbacks.on_test_end(logs)
-        return logs
+    def keep_order(self, feed: AnyFeed) -> None:
+        """Take back what a feed does not need any more."""
+        if isinstance(feed, ArrayFeed) and feed.order is not None:
+            self._order = feed.order
 
     @property
     def programs(self) -> list[Program]:
         """Every program recorded so far."""
         return [*self.train.programs.values(), *self.test.programs.values()]
+
+
+def _show(metric: Metric, *columns: Tensor) -> None:
+    """Hand a batch to another metric of this kind, to see whether it can be measured."""
+    from copy import deepcopy  # few metrics need it
+
+    try:
+        other = deepcopy(metric)
+    except TypeError:  # it keeps something that has no copy
+        return
+    with Mode("recorder", None):
+        other.update(*(column.data for column in columns))
 
 
 def weighing(real: Tensor, w: Tensor | None = None) -> Tensor:

@@ -1,7 +1,8 @@
 """Programs: a training step recorded once and replayed from then on.
 
-Read, in this order: trace.py (write down), plan.py (who lives where), replay.py (run), show.py
-(print). What it costs is measured a floor above (inspect/timing.py).
+Read, in this order: step.py (what is run), trace.py (write down), plan.py (who lives where),
+replay.py (run), show.py (print). What it costs is measured a floor above (inspect/timing.py).
 """
 
-from axon.program.replay import Program, Step
+from axon.program.replay import Program
+from axon.program.step import Feed, Step

@@ -36,7 +36,7 @@ from axon.losses import BinaryCrossEntropy, Huber, MeanSquaredError
 from axon.metrics import BinaryAccuracy, Precision
 from axon.models import Model, Sequential
 from axon.optimizers import SGD, Adam, AdamW, RMSprop
-from axon.program import replay
+from axon.program import step
 
 rng = np.random.default_rng(0)
 ROWS = rng.normal(1.0, 2.0, size=(12, 4)).astype("float32")
@@ -404,9 +404,7 @@ def test_a_model_of_ones_own_follows(change):
 def test_nothing_is_recorded_anew_for_nothing(monkeypatch):
     """Training, predicting, freezing, other rates, equal values: no setting changes."""
     calls = []
-    monkeypatch.setattr(
-        replay, "trace", lambda *a, trace=replay.trace: calls.append(1) or trace(*a)
-    )
+    monkeypatch.setattr(step, "trace", lambda *a, trace=step.trace: calls.append(1) or trace(*a))
     model = network(Dense(3, "tanh"), metrics=["mae", BinaryAccuracy()], optimizer=Adam(0.01))
     for _ in range(3):
         outcome(model, ROWS)

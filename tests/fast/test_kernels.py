@@ -9,7 +9,8 @@ import pytest
 from axon import layers, ops, optimizers
 from axon.core import PRIMITIVES, Tensor, grad
 from axon.models import Sequential
-from axon.program import engine, replay
+from axon.program import Step, engine, replay
+from axon.program import step as stepping
 from axon.program.plan import Plan
 from axon.program.trace import trace
 from tests.samples.primitives import SAMPLES
@@ -200,7 +201,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Compiled]:
     """Programs are compiled from now on; those that were made."""
     monkeypatch.setattr(engine._settings, "kernels", "numpy")  # what is compiled, is compiled here
     monkeypatch.setattr(Compiled, "made", [], raising=False)
-    monkeypatch.setattr(replay, "Program", Compiled)
+    monkeypatch.setattr(stepping, "Program", Compiled)
     return Compiled.made
 
 
@@ -263,7 +264,7 @@ def demand_alike(compiled: list[Compiled], monkeypatch: pytest.MonkeyPatch, *giv
     got, predicted = history(*given)
     assert compiled
     assert [p.compiled.names for p in compiled] == [[]] * len(compiled)
-    monkeypatch.setattr(replay, "Program", Compiled.__mro__[1])
+    monkeypatch.setattr(stepping, "Program", Compiled.__mro__[1])
     expected, as_numpy = history(*given)
     np.testing.assert_allclose(got, expected, rtol=1e-4)
     np.testing.assert_allclose(predicted, as_numpy, rtol=1e-3, atol=1e-4)
@@ -298,7 +299,7 @@ def test_optimizer(name: str, compiled: Any, monkeypatch: pytest.MonkeyPatch) ->
     make = OPTIMIZERS[name]
     got, _ = history(*NETWORKS["dense"], make())
     assert [p.compiled.names for p in compiled] == [[]] * len(compiled)
-    monkeypatch.setattr(replay, "Program", Compiled.__mro__[1])
+    monkeypatch.setattr(stepping, "Program", Compiled.__mro__[1])
     expected, _ = history(*NETWORKS["dense"], make())
     np.testing.assert_allclose(got, expected, rtol=1e-4)
 
@@ -310,7 +311,7 @@ def test_optimizer(name: str, compiled: Any, monkeypatch: pytest.MonkeyPatch) ->
 def test_loss(loss: str, compiled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     got, _ = history(*NETWORKS["dense"], "adam", loss)
     assert [p.compiled.names for p in compiled] == [[]] * len(compiled)
-    monkeypatch.setattr(replay, "Program", Compiled.__mro__[1])
+    monkeypatch.setattr(stepping, "Program", Compiled.__mro__[1])
     expected, _ = history(*NETWORKS["dense"], "adam", loss)
     np.testing.assert_allclose(got, expected, rtol=1e-4)
 
@@ -325,7 +326,7 @@ def test_any_number_of_threads_gives_the_same_bits(
         outcomes.append(history(*NETWORKS[name], optimizers.Adam(0.01)))
     for one, three in zip(*outcomes, strict=True):
         assert np.array_equal(one, three)
-    monkeypatch.setattr(replay, "Program", Compiled.__mro__[1])
+    monkeypatch.setattr(stepping, "Program", Compiled.__mro__[1])
     expected, _ = history(*NETWORKS[name], optimizers.Adam(0.01))
     np.testing.assert_allclose(outcomes[0][0], expected, rtol=1e-4)  # however it is cut
 
@@ -358,7 +359,7 @@ def as_compiled(function: Any, *arrays: Any) -> None:
     """A step by compiled kernels gives what NumPy gives."""
     found = []
     for kernels in ("numpy", "fast"):
-        step = replay.Step("edge", function, ["x"] * len(arrays))
+        step = Step("edge", function, ["x"] * len(arrays))
         slots = step.inputs(*((a.shape, a.dtype) for a in arrays))
         with engine.Kernels(kernels):
             for _ in range(3):

@@ -494,7 +494,7 @@ def test_a_step_that_fails_has_changed_what_it_will():
         assert lock.changing
         raise KeyboardInterrupt
 
-    vars(model.trainer)["batch"] = interrupted
+    vars(model.trainer.train)["run"] = interrupted
     with pytest.raises(KeyboardInterrupt):
         model.fit(X[:8], Y[:8], verbose=0)
     assert not lock.changing
@@ -554,6 +554,6 @@ def test_switches_are_as_before_an_interrupt():
         modes.modes.recorder = object()
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        modes.as_before(fail)
+    with pytest.raises(KeyboardInterrupt), modes.SwitchesKept():
+        fail()
     assert modes.modes.recorder is None

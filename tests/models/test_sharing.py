@@ -11,7 +11,7 @@ from axon.layers import BatchNormalization, Dense
 from axon.models import Sequential
 from axon.optimizers import SGD, Adam
 from axon.program import cache as shelf
-from axon.program import replay
+from axon.program import step
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
 Y = X[:, :1] - X[:, 1:2]
@@ -26,7 +26,7 @@ def recorded(monkeypatch):
     """How often a step was run eagerly, to be recorded or compared."""
     calls = []
     monkeypatch.setattr(
-        replay, "trace", lambda *given, trace=replay.trace: calls.append(1) or trace(*given)
+        step, "trace", lambda *given, trace=step.trace: calls.append(1) or trace(*given)
     )
     return calls
 

@@ -11,7 +11,7 @@ from axon.callbacks import Callback
 from axon.layers import Dense, Dropout, Embedding, GlobalAveragePooling1D
 from axon.models import Sequential
 from axon.program import cache as shelf
-from axon.program import engine, replay
+from axon.program import engine, step
 from axon.program.cache import AT_ONCE
 
 rng = np.random.default_rng(0)
@@ -34,8 +34,8 @@ def network(eager=False):
 @pytest.fixture
 def recorded(monkeypatch):
     """How often a step was run eagerly, to be recorded or compared."""
-    calls, traced = [], replay.trace
-    monkeypatch.setattr(replay, "trace", lambda *given: calls.append(1) or traced(*given))
+    calls, traced = [], step.trace
+    monkeypatch.setattr(step, "trace", lambda *given: calls.append(1) or traced(*given))
     return calls
 
 

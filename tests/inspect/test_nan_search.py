@@ -7,7 +7,7 @@ import pytest
 
 import axon
 from axon import Tensor, modes, ops
-from axon.inspect.nan_finder import Finder
+from axon.inspect.nan_search import Finder
 from axon.layers import Dense
 from axon.layers.base import Layer
 from axon.models import Model, Sequential
