@@ -261,9 +261,9 @@ class VarianceScaling(_Scaled):
         self.scale = number("VarianceScaling", "scale", scale)
         demand(self.scale > 0, "VarianceScaling", "scale", "larger than 0", scale)
         modes = dict.fromkeys(("fan_in", "fan_out", "fan_avg"))
-        kinds = dict.fromkeys(("truncated_normal", "untruncated_normal", "uniform"))
+        distributions = dict.fromkeys(("truncated_normal", "untruncated_normal", "uniform"))
         resolve("VarianceScaling mode", mode, modes)
-        resolve("VarianceScaling distribution", distribution, kinds)
+        resolve("VarianceScaling distribution", distribution, distributions)
         self.mode, self.distribution = mode.lower(), distribution.lower()
 
 

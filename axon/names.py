@@ -26,11 +26,11 @@ class Name(str):
     __slots__ = ()
 
 
-def number(value: float, digits: int = 4) -> str:
+def readable(value: float, digits: int = 4) -> str:
     """A number as people write it, of so many digits: ``e`` only where there would be many zeros.
 
-    >>> number(18663.4), number(1234567.8), number(12.3456), number(0.00001234), number(1e20)
-    ('18,663', '1,234,568', '12.35', '1.234e-05', '1e+20')
+    >>> [readable(x) for x in (18663.4, 1234567.8, 12.3456, 0.00001234, 1e20)]
+    ['18,663', '1,234,568', '12.35', '1.234e-05', '1e+20']
     """
     value = float(value)
     if not 1000 <= abs(value) < 1e15:

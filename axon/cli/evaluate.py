@@ -17,7 +17,7 @@ from axon.cli.train import complete_data
 from axon.datasets.npz import load_test
 from axon.metrics import scores
 from axon.models import Model
-from axon.names import number
+from axon.names import readable
 
 MATRIX = 30  # classes, at most, in a confusion matrix
 COUNTED = ("accuracy", "mae", "rmse", "r2_score")  # metrics that are counted here in any case
@@ -143,7 +143,7 @@ def _print(results: dict[str, Any], meaning: Meaning, data: str, samples: int) -
     classes, matrix = results.pop("classes", None), results.pop("confusion_matrix", None)
     accuracy = results.pop("accuracy", None)
     rows = [("Accuracy", f"{accuracy:.2%}")] if accuracy is not None else []
-    rows += [(_title(name), number(value)) for name, value in results.items()]
+    rows += [(_title(name), readable(value)) for name, value in results.items()]
     print_pairs([*rows, ("Data", f"{data}: {plural(samples, 'sample')}")], ["bold green"])
     if classes:
         head = ["class", "precision", "recall", "f1", "samples"]

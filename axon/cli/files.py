@@ -9,7 +9,7 @@ import numpy as np
 
 from axon.cli.output import plural
 from axon.files import archive, formats, npz, safetensors
-from axon.names import number
+from axon.names import readable
 
 
 class Tensor(NamedTuple):
@@ -235,7 +235,7 @@ def _shown(value: Any) -> str:
         return ", ".join(map(_shown, value))
     if isinstance(value, dict):
         return ", ".join(f"{k}: {_shown(v)}" if k else _shown(v) for k, v in value.items())
-    return number(value, 6) if isinstance(value, float) else str(value)
+    return readable(value, 6) if isinstance(value, float) else str(value)
 
 
 def _layers(described: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -19,7 +19,7 @@ from axon.cli.output import note, print_pairs
 from axon.files.atomic import atomic, check_writable
 from axon.metrics.scores import errors
 from axon.models.saving import other_format
-from axon.names import number
+from axon.names import readable
 from axon.program.engine import setting
 
 FEW = 10_000  # below so many training samples, batches are smaller and epochs more
@@ -246,7 +246,7 @@ def _headline(results: Mapping[str, float]) -> tuple[str, str]:
     if "test_accuracy" in results:
         return "Test accuracy", f"{results['test_accuracy']:.2%}"
     error, r2 = results["test_mean_absolute_error"], results["test_r2"]
-    return "Test error", f"{number(error)} on average (R² {r2:.3f})"
+    return "Test error", f"{readable(error)} on average (R² {r2:.3f})"
 
 
 def _looks(task: Task) -> dict[str, Any]:

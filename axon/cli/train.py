@@ -15,7 +15,7 @@ from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Run
 from axon.files.atomic import check_writable
-from axon.names import number
+from axon.names import readable
 from axon.program.engine import CHOICES, Kernels
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
@@ -272,7 +272,7 @@ def _finished(directory: Path, result: dict[str, Any], settings: dict[str, Any])
     note(f"The run in {directory} is finished: there is nothing to resume.")
     files = [str(settings[k]) for k in ("save", "report") if settings[k]]
     rows = [
-        (name.replace("_", " ").capitalize(), number(value, 6)) for name, value in result.items()
+        (name.replace("_", " ").capitalize(), readable(value, 6)) for name, value in result.items()
     ]
     print_pairs([*rows, *(("Written", file) for file in files)])
 

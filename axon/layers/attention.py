@@ -111,9 +111,9 @@ class MultiHeadAttention(Layer):
         shapes: dict[str, tuple[Any, Shape]] = {"weights": (self.kernel_initializer, (size, width))}
         if self.use_bias:
             shapes["bias"] = self.bias_initializer, (width,)
-        for kind, (initializer, shape) in shapes.items():
-            made = self.parameter(kind, initializer, shape)  # by this name its rules are found
-            made.name = f"{name}_{kind}"
+        for part, (initializer, shape) in shapes.items():
+            made = self.parameter(part, initializer, shape)  # by this name its rules are found
+            made.name = f"{name}_{part}"
             setattr(self, made.name, made)
 
     def call(

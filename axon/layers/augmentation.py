@@ -120,14 +120,14 @@ class _Affine(_Augmentation):
         self.fill_value = finite(owner, "fill_value", fill_value)
         ends = [ranges.get(i, (0.0, 0.0)) for i in range(5)]  # down, right, turn, height, width
         self._low = np.array([low for low, _ in ends])
-        self._room = np.array([high - low for low, high in ends])
+        self._spans = np.array([high - low for low, high in ends])
 
     def disturb(self, x: Tensor) -> Tensor:
         """Draw a map for each image and look up its pixels."""
         shares = self.shares(x, 5)
         if self._tied():
             shares = concatenate([shares[:, :4], shares[:, 3:4]])
-        moves = shares * self._room.astype(x.dtype) + self._low.astype(x.dtype)
+        moves = shares * self._spans.astype(x.dtype) + self._low.astype(x.dtype)
         size = (x.shape[1], x.shape[2])
         filled = {"fill_mode": self.fill_mode, "fill_value": self.fill_value}
         y: Tensor = warp(x, affine_maps(moves, size=size), size=size, smooth=self._smooth, **filled)

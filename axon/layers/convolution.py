@@ -13,7 +13,7 @@ from axon.initializers import InitializerLike
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
-from axon.layers.windows import demand_axes, demand_room, lifted, padding_name, padding_of
+from axon.layers.windows import demand_axes, demand_fitting, lifted, padding_name, padding_of
 from axon.ops.conv import conv2d
 from axon.parameter import Parameter
 
@@ -71,7 +71,7 @@ class Convolution(Layer):
     def fit(self, shape: Shape) -> None:
         """Raise ValueError if images of this shape cannot be convolved."""
         if self.padding == "valid":
-            demand_room(self, shape, self.spans, "kernel_size")
+            demand_fitting(self, shape, self.spans, "kernel_size")
 
     def call(self, x: Tensor) -> Tensor:
         """Convolve, add the bias, apply the activation."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from axon import initializers
 from axon.backend import Array, DType, Shape, as_array
-from axon.checks import integer
+from axon.checks import integer, one_of
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
@@ -115,10 +115,7 @@ class PositionalEmbedding(Layer):
         super().__init__(**options)
         if sequence_length is not None:
             integer("PositionalEmbedding", "sequence_length", sequence_length)
-        if kind not in ("learned", "sinusoidal"):
-            raise ValueError(
-                f"PositionalEmbedding: kind must be 'learned' or 'sinusoidal', got {kind!r}."
-            )
+        one_of("PositionalEmbedding", "kind", kind, ("learned", "sinusoidal"))
         self.sequence_length, self.kind = sequence_length, kind
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings: Parameter | None = None

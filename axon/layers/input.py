@@ -30,11 +30,11 @@ class Input(Layer):
     on_mask = masks.EACH
 
     def __init__(self, shape: Integers, dtype: TypeName = None, **options: Any) -> None:
-        whole_numbers = dtype is not None and np.dtype(dtype).kind in "iu"
-        super().__init__(dtype=None if whole_numbers else dtype, **options)
+        integers = dtype is not None and np.dtype(dtype).kind in "iu"
+        super().__init__(dtype=None if integers else dtype, **options)
         given = shape if isinstance(shape, tuple | list) else (shape,)
         self.shape = tuple(integer("Input", "shape", n) for n in given)
-        self._incoming = np.dtype(dtype) if whole_numbers else self.dtype
+        self._incoming = np.dtype(dtype) if integers else self.dtype
         self.dtype = self._incoming  # what is described
         self.passes_on = dtype is None  # type: ignore[misc]
         self.build(self.shape)

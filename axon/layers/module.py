@@ -6,22 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.config import Configurable
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.layers.state import Loaded, load_state, state_of
 from axon.locks import Lock, change, hold, locks_of
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
 
+T = TypeVar("T")
+
 
 @cache
-def _kind(cls: Any) -> type | None:
+def _holds(cls: type) -> type | None:
     """Module, list for what may hold modules, or None: asked of each attribute, in each epoch."""
     if issubclass(cls, Module):
         return Module
@@ -150,10 +152,10 @@ class Module(Configurable, ABC):
         They are attributes, such as ``head``, or lie in a list or dict of one: ``blocks/0``.
         """
         for key, value in dict(vars(self)).items():
-            kind = _kind(type(value))  # type: ignore[arg-type]  # types can be hashed
-            if kind is Module:
+            holds = _holds(type(value))  # type: ignore[arg-type]  # types can be hashed
+            if holds is Module:
                 yield key, value
-            elif kind is list:
+            elif holds is list:
                 inside = value.items() if isinstance(value, dict) else enumerate(value)
                 yield from ((f"{key}/{i}", m) for i, m in inside if isinstance(m, Module))
 
@@ -171,10 +173,10 @@ class Module(Configurable, ABC):
         """What is not learned but belongs to the layers, by path: running means, random keys."""
         return self._named(Buffer)
 
-    def _named(self, kind: Any) -> dict[str, Any]:
-        found = {key: v for key, v in dict(vars(self)).items() if isinstance(v, kind)}
+    def _named(self, of: type[T]) -> dict[str, T]:
+        found = {key: v for key, v in dict(vars(self)).items() if isinstance(v, of)}
         for name, child in self.children():
-            found.update((f"{name}/{path}", p) for path, p in child._named(kind).items())
+            found.update((f"{name}/{path}", p) for path, p in child._named(of).items())
         return found
 
     def parameters(self) -> list[Parameter]:
@@ -198,7 +200,7 @@ class Module(Configurable, ABC):
     def _copies(self) -> list[Array]:
         return [t.data.copy() for t in self._state()]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[TensorLike]) -> None:
         """Put back what ``get_weights`` gave.
 
         Raises:
@@ -211,7 +213,7 @@ class Module(Configurable, ABC):
             )
         change(self._all_locks(), self._assign, weights)
 
-    def _assign(self, weights: Sequence[Any]) -> None:
+    def _assign(self, weights: Sequence[TensorLike]) -> None:
         for tensor, values in zip(self._state(), weights, strict=True):
             tensor.assign(values)
 
@@ -222,7 +224,7 @@ class Module(Configurable, ABC):
         """
         return hold(self._all_locks(), state_of, self)
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Loaded:
+    def load_state_dict(self, state: Mapping[str, TensorLike], strict: bool = True) -> Loaded:
         """Put back what ``state_dict`` gave. Floats are converted to the precision they had here.
 
         Args:

@@ -14,7 +14,7 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
-from axon.layers.windows import AXES, demand_axes, demand_room, lifted, padding_name, padding_of
+from axon.layers.windows import AXES, demand_axes, demand_fitting, lifted, padding_name, padding_of
 from axon.ops import add, maximum, reshape, where
 from axon.ops.pool import average_pool2d, max_pool2d
 
@@ -49,7 +49,7 @@ class Pooling(Layer):
         """Images may have any size that the windows fit into, and any number of channels."""
         demand_axes(self, shape, self.axes)
         if self.padding == "valid":
-            demand_room(self, shape, self.pool_size, "pool_size")
+            demand_fitting(self, shape, self.pool_size, "pool_size")
 
     def call(self, x: Tensor) -> Tensor:
         """Pool; a series is an image of height 1."""

@@ -97,10 +97,10 @@ class Conv2DTranspose(Convolution):
 
     def _size(self, axis: int, n: int) -> int:
         span, stride = self.spans[axis], self.strides[axis]
-        whole, rest = self.padding == "valid", self.output_padding
+        valid, rest = self.padding == "valid", self.output_padding
         if rest is None:
-            return self._painted(axis, n) + max(stride - span, 0) if whole else n * stride
-        return (n - 1) * stride + (span if whole else span % 2) + rest[axis]
+            return self._painted(axis, n) + max(stride - span, 0) if valid else n * stride
+        return (n - 1) * stride + (span if valid else span % 2) + rest[axis]
 
     def _cut(self, axis: int, n: int, size: int) -> Pair:
         """How much of what is painted is cut off before and after the result."""

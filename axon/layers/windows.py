@@ -54,7 +54,7 @@ def demand_axes(layer: Layer, shape: Shape, axes: int) -> None:
     raise layer.misfit(AXES[axes], shape, hint)
 
 
-def demand_room(layer: Layer, shape: Shape, spans: Shape, argument: str) -> None:
+def demand_fitting(layer: Layer, shape: Shape, spans: Shape, argument: str) -> None:
     """Raise ValueError if a window is larger than the images and they are not padded."""
     if all(n >= span for n, span in zip(shape[1:-1], spans, strict=True)):
         return

@@ -118,8 +118,7 @@ def classes_of(
 
 
 def _labels(name: str, labels: Array, classes: int, ignored: int | None) -> Array:
-    whole = labels.dtype.kind in "iub" or bool((labels == np.floor(labels)).all())
-    if not whole:
+    if labels.dtype.kind not in "iub" and not (labels == np.floor(labels)).all():
         raise ValueError(
             f"{name}: labels must be whole numbers, got {labels[labels % 1 != 0][0]!r}."
         )

@@ -57,7 +57,7 @@ def amsgrad_update(
 
 
 def _gather(m: Array, v: Array, g: Array, t: Array, beta_1: float, beta_2: float, xp: Any) -> None:
-    """m <- b1 m + g; v <- b2 v + g^2; t is room for what lies between."""
+    """m <- b1 m + g; v <- b2 v + g^2; t is workspace."""
     xp.multiply(m, beta_1, out=m)
     xp.add(m, g, out=m)
     xp.multiply(v, beta_2, out=v)

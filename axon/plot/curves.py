@@ -6,7 +6,7 @@ from itertools import cycle
 from math import isfinite
 from typing import Any
 
-from axon.names import direction, number, suggestion
+from axon.names import direction, readable, suggestion
 from axon.plot.figure import FAINT, INK, SERIES, Axes, Figure, Look, clipped, paper
 from axon.plot.runs import Run, Series, read
 
@@ -96,7 +96,7 @@ def _panel(axes: Axes, name: str, runs: dict[str, Run], best: bool) -> None:
         if best and (found := _best(name, both)):
             marks.append((*found, colour if label else INK))
     for epoch, value, colour in marks:
-        text = f"best: {number(value)} in epoch {epoch + 1}"
+        text = f"best: {readable(value)} in epoch {epoch + 1}"
         look: Look = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": ""}
         axes.plot([epoch + 1], [value], color=colour, label=text, **look)
     _finish(axes, name)

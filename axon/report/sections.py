@@ -10,7 +10,7 @@ import numpy as np
 from axon import plot
 from axon.backend import Array
 from axon.inspect.summary import Summary
-from axon.names import number
+from axon.names import readable
 from axon.plot.figure import SERIES, paper
 from axon.plot.runs import read
 from axon.plot.runs import table as table_of
@@ -60,7 +60,7 @@ def _last(history: Any) -> dict[str, float]:
 def _number(name: str, value: Any) -> str:
     if np.ndim(value):
         return f"array {np.shape(value)}"
-    return f"{value:.2%}" if name.endswith("accuracy") else number(value)
+    return f"{value:.2%}" if name.endswith("accuracy") else readable(value)
 
 
 # ------------------------------------------------------------------------------------ the run
@@ -74,7 +74,7 @@ def curves(history: Any) -> str | None:
     pictures = [figure(plot.curves(history, [n]), f"{n} over the epochs") for n in names]
     columns = table_of(read(history), history.epoch)
     rows = [
-        [epoch + 1, *("" if v is None else number(v, 5) for v in values)]
+        [epoch + 1, *("" if v is None else readable(v, 5) for v in values)]
         for epoch, *values in zip(*columns.values(), strict=True)
     ]
     inside = f'<div class="pictures">{"".join(pictures)}</div>'
