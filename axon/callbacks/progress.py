@@ -142,25 +142,25 @@ def fitted(head: str, values: Sequence[str]) -> str:
     >>> fitted("Epoch 1/9", ["loss: 0.1235", "val_loss: 0.1342"])
     'Epoch 1/9 - loss: 0.1235 - val_loss: 0.1342'
     """
-    room = max(40, _columns())
-    whole = " - ".join([head, *values])
-    if len(whole) <= room or not _line_can_change():  # a file keeps one line for each epoch
-        return whole
+    space = max(40, _columns())
+    full = " - ".join([head, *values])
+    if len(full) <= space or not _line_can_change():  # a file keeps one line for each epoch
+        return full
     lines, validated = [head], False
     for value in values:
         below = value.startswith("val_") and not validated
         validated |= below
-        if below or len(f"{lines[-1]} - {value}") > room:
+        if below or len(f"{lines[-1]} - {value}") > space:
             lines.append(f"    {_shortened(value, room - 4)}")
         else:
             lines[-1] += f" - {value}"
     return "\n".join(lines)
 
 
-def _shortened(value: str, room: int) -> str:
+def _shortened(value: str, space: int) -> str:
     """The value with as much of its name as there is room for."""
     name, _, rest = value.rpartition(":")
-    return value if len(value) <= room else f"{name[: max(1, room - len(rest) - 4)]}...:{rest}"
+    return value if len(value) <= space else f"{name[: max(1, space - len(rest) - 4)]}...:{rest}"
 
 
 def _columns() -> int:

@@ -227,27 +227,27 @@ def _head(profile: Profile) -> str:
 
 
 def _instructions(profile: Profile, unit: Unit, width: int) -> str:
-    room = width - sum(WIDTHS) - BAR - 1
+    space = width - sum(WIDTHS) - BAR - 1
     heads = [HEADS[0], f"time, {unit.name}", *HEADS[2:]]
-    rows = [_row(f"{'':6}instruction", heads, "", room)]
+    rows = [_row(f"{'':6}instruction", heads, "", space)]
     longest = max((line.share for line in profile.lines), default=0.0)
     for phase, seconds in profile.phases.items():
         share = seconds / profile.seconds if profile.seconds else 0.0
         cells = ["", unit.text(seconds), f"{share:.1%}", "", "", ""]
-        rows += ["─" * width, _row(phase, cells, "", room)]
-        rows += [_line(t, unit, longest, room) for t in profile.lines if t.phase == phase]
+        rows += ["─" * width, _row(phase, cells, "", space)]
+        rows += [_line(t, unit, longest, space) for t in profile.lines if t.phase == phase]
     return "\n".join([*rows, "─" * width])
 
 
-def _line(t: Timing, unit: Unit, longest: float, room: int) -> str:
+def _line(t: Timing, unit: Unit, longest: float, space: int) -> str:
     name = f"{t.result:>5} {t.call}"
     kind = "" if t.dtype.name == "float32" else f" {t.dtype.name}"
     size = ("×".join(map(str, t.shape)) or "number") + kind
     if t.kind == "views":
-        return _row(name, [size, "view", *[ABSENT] * 4], "", room)
+        return _row(name, [size, "view", *[ABSENT] * 4], "", space)
     rates = [_shown(t.gflops, ",.1f"), _shown(t.bandwidth, ",.1f"), _shown(t.limit, ".0%")]
     cells = [size, unit.text(t.seconds), f"{t.share:.1%}", *rates]
-    return _row(name, cells, bar(t.share, longest), room)
+    return _row(name, cells, bar(t.share, longest), space)
 
 
 def _shown(number: float, how: str) -> str:
@@ -256,16 +256,16 @@ def _shown(number: float, how: str) -> str:
     return written if written.strip("0.%") else ABSENT
 
 
-def _row(name: str, cells: Sequence[str], drawn: str, room: int) -> str:
+def _row(name: str, cells: Sequence[str], drawn: str, space: int) -> str:
     result, *numbers = cells
     time, share, *rates = (f"{c:>{w}}" for c, w in zip(numbers, WIDTHS[1:], strict=True))
-    row = f"{_cut(name, room):<{room}}{_cut(result, WIDTHS[0]):<{WIDTHS[0]}}{time}{share}"
+    row = f"{_cut(name, space):<{space}}{_cut(result, WIDTHS[0]):<{WIDTHS[0]}}{time}{share}"
     return f"{row} {drawn:<{BAR}}{''.join(rates)}".rstrip()
 
 
-def _cut(cell: str, room: int) -> str:
+def _cut(cell: str, space: int) -> str:
     """What is too long ends in an ellipsis; a space follows in any case."""
-    return cell if len(cell) < room else f"{cell[: room - 2]}…"
+    return cell if len(cell) < space else f"{cell[: space - 2]}…"
 
 
 def bar(share: float, longest: float) -> str:

@@ -198,7 +198,7 @@ def _room(columns: list[str]) -> int:
     return sum(USUAL[c] for c in columns)
 
 
-def fitted(columns: list[str], rows: list[list[str]], room: int) -> list[int]:
+def fitted(columns: list[str], rows: list[list[str]], space: int) -> list[int]:
     """A width for each column: as usual, wider if a cell needs it, less if there is no room.
 
     >>> fitted(["Layer (type)", "Param #"], [["dense (Dense)", "8"]], 100)
@@ -214,7 +214,7 @@ def fitted(columns: list[str], rows: list[list[str]], room: int) -> list[int]:
     order = sorted(range(len(columns)), key=lambda i: columns[i] in LEFT)  # numbers give way first
     for least in (needed, [NARROWEST.get(c, n) for n, c in zip(needed, columns, strict=True)]):
         for i in order:
-            over = max(0, sum(widths) - room)
+            over = max(0, sum(widths) - space)
             widths[i] -= min(over, max(0, widths[i] - least[i]))
     return widths
 

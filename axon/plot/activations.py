@@ -182,5 +182,5 @@ def _numbers(part: SubFigure, values: Array, class_names: Sequence[str] | None) 
     axes.set_xlim(-0.7, max(values.size, 8) - 0.3)  # a single number is no wall
     names = names_of("activations", class_names, values.size) if class_names is not None else None
     short = [clipped(n, 12) for n in names] if names else list(map(str, range(values.size)))
-    room = 90 if max(map(len, short)) * values.size > 90 else 0
-    axes.set_xticks(range(values.size), short, rotation=room, fontsize=7)
+    rotation = 90 if max(map(len, short)) * values.size > 90 else 0
+    axes.set_xticks(range(values.size), short, rotation=rotation, fontsize=7)

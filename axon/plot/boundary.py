@@ -95,8 +95,8 @@ def decision_boundary(
 def _axes_of(x: Array, resolution: int) -> tuple[Array, Array]:
     """Numbers along both axes, a little beyond the samples."""
     low, high = x.min(axis=0), x.max(axis=0)
-    room = np.where(high > low, 0.1 * (high - low), 1.0)
-    across, down = np.linspace(low - room, high + room, resolution).T
+    margin = np.where(high > low, 0.1 * (high - low), 1.0)
+    across, down = np.linspace(low - margin, high + margin, resolution).T
     return across, down
 
 

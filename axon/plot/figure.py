@@ -73,16 +73,16 @@ def save(figure: Figure, path: "str | os.PathLike[str]") -> None:
     figure.savefig(path, dpi=DPI, format="png")
 
 
-def clipped(text: object, room: int) -> str:
-    r"""The text as a figure shows it, with an ellipsis if it is longer than ``room`` characters.
+def clipped(text: object, space: int) -> str:
+    r"""The text as a figure shows it, with an ellipsis if it is longer than ``space`` characters.
 
     Dollars are escaped: between two of them matplotlib reads formulas, and stops at wrong ones.
 
     >>> clipped("a name that is long", 8), clipped("$5", 8)
     ('a name …', '\\$5')
     """
-    whole = printable(" ".join(str(text).split()))
-    short = whole if len(whole) <= room else f"{whole[: room - 1]}…"
+    full = printable(" ".join(str(text).split()))
+    short = full if len(full) <= space else f"{full[: space - 1]}…"
     return short.replace("$", r"\$")
 
 
