@@ -151,7 +151,7 @@ def fitted(head: str, values: Sequence[str]) -> str:
         below = value.startswith("val_") and not validated
         validated |= below
         if below or len(f"{lines[-1]} - {value}") > space:
-            lines.append(f"    {_shortened(value, room - 4)}")
+            lines.append(f"    {_shortened(value, space - 4)}")
         else:
             lines[-1] += f" - {value}"
     return "\n".join(lines)
