@@ -17,6 +17,7 @@ xp: Any = np
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 DType = np.dtype[Any]
+DTypeLike = DType | type[Any] | str | None  # what ``np.dtype`` reads
 
 
 class Table(Protocol):
@@ -27,6 +28,14 @@ class Table(Protocol):
 
 
 ArrayLike = Array | np.generic | float | Sequence[Any] | Table  # what ``as_array`` reads
+
+
+class HasDType(Protocol):
+    """What has a type of its elements: arrays, NumPy's numbers, Tensors."""
+
+    @property
+    def dtype(self) -> DType:
+        """The type."""
 
 
 class ArraySpec(NamedTuple):
@@ -129,7 +138,7 @@ def as_arrays(values: Sequence[object], floats: bool = False) -> list[Array]:
     return [a if a.dtype.kind == "f" else a.astype(like) for a in arrays]
 
 
-def tensor_data(value: object, dtype: Any = None) -> Array:
+def tensor_data(value: object, dtype: DTypeLike = None) -> Array:
     """Return the array of a new tensor: arrays keep their type, Python floats become float32."""
     if type(value) is np.ndarray and dtype is None and value.dtype in NATIVE:
         return value
@@ -156,7 +165,7 @@ def joining(value: object, like: DType) -> Array:
     return array.astype(like) if fits else array
 
 
-def float_type(tensors: Sequence[Any], otherwise: Any = FLOAT) -> DType:
+def float_type(tensors: Sequence[HasDType], otherwise: DTypeLike = FLOAT) -> DType:
     """The type of the first that holds floats."""
     return next((t.dtype for t in tensors if t.dtype.kind == "f"), np.dtype(otherwise))
 

@@ -9,7 +9,7 @@ for ``backward`` where the result came from, and tells the recorder, if one list
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from axon.backend import (
     Array,
     ArrayLike,
     DType,
+    DTypeLike,
     Shape,
     as_arrays,
     elementwise,
@@ -26,9 +27,11 @@ from axon.backend import (
     tensor_data,
     xp,
 )
-from axon.facts import Facts, demand_names_of_today
+from axon.facts import Kernel, Meta, declared, demand_names_of_today
 from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
+
+Rule = Callable[..., "Tensor"]  # for a gradient: of g, y, the inputs and the metadata
 
 # ------------------------------------------------------------------------------------ primitives
 
@@ -46,15 +49,15 @@ class Primitive:
 
     def __init__(
         self,
-        kernel: Callable[..., Any],
+        kernel: Kernel,
         kind: str = "fills",
         result: Callable[..., tuple[Shape, DType]] = elementwise,
         workspace: Callable[..., Sequence[tuple[Shape, DType]]] | None = None,
         writes: int = 0,
         floats: bool = False,
         over: tuple[int, ...] = (),
-        rows: Callable[..., Any] | None = None,
-        eagerly: "Callable[[Primitive, Sequence[Array], dict[str, Any]], bool] | None" = None,
+        rows: Callable[..., object] | None = None,
+        eagerly: "Callable[[Primitive, Sequence[Array], Meta], bool] | None" = None,
         **facts: Any,
     ) -> None:
         demand_names_of_today(kernel, facts)
@@ -63,27 +66,22 @@ class Primitive:
         self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
         self.kind, self.workspace, self.writes = kind, workspace, writes
         self.over = over  # inputs in whose memory the result may be written, if they die with it
-        self.rows = rows  # how its work can be cut (axon/pieces.py)
-        self.eagerly = eagerly  # runs it in pieces, where the sum of these rounds otherwise
+        self.rows, self.eagerly = rows, eagerly  # how its work is cut (axon/pieces.py)
         self.floats = floats or result is floating  # the kernel never sees integers
         self.result = elementwise if result is floating else result
-        alone = kind == "fills" and self.result is elementwise
-        usual = {"alone": alone, "places": alone or facts.get("alone"), "hands_on": kind == "views"}
-        self.facts = Facts(**{**usual, **facts})
-        self.gradients: tuple[Callable[..., Tensor] | None, ...] | None = None
-        self.each: Callable[..., Tensor] | None = None
+        self.facts = declared(kind, self.result is elementwise, facts)
+        self.gradients: tuple[Rule | None, ...] | None = None
+        self.each: Rule | None = None
         PRIMITIVES[self.name] = self
 
-    def gradient(
-        self, *rules: "Callable[..., Tensor] | None", each: "Callable[..., Tensor] | None" = None
-    ) -> None:
+    def gradient(self, *rules: Rule | None, each: Rule | None = None) -> None:
         """Give one rule per input, ``rule(g, y, *inputs, **meta)``; None where none exists.
 
         A primitive of any number of inputs gives ``each``, called with the input's number first.
         """
         self.gradients, self.each = rules, each
 
-    def rules(self, count: int) -> "tuple[Callable[..., Tensor] | None, ...]":
+    def rules(self, count: int) -> tuple[Rule | None, ...]:
         """The rules for ``count`` inputs."""
         if self.each is not None:
             return tuple(partial(self.each, number) for number in range(count))
@@ -94,7 +92,7 @@ class Primitive:
             )
         return self.gradients
 
-    def run(self, arrays: Sequence[Array], meta: dict[str, Any]) -> Array:
+    def run(self, arrays: Sequence[Array], meta: Meta) -> Array:
         """Eager: allocate, then run the kernel."""
         if self.kind == "views":
             return self.kernel(*arrays, xp=xp, **meta)
@@ -104,12 +102,12 @@ class Primitive:
         if self.eagerly is not None and self.eagerly(self, arrays, meta):
             return arrays[0]
         if self.workspace:
-            needed = self.workspace(*arrays[self.kind == "fills" :], **meta)
-            meta = {**meta, "workspace": [modes.empty(shape, dtype) for shape, dtype in needed]}
+            specs = self.workspace(*arrays[self.kind == "fills" :], **meta)
+            meta = {**meta, "workspace": [modes.empty(*spec) for spec in specs]}
         self.kernel(*arrays, xp=xp, **meta)
         return arrays[0]
 
-    def _outcome(self, arrays: Sequence[Array], meta: dict[str, Any]) -> tuple[Shape, DType]:
+    def _outcome(self, arrays: Sequence[Array], meta: Meta) -> tuple[Shape, DType]:
         """Shape and type of the result, or an error that names the primitive and the shapes."""
         try:
             return self.result(*arrays, **meta)
@@ -117,7 +115,15 @@ class Primitive:
             shapes = ", ".join(str(a.shape) for a in arrays)
             raise ValueError(f"{self.name}: shapes {shapes} do not fit. {error}") from None
 
-    def __call__(self, *inputs: Any, **meta: Any) -> Any:
+    @overload
+    def __call__(self, x: "Tensor", /, *rest: "TensorLike", **meta: object) -> "Tensor": ...
+    @overload
+    def __call__(
+        self, x: "TensorLike", y: "Tensor", /, *rest: "TensorLike", **meta: object
+    ) -> "Tensor": ...
+    @overload
+    def __call__(self, /, *inputs: ArrayLike, **meta: object) -> Array: ...
+    def __call__(self, /, *inputs: "TensorLike", **meta: object) -> "Tensor | Array":
         """Compute: NumPy in, NumPy out; Tensor in, Tensor out."""
         for given in inputs:
             if isinstance(given, Tensor):
@@ -125,7 +131,7 @@ class Primitive:
         out = self.run(as_arrays(inputs, self.floats), meta)
         return out if out.ndim else out[()]
 
-    def _tensors(self, inputs: Sequence[Any]) -> "list[Tensor]":
+    def _tensors(self, inputs: "Sequence[TensorLike]") -> "list[Tensor]":
         """Numbers and arrays join the precision of the tensors that they meet."""
         if self.writes and not all(isinstance(x, Tensor) for x in inputs[: self.writes]):
             raise TypeError(f"{self.name} changes its first {self.writes} inputs: pass Tensors.")
@@ -143,11 +149,15 @@ class Primitive:
         return f"<axon primitive {self.name}>"
 
 
-def primitive(kernel: Callable[..., Any] | None = None, **declared: Any) -> Any:
+@overload
+def primitive(kernel: Kernel) -> Primitive: ...
+@overload
+def primitive(**facts: Any) -> Callable[[Kernel], Primitive]: ...
+def primitive(kernel: Kernel | None = None, **facts: Any) -> object:
     """Declare a primitive: ``@primitive``, or ``@primitive(kind=..., result=..., ...)``."""
     if kernel is not None:
         return Primitive(kernel)
-    return lambda kernel: Primitive(kernel, **declared)
+    return lambda kernel: Primitive(kernel, **facts)
 
 
 # ------------------------------------------------------------------------------------ the one door
@@ -158,11 +168,11 @@ class Creator(NamedTuple):
 
     primitive: Primitive
     inputs: "tuple[Tensor, ...]"
-    meta: dict[str, Any]
+    meta: Meta
     scope: str  # the layer in which this was computed
 
 
-def apply(primitive: Primitive, *inputs: "Tensor", **meta: Any) -> "Tensor":
+def apply(primitive: Primitive, *inputs: "Tensor", **meta: object) -> "Tensor":
     """Run a primitive on tensors: the door that forward, backward and updates all go through."""
     data = primitive.run([t.data for t in inputs], meta)
     if primitive.kind == "writes":
@@ -205,7 +215,7 @@ class Tensor(Operators):
 
     __slots__ = ("__weakref__", "creator", "data", "grad", "mask", "requires_grad")
 
-    def __init__(self, data: object, dtype: object = None, requires_grad: bool = False) -> None:
+    def __init__(self, data: object, dtype: DTypeLike = None, requires_grad: bool = False) -> None:
         self.data: Array = tensor_data(data.data if isinstance(data, Tensor) else data, dtype)
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(
@@ -217,11 +227,6 @@ class Tensor(Operators):
         self.creator: Creator | None = None
         self.mask: Tensor | None = None  # which of its steps are real, if some may be padding
 
-    shape = property(lambda self: self.data.shape, doc="The size along each axis.")
-    ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
-    size = property(lambda self: self.data.size, doc="The number of elements.")
-    dtype = property(lambda self: self.data.dtype, doc="The type of the elements.")
-
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(")
         flag = ", requires_grad=True" if self.requires_grad else ""
@@ -230,7 +235,7 @@ class Tensor(Operators):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
-    def __getstate__(self) -> Any:
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
         """Copy or pickle the values; what they were computed from stays behind."""
         leaf = self.requires_grad and self.creator is None
         nothing = {"creator": None, "mask": None}
@@ -272,9 +277,7 @@ class Tensor(Operators):
         self.grad = PRIMITIVES["copy"](gradient) if self.grad is None else self.grad + gradient
 
 
-TensorLike = Tensor | ArrayLike
-"""What public functions take: a Tensor, or anything that becomes an array. An overload says what
-comes out: of a Tensor a Tensor, of anything else an array."""
+TensorLike = Tensor | ArrayLike  # what functions take; of a Tensor comes a Tensor, else an array
 
 # ------------------------------------------------------------------------------------ backward
 
@@ -312,7 +315,7 @@ def grad(
     return result[0] if isinstance(inputs, Tensor) else result
 
 
-def _derivative(function: Callable[..., Any]) -> Callable[..., Any]:
+def _derivative(function: Kernel) -> Kernel:
     def derivative(x: Any, *rest: Any) -> Any:
         given = isinstance(x, Tensor)
         with GradMode(True):

@@ -5,9 +5,12 @@ Whoever plans, measures, converts or checks a network asks here, and keeps no li
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from axon.bounds import Rule as BoundsRule
+
+Meta = dict[str, Any]  # keyword arguments of a primitive, which are no arrays
+Kernel = Callable[..., Any]  # of the result, if it fills one, the inputs, ``xp`` and metadata
 
 
 class Facts(NamedTuple):
@@ -40,6 +43,16 @@ class Facts(NamedTuple):
     chooses: bool = False
     can_fail: bool = False
     drawn: bool = False
+
+
+def declared(kind: str, broadcasts: bool, facts: dict[str, Any]) -> Facts:
+    """What was declared, and of the rest what is true of this kind of primitive.
+
+    >>> declared("fills", True, {"flops": 3}).alone
+    True
+    """
+    alone = facts.get("alone", kind == "fills" and broadcasts)
+    return Facts(**{"alone": alone, "places": alone, "hands_on": kind == "views", **facts})
 
 
 def demand_names_of_today(kernel: Callable[..., object], declared: dict[str, object]) -> None:

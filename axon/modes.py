@@ -6,7 +6,7 @@ Also a count of all changes of settings, by which recorded programs notice them.
 import sys
 import threading
 from collections.abc import Iterator
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from axon.backend import xp
@@ -57,7 +57,7 @@ def count_up() -> int:
 class Mode:
     """Set one of the switches inside a ``with`` block."""
 
-    def __init__(self, name: str, value: Any) -> None:
+    def __init__(self, name: str, value: object) -> None:
         self.name, self.value = name, value
         self.before: list[Any] = []  # one for each ``with`` that is open
 
@@ -116,10 +116,10 @@ def refuse_while_recording(what: str) -> None:
     )
 
 
-def users_frames() -> Iterator[Any]:
+def users_frames() -> Iterator[FrameType]:
     """The frames outside AXON itself, from inside out."""
     package = __file__.removesuffix("modes.py")
-    frame: Any = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if not frame.f_code.co_filename.startswith(package):
             yield frame

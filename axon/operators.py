@@ -1,25 +1,31 @@
 """How arithmetic is written. Each operator and method names the primitive it means."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import nan
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from axon.backend import Array, DType, DTypeLike, Shape
 from axon.modes import modes, no_grad, refuse_while_recording
+
+Axis = int | tuple[int, ...] | None
 
 PRIMITIVES: dict[str, Any] = {}  # name -> Primitive: the joint that every other part shares
 
 
-def _binary(name: str) -> Any:
+T = TypeVar("T", bound="Operators")  # Tensor, which lies above
+
+
+def _binary(name: str) -> Callable[[T, object], T]:
     return lambda self, other: PRIMITIVES[name](self, other)
 
 
-def _swapped(name: str) -> Any:
+def _swapped(name: str) -> Callable[[T, object], T]:
     return lambda self, other: PRIMITIVES[name](other, self)
 
 
-def _in_place(name: str) -> Any:
+def _in_place(name: str) -> Callable[[T, object], T]:
     """``w -= ...`` updates a trainable leaf in place; any other tensor is computed anew."""
 
     def update(self: Any, other: Any) -> Any:
@@ -38,7 +44,7 @@ def _in_place(name: str) -> Any:
     return update
 
 
-def _unpacked(sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+def _unpacked(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """``t.reshape((2, 3))`` means ``t.reshape(2, 3)``."""
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
 
@@ -65,8 +71,28 @@ class Operators:
     """The notation of a Tensor: operators and methods, each one primitive or two."""
 
     __slots__ = ()
-    data: Any  # the array, which the Tensor holds
+    data: Array  # which the Tensor holds
     __hash__ = object.__hash__  # == compares elements, so identity has to serve
+
+    @property
+    def shape(self) -> Shape:
+        """The size along each axis."""
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.data.size
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        return self.data.dtype
 
     __add__, __radd__, __iadd__ = _binary("add"), _swapped("add"), _in_place("add")
     __sub__, __rsub__, __isub__ = _binary("subtract"), _swapped("subtract"), _in_place("subtract")
@@ -77,20 +103,21 @@ class Operators:
     __rpow__ = _swapped("power")
     __lt__, __le__ = _binary("less"), _binary("less_equal")
     __gt__, __ge__ = _binary("greater"), _binary("greater_equal")
-    __eq__, __ne__ = _binary("equal"), _binary("not_equal")
+    __eq__ = _binary("equal")  # type: ignore[assignment]
+    __ne__ = _binary("not_equal")  # type: ignore[assignment]
 
-    def __pow__(self, p: Any) -> Any:
+    def __pow__(self, p: object) -> Self:
         if isinstance(p, int | float) and p == 2 and self.data.dtype.kind != "b":
             return PRIMITIVES["square"](self)
         return PRIMITIVES["power"](self, p)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Self:
         return PRIMITIVES["negative"](self)
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Self:
         return PRIMITIVES["absolute"](self)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Self:
         """Select: numbers, slices, ``...`` and None make a view; whole-number arrays take rows."""
         if isinstance(index, Operators | np.ndarray | list):
             return PRIMITIVES["take"](self, index)
@@ -117,25 +144,25 @@ class Operators:
             )
         return function(*_arrays(inputs), **_arrays(options))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Add up the elements along ``axis`` (all of them by default)."""
         return PRIMITIVES["sum"](self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Average the elements along ``axis`` (all of them by default)."""
         dtype = self.data.dtype
         if dtype.kind in "iu" and dtype.itemsize == 8:  # whose sums may leave 64 bits
             return self.astype(np.float64).mean(axis, keepdims).astype(np.float32)
-        total, count = self.sum(axis, keepdims), self.size  # type: ignore[attr-defined]
+        total, count = self.sum(axis, keepdims), self.size
         if count and dtype.kind != "f":
             return total / (count // total.size)  # exact, where whole numbers have a whole mean
         return total * (total.size / count if count else nan)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Return the largest element along ``axis`` (of all by default)."""
         return PRIMITIVES["max"](self, axis=axis, keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Return the smallest element along ``axis`` (of all by default)."""
         if self.data.dtype.kind == "f":
             return -(-self).max(axis, keepdims)
@@ -145,33 +172,33 @@ class Operators:
         turned = (last - self).max(axis, keepdims)  # last - x never leaves the type, as -x may
         return last - turned
 
-    def var(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def var(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Return the variance along ``axis``: the mean squared distance from the mean."""
         return ((self - self.mean(axis, keepdims=True)) ** 2).mean(axis, keepdims)
 
-    def std(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def std(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Return the standard deviation along ``axis``; its gradient is infinite where it is 0."""
         return PRIMITIVES["sqrt"](self.var(axis, keepdims))
 
-    def clip(self, low: Any, high: Any) -> Any:
+    def clip(self, low: object, high: object) -> Self:
         """Return the elements, those beyond ``low`` or ``high`` moved there."""
         return PRIMITIVES["minimum"](PRIMITIVES["maximum"](self, low), high)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: int | Sequence[int]) -> Self:
         """Return the same elements in another shape; one size may be -1."""
         wanted = _unpacked(shape)
         contiguous = self.data.flags.c_contiguous
         source = self if contiguous else PRIMITIVES["copy"](self)
         return PRIMITIVES["reshape"](source, shape=wanted)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: int | Sequence[int]) -> Self:
         """Return the tensor with its axes in another order (reversed by default)."""
-        backwards = tuple(reversed(range(self.ndim)))  # type: ignore[attr-defined]
+        backwards = tuple(reversed(range(self.ndim)))
         return PRIMITIVES["transpose"](self, axes=_unpacked(axes) or backwards)
 
     T = property(transpose, doc="The tensor with its axes reversed.")
 
-    def astype(self, dtype: Any) -> Any:
+    def astype(self, dtype: DTypeLike) -> Self:
         """Return the elements converted to another type."""
         return PRIMITIVES["cast"](self, dtype=np.dtype(dtype).newbyteorder("="))
 
@@ -206,5 +233,5 @@ class Operators:
     def __len__(self) -> int:
         return len(self.data)
 
-    def __iter__(self) -> "Iterator[Any]":
+    def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))

@@ -7,9 +7,10 @@ pieces that makes depends on shapes alone, never on threads.
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from axon.backend import Array, DType, Shape, carve, xp
+from axon.facts import Facts
 from axon.threads import share
 
 MOST = 8  # pieces
@@ -62,7 +63,9 @@ class Cut(NamedTuple):
 Rule = Callable[..., Cut | None]
 
 
-def each_row(effort: float = 1.0, when: Callable[..., bool] | None = None, **declared: Any) -> Rule:
+def each_row(
+    effort: float = 1.0, when: Callable[..., bool] | None = None, shape: bool = False
+) -> Rule:
     """Return the rule of kernels that treat each row by itself: element by element, or rows whole.
 
     Cut are the arrays with as many axes and rows as the first one; others are read whole.
@@ -70,21 +73,49 @@ def each_row(effort: float = 1.0, when: Callable[..., bool] | None = None, **dec
     Args:
         effort: how often memory is passed over, about.
         when: of the arrays and the metadata: whether it can be cut at all.
-        declared: more of what a ``Cut`` says.
+        shape: the metadata ``shape`` begins with the number of rows.
     """
 
-    def rule(*arrays: Array, **meta: Any) -> Cut | None:
-        shape = arrays[0].shape
-        if len(shape) < 1 or shape[0] < 2 or (when is not None and not when(*arrays, **meta)):
+    def rule(*arrays: Array, **meta: object) -> Cut | None:
+        first = arrays[0].shape
+        if len(first) < 1 or first[0] < 2 or (when is not None and not when(*arrays, **meta)):
             return None
-        along = tuple(a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays)
+        along = tuple(a.ndim == len(first) and a.shape[0] == first[0] for a in arrays)
         size = sum(a.nbytes for a, cut in zip(arrays, along, strict=True) if cut)
-        return Cut(shape[0], along, BYTE * effort * size, **declared)
+        return Cut(first[0], along, BYTE * effort * size, shape)
 
     return rule
 
 
 by_rows = each_row()
+
+
+class Cuttable(Protocol):
+    """What is asked of a primitive."""
+
+    @property
+    def kind(self) -> str:
+        """Fills, views or writes."""
+
+    @property
+    def writes(self) -> int:
+        """How many of its inputs it changes."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is declared of it."""
+
+    @property
+    def rows(self) -> Callable[..., object] | None:
+        """Its rule, if it has one of its own."""
+
+    @property
+    def workspace(self) -> Callable[..., Specs] | None:
+        """The rule for its workspace."""
+
+    @property
+    def kernel(self) -> Callable[..., object]:
+        """What does the work."""
 
 
 class Work:
@@ -100,7 +131,7 @@ class Work:
 
     def __init__(
         self,
-        primitive: Any,
+        primitive: Cuttable,
         arrays: Sequence[Array],
         meta: Meta,
         cut: Cut,
@@ -177,7 +208,7 @@ def ends(count: int, pieces: int) -> list[int]:
     return [count * (i + 1) // pieces for i in range(pieces)]
 
 
-def cut_of(primitive: Any, arrays: Sequence[Array], meta: Meta) -> Cut | None:
+def cut_of(primitive: Cuttable, arrays: Sequence[Array], meta: Meta) -> Cut | None:
     """How an application can be cut; what works number by number can be without saying so.
 
     Args:
@@ -186,12 +217,13 @@ def cut_of(primitive: Any, arrays: Sequence[Array], meta: Meta) -> Cut | None:
         meta: the metadata.
     """
     if primitive.rows is not None:
-        cut: Cut | None = primitive.rows(*arrays, **meta)
+        cut = primitive.rows(*arrays, **meta)
+        assert cut is None or isinstance(cut, Cut)
         return cut
     return by_rows(*arrays, **meta) if primitive.facts.alone else None
 
 
-def in_pieces(primitive: Any, arrays: Sequence[Array], meta: Meta) -> bool:
+def in_pieces(primitive: Cuttable, arrays: Sequence[Array], meta: Meta) -> bool:
     """Run a kernel in pieces, if it is to be cut at all."""
     cut = cut_of(primitive, arrays, meta)
     pieces = cut.pieces if cut else 1
@@ -205,7 +237,9 @@ def in_pieces(primitive: Any, arrays: Sequence[Array], meta: Meta) -> bool:
     return True
 
 
-def in_parts(function: Callable[[int, int], Any], rows: int, cost: float, least: int = 1) -> None:
+def in_parts(
+    function: Callable[[int, int], object], rows: int, cost: float, least: int = 1
+) -> None:
     """Call ``function(start, stop)`` for pieces of ``rows``, inside of what is not cut otherwise.
 
     >>> in_parts(lambda start, stop: print(start, stop), 10, cost=0.5 * WORTH)

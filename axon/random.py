@@ -66,7 +66,10 @@ def place(*names: str) -> Callable[[], None]:
     return back
 
 
-def get_state(others: bool = False) -> dict[str, Any]:
+State = dict[str, Any]  # numbers and texts, which a file can hold
+
+
+def get_state(others: bool = False) -> State:
     """Where every stream stands: numbers and texts, for ``set_state``; unseeded streams, too.
 
     Args:
@@ -81,7 +84,7 @@ def get_state(others: bool = False) -> dict[str, Any]:
     from copy import deepcopy  # imported where used: most runs are never resumed
 
     drawn = {name: generator.bit_generator.state for name, generator in _streams.copy().items()}
-    state: dict[str, Any] = {"seed": _seed, "streams": deepcopy(drawn)}
+    state: State = {"seed": _seed, "streams": deepcopy(drawn)}
     if others:
         import random
 
@@ -90,7 +93,7 @@ def get_state(others: bool = False) -> dict[str, Any]:
     return state
 
 
-def set_state(state: dict[str, Any]) -> None:
+def set_state(state: State) -> None:
     """Let every stream go on from where ``get_state`` found it, whatever was drawn since.
 
     Raises:
@@ -118,7 +121,7 @@ def _generator(drawn: Any) -> "np.random.Generator":
     return made
 
 
-def _set_others(state: dict[str, Any]) -> None:
+def _set_others(state: State) -> None:
     """NumPy's and Python's own generators, if the state knows of them."""
     if "numpy" in state:
         np.random.set_state(state["numpy"])  # noqa: NPY002
@@ -129,7 +132,7 @@ def _set_others(state: dict[str, Any]) -> None:
         random.setstate((version, tuple(words), last))
 
 
-def _locks() -> list[Any]:
+def _locks() -> list[object]:
     """What a thread has while it draws: a fork waits until the numbers are drawn."""
     made = [generator.bit_generator for generator in _streams.copy().values()]
     if "numpy.random" in sys.modules:

@@ -4,7 +4,7 @@ from typing import Any
 
 from axon.backend import Array, constant, floating, like_result
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 
 def bent(out: Array, y: Array, above: float, at_zero: float, part: Array, xp: Any) -> None:
@@ -59,7 +59,7 @@ elu_gradient.gradient(
 )
 
 
-def elu_derivative(y: Any, *, alpha: float = 1.0) -> Any:
+def elu_derivative(y: TensorLike, *, alpha: float = 1.0) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = elu(x): 1 above 0, else y + alpha.
 
     >>> elu_derivative(elu(np.array([-1.0, 2.0]))).round(4)

@@ -6,7 +6,7 @@ from typing import Any
 from axon.activations.sigmoid import sigmoid
 from axon.backend import Array, constant, floating
 from axon.bounds import between
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops import absolute, exp, minimum, square
 from axon.ops.error_function import FAR, erf_workspace, in_blocks, tail
 from axon.pieces import each_row
@@ -102,7 +102,7 @@ def gelu_gradient(
     xp.multiply(out, g, out=out)
 
 
-def _bend(x: Tensor, approximate: bool = False) -> Any:
+def _bend(x: Tensor, approximate: bool = False) -> Tensor:
     """The second derivative, 2 P' + x P'': even, and 0 in both tails."""
     if approximate:
         a = minimum(absolute(x), FAR)
@@ -121,7 +121,7 @@ gelu_gradient.gradient(
 )
 
 
-def gelu_derivative(x: Any, *, approximate: bool = False) -> Any:
+def gelu_derivative(x: TensorLike, *, approximate: bool = False) -> Tensor | Array:
     """Return the derivative in terms of the *input* x: the output does not tell it.
 
     gelu falls and rises again, so that two inputs share an output.

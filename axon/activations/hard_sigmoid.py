@@ -4,7 +4,7 @@ from typing import Any
 
 from axon.backend import Array, constant, floating
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 
 @primitive(result=floating, over=(0,), bounds=rising(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0)))
@@ -36,7 +36,7 @@ hard_sigmoid.gradient(lambda g, y, x: hard_sigmoid_gradient(g, y))
 hard_sigmoid_gradient.gradient(lambda gg, z, g, y: hard_sigmoid_gradient(gg, y), None)
 
 
-def hard_sigmoid_derivative(y: Any) -> Any:
+def hard_sigmoid_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = hard_sigmoid(x): 1/6 where 0 < y < 1.
 
     >>> hard_sigmoid_derivative(hard_sigmoid(np.array([-4.0, 1.0]))).round(4)

@@ -4,7 +4,7 @@ from typing import Any
 
 from axon.backend import Array, constant, floating
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 
 @primitive(result=floating, bounds=rising(lambda x: x))
@@ -44,7 +44,7 @@ leaky_relu_gradient.gradient(
 )
 
 
-def leaky_relu_derivative(y: Any, *, negative_slope: float = 0.2) -> Any:
+def leaky_relu_derivative(y: TensorLike, *, negative_slope: float = 0.2) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = leaky_relu(x): 1 or ``negative_slope``.
 
     >>> leaky_relu_derivative(leaky_relu(np.array([-2.0, 3.0])))

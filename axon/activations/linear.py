@@ -1,12 +1,10 @@
 """Linear: no activation at all."""
 
-from typing import Any
-
-from axon.backend import as_array
-from axon.core import Tensor
+from axon.backend import Array, as_array
+from axon.core import Tensor, TensorLike
 
 
-def linear(x: Any) -> Any:
+def linear(x: TensorLike) -> Tensor | Array:
     """Return x itself.
 
     >>> linear([2, 3])
@@ -15,7 +13,7 @@ def linear(x: Any) -> Any:
     return x if isinstance(x, Tensor) else as_array(x)[()]
 
 
-def linear_derivative(y: Any) -> Any:
+def linear_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative of y = x: ones.
 
     >>> linear_derivative(np.array([2.0, 3.0]))

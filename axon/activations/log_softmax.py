@@ -8,7 +8,7 @@ import numpy as np
 from axon.activations.softmax import one_per_row, softmax_rows, softmax_shape
 from axon.backend import Array, DType, Shape
 from axon.bounds import between_along_axis
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops import exp
 
 
@@ -42,7 +42,7 @@ def log_softmax(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: 
     xp.subtract(out, row, out=out)
 
 
-def _pull(g: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Any:
+def _pull(g: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Tensor:
     """g - softmax(x) sum_j g_j."""
     return g - exp(y) * g.sum(axis, keepdims=True)
 
@@ -50,7 +50,7 @@ def _pull(g: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Any:
 log_softmax.gradient(_pull)
 
 
-def log_softmax_derivative(y: Any) -> Any:
+def log_softmax_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = log_softmax(x): the matrix dy_i / dx_j.
 
     >>> log_softmax_derivative(log_softmax(np.array([1.0, 1.0])))

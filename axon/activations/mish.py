@@ -8,7 +8,7 @@ import numpy as np
 
 from axon.backend import Array, DType, constant, floating, like_result
 from axon.bounds import between
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops import exp, maximum, minimum
 
 FAR = 800.0  # e^-800 is 0: whatever lies below -800 gives what -800 gives
@@ -67,7 +67,7 @@ def mish_gradient(out: Array, g: Array, x: Array, *, xp: Any, workspace: list[Ar
     xp.multiply(out, g, out=out)
 
 
-def _bend(x: Tensor) -> Any:
+def _bend(x: Tensor) -> Tensor:
     """The second derivative, 2 T' + x T'', where T = m / d; it is 0 in both tails."""
     x = maximum(minimum(x, straight(x.dtype)), -FAR)
     e = exp(x)
@@ -84,7 +84,7 @@ mish_gradient.gradient(
 )
 
 
-def mish_derivative(x: Any) -> Any:
+def mish_derivative(x: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *input* x: the output does not tell it.
 
     mish falls and rises again, so that two inputs share an output.

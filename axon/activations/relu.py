@@ -5,7 +5,7 @@ from typing import Any
 
 from axon.backend import Array, DType, constant, floating
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 MANY = 2**14  # numbers: a part of an array that stays in the cache
 
@@ -44,7 +44,7 @@ relu.gradient(lambda g, y, x: relu_gradient(g, y))
 relu_gradient.gradient(lambda gg, z, g, y: relu_gradient(gg, y), None)
 
 
-def relu_derivative(y: Any) -> Any:
+def relu_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = relu(x): 1 where y > 0, else 0.
 
     >>> relu_derivative(relu(np.array([-2.0, 3.0])))

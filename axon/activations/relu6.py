@@ -4,7 +4,7 @@ from typing import Any
 
 from axon.backend import Array, constant, floating
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 
 @primitive(result=floating, over=(0,), bounds=rising(lambda x: min(max(x, 0.0), 6.0)))
@@ -33,7 +33,7 @@ relu6.gradient(lambda g, y, x: relu6_gradient(g, y))
 relu6_gradient.gradient(lambda gg, z, g, y: relu6_gradient(gg, y), None)
 
 
-def relu6_derivative(y: Any) -> Any:
+def relu6_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = relu6(x): 1 where 0 < y < 6, else 0.
 
     >>> relu6_derivative(relu6(np.array([-2.0, 3.0, 8.0])))

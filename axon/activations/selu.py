@@ -5,7 +5,7 @@ from typing import Any
 from axon.activations.elu import bent, elu
 from axon.backend import Array, constant, floating, like_result
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 ALPHA = 1.6732632423543772  # with SCALE: numbers of mean 0 and variance 1 come out as such
 SCALE = 1.0507009873554805
@@ -43,7 +43,7 @@ selu_gradient.gradient(
 )
 
 
-def selu_derivative(y: Any) -> Any:
+def selu_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = selu(x).
 
     That is scale above 0, else y + scale alpha.

@@ -8,7 +8,7 @@ import numpy as np
 
 from axon.backend import Array, DType, constant, floating
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 
 @cache
@@ -49,7 +49,7 @@ sigmoid_gradient.gradient(
 )
 
 
-def sigmoid_derivative(y: Any) -> Any:
+def sigmoid_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = sigmoid(x): y (1 - y).
 
     >>> float(sigmoid_derivative(sigmoid(0.0)))

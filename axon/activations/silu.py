@@ -6,7 +6,7 @@ from typing import Any
 from axon.activations.sigmoid import largest, sigmoid
 from axon.backend import Array, constant, floating, like_result
 from axon.bounds import between
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops import absolute, minimum
 
 
@@ -46,7 +46,7 @@ def silu_gradient(out: Array, g: Array, x: Array, *, xp: Any, workspace: list[Ar
     xp.multiply(out, g, out=out)
 
 
-def _bend(x: Tensor) -> Any:
+def _bend(x: Tensor) -> Tensor:
     """The second derivative, s (1 - s) (2 + x (1 - 2 s)): even, and 0 in both tails."""
     a = minimum(absolute(x), largest(x.dtype))
     s = sigmoid(-a)
@@ -61,7 +61,7 @@ silu_gradient.gradient(
 swish = silu
 
 
-def silu_derivative(x: Any) -> Any:
+def silu_derivative(x: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *input* x: the output does not tell it.
 
     silu falls and rises again, so that two inputs share an output. It is s (1 + x (1 - s)), where

@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, as_array, known, ones, tiny
 from axon.bounds import between_along_axis
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.pieces import each_row
 
 BLOCK = 2**15  # numbers in a block of rows
@@ -149,7 +149,7 @@ def softmax_gradient(
         xp.multiply(d, p, out=d)
 
 
-def _bend(h: Tensor, d: Tensor, g: Tensor, y: Tensor, *, axis: int = -1) -> Any:
+def _bend(h: Tensor, d: Tensor, g: Tensor, y: Tensor, *, axis: int = -1) -> Tensor:
     """Of y (g - sum_j g_j y_j) for y: h (g - sum_j g_j y_j) - g sum_j h_j y_j."""
     along = (g * y).sum(axis, keepdims=True)
     return h * (g - along) - g * (h * y).sum(axis, keepdims=True)
@@ -162,7 +162,7 @@ softmax_gradient.gradient(
 )
 
 
-def softmax_derivative(y: Any) -> Any:
+def softmax_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = softmax(x): the matrix dy_i / dx_j.
 
     >>> softmax_derivative(np.array([0.25, 0.75]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from axon.backend import Array, constant, floating, like_result
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops import exp
 
 
@@ -48,7 +48,7 @@ softplus_gradient.gradient(
 )
 
 
-def softplus_derivative(y: Any) -> Any:
+def softplus_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = softplus(x): 1 - e^-y.
 
     >>> float(softplus_derivative(softplus(0.0)))

@@ -5,7 +5,7 @@ from typing import Any
 
 from axon.backend import Array, constant, floating
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops import absolute, sign
 
 
@@ -42,7 +42,7 @@ softsign_gradient.gradient(
 )
 
 
-def softsign_derivative(y: Any) -> Any:
+def softsign_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = softsign(x): (1 - |y|)^2.
 
     >>> float(softsign_derivative(softsign(1.0)))

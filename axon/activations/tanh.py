@@ -5,7 +5,7 @@ from typing import Any
 
 from axon.backend import Array, floating
 from axon.bounds import rising
-from axon.core import primitive
+from axon.core import Tensor, TensorLike, primitive
 
 
 @primitive(result=floating, over=(0,), bounds=rising(math.tanh))
@@ -33,7 +33,7 @@ tanh_gradient.gradient(
 )
 
 
-def tanh_derivative(y: Any) -> Any:
+def tanh_derivative(y: TensorLike) -> Tensor | Array:
     """Return the derivative in terms of the *output* y = tanh(x): 1 - y^2.
 
     >>> float(tanh_derivative(tanh(0.0)))

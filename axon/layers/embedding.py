@@ -72,8 +72,8 @@ class Embedding(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Look the ids up."""
-        y: Tensor = lookup(self.embeddings, x)
-        return y
+        assert self.embeddings is not None
+        return lookup(self.embeddings, x)
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Where the id is not 0, if 0 is padding."""

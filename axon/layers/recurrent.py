@@ -135,6 +135,8 @@ class Recurrent(Layer):
             x, real = x[:, ::-1], real[:, ::-1]
         rows = x.transpose(1, 0, 2).reshape(time * n, features)  # step after step
         b, *more = self.biases()
+        assert self.weights is not None
+        assert self.recurrent_weights is not None
         start = self._start(initial_state, n)
         p = recurrent_input(rows, self.weights, b, self.recurrent_weights, *more, *start)
         book = self.textbook

@@ -141,7 +141,6 @@ class SeparableConv2D(Convolution):
     def convolve(self, x: Tensor) -> Tensor:
         """Convolve each channel, then mix them."""
         assert self.depthwise_weights is not None
-        y: Tensor = conv2d(
-            _by_channel(x, self.depthwise_weights, self.windows(x)), self.pointwise_weights
-        )
-        return y
+        assert self.pointwise_weights is not None
+        each = _by_channel(x, self.depthwise_weights, self.windows(x))
+        return conv2d(each, self.pointwise_weights)

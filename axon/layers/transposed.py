@@ -77,6 +77,7 @@ class Conv2DTranspose(Convolution):
     def convolve(self, x: Tensor) -> Tensor:
         """Run the convolution backwards."""
         H, W = self._sizes(x.shape)
+        assert self.weights is not None
         y: Tensor = conv2d_input(
             x,
             self.weights,

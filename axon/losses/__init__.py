@@ -68,5 +68,5 @@ _ELSEWHERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Tensor:
     raise missing(__name__, name, globals(), _ELSEWHERE)

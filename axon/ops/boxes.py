@@ -23,7 +23,7 @@ def random_boxes_shape(
     return (len(shares), *size, 1), np.dtype(np.bool_)
 
 
-def random_boxes_workspace(shares: Array, *, size: Pair, **_: Any) -> list[tuple[Shape, DType]]:
+def random_boxes_workspace(shares: Array, *, size: Pair, **_: object) -> list[tuple[Shape, DType]]:
     """Workspace: numbers for each image; truth values for its rows and columns."""
     n, truth = len(shares), np.dtype(np.bool_)
     rows = [((n, length), truth) for length in size for _ in (0, 1)]

@@ -98,14 +98,21 @@ def _through_tanh(dx: Array, dy: Array, y: Array, room: Array, xp: Any) -> None:
 
 
 def _simple(
-    z: Tensor, r: Tensor, b: Any, h: Tensor, f: Function = tanh, s: Function = sigmoid
+    z: Tensor, r: Tensor, b: Tensor | None, h: Tensor, f: Function = tanh, s: Function = sigmoid
 ) -> tuple[list[Tensor], list[Tensor]]:
     """h' = f(z + h R)."""
     return [], [f(z + h @ r)]
 
 
 def _simple_forward(
-    z: Array, r: Array, b: Any, saved: Arrays, before: Arrays, after: Arrays, m: Array, xp: Any
+    z: Array,
+    r: Array,
+    b: Tensor | None,
+    saved: Arrays,
+    before: Arrays,
+    after: Arrays,
+    m: Array,
+    xp: Any,
 ) -> None:
     (h,), (h_new,) = before, after
     xp.matmul(h, r, out=h_new)
@@ -134,7 +141,13 @@ def _simple_backward(
 
 
 def _lstm(
-    z: Tensor, r: Tensor, b: Any, h: Tensor, c: Tensor, f: Function = tanh, s: Function = sigmoid
+    z: Tensor,
+    r: Tensor,
+    b: Tensor | None,
+    h: Tensor,
+    c: Tensor,
+    f: Function = tanh,
+    s: Function = sigmoid,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """i, k, o = s(z + h R), g = f(z + h R); c' = k c + i g and h' = o f(c').
 
@@ -147,7 +160,14 @@ def _lstm(
 
 
 def _lstm_forward(
-    z: Array, r: Array, b: Any, saved: Arrays, before: Arrays, after: Arrays, m: Array, xp: Any
+    z: Array,
+    r: Array,
+    b: Tensor | None,
+    saved: Arrays,
+    before: Arrays,
+    after: Arrays,
+    m: Array,
+    xp: Any,
 ) -> None:
     (i, k, g, o), (h, c), (h_new, c_new) = saved, before, after
     xp.matmul(h, r, out=m)
@@ -198,7 +218,7 @@ def _lstm_backward(
 
 
 def _gru(
-    z: Tensor, r: Tensor, b: Any, h: Tensor, f: Function = tanh, s: Function = sigmoid
+    z: Tensor, r: Tensor, b: Tensor | None, h: Tensor, f: Function = tanh, s: Function = sigmoid
 ) -> tuple[list[Tensor], list[Tensor]]:
     """u, v = s(z + m) and g = f(z + v m), where m = h R + b; h' = u h + (1 - u) g.
 
@@ -213,7 +233,14 @@ def _gru(
 
 
 def _gru_forward(
-    z: Array, r: Array, b: Any, saved: Arrays, before: Arrays, after: Arrays, m: Array, xp: Any
+    z: Array,
+    r: Array,
+    b: Tensor | None,
+    saved: Arrays,
+    before: Arrays,
+    after: Arrays,
+    m: Array,
+    xp: Any,
 ) -> None:
     (u, v, g, m_candidate), (h,), (h_new,) = saved, before, after
     xp.matmul(h, r, out=m)
@@ -267,7 +294,7 @@ def _gru_backward(
 
 
 def gru_before(
-    z: Tensor, r: Tensor, b: Any, h: Tensor, f: Function = tanh, s: Function = sigmoid
+    z: Tensor, r: Tensor, b: Tensor | None, h: Tensor, f: Function = tanh, s: Function = sigmoid
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The GRU as first published, which resets h before the product: g = f(z + (v h) R)."""
     z_u, z_v, z_g = parts(z, 3)

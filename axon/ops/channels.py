@@ -271,17 +271,17 @@ def channel_scale(out: Array, x: Array, slope: Array, *, xp: Any, workspace: lis
 # ------------------------------------------------------------------------------------ gradients
 
 
-def _moments_gradient(g: Tensor, m: Tensor, x: Tensor) -> Any:
+def _moments_gradient(g: Tensor, m: Tensor, x: Tensor) -> Tensor:
     """(g[0] + 2 (x - mean) g[1]) / n."""
     each = g * (1 / max(x.size // max(x.shape[-1], 1), 1))
     return channel_affine(stack([m[0], each[1] * 2.0, each[0]]), x)
 
 
-def _affine_gradient_x(h: Tensor, y: Tensor, g: Tensor, x: Tensor, p: Tensor) -> Any:
+def _affine_gradient_x(h: Tensor, y: Tensor, g: Tensor, x: Tensor, p: Tensor) -> Tensor:
     return channel_scale(g, h[1])
 
 
-def _affine_gradient_p(h: Tensor, y: Tensor, g: Tensor, x: Tensor, p: Tensor) -> Any:
+def _affine_gradient_p(h: Tensor, y: Tensor, g: Tensor, x: Tensor, p: Tensor) -> Tensor:
     """The slope is multiplied with sums of g, the center is subtracted from x; y[2] = sum g."""
     return stack([-h[1] * y[2], -h[0] * y[2], y[2] * 0.0])
 

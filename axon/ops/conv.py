@@ -91,32 +91,32 @@ def conv2d_weight_workspace(x: Array, g: Array, **meta: Any) -> Specs:
     return [*_seen(x, c), _copied(g, _most(c), c), ((c.G, c.K, c.kernel[3] // c.G), c.dtype)]
 
 
-def conv2d_multiply_adds(x: Shape, w: Shape, out: Shape, **_: Any) -> int:
+def conv2d_multiply_adds(x: Shape, w: Shape, out: Shape, **_: object) -> int:
     """As many for each number of the result as a window sees: KH KW C / groups."""
     return prod(out) * prod(w[:3])
 
 
-def conv2d_input_multiply_adds(g: Shape, w: Shape, out: Shape, **_: Any) -> int:
+def conv2d_input_multiply_adds(g: Shape, w: Shape, out: Shape, **_: object) -> int:
     """As those of the convolution."""
     return conv2d_multiply_adds(out, w, g)
 
 
-def conv2d_weight_multiply_adds(x: Shape, g: Shape, out: Shape, **_: Any) -> int:
+def conv2d_weight_multiply_adds(x: Shape, g: Shape, out: Shape, **_: object) -> int:
     """As those of the convolution."""
     return conv2d_multiply_adds(x, out, g)
 
 
-def by_images(out: Array, x: Array, w: Array, **_: Any) -> Cut:
+def by_images(out: Array, x: Array, w: Array, **_: object) -> Cut:
     """Each piece are some images."""
     return Cut(len(x), (True, True, False), _cost(out, x, w))
 
 
-def back_by_images(out: Array, g: Array, w: Array, **_: Any) -> Cut:
+def back_by_images(out: Array, g: Array, w: Array, **_: object) -> Cut:
     """Each piece are some images."""
     return Cut(len(g), (True, True, False), _cost(g, out, w), shape=True)
 
 
-def sums_of_images(out: Array, x: Array, g: Array, **_: Any) -> Cut:
+def sums_of_images(out: Array, x: Array, g: Array, **_: object) -> Cut:
     """Each piece is a sum over some images; to add these up must not cost more than it saves."""
     saved = _cost(g, x, out) - 2 * MOST * BYTE * out.nbytes
     return Cut(len(x), (False, True, True), saved, sums=True)

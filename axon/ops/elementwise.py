@@ -17,7 +17,7 @@ from axon.bounds import (
     smaller,
     subtracted,
 )
-from axon.core import primitive
+from axon.core import Tensor, primitive
 from axon.ops.compare import where
 
 ANY = (0, 1)  # one pass over the elements: the result may be written over either input
@@ -107,17 +107,17 @@ def minimum(out: Array, x: Array, y: Array, *, xp: Any) -> None:
     xp.minimum(x, y, out=out)
 
 
-def _share(x: Any, y: Any) -> Any:
+def _share(x: Tensor, y: Tensor) -> Tensor:
     """1 where x > y, 0 where x < y, a half where they are equal; x - y could overflow."""
     return 0.5 * (x > y) + 0.5 * (x >= y)
 
 
-def _power_slope(x: Any, p: Any) -> Any:
+def _power_slope(x: Tensor, p: Tensor) -> Tensor:
     """p x^(p-1), and 0 (not 0/0) where p is 0."""
     return p * x ** (p - (p != 0.0).astype(p.dtype))
 
 
-def _power_slope_p(g: Any, z: Any, x: Any, p: Any) -> Any:
+def _power_slope_p(g: Tensor, z: Tensor, x: Tensor, p: Tensor) -> Tensor:
     """g x^p log x, and 0 (not 0 times infinity) where x is 0."""
     return g * z * log(where(x == 0.0, 1.0, x))
 

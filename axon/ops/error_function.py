@@ -54,7 +54,7 @@ LONG = (
 )
 
 
-def erf_workspace(*arrays: Array, **_: Any) -> list[tuple[Shape, DType]]:
+def erf_workspace(*arrays: Array, **_: object) -> list[tuple[Shape, DType]]:
     """Workspace: three rows of a block each."""
     shape, dtype = elementwise(*arrays)
     return [((min(prod(shape), BLOCK),), dtype)] * 3
@@ -109,7 +109,7 @@ def erf(out: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
         xp.copysign(q, y, out=y)
 
 
-def _bell(x: Tensor) -> Any:
+def _bell(x: Tensor) -> Tensor:
     """2 / sqrt(pi) e^-x^2."""
     return exp(-square(minimum(absolute(x), FAR))) * (2.0 / sqrt(pi))
 

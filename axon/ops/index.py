@@ -42,7 +42,7 @@ def outside(indices: Array, first: int, last: int) -> int | None:
     return int(indices[(indices < first) | (indices > last)].flat[0])
 
 
-def gradient_shape(g: Array, *other: Array, shape: Shape, **_: Any) -> tuple[Shape, DType]:
+def gradient_shape(g: Array, *other: Array, shape: Shape, **_: object) -> tuple[Shape, DType]:
     """The shape of the tensor that was selected from."""
     return shape, g.dtype
 
@@ -120,7 +120,7 @@ def _count(size: int, xp: Any) -> Array:
 
 
 @primitive(kind="views", bounds=same)
-def slice(x: Array, *, xp: Any, index: Any) -> Array:
+def slice(x: Array, *, xp: Any, index: object) -> Array:
     """x[index], for numbers, slices, ``...`` and None."""
     parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
@@ -139,7 +139,7 @@ def slice_gradient(out: Array, g: Array, *, xp: Any, shape: Shape, index: Any) -
     out[index] = g
 
 
-def _slice_gradient(g: Tensor, y: Tensor, x: Tensor, *, index: Any) -> Any:
+def _slice_gradient(g: Tensor, y: Tensor, x: Tensor, *, index: object) -> Tensor:
     return slice_gradient(g, shape=x.shape, index=index)
 
 

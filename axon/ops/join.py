@@ -1,13 +1,13 @@
 """Joining tensors into one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from axon.backend import Array, DType, Shape, as_arrays, promote
 from axon.bounds import any_of
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops.index import slice
 
 
@@ -39,7 +39,7 @@ def concatenate_(out: Array, *xs: Array, xp: Any, axis: int = -1) -> None:
         start = stop
 
 
-def _part(number: int, g: Tensor, y: Tensor, *xs: Tensor, axis: int = -1) -> Any:
+def _part(number: int, g: Tensor, y: Tensor, *xs: Tensor, axis: int = -1) -> Tensor:
     """The part of g that came from one of the inputs."""
     start = sum(x.shape[axis] for x in xs[:number])
     along = np.s_[start : start + xs[number].shape[axis]]
@@ -49,7 +49,11 @@ def _part(number: int, g: Tensor, y: Tensor, *xs: Tensor, axis: int = -1) -> Any
 concatenate_.gradient(each=_part)
 
 
-def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+@overload
+def concatenate(xs: Sequence[Tensor], axis: int = -1) -> Tensor: ...
+@overload
+def concatenate(xs: Sequence[TensorLike], axis: int = -1) -> Tensor | Array: ...
+def concatenate(xs: Sequence[TensorLike], axis: int = -1) -> Tensor | Array:
     """Join arrays or Tensors one behind another along ``axis``.
 
     Args:
@@ -64,15 +68,19 @@ def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
     return concatenate_(*xs, axis=axis)
 
 
-def stack(xs: Sequence[Any], axis: int = 0) -> Any:
+@overload
+def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor: ...
+@overload
+def stack(xs: Sequence[TensorLike], axis: int = 0) -> Tensor | Array: ...
+def stack(xs: Sequence[TensorLike], axis: int = 0) -> Tensor | Array:
     """Join arrays or Tensors of one shape along a new axis.
 
     >>> stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
     array([[1., 3.],
            [2., 4.]])
     """
-    given = list(xs) if any(isinstance(x, Tensor) for x in xs) else as_arrays(list(xs))
-    given = [x if isinstance(x, Tensor) else np.asarray(x) for x in given]
+    arrays = list(xs) if any(isinstance(x, Tensor) for x in xs) else as_arrays(list(xs))
+    given = [x if isinstance(x, Tensor) else np.asarray(x) for x in arrays]
     if len({x.shape for x in given}) != 1:
         shapes = ", ".join(str(x.shape) for x in given) or "none"
         raise ValueError(f"stack: expected arrays of one shape, got {shapes}.")

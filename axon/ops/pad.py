@@ -1,13 +1,13 @@
 """Making images larger: zeros around them, pixels repeated, or pixels in between."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.bounds import with_zeros
-from axon.core import Tensor, primitive
+from axon.core import Tensor, TensorLike, primitive
 from axon.ops.matmul import matmul
 from axon.ops.reduce import broadcast_to
 from axon.ops.windows import Pair, images
@@ -47,7 +47,11 @@ def pad(out: Array, x: Array, *, xp: Any, padding: tuple[Pair, ...]) -> None:
 pad.gradient(lambda g, y, x, padding: g[_middle(x.shape, padding)])
 
 
-def upsample_nearest(x: Any, *, size: Pair) -> Any:
+@overload
+def upsample_nearest(x: Tensor, *, size: Pair) -> Tensor: ...
+@overload
+def upsample_nearest(x: TensorLike, *, size: Pair) -> Tensor | Array: ...
+def upsample_nearest(x: TensorLike, *, size: Pair) -> Tensor | Array:
     """Repeat each pixel: (N, H, W, C) -> (N, H KH, W KW, C), where ``size`` is (KH, KW).
 
     >>> upsample_nearest(np.array([[[[1.0], [2.0]]]]), size=(1, 2))[0, 0, :, 0]
@@ -60,7 +64,11 @@ def upsample_nearest(x: Any, *, size: Pair) -> Any:
     return many.reshape(N, H * KH, W * KW, C)
 
 
-def upsample_bilinear(x: Any, *, size: Pair) -> Any:
+@overload
+def upsample_bilinear(x: Tensor, *, size: Pair) -> Tensor: ...
+@overload
+def upsample_bilinear(x: TensorLike, *, size: Pair) -> Tensor | Array: ...
+def upsample_bilinear(x: TensorLike, *, size: Pair) -> Tensor | Array:
     """Draw straight lines between the centers of pixels: (N, H, W, C) -> (N, H KH, W KW, C).
 
     Pixel i covers i to i + 1, its center is at i + 1/2; beyond the outer centers nothing changes.

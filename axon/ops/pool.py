@@ -147,7 +147,7 @@ def max_pool2d(
             pass
 
 
-def max_pool2d_argmax_workspace(x: Array, y: Array, **_: Any) -> Specs:
+def max_pool2d_argmax_workspace(x: Array, y: Array, **_: object) -> Specs:
     """Workspace: two truth values for each window of a chunk."""
     shape = _chunk(x.shape, y.shape, x.dtype)
     return [(shape, TRUTH), (shape, TRUTH)]
@@ -182,7 +182,7 @@ def max_pool2d_argmax(
                 xp.add(index, searching, out=index)
 
 
-def max_pool2d_gradient_workspace(g: Array, index: Array, *, shape: Shape, **_: Any) -> Specs:
+def max_pool2d_gradient_workspace(g: Array, index: Array, *, shape: Shape, **_: object) -> Specs:
     """Workspace: for each window of a chunk a truth value, a mask, and a part of the gradient."""
     part = _chunk(shape, g.shape, g.dtype)
     return [(part, np.dtype(np.int8)), (part, _bits(g.dtype)), (part, g.dtype)]
@@ -241,7 +241,7 @@ def _bits(dtype: DType) -> DType:
     return np.dtype(f"i{dtype.itemsize}")
 
 
-def max_pool2d_pick_workspace(x: Array, index: Array, **_: Any) -> Specs:
+def max_pool2d_pick_workspace(x: Array, index: Array, **_: object) -> Specs:
     """Workspace: a truth value for each window of a chunk."""
     return [(_chunk(x.shape, index.shape, x.dtype), TRUTH)]
 
@@ -274,7 +274,7 @@ def max_pool2d_pick(
             xp.copyto(y[here], x[n][there], where=truth)
 
 
-def _max_gradient(g: Tensor, y: Tensor, x: Tensor, **meta: Any) -> Any:
+def _max_gradient(g: Tensor, y: Tensor, x: Tensor, **meta: Any) -> Tensor:
     return max_pool2d_gradient(g, max_pool2d_argmax(x, y, **meta), shape=x.shape, **meta)
 
 
@@ -317,7 +317,7 @@ def average_pool2d(
             _divide(y, y, windows, x.shape, rows, xp)
 
 
-def average_pool2d_gradient_workspace(g: Array, *, shape: Shape, **_: Any) -> Specs:
+def average_pool2d_gradient_workspace(g: Array, *, shape: Shape, **_: object) -> Specs:
     """Workspace: the gradient of a chunk, divided by the number of taps."""
     return [(_chunk(shape, g.shape, g.dtype), g.dtype)]
 

@@ -64,7 +64,9 @@ def recurrent_input(out: Array, x: Array, w: Array, b: Array, *rows: Array, xp: 
         place[:, row.shape[1] :].fill(0)
 
 
-def _part(number: int, g: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor, *rows: Tensor) -> Any:
+def _part(
+    number: int, g: Tensor, y: Tensor, x: Tensor, w: Tensor, b: Tensor, *rows: Tensor
+) -> Tensor:
     """The gradient of one input: that of a product and a sum, or the rows that came from it."""
     if number > 2:
         start, row = len(x) + sum(len(r) for r in rows[: number - 3]), rows[number - 3]
@@ -110,7 +112,7 @@ def recurrence_workspace(p: Array, mask: Array, *, cell: str, time: int) -> list
     return [((parts.n, p.shape[1]), p.dtype), ((mask.shape[1], parts.n, 1), np.dtype(bool))]
 
 
-def recurrence_multiply_adds(p: Shape, mask: Shape, out: Shape, **_: Any) -> int:
+def recurrence_multiply_adds(p: Shape, mask: Shape, out: Shape, **_: object) -> int:
     """Those of the states (steps, n, units) with R; out is (kept, time + 1, n, units)."""
     return (out[1] - 1) * prod(out[2:]) * p[1]
 
@@ -175,7 +177,7 @@ def recurrence_backward_workspace(
 
 
 def recurrence_backward_multiply_adds(
-    dp: Shape, g: Shape, y: Shape, p: Shape, *_: Shape, **__: Any
+    dp: Shape, g: Shape, y: Shape, p: Shape, *_: Shape, **__: object
 ) -> int:
     """Twice those of the way there: for dh, and for dR."""
     return 2 * recurrence_multiply_adds(p, (), y)

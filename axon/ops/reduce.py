@@ -73,7 +73,7 @@ def sum_to_shape(x: Array, *, shape: Shape) -> tuple[Shape, DType]:
     return shape, x.dtype
 
 
-def first_stays(out: Array, x: Array, *, axis: Axis = None, **_: Any) -> Cut | None:
+def first_stays(out: Array, x: Array, *, axis: Axis = None, **_: object) -> Cut | None:
     """Pieces are rows, unless these are what is reduced."""
     if not out.ndim or x.ndim < 2 or 0 in axes_of(axis, x.ndim):
         return None
@@ -136,11 +136,11 @@ def _restore(t: Tensor, x: Tensor, axis: Axis) -> Tensor:
     return t.reshape(kept(x.shape, axis))
 
 
-def _sum_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: Any) -> Any:
+def _sum_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: object) -> Tensor:
     return broadcast_to(_restore(g, x, axis), shape=x.shape)
 
 
-def _max_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: Any) -> Any:
+def _max_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: object) -> Tensor:
     largest = (x == _restore(y, x, axis)).astype(x.dtype)
     return largest * _restore(g, x, axis) / largest.sum(axis, keepdims=True)
 

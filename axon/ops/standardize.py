@@ -53,18 +53,18 @@ def _spans(shape: Shape) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def standardize_workspace(x: Array, **_: Any) -> Specs:
+def standardize_workspace(x: Array, **_: object) -> Specs:
     """Workspace: a number for each row of a block."""
     return [((min(_step(x.shape), len(x)), *x.shape[1:-1], 1), x.dtype)]
 
 
-def row_scale_workspace(x: Array, **_: Any) -> Specs:
+def row_scale_workspace(x: Array, **_: object) -> Specs:
     """Workspace: a number for each row of a block, and the block."""
     part = min(_step(x.shape), len(x)), *x.shape[1:]
     return [*standardize_workspace(x), (part, x.dtype)]
 
 
-def standardize_gradient_workspace(g: Array, y: Array, s: Array, **_: Any) -> Specs:
+def standardize_gradient_workspace(g: Array, y: Array, s: Array, **_: object) -> Specs:
     """Workspace: a number for each row of a block."""
     return standardize_workspace(g)
 
@@ -185,20 +185,20 @@ def standardize_gradient(
 
 def _standardize_gradient(
     g: Tensor, y: Tensor, x: Tensor, *, epsilon: float, centered: bool = True
-) -> Any:
+) -> Tensor:
     s = row_scale(x, epsilon=epsilon, centered=centered)
     return standardize_gradient(g, y, s, centered=centered)
 
 
 def _row_scale_gradient(
     g: Tensor, s: Tensor, x: Tensor, *, epsilon: float, centered: bool = True
-) -> Any:
+) -> Tensor:
     """ds/dx = -s^2 y / features."""
     share = -1 / max(x.shape[-1], 1)
     return standardize(x, epsilon=epsilon, centered=centered) * (g * s * s * share)
 
 
-def _gradient_y(h: Tensor, z: Tensor, g: Tensor, y: Tensor, s: Tensor, **_: Any) -> Any:
+def _gradient_y(h: Tensor, z: Tensor, g: Tensor, y: Tensor, s: Tensor, **_: object) -> Tensor:
     """Of -s y mean(g y)."""
     moved = h * s
     along = (g * y).sum(-1, keepdims=True) * moved + (moved * y).sum(-1, keepdims=True) * g

@@ -117,14 +117,14 @@ def corner_maps(out: Array, shares: Array, *, xp: Any, workspace: list[Array], r
 # ------------------------------------------------------------------------------------ looking up
 
 
-def warp_shape(x: Array, maps: Array, *, size: Pair, **_: Any) -> tuple[Shape, DType]:
+def warp_shape(x: Array, maps: Array, *, size: Pair, **_: object) -> tuple[Shape, DType]:
     """Images (N, OH, OW, C)."""
     if x.ndim != 4 or maps.shape != (len(x), 2, 3) or maps.dtype != INDEX:
         raise ValueError("Expected images (n, height, width, channels) and whole maps (n, 2, 3).")
     return (len(x), *size, x.shape[3]), _float(x)
 
 
-def warp_adjoint_shape(g: Array, maps: Array, *, shape: Shape, **_: Any) -> tuple[Shape, DType]:
+def warp_adjoint_shape(g: Array, maps: Array, *, shape: Shape, **_: object) -> tuple[Shape, DType]:
     """The images that were looked at."""
     if g.ndim != 4 or maps.shape != (len(g), 2, 3) or maps.dtype != INDEX:
         raise ValueError("Expected images (n, height, width, channels) and whole maps (n, 2, 3).")
@@ -150,12 +150,12 @@ def _specs(number: int, image: Shape, size: Pair, dtype: DType) -> Specs:
     return [*lines, *[(grid, INDEX)] * 3, *[(grid, dtype)] * 5, (framed, dtype)]
 
 
-def warp_workspace(x: Array, maps: Array, *, size: Pair, **_: Any) -> Specs:
+def warp_workspace(x: Array, maps: Array, *, size: Pair, **_: object) -> Specs:
     """Workspace of ``warp``."""
     return _specs(len(x), x.shape[1:], size, _float(x))
 
 
-def warp_adjoint_workspace(g: Array, maps: Array, *, shape: Shape, **_: Any) -> Specs:
+def warp_adjoint_workspace(g: Array, maps: Array, *, shape: Shape, **_: object) -> Specs:
     """Workspace of ``warp_adjoint``."""
     return _specs(len(g), shape[1:], (g.shape[1], g.shape[2]), _float(g))
 
@@ -358,12 +358,12 @@ def counted(size: int, xp: Any) -> Array:
     return array
 
 
-def _warp_gradient(g: Tensor, y: Tensor, x: Tensor, maps: Tensor, **meta: Any) -> Any:
+def _warp_gradient(g: Tensor, y: Tensor, x: Tensor, maps: Tensor, **meta: Any) -> Tensor:
     kept = {key: meta[key] for key in ("fill_mode", "smooth") if key in meta}
     return warp_adjoint(g, maps, shape=x.shape, **kept)
 
 
-def _adjoint_gradient(h: Tensor, y: Tensor, g: Tensor, maps: Tensor, **meta: Any) -> Any:
+def _adjoint_gradient(h: Tensor, y: Tensor, g: Tensor, maps: Tensor, **meta: Any) -> Tensor:
     kept = {key: meta[key] for key in ("fill_mode", "smooth") if key in meta}
     return warp(h, maps, size=(g.shape[1], g.shape[2]), **kept)
 

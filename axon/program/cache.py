@@ -9,7 +9,8 @@ import numpy as np
 from axon.backend import Array, DType, Shape, xp
 
 Spec = tuple[Shape, DType]
-Key = tuple[Any, ...]  # shape and type of each input, and what else the step depends on
+Variant = tuple[Any, ...]  # what else a step depends on, besides its inputs
+Key = tuple[Any, ...]  # shape and type of each input, then the variant
 AT_ONCE = 64  # shapes that are recorded when they are first seen
 SIGHTS = 10_000  # of later shapes, of which it is known when they were seen
 MEMORY = 1024  # MiB that the programs of a step may take

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.core import Tensor
+from axon.facts import Meta
 from axon.modes import RecordingError
 from axon.program.trace import Instruction
 
@@ -19,7 +20,7 @@ class Imprint(NamedTuple):
 
     name: str
     scope: str
-    meta: dict[str, Any]
+    meta: Meta
     sources: list[Any]  # the number of a result, or a tensor from outside the step
 
 

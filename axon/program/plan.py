@@ -5,7 +5,6 @@ Three passes over the list of instructions, each a plain loop; nothing is reorde
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -224,7 +223,7 @@ def _number(use: tuple[int, Array]) -> int:
     return use[0]
 
 
-def _owner(array: Any) -> int:
+def _owner(array: object) -> int:
     """The id of the array whose memory this one is a view of; 0 if it is not NumPy's own memory."""
     while isinstance(array, np.ndarray | memoryview):
         below = array.base if isinstance(array, np.ndarray) else array.obj

@@ -1,6 +1,6 @@
 """Show: a program as text, one numbered line per instruction."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor
@@ -62,7 +62,7 @@ def _constant(tensor: Tensor) -> str:
     return f"{tensor.data.item():.6g}" if tensor.size == 1 else f"const{tensor.shape}"
 
 
-def _brief(value: Any) -> str:
+def _brief(value: object) -> str:
     return str(value).replace("slice(None, None, None)", ":")
 
 

@@ -1,9 +1,10 @@
 """Trace: run a step once, eagerly, and write down every primitive that comes through the door."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from axon.core import Primitive, Tensor
+from axon.facts import Meta
 from axon.modes import modes
 
 
@@ -13,7 +14,7 @@ class Instruction(NamedTuple):
     primitive: Primitive
     inputs: tuple[Tensor, ...]
     out: Tensor
-    meta: dict[str, Any]
+    meta: Meta
     scope: str = ""  # the layer for which it was done; nothing for the loss and the update
     phase: str = "forward"  # or "backward", or "update"
 
@@ -37,7 +38,7 @@ class Trace:
         self.instructions: list[Instruction] = []
 
     def record(
-        self, primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: dict[str, Any]
+        self, primitive: Primitive, inputs: tuple[Tensor, ...], out: Tensor, meta: Meta
     ) -> None:
         """Take note of one application."""
         place = (modes.scope, modes.phase)

@@ -1,19 +1,18 @@
 """The check that a gradient is right: differences of values, in a random direction."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from axon.backend import Array, as_array
-from axon.core import Tensor, grad
+from axon.core import Tensor, TensorLike, grad
 
 Value = Callable[..., Tensor]
 
 
 def check_gradient(
     function: Value,
-    *inputs: Any,
+    *inputs: TensorLike,
     order: int = 2,
     seed: int = 0,
     step: float = 1e-5,
@@ -67,7 +66,7 @@ def check_gradient(
     check(lambda *x: (function(*x) * weights).sum(), order, ())
 
 
-def _leaf(number: int, x: Any) -> Tensor:
+def _leaf(number: int, x: TensorLike) -> Tensor:
     """A Tensor as it is; floats as a float64 Tensor; anything else as a Tensor without gradient."""
     if isinstance(x, Tensor):
         return demand_float64(f"input {number}", x) if x.requires_grad else x

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array
-from axon.core import Tensor, grad
+from axon.core import Tensor, TensorLike, grad
 from axon.layers.base import Layer
 from axon.models import Sequential, loading
 from axon.modes import GradMode, TrainingMode
@@ -23,7 +23,11 @@ from axon.testing.replay import (
 
 
 def check_layer(
-    layer: Layer, *inputs: Any, training: bool = False, order: int = 2, tolerance: float = 1e-6
+    layer: Layer,
+    *inputs: TensorLike,
+    training: bool = False,
+    order: int = 2,
+    tolerance: float = 1e-6,
 ) -> None:
     """Check a layer: shapes, gradients, arrays and Tensors alike, replay, memory, and a saved copy.
 

@@ -1,12 +1,13 @@
 """The contract that every primitive keeps, for primitives of one's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, as_array
-from axon.core import Primitive, Tensor
+from axon.backend import Array, DTypeLike, as_array
+from axon.core import Primitive, Tensor, TensorLike
+from axon.facts import Kernel, Meta
 from axon.testing.gradients import check_gradient
 from axon.testing.replay import (
     LARGE,
@@ -21,8 +22,8 @@ from axon.testing.replay import (
 
 def check_primitive(
     primitive: Primitive,
-    *inputs: Any,
-    reference: Callable[..., Any] | None = None,
+    *inputs: TensorLike,
+    reference: Kernel | None = None,
     **meta: Any,
 ) -> None:
     """Check that a primitive keeps the promises on which programs, autograd and memory rely.
@@ -86,17 +87,17 @@ def check_primitive(
     check_memory(primitive.name, _alone(primitive, meta), large)
 
 
-def as_constant(x: Any) -> Array:
+def as_constant(x: TensorLike) -> Array:
     """The array of a Tensor, or what NumPy makes of numbers."""
     return as_array(x.data if isinstance(x, Tensor) else x)
 
 
-def cast(arrays: Sequence[Array], dtype: Any) -> list[Array]:
+def cast(arrays: Sequence[Array], dtype: DTypeLike) -> list[Array]:
     """Copies, the floats among them of this type."""
     return [np.array(a, dtype if a.dtype.kind == "f" else a.dtype) for a in arrays]
 
 
-def _outcome(primitive: Primitive, arrays: Sequence[Array], meta: dict[str, Any]) -> list[Array]:
+def _outcome(primitive: Primitive, arrays: Sequence[Array], meta: Meta) -> list[Array]:
     """The result, or the new values of what is written; the arrays stay as they are."""
     copies = [a.copy() for a in arrays]
     out = primitive.run(copies, meta)
@@ -107,8 +108,8 @@ def _check_values(
     primitive: Primitive,
     wide: list[Array],
     narrow: list[Array],
-    reference: Callable[..., Any] | None,
-    meta: dict[str, Any],
+    reference: Kernel | None,
+    meta: Meta,
 ) -> None:
     got, coarse = _outcome(primitive, wide, meta), _outcome(primitive, narrow, meta)
     for result, dtype in ((got, np.float64), (coarse, np.float32)):
@@ -125,7 +126,7 @@ def _check_values(
         compare(f"{primitive.name}: it does not give the reference's values", got, wanted, 1e-9)
 
 
-def _check_filled(primitive: Primitive, arrays: list[Array], meta: dict[str, Any]) -> None:
+def _check_filled(primitive: Primitive, arrays: list[Array], meta: Meta) -> None:
     """Whatever the memory of the result and the workspace held before, the result is the same."""
     results = []
     for dirt in (0, 255):
@@ -142,12 +143,12 @@ def _check_filled(primitive: Primitive, arrays: list[Array], meta: dict[str, Any
     )
 
 
-def _dirty(shape: tuple[int, ...], dtype: Any, dirt: int) -> Array:
+def _dirty(shape: tuple[int, ...], dtype: DTypeLike, dirt: int) -> Array:
     nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return np.full(nbytes, dirt, np.uint8).view(dtype).reshape(shape)
+    return np.full(nbytes, dirt, np.uint8).view(np.dtype(dtype)).reshape(shape)
 
 
-def _check_nothing_kept(primitive: Primitive, arrays: list[Array], meta: dict[str, Any]) -> None:
+def _check_nothing_kept(primitive: Primitive, arrays: list[Array], meta: Meta) -> None:
     from weakref import ref
 
     given = [a.copy() for a in arrays]
@@ -158,9 +159,7 @@ def _check_nothing_kept(primitive: Primitive, arrays: list[Array], meta: dict[st
     demand(not kept, f"{primitive.name}: the kernel keeps its inputs {kept} after it has run.")
 
 
-def _check_inputs_unchanged(
-    primitive: Primitive, arrays: list[Array], meta: dict[str, Any]
-) -> None:
+def _check_inputs_unchanged(primitive: Primitive, arrays: list[Array], meta: Meta) -> None:
     given = [a.copy() for a in arrays]
     out = primitive.run(given, meta)
     for i, (after, before) in enumerate(zip(given, arrays, strict=True)):
@@ -175,7 +174,7 @@ def _check_inputs_unchanged(
         )
 
 
-def _alone(primitive: Primitive, meta: dict[str, Any]) -> Function:
+def _alone(primitive: Primitive, meta: Meta) -> Function:
     def function(*tensors: Tensor) -> list[Tensor]:
         out = primitive(*tensors, **meta)
         return [] if primitive.writes else [out]

@@ -209,8 +209,9 @@ def _state(given: Data | None, d: int, n: int, units: int, dtype: DType) -> Tens
     if given is None:
         return Tensor(np.zeros((n, units), dtype))
     row = as_tensor(given)[d]
-    known = isinstance(given, np.ndarray)
-    alike = row.shape[0] == 1 or (known and bool((given == given[:, :1]).all()))
+    known = given if isinstance(given, np.ndarray) else None
+    same = known is not None and bool((known == known[:, :1]).all())
+    alike = row.shape[0] == 1 or same
     if row.shape[0] != n and alike:  # the file was made for another number of samples
         return ops.broadcast_to(row[:1], shape=(n, units))
     if row.shape != (n, units):

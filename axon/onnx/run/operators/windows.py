@@ -74,7 +74,7 @@ class Spacing(NamedTuple):
     def on(self, x: Tensor, size: Pair, axes: int) -> Windows:
         """The windows on images (N, H, W, C), which may be made as large as the padding wants."""
         windows = self.windows(size, axes)
-        windows = windows._replace(padding=self.padding(axes, x.shape[1:3], windows))
+        windows = windows._replace(padding=self.padding(axes, (x.shape[1], x.shape[2]), windows))
         allowed((x.shape[0], *windows.room(x.shape), x.shape[3]))
         return windows
 
@@ -131,7 +131,7 @@ def conv(
     """The convolution of images or series with a kernel."""
     axes = x.ndim - 2
     x, w = as_images(x), _kernel(w, axes)
-    windows = spacing.on(x, w.shape[:2], axes)
+    windows = spacing.on(x, (w.shape[0], w.shape[1]), axes)
     if group < 1:
         raise ValueError(f"group={group} is not a number of groups.")
     _spend_work(x, w, windows)
@@ -164,7 +164,7 @@ def conv_transpose(
     axes = x.ndim - 2
     x, w = as_images(x), _kernel(w, axes)
     windows, more = (
-        spacing.windows(w.shape[:2], axes),
+        spacing.windows((w.shape[0], w.shape[1]), axes),
         pair("output_padding", output_padding, axes, 0),
     )
     steps = windows.strides
@@ -205,7 +205,7 @@ def _pooling_windows(
     windows = spacing.on(images, pair("kernel_shape", kernel_shape, axes), axes)
     around = windows.padding
     if ceil_mode and spacing.auto_pad == "NOTSET":
-        windows = _rounded_up(windows, images.shape[1:3])
+        windows = _rounded_up(windows, (images.shape[1], images.shape[2]))
     spend("work", prod(windows.size) * (x.size + STEP))
     return windows, around
 
