@@ -243,7 +243,7 @@ class GlobalAveragePooling2D(GlobalPooling):
     """
 
     axes = 2
-    reduce = Tensor.mean
+    reduce = staticmethod(Tensor.mean)
 
 
 class GlobalAveragePooling1D(GlobalPooling):
@@ -262,7 +262,7 @@ class GlobalAveragePooling1D(GlobalPooling):
 
     on_mask = masks.USED
     axes = 1
-    reduce = Tensor.mean
+    reduce = staticmethod(Tensor.mean)
 
     def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Average over time."""
@@ -292,7 +292,7 @@ class GlobalMaxPooling2D(GlobalPooling):
     """
 
     axes = 2
-    reduce = Tensor.max
+    reduce = staticmethod(Tensor.max)
 
 
 class GlobalMaxPooling1D(GlobalPooling):
@@ -311,7 +311,7 @@ class GlobalMaxPooling1D(GlobalPooling):
 
     on_mask = masks.USED
     axes = 1
-    reduce = Tensor.max
+    reduce = staticmethod(Tensor.max)
 
     def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Take the largest over time."""
