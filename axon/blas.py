@@ -5,6 +5,7 @@ A BLAS with several threads cuts long sums as it likes, so that its results depe
 
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +54,15 @@ def carried() -> Any:
                 except OSError:
                     continue
     return None
+
+
+@cache
+def sgemm_address() -> int:
+    """The address of ``cblas_sgemm`` with 64-bit sizes; 0 if NumPy brought no such library."""
+    import ctypes
+
+    function = getattr(carried(), "scipy_cblas_sgemm64_", None)
+    return (ctypes.cast(function, ctypes.c_void_p).value or 0) if function else 0
 
 
 def _functions(library: Any) -> list[tuple[Any, Any]]:

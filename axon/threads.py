@@ -37,8 +37,8 @@ def get_threads() -> int:
     """How many threads are used: as set, else the variable AXON_NUM_THREADS, else all cores."""
     if _settings.number is None:
         given = os.environ.get(VARIABLE, "auto").strip() or "auto"
-        whole = given.removeprefix("-").isdecimal()
-        _settings.number = _checked(VARIABLE, int(given) if whole else given)
+        integer = given.removeprefix("-").isdecimal()
+        _settings.number = _checked(VARIABLE, int(given) if integer else given)
     return _settings.number
 
 

@@ -9,26 +9,7 @@ from axon.backend import ALIGNMENT, Array, aligned_bytes, carve
 from axon.core import Tensor
 from axon.fast.rules.calls import At, Work, Workspace
 from axon.fast.schedule import Placed, Schedule
-from axon.program.plan import Plan
-
-
-class Pool:
-    """Buffers by number, with their sizes in bytes; sizes may still grow while we plan."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-        self.free: list[int] = []
-
-    def take(self, size: int) -> int:
-        """The smallest free buffer that is large enough; else the largest free one, enlarged."""
-        if not self.free:
-            self.sizes.append(size)
-            return len(self.sizes) - 1
-        fitting = [b for b in self.free if self.sizes[b] >= size]
-        best = min(fitting or self.free, key=lambda b: abs(self.sizes[b] - size))
-        self.free.remove(best)
-        self.sizes[best] = max(self.sizes[best], size)
-        return best
+from axon.program.plan import Plan, Pool
 
 
 class Memory:

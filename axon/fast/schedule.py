@@ -53,7 +53,7 @@ class Schedule:
         made: id of an owner -> (level, whether it was made by rows of the batch).
         born: id of an owner that is changed in place -> the level at which it was made first.
         last: id of an owner -> the last level at which it is read.
-        whole: ids of owners that somebody reads otherwise than row by row at their level.
+        complete: ids of owners that somebody reads otherwise than row by row at their level.
     """
 
     def __init__(self, plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
@@ -68,7 +68,7 @@ class Schedule:
         self.made: dict[int, tuple[int, bool]] = {id(t): (1, self.batch > 0) for t in inputs}
         self.born: dict[int, int] = {}
         self.last: dict[int, int] = {}
-        self.whole = {id(t) for t in inputs} | set(plan.moved) | {plan.root(t) for t in outputs}
+        self.complete = {id(t) for t in inputs} | set(plan.moved) | {plan.root(t) for t in outputs}
         self.placed: list[Placed] = []
         self._serial: set[int] = set()
         self._checked = -1  # the level after which it is known that nothing has failed so far
@@ -90,7 +90,7 @@ class Schedule:
 
     def local(self, owner: Tensor) -> bool:
         """Whether a result is only read at its own level, row by row of the batch."""
-        return self.made[id(owner)][1] and id(owner) not in self.whole
+        return self.made[id(owner)][1] and id(owner) not in self.complete
 
     def _batched(self, tensor: Tensor) -> bool:
         return self.made.get(id(self.owner(tensor)), (0, False))[1]
@@ -113,7 +113,7 @@ class Schedule:
                 same = owner in together or (placed.tiny and owner in self._serial)
                 level = max(level, at if same else at + 1)
                 if owner not in together:
-                    self.whole.add(owner)
+                    self.complete.add(owner)
         for owner in (id(self.owner(t)) for t in instruction.changed):
             if owner in self.made:
                 level = max(level, self.last.get(owner, -1) + 1)
@@ -174,11 +174,11 @@ class Schedule:
                 self.born.setdefault(owner, self.made[owner][0])
                 self.made[owner] = end, False
                 self.last[owner] = max(self.last.get(owner, 0), end)
-                self.whole.add(owner)
+                self.complete.add(owner)
                 self._serial.discard(owner)
         for t in instruction.inputs:
             owner = id(self.owner(t))
             if owner in self.made:
                 self.last[owner] = max(self.last.get(owner, 0), end)  # ``after`` may read it, too
                 if self.made[owner][0] != level:
-                    self.whole.add(owner)
+                    self.complete.add(owner)

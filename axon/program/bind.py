@@ -172,8 +172,8 @@ def _memory_of(work: Work) -> tuple[list[Spans], list[Spans]]:
     for number, (array, along) in enumerate(zip(work.arrays, work.cut.along, strict=True)):
         if not array.size:
             continue
-        whole = _span(array)
-        spans = [_span(array[a:b]) if along else whole for a, b in work.spans]
+        all_of_it = _span(array)
+        spans = [_span(array[a:b]) if along else all_of_it for a, b in work.spans]
         (written if number < changed else read).append(spans)
     return read, written
 

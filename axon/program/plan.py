@@ -143,7 +143,7 @@ class Plan:
     def _share_buffers(self, outputs: Sequence[Tensor]) -> list[int]:
         """Hand out buffers; one is free again when nothing in it will be read. Returns sizes."""
         last = self._last_uses(self.instructions, outputs)
-        pool = _Pool()
+        pool = Pool()
         for i, instruction in enumerate(self.instructions):
             pool.enter(self.runs[i])
             work = [pool.take(_nbytes(*wanted)) for wanted in self._wanted(i)]
@@ -233,7 +233,7 @@ def _owner(array: object) -> int:
     return 0
 
 
-class _Pool:
+class Pool:
     """Buffers by number, with their sizes in bytes; sizes may still grow while we plan."""
 
     def __init__(self) -> None:

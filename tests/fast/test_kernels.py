@@ -153,9 +153,9 @@ def test_small_and_cut(name: str, cut: None) -> None:
 
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e30, 95.0, -95.0, 1e-30], "f4")
-ONE_INPUT = sorted(UNARY.keys() | {"gelu", "leaky_relu", "elu", "softmax", "log_softmax", "argmax"})
+ONE_INPUT = sorted({*UNARY} | {"gelu", "leaky_relu", "elu", "softmax", "log_softmax", "argmax"})
 TWO_INPUTS = sorted(
-    BINARY.keys() | COMPARISONS.keys() | {"gelu_gradient", "leaky_relu_gradient", "elu_gradient"}
+    {*BINARY, *COMPARISONS} | {"gelu_gradient", "leaky_relu_gradient", "elu_gradient"}
 )
 
 

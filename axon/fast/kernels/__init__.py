@@ -1,9 +1,8 @@
 """The compiled kernels, one chapter to a file, each kernel the textbook loop.
 
-A kernel is called with one address. There lie, as words of 64 bits, the number of rows it is to
-do; whether these are the first of its piece (then sums begin at 0); and from word 2 on its
-arguments in the order of the ``Call`` that the rules (``axon/fast/rules``) make: addresses, sizes,
-and numbers as their bits.
+A kernel is a function with named arguments (``arguments.py``), which the calls of the rules
+(``axon/fast/rules``) give by name. What acts on each number by itself is shorter still: a function
+of numbers (``walk.elementwise``), which needs no rule.
 """
 
 from axon.fast.kernels import (

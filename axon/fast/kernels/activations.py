@@ -28,39 +28,39 @@ STRAIGHT, START = F(20), F(-80)  # mish is x above, 0 below
 # ------------------------------------------------------------------------------------ straight
 
 
-@elementwise
+@elementwise(cost=0.1)
 def relu6(x: float) -> float:
     """x, but from 0 to 6."""
     y = x if not x <= ZERO else ZERO
     return y if not y >= SIX else SIX
 
 
-@elementwise
+@elementwise(cost=0.2)
 def relu6_gradient(g: float, y: float) -> float:
     """g where y is between 0 and 6, else 0."""
     return g * (ONE if (SIX - y) * y > ZERO else ZERO)
 
 
-@elementwise
+@elementwise(cost=0.15)
 def hard_sigmoid(x: float) -> float:
     """relu6(x + 3) / 6."""
     return relu6(x + THREE) / SIX
 
 
-@elementwise
+@elementwise(cost=0.2)
 def hard_sigmoid_gradient(g: float, y: float) -> float:
     """g / 6 where y is between 0 and 1, else 0."""
     return g * (ONE / SIX if (ONE - y) * y > ZERO else ZERO)
 
 
-@elementwise
+@elementwise(cost=0.15)
 def leaky_relu(x: float, slope: float) -> float:
     """The larger of x and slope x; the second input is the slope."""
     y = slope * x
     return x if not x < y else y
 
 
-@elementwise
+@elementwise(cost=0.2)
 def leaky_relu_gradient(g: float, y: float, slope: float) -> float:
     """g where y is positive, else slope g."""
     return g * (ONE if y > ZERO else slope)
@@ -69,49 +69,49 @@ def leaky_relu_gradient(g: float, y: float, slope: float) -> float:
 # ------------------------------------------------------------------------------------ bent
 
 
-@elementwise
+@elementwise(cost=0.7)
 def elu(x: float, alpha: float) -> float:
     """x above 0, alpha (e^x - 1) below; the second input is alpha."""
     return x if x > ZERO else alpha * expm1(x)
 
 
-@elementwise
+@elementwise(cost=0.2)
 def elu_gradient(g: float, y: float, alpha: float) -> float:
     """g where y is positive, else g (y + alpha)."""
     return g * (ONE if y > ZERO else y + alpha)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def selu(x: float) -> float:
     """scale elu(x)."""
     return SCALE * elu(x, ALPHA)
 
 
-@elementwise
+@elementwise(cost=0.2)
 def selu_gradient(g: float, y: float) -> float:
     """g scale where y is positive, else g (y + scale alpha)."""
     return g * (SCALE if y > ZERO else y + SCALE * ALPHA)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def softplus(x: float) -> float:
     """log(1 + e^x)."""
     return (x if not x <= ZERO else ZERO) + log1p(exp(-abs(x)))
 
 
-@elementwise
+@elementwise(cost=1.0)
 def softplus_gradient(g: float, y: float) -> float:
     """g (1 - e^-y)."""
     return -expm1(-y) * g
 
 
-@elementwise
+@elementwise(cost=0.1)
 def softsign(x: float) -> float:
     """x / (1 + |x|)."""
     return x / (ONE + abs(x))
 
 
-@elementwise
+@elementwise(cost=0.2)
 def softsign_gradient(g: float, y: float) -> float:
     """g (1 - |y|)^2."""
     d = ONE - abs(y)
@@ -121,14 +121,14 @@ def softsign_gradient(g: float, y: float) -> float:
 # ------------------------------------------------------------------------------------ gates
 
 
-@elementwise
+@elementwise(cost=1.0)
 def silu(x: float) -> float:
     """x / (1 + e^-x)."""
     y = x if not x < LOW else LOW
     return y / (ONE + exp(-y))
 
 
-@elementwise
+@elementwise(cost=1.0)
 def silu_gradient(g: float, x: float) -> float:
     """g s (1 + x (1 - s)), where s = sigmoid(x)."""
     y = x if not x < LOW else LOW
@@ -137,7 +137,7 @@ def silu_gradient(g: float, x: float) -> float:
     return g * (s * (ONE + y * (ONE - s)))
 
 
-@elementwise
+@elementwise(cost=1.0)
 def mish(x: float) -> float:
     """x m / (m + 2), where e = e^x and m = e (e + 2)."""
     y = x if not x < START else START
@@ -146,7 +146,7 @@ def mish(x: float) -> float:
     return y * (m / (m + TWO))
 
 
-@elementwise
+@elementwise(cost=1.0)
 def mish_gradient(g: float, x: float) -> float:
     """g (m / d + 4 x e (e + 1) / d^2), where d = m + 2."""
     y = x if not x < START else START
@@ -164,7 +164,7 @@ def _below(a: float) -> float:
     return HALF * erfc(b if not b > END else END)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def gelu(x: float) -> float:
     """x P(x), where P(x) = (1 + erf(x / sqrt(2))) / 2."""
     a = abs(x)
@@ -172,7 +172,7 @@ def gelu(x: float) -> float:
     return (x if not x <= ZERO else ZERO) - a * _below(a)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def gelu_gradient(g: float, x: float) -> float:
     """g (P(x) + x P'(x))."""
     a = abs(x)
@@ -188,7 +188,7 @@ def _tail(a: float) -> float:
     return e / (ONE + e)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def gelu_by_tanh(x: float) -> float:
     """x sigmoid(z), where z = SLOPE x + CUBE x^3."""
     a = abs(x)
@@ -196,7 +196,7 @@ def gelu_by_tanh(x: float) -> float:
     return (x if not x <= ZERO else ZERO) - a * _tail(a)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def gelu_by_tanh_gradient(g: float, x: float) -> float:
     """g (s + x z' s (1 - s)), where s = sigmoid(z)."""
     a = abs(x)
@@ -206,10 +206,10 @@ def gelu_by_tanh_gradient(g: float, x: float) -> float:
     return g * (ONE - u if x > ZERO else u)
 
 
-@elementwise
+@elementwise(cost=0.8)
 def sigmoid_cross_entropy_gradient(g: float, x: float, t: float) -> float:
     """g (sigmoid(x) - t)."""
     return g * (sigmoid_of(x) - t)
 
 
-walks("erf", erf)
+walks("erf", erf, cost=1.0)

@@ -168,7 +168,7 @@ def _words_of(name: str, annotation: Any) -> list[Argument]:
     """The words of one argument: several if it is a group."""
     if _is_group(annotation):
         fields = annotation.__annotations__.items()
-        return [Argument(f"{name}.{field}", _form(kind)) for field, kind in fields]
+        return [Argument(f"{name}.{field}", _form(form)) for field, form in fields]
     return [Argument(name, _form(annotation))]
 
 

@@ -16,37 +16,37 @@ REST = np.float32(1 / (np.exp(2.0) + 1))
 # ------------------------------------------------------------------------------------ one input
 
 
-@elementwise
+@elementwise(cost=0.1)
 def absolute(x: float) -> float:
     """|x|."""
     return abs(x)
 
 
-@elementwise
+@elementwise(cost=0.1)
 def sign(x: float) -> float:
     """-1, 0 or 1."""
     return x if x != x else (ONE if x > ZERO else (-ONE if x < ZERO else ZERO))
 
 
-@elementwise
+@elementwise(cost=0.1)
 def square(x: float) -> float:
     """x^2."""
     return x * x
 
 
-@elementwise
-def square_root(x: float) -> float:
+@elementwise(cost=0.3)
+def sqrt(x: float) -> float:
     """The square root of x."""
     return np.sqrt(x)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def log_probability(x: float) -> float:
     """log x, of the smallest normal number where x is less."""
     return log(x if not x < TINY else TINY)
 
 
-@elementwise
+@elementwise(cost=3.0)
 def log_cosh(x: float) -> float:
     """log((e^x + e^-x) / 2): log(1 + sinh(a)^2) / 2 up to a = 1, and what is beyond."""
     a = abs(x)
@@ -57,99 +57,93 @@ def log_cosh(x: float) -> float:
     return HALF * log1p(sinh * sinh) + d + log1p(expm1(-TWO * d) * REST)
 
 
-@elementwise
-def copy(x: float) -> float:
-    """Numbers as they are."""
-    return x
-
-
-@elementwise
+@elementwise(cost=0.1)
 def negative(x: float) -> float:
     """-x."""
     return -x
 
 
-@elementwise
+@elementwise(cost=0.1)
 def relu(x: float) -> float:
     """The larger of x and 0."""
     return x if not x <= ZERO else ZERO
 
 
-walks("exponential", exp)
-walks("logarithm", log)
-walks("sigmoid", sigmoid_of)
-walks("tanh", tanh_of)
+walks("exp", exp, cost=0.4)
+walks("log", log, cost=0.6)
+walks("sigmoid", sigmoid_of, cost=0.6)
+walks("tanh", tanh_of, cost=0.7)
 
 # ------------------------------------------------------------------------------------ two inputs
 
 
-@elementwise
+@elementwise(cost=15.0)
 def power(x: float, y: float) -> float:
     """x^y."""
     return np.float32(np.float64(x) ** np.float64(y))
 
 
-@elementwise
+@elementwise(cost=0.3)
 def over_probability(g: float, p: float) -> float:
     """x / y, where y is at least the smallest normal number."""
     return g / (p if not p < TINY else TINY)
 
 
-@elementwise
+@elementwise(cost=1.0)
 def sigmoid_cross_entropy(x: float, t: float) -> float:
     """max(x, 0) - x y + log(1 + e^-|x|)."""
     return log1p(exp(-abs(x))) + (x if not x <= ZERO else ZERO) - x * t
 
 
-@elementwise
+@elementwise(cost=0.15)
 def add(x: float, y: float) -> float:
     """x + y."""
     return x + y
 
 
-@elementwise
+@elementwise(cost=0.15)
 def subtract(x: float, y: float) -> float:
     """x - y."""
     return x - y
 
 
-@elementwise
+@elementwise(cost=0.15)
 def multiply(x: float, y: float) -> float:
     """x y."""
     return x * y
 
 
-@elementwise
+@elementwise(cost=0.15)
 def divide(x: float, y: float) -> float:
     """x / y."""
     return x / y
 
 
-@elementwise
+@elementwise(cost=0.15)
 def maximum(x: float, y: float) -> float:
     """The larger one."""
     return x if x >= y or x != x else y
 
 
-@elementwise
+@elementwise(cost=0.15)
 def minimum(x: float, y: float) -> float:
     """The smaller one."""
     return x if x <= y or x != x else y
 
 
-@elementwise
+@elementwise(cost=0.2)
 def relu_gradient(g: float, y: float) -> float:
     """g where y is positive, else 0."""
     return g if y > ZERO else g * ZERO
 
 
-@elementwise
+@elementwise(cost=0.2)
 def sigmoid_gradient(g: float, y: float) -> float:
     """g y (1 - y)."""
     return g * (y * (ONE - y))
 
 
-@elementwise
+@elementwise(cost=0.2)
 def tanh_gradient(g: float, y: float) -> float:
     """g (1 - y^2)."""
     return g * (ONE - y * y)

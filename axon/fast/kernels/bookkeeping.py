@@ -15,9 +15,10 @@ def add_mean(total: Doubles, number: Doubles, mean: Float, count: int) -> None:
 
 @kernel
 def adam_scalars(
-    out: Floats, rate: Double, t: Double, b1: LongReal, b2: LongReal, epsilon: LongReal
-) -> None:
-    """Rate and epsilon with bias correction, after t steps."""
-    slow = (1.0 - b1) / (1.0 - b1**t)
-    root = np.sqrt((1.0 - b2**t) / (1.0 - b2))
+    out: Floats, rate: Double, iterations: Double,
+    beta_1: LongReal, beta_2: LongReal, epsilon: LongReal,
+) -> None:  # fmt: skip
+    """Rate and epsilon with bias correction."""
+    slow = (1.0 - beta_1) / (1.0 - beta_1**iterations)
+    root = np.sqrt((1.0 - beta_2**iterations) / (1.0 - beta_2))
     out[0], out[1] = np.float32(rate * slow * root), np.float32(root * epsilon)

@@ -8,20 +8,10 @@ from numba import njit
 from axon.fast.kernels.arguments import Address, Floats
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.intrinsics import doubles, floats
-from axon.fast.kernels.vectors import LANES, fill, load, multiply_add, store, vector
+from axon.fast.kernels.vectors import by_vectors, fill, load, multiply_add, store
 
 F = np.float32
 ZERO, ONE = F(0), F(1)
-
-
-@njit(inline="always")
-def by_channel(each: Any, C: int, arguments: Any) -> None:
-    """each(like, bytes before the channel, arguments): several channels at a time, then one."""
-    rest = C // LANES * LANES
-    for c in range(0, rest, LANES):
-        each(vector(), 4 * c, arguments)
-    for c in range(rest, C):
-        each(ZERO, 4 * c, arguments)
 
 
 # ------------------------------------------------------------------------------------ statistics
@@ -80,7 +70,7 @@ def channel_moments(rows: int, first: bool, pixels: int, C: int, part: Address, 
     (m' - m)^2 n n' / (n + n'). A row has so many pixels.
     """
     n = rows * pixels
-    by_channel(_moments, C, (n, C * 4, part, x, first))
+    by_vectors(_moments, C, (n, C * 4, part, x, first))
     count = doubles(part + 8 * C, 1)
     count[0] = n + (0.0 if first else count[0])
 
@@ -120,7 +110,7 @@ def _affine(like: Any, c: int, arguments: Any) -> None:
 @kernel
 def channel_affine(rows: int, pixels: int, C: int, out: Address, p: Address, x: Address) -> None:
     """(x - p[0]) p[1] + p[2]."""
-    by_channel(_affine, C, (rows * pixels, C * 4, out, p, x))
+    by_vectors(_affine, C, (rows * pixels, C * 4, out, p, x))
 
 
 @njit(inline="always")
@@ -134,7 +124,7 @@ def _scale(like: Any, c: int, arguments: Any) -> None:
 @kernel
 def channel_scale(rows: int, pixels: int, C: int, out: Address, x: Address, slope: Address) -> None:
     """x times the slope of its channel."""
-    by_channel(_scale, C, (rows * pixels, C * 4, out, x, slope))
+    by_vectors(_scale, C, (rows * pixels, C * 4, out, x, slope))
 
 
 @njit(inline="always")
@@ -158,4 +148,4 @@ def channel_affine_gradient(
     rows: int, first: bool, pixels: int, C: int, part: Address, g: Address, x: Address, p: Address
 ) -> None:
     """-p[1] sum g, sum g (x - p[0]), sum g."""
-    by_channel(_slopes, C, (rows * pixels, C * 4, part, g, x, p, first))
+    by_vectors(_slopes, C, (rows * pixels, C * 4, part, g, x, p, first))

@@ -1,44 +1,15 @@
 """Comparisons, choices, and other types than float32."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from axon.fast.kernels.arguments import ARRAYS, FAR, Address, Doubles
-from axon.fast.kernels.declare import declare, kernel
-from axon.fast.kernels.intrinsics import bytes_
-from axon.fast.kernels.walk import Loops, Operand, start_of, walks
-
-# ------------------------------------------------------------------------------------ comparisons
-
-
-def compare(
-    in_of: Any, size: int, rows: int, loops: Loops, out: Address, x: Operand, y: Operand,
-    less: bool, same: bool, more: bool, none: bool,
-) -> None:  # fmt: skip
-    """1 or 0: whether x < y, x = y, x > y, and neither, give 1."""
-    one_piece = loops.i == 0
-    inner = rows * loops.inner if one_piece else loops.inner
-    turns = min(rows, 1) if one_piece else rows
-    for r in range(turns):
-        for i in range(max(loops.i, 1)):
-            for j in range(max(loops.j, 1)):
-                for k in range(max(loops.k, 1)):
-                    a = in_of(start_of(x, size, r, i, j, k), FAR)
-                    b, result = in_of(start_of(y, size, r, i, j, k), FAR), bytes_(out, inner)
-                    for n in range(inner):
-                        u, v = a[n * x.step], b[n * y.step]
-                        below, equal, above = u < v, u == v, u > v
-                        apart = not (below or equal or above)
-                        yes = (below & less) | (equal & same) | (above & more) | (apart & none)
-                        result[n] = np.uint8(yes)
-                    out += inner
-
-
-for _type in ("f4", "f8", "i8", "b1"):
-    declare(f"compare_{_type}", compare, *ARRAYS[_type])
+from axon.fast.kernels.arguments import Doubles
+from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.walk import walks
 
 
 def _typed(name: str, out: str, x: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -50,6 +21,28 @@ def _typed(name: str, out: str, x: str) -> Callable[[Callable[..., Any]], Callab
         return compiled
 
     return note
+
+
+# ------------------------------------------------------------------------------------ comparisons
+
+
+def _truth_of(compare: Any) -> Any:
+    return njit(forceinline=True)(lambda x, y: np.uint8(compare(x, y)))
+
+
+COMPARISONS = {
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}
+COMPARED = ("f4", "f8", "i8", "b1")  # types
+for _name, _compare in COMPARISONS.items():
+    _function = _truth_of(_compare)
+    for _type in COMPARED:
+        walks(f"{_name}_{_type}", _function, "b1", _type)
 
 
 @_typed("where", "f4", "b1")
@@ -112,24 +105,14 @@ for _out, _function, _sources in (
 # ------------------------------------------------------------------------------------ long floats
 
 
-@_typed("add_f8", "f8", "f8")
-def _add(x: float, y: float) -> float:
-    return x + y
+def _applied(function: Any) -> Any:
+    return njit(forceinline=True)(lambda x, y: function(x, y))
 
 
-@_typed("subtract_f8", "f8", "f8")
-def _subtract(x: float, y: float) -> float:
-    return x - y
-
-
-@_typed("multiply_f8", "f8", "f8")
-def _multiply(x: float, y: float) -> float:
-    return x * y
-
-
-@_typed("divide_f8", "f8", "f8")
-def _divide(x: float, y: float) -> float:
-    return x / y
+walks("add_f8", _applied(operator.add), "f8", "f8")
+walks("subtract_f8", _applied(operator.sub), "f8", "f8")
+walks("multiply_f8", _applied(operator.mul), "f8", "f8")
+walks("divide_f8", _applied(operator.truediv), "f8", "f8")
 
 
 @_typed("absolute_f8", "f8", "f8")

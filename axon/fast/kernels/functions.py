@@ -1,6 +1,6 @@
 """Exponential, sigmoid and hyperbolic tangent that the compiler can do 8 or 16 at a time.
 
-e^x = 2^n e^r with n the nearest whole number to x / ln 2: e^r is a polynomial, 2^n is put together
+e^x = 2^n e^r with n the nearest integer to x / ln 2: e^r is a polynomial, 2^n is put together
 from its bits. Accurate to 1 or 2 units in the last place.
 """
 
@@ -13,7 +13,7 @@ F = np.float32
 CLOSE = {"contract", "nsz"}  # fused multiply-add; nothing is put in another order
 LOG2E, LN2_HIGH, LN2_LOW = F(1.44269504), F(0.693145752), F(1.42860677e-6)
 TOP, BOTTOM = F(88.72283), F(-87.33654)
-ROUND = F(12582912.0)  # 1.5 * 2^23: added and subtracted again, it rounds to a whole number
+ROUND = F(12582912.0)  # 1.5 * 2^23: added and subtracted again, it rounds to an integer
 ONE, TWO, HALF = F(1), F(2), F(0.5)
 C2, C3, C4, C5, C6, C7 = F(1 / 2), F(1 / 6), F(1 / 24), F(1 / 120), F(1 / 720), F(1 / 5040)
 BIAS = np.int32(127)

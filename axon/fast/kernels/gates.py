@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.kernels.vectors import LANES, fill, load, multiply_add, store, vector, where_greater
+from axon.fast.kernels.vectors import by_vectors, fill, load, multiply_add, store, where_greater
 
 F = np.float32
 ZERO, HALF, ONE, END, MINUS_END = F(0), F(0.5), F(1), F(8), F(-8)
@@ -49,7 +49,9 @@ def sigmoid(x: Any, like: Any) -> Any:
 
 
 @njit(inline="always")
-def _lstm(m: int, z: int, y: int, apart: int, later: int, line: int, like: Any) -> None:
+def _lstm(like: Any, at: int, arguments: Any) -> None:
+    m, z, y, apart, later, line = arguments
+    m, z, y = m + at, z + at, y + at
     i = sigmoid(load(m, like) + load(z, like), like)
     k = sigmoid(load(m + line, like) + load(z + line, like), like)
     g = tanh(load(m + 2 * line, like) + load(z + 2 * line, like), like)
@@ -66,15 +68,13 @@ def _lstm(m: int, z: int, y: int, apart: int, later: int, line: int, like: Any) 
 @njit(inline="always")
 def lstm_step(m: int, z: int, y: int, apart: int, later: int, units: int) -> None:
     """Gates i, k, g, o of z + m; c' = k c + i g and h' = o tanh(c')."""
-    whole, like = units - units % LANES, vector()
-    for j in range(0, whole, LANES):
-        _lstm(m + 4 * j, z + 4 * j, y + 4 * j, apart, later, 4 * units, like)
-    for j in range(whole, units):
-        _lstm(m + 4 * j, z + 4 * j, y + 4 * j, apart, later, 4 * units, ZERO)
+    by_vectors(_lstm, units, (m, z, y, apart, later, 4 * units))
 
 
 @njit(inline="always")
-def _gru(m: int, z: int, b: int, y: int, apart: int, later: int, line: int, like: Any) -> None:
+def _gru(like: Any, at: int, arguments: Any) -> None:
+    m, z, b, y, apart, later, line = arguments
+    m, z, b, y = m + at, z + at, b + at, y + at
     u = sigmoid(load(m, like) + load(b, like) + load(z, like), like)
     v = sigmoid(load(m + line, like) + load(b + line, like) + load(z + line, like), like)
     inner = load(m + 2 * line, like) + load(b + 2 * line, like)
@@ -89,30 +89,28 @@ def _gru(m: int, z: int, b: int, y: int, apart: int, later: int, line: int, like
 @njit(inline="always")
 def gru_step(m: int, z: int, b: int, y: int, apart: int, later: int, units: int) -> None:
     """u, v, g, and what v is multiplied with; h' = u h + (1 - u) g."""
-    whole, like = units - units % LANES, vector()
-    for j in range(0, whole, LANES):
-        _gru(m + 4 * j, z + 4 * j, b + 4 * j, y + 4 * j, apart, later, 4 * units, like)
-    for j in range(whole, units):
-        _gru(m + 4 * j, z + 4 * j, b + 4 * j, y + 4 * j, apart, later, 4 * units, ZERO)
+    by_vectors(_gru, units, (m, z, b, y, apart, later, 4 * units))
+
+
+@njit(inline="always")
+def _simple(like: Any, at: int, arguments: Any) -> None:
+    m, z, h = arguments
+    store(h + at, tanh(load(m + at, like) + load(z + at, like), like))
 
 
 @njit(inline="always")
 def simple_step(m: int, z: int, h: int, units: int) -> None:
     """h' = tanh(z + m)."""
-    whole, like = units - units % LANES, vector()
-    for j in range(0, whole, LANES):
-        store(h + 4 * j, tanh(load(m + 4 * j, like) + load(z + 4 * j, like), like))
-    for j in range(whole, units):
-        store(h + 4 * j, tanh(load(m + 4 * j, ZERO) + load(z + 4 * j, ZERO), ZERO))
+    by_vectors(_simple, units, (m, z, h))
 
 
 # ------------------------------------------------------------------------------------ backward
 
 
 @njit(inline="always")
-def _lstm_back(
-    dz: int, dh: int, dc: int, y: int, apart: int, later: int, line: int, like: Any
-) -> None:
+def _lstm_back(like: Any, at: int, arguments: Any) -> None:
+    dz, dh, dc, y, apart, later, line = arguments
+    dz, dh, dc, y = dz + at, dh + at, dc + at, y + at
     one = fill(ONE, like)
     i, k = load(y, like), load(y + apart, like)
     g, o = load(y + 2 * apart, like), load(y + 3 * apart, like)
@@ -128,19 +126,13 @@ def _lstm_back(
 @njit(inline="always")
 def lstm_back(dz: int, dh: int, dc: int, y: int, apart: int, later: int, units: int) -> None:
     """dz of all gates; dc from after the step to before it."""
-    whole, like = units - units % LANES, vector()
-    for j in range(0, whole, LANES):
-        at = 4 * j
-        _lstm_back(dz + at, dh + at, dc + at, y + at, apart, later, 4 * units, like)
-    for j in range(whole, units):
-        at = 4 * j
-        _lstm_back(dz + at, dh + at, dc + at, y + at, apart, later, 4 * units, ZERO)
+    by_vectors(_lstm_back, units, (dz, dh, dc, y, apart, later, 4 * units))
 
 
 @njit(inline="always")
-def _gru_back(
-    dz: int, dm: int, dh: int, past: int, y: int, apart: int, line: int, like: Any
-) -> None:
+def _gru_back(like: Any, at: int, arguments: Any) -> None:
+    dz, dm, dh, past, y, apart, line = arguments
+    dz, dm, dh, past, y = dz + at, dm + at, dh + at, past + at, y + at
     u, v, g = load(y, like), load(y + apart, like), load(y + 2 * apart, like)
     h, d = load(y + 4 * apart, like), load(dh, like)
     du = d * (h - g) * (u - u * u)
@@ -158,22 +150,17 @@ def _gru_back(
 @njit(inline="always")
 def gru_back(dz: int, dm: int, dh: int, past: int, y: int, apart: int, units: int) -> None:
     """dz and dm of all gates; past is what reaches h without passing R."""
-    whole, like = units - units % LANES, vector()
-    for j in range(0, whole, LANES):
-        at = 4 * j
-        _gru_back(dz + at, dm + at, dh + at, past + at, y + at, apart, 4 * units, like)
-    for j in range(whole, units):
-        at = 4 * j
-        _gru_back(dz + at, dm + at, dh + at, past + at, y + at, apart, 4 * units, ZERO)
+    by_vectors(_gru_back, units, (dz, dm, dh, past, y, apart, 4 * units))
+
+
+@njit(inline="always")
+def _simple_back(like: Any, at: int, arguments: Any) -> None:
+    dz, dh, h = arguments
+    new = load(h + at, like)
+    store(dz + at, load(dh + at, like) * (fill(ONE, like) - new * new))
 
 
 @njit(inline="always")
 def simple_back(dz: int, dh: int, h: int, units: int) -> None:
     """dz = dh (1 - h'^2)."""
-    whole, like = units - units % LANES, vector()
-    for j in range(0, whole, LANES):
-        new = load(h + 4 * j, like)
-        store(dz + 4 * j, load(dh + 4 * j, like) * (fill(ONE, like) - new * new))
-    for j in range(whole, units):
-        new = load(h + 4 * j, ZERO)
-        store(dz + 4 * j, load(dh + 4 * j, ZERO) * (ONE - new * new))
+    by_vectors(_simple_back, units, (dz, dh, h))

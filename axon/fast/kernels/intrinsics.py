@@ -127,8 +127,8 @@ def pause(context: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         name, given = ("llvm.aarch64.hint", [1]) if ARM else ("llvm.x86.sse2.pause", [])
         numbers = [ir.Constant(ir.IntType(32), n) for n in given]
-        kind = ir.FunctionType(ir.VoidType(), [n.type for n in numbers])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), numbers)
+        type_ = ir.FunctionType(ir.VoidType(), [n.type for n in numbers])
+        builder.call(cgutils.get_or_insert_function(builder.module, type_, name), numbers)
         return context.get_dummy_value()
 
     return types.void(), build
@@ -140,8 +140,8 @@ def fetch(context: Any, address: Any) -> Any:
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         i = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, i, i, i])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        type_ = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, i, i, i])
+        function = cgutils.get_or_insert_function(builder.module, type_, "llvm.prefetch.p0i8")
         place = builder.inttoptr(given[0], cgutils.voidptr_t)
         read, once, data = (ir.Constant(i, n) for n in (0, 2, 1))
         builder.call(function, [place, read, once, data])
@@ -155,9 +155,9 @@ def cycles(context: Any) -> Any:
     """The core's count of cycles."""
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kind = ir.FunctionType(WORD, [])
+        type_ = ir.FunctionType(WORD, [])
         name = "llvm.readcyclecounter"
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        return builder.call(cgutils.get_or_insert_function(builder.module, type_, name), [])
 
     return types.intp(), build
 
@@ -167,8 +167,8 @@ def give_way(context: Any, function: Any) -> Any:
     """Let another thread have the core: calls the system's function at this address."""
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kind = ir.FunctionType(ir.IntType(32), []).as_pointer()
-        builder.call(builder.inttoptr(given[0], kind), [])
+        type_ = ir.FunctionType(ir.IntType(32), []).as_pointer()
+        builder.call(builder.inttoptr(given[0], type_), [])
         return context.get_dummy_value()
 
     return types.void(types.intp), build
@@ -183,12 +183,12 @@ def sgemm(
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         i, f = ir.IntType(32), ir.FloatType()
-        kind = ir.FunctionType(
+        type_ = ir.FunctionType(
             ir.VoidType(), [i, i, i, WORD, WORD, WORD, f, WORD, WORD, WORD, WORD, f, WORD, WORD]
         )
         ta, tb = (builder.trunc(x, i) for x in given[1:3])
         values = [ir.Constant(i, 101), ta, tb, *given[3:]]
-        builder.call(builder.inttoptr(given[0], kind.as_pointer()), values)
+        builder.call(builder.inttoptr(given[0], type_.as_pointer()), values)
         return context.get_dummy_value()
 
     p, real = types.intp, types.float32

@@ -1,4 +1,7 @@
-"""The optimizers' updates, each in one pass over the parameters."""
+"""The optimizers' updates, each in one pass over the parameters.
+
+Arguments have the names that they have where the primitive is declared: the rule gives them so.
+"""
 
 import numpy as np
 
@@ -18,12 +21,12 @@ def sgd_update(rows: int, w: Floats, g: Floats, rate: Float) -> None:
 @kernel
 def adam_update(
     rows: int, w: Floats, m: Floats, v: Floats, g: Floats,
-    rate: Float, epsilon: Float, b1: Real, b2: Real,
+    rate: Float, epsilon: Float, beta_1: Real, beta_2: Real,
 ) -> None:  # fmt: skip
     """m <- b1 m + g; v <- b2 v + g^2; w <- w - rate m / (sqrt(v) + epsilon)."""
     for i in range(rows):
-        m[i] = b1 * m[i] + g[i]
-        v[i] = b2 * v[i] + g[i] * g[i]
+        m[i] = beta_1 * m[i] + g[i]
+        v[i] = beta_2 * v[i] + g[i] * g[i]
         w[i] -= rate * m[i] / (np.sqrt(v[i]) + epsilon)
 
 
@@ -48,12 +51,12 @@ def momentum_update(
 @kernel
 def amsgrad_update(
     rows: int, w: Floats, m: Floats, v: Floats, largest: Floats, g: Floats,
-    rate: Float, epsilon: Float, b1: Real, b2: Real,
+    rate: Float, epsilon: Float, beta_1: Real, beta_2: Real,
 ) -> None:  # fmt: skip
     """As adam_update, but divides by the root of the largest v so far."""
     for i in range(rows):
-        m[i] = b1 * m[i] + g[i]
-        v[i] = b2 * v[i] + g[i] * g[i]
+        m[i] = beta_1 * m[i] + g[i]
+        v[i] = beta_2 * v[i] + g[i] * g[i]
         old, new = largest[i], v[i]
         top = old if old >= new or old != old else new
         largest[i] = top
@@ -63,33 +66,35 @@ def amsgrad_update(
 @kernel
 def nadam_update(
     rows: int, w: Floats, m: Floats, v: Floats, g: Floats,
-    slow: Float, fast: Float, epsilon: Float, b1: Real, b2: Real,
+    slow: Float, fast: Float, epsilon: Float, beta_1: Real, beta_2: Real,
 ) -> None:  # fmt: skip
     """m, v as in adam_update; w <- w - (slow m + fast g) / (sqrt(v) + epsilon)."""
     for i in range(rows):
-        m[i] = b1 * m[i] + g[i]
-        v[i] = b2 * v[i] + g[i] * g[i]
+        m[i] = beta_1 * m[i] + g[i]
+        v[i] = beta_2 * v[i] + g[i] * g[i]
         w[i] -= (slow * m[i] + fast * g[i]) / (np.sqrt(v[i]) + epsilon)
 
 
 @kernel
 def adamax_update(
     rows: int, w: Floats, m: Floats, u: Floats, g: Floats,
-    rate: Float, b1: Real, b2: Real, epsilon: Real,
+    rate: Float, beta_1: Real, beta_2: Real, epsilon: Real,
 ) -> None:  # fmt: skip
     """m <- b1 m + g; u <- max(b2 u, |g|); w <- w - rate m / (u + epsilon)."""
     for i in range(rows):
-        m[i] = b1 * m[i] + g[i]
-        old, new = b2 * u[i], abs(g[i])
+        m[i] = beta_1 * m[i] + g[i]
+        old, new = beta_2 * u[i], abs(g[i])
         u[i] = old if old >= new or old != old else new
         w[i] -= rate * m[i] / (u[i] + epsilon)
 
 
 @kernel
 def lion_update(
-    rows: int, w: Floats, m: Floats, g: Floats, rate: Float, b1: Real, c1: Real, b2: Real, c2: Real
+    rows: int, w: Floats, m: Floats, g: Floats, rate: Float, beta_1: LongReal, beta_2: LongReal
 ) -> None:
-    """w <- w - rate sign(b1 m + c1 g); m <- b2 m + c2 g, where c = 1 - b."""
+    """w <- w - rate sign(b1 m + (1 - b1) g); m <- b2 m + (1 - b2) g."""
+    b1, c1 = np.float32(beta_1), np.float32(1.0 - beta_1)
+    b2, c2 = np.float32(beta_2), np.float32(1.0 - beta_2)
     for i in range(rows):
         t = b1 * m[i] + c1 * g[i]
         s = ONE if t > ZERO else (-ONE if t < ZERO else t * ZERO)
@@ -98,26 +103,38 @@ def lion_update(
 
 
 @kernel
-def rmsprop_update(
-    rows: int, w: Floats, v: Floats, g: Floats, rate: Float, rho: Real, rest: Real, epsilon: Real
+def adagrad_update(
+    rows: int, w: Floats, total: Floats, g: Floats, rate: Float, epsilon: Real
 ) -> None:
-    """v <- rho v + rest g^2; w <- w - rate g / sqrt(v + epsilon), where rest = 1 - rho."""
+    """total <- total + g^2; w <- w - rate g / sqrt(total + epsilon)."""
     for i in range(rows):
-        v[i] = rho * v[i] + rest * (g[i] * g[i])
+        total[i] += g[i] * g[i]
+        w[i] -= rate * (g[i] / np.sqrt(total[i] + epsilon))
+
+
+@kernel
+def rmsprop_update(
+    rows: int, w: Floats, v: Floats, g: Floats, rate: Float, rho: LongReal, epsilon: Real
+) -> None:
+    """v <- rho v + (1 - rho) g^2; w <- w - rate g / sqrt(v + epsilon)."""
+    keep, rest = np.float32(rho), np.float32(1.0 - rho)
+    for i in range(rows):
+        v[i] = keep * v[i] + rest * (g[i] * g[i])
         w[i] -= rate * (g[i] / np.sqrt(v[i] + epsilon))
 
 
 @kernel
 def rmsprop_momentum_update(
     rows: int, w: Floats, v: Floats, mean: Floats, velocity: Floats, g: Floats, rate: Float,
-    rho: Real, rest: Real, epsilon: Real, momentum: Real, centered: bool,
+    rho: LongReal, momentum: Real, epsilon: Real, centered: bool,
 ) -> None:  # fmt: skip
     """As rmsprop_update, with momentum, and with v - mean^2 in the place of v if centered."""
+    keep, rest = np.float32(rho), np.float32(1.0 - rho)
     for i in range(rows):
-        v[i] = rho * v[i] + rest * (g[i] * g[i])
+        v[i] = keep * v[i] + rest * (g[i] * g[i])
         t = v[i]
         if centered:
-            mean[i] = rho * mean[i] + rest * g[i]
+            mean[i] = keep * mean[i] + rest * g[i]
             t = v[i] - mean[i] * mean[i]
             t = t if not t < ZERO else ZERO
         velocity[i] = momentum * velocity[i] + rate * (g[i] / np.sqrt(t + epsilon))
@@ -132,10 +149,10 @@ def shrink(rows: int, w: Floats, share: Float) -> None:
 
 
 @kernel
-def approach(rows: int, average: Floats, w: Floats, share: Float) -> None:
-    """average <- average + share (w - average)."""
+def approach(rows: int, a: Floats, w: Floats, share: Float) -> None:
+    """a <- a + share (w - a)."""
     for i in range(rows):
-        average[i] += share * (w[i] - average[i])
+        a[i] += share * (w[i] - a[i])
 
 
 @kernel

@@ -8,8 +8,9 @@ a time, and those left over one by one, however short it is.
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import binding, ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
@@ -33,8 +34,8 @@ VECTORS = Vector()
 
 @register_model(Vector)
 class _Model(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, VECTOR)
+    def __init__(self, manager: Any, type_: Any) -> None:
+        super().__init__(manager, type_, VECTOR)
 
 
 @intrinsic
@@ -47,9 +48,9 @@ def vector(context: Any) -> Any:
     return VECTORS(), build
 
 
-def _place(context: Any, builder: Any, kind: Any, address: Any) -> Any:
+def _place(context: Any, builder: Any, type_: Any, address: Any) -> Any:
     """The pointer to a vector or a number at an address."""
-    return builder.inttoptr(address, context.get_value_type(kind).as_pointer())
+    return builder.inttoptr(address, context.get_value_type(type_).as_pointer())
 
 
 @intrinsic
@@ -73,10 +74,10 @@ def store(context: Any, address: Any, value: Any) -> Any:
     return types.void(types.intp, value), build
 
 
-def _whole(context: Any, kind: Any, bits: int) -> Any:
-    """The whole numbers that go with vectors, or with a number."""
+def _integers(context: Any, type_: Any, bits: int) -> Any:
+    """The integers that go with vectors, or with a number."""
     one = ir.IntType(bits)
-    return ir.VectorType(one, LANES) if isinstance(kind, Vector) else one
+    return ir.VectorType(one, LANES) if isinstance(type_, Vector) else one
 
 
 @intrinsic
@@ -84,8 +85,8 @@ def load_bytes(context: Any, address: Any, like: Any) -> Any:
     """Bytes at an address, as floats."""
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kind = _whole(context, like, 8)
-        value = builder.load(builder.inttoptr(given[0], kind.as_pointer()), align=1)
+        type_ = _integers(context, like, 8)
+        value = builder.load(builder.inttoptr(given[0], type_.as_pointer()), align=1)
         return builder.uitofp(value, context.get_value_type(like))
 
     return like(types.intp, like), build
@@ -93,12 +94,12 @@ def load_bytes(context: Any, address: Any, like: Any) -> Any:
 
 @intrinsic
 def store_bytes(context: Any, address: Any, value: Any) -> Any:
-    """Write whole numbers below 256, which are kept as floats, as bytes."""
+    """Write integers below 256, which are kept as floats, as bytes."""
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kind = _whole(context, value, 8)
-        number = builder.trunc(builder.fptosi(given[1], _whole(context, value, 32)), kind)
-        builder.store(number, builder.inttoptr(given[0], kind.as_pointer()), align=1)
+        type_ = _integers(context, value, 8)
+        number = builder.trunc(builder.fptosi(given[1], _integers(context, value, 32)), type_)
+        builder.store(number, builder.inttoptr(given[0], type_.as_pointer()), align=1)
         return context.get_dummy_value()
 
     return types.void(types.intp, value), build
@@ -152,8 +153,8 @@ def multiply_add(context: Any, a: Any, b: Any, c: Any) -> Any:
 def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """a b + c as an instruction."""
     name = f"llvm.fmuladd.v{LANES}f32" if a.type == VECTOR else "llvm.fmuladd.f32"
-    kind = ir.FunctionType(a.type, [a.type] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
+    type_ = ir.FunctionType(a.type, [a.type] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, type_, name), [a, b, c])
 
 
 def _operator(function: Any, instruction: str) -> None:
@@ -173,3 +174,13 @@ for _function, _instruction in (
     (operator.truediv, "fdiv"),
 ):
     _operator(_function, _instruction)
+
+
+@njit(inline="always")
+def by_vectors(each: Any, n: int, arguments: Any) -> None:
+    """each(like, bytes before it, arguments) for n numbers: by vectors, the rest one by one."""
+    rest = n // LANES * LANES
+    for i in range(0, rest, LANES):
+        each(vector(), 4 * i, arguments)
+    for i in range(rest, n):
+        each(np.float32(0), 4 * i, arguments)

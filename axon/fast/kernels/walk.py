@@ -152,7 +152,13 @@ def three(
 WALKS = {1: each, 2: pairs, 3: triples}  # by the number of operands
 
 
-def walks(name: str, function: Callable[..., Any], out: str = "f4", x: str = "f4") -> None:
+COSTS: dict[str, float] = {}  # of those that take float32s: nanoseconds for each number
+OPERANDS: dict[str, int] = {}  # how many they take
+
+
+def walks(
+    name: str, function: Callable[..., Any], out: str = "f4", x: str = "f4", cost: float = 0.0
+) -> None:
     """Declare the kernel that applies a compiled function to each number, or to each pair or three.
 
     Args:
@@ -160,13 +166,25 @@ def walks(name: str, function: Callable[..., Any], out: str = "f4", x: str = "f4
         function: of numbers, compiled so that it is inlined.
         out: the type of the result, and of the second and third of three operands.
         x: the type of one or two operands, and of the first of three.
+        cost: nanoseconds that a number takes, if the kernel does what the primitive of its name
+            does, and all are float32.
     """
     count = function.py_func.__code__.co_argcount  # type: ignore[attr-defined]
     declare(name, WALKS[count], function, *ARRAYS[out], *ARRAYS[x])
+    if cost:
+        COSTS[name], OPERANDS[name] = cost, count
 
 
-def elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of one, two or three float32s, which is also the kernel for as many tensors."""
-    compiled: Callable[..., Any] = njit(forceinline=True, fastmath=CLOSE)(function)
-    walks(function.__name__, compiled)
-    return compiled
+def elementwise(cost: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A function of one, two or three float32s, and the kernel of the primitive of its name.
+
+    Args:
+        cost: nanoseconds that a number takes, about.
+    """
+
+    def note(function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled: Callable[..., Any] = njit(forceinline=True, fastmath=CLOSE)(function)
+        walks(function.__name__, compiled, cost=cost)
+        return compiled
+
+    return note

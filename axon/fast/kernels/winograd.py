@@ -246,7 +246,7 @@ def ask(y: int, start: int, count: int, g: Grid, C: int, space: int, out: int, d
 
 # ------------------------------------------------------------------------------------ kernels
 # The workspace holds a table, zeros, space for one transformation, and the matrices. Images are
-# padded to whole tiles.
+# padded to complete tiles.
 
 
 @njit

@@ -134,6 +134,13 @@ class Site:
         return self.batch > 0 and out.ndim > 0 and out.shape[0] % self.batch == 0
 
 
+def by_name(instruction: Instruction) -> dict[str, Tensor]:
+    """The inputs, by the names that the primitive's own kernel has for them."""
+    kernel = instruction.primitive.kernel
+    skipped = int(instruction.kind == "fills")  # the result comes first
+    return dict(zip(kernel.__code__.co_varnames[skipped:], instruction.inputs, strict=False))
+
+
 def flat(*tensors: Tensor) -> bool:
     """Whether all are float32 numbers in one piece."""
     return all(t.dtype == np.float32 and t.data.flags.c_contiguous for t in tensors)

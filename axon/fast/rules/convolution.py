@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from axon.blas import sgemm_address
 from axon.core import Tensor
 from axon.fast.kernels.convolution import Columns, Lines, Padding, Taps, Windows
 from axon.fast.kernels.vectors import LANES
 from axon.fast.kernels.winograd import SPACE, TABLE, TILES, Grid
-from axon.fast.rules.blas import sgemm_address
 from axon.fast.rules.calls import At, Call, Site, Work, Workspace, flat, lowers
 from axon.fast.rules.reduce import combined
 from axon.ops.windows import ONE, Convolution, convolution
@@ -41,7 +41,7 @@ class Images(NamedTuple):
 
 
 def table(numbers: Any) -> At:
-    """The place of whole numbers that are known beforehand."""
+    """The place of integers that are known beforehand."""
     return At(Tensor(np.array(numbers, np.int64)))
 
 
@@ -138,7 +138,7 @@ def conv2d(site: Site, instruction: Instruction) -> Work | None:
     F = c.kernel[3]
     start, y = (At(bias[0]) if bias else zeros(F)), At(out, out.data.nbytes // site.batch)
     if fewer(c):
-        calls, images = padded(x, whole_tiles(c))
+        calls, images = padded(x, complete_tiles(c))
         places = {"x": images.place, "weights": At(w), "bias": start, "out": y}
         calls += (winograd("winograd", c, **places),)
         calls += (tiles(c, images, At(w), start, y, c.counts, F, done=True),)
@@ -216,7 +216,7 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
         return None
     parts = Workspace(by_piece=-(-out.data.nbytes // 64) * 64)
     place, F = At(parts, by_piece=parts.by_piece), c.kernel[3]
-    calls, images = padded(x, whole_tiles(c) if fewer(c) else c.windows.padding)
+    calls, images = padded(x, complete_tiles(c) if fewer(c) else c.windows.padding)
     if fewer(c):
         own = At(Workspace(by_thread=parts.by_piece))
         calls += (winograd("winograd_weight", c, x=images.place, g=each(g), out=own),)
@@ -263,8 +263,8 @@ def fewer(c: Convolution) -> bool:
     return 16 * prod(_grid(c)) < 1.7 * prod(c.counts)
 
 
-def whole_tiles(c: Convolution) -> Any:
-    """Padding to what whole tiles see."""
+def complete_tiles(c: Convolution) -> Any:
+    """Padding to what complete tiles see."""
     ends = []
     for axis, (tiles, (before, _)) in enumerate(zip(_grid(c), c.windows.padding, strict=True)):
         ends.append((before, 4 * tiles + 2 - c.shape[1 + axis] - before))
@@ -281,10 +281,10 @@ def winograd(kernel: str, c: Convolution, **places: At) -> Call:
 
 
 def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
-    """Back by fewer multiplications, into images of whole tiles."""
+    """Back by fewer multiplications, into images of complete tiles."""
     if not fewer(c):
         return None
-    ends = whole_tiles(c)
+    ends = complete_tiles(c)
     shape = tuple(n + sum(pair) for n, pair in zip(c.shape[1:3], ends, strict=True))
     shape = (*shape, c.shape[3])
     images = Images(images_of_its_own(shape), shape)

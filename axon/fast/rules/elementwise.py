@@ -1,6 +1,6 @@
 """Rules for what is done element by element."""
 
-from math import prod
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -17,59 +17,26 @@ from axon.fast.kernels.arithmetic import (
     SQRT,
     SUBTRACT,
 )
-from axon.fast.kernels.walk import Loops, Operand
+from axon.fast.kernels.convert import COMPARED, COMPARISONS
+from axon.fast.kernels.walk import COSTS, OPERANDS, Loops, Operand
 from axon.fast.rules.calls import At, Call, Site, Work, lowers, strides
 from axon.program.trace import Instruction
 
-UNARY = {  # primitive -> kernel, nanoseconds for each number
-    "negative": ("negative", 0.1),
-    "exp": ("exponential", 0.4),
-    "log": ("logarithm", 0.6),
-    "sqrt": ("square_root", 0.3),
-    "relu": ("relu", 0.1),
-    "sigmoid": ("sigmoid", 0.6),
-    "tanh": ("tanh", 0.7),
-    "hard_sigmoid": ("hard_sigmoid", 0.15),
-} | {
-    name: (name, cost)
-    for cost, names in (
-        (0.1, ("absolute", "sign", "square", "relu6", "softsign")),
-        (1.0, ("selu", "softplus", "silu", "mish", "erf", "log_probability")),
-        (3.0, ("log_cosh",)),
-    )
-    for name in names
-}
-BINARY = {
-    name: (name, cost)
-    for cost, names in (
-        (0.15, ("add", "subtract", "multiply", "divide", "maximum", "minimum")),
-        (0.2, ("relu_gradient", "sigmoid_gradient", "tanh_gradient", "relu6_gradient")),
-        (0.2, ("hard_sigmoid_gradient", "selu_gradient", "softsign_gradient")),
-        (0.3, ("over_probability",)),
-        (1.0, ("softplus_gradient", "silu_gradient", "mish_gradient", "sigmoid_cross_entropy")),
-        (15.0, ("power",)),
-    )
-    for name in names
-}
 GELU = {
     "gelu": ("gelu", "gelu_by_tanh"),
     "gelu_gradient": ("gelu_gradient", "gelu_by_tanh_gradient"),
 }
 SETTINGS = {  # primitives with a number that is their last operand
-    "leaky_relu": ("negative_slope", 0.2, 0.15),
-    "leaky_relu_gradient": ("negative_slope", 0.2, 0.2),
-    "elu": ("alpha", 1.0, 0.7),
-    "elu_gradient": ("alpha", 1.0, 0.2),
+    "leaky_relu": ("negative_slope", 0.2),
+    "leaky_relu_gradient": ("negative_slope", 0.2),
+    "elu": ("alpha", 1.0),
+    "elu_gradient": ("alpha", 1.0),
 }
-COMPARISONS = {  # which outcomes give True; neither is one, too
-    "equal": ("same",),
-    "not_equal": ("less", "more", "none"),
-    "less": ("less",),
-    "less_equal": ("less", "same"),
-    "greater": ("more",),
-    "greater_equal": ("same", "more"),
-}
-NO = {"less": False, "same": False, "more": False, "none": False}
+OTHERS = {*SETTINGS, *chain(*GELU.values())}
+UNARY, BINARY, TERNARY = (
+    [name for name, count in OPERANDS.items() if count == n and name not in OTHERS]
+    for n in (1, 2, 3)
+)
 NUMBERS = {
     "add": ADD,
     "subtract": SUBTRACT,
@@ -84,7 +51,7 @@ NUMBERS = {
     "add_in_place": ADD,
 }
 TYPES = {"u1": "u1", "b1": "u1", "i4": "i4", "i8": "i8", "f4": "f4", "f8": "f8"}
-MOVES = {4: "copy", 8: "i8_to_i8", 1: "u1_to_u1"}  # by the bytes of a number
+MOVES = {4: "f4_to_f4", 8: "i8_to_i8", 1: "u1_to_u1"}  # by the bytes of a number
 FIXED = 60.0  # nanoseconds that a call takes
 SMALL = 1000  # numbers that are not worth being cut, where there are no samples
 
@@ -159,8 +126,7 @@ def walk(
     out: Tensor,
     operands: list[Tensor],
     kernel: str,
-    cost: float,
-    **more: bool,
+    cost: float = 0.0,
 ) -> Work | None:
     """The work of a kernel of kernels/walk.py on a result and its operands."""
     if not out.size:
@@ -173,9 +139,9 @@ def walk(
         for name, t, steps, by_row in zip("xyz", operands, g.steps, g.by_row[1:], strict=False)
     }
     result = At(out, g.by_row[0] * out.data.itemsize)
-    call = Call(kernel, loops=Loops(*g.sizes), out=result, **places, **more)
+    call = Call(kernel, loops=Loops(*g.sizes), out=result, **places)
     slow = 1.0 if g.in_one_piece or g.sizes[3] >= 16 else 4.0
-    return Work((call,), g.rows, FIXED + cost * slow * out.size, g.batched)
+    return Work((call,), g.rows, FIXED + (cost or COSTS[kernel]) * slow * out.size, g.batched)
 
 
 def single(*tensors: Tensor) -> bool:
@@ -191,12 +157,10 @@ def constant(value: float) -> Tensor:
 @lowers(*UNARY)
 def unary(site: Site, instruction: Instruction) -> Work | None:
     """out = f(x)."""
-    (x,), out = instruction.inputs, instruction.out
-    if x.dtype == out.dtype == np.float64 and instruction.primitive.name in ("absolute", "square"):
-        return walk(site, out, [x], f"{instruction.primitive.name}_f8", 0.3)
-    if not single(x, out):
-        return numbers(site, instruction)
-    return walk(site, out, [x], *UNARY[instruction.primitive.name])
+    (x,), out, name = instruction.inputs, instruction.out, instruction.primitive.name
+    if x.dtype == out.dtype == np.float64 and name in ("absolute", "square"):
+        return walk(site, out, [x], f"{name}_f8", 0.3)
+    return walk(site, out, [x], name) if single(x, out) else numbers(site, instruction)
 
 
 @lowers(*BINARY)
@@ -204,59 +168,52 @@ def binary(site: Site, instruction: Instruction) -> Work | None:
     """out = f(x, y), with broadcasting."""
     (x, y), out, name = instruction.inputs, instruction.out, instruction.primitive.name
     if single(x, y, out):
-        return walk(site, out, [x, y], *BINARY[name])
-    kinds = {t.dtype.str[1:] for t in (x, y, out)}
-    if kinds == {"b1"} and name == "multiply":
+        return walk(site, out, [x, y], name)
+    types = {t.dtype.str[1:] for t in (x, y, out)}
+    if types == {"b1"} and name == "multiply":
         return walk(site, out, [x, y], "both", 0.1)
-    if kinds == {"b1", "f4"} and single(out) and name == "multiply":
+    if types == {"b1", "f4"} and single(out) and name == "multiply":
         truth, other = (x, y) if y.dtype == np.float32 else (y, x)
         return walk(site, out, [truth, other, constant(0.0)], "times_truth", 0.2)
     if out.size == 1:
         return numbers(site, instruction)
-    if kinds == {"f8"} and name in ("add", "subtract", "multiply", "divide"):
+    if types == {"f8"} and name in ("add", "subtract", "multiply", "divide"):
         return walk(site, out, [x, y], name + "_f8", 0.3)
     return None
+
+
+@lowers(*TERNARY)
+def ternary(site: Site, instruction: Instruction) -> Work | None:
+    """out = f(x, y, z)."""
+    inputs, out = instruction.inputs, instruction.out
+    return walk(site, out, [*inputs], instruction.primitive.name) if single(*inputs, out) else None
 
 
 @lowers(*GELU)
 def gelu(site: Site, instruction: Instruction) -> Work | None:
     """In one of its two forms."""
     inputs, out = instruction.inputs, instruction.out
-    if not single(*inputs, out):
-        return None
     kernel = GELU[instruction.primitive.name][instruction.meta.get("approximate", False)]
-    return walk(site, out, list(inputs), kernel, 1.0)
+    return walk(site, out, [*inputs], kernel) if single(*inputs, out) else None
 
 
 @lowers(*SETTINGS)
 def with_setting(site: Site, instruction: Instruction) -> Work | None:
     """out = f(x, setting) or f(g, y, setting)."""
     inputs, out, name = instruction.inputs, instruction.out, instruction.primitive.name
-    setting, usual, cost = SETTINGS[name]
-    if not single(*inputs, out):
-        return None
+    setting, usual = SETTINGS[name]
     value = constant(instruction.meta.get(setting, usual))
-    return walk(site, out, [*inputs, value], name, cost)
-
-
-@lowers("sigmoid_cross_entropy_gradient")
-def of_three(site: Site, instruction: Instruction) -> Work | None:
-    """out = f(g, x, t)."""
-    inputs, out = instruction.inputs, instruction.out
-    if not single(*inputs, out):
-        return None
-    return walk(site, out, list(inputs), instruction.primitive.name, 0.8)
+    return walk(site, out, [*inputs, value], name) if single(*inputs, out) else None
 
 
 @lowers(*COMPARISONS)
 def comparison(site: Site, instruction: Instruction) -> Work | None:
     """Truth values of numbers of one type."""
     (x, y), out = instruction.inputs, instruction.out
-    kind = x.dtype.str[1:]
-    if kind != y.dtype.str[1:] or kind not in ("f4", "f8", "i8", "b1"):
+    code = x.dtype.str[1:]
+    if code != y.dtype.str[1:] or code not in COMPARED:
         return None
-    outcomes = dict.fromkeys(COMPARISONS[instruction.primitive.name], True)
-    return walk(site, out, [x, y], f"compare_{kind}", 0.4, **NO | outcomes)
+    return walk(site, out, [x, y], f"{instruction.primitive.name}_{code}", 0.4)
 
 
 @lowers("where")
@@ -342,8 +299,3 @@ def cast(site: Site, instruction: Instruction) -> Work | None:
     if x.dtype == out.dtype == np.bool_ or here in known.get(there, ()):
         return walk(site, out, [x], kernel, 0.3)
     return None
-
-
-def total(shape: tuple[int, ...]) -> int:
-    """How many elements."""
-    return prod(shape)

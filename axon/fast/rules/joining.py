@@ -38,9 +38,9 @@ def _lines(site: Site, out: Tensor, parts: list[Array], xs: list[Tensor]) -> boo
     """Whether each sample of the inputs goes to the same sample of the result."""
     if not out.ndim:  # the slice of a single number has an axis that this has not
         return False
-    whole = all(p.ndim and p.shape[0] == out.shape[0] for p in parts)
+    parts_of_all = all(p.ndim and p.shape[0] == out.shape[0] for p in parts)
     alike = all(x.ndim and x.shape[0] == out.shape[0] for x in xs)
-    if not whole or not alike or not site.rows(out) or not any(map(site.batched, xs)):
+    if not parts_of_all or not alike or not site.rows(out) or not any(map(site.batched, xs)):
         return False
     return all(p.strides[0] == out.data.strides[0] for p in parts)
 

@@ -3,12 +3,13 @@
 from functools import partial
 from math import prod
 
+from axon.blas import sgemm_address
 from axon.core import Tensor
 from axon.fast.kernels.products import Matrices, Matrix
-from axon.fast.rules.blas import sgemm_address
 from axon.fast.rules.calls import At, Call, Site, Work, Workspace, lowers, strides
 from axon.fast.rules.elementwise import merged, single
 from axon.fast.rules.reduce import combined
+from axon.program.cost import multiply_adds
 from axon.program.trace import Instruction
 
 GFLOPS = 80.0  # of one core, about
@@ -35,13 +36,13 @@ def matmul(site: Site, instruction: Instruction) -> Work | None:
     if not out.size or not a.shape[-1]:
         return None
     if b.ndim > 2 or (a.ndim > 2 and not a.data.flags.c_contiguous):
-        return many(site, a, b, out)
+        return many(site, a, b, out, multiply_adds(instruction))
     if _over_samples(site, a, b, out):
-        return over_rows(site, a, b, out)
-    return one(site, a, b, out)
+        return over_rows(site, a, b, out, multiply_adds(instruction))
+    return one(site, a, b, out, multiply_adds(instruction))
 
 
-def one(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:
+def one(site: Site, a: Tensor, b: Tensor, out: Tensor, work: int) -> Work | None:
     """Rows of a matrix, or of many in one piece, times a matrix."""
     lines, depth, columns = prod(a.shape[:-1]), a.shape[-1], b.shape[1]
     lay_a = laid(a) if a.ndim == 2 else (111, depth)
@@ -55,7 +56,7 @@ def one(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:
     sizes = {"lines": each, "n": columns, "depth": depth, "blas": sgemm_address()}
     left, right = Matrix(At(a, step), *lay_a), Matrix(At(b), *lay_b)
     call = Call("product", **sizes, a=left, b=right, out=At(out, each * columns * 4))
-    return Work((call,), rows, FIXED + 2.0 * lines * depth * columns / GFLOPS, batched)
+    return Work((call,), rows, FIXED + 2.0 * work / GFLOPS, batched)
 
 
 def _over_samples(site: Site, a: Tensor, b: Tensor, out: Tensor) -> bool:
@@ -66,7 +67,7 @@ def _over_samples(site: Site, a: Tensor, b: Tensor, out: Tensor) -> bool:
     return lies and a.shape[1] > 1 and out.size * PARTS <= a.size + b.size
 
 
-def over_rows(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work:
+def over_rows(site: Site, a: Tensor, b: Tensor, out: Tensor, work: int) -> Work:
     """The gradient of weights: A is transposed, its columns belong to samples."""
     (m, n), each = out.shape, a.shape[1] // site.batch
     lay_a, lay_b = laid(a), laid(b)
@@ -78,12 +79,12 @@ def over_rows(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work:
     places = {"a": At(a, each * lay_a[1] * 4), "b": At(b, each * lay_b[1] * 4)}
     result = At(parts, by_piece=parts.by_piece)
     call = Call("product_over_rows", **sizes, **steps, **places, out=result)
-    cost = FIXED + 2.0 * a.size * n / GFLOPS
+    cost = FIXED + 2.0 * work / GFLOPS
     after = partial(combined, At(out, 4), out.size, parts)
     return Work((call,), site.batch, cost, True, after)
 
 
-def many(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:
+def many(site: Site, a: Tensor, b: Tensor, out: Tensor, work: int) -> Work | None:
     """A product for each sample, or for each head of each sample."""
     lay_a, lay_b = laid(a), laid(b)
     if lay_a is None or lay_b is None:
@@ -106,5 +107,5 @@ def many(site: Site, a: Tensor, b: Tensor, out: Tensor) -> Work | None:
     sizes_of_each = {"m": m, "n": n, "depth": depth, "blas": sgemm_address()}
     places = {"a": left, "b": right, "out": At(out, out.size // rows * 4)}
     call = Call("products", turns_i=turns_i, turns_j=turns_j, **sizes_of_each, **places)
-    cost = FIXED + prod(shape) * (200.0 + 4.0 * m * n * depth / GFLOPS)
+    cost = FIXED + 200.0 * prod(shape) + 4.0 * work / GFLOPS
     return Work((call,), rows, cost, batched)

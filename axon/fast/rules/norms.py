@@ -1,17 +1,9 @@
 """Rules for rows with mean 0 and deviation 1."""
 
-from axon.core import Tensor
 from axon.fast.rules.calls import At, Call, Site, Work, flat, lowers
-from axon.fast.rules.elementwise import FIXED, SMALL
+from axon.fast.rules.elementwise import FIXED
+from axon.fast.rules.reduce import by_rows
 from axon.program.trace import Instruction
-
-
-def lines_of(site: Site, x: Tensor) -> tuple[int, int, bool]:
-    """Rows, lines along the last axis in each, and whether the rows are samples."""
-    lines = x.size // x.shape[-1]
-    if site.batched(x) and site.rows(x):
-        return site.batch, lines // site.batch, True
-    return (1, lines, False) if x.size <= SMALL else (lines, 1, False)
 
 
 @lowers("standardize", "row_scale")
@@ -21,7 +13,7 @@ def standardize(site: Site, instruction: Instruction) -> Work | None:
     if not flat(x) or not x.size:
         return None
     n = x.shape[-1]
-    rows, k, batched = lines_of(site, x)
+    rows, k, batched = by_rows(site, x, x.size // n)
     centered, epsilon = meta.get("centered", True), meta["epsilon"]
     sizes = {"lines": k, "n": n, "centered": centered, "epsilon": epsilon}
     places = {"out": At(out, out.data.nbytes // rows), "x": At(x, k * n * 4)}
@@ -36,7 +28,7 @@ def standardize_gradient(site: Site, instruction: Instruction) -> Work | None:
     if not flat(g, y, s) or not g.size:
         return None
     n = g.shape[-1]
-    rows, k, batched = lines_of(site, g)
+    rows, k, batched = by_rows(site, g, g.size // n)
     sizes = {"lines": k, "n": n, "centered": meta.get("centered", True)}
     places = {name: At(t, k * n * 4) for name, t in (("out", out), ("g", g), ("y", y))}
     call = Call("standardize_gradient", **sizes, **places, s=At(s, k * 4))

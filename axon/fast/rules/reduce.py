@@ -14,7 +14,7 @@ from axon.program.trace import Instruction
 LARGE = 100_000  # numbers that are summed in pieces, even if these are not samples
 
 
-def _by_rows(site: Site, x: Tensor, lines: int) -> tuple[int, int, bool]:
+def by_rows(site: Site, x: Tensor, lines: int) -> tuple[int, int, bool]:
     """Rows, lines in each, and whether the rows are samples."""
     if site.batched(x) and site.rows(x) and lines % site.batch == 0:
         return site.batch, lines // site.batch, True
@@ -27,7 +27,7 @@ def along_rows(
 ) -> Work:  # fmt: skip
     """One result for each line of n numbers; or of n lines, so many numbers wide."""
     lines = x.size // (n * max(after, 1))
-    rows, k, batched = _by_rows(site, x, lines)
+    rows, k, batched = by_rows(site, x, lines)
     places = {"out": out, **(others or {"x": x})}
     arguments: dict[str, At | int] = {m: At(t, t.data.nbytes // rows) for m, t in places.items()}
     if after:
@@ -40,7 +40,7 @@ def over_rows(site: Site, x: Tensor, out: Tensor, kernel: str = "sum_columns") -
     """The sum of all lines; pieces of a batch leave parts of it."""
     n = out.size
     lines = x.size // n
-    rows, k, batched = _by_rows(site, x, lines)
+    rows, k, batched = by_rows(site, x, lines)
     if x.size > LARGE and site.batch and lines % site.batch == 0:  # as many lines as samples
         rows, k, batched = site.batch, lines // site.batch, True
     cost = FIXED + 0.2 * x.size

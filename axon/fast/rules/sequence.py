@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from axon.blas import sgemm_address
 from axon.core import Tensor
 from axon.fast.kernels.products import Matrix
 from axon.fast.kernels.sequence import BLOCK, GRU, LSTM, SIMPLE, STEPS, Recurrence
-from axon.fast.rules.blas import sgemm_address
 from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.matmul import GFLOPS, laid
 from axon.fast.rules.reduce import combined
 from axon.ops.cells import CELLS
+from axon.program.cost import multiply_adds
 from axon.program.trace import Instruction
 
 CELL = {"lstm": LSTM, "gru": GRU, "simple_rnn": SIMPLE}
@@ -38,7 +39,7 @@ def recurrent_input(site: Site, instruction: Instruction) -> Work | None:
         sizes = {"lines": len(row), "width": width, "n": row.shape[1]}
         calls.append(Call("lay_lines", row=Word(0, by_row=1), **sizes, **places))
         start += len(row)
-    cost = 2.0 * lines * depth * width / GFLOPS + 0.3 * out.size
+    cost = 2.0 * multiply_adds(instruction) / GFLOPS + 0.3 * out.size
     return Work(tuple(calls), lines // each, cost)
 
 
@@ -78,7 +79,7 @@ def recurrence(site: Site, instruction: Instruction) -> Work | None:
     workspace = Workspace(by_piece=BLOCK * p.shape[1] * 4)
     place = At(workspace, by_piece=workspace.by_piece)
     call = Call("recurrence", **_laid(p, mask, out, cell, time), workspace=place)
-    cost = 2.0 * time * n * units * p.shape[1] / GFLOPS + GATE * time * n * units
+    cost = 2.0 * multiply_adds(instruction) / GFLOPS + GATE * time * n * units
     return Work((call,), n, cost, True)
 
 
@@ -105,5 +106,5 @@ def recurrence_backward(site: Site, instruction: Instruction) -> Work | None:
     def after(pieces: int) -> Work:
         return combined(At(dp, 4, offset=time * n * width * 4), count, part, pieces)
 
-    cost = 4.0 * time * n * units * width / GFLOPS + 2 * GATE * time * n * units
+    cost = 2.0 * multiply_adds(instruction) / GFLOPS + 2 * GATE * time * n * units
     return Work((call,), n, cost, True, after)
