@@ -212,7 +212,7 @@ def exported(function, *arrays):
     """What a function of arrays of any shape is in ONNX."""
     inputs = [Tensor(a) for a in arrays]
     instructions, (output,) = trace(lambda *x: [function(*x)], inputs)
-    recorded = recording.compared(Nobody(), [recording.Run(instructions, inputs, output)], [1])
+    recorded = recording.compared(Nobody(), [recording.Trace(instructions, inputs, output)], [1])
     graph = Writer(20, [f"x{i}" for i in range(len(arrays))])
     named = zip(recorded.shapes, arrays, strict=True)
     graph.inputs = [Value(shape, a.dtype, f"x{i}") for i, (shape, a) in enumerate(named)]
@@ -1244,7 +1244,7 @@ def test_a_model_that_keeps_something_cannot_be_exported():
 
 
 def test_more_than_two_gigabytes(monkeypatch):
-    monkeypatch.setattr(exporting_module, "LIMIT", 1000)
+    monkeypatch.setattr(exporting_module, "MAX_BYTES", 1000)
     with pytest.raises(ValueError, match=r"has 0.0 GB of weights; an ONNX file holds at most 2 GB"):
         export(Sequential([Dense(100, 10)]))
 

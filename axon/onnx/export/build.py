@@ -1,13 +1,14 @@
 """From a recorded program to a graph: each instruction is handed to the rule of its primitive."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from axon.backend import Array, DType
 from axon.core import Tensor
-from axon.onnx.export.record import Recording, Step, place
+from axon.models import Model
+from axon.onnx.export.record import Operation, Recording, place
 from axon.onnx.export.rules import RULES, Rule
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import Result, Writer
@@ -17,7 +18,7 @@ class UnsupportedError(NotImplementedError):
     """Operations that ONNX has no word for, or that no rule was given for."""
 
 
-class Made(NamedTuple):
+class Origin(NamedTuple):
     """How a constant was computed: the primitive's name, and of what."""
 
     name: str
@@ -37,7 +38,7 @@ class Builder:
 
     def __init__(
         self,
-        model: Any,
+        model: Model,
         recording: Recording,
         graph: Writer,
         custom: Mapping[str, Rule],
@@ -73,25 +74,25 @@ class Builder:
         value = Value(shape, array.dtype, array=array, label=self.labels.get(tensor, ""))
         step = self.recording.folded.get(tensor)
         if step is not None:
-            value.made = Made(step.name, [self.value(given) for given in step.inputs])
+            value.made = Origin(step.name, [self.value(given) for given in step.inputs])
             value.label = value.label or _label(value.made.inputs)
         return value
 
-    def _kind(self, dtype: DType) -> DType:
+    def _type(self, dtype: DType) -> DType:
         return self.floats if self.floats and dtype.kind == "f" else dtype
 
     def _within(self, array: Array) -> Array:
         """The numbers in the type that is computed in; those beyond its range stop at the end."""
-        dtype = self._kind(array.dtype)
+        dtype = self._type(array.dtype)
         if dtype == array.dtype:
             return array
         ends = np.finfo(dtype).min, np.finfo(dtype).max
         return np.where(np.isfinite(array), np.clip(array, *ends), array).astype(dtype)
 
-    def _made(self, step: Step) -> Value:
-        step = step._replace(dtype=self._kind(step.dtype))
+    def _made(self, step: Operation) -> Value:
+        step = step._replace(dtype=self._type(step.dtype))
         meta = {
-            key: self._kind(v) if isinstance(v, np.dtype) else v for key, v in step.meta.items()
+            key: self._type(v) if isinstance(v, np.dtype) else v for key, v in step.meta.items()
         }
         graph = self.graph
         graph.scope, graph.result = step.scope, Result(step.shape, step.dtype)
@@ -106,7 +107,7 @@ class Builder:
             ) from error
         return self._checked(step, made)
 
-    def _checked(self, step: Step, made: Any) -> Value:
+    def _checked(self, step: Operation, made: object) -> Value:
         """What the rule returned; one of the user's need not know its shape and type."""
         if not isinstance(made, Value):
             raise TypeError(
@@ -139,7 +140,7 @@ def _label(inputs: Sequence[Value]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def labels(model: Any) -> dict[int, str]:
+def labels(model: Model) -> dict[int, str]:
     """What the file calls parameters, buffers, and other tensors that layers hold."""
     held = {id(t): _clean(path) for path, t in model._named(Tensor).items()}
     return {**held, **{tensor: str(path) for tensor, path in model.labels().items()}}

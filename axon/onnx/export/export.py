@@ -14,7 +14,7 @@ from axon.locks import hold
 from axon.models import Model
 from axon.names import suggestion
 from axon.onnx.export.build import Builder
-from axon.onnx.export.protobuf import model_proto
+from axon.onnx.export.protobuf import Proto, model_proto
 from axon.onnx.export.record import Recording, input_shapes, record
 from axon.onnx.export.rules import Rule
 from axon.onnx.export.rules.values import Value
@@ -23,8 +23,9 @@ from axon.onnx.export.simplify import simplified
 from axon.onnx.extra import need_onnx
 from axon.operators import PRIMITIVES
 
+Types = tuple[DType | None, DType | None]  # computed in, samples come in; None: the model's
 OPSETS = range(17, 25)
-LIMIT = 2**31 - 2**20  # bytes: protobuf's files end at 2 GiB; a little for all but the weights
+MAX_BYTES = 2**31 - 2**20  # protobuf's files end at 2 GiB; a little for all but the weights
 
 
 def export(
@@ -93,15 +94,15 @@ def export(
 
 
 def _made(
-    model: Model, opset: int, batch_size: int | None, types: Any, custom: Mapping[str, Rule]
-) -> Any:
+    model: Model, opset: int, batch_size: int | None, types: Types, custom: Mapping[str, Rule]
+) -> Proto:
     """Write it down in one state; nobody trains it meanwhile."""
     floats, given = types
     recording = record(model, model.input_dtype, batch_size)
     graph = Writer(opset, model.input_names)
     inputs = _entering(model, graph, recording, floats, given)
     output = simplified(graph, Builder(model, recording, graph, custom, floats).build(inputs))
-    _demand_room(model, graph)
+    _demand_fits(model, graph)
     return model_proto(model.name, graph, output, properties(model))
 
 
@@ -120,20 +121,20 @@ def properties(model: Model) -> dict[str, str]:
     """What travels with the file: AXON's version, and the model's metadata, as JSON if not text."""
     from axon.version import __version__
 
-    def text(value: Any) -> str:
+    def text(value: object) -> str:
         return value if isinstance(value, str) else json.dumps(value, default=_plain)
 
     return {**{str(k): text(v) for k, v in model.metadata.items()}, "axon_version": __version__}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
 # ------------------------------------------------------------------------------------ demands
 
 
-def _demand_model(model: Any) -> None:
+def _demand_model(model: object) -> None:
     if not isinstance(model, Model):
         raise TypeError(
             f"export: expected a model, got {model!r}. A single layer can be wrapped: "
@@ -146,7 +147,7 @@ def _demand_model(model: Any) -> None:
         )
 
 
-def _demand_opset(opset: Any) -> None:
+def _demand_opset(opset: object) -> None:
     newest = _newest()
     if type(opset) is not int or opset not in OPSETS or opset > newest:
         least, most = OPSETS[0], min(OPSETS[-1], newest)
@@ -186,9 +187,9 @@ def _type(argument: str, wanted: Any, kinds: str) -> DType:
     return dtype
 
 
-def _demand_room(model: Model, graph: Writer) -> None:
+def _demand_fits(model: Model, graph: Writer) -> None:
     size = sum(array.nbytes for array in graph.initializers.values())
-    if size > LIMIT:
+    if size > MAX_BYTES:
         raise ValueError(
             f"model {model.name!r} has {size / 2**30:.1f} GB of weights; an ONNX file holds at "
             "most 2 GB. Export parts of it as models of their own, or give its layers "

@@ -10,8 +10,10 @@ from axon.onnx.export.rules.writer import Writer
 from axon.onnx.ir import Graph, Node, ValueInfo
 from axon.version import __version__
 
+Proto = Any  # classes of the package onnx have no types
 
-def model_proto(name: str, graph: Writer, output: Value, properties: Mapping[str, str]) -> Any:
+
+def model_proto(name: str, graph: Writer, output: Value, properties: Mapping[str, str]) -> Proto:
     """Put the file together and check it."""
     from onnx import checker, helper, shape_inference
 
@@ -31,13 +33,13 @@ def model_proto(name: str, graph: Writer, output: Value, properties: Mapping[str
         doc_string=f"{name}, exported by AXON {__version__}",
     )
     helper.set_model_props(made, dict(properties))
-    whole = shape_inference.infer_shapes(made, strict_mode=len(opsets) == 1, data_prop=True)
-    _name_sizes(whole, graph)
-    checker.check_model(whole, full_check=len(opsets) == 1)  # other domains have no checks
-    return whole
+    complete = shape_inference.infer_shapes(made, strict_mode=len(opsets) == 1, data_prop=True)
+    _name_sizes(complete, graph)
+    checker.check_model(complete, full_check=len(opsets) == 1)  # other domains have no checks
+    return complete
 
 
-def _name_sizes(made: Any, graph: Writer) -> None:
+def _name_sizes(made: Proto, graph: Writer) -> None:
     """Say of sizes that onnx could not find how they follow the batch."""
     for info in made.graph.value_info:
         dims, shape = info.type.tensor_type.shape.dim, graph.shapes.get(info.name, ())
@@ -51,15 +53,17 @@ def _opsets(graph: Writer) -> dict[str, int]:
     return {"": graph.opset, **{node.domain: 1 for node in graph.nodes if node.domain}}
 
 
-def _node(node: Node) -> Any:
+def _node(node: Node) -> Proto:
     from onnx import helper
 
-    attributes = {key: _attribute(node, value) for key, value in node.attributes.items()}
+    attributes: dict[str, Any] = {
+        key: _attribute(node, value) for key, value in node.attributes.items()
+    }
     names = node.inputs, node.outputs
     return helper.make_node(node.op_type, *names, name=node.name, domain=node.domain, **attributes)
 
 
-def _attribute(node: Node, value: Any) -> Any:
+def _attribute(node: Node, value: object) -> object:
     """Graphs inside, and all else as it is."""
     from onnx import helper
 
@@ -70,7 +74,7 @@ def _attribute(node: Node, value: Any) -> Any:
     return helper.make_graph(inner, f"{node.name}/body", entering, leaving)
 
 
-def _info(value: Value | ValueInfo) -> Any:
+def _info(value: Value | ValueInfo) -> Proto:
     from onnx import helper
 
     kind = helper.np_dtype_to_tensor_dtype(value.dtype)
@@ -84,7 +88,7 @@ def _size(n: Size) -> int | str:
     return str(n) if isinstance(n, Batch) else int(n)
 
 
-def _tensor(name: str, array: Array) -> Any:
+def _tensor(name: str, array: Array) -> Proto:
     from onnx import numpy_helper
 
     return numpy_helper.from_array(array, name)

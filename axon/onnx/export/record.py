@@ -11,6 +11,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape
 from axon.core import Tensor
+from axon.models import Model
 from axon.modes import TrainingMode, no_grad
 from axon.onnx.export.rules.sizes import Batch, NotAffineError, Sizes, merged
 from axon.program.trace import Instruction, trace
@@ -22,7 +23,7 @@ class BatchError(ValueError):
     """A model that does something else for each batch size, where it is to take any."""
 
 
-class Step(NamedTuple):
+class Operation(NamedTuple):
     """One instruction, for any batch size."""
 
     name: str  # of the primitive
@@ -44,16 +45,16 @@ class Constant(NamedTuple):
 class Recording(NamedTuple):
     """What a model does, from its inputs to its output; tensors go by their ids."""
 
-    steps: list[Step]
+    steps: list[Operation]
     inputs: list[int]
     shapes: list[Sizes]  # of the inputs
     output: int
     constants: dict[int, Constant]
-    folded: dict[int, Step]  # how those constants were made that are computed from others
+    folded: dict[int, Operation]  # how those constants were made that are computed from others
     keep: list[Any]  # ids stay theirs only while tensors live
 
 
-class Run(NamedTuple):
+class Trace(NamedTuple):
     """What was recorded for one batch size: what leads to the output, and changes of memory."""
 
     instructions: list[Instruction]
@@ -61,7 +62,7 @@ class Run(NamedTuple):
     output: Tensor
 
 
-def record(model: Any, dtype: DType, batch_size: int | None = None) -> Recording:
+def record(model: Model, dtype: DType, batch_size: int | None = None) -> Recording:
     """Record the model on a few samples of made-up numbers.
 
     Args:
@@ -74,27 +75,27 @@ def record(model: Any, dtype: DType, batch_size: int | None = None) -> Recording
         RuntimeError: it changes what it keeps, such as a count.
     """
     batches = BATCHES if batch_size is None else (batch_size,)
-    runs = [_run(model, n, dtype) for n in batches]
-    return compared(model, runs, batches)
+    traces = [_recorded(model, n, dtype) for n in batches]
+    return compared(model, traces, batches)
 
 
-def compared(model: Any, runs: Sequence[Run], batches: Sequence[int]) -> Recording:
+def compared(model: Model, traces: Sequence[Trace], batches: Sequence[int]) -> Recording:
     """Make one recording of several, each for its batch size.
 
     Raises:
         BatchError: they differ in more than the batch size.
     """
-    return _Comparison(model, runs, batches).recording()
+    return _Comparison(model, traces, batches).recording()
 
 
-def _run(model: Any, n: int, dtype: DType) -> Run:
+def _recorded(model: Model, n: int, dtype: DType) -> Trace:
     try:
         return _traced(model, n, dtype, number=n % 2)
     except IndexError:  # a vocabulary of a single word, perhaps
         return _traced(model, n, dtype, number=0)
 
 
-def _traced(model: Any, n: int, dtype: DType, number: int) -> Run:
+def _traced(model: Model, n: int, dtype: DType, number: int) -> Trace:
     inputs = [Tensor(_samples(n, shape, dtype, number)) for shape in input_shapes(model)]
     with no_grad(), TrainingMode(False), np.errstate(all="ignore"):
         try:
@@ -103,10 +104,10 @@ def _traced(model: Any, n: int, dtype: DType, number: int) -> Run:
             raise BatchError(f"model {model.name!r} does not take {n} samples: {error}") from error
     live = _live(instructions, output)
     _demand_pure(model, live)
-    return Run(live, inputs, output)
+    return Trace(live, inputs, output)
 
 
-def input_shapes(model: Any) -> tuple[Shape, ...]:
+def input_shapes(model: Model) -> tuple[Shape, ...]:
     """The shape of one sample of each input."""
     shapes: Any = model.input_shape
     return shapes if model.width > 1 else (shapes,)
@@ -129,7 +130,7 @@ def _live(instructions: Iterable[Instruction], output: Tensor) -> list[Instructi
     return live[::-1]
 
 
-def _demand_pure(model: Any, live: Sequence[Instruction]) -> None:
+def _demand_pure(model: Model, live: Sequence[Instruction]) -> None:
     """Nothing that outlives a call may be changed: a graph keeps nothing."""
     made, labels = {id(i.out) for i in live if i.kind != "writes"}, model.labels()
     for instruction in live:
@@ -151,33 +152,33 @@ def place(scope: str) -> str:
 class _Comparison:
     """The same program for several batch sizes, made one."""
 
-    def __init__(self, model: Any, runs: Sequence[Run], batches: Sequence[int]) -> None:
-        self.model, self.runs, self.batches = model, runs, batches
+    def __init__(self, model: Model, traces: Sequence[Trace], batches: Sequence[int]) -> None:
+        self.model, self.traces, self.batches = model, traces, batches
         self.origin: list[dict[int, Any]] = [
-            {id(t): ("input", k) for k, t in enumerate(run.inputs)} for run in runs
+            {id(t): ("input", k) for k, t in enumerate(run.inputs)} for run in traces
         ]
         self.constants: dict[int, Constant] = {}
-        self.folded: dict[int, Step] = {}
+        self.folded: dict[int, Operation] = {}
 
     def recording(self) -> Recording:
         """Compare instruction by instruction."""
-        first = self.runs[0]
-        names = [[i.primitive.name for i in run.instructions] for run in self.runs]
+        first = self.traces[0]
+        names = [[i.primitive.name for i in run.instructions] for run in self.traces]
         if any(other != names[0] for other in names[1:]):
             self._fail_at_difference(names)
-        alike = zip(*(run.instructions for run in self.runs), strict=True)
+        alike = zip(*(run.instructions for run in self.traces), strict=True)
         steps = [self._step(number, same) for number, same in enumerate(alike)]
         steps = [step for step in steps if step.out not in self.folded]
-        self._demand_same("", [run.output for run in self.runs])
-        shapes = [self._shape("", [run.inputs[k] for run in self.runs]) for k in self._inputs()]
+        self._demand_same("", [run.output for run in self.traces])
+        shapes = [self._shape("", [run.inputs[k] for run in self.traces]) for k in self._inputs()]
         inputs = [id(t) for t in first.inputs]
         found = self.constants, self.folded
-        return Recording(steps, inputs, shapes, id(first.output), *found, keep=[self.runs])
+        return Recording(steps, inputs, shapes, id(first.output), *found, keep=[self.traces])
 
     def _inputs(self) -> range:
-        return range(len(self.runs[0].inputs))
+        return range(len(self.traces[0].inputs))
 
-    def _step(self, number: int, same: Sequence[Instruction]) -> Step:
+    def _step(self, number: int, same: Sequence[Instruction]) -> Operation:
         first = same[0]
         for tensors in zip(*(i.inputs for i in same), strict=True):
             self._demand_same(first.scope, tensors)
@@ -185,7 +186,7 @@ class _Comparison:
         meta = {key: self._meta(key, same) for key in first.meta}
         given = tuple(map(id, first.inputs))
         name, dtype = first.primitive.name, first.out.dtype
-        step = Step(name, given, id(first.out), shape, dtype, meta, first.scope)
+        step = Operation(name, given, id(first.out), shape, dtype, meta, first.scope)
         if first.kind != "writes" and all(t in self.constants for t in given):
             self.constants[step.out] = self._constant(first.scope, [i.out for i in same])
             self.folded[step.out] = step
@@ -204,13 +205,12 @@ class _Comparison:
     def _meta(self, key: str, same: Sequence[Instruction]) -> Any:
         values = [i.meta.get(key) for i in same]
         try:
-            return values[0] if all(v is values[0] for v in values) else self._merged(values)
+            return (
+                values[0] if all(v is values[0] for v in values) else merged(values, self.batches)
+            )
         except NotAffineError:
             what = f"{same[0].primitive.name} with {key} = {self._each(values)}"
             self._fail(same[0].scope, f"calls {what}")
-
-    def _merged(self, values: Sequence[Any]) -> Any:
-        return merged(values, self.batches)
 
     def _demand_same(self, scope: str, tensors: Sequence[Tensor]) -> None:
         """The results of the same instruction, the same inputs, or equal constants."""
@@ -234,14 +234,14 @@ class _Comparison:
             )
         return Constant(first, shape)
 
-    def _each(self, values: Sequence[Any]) -> str:
+    def _each(self, values: Sequence[object]) -> str:
         parts = [f"{v} for {n} samples" for v, n in zip(values, self.batches, strict=True)]
         return ", ".join(parts)
 
     def _fail_at_difference(self, names: list[list[str]]) -> NoReturn:
         rows = list(zip(*names, strict=False))
         at = next((k for k, row in enumerate(rows) if len(set(row)) > 1), len(rows) - 1)
-        self._fail(self.runs[0].instructions[max(at, 0)].scope, "takes other paths")
+        self._fail(self.traces[0].instructions[max(at, 0)].scope, "takes other paths")
 
     def _fail(self, scope: str, what: str) -> NoReturn:
         raise BatchError(

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from axon.onnx.extra import need_onnx
 from axon.onnx.ir import STANDARD, Graph, Node, ValueInfo
-from axon.onnx.load.tensors import FileTensor, OnnxFileError, type_name
+from axon.onnx.load.tensors import FileTensor, OnnxFileError, Proto, type_name
 
 CLASSIC = "ai.onnx.ml"  # the domain of scikit-learn's models
 OLDEST = 7  # before, broadcasting was another
@@ -15,7 +15,7 @@ DEEPEST = 8  # graphs inside graphs
 SEQUENCE, TEXT = "sequence", "text"  # what a value may be that no number is
 
 
-def graph_of(proto: Any, folder: str | None, depth: int = 0) -> Graph:
+def graph_of(proto: Proto, folder: str | None, depth: int = 0) -> Graph:
     """A GraphProto as a Graph, whose initializers are decoded when asked for."""
     if depth > DEEPEST:
         raise OnnxFileError("graphs lie inside graphs too deeply.")
@@ -33,7 +33,7 @@ def graph_of(proto: Any, folder: str | None, depth: int = 0) -> Graph:
     return graph
 
 
-def _node(proto: Any, folder: str | None, depth: int) -> Node:
+def _node(proto: Proto, folder: str | None, depth: int) -> Node:
     node = Node(proto.op_type, proto.input, proto.output, None, proto.name, proto.domain)
     for told in proto.attribute:
         if told.name in node.attributes:
@@ -42,7 +42,7 @@ def _node(proto: Any, folder: str | None, depth: int) -> Node:
     return node
 
 
-def _value(told: Any, node: Node, folder: str | None, depth: int) -> Any:
+def _value(told: Proto, node: Node, folder: str | None, depth: int) -> Any:
     """An attribute as Python has it."""
     match told.type:
         case 1 | 2:
@@ -103,7 +103,7 @@ def leading_to(graph: Graph, output: str) -> list[Node]:
     return made
 
 
-def _info(told: Any) -> ValueInfo:
+def _info(told: Proto) -> ValueInfo:
     kind = told.type.WhichOneof("value")
     if kind != "tensor_type":
         return ValueInfo(told.name, SEQUENCE if kind else None)
@@ -115,7 +115,7 @@ def _info(told: Any) -> ValueInfo:
     return ValueInfo(told.name, dtype, shape)
 
 
-def _shape(tensor: Any) -> list[int | None] | None:
+def _shape(tensor: Proto) -> list[int | None] | None:
     """Sizes, None where open; None for all if nothing is said of them."""
     if not tensor.HasField("shape"):
         return None
@@ -166,7 +166,7 @@ def parse(data: bytes, folder: str | None) -> File:
     return File(graph_of(proto.graph, folder), opset, metadata)
 
 
-def _opset(proto: Any) -> int:
+def _opset(proto: Proto) -> int:
     """The version of the standard operators; those of other domains are checked."""
     if not proto.opset_import:
         raise OnnxFileError("not an ONNX file: it names no set of operators.")

@@ -28,6 +28,7 @@ FIELDS = {  # number of a type in a file -> its name here, and the field that ma
 }
 SHORT = {"float16": "float32", "bfloat16": "float32"}  # half precision is computed in single
 MAX_BYTES = 2**31  # more does not fit into such a file, nor into one beside it
+Proto = Any  # classes of the package onnx have no types
 EXTERNAL, TEXT = 1, 8  # a data_location, in a file beside; a data_type
 
 
@@ -62,7 +63,7 @@ class FileTensor:
         folder: where files beside may lie; None if there are none.
     """
 
-    def __init__(self, proto: Any, folder: str | None) -> None:
+    def __init__(self, proto: Proto, folder: str | None) -> None:
         self.proto, self.folder = proto, folder
         self.called = f"tensor {proto.name!r}" if proto.name else "a tensor without a name"
 

@@ -4,7 +4,7 @@ ONNX's operators know sequences that end early, but none with gaps, or that begi
 may have both, so what has one becomes a Scan whose body is the cell.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from axon.onnx.export.rules.elementwise import BOOL
 from axon.onnx.export.rules.sizes import Size, Sizes, divided, total
 from axon.onnx.export.rules.values import Value
-from axon.onnx.export.rules.writer import FromBool, Rule, Writer
+from axon.onnx.export.rules.writer import FromBool, Part, Rule, Writer
 from axon.onnx.ir import Graph, ValueInfo
 from axon.ops.cells import CELLS
 
@@ -48,9 +48,10 @@ class RecurrentInput(NamedTuple):
         """The states at first, beside one another."""
         return self.rows[-1]
 
-    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
         """One of its parts, which a cell with other activations reads by itself."""
         rows, columns = index
+        assert rows is not None  # new axes come after
         begin, end = _ends(rows, self.shape[0])
         at: Size = 0
         for value in (self._z(graph), *self.rows):
@@ -77,7 +78,7 @@ class RecurrentInput(NamedTuple):
         return graph.op("Add", product, self.b)
 
 
-def _ends(rows: Any, size: Size) -> tuple[Size, Size]:
+def _ends(rows: Size | slice, size: Size) -> tuple[Size, Size]:
     """The first row of a selection, and the one behind its last."""
     if not isinstance(rows, slice):
         return rows, total([rows, 1])
@@ -86,7 +87,7 @@ def _ends(rows: Any, size: Size) -> tuple[Size, Size]:
     return (0 if rows.start is None else rows.start), (size if rows.stop is None else rows.stop)
 
 
-def _columns(value: Value, rows: Any, columns: Any) -> Value | None:
+def _columns(value: Value, rows: Part, columns: Part) -> Value | None:
     """A part of which all columns are wanted; a single row without that axis."""
     every = [slice(None), slice(None, value.shape[1])]
     if not isinstance(columns, slice) or columns not in every:
@@ -112,7 +113,7 @@ class States(NamedTuple):
         """Gates are not known to ONNX."""
         raise NotImplementedError("of a recurrence, ONNX knows the states, but not the gates.")
 
-    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
         """One kind of state."""
         number, *rest = index
         which = number - self.saved if isinstance(number, int) else -1
@@ -134,7 +135,7 @@ class State(NamedTuple):
         """The first of them is what the recurrence began with, which ONNX does not repeat."""
         raise NotImplementedError("of a recurrence, ONNX knows h after each step, and the last c.")
 
-    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
         """All steps, or the last."""
         first, *rest = index
         if all(p == slice(None) for p in rest):
@@ -152,6 +153,7 @@ def recurrence(graph: Writer, p: Value, mask: Value, cell: str, time: int) -> Va
         raise NotImplementedError("recurrence: its matrix was not made by recurrent_input.")
     shape, dtype = graph.result
     _, _, n, units = shape
+    assert isinstance(units, int)
     x = given.x.reshaped((time, n, given.x.shape[1]))
     masked = mask.shape[1] != 0
     states = (scanned if masked else _operator)(graph, cell, x, mask, given, units)
@@ -159,7 +161,7 @@ def recurrence(graph: Writer, p: Value, mask: Value, cell: str, time: int) -> Va
 
 
 def _operator(
-    graph: Writer, cell: str, x: Value, _: Value, given: RecurrentInput, units: Any
+    graph: Writer, cell: str, x: Value, _: Value, given: RecurrentInput, units: int
 ) -> tuple[list[Value | None], list[Value]]:
     """LSTM, GRU or RNN: (all states, last ones)."""
     op, order = OPERATORS[cell]
@@ -183,7 +185,7 @@ def _operator(
     return [every.reversed(0) if backwards else every, *[None] * (count - 1)], last
 
 
-def _gates(w: Value, order: Sequence[int], units: Any) -> Value:
+def _gates(w: Value, order: Sequence[int], units: int) -> Value:
     """Weights (rows, gates * units) as (1, gates * units, rows), gates in ONNX's order."""
     if w.array is None:
         raise NotImplementedError("recurrence: its weights are computed from its inputs.")
@@ -234,7 +236,7 @@ def beside(graph: Writer, value: Value, count: int) -> list[Value]:
 
 
 def scanned(
-    graph: Writer, cell: str, x: Value, mask: Value, given: Any, units: Any
+    graph: Writer, cell: str, x: Value, mask: Value, given: RecurrentInput, units: int
 ) -> tuple[list[Value | None], list[Value]]:
     """A cell that keeps its states where the mask (n, time) is false: (all states, last ones)."""
     time, n, _ = x.shape
@@ -263,7 +265,7 @@ def _truth(graph: Writer, mask: Value) -> Value:
     return graph.op("Not", graph.op("Equal", mask, 0, dtype=BOOL))
 
 
-def _body(graph: Writer, cell: str, given: Any, starts: list[Value], z: Value) -> Graph:
+def _body(graph: Writer, cell: str, given: RecurrentInput, starts: list[Value], z: Value) -> Graph:
     """One step: states, z (n, width) and whether it is real (n, 1) -> new states, twice."""
     n = z.shape[1]
     states = [_entering(graph, "state", s) for s in starts]
@@ -286,12 +288,12 @@ def _entering(graph: Writer, name: str, like: Value) -> Value:
     return Value(like.shape, like.dtype, graph.scoped(f"Scan/{name}"))
 
 
-def _simple(graph: Writer, z: Value, given: Any, h: Value) -> list[Value]:
+def _simple(graph: Writer, z: Value, given: RecurrentInput, h: Value) -> list[Value]:
     """h' = tanh(z + h R)."""
     return [graph.op("Tanh", graph.op("Add", z, _product(graph, h, given)))]
 
 
-def _lstm(graph: Writer, z: Value, given: Any, h: Value, c: Value) -> list[Value]:
+def _lstm(graph: Writer, z: Value, given: RecurrentInput, h: Value, c: Value) -> list[Value]:
     """c' = k c + i g and h' = o tanh(c'), of the gates i, k, g, o."""
     parts = beside(graph, graph.op("Add", z, _product(graph, h, given)), 4)
     i, k, o = (graph.op("Sigmoid", parts[p]) for p in (0, 1, 3))
@@ -301,7 +303,7 @@ def _lstm(graph: Writer, z: Value, given: Any, h: Value, c: Value) -> list[Value
     return [graph.op("Mul", o, graph.op("Tanh", after)), after]
 
 
-def _gru(graph: Writer, z: Value, given: Any, h: Value) -> list[Value]:
+def _gru(graph: Writer, z: Value, given: RecurrentInput, h: Value) -> list[Value]:
     """h' = u h + (1 - u) g, with g = tanh(z + v m) and m = h R + b."""
     m = beside(graph, graph.op("Add", _product(graph, h, given), given.bias[0]), 3)
     parts = beside(graph, z, 3)
@@ -310,11 +312,11 @@ def _gru(graph: Writer, z: Value, given: Any, h: Value) -> list[Value]:
     return [graph.op("Add", g, graph.op("Mul", u, graph.op("Sub", h, g)))]
 
 
-def _product(graph: Writer, h: Value, given: Any) -> Value:
+def _product(graph: Writer, h: Value, given: RecurrentInput) -> Value:
     return graph.op("MatMul", h, given.r, shape=(h.shape[0], given.r.shape[1]))
 
 
-CELL: dict[str, Any] = {"simple_rnn": _simple, "lstm": _lstm, "gru": _gru}
+CELL: dict[str, Callable[..., list[Value]]] = {"simple_rnn": _simple, "lstm": _lstm, "gru": _gru}
 
 
 RULES: dict[str, Rule] = {"recurrent_input": recurrent_input, "recurrence": recurrence}

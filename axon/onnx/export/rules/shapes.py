@@ -9,7 +9,7 @@ from axon.backend import DType
 from axon.onnx.export.rules.elementwise import INT64
 from axon.onnx.export.rules.sizes import Batch, Size, Sizes, total
 from axon.onnx.export.rules.values import Value
-from axon.onnx.export.rules.writer import FIRST, LAST, Deferred, Rule, Writer
+from axon.onnx.export.rules.writer import FIRST, LAST, Deferred, Part, Rule, Writer
 from axon.onnx.ir import inverse
 
 
@@ -38,14 +38,14 @@ class Cut(NamedTuple):
 def slice_(graph: Writer, x: Value, index: Any) -> Value:
     """x[index], for numbers, slices, ``...`` and None."""
     several = isinstance(index, tuple) and not isinstance(index, Batch)
-    parts = _whole(index if several else (index,), x.ndim)
+    parts = _for_each_axis(index if several else (index,), x.ndim)
     found = _of_constant(graph, x, parts)
     if found is None and isinstance(x.made, Deferred) and None not in parts:
         found = x.made.part(graph, parts)
     return found or _selected(graph, x, parts)
 
 
-def _of_constant(graph: Writer, x: Value, parts: Sequence[Any]) -> Value | None:
+def _of_constant(graph: Writer, x: Value, parts: Sequence[Part]) -> Value | None:
     """A part of known numbers, unless it is cut along an axis that follows the batch."""
     along = zip((p for p in parts if p is not None), x.shape, strict=True)
     if x.array is None or any(isinstance(n, Batch) and p != slice(None) for p, n in along):
@@ -54,10 +54,12 @@ def _of_constant(graph: Writer, x: Value, parts: Sequence[Any]) -> Value | None:
     return Value(graph.result.shape, x.dtype, array=array, label=x.label)
 
 
-def _selected(graph: Writer, x: Value, parts: Sequence[Any]) -> Value:
+def _selected(graph: Writer, x: Value, parts: Sequence[Part]) -> Value:
     """Slices first, then single numbers, then new axes."""
     along = [p for p in parts if p is not None]
-    cuts = [Cut(a, p.start, p.stop, p.step or 1) for a, p in enumerate(along) if _cuts(p)]
+    slices = [(axis, p) for axis, p in enumerate(along) if isinstance(p, slice)]
+    cuts = [Cut(axis, p.start, p.stop, p.step or 1) for axis, p in slices]
+    cuts = [cut for cut in cuts if cut[1:] != (None, None, 1)]
     kept = [p for p in parts if p is None or isinstance(p, slice)]  # what leaves an axis
     sizes = iter([n for n, p in zip(graph.result.shape, kept, strict=True) if p is not None])
     left = [next(sizes) if isinstance(p, slice) else n for p, n in zip(along, x.shape, strict=True)]
@@ -71,21 +73,14 @@ def _selected(graph: Writer, x: Value, parts: Sequence[Any]) -> Value:
     return y.reshaped(graph.result.shape)
 
 
-def _whole(index: tuple[Any, ...], ndim: int) -> list[Any]:
+def _for_each_axis(index: tuple[Any, ...], ndim: int) -> list[Part]:
     """The index with one entry for each axis, and None where one is added."""
     given = sum(p is not None and p is not Ellipsis for p in index)
     rest = [slice(None)] * (ndim - given)
-    parts: list[Any] = []
+    parts: list[Part] = []
     for p in index if Ellipsis in index else (*index, Ellipsis):
         parts += rest if p is Ellipsis else [p]
     return parts
-
-
-def _cuts(part: Any) -> bool:
-    return isinstance(part, slice) and (part.start, part.stop, part.step) not in (
-        (None, None, None),
-        (None, None, 1),
-    )
 
 
 def _sliced(graph: Writer, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value:
@@ -177,7 +172,7 @@ class Joined:
         sizes = [part.shape[at] for part in parts]
         return (*first[:at], total(sizes), *first[at + 1 :])
 
-    def part(self, graph: Writer, index: Sequence[Any]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
         """One of them, or some, or the same of each."""
         chosen = [axis for axis, p in enumerate(index) if p != slice(None)]
         if len(chosen) != 1:
@@ -187,11 +182,11 @@ class Joined:
             return self._along(graph, axis, index[axis])
         return self._across(graph, axis, index)
 
-    def _along(self, graph: Writer, axis: int, wanted: Any) -> Value | None:
+    def _along(self, graph: Writer, axis: int, wanted: Part) -> Value | None:
         """Those pieces, each of size 1, that the index names."""
-        if any(part.shape[axis] != 1 for part in self.parts) or isinstance(wanted, Batch):
+        if any(part.shape[axis] != 1 for part in self.parts) or isinstance(wanted, Batch | None):
             return None
-        if not isinstance(wanted, slice):
+        if isinstance(wanted, int):
             return self.parts[wanted].reshaped(graph.result.shape)
         try:
             some = self.parts[wanted]
@@ -200,7 +195,7 @@ class Joined:
         made = Joined(self.scope, axis, some, self.dtype)
         return Value(graph.result.shape, self.dtype, made=made) if some else None
 
-    def _across(self, graph: Writer, axis: int, index: Sequence[Any]) -> Value | None:
+    def _across(self, graph: Writer, axis: int, index: Sequence[Part]) -> Value | None:
         """A single place along another axis, of each piece."""
         if not isinstance(index[axis], int):
             return None

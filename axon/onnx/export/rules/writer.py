@@ -17,6 +17,7 @@ from axon.onnx.ir import Node, inverse
 
 INT64 = np.dtype(np.int64)
 Rule = Callable[..., Value]  # (graph, *inputs, **metadata of the primitive)
+Part = Size | slice | None  # of an index
 FIRST, LAST = -(2**63), 2**63 - 1  # places beyond either end of an axis
 
 
@@ -39,7 +40,7 @@ class Deferred(Protocol):
 
     scope: str  # the layer that made it
 
-    def part(self, graph: "Writer", index: Sequence[Any]) -> Value | None:
+    def part(self, graph: "Writer", index: Sequence[Part]) -> Value | None:
         """The part that a selection wants; None if it is no piece, nor some of them."""
 
     def full(self, graph: "Writer") -> Value:
