@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -29,6 +30,7 @@ from axon.sklearn import settings
 from axon.sklearn.network import NAMES, dense_layers, kernels, network_of, outputs
 from axon.sklearn.objective import Objective
 from axon.sklearn.pickling import (
+    Packed,
     packed_network,
     packed_optimizer,
     unpacked_network,
@@ -262,9 +264,9 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         """What the network returns for rows X (n, features), or what its last operation gets."""
         check_is_fitted(self)
         demand_unmasked(X)
-        X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
+        x = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
         modest()
-        return outputs(self.model_, X, logits)
+        return outputs(self.model_, x, logits)
 
     @property
     def _width(self) -> int:
@@ -291,14 +293,14 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
     def __sklearn_is_fitted__(self) -> bool:
         return "history_" in vars(self)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
     # -------------------------------------------------------------------- copies and pickles
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Packed:
         """Copy or pickle what was learned: descriptions and arrays, and no recorded program."""
         state = dict(super().__getstate__())
         if "model_" not in state:
@@ -312,7 +314,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
             history.model = None
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Packed) -> None:
         """Make network and optimizer again."""
         super().__setstate__(state)
         if "model_" not in state:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from functools import partial
-from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from axon import activations
 from axon.backend import Array, DType
@@ -22,7 +20,7 @@ from axon.models.prediction import FEW, rows_at_a_time
 from axon.modes import GradMode, TrainingMode
 from axon.parameter import Parameter
 from axon.random import stream
-from axon.sklearn.settings import Function, Parameters
+from axon.sklearn.settings import Function, Parameters, Sparse, dense
 from axon.threads import share
 
 SPELLINGS = {"identity": "linear", "logistic": "sigmoid"}  # scikit-learn's -> AXON's
@@ -147,7 +145,7 @@ def dense_layers(network: Model) -> list[Dense]:
     return [module for module in network.modules() if isinstance(module, Dense)]
 
 
-def outputs(network: Model, x: Any, logits: bool = False) -> Array:
+def outputs(network: Model, x: Array | Sparse, logits: bool = False) -> Array:
     """What comes out for rows (n, features), dense or sparse: row by row the same bits always.
 
     All is computed eagerly, by NumPy's kernels, in blocks of some fixed sizes: a matrix product
@@ -165,8 +163,7 @@ def outputs(network: Model, x: Any, logits: bool = False) -> Array:
 
     def fill(start: int) -> None:
         part = slice(start, start + size)
-        rows = x[part].toarray() if issparse(x) else x[part]
-        made[part] = _block(network, rows, logits)
+        made[part] = _block(network, dense(x[part]), logits)
 
     with one_blas_thread:
         share(len(starts), lambda thread: [partial(fill, start) for start in starts])

@@ -9,12 +9,14 @@ from typing import Any
 from axon.config import Configurable
 from axon.layers.state import freeze, paths_in, state_of
 from axon.models import Model
-from axon.models.loading import known, rebuild
+from axon.models.loading import Named, known, rebuild
 from axon.models.saving import describe
 from axon.optimizers import Optimizer
 
+Packed = dict[str, Any]  # what pickle keeps: descriptions, classes and arrays by name
 
-def packed_network(network: Model) -> dict[str, Any]:
+
+def packed_network(network: Model) -> Packed:
     """What makes a network again, with all that it has learned.
 
     Raises:
@@ -27,7 +29,7 @@ def packed_network(network: Model) -> dict[str, Any]:
     }
 
 
-def unpacked_network(packed: dict[str, Any]) -> Model:
+def unpacked_network(packed: Packed) -> Model:
     """The network, in memory of its own."""
     if "input_shape" in packed:
         return _of_older_versions(packed)
@@ -37,7 +39,7 @@ def unpacked_network(packed: dict[str, Any]) -> Model:
     return network
 
 
-def _of_older_versions(packed: dict[str, Any]) -> Model:
+def _of_older_versions(packed: Packed) -> Model:
     """The same, as it was packed before descriptions knew shapes and what is frozen."""
     beside = {name: packed[name] for name in ("input_shape", "metadata")}
     network: Model = rebuild({**packed["network"], **beside}, packed["custom"])
@@ -48,7 +50,7 @@ def _of_older_versions(packed: dict[str, Any]) -> Model:
     return network
 
 
-def custom_objects(network: Model) -> dict[str, Any]:
+def custom_objects(network: Model) -> Named:
     """The classes and functions of a network that are not AXON's, by the names it calls them."""
     usual, found = known(), dict[str, Any]()
     for module in network.modules():
@@ -61,7 +63,7 @@ def custom_objects(network: Model) -> dict[str, Any]:
     return {name: thing for name, thing in found.items() if usual.get(name) is not thing}
 
 
-def packed_optimizer(optimizer: Optimizer) -> dict[str, Any]:
+def packed_optimizer(optimizer: Optimizer) -> Packed:
     """What makes an optimizer again, with its state."""
     return {
         "class": type(optimizer),
@@ -70,7 +72,7 @@ def packed_optimizer(optimizer: Optimizer) -> dict[str, Any]:
     }
 
 
-def unpacked_optimizer(packed: dict[str, Any], network: Model) -> Optimizer:
+def unpacked_optimizer(packed: Packed, network: Model) -> Optimizer:
     """The optimizer, in charge of the parameters of a network."""
     optimizer: Optimizer = packed["class"](**packed["config"])
     optimizer.build(network.parameters())

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 
 from axon import losses
 from axon.backend import Array
@@ -166,7 +167,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         made = self._outputs(X).astype(np.float64)
         return made.ravel() if self._flat else made
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

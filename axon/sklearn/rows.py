@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
 
-from axon.backend import Array
+from axon.backend import Array, DType
 from axon.models.data import demand_finite
 from axon.random import stream
+from axon.sklearn.settings import Sparse, dense
 
 
 class Rows(NamedTuple):
@@ -17,7 +17,7 @@ class Rows(NamedTuple):
     ``total`` is the sum of the weights as they were given: how many rows these stand for.
     """
 
-    x: Any
+    x: Array | Sparse
     y: Array
     weights: Array | None
     total: float
@@ -37,7 +37,7 @@ class Rows(NamedTuple):
         return Rows(self.x[numbers], self.y[numbers], weights, self.total)
 
 
-def weighed(x: Any, y: Array, weights: Array | None, most: int) -> Rows:
+def weighed(x: Array | Sparse, y: Array, weights: Array | None, most: int) -> Rows:
     """Rows that weigh nothing are left out; those that fit into one batch are repeated.
 
     So a row of weight 2 is the same as two rows, and a weight of 0 the same as none, to the last
@@ -80,17 +80,17 @@ def scaled(rows: Rows, factors: Array | None) -> Rows:
     return rows._replace(weights=weights * (rows.n / total), total=total)
 
 
-def in_order(rows: Rows, dtype: Any) -> Rows:
+def in_order(rows: Rows, dtype: DType) -> Rows:
     """All rows of a single batch, in an order of their own, so that the given one is no matter.
 
     A sum over all rows does not depend on their order but for rounding; so it does not at all.
 
     >>> def ordered(*x):
-    ...     return in_order(Rows(np.array(x), np.zeros((3, 1)), None, 3.0), "float32").x
+    ...     return in_order(Rows(np.array(x), np.zeros((3, 1)), None, 3.0), np.dtype("float32")).x
     >>> bool((ordered([1.0], [3.0], [2.0]) == ordered([2.0], [1.0], [3.0])).all())
     True
     """
-    x = rows.x.toarray() if issparse(rows.x) else rows.x
+    x = dense(rows.x)
     demand_finite("X", x, dtype)
     x = np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else x.dtype)
     columns = [x, rows.y, *([] if rows.weights is None else [rows.weights])]
@@ -126,4 +126,4 @@ class SparseBatches:
 
     def _batch(self, numbers: Array) -> tuple[Array, ...]:
         part = self.rows.taken(numbers)
-        return part._replace(x=part.x.toarray()).batch()
+        return part._replace(x=dense(part.x)).batch()

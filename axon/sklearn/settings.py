@@ -31,6 +31,14 @@ class Sparse(Protocol):
     def toarray(self) -> Array:
         """All of its numbers."""
 
+    def __getitem__(self, rows: Array | slice) -> "Sparse":
+        """Some of its rows."""
+
+
+def dense(x: Array | Sparse) -> Array:
+    """All numbers of rows, those that a sparse matrix leaves out, too."""
+    return x if isinstance(x, np.ndarray) else x.toarray()
+
 
 MatrixLike = ArrayLike | Sparse  # X (n, features), dense or sparse
 
@@ -194,5 +202,5 @@ def fingerprint(optimizer: Optimizer) -> str:
     return f"{type(optimizer).__qualname__}({settings})"
 
 
-def _named(value: Any) -> Any:
+def _named(value: object) -> object:
     return getattr(value, "__qualname__", type(value).__qualname__) if callable(value) else value

@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from axon.backend import Array
 from axon.callbacks import Callback, Logs
 from axon.sklearn.rows import Rows, SparseBatches
-from axon.sklearn.settings import MAX_ROWS
+from axon.sklearn.settings import MAX_ROWS, Sparse
 
 SLOWEST = 1e-6  # the learning rate at which "adaptive" gives up, as in scikit-learn
 
@@ -16,7 +16,7 @@ SLOWEST = 1e-6  # the learning rate at which "adaptive" gives up, as in scikit-l
 class HeldOut(NamedTuple):
     """Rows that are kept for validation, with their targets as the user gave them."""
 
-    x: Any
+    x: Array | Sparse
     y: Any
     targets: Array
     weights: Array | None
