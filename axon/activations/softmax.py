@@ -78,14 +78,14 @@ def _near_zero(x: Array, xp: Any) -> bool:
     return known(-low < near_of(x.dtype)) and known(high < near_of(x.dtype))
 
 
-def _shift(row: Array, room: Array, x: Array, axis: int, xp: Any) -> None:
+def _shift(row: Array, low: Array, x: Array, axis: int, xp: Any) -> None:
     """The maximum of each row, but 0 for one near 0: it does not depend on the rows beside it."""
     xp.maximum.reduce(x, axis=axis, out=row, keepdims=True)
-    xp.minimum.reduce(x, axis=axis, out=room, keepdims=True)
-    xp.negative(room, out=room)
-    xp.maximum(row, room, out=room)
-    xp.greater_equal(room, near_of(x.dtype), out=room)
-    xp.multiply(row, room, out=row)
+    xp.minimum.reduce(x, axis=axis, out=low, keepdims=True)
+    xp.negative(low, out=low)
+    xp.maximum(row, low, out=low)
+    xp.greater_equal(low, near_of(x.dtype), out=low)
+    xp.multiply(row, low, out=row)
 
 
 @primitive(
@@ -108,10 +108,10 @@ def softmax(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: int 
     >>> softmax(np.array([1.0, 1.0, 1.0, 1.0]))
     array([0.25, 0.25, 0.25, 0.25])
     """
-    for along, y, scores, row, room in _blocks(axis, out, x, *workspace[0]):
+    for along, y, scores, row, low in _blocks(axis, out, x, *workspace[0]):
         near = _near_zero(scores, xp)
         if not near:
-            _shift(row, room, scores, along, xp)
+            _shift(row, low, scores, along, xp)
             scores = xp.subtract(scores, row, out=y)
         xp.exp(scores, out=y)
         _total(row, y, along, xp)

@@ -75,7 +75,7 @@ def random_boxes(
 
 
 def _line(
-    inside: Array, room: Array, extent: Array, start: Array, end: Array, size: int, xp: Any
+    inside: Array, before_end: Array, extent: Array, start: Array, end: Array, size: int, xp: Any
 ) -> None:
     """Which of so many places lie in the extent; a share says where it starts."""
     xp.subtract(size + 1, extent, out=end)
@@ -84,8 +84,8 @@ def _line(
     xp.add(start, extent, out=end)
     places = counted(size, xp)
     xp.greater_equal(places, start[:, None], out=inside)
-    xp.less(places, end[:, None], out=room)
-    xp.logical_and(inside, room, out=inside)
+    xp.less(places, end[:, None], out=before_end)
+    xp.logical_and(inside, before_end, out=inside)
 
 
 random_boxes.gradient(None)

@@ -80,18 +80,18 @@ def _more(d: Array, dsaved: Arrays, number: int, xp: Any) -> None:
         xp.add(d, dsaved[number], out=d)
 
 
-def _through_sigmoid(dx: Array, dy: Array, y: Array, room: Array, xp: Any) -> None:
+def _through_sigmoid(dx: Array, dy: Array, y: Array, workspace: Array, xp: Any) -> None:
     """dx = dy (y - y^2)."""
-    xp.multiply(y, y, out=room)
-    xp.subtract(y, room, out=room)
-    xp.multiply(dy, room, out=dx)
+    xp.multiply(y, y, out=workspace)
+    xp.subtract(y, workspace, out=workspace)
+    xp.multiply(dy, workspace, out=dx)
 
 
-def _through_tanh(dx: Array, dy: Array, y: Array, room: Array, xp: Any) -> None:
+def _through_tanh(dx: Array, dy: Array, y: Array, workspace: Array, xp: Any) -> None:
     """dx = dy (1 - y^2)."""
-    xp.multiply(y, y, out=room)
-    xp.multiply(dy, room, out=room)
-    xp.subtract(dy, room, out=dx)
+    xp.multiply(y, y, out=workspace)
+    xp.multiply(dy, workspace, out=workspace)
+    xp.subtract(dy, workspace, out=dx)
 
 
 # ------------------------------------------------------------------------------------ simple
@@ -129,11 +129,11 @@ def _simple_backward(
     before: Arrays,
     after: Arrays,
     back: Array,
-    room: Arrays,
+    workspace: Arrays,
     xp: Any,
 ) -> None:
     (dh,), (h_new,) = ds, after
-    _through_tanh(dz, dh, h_new, room[0], xp)
+    _through_tanh(dz, dh, h_new, workspace[0], xp)
     xp.matmul(dz, back, out=dh)
 
 
@@ -192,11 +192,11 @@ def _lstm_backward(
     before: Arrays,
     after: Arrays,
     back: Array,
-    room: Arrays,
+    workspace: Arrays,
     xp: Any,
 ) -> None:
     (i, k, g, o), (_, c), (_, c_new), (dh, dc) = saved, before, after, ds
-    (di, dk, dg, do), (tanh_c, d, free) = parts(dz, 4), room
+    (di, dk, dg, do), (tanh_c, d, free) = parts(dz, 4), workspace
     xp.tanh(c_new, out=tanh_c)
     xp.multiply(dh, tanh_c, out=d)
     _more(d, dsaved, 3, xp)
@@ -267,12 +267,12 @@ def _gru_backward(
     before: Arrays,
     after: Arrays,
     back: Array,
-    room: Arrays,
+    workspace: Arrays,
     xp: Any,
 ) -> None:
     (u, v, g, m), (h,), (dh,) = saved, before, ds
     (du, dv, dg), (dm_u, dm_v, dm_g) = parts(dz, 3), parts(dm, 3)
-    d, past, free = room
+    d, past, free = workspace
     xp.subtract(h, g, out=d)
     xp.multiply(d, dh, out=d)
     _more(d, dsaved, 0, xp)

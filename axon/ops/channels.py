@@ -74,10 +74,10 @@ def _laid(x: Array, spare: list[Array], xp: Any) -> Array:
     return place
 
 
-def _add_rows(total: Array, block: Array, room: Array, xp: Any) -> None:
+def _add_rows(total: Array, block: Array, sums: Array, xp: Any) -> None:
     """Add all rows of a block to a long row."""
     width = block.shape[1]
-    part = room.reshape(-1)[:width]
+    part = sums.reshape(-1)[:width]
     xp.matmul(ones(len(block), block.dtype, xp), block, out=part)
     xp.add(total.reshape(-1)[:width], part, out=total.reshape(-1)[:width])
 
@@ -118,19 +118,19 @@ def channel_moments(out: Array, x: Array, *, xp: Any, workspace: list[Array]) ->
     array([[2., 5.],
            [1., 0.]])
     """
-    spare, center, total, room, *rest = workspace
+    spare, center, total, sums, *rest = workspace
     x = _laid(x, rest, xp)
     share = 1 / max(x.size // max(x.shape[-1], 1), 1)
     total.fill(0)
     for part in _long(x):
-        _add_rows(total, part, room, xp)
+        _add_rows(total, part, sums, xp)
     _fold(out[0], total, share, xp)
     xp.copyto(center, out[0])
     total.fill(0)
     for block in _blocks(x):
         d = _apart(block, center, spare, xp)
         xp.multiply(d, d, out=d)
-        _add_rows(total, d, room, xp)
+        _add_rows(total, d, sums, xp)
     _fold(out[1], total, share, xp)
 
 
@@ -214,7 +214,7 @@ def channel_affine_gradient(
     out: Array, g: Array, x: Array, p: Array, *, xp: Any, workspace: list[Array]
 ) -> None:
     """What g says about p in ``channel_affine``: -p[1] sum g, sum g (x - p[0]), and sum g."""
-    spare, center, total, product, room, *rest = workspace
+    spare, center, total, product, sums, *rest = workspace
     g, x = _laid(g, rest, xp), _laid(x, rest, xp)
     xp.copyto(center, p[0])
     total.fill(0)
@@ -222,8 +222,8 @@ def channel_affine_gradient(
     for slope, block in zip(_blocks(g), _blocks(x), strict=True):
         d = _apart(block, center, spare, xp)
         xp.multiply(d, slope, out=d)
-        _add_rows(product, d, room, xp)
-        _add_rows(total, slope, room, xp)
+        _add_rows(product, d, sums, xp)
+        _add_rows(total, slope, sums, xp)
     _fold(out[1], product, 1.0, xp)
     _fold(out[2], total, 1.0, xp)
     xp.multiply(out[2], p[1], out=out[0])

@@ -129,8 +129,8 @@ def _cost(y: Array, x: Array, w: Array) -> float:
 def _seen(x: Array, c: Convolution) -> Specs:
     n, _, windows = c.chunk()
     cols = 0 if _is_matrix(x, c) else windows * c.K * c.G
-    room = (n, *c.windows.room(c.shape), c.shape[3]) if c.windows.padded else (0,)
-    return [((cols,), c.dtype), (room, c.dtype)]
+    framed = (n, *c.windows.padded_size(c.shape), c.shape[3]) if c.windows.padded else (0,)
+    return [((cols,), c.dtype), (framed, c.dtype)]
 
 
 def _most(c: Convolution) -> Shape:
@@ -276,13 +276,13 @@ def _columns(
     if _is_matrix(x, c):
         yield (slice(None), slice(None)), x.reshape(-1, c.G, c.K).transpose(1, 0, 2)
         return
-    cols, room = workspace[:2]
-    room.fill(0)
+    cols, framed = workspace[:2]
+    framed.fill(0)
     padded = c.windows.padded
-    views = _views(room if padded else x, c, xp)
+    views = _views(framed if padded else x, c, xp)
     for n, rows in c.parts():
         if padded and rows.start == 0:
-            xp.copyto(_inner(room[: n.stop - n.start], c), x[n])
+            xp.copyto(_inner(framed[: n.stop - n.start], c), x[n])
         here = slice(n.stop - n.start) if padded else n
         yield (n, rows), _matrix(views[here, rows], cols, c, xp)
 
@@ -297,10 +297,10 @@ def _views(x: Array, c: Convolution, xp: Any) -> Array:
     return view
 
 
-def _inner(room: Array, c: Convolution) -> Array:
+def _inner(framed: Array, c: Convolution) -> Array:
     """The images within the padding."""
     (above, _), (left, _) = c.windows.padding
-    return room[:, above : above + c.shape[1], left : left + c.shape[2]]
+    return framed[:, above : above + c.shape[1], left : left + c.shape[2]]
 
 
 def _matrix(views: Array, cols: Array, c: Convolution, xp: Any) -> Array:

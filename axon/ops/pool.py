@@ -102,8 +102,8 @@ def _disjoint(windows: Windows) -> bool:
 
 def _covering(windows: Windows, shape: Shape) -> bool:
     """Whether every pixel is seen, and by one window only."""
-    room = tuple(n * k for n, k in zip(windows.counts(shape), windows.size, strict=True))
-    return windows.strides == windows.size and room == shape[1:3] and not windows.padded
+    covered = tuple(n * k for n, k in zip(windows.counts(shape), windows.size, strict=True))
+    return windows.strides == windows.size and covered == shape[1:3] and not windows.padded
 
 
 def _fold(combine: Any, start: float, out: Array, x: Array, windows: Windows, xp: Any) -> Any:

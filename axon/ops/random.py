@@ -134,7 +134,7 @@ def _fractions(out: Array, key: Array, workspace: list[Array], xp: Any) -> None:
 
 def fill_hashes(key: Array, workspace: list[Array], xp: Any) -> None:
     """Fill work[0] with 32 random bits an element."""
-    x, room, place, small = workspace
+    x, shifted, place, small = workspace
     xp.multiply(_SEED, key[:1], out=place)
     xp.multiply(_COUNT, key[1:], out=small)
     xp.add(place, small, out=place)
@@ -142,14 +142,14 @@ def fill_hashes(key: Array, workspace: list[Array], xp: Any) -> None:
     xp.bitwise_or(place[:1], 1, out=place[:1])  # an odd factor loses no bits
     xp.multiply(_positions(x.size, xp), place[:1], out=x)
     xp.add(x, place[1:], out=x)
-    _mix(x, room, xp)
+    _mix(x, shifted, xp)
 
 
-def _mix(x: Array, room: Array, xp: Any) -> None:
+def _mix(x: Array, shifted: Array, xp: Any) -> None:
     """Let every bit depend on every other."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
-        xp.right_shift(x, shift, out=room)
-        xp.bitwise_xor(x, room, out=x)
+        xp.right_shift(x, shift, out=shifted)
+        xp.bitwise_xor(x, shifted, out=x)
         if factor > 1:
             xp.multiply(x, factor, out=x)
 

@@ -97,13 +97,16 @@ class Parts:
 
 def recurrence_shape(p: Array, mask: Array, *, cell: str, time: int) -> Spec:
     """Gates and states of each step, and a last place for the states at the end."""
-    kind = CELLS[cell]
-    parts = Parts(p, kind, time)
-    if p.shape != (time * parts.n + parts.units + kind.biased + parts.n, kind.gates * parts.units):
+    equations = CELLS[cell]
+    parts = Parts(p, equations, time)
+    if p.shape != (
+        time * parts.n + parts.units + equations.biased + parts.n,
+        equations.gates * parts.units,
+    ):
         raise ValueError(f"There are no {time} steps of a {cell!r} in a matrix of {p.shape}.")
     if mask.shape not in ((parts.n, 0), (parts.n, time)):
         raise ValueError(f"The mask must have the shape {(parts.n, time)}.")
-    return (kind.saved + kind.states, time + 1, parts.n, parts.units), p.dtype
+    return (equations.saved + equations.states, time + 1, parts.n, parts.units), p.dtype
 
 
 def recurrence_workspace(p: Array, mask: Array, *, cell: str, time: int) -> list[Spec]:
@@ -139,15 +142,15 @@ def recurrence(
         (saved + states, time + 1, n, units): gates, then h, then c if there is one. The gates are 0
         in padding, and at the end.
     """
-    kind, (room, padding) = CELLS[cell], workspace
-    parts, saved, states = Parts(p, kind, time), out[: kind.saved], out[kind.saved :]
+    equations, (inner, padding) = CELLS[cell], workspace
+    parts, saved, states = Parts(p, equations, time), out[: equations.saved], out[equations.saved :]
     z = parts.z.reshape(time, parts.n, p.shape[1])
-    for state, start in zip(states, _split(parts.start, kind.states), strict=True):
+    for state, start in zip(states, _split(parts.start, equations.states), strict=True):
         xp.copyto(state[0], start)
     xp.equal(mask.T[..., None], 0, out=padding)
     for t in range(time):
         before, after = states[:, t], states[:, t + 1]
-        kind.forward(z[t], parts.r, parts.b, saved[:, t], before, after, room, xp)
+        equations.forward(z[t], parts.r, parts.b, saved[:, t], before, after, inner, xp)
         for pad in padding[t : t + 1]:  # none at all without a mask
             xp.copyto(saved[:, t], 0, where=pad)
             for new, old in zip(after, before, strict=True):  # NumPy would copy all, to be safe:
@@ -168,9 +171,9 @@ def recurrence_backward_workspace(
     dp: Array, g: Array, y: Array, p: Array, mask: Array, *, cell: str, time: int
 ) -> list[Spec]:
     """Workspace: three arrays, gradients of the states, twice, and of the product with h; R^T."""
-    kind, parts = CELLS[cell], Parts(p, CELLS[cell], time)
-    states = (kind.states, parts.n, parts.units)
-    product = (len(parts.z) if kind.biased else 0, p.shape[1])
+    equations, parts = CELLS[cell], Parts(p, CELLS[cell], time)
+    states = (equations.states, parts.n, parts.units)
+    product = (len(parts.z) if equations.biased else 0, p.shape[1])
     _, padding = recurrence_workspace(p, mask, cell=cell, time=time)
     shapes = ((3, parts.n, parts.units), states, states, product, parts.r.shape[::-1])
     return [padding, *((shape, p.dtype) for shape in shapes)]
@@ -207,12 +210,14 @@ def recurrence_backward(
     g may also be the gradient of h alone, (time + 1, n, units). The gradient of the recurrent
     weights is a single product, over all steps.
     """
-    kind, (padding, room, ds, held, dm, back) = CELLS[cell], workspace
-    parts, into = Parts(p, kind, time), Parts(dp, kind, time)
-    saved, states = y[: kind.saved], y[kind.saved :]
-    dsaved, dstates = (None, g[None]) if g.ndim == 3 else (g[: kind.saved], g[kind.saved :])
+    equations, (padding, inner, ds, held, dm, back) = CELLS[cell], workspace
+    parts, into = Parts(p, equations, time), Parts(dp, equations, time)
+    saved, states = y[: equations.saved], y[equations.saved :]
+    dsaved, dstates = (
+        (None, g[None]) if g.ndim == 3 else (g[: equations.saved], g[equations.saved :])
+    )
     dz = into.z.reshape(time, parts.n, p.shape[1])
-    product = dm.reshape(dz.shape) if kind.biased else dz
+    product = dm.reshape(dz.shape) if equations.biased else dz
     xp.equal(mask.T[..., None], 0, out=padding)
     xp.copyto(back, parts.r.T)  # once, or each step's product would read it across
     ds.fill(0)
@@ -222,7 +227,7 @@ def recurrence_backward(
             xp.copyto(held, ds)
         more = None if dsaved is None else dsaved[:, t]
         step = (more, saved[:, t], states[:, t], states[:, t + 1])
-        kind.backward(dz[t], product[t], ds, *step, back, room, xp)
+        equations.backward(dz[t], product[t], ds, *step, back, inner, xp)
         for pad in padding[t : t + 1]:
             xp.copyto(dz[t], 0, where=pad)
             xp.copyto(product[t], 0, where=pad)
@@ -230,7 +235,7 @@ def recurrence_backward(
         for d, other in zip(ds, dstates[:, t], strict=False):
             xp.add(d, other, out=d)
     _gather(into, ds, product, states[0, :time], xp)
-    dp[len(dp) - parts.n :, kind.states * parts.units :].fill(0)
+    dp[len(dp) - parts.n :, equations.states * parts.units :].fill(0)
 
 
 def _gather(into: Parts, ds: Array, product: Array, h: Array, xp: Any) -> None:
@@ -252,9 +257,9 @@ def unrolled(p: Tensor, mask: Tensor, *, cell: str, time: int, textbook: Any = N
     Args (see ``recurrence``):
         textbook: a variant of the cell, such as one with other activations.
     """
-    kind = CELLS[cell]
-    step, parts = textbook or kind.textbook, Parts(p, kind, time)
-    states, rows = _split(parts.start, kind.states), []
+    equations = CELLS[cell]
+    step, parts = textbook or equations.textbook, Parts(p, equations, time)
+    states, rows = _split(parts.start, equations.states), []
     zero = Tensor(np.zeros((), p.dtype))
     real = mask != 0
     for t, z in enumerate(_steps(parts.z, time)):
@@ -265,7 +270,7 @@ def unrolled(p: Tensor, mask: Tensor, *, cell: str, time: int, textbook: Any = N
             after = [where(now, new, old) for new, old in zip(after, states, strict=True)]
         rows.append(stack([*saved, *states]))
         states = after
-    nothing = [broadcast_to(zero, shape=(parts.n, parts.units))] * kind.saved
+    nothing = [broadcast_to(zero, shape=(parts.n, parts.units))] * equations.saved
     return stack([*rows, stack([*nothing, *states])], axis=1)
 
 

@@ -73,14 +73,14 @@ def affine_maps(out: Array, moves: Array, *, xp: Any, workspace: list[Array], si
     xp.copyto(out, m.transpose(2, 0, 1), casting="unsafe")
 
 
-def _about_middle(m: Array, share: Array, axis: int, size: Pair, room: Array, xp: Any) -> None:
+def _about_middle(m: Array, share: Array, axis: int, size: Pair, product: Array, xp: Any) -> None:
     """Choose m[2] so that the middle stays where it is, but for the way that images move."""
     middle = [(n - 1) / 2 for n in size]
     xp.multiply(share, -size[axis], out=m[2])
     xp.add(m[2], middle[axis], out=m[2])
     for k in (0, 1):
-        xp.multiply(m[k], middle[k], out=room)
-        xp.subtract(m[2], room, out=m[2])
+        xp.multiply(m[k], middle[k], out=product)
+        xp.subtract(m[2], product, out=m[2])
 
 
 def corner_maps_shape(shares: Array, *, room: Pair) -> tuple[Shape, DType]:
@@ -191,11 +191,11 @@ def warp(
     for start in range(0, len(x), step):
         images, y = x[start : start + step], out[start : start + step]
         n = len(images)
-        framed, room = frames[:n], [w[:n] for w in grids]
+        framed, parts = frames[:n], [w[:n] for w in grids]
         _frame(framed, images, fill_value, xp)
-        index, fractions = _places(maps[start : start + n], images, room, fill_mode, smooth, xp)
+        index, fractions = _places(maps[start : start + n], images, parts, fill_mode, smooth, xp)
         for c in range(x.shape[3]):
-            xp.copyto(y[..., c], _blend(framed[:, c], index, fractions, room, smooth, xp))
+            xp.copyto(y[..., c], _blend(framed[:, c], index, fractions, parts, smooth, xp))
 
 
 @primitive(result=warp_adjoint_shape, workspace=warp_adjoint_workspace)
@@ -216,11 +216,11 @@ def warp_adjoint(
     for start in range(0, len(g), step):
         slope, images = g[start : start + step], out[start : start + step]
         n = len(slope)
-        framed, room = frames[:n], [w[:n] for w in grids]
+        framed, parts = frames[:n], [w[:n] for w in grids]
         framed.fill(0)
-        index, fractions = _places(maps[start : start + n], images, room, fill_mode, smooth, xp)
+        index, fractions = _places(maps[start : start + n], images, parts, fill_mode, smooth, xp)
         for c in range(shape[3]):
-            _scatter(framed[:, c], slope[..., c], index, fractions, room, smooth, xp)
+            _scatter(framed[:, c], slope[..., c], index, fractions, parts, smooth, xp)
         xp.copyto(images, framed[:, :, 1:-2, 1:-2].transpose(0, 2, 3, 1))
 
 
@@ -231,10 +231,10 @@ def _frame(framed: Array, images: Array, value: float, xp: Any) -> None:
 
 
 def _places(
-    maps: Array, images: Array, room: list[Array], fill_mode: str, smooth: bool, xp: Any
+    maps: Array, images: Array, parts: list[Array], fill_mode: str, smooth: bool, xp: Any
 ) -> tuple[Array, tuple[Array, Array]]:
     """Which pixel of the framed images each one looks at, and how far to the next ones."""
-    down, across, index, column, spare, *fractions = room[:7]
+    down, across, index, column, spare, *fractions = parts[:7]
     H, W, C = images.shape[1:]
     for axis, place, length in ((0, index, H), (1, column, W)):
         m = maps[:, axis]
@@ -287,10 +287,10 @@ def _part(place: Array, fraction: Array, spare: Array, xp: Any) -> None:
 
 
 def _blend(
-    plane: Array, index: Array, fractions: Any, room: list[Array], smooth: bool, xp: Any
+    plane: Array, index: Array, fractions: Any, parts: list[Array], smooth: bool, xp: Any
 ) -> Array:
     """What is seen of one channel: between four pixels, first across, then down."""
-    place, (a, b, c) = room[4], room[7:10]
+    place, (a, b, c) = parts[4], parts[7:10]
     pixels, below = _reach(plane, xp), plane.shape[2]
     xp.take(pixels, index, out=a, mode="clip")
     if not smooth:
@@ -313,10 +313,10 @@ def _between(a: Array, b: Array, share: Array, xp: Any) -> None:
 
 
 def _scatter(
-    plane: Array, g: Array, index: Array, fractions: Any, room: list[Array], smooth: bool, xp: Any
+    plane: Array, g: Array, index: Array, fractions: Any, parts: list[Array], smooth: bool, xp: Any
 ) -> None:
     """Add g to the pixels of one channel that it was made of, each with its share."""
-    place, a, b = room[4], room[7], room[8]
+    place, a, b = parts[4], parts[7], parts[8]
     pixels, below = _reach(plane, xp), plane.shape[2]
     for row in (0, below) if smooth else (0,):
         _share(a, g, fractions[0], row > 0, smooth, xp)

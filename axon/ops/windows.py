@@ -48,7 +48,7 @@ class Windows(NamedTuple):
         (KH, KW), (DH, DW) = self.size, self.dilation
         return (KH - 1) * DH + 1, (KW - 1) * DW + 1
 
-    def room(self, shape: Shape) -> Pair:
+    def padded_size(self, shape: Shape) -> Pair:
         """Height and width of the padded images (N, H, W, C)."""
         (above, below), (left, right) = self.padding
         return shape[1] + above + below, shape[2] + left + right
@@ -62,7 +62,7 @@ class Windows(NamedTuple):
         >>> Windows((3, 3), (2, 2)).counts((1, 28, 28, 1))
         (13, 13)
         """
-        (RH, RW), (SH, SW), (TH, TW) = self.room(shape), self.spans(), self.strides
+        (RH, RW), (SH, SW), (TH, TW) = self.padded_size(shape), self.spans(), self.strides
         if SH > RH or SW > RW:
             raise ValueError(f"A window of {SH} x {SW} is larger than the image of {RH} x {RW}.")
         return (RH - SH) // TH + 1, (RW - SW) // TW + 1

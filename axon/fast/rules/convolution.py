@@ -193,7 +193,7 @@ def _sent_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call,
     if not c.windows.padded:
         images = Images(each(out), (H, W, C))
         return (_to_images(c, images, w, g),)
-    shape = (*c.windows.room(c.shape), C)
+    shape = (*c.windows.padded_size(c.shape), C)
     place = images_of_its_own(shape)
     crop = around("crop_images", each(out), place, c.shape, c.windows.padding)
     return _to_images(c, Images(place, shape), w, g), crop

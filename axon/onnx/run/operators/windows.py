@@ -75,7 +75,7 @@ class Spacing(NamedTuple):
         """The windows on images (N, H, W, C), which may be made as large as the padding wants."""
         windows = self.windows(size, axes)
         windows = windows._replace(padding=self.padding(axes, (x.shape[1], x.shape[2]), windows))
-        allowed((x.shape[0], *windows.room(x.shape), x.shape[3]))
+        allowed((x.shape[0], *windows.padded_size(x.shape), x.shape[3]))
         return windows
 
 
@@ -142,7 +142,7 @@ def conv(
 
 def _spend_work(x: Tensor, w: Tensor, windows: Windows) -> None:
     """A product with the whole kernel at each place where it lies."""
-    sides = zip(windows.room(x.shape), windows.strides, strict=True)
+    sides = zip(windows.padded_size(x.shape), windows.strides, strict=True)
     places = prod(n // step + 1 for n, step in sides)
     spend("work", w.shape[0] * w.shape[1] * STEP + x.shape[0] * places * w.size)
 
