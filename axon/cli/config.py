@@ -18,7 +18,7 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]  # older ones take none
     name = "sizes"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: str | list[Any], param: click.Parameter | None, ctx: click.Context | None
     ) -> list[int]:
         """Return the sizes."""
         parts = value.split(",") if isinstance(value, str) else value
@@ -37,7 +37,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # older ones take none
     name = "names"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: str | list[Any], param: click.Parameter | None, ctx: click.Context | None
     ) -> list[str]:
         """Return the names."""
         import csv
@@ -140,7 +140,7 @@ def text(
     return "\n".join(lines) + "\n"
 
 
-def toml(value: Any) -> str:
+def toml(value: object) -> str:
     r"""Write a text, a number, true or false, or a list of them as TOML.
 
     >>> toml("a \"b\""), toml(0.1), toml(1e-5), toml([128, 64]), toml(True)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -16,8 +16,12 @@ from axon.names import suggestion
 
 BUILT_IN = ("mnist", "fashion_mnist", "digits", "breast_cancer")
 TABLES = (".csv", ".tsv")
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 SPARSE = 100  # classes that may be without samples in any case
 TASKS = ("auto", "classification", "regression")
+
+
+Pair = tuple[Array, Array]  # samples and targets
 
 
 class Task(NamedTuple):
@@ -37,8 +41,8 @@ class Task(NamedTuple):
     title: str
     name: str
     data: str
-    train: tuple[Array, Array]
-    test: tuple[Array, Array]
+    train: Pair
+    test: Pair
     class_names: Sequence[str] = ()
     feature_names: Sequence[str] = ()
     target: str = ""
@@ -71,12 +75,21 @@ def load(data: str, wanted: Wanted) -> Task:
         return _arrays(path, wanted)
     if path.is_dir():
         return _folder(path, wanted)
-    hint = suggestion(data, list(BUILT_IN))
+    hint = suggestion(data, list(BUILT_IN)) + packed_hint(data)
     there = " is of a kind that cannot be read" if path.exists() else " is neither known nor there"
     raise click.UsageError(
         f"{data!r}{there}.{hint} Known: {', '.join(BUILT_IN)}, a .csv or .npz file, or a folder "
         "with one folder of images for each class."
     )
+
+
+def packed_hint(path: str) -> str:
+    """What to do with a file that has been compressed; nothing for others.
+
+    >>> packed_hint("data.csv.gz"), packed_hint("data.csv")
+    (' It is compressed: unpack it first.', '')
+    """
+    return " It is compressed: unpack it first." if path.lower().endswith(PACKED) else ""
 
 
 def _mnist(data: str, wanted: Wanted) -> Task:
@@ -124,7 +137,7 @@ def _table(path: Path, wanted: Wanted) -> Task:
     return Task(title, path.stem, str(path), train, test, names, features, table.target_name)
 
 
-def split(x: Array, y: Array, seed: int) -> Any:
+def split(x: Array, y: Array, seed: int) -> tuple[Pair, Pair]:
     """A fifth for testing: class by class, or, of numbers to predict, any rows."""
     if y.dtype.kind in "iu" and y.ndim == 1:
         return datasets.split_data(x, y, seed=seed)

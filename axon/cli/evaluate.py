@@ -19,6 +19,7 @@ from axon.metrics import scores
 from axon.models import Model
 from axon.names import readable
 
+Figures = dict[str, Any]  # what is said of the results, by name
 MATRIX = 30  # classes, at most, in a confusion matrix
 COUNTED = ("accuracy", "mae", "rmse", "r2_score")  # metrics that are counted here in any case
 CONFUSED = 5  # pairs of classes that are listed without one
@@ -95,7 +96,7 @@ def _folder(network: Model, path: Path) -> tuple[Array, Array]:
 # ------------------------------------------------------------------------------------ results
 
 
-def _figures(network: Model, meaning: Meaning, x: Array, y: Array) -> dict[str, Any]:
+def _figures(network: Model, meaning: Meaning, x: Array, y: Array) -> Figures:
     """What is counted here, of the samples that count."""
     outputs, ignored = network.predict(x), network.loss.ignored if network.compiled else None
     counts = scores.which_count(outputs, y, network.compute_mask(x), ignored)
@@ -104,13 +105,13 @@ def _figures(network: Model, meaning: Meaning, x: Array, y: Array) -> dict[str, 
     return _classes(meaning, outputs, y) if meaning.classes else _numbers(outputs, y)
 
 
-def _loss(network: Model, x: Array, y: Array) -> dict[str, Any]:
+def _loss(network: Model, x: Array, y: Array) -> Figures:
     """Loss and metrics that the model was compiled with, but for what is counted here."""
     found = network.evaluate(x, y, return_dict=True) if network.compiled else {}
     return {name: value for name, value in found.items() if name not in COUNTED}
 
 
-def _numbers(outputs: Array, y: Array) -> dict[str, Any]:
+def _numbers(outputs: Array, y: Array) -> Figures:
     """Errors of a network that predicts numbers (n, k)."""
     if outputs.shape != y.shape:
         raise ValueError(
@@ -119,7 +120,7 @@ def _numbers(outputs: Array, y: Array) -> dict[str, Any]:
     return scores.errors(y, outputs)._asdict()
 
 
-def _classes(meaning: Meaning, outputs: Array, y: Array) -> dict[str, Any]:
+def _classes(meaning: Meaning, outputs: Array, y: Array) -> Figures:
     """Accuracy, figures for each class, and the confusion matrix: row = true class."""
     k = len(meaning.classes)
     if y.max() >= k or y.min() < 0:
@@ -139,7 +140,7 @@ def _classes(meaning: Meaning, outputs: Array, y: Array) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------ printing
 
 
-def _print(results: dict[str, Any], meaning: Meaning, data: str, samples: int) -> None:
+def _print(results: Figures, meaning: Meaning, data: str, samples: int) -> None:
     classes, matrix = results.pop("classes", None), results.pop("confusion_matrix", None)
     accuracy = results.pop("accuracy", None)
     rows = [("Accuracy", f"{accuracy:.2%}")] if accuracy is not None else []

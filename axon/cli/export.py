@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -12,6 +11,7 @@ from axon.cli.models import SUFFIXES, ModelFile, open_model
 from axon.cli.output import plural, print_pairs
 from axon.files import archive, npz, safetensors
 from axon.files.atomic import atomic, check_writable
+from axon.models import Model
 
 WEIGHTS = (".safetensors", ".npz")
 READABLE = (*SUFFIXES, *WEIGHTS, ".h5")
@@ -82,7 +82,7 @@ def _say(path: Path) -> None:
     print_pairs([("Written", str(path)), ("", f"{found.kind}, {plural(numbers, 'number')}")])
 
 
-def _save(network: Any, path: Path) -> None:
+def _save(network: Model, path: Path) -> None:
     """Write a model as what the name says."""
     suffix = path.suffix.lower()
     if suffix == ".onnx":

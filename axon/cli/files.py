@@ -11,6 +11,8 @@ from axon.cli.output import plural
 from axon.files import archive, formats, npz, safetensors
 from axon.names import readable
 
+Description = Mapping[str, Any]  # of a model, as its file has it
+
 
 class Tensor(NamedTuple):
     """An array in a file."""
@@ -124,7 +126,7 @@ def _hdf5(path: str) -> About:
         ) from None
     found: list[Tensor] = []
 
-    def visit(name: str, item: Any) -> None:
+    def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
             found.append(Tensor(name, item.shape or (), str(item.dtype)))
 
@@ -188,7 +190,7 @@ def _zip(path: str) -> About:
     return _npz(path)
 
 
-def _model(path: str, opened: Any) -> About:
+def _model(path: str, opened: archive.Archive) -> About:
     described = opened.tree("model")
     if not isinstance(described, dict):
         raise ValueError(f"{path}: model.json does not describe a model.")
@@ -206,7 +208,7 @@ def _model(path: str, opened: Any) -> About:
     return About("a model (AXON)", facts, _layers(described), tensors)
 
 
-def _facts(described: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(described: Description) -> list[tuple[str, str]]:
     facts = [
         ("Format", f"{described.get('format')}, written by AXON {described.get('axon')}"),
         ("Class", f"{described.get('class')} {described.get('name') or ''}".strip()),
@@ -219,13 +221,13 @@ def _facts(described: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*facts, *metadata_pairs(described.get("metadata") or {})]
 
 
-def metadata_pairs(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+def metadata_pairs(metadata: Mapping[str, object]) -> list[tuple[str, str]]:
     """What travels with a model, for people."""
     shown = ((key.replace("_", " ").capitalize(), _shown(v)) for key, v in metadata.items())
     return [(name, value) for name, value in shown if value]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A description, a list or anything else, for people."""
     if isinstance(value, dict) and "class" in value:
         inside = value.get("config") or {}
@@ -238,7 +240,7 @@ def _shown(value: Any) -> str:
     return readable(value, 6) if isinstance(value, float) else str(value)
 
 
-def _layers(described: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _layers(described: Description) -> list[tuple[str, str, str]]:
     """The layers of a Sequential, with the arguments that say something."""
     found = []
     for layer in described.get("layers") or ():
@@ -250,7 +252,7 @@ def _layers(described: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-def _is_telling(key: str, value: Any) -> bool:
+def _is_telling(key: str, value: object) -> bool:
     """Whether an argument is worth a place in a table: sizes and activations are."""
     if isinstance(value, list):
         return 0 < len(value) <= 4

@@ -5,7 +5,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
@@ -23,7 +22,7 @@ class Commands(click.Group):
         """In the order in which they are used."""
         return list(self.commands)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Run a command; errors end it with a line, Ctrl-C with code 130."""
         _demand_streams()
         try:
@@ -86,7 +85,7 @@ def _demand_streams() -> None:
 def _short_warnings() -> Iterator[None]:
     """Show warnings without the line of code that they come from."""
 
-    def show(message: Any, *_: Any, **__: Any) -> None:
+    def show(message: object, *_: object, **__: object) -> None:
         click.echo(printable(f"Warning: {message}", keep="\n"), err=True)
 
     with warnings.catch_warnings():

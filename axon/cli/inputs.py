@@ -11,10 +11,11 @@ import numpy as np
 
 from axon import datasets, layers
 from axon.backend import Array
-from axon.cli.data import TABLES
+from axon.cli.data import TABLES, packed_hint
 from axon.datasets.image_folder import SUFFIXES, read_image
 from axon.datasets.sheet import Sheet
 from axon.files import archive, npz
+from axon.models import Model
 
 ARRAYS = (".npy", ".npz")
 PIECE = 256  # images that are in memory at a time
@@ -46,7 +47,7 @@ class Pictures(NamedTuple):
     background: float | None = None
 
     @classmethod
-    def of(cls, network: Any, invert: bool, white: float | None) -> "Pictures":
+    def of(cls, network: Model, invert: bool, white: float | None) -> "Pictures":
         """What is known of the images that a network was trained on."""
         black, found = _range(network)
         known = network.metadata.get("background")
@@ -95,7 +96,7 @@ class Pictures(NamedTuple):
         return abs(bright - self.background) > 0.5
 
 
-def _range(network: Any) -> tuple[float, float]:
+def _range(network: Model) -> tuple[float, float]:
     """The values of black and white: as in training, or what a Rescaling takes to 1, or 0 to 1."""
     if known := network.metadata.get("input_range"):
         return float(known[0]), float(known[1])
@@ -139,10 +140,11 @@ def kind_of(path: str) -> str:
     if suffix in SUFFIXES:
         return "image"
     known = ", ".join((*TABLES, *ARRAYS, *SUFFIXES))
-    raise click.UsageError(f"cannot read {path}: expected a {known} file.")
+    hint = packed_hint(path)
+    raise click.UsageError(f"cannot read {path}: expected a {known} file.{hint}")
 
 
-def parts(files: Sequence[str], network: Any, pictures: Pictures) -> Iterator[Part]:
+def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[Part]:
     """Read the files, some images or a whole table at a time."""
     waiting: list[str] = []
     for number, path in enumerate(files):
@@ -176,7 +178,7 @@ class _StandardInput(BytesIO):
         super().__init__(sys.stdin.buffer.read())
 
 
-def _table(path: str, network: Any) -> Array:
+def _table(path: str, network: Model) -> Array:
     """Columns by name if the network knows names, else as many as it has inputs."""
     source: Any = _StandardInput() if path == "-" else path
     names, shape = network.metadata.get("feature_names"), network.input_shape

@@ -13,6 +13,7 @@ import axon
 from axon.backend import Array
 from axon.cli.output import note
 from axon.metrics.scores import probabilities
+from axon.models import Model
 
 SUFFIXES = (".axon", ".onnx")
 CHOOSING = ("softmax", "sigmoid")
@@ -39,7 +40,7 @@ class ModelFile(click.Path):
         ]
 
 
-def open_model(path: str) -> Any:
+def open_model(path: str) -> Model:
     """Load a model from an .axon or .onnx file."""
     if Path(path).suffix.lower() == ".onnx":
         from axon import onnx
@@ -50,7 +51,7 @@ def open_model(path: str) -> Any:
     return axon.load_model(path)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """What a text in an ONNX file stands for: JSON, if it is that."""
     import json
 
@@ -74,7 +75,7 @@ class Meaning(NamedTuple):
     logits: bool = False
 
     @classmethod
-    def of(cls, network: Any) -> "Meaning":
+    def of(cls, network: Model) -> "Meaning":
         """Read it from what ``train`` noted, from the loss, or from the last layer."""
         shape = network.output_shape
         if shape is None or len(shape) != 1:
@@ -96,7 +97,7 @@ class Meaning(NamedTuple):
         return probabilities(outputs.astype(np.float64), self.logits)
 
 
-def _chooses(network: Any, ends: str) -> bool:
+def _chooses(network: Model, ends: str) -> bool:
     """Whether outputs stand for classes."""
     if "task" in network.metadata:
         return bool(network.metadata["task"] == "classification")
@@ -105,14 +106,14 @@ def _chooses(network: Any, ends: str) -> bool:
     return named or crossed or ends in CHOOSING or (not network.layers and _shares(network))
 
 
-def _shares(network: Any) -> bool:
+def _shares(network: Model) -> bool:
     """Whether the outputs for some sample are shares of 1, as a softmax at the end makes them."""
     sample = np.zeros((1, *network.input_shape), network.input_dtype)
     outputs = network.predict(sample)
     return outputs.shape[1] > 1 and outputs.min() >= 0 and bool(abs(outputs.sum() - 1) < 1e-4)
 
 
-def _ending(network: Any) -> str:
+def _ending(network: Model) -> str:
     """The name of the activation that comes last."""
     layers = network.layers
     last = layers[-1] if layers else None
@@ -121,7 +122,7 @@ def _ending(network: Any) -> str:
     return str(name or type(last).__name__.lower())
 
 
-def _names(network: Any, size: int) -> list[str]:
+def _names(network: Model, size: int) -> list[str]:
     names: Sequence[Any] = network.metadata.get("class_names") or ()
     if names and len(names) != size:
         note(f"The model names {len(names)} classes, but has {size} outputs: they are numbered.")

@@ -1,7 +1,5 @@
 """The networks that ``train`` makes: preparation of the data, hidden layers, an output."""
 
-from typing import Any
-
 import click
 
 from axon import layers
@@ -91,8 +89,10 @@ class Target:
         there = layers.Normalization(self.scale.mean, self.scale.variance)
         return x, there.forward(y)
 
-    def put_back(self, model: Any) -> None:
+    def put_back(self, model: Sequential) -> None:
         """Let the network speak in the data's own unit from now on."""
         if not self.classes:
+            shape = model.input_shape
+            assert shape is not None  # it has been trained
             model.add(self.scale)
-            model.build(model.input_shape)
+            model.build(shape)

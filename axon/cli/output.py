@@ -97,7 +97,7 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else ending}"
 
 
-def json_line(value: Any) -> str:
+def json_line(value: object) -> str:
     r"""A value as JSON that can be printed: other scripts stay, what is invisible is escaped.
 
     >>> json_line({"class": "\u00e9\x9b"})

@@ -12,6 +12,7 @@ from axon.cli.inputs import Part, Pictures, files_in, kind_of, parts
 from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import json_line, note, plural
 from axon.files.atomic import atomic, check_writable
+from axon.models import Model
 from axon.names import guarded, printable
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
@@ -96,7 +97,7 @@ def _existing(files: list[str]) -> list[str]:
 
 
 def _predicted(
-    network: Any, found: Iterable[Part], pictures: Pictures
+    network: Model, found: Iterable[Part], pictures: Pictures
 ) -> Iterator[tuple[Part, Array]]:
     """Each part with what the network makes of it; at the end a word on images that look odd."""
     odd = images = 0
@@ -143,7 +144,7 @@ def _lines(
                 yield json_line({**place, **_object(row, meaning, *shown)})
 
 
-def _csv(cells: Sequence[Any]) -> str:
+def _csv(cells: Sequence[object]) -> str:
     import csv
     from io import StringIO
 

@@ -18,12 +18,16 @@ from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
 from axon.cli.output import note, print_pairs
 from axon.files.atomic import atomic, check_writable
 from axon.metrics.scores import errors
+from axon.models import Model
 from axon.models.saving import other_format
 from axon.names import readable
 from axon.program.engine import setting
 
 FEW = 10_000  # below so many training samples, batches are smaller and epochs more
 SETTINGS = "run.toml"  # the settings of a run, in the folder of its backup
+
+
+Settings = Mapping[str, Any]  # the value of each option, by the name of its parameter
 
 
 class Run:
@@ -35,9 +39,7 @@ class Run:
         fall_back: take the built-in digits where MNIST cannot be had.
     """
 
-    def __init__(
-        self, command: click.Command, settings: Mapping[str, Any], fall_back: bool = True
-    ) -> None:
+    def __init__(self, command: click.Command, settings: Settings, fall_back: bool = True) -> None:
         self.command, self.settings = command, dict(settings)
         self.fall_back = fall_back
         self.optimizer = _optimizer(settings["optimizer"], settings["learning_rate"])
@@ -102,7 +104,7 @@ class Run:
         s["learning_rate"] = float(self.optimizer.learning_rate)
         s["kernels"] = setting()
 
-    def made_with(self) -> dict[str, Any]:
+    def made_with(self) -> dict[str, str]:
         """What the bits depend on besides the settings."""
         about = {
             "axon": axon.__version__,
@@ -114,7 +116,7 @@ class Run:
         sha256 = fingerprint(self.task.data)
         return {**about, "sha256": sha256} if sha256 else about
 
-    def compare(self, before: Mapping[str, Any], strict: bool = False) -> None:
+    def compare(self, before: Mapping[str, object], strict: bool = False) -> None:
         """Say what is not as it was when the settings were written; ``strict``: or stop."""
         now = self.made_with()
         for key in ("axon", "numpy", "machine", "kernels"):
@@ -166,7 +168,7 @@ class Run:
                 f"{self.settings['learning_rate']:g}."
             )
 
-    def results(self, model: Any) -> dict[str, float]:
+    def results(self, model: Model) -> dict[str, float]:
         """How well the network does on the test set, in the data's own unit."""
         x, y = self.task.test
         outputs = model.predict(x)
@@ -175,10 +177,10 @@ class Run:
         error, _, r2 = errors(y, outputs)
         return {"test_mean_absolute_error": error, "test_r2": r2}
 
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, object]:
         """What travels with the model, so that ``predict`` and ``evaluate`` know what to do."""
         s, task = self.settings, self.task
-        about: dict[str, Any] = {
+        about: dict[str, object] = {
             "data": task.title,
             "task": s["task"],
             "class_names": list(task.class_names),
@@ -191,7 +193,7 @@ class Run:
 
     # -------------------------------------------------------------------- afterwards
 
-    def write(self, model: Any, history: History, results: Mapping[str, float]) -> None:
+    def write(self, model: Model, history: History, results: Mapping[str, float]) -> None:
         """Write what was asked for."""
         s, task, (x, y) = self.settings, self.task, self.task.test
         if s["save"]:
@@ -215,7 +217,7 @@ class Run:
         with atomic(Path(self.settings["backup"]) / SETTINGS) as stream:
             stream.write(self.text(os.getcwd(), result).encode())
 
-    def _draw(self, model: Any, history: History) -> None:
+    def _draw(self, model: Model, history: History) -> None:
         from axon import plot
 
         x, y = self.task.test
@@ -226,7 +228,7 @@ class Run:
             self.written.append(path)
             plot.save(figure, path)
 
-    def report(self, model: Any, history: History, results: Mapping[str, float]) -> None:
+    def report(self, model: Model, history: History, results: Mapping[str, float]) -> None:
         """The closing report: how well, on what, how fast, how large, where the files are."""
         task, seconds = self.task, max(sum(history.seconds), 1e-9)
         seen = len(task.train[0]) * len(history.epoch)
@@ -249,7 +251,7 @@ def _headline(results: Mapping[str, float]) -> tuple[str, str]:
     return "Test error", f"{readable(error)} on average (R² {r2:.3f})"
 
 
-def _looks(task: Task) -> dict[str, Any]:
+def _looks(task: Task) -> dict[str, object]:
     """What images look like to the network: their darkest and brightest value, their margin."""
     x = task.train[0]
     low, high = (0.0, max(float(x.max()), 1.0)) if x.dtype.kind in "iu" else (x.min(), x.max())

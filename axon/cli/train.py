@@ -1,6 +1,7 @@
 """``axon train`` and ``axon resume``."""
 
 import os
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from axon import optimizers
 from axon.cli import config
 from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.output import note, print_pairs
-from axon.cli.run import SETTINGS, Run
+from axon.cli.run import SETTINGS, Run, Settings
 from axon.files.atomic import check_writable
 from axon.names import readable
 from axon.program.engine import CHOICES, Kernels
@@ -28,7 +29,7 @@ class ImageSize(click.ParamType):  # type: ignore[type-arg]  # older ones take n
     name = "size"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
         """Return (height, width)."""
         if isinstance(value, tuple):
@@ -39,13 +40,15 @@ class ImageSize(click.ParamType):  # type: ignore[type-arg]  # older ones take n
         return int(parts[0]), int(parts[-1])
 
 
-def complete_data(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+def complete_data(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """The data that are built in, and files."""
     known = [CompletionItem(name) for name in BUILT_IN if name.startswith(incomplete)]
     return known or [CompletionItem(incomplete, type="file")]
 
 
-def complete_optimizer(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+def complete_optimizer(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The names of optimizers."""
     return [name for name in sorted(optimizers.OPTIMIZERS) if name.startswith(incomplete)]
 
@@ -256,7 +259,7 @@ def resume(directory: Path) -> None:
         _watched(run)
 
 
-def _folder(path: Path, made_with: dict[str, Any]) -> chdir[str]:
+def _folder(path: Path, made_with: Mapping[str, object]) -> chdir[str]:
     """Where the run was started: its relative paths begin there."""
     folder = str(made_with.get("folder", ""))
     if not os.path.isdir(folder):
@@ -267,7 +270,7 @@ def _folder(path: Path, made_with: dict[str, Any]) -> chdir[str]:
     return chdir(folder)
 
 
-def _finished(directory: Path, result: dict[str, Any], settings: dict[str, Any]) -> None:
+def _finished(directory: Path, result: Mapping[str, float], settings: Settings) -> None:
     """Say how a run ended."""
     note(f"The run in {directory} is finished: there is nothing to resume.")
     files = [str(settings[k]) for k in ("save", "report") if settings[k]]

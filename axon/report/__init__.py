@@ -2,19 +2,24 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
+from axon.callbacks import History
+from axon.core import TensorLike
 from axon.files.atomic import atomic, check_writable
+
+if TYPE_CHECKING:  # what a report is made of is loaded when one is written
+    from axon.report.results import ReportedModel, Samples
 
 
 def write(
-    model: Any,
+    model: "ReportedModel",
     path: "str | os.PathLike[str]",
-    history: Any = None,
-    x: Any = None,
-    y: Any = None,
+    history: History | None = None,
+    x: "Samples | None" = None,
+    y: TensorLike | None = None,
     class_names: Sequence[str] | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     title: str | None = None,
     profile: bool = True,
 ) -> None:
@@ -55,7 +60,7 @@ def write(
 
     need_matplotlib()
     check_writable(path)
-    trainer = model.trainer  # RuntimeError that says how to compile
+    eager = model.trainer.train.eager  # RuntimeError that says how to compile
     if model.input_shape is None:
         raise RuntimeError(
             f"report: model {model.name!r} is not built: its sizes are not known yet. Fit it, or "
@@ -65,13 +70,14 @@ def write(
         raise TypeError("report: x and y belong together: pass both, or none.")
     history = model.history if history is None else history
     names = class_names or model.metadata.get("class_names")
-    found = None if x is None else Results(model, x, y, names)
-    measured = model.profile(x, y, _batch_size(history)) if found and _can(trainer, profile) else 0
+    found = None if x is None or y is None else Results(model, x, y, names)
+    timed = found is not None and profile and not eager
+    measured = model.profile(x, y, _batch_size(history)) if timed else None
     parts = [
         sections.curves(history),
         *(sections.results(found) if found else []),
         sections.network(model),
-        sections.program(model, measured or None),
+        sections.program(model, measured),
         sections.settings(model, history, settings or {}),
         sections.versions(),
     ]
@@ -81,9 +87,5 @@ def write(
         stream.write(text.encode())
 
 
-def _can(trainer: Any, profile: bool) -> bool:
-    return profile and not trainer.train.eager
-
-
-def _batch_size(history: Any) -> int:
+def _batch_size(history: History | None) -> int:
     return int(history.params.get("batch_size", 32)) if history is not None else 32

@@ -1,10 +1,10 @@
 """What a report is made of: escaped text, tables, and pictures that lie inside the file."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from axon.backend import Array
 from axon.names import printable
+from axon.plot.figure import Figure
 from axon.version import __version__
 
 
@@ -25,7 +25,7 @@ def section(heading: str, *parts: str, note: str = "") -> str:
     return f"<section><h2>{escape(heading)}</h2>{below}{''.join(parts)}</section>"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Rows of cells; a cell that is a Share is drawn with a bar.
 
     >>> table(["layer", "size"], [["dense", 3]])
@@ -40,13 +40,13 @@ class Share(float):
     """A number from 0 to 1 that a table shows as per cent, with a bar."""
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, Share):
         return f'<td class="bar" style="--share: {100 * value:.1f}%">{value:.1%}</td>'
     return f"<td>{escape(value)}</td>"
 
 
-def facts(pairs: Mapping[str, Any]) -> str:
+def facts(pairs: Mapping[str, object]) -> str:
     """Names and what they stand for.
 
     >>> facts({"batch size": 32})
@@ -66,7 +66,7 @@ def preformatted(text: str) -> str:
     return f"<pre>{escape(text)}</pre>"
 
 
-def figure(drawn: Any, description: str) -> str:
+def figure(drawn: Figure, description: str) -> str:
     """A matplotlib figure as an image of lines, sharp at every size."""
     from io import BytesIO
 

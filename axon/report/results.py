@@ -7,27 +7,51 @@ import numpy as np
 
 from axon import losses
 from axon.backend import Array
+from axon.callbacks import History
+from axon.core import TensorLike
+from axon.inspect.profile import Profile
+from axon.inspect.summary import Summarized
+from axon.layers.model_like import CompiledModel
 from axon.metrics.scores import ClassScore, class_scores, confusion, probabilities, which_count
+from axon.plot.figure import Figure
+from axon.program import Program
 
 CLASSES = (losses.CategoricalCrossEntropy, losses.CategoricalFocalCrossEntropy)
 YES_OR_NO = (losses.BinaryCrossEntropy, losses.BinaryFocalCrossEntropy)
 
 
-class Predicting(Protocol):
-    """What is asked of a model that has been compiled."""
+Samples = TensorLike | Sequence[TensorLike] | Mapping[str, TensorLike]  # one input, or several
+
+
+class ReportedModel(Summarized, CompiledModel, Protocol):
+    """A compiled model, and what is told about it."""
+
+    history: History | None
+    metadata: dict[str, Any]
 
     @property
     def loss(self) -> losses.Loss:
         """What it was compiled with."""
 
+    @property
+    def trainer(self) -> Any:
+        """What trains it; RuntimeError if it is not compiled."""
+
+    @property
+    def program(self) -> Program:
+        """What ran last; RuntimeError if nothing was recorded."""
+
     def evaluate(self, x: Any, y: Any, *, return_dict: bool) -> Mapping[str, float | Array]:
         """Loss and metrics by name."""
 
-    def predict(self, x: Any) -> Array:
-        """Outputs (n, ...)."""
+    def profile(self, x: Any, y: Any, batch_size: int) -> Profile:
+        """Where the time of a step goes."""
 
-    def compute_mask(self, x: Any) -> Array | None:
-        """Which steps of the outputs are real."""
+    def plot(self) -> Figure:
+        """Its layers, and what flows between them."""
+
+    def count_params(self) -> int:
+        """How many numbers it has."""
 
 
 class Results:
@@ -50,7 +74,11 @@ class Results:
     """
 
     def __init__(
-        self, model: Predicting, x: Any, y: Any, class_names: Sequence[str] | None = None
+        self,
+        model: ReportedModel,
+        x: Samples,
+        y: TensorLike,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         self.x = x
         self.measured = model.evaluate(x, y, return_dict=True)

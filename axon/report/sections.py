@@ -3,12 +3,13 @@
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
 from axon import plot
 from axon.backend import Array
+from axon.callbacks import History
+from axon.inspect.profile import Profile
 from axon.inspect.summary import Summary
 from axon.names import readable
 from axon.plot.figure import SERIES, paper
@@ -26,14 +27,14 @@ from axon.report.page import (
     table,
     thumbnail,
 )
-from axon.report.results import Results
+from axon.report.results import ReportedModel, Results, Samples
 from axon.threads import get_threads
 from axon.version import __version__
 
 SHOWN, DRAWN, OUTPUTS = 24, 5000, 4  # mistakes, points of a scatter plot, outputs that are drawn
 
 
-def headline(model: Any, history: Any, found: Results | None) -> str:
+def headline(model: ReportedModel, history: History | None, found: Results | None) -> str:
     """The numbers that count, large."""
     shown: dict[str, str] = {}
     measured = found.measured if found else _last(history)
@@ -49,7 +50,7 @@ def headline(model: Any, history: Any, found: Results | None) -> str:
     return f'<p class="note">Measured {of}.</p><div class="figures">{cells}</div>'
 
 
-def _last(history: Any) -> dict[str, float]:
+def _last(history: History | None) -> dict[str, float]:
     """What the last epoch ended with: of validation if there was one."""
     if history is None:
         return {}
@@ -57,16 +58,17 @@ def _last(history: Any) -> dict[str, float]:
     return {k: v[-1] for k, v in (held_out or history.history).items() if v}
 
 
-def _number(name: str, value: Any) -> str:
-    if np.ndim(value):
-        return f"array {np.shape(value)}"
+def _number(name: str, value: float | Array) -> str:
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"array {value.shape}"
+    value = float(value)
     return f"{value:.2%}" if name.endswith("accuracy") else readable(value)
 
 
 # ------------------------------------------------------------------------------------ the run
 
 
-def curves(history: Any) -> str | None:
+def curves(history: History | None) -> str | None:
     """A picture for each of loss and metrics, and all their values."""
     if history is None or not history.epoch:
         return None
@@ -134,7 +136,7 @@ def _caption(found: Results, i: int) -> tuple[str, str, str]:
     return found.names[int(found.truth[i])], found.names[int(found.guesses[i])], f"{share:.1%}"
 
 
-def _images(x: Any, count: int) -> Array | None:
+def _images(x: Samples, count: int) -> Array | None:
     """The samples as images, if they are: (n, height, width) or with 1 or 3 channels."""
     if isinstance(x, tuple | list | dict):
         return None
@@ -166,7 +168,7 @@ def _scatter(found: Results) -> str:
 # ------------------------------------------------------------------------------------ the model
 
 
-def network(model: Any) -> str:
+def network(model: ReportedModel) -> str:
     """The layers, as a picture and as a table."""
     summary = Summary(model, expand_nested=True)
     drawn = figure(model.plot(), "layers of the model, and what flows between them")
@@ -175,7 +177,7 @@ def network(model: Any) -> str:
     return section("Network", table(summary.columns, summary.rows), inside, note=totals)
 
 
-def program(model: Any, profile: Any) -> str | None:
+def program(model: ReportedModel, profile: Profile | None) -> str | None:
     """What a step does, and where its time goes if that was measured."""
     if profile is None:
         try:
@@ -201,7 +203,7 @@ def _micro(seconds: float) -> str:
     return f"{seconds * 1e6:,.1f}" if seconds else "·"
 
 
-def settings(model: Any, history: Any, more: Mapping[str, Any]) -> str:
+def settings(model: ReportedModel, history: History | None, more: Mapping[str, object]) -> str:
     """How it was trained."""
     params = dict(history.params) if history is not None else {}
     known = {

@@ -18,6 +18,16 @@ def test_unknown_names_list_the_known_ones(tmp_path):
     assert "'x.xlsx' is of a kind that cannot be read." in message
 
 
+def test_compressed_tables_are_to_be_unpacked(tmp_path):
+    (tmp_path / "x.csv.gz").write_bytes(b"\x1f\x8b")
+    message = fails("train", "x.csv.gz", cwd=tmp_path, code=2)
+    assert "'x.csv.gz' is of a kind that cannot be read. It is compressed: unpack it" in message
+    run("train", "digits", "--epochs", 1, "--save", "net.axon", cwd=tmp_path)
+    message = fails("predict", "net.axon", "x.csv.gz", cwd=tmp_path, code=2)
+    assert "cannot read x.csv.gz: expected a .csv" in message
+    assert "It is compressed: unpack it first." in message
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
