@@ -13,20 +13,9 @@ from axon.inspect.profile import Profile
 from axon.inspect.summary import Summary
 from axon.names import readable
 from axon.plot.figure import SERIES, paper
-from axon.plot.runs import read
-from axon.plot.runs import table as table_of
+from axon.plot.runs import read, table
 from axon.program.engine import setting
-from axon.report.page import (
-    Share,
-    details,
-    escape,
-    facts,
-    figure,
-    preformatted,
-    section,
-    table,
-    thumbnail,
-)
+from axon.report import page as html
 from axon.report.results import ReportedModel, Results, Samples
 from axon.threads import get_threads
 from axon.version import __version__
@@ -44,7 +33,7 @@ def headline(model: ReportedModel, history: History | None, found: Results | Non
         shown["time"] = f"{sum(history.seconds):,.1f} s"
         shown["epochs"] = str(len(history.epoch))
     cells = "".join(
-        f"<div><b>{escape(v)}</b><span>{escape(k)}</span></div>" for k, v in shown.items()
+        f"<div><b>{html.escape(v)}</b><span>{html.escape(k)}</span></div>" for k, v in shown.items()
     )
     of = "on the data of this report" if found else "at the end of training"
     return f'<p class="note">Measured {of}.</p><div class="figures">{cells}</div>'
@@ -73,14 +62,16 @@ def curves(history: History | None) -> str | None:
     if history is None or not history.epoch:
         return None
     names = [name for name in history.history if not name.startswith("val_")]
-    pictures = [figure(plot.curves(history, [n]), f"{n} over the epochs") for n in names]
-    columns = table_of(read(history), history.epoch)
+    pictures = [html.figure(plot.curves(history, [n]), f"{n} over the epochs") for n in names]
+    columns = table(read(history), history.epoch)
     rows = [
         [epoch + 1, *("" if v is None else readable(v, 5) for v in values)]
         for epoch, *values in zip(*columns.values(), strict=True)
     ]
     inside = f'<div class="pictures">{"".join(pictures)}</div>'
-    return section("Training", inside, details("All values", table(list(columns), rows)))
+    return html.section(
+        "Training", inside, html.details("All values", html.table(list(columns), rows))
+    )
 
 
 # ------------------------------------------------------------------------------------ results
@@ -93,13 +84,13 @@ def results(found: Results) -> list[str]:
     what = "class" if found.task == "classes" else "label"
     rows = [[name, *map(_share, score)] for name, score in found.per_class().items()]
     heads = [what, "precision", "recall", "F1", "samples"]
-    parts = [section("Class by class", table(heads, rows))]
+    parts = [html.section("Class by class", html.table(heads, rows))]
     if found.task == "classes":
         drawn = plot.confusion_matrix(
             found.truth[found.counts], found.guesses[found.counts], class_names=found.names
         )
-        inside = f'<div class="picture">{figure(drawn, "confusion matrix")}</div>'
-        parts = [section("Confusion matrix", inside), *parts, *_mistakes(found)]
+        inside = f'<div class="picture">{html.figure(drawn, "confusion matrix")}</div>'
+        parts = [html.section("Confusion matrix", inside), *parts, *_mistakes(found)]
     return parts
 
 
@@ -114,20 +105,24 @@ def _mistakes(found: Results) -> Iterable[str]:
     """The samples that were taken for another class, as images or by number."""
     wrong, total = found.wrong, int(found.counts.sum())
     if not len(wrong):
-        return [section("Mistakes", note=f"None in {total:,} samples.")]
+        return [html.section("Mistakes", note=f"None in {total:,} samples.")]
     note = f"{len(wrong):,} of {total:,} samples"
     note += f"; the {SHOWN} most confident ones:" if len(wrong) > SHOWN else ":"
     captions = {int(i): _caption(found, int(i)) for i in wrong[:SHOWN]}
     images = _images(found.x, total)
     if images is None:
         rows = [[i, *parts] for i, parts in captions.items()]
-        return [section("Mistakes", table(["sample", "true", "taken for", "by"], rows), note=note)]
+        return [
+            html.section(
+                "Mistakes", html.table(["sample", "true", "taken for", "by"], rows), note=note
+            )
+        ]
     cells = [
-        f"<figure>{thumbnail(images[i], f'sample {i}')}<figcaption>"
-        f"{escape(true)}, taken for {escape(guess)} {escape(by)}</figcaption></figure>"
+        f"<figure>{html.thumbnail(images[i], f'sample {i}')}<figcaption>"
+        f"{html.escape(true)}, taken for {html.escape(guess)} {html.escape(by)}</figcaption></figure>"
         for i, (true, guess, by) in captions.items()
     ]
-    return [section("Mistakes", f'<div class="grid">{"".join(cells)}</div>', note=note)]
+    return [html.section("Mistakes", f'<div class="grid">{"".join(cells)}</div>', note=note)]
 
 
 def _caption(found: Results, i: int) -> tuple[str, str, str]:
@@ -160,9 +155,9 @@ def _scatter(found: Results) -> str:
         ends = [min(true.min(), guess.min()), max(true.max(), guess.max())]
         axes.plot(ends, ends, color="0.4", linewidth=1)
         axes.set(xlabel="true", ylabel="predicted", title=f"output {name}")
-        pictures.append(figure(drawn, f"true and predicted values of output {name}"))
+        pictures.append(html.figure(drawn, f"true and predicted values of output {name}"))
     inside = f'<div class="pictures">{"".join(pictures[:OUTPUTS])}</div>'
-    return section("True and predicted values", inside)
+    return html.section("True and predicted values", inside)
 
 
 # ------------------------------------------------------------------------------------ the model
@@ -171,10 +166,10 @@ def _scatter(found: Results) -> str:
 def network(model: ReportedModel) -> str:
     """The layers, as a picture and as a table."""
     summary = Summary(model, expand_nested=True)
-    drawn = figure(model.plot(), "layers of the model, and what flows between them")
+    drawn = html.figure(model.plot(), "layers of the model, and what flows between them")
     totals = "; ".join(summary.totals)
-    inside = details("Drawing", f'<div class="picture">{drawn}</div>')
-    return section("Network", table(summary.columns, summary.rows), inside, note=totals)
+    inside = html.details("Drawing", f'<div class="picture">{drawn}</div>')
+    return html.section("Network", html.table(summary.columns, summary.rows), inside, note=totals)
 
 
 def program(model: ReportedModel, profile: Profile | None) -> str | None:
@@ -184,19 +179,19 @@ def program(model: ReportedModel, profile: Profile | None) -> str | None:
             text = str(model.program)
         except RuntimeError:  # nothing was recorded
             return None
-        return section("Program", details("Every instruction", preformatted(text)))
+        return html.section("Program", html.details("Every instruction", html.preformatted(text)))
     phases = list(profile.phases)
     rows = [
-        [part.layer, *(_micro(getattr(part, phase)) for phase in phases), Share(part.share)]
+        [part.layer, *(_micro(getattr(part, phase)) for phase in phases), html.Share(part.share)]
         for part in profile.layers
     ]
-    layers = table(["layer, µs", *phases, "share"], rows)
+    layers = html.table(["layer, µs", *phases, "share"], rows)
     note = (
         f"{profile.title}: {profile.replay * 1e3:,.3f} ms, {profile.limit:.0%} of what this "
         "machine could do at best."
     )
-    everything = details("Every instruction", preformatted(str(profile)))
-    return section("Where the time goes", layers, everything, note=note)
+    everything = html.details("Every instruction", html.preformatted(str(profile)))
+    return html.section("Where the time goes", layers, everything, note=note)
 
 
 def _micro(seconds: float) -> str:
@@ -212,7 +207,7 @@ def settings(model: ReportedModel, history: History | None, more: Mapping[str, o
         **{k.replace("_", " "): v for k, v in params.items() if v is not None},
         **{k.replace("_", " "): v for k, v in more.items()},
     }
-    return section("Settings", facts(known))
+    return html.section("Settings", html.facts(known))
 
 
 def versions() -> str:
@@ -224,4 +219,4 @@ def versions() -> str:
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "kernels": f"{setting()}, threads: {get_threads()}",
     }
-    return section("Versions", facts(known))
+    return html.section("Versions", html.facts(known))
