@@ -119,7 +119,7 @@ def _mistakes(found: Results) -> Iterable[str]:
         ]
     cells = [
         f"<figure>{html.thumbnail(images[i], f'sample {i}')}<figcaption>"
-        f"{html.escape(true)}, taken for {html.escape(guess)} {html.escape(by)}</figcaption></figure>"
+        f"{html.escape(f'{true}, taken for {guess} {by}')}</figcaption></figure>"
         for i, (true, guess, by) in captions.items()
     ]
     return [html.section("Mistakes", f'<div class="grid">{"".join(cells)}</div>', note=note)]
