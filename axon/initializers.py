@@ -42,8 +42,7 @@ class _Initializer(Configurable, ABC):
 
     def __call__(self, shape: Shape, dtype: DType) -> Array:
         """Make the array: the same one again only after the same seed."""
-        array: Array = xp.asarray(self.values(tuple(shape)), dtype)
-        return array
+        return xp.asarray(self.values(tuple(shape)), dtype)
 
     @abstractmethod
     def values(self, shape: Shape) -> Array:

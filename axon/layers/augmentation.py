@@ -63,8 +63,7 @@ class _Augmentation(Noise):
 
     def shares(self, x: Tensor, *sizes: int) -> Tensor:
         """Random numbers in [0, 1) for each image: (n, *sizes)."""
-        drawn: Tensor = uniform(self.key(), shape=(x.shape[0], *sizes), dtype=x.dtype)
-        return drawn
+        return uniform(self.key(), shape=(x.shape[0], *sizes), dtype=x.dtype)
 
 
 FLIPS = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
@@ -130,8 +129,7 @@ class _Affine(_Augmentation):
         moves = shares * self._spans.astype(x.dtype) + self._low.astype(x.dtype)
         size = (x.shape[1], x.shape[2])
         filled = {"fill_mode": self.fill_mode, "fill_value": self.fill_value}
-        y: Tensor = warp(x, affine_maps(moves, size=size), size=size, smooth=self._smooth, **filled)
-        return y
+        return warp(x, affine_maps(moves, size=size), size=size, smooth=self._smooth, **filled)
 
     def _tied(self) -> bool:
         """Whether height and width are stretched alike."""
@@ -284,14 +282,12 @@ class RandomCrop(_Augmentation):
         """Cut a window out anywhere."""
         room = (x.shape[1] - self.height, x.shape[2] - self.width)
         corners = corner_maps(self.shares(x, 2), room=room)
-        y: Tensor = warp(x, corners, size=(self.height, self.width), smooth=False)
-        return y
+        return warp(x, corners, size=(self.height, self.width), smooth=False)
 
     def undisturbed(self, x: Tensor) -> Tensor:
         """Cut the middle out."""
         top, left = (x.shape[1] - self.height) // 2, (x.shape[2] - self.width) // 2
-        y: Tensor = x[:, top : top + self.height, left : left + self.width]
-        return y
+        return x[:, top : top + self.height, left : left + self.width]
 
 
 class RandomErasing(_Augmentation):
@@ -333,5 +329,4 @@ class RandomErasing(_Augmentation):
         """Paint over."""
         size = (x.shape[1], x.shape[2])
         boxes = random_boxes(self.shares(x, 5), size=size, scale=self.scale, share=self.factor)
-        y: Tensor = where(boxes, self.fill_value, x)
-        return y
+        return where(boxes, self.fill_value, x)

@@ -92,8 +92,7 @@ class Bidirectional(Layer):
     def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Read in both directions and join."""
         outputs = [self._read(way, x, mask) for way in (self.forward_layer, self.backward_layer)]
-        joined: Tensor = MERGES[self.merge_mode](*outputs)
-        return joined
+        return MERGES[self.merge_mode](*outputs)
 
     def _read(self, layer: Recurrent, x: Tensor, mask: Tensor | None) -> Tensor:
         """The output of one layer, in the order of the input."""

@@ -141,8 +141,7 @@ class _Filters(Convolution):
         """Compute the convolution with the kernel."""
         assert self.weights is not None
         kernel = self.weights.reshape(*lifted(self.kernel_size), *self.weights.shape[-2:])
-        y: Tensor = conv2d(x, kernel, groups=self.groups, **self.windows(x))
-        return y
+        return conv2d(x, kernel, groups=self.groups, **self.windows(x))
 
 
 class Conv2D(_Filters):

@@ -11,6 +11,7 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
+from axon.ops.compare import both
 from axon.ops.index import lookup
 from axon.parameter import Parameter
 
@@ -80,7 +81,7 @@ class Embedding(Layer):
         if not self.mask_zero:
             return mask
         given = (x if isinstance(x, Tensor) else as_array(x, self.input_dtype)) != 0
-        return given if mask is None else masks.joined(masks.as_mask(mask), masks.as_mask(given))
+        return given if mask is None else both(masks.as_mask(mask), masks.as_mask(given))
 
 
 class PositionalEmbedding(Layer):

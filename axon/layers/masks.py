@@ -16,7 +16,7 @@ from axon.backend import Array, Shape, as_array
 from axon.core import Primitive, Tensor, TensorLike
 from axon.layers.module import Module
 from axon.modes import Mode, modes, users_frames, users_line
-from axon.ops.compare import where
+from axon.ops.compare import both, where
 from axon.ops.join import concatenate
 from axon.ops.pad import pad
 from axon.ops.reduce import axes_of, broadcast_to
@@ -66,15 +66,6 @@ def as_mask(given: TensorLike | None) -> Tensor | None:
     return mask if mask.dtype == np.bool_ else mask != 0
 
 
-def joined(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    """What is real by both masks, of which one may lack the last axes of the other."""
-    if a is None or b is None or a is b:
-        return b if a is None else a
-    short, long = (a, b) if a.ndim < b.ndim else (b, a)
-    real: Tensor = over_steps(short, long) * long
-    return real
-
-
 def over_steps(mask: Tensor, x: Tensor) -> Tensor:
     """Give a mask the axes of what it lies at: (n, time) -> (n, time, 1)."""
     return mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
@@ -83,8 +74,7 @@ def over_steps(mask: Tensor, x: Tensor) -> Tensor:
 def without_padding(x: Tensor, mask: TensorLike, instead: float = 0.0) -> Tensor:
     """x with the same number, 0 by default, at every step that is padding."""
     real = as_mask(mask)
-    kept: Tensor = where(over_steps(real, x), x, instead)
-    return kept
+    return where(over_steps(real, x), x, instead)
 
 
 def demand_steps(name: str, mask: TensorLike, x: Tensor) -> Tensor:
@@ -216,8 +206,7 @@ def of_windows(mask: TensorLike, padding: str, spans: int, strides: int, apart: 
     count = -(-time // strides)
     ends = ((0, 0), (0, count * strides - time), (0, 0))
     places = pad(real.astype(np.float32)[..., None], padding=ends)
-    some: Tensor = places.reshape(len(real), count, strides).max(axis=-1) > 0.0
-    return some
+    return places.reshape(len(real), count, strides).max(axis=-1) > 0.0
 
 
 def repeated(mask: TensorLike, size: int) -> Tensor:
@@ -231,8 +220,7 @@ def with_ends(mask: TensorLike, ends: tuple[int, int]) -> Tensor:
     """Real steps before and after."""
     real = as_mask(mask)
     gaps = 1.0 - real.astype(np.float32)[..., None]
-    longer: Tensor = pad(gaps, padding=((0, 0), ends, (0, 0)))[..., 0] == 0.0
-    return longer
+    return pad(gaps, padding=((0, 0), ends, (0, 0)))[..., 0] == 0.0
 
 
 # ------------------------------------------------------------------------------------ on the way
@@ -273,7 +261,7 @@ def _of_all(inputs: tuple[Tensor, ...], out: Tensor) -> Tensor | None:
             return None
         if found is not None and found.ndim != t.mask.ndim:
             return None
-        found = joined(found, t.mask)
+        found = both(found, t.mask)
     return found
 
 
@@ -336,8 +324,7 @@ def _beside(inputs: tuple[Tensor, ...], out: Tensor, axis: int = -1) -> Tensor |
         return None
     full = (Tensor(np.ones(t.shape[: known.ndim], bool)) for t in inputs)
     parts = [w if m is None else m for m, w in zip(masks, full, strict=True)]
-    beside: Tensor = concatenate(parts, axis=axis)
-    return beside
+    return concatenate(parts, axis=axis)
 
 
 RULES: dict[str, Callable[..., Tensor | None]] = {

@@ -93,8 +93,7 @@ class _Scaled(Layer):
         one, zero = np.ones(y.shape[-1:], y.dtype), np.zeros(y.shape[-1:], y.dtype)
         slope = (one if self.gamma is None else self.gamma) * factor
         rows = zero if center is None else center, slope, zero if self.beta is None else self.beta
-        scaled: Tensor = channel_affine(stack(rows), y)
-        return scaled
+        return channel_affine(stack(rows), y)
 
 
 class BatchNormalization(_Scaled):
@@ -361,5 +360,4 @@ class GroupNormalization(_Scaled):
         count = maximum(real.astype(x.dtype).sum(axis=axes, keepdims=True) * float(size), 1.0)
         off = x - where(real, x, 0.0).sum(axis=axes, keepdims=True) / count
         variance = where(real, square(off), 0.0).sum(axis=axes, keepdims=True) / count
-        y: Tensor = off / sqrt(variance + self.epsilon)
-        return y
+        return off / sqrt(variance + self.epsilon)

@@ -85,8 +85,7 @@ def lifted_apart(x: Tensor) -> tuple[Tensor, list[Callable[[Tensor], Tensor]]]:
 
 def _raised(y: Tensor, bias: Tensor) -> Tensor:
     rows = y.reshape(prod(y.shape[:-1]), y.shape[-1]) + bias  # as rows: its gradient is a product
-    raised: Tensor = rows.reshape(y.shape)
-    return raised
+    return rows.reshape(y.shape)
 
 
 class _MaxPooling(Pooling):
@@ -270,8 +269,7 @@ class GlobalAveragePooling1D(GlobalPooling):
             return super().call(x)
         real = masks.demand_steps(self.name, mask, x).astype(x.dtype)[..., None]
         counts = maximum(real.sum(axis=1, keepdims=self.keepdims), 1.0)
-        masked: Tensor = (x * real).sum(axis=1, keepdims=self.keepdims) / counts
-        return masked
+        return (x * real).sum(axis=1, keepdims=self.keepdims) / counts
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> None:
         """There are no time steps any more."""

@@ -11,6 +11,7 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import LONG, Layer
 from axon.layers.options import LayerOptions
+from axon.ops.compare import both
 from axon.ops.reduce import axes_of
 
 MOST_AXES = 64  # of a NumPy array
@@ -76,14 +77,13 @@ class Masking(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Set padding to 0."""
         real = (x != self.mask_value).sum(axis=-1, keepdims=True) > 0
-        y: Tensor = x * real.astype(x.dtype)
-        return y
+        return x * real.astype(x.dtype)
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Steps with a feature that is something else."""
         given = x if isinstance(x, Tensor) else as_array(x, self.dtype)
         real = (given != self.mask_value).sum(axis=-1) > 0
-        return real if mask is None else masks.joined(masks.as_mask(mask), masks.as_mask(real))
+        return real if mask is None else both(masks.as_mask(mask), masks.as_mask(real))
 
 
 class Rescaling(Layer):

@@ -100,8 +100,7 @@ class ZeroPadding2D(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Put zeros around."""
-        y: Tensor = pad(x, padding=((0, 0), *self.padding, (0, 0)))
-        return y
+        return pad(x, padding=((0, 0), *self.padding, (0, 0)))
 
 
 class ZeroPadding1D(Layer):
@@ -130,8 +129,7 @@ class ZeroPadding1D(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Put zeros before and after."""
-        y: Tensor = pad(x, padding=((0, 0), self.padding, (0, 0)))
-        return y
+        return pad(x, padding=((0, 0), self.padding, (0, 0)))
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """The new steps are real: zeros that are meant."""
@@ -182,8 +180,7 @@ class UpSampling2D(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Repeat pixels, or draw lines between them."""
-        y: Tensor = INTERPOLATIONS[self.interpolation](x, size=self.size)
-        return y
+        return INTERPOLATIONS[self.interpolation](x, size=self.size)
 
 
 class UpSampling1D(Layer):

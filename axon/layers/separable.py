@@ -18,8 +18,7 @@ def _by_channel(x: Tensor, weights: Tensor, windows: dict[str, Any]) -> Tensor:
     """Convolve each channel alone with its (KH, KW, C, multiplier) kernels."""
     KH, KW, C, multiplier = weights.shape
     kernel = weights.reshape(KH, KW, 1, C * multiplier)
-    y: Tensor = conv2d(x, kernel, groups=C, **windows)
-    return y
+    return conv2d(x, kernel, groups=C, **windows)
 
 
 class DepthwiseConv2D(Convolution):

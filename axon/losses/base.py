@@ -15,6 +15,7 @@ from axon.losses.custom import computed, watched
 from axon.losses.expected import demand
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
+from axon.ops.compare import both
 
 EXACT = 2**24  # up to here float32 holds every whole number
 NUMBER_THEM = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
@@ -205,15 +206,6 @@ def over_features(losses: Tensor) -> Tensor:
     return losses.mean(tuple(range(len(shape), losses.ndim)))
 
 
-def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    """Where both hold, of truth values of which one may lack the last axes of the other."""
-    if a is None or b is None or a is b:
-        return b if a is None else a
-    short, long = (a, b) if a.ndim < b.ndim else (b, a)
-    joined: Tensor = short.reshape(*short.shape, *(1,) * (long.ndim - short.ndim)) * long
-    return joined
-
-
 def demand_fit(name: str, w: Tensor | Array, y_pred: Tensor) -> None:
     """Raise ValueError unless these are weights for each sample, or for each step or pixel."""
     alone = w.ndim < 2 or (w.ndim == y_pred.ndim and w.shape[-1] == 1)  # (n, 1) is no time of 1
@@ -238,8 +230,7 @@ def _no_weights(name: str, what: str, w: Tensor | Array, most: Shape) -> ValueEr
 def number_of(real: Tensor, losses: Tensor) -> Tensor:
     """How many of the losses count, in float64."""
     each = losses.size // max(real.size, 1)
-    count: Tensor = real.astype(np.float64).sum() * float(each)
-    return count
+    return real.astype(np.float64).sum() * float(each)
 
 
 def numbers(name: str, y_true: ArrayLike) -> Array:

@@ -49,8 +49,7 @@ def bernoulli(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     """-y log p - (1 - y) log(1 - p) of each output, from the logits if they are known."""
     logits = y_pred if from_logits else logits_of(y_pred, sigmoid)
     if logits is not None:
-        fused: Tensor = sigmoid_cross_entropy(logits, y_true)
-        return fused
+        return sigmoid_cross_entropy(logits, y_true)
     yes, no = log_probability(y_pred), log_probability(1.0 - y_pred)
     return -(y_true * yes + (1.0 - y_true) * no)
 

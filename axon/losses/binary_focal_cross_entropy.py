@@ -74,5 +74,4 @@ def focus(doubt: Tensor, gamma: float) -> Tensor:
 
     It stops at the smallest normal number: for gamma < 1 the slope at 0 would be infinite.
     """
-    power: Tensor = maximum(doubt, float(np.finfo(doubt.dtype).tiny)) ** gamma
-    return power
+    return maximum(doubt, float(np.finfo(doubt.dtype).tiny)) ** gamma

@@ -68,8 +68,7 @@ class CategoricalCrossEntropy(CrossEntropy):
 def log_probabilities(y_pred: Tensor, from_logits: bool = False) -> Tensor:
     """The logarithms of predictions, from the logits if they are known."""
     logits = y_pred if from_logits else logits_of(y_pred, softmax)
-    logarithms: Tensor = log_probability(y_pred) if logits is None else log_softmax(logits)
-    return logarithms
+    return log_probability(y_pred) if logits is None else log_softmax(logits)
 
 
 def one_hot(y_true: Tensor, y_pred: Tensor) -> Tensor:

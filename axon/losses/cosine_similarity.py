@@ -62,5 +62,4 @@ class CosineSimilarity(Loss):
 
 def _or_one(size: Tensor) -> Tensor:
     """1 instead of 0, so that a vector of zeros is divided by it and stays what it is."""
-    nonzero: Tensor = where(size == 0.0, 1.0, size)
-    return nonzero
+    return where(size == 0.0, 1.0, size)

@@ -36,8 +36,7 @@ class Hinge(Loss):
 def shortfall(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """max(1 - y y_pred, 0), where y is 1 or -1."""
     signs = where(y_true > 0, 1.0, -1.0)
-    missing: Tensor = relu(1.0 - signs.astype(y_pred.dtype) * y_pred)
-    return missing
+    return relu(1.0 - signs.astype(y_pred.dtype) * y_pred)
 
 
 def sides(name: str, y_true: ArrayLike, output_shape: Shape) -> Array:

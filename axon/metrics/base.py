@@ -9,10 +9,11 @@ import numpy as np
 from axon.backend import Array, Shape, as_array
 from axon.config import Configurable
 from axon.core import Tensor, TensorLike, primitive
-from axon.losses.base import Loss, both, demand_fit, demand_no_broadcast, over_features, spread
+from axon.losses.base import Loss, demand_fit, demand_no_broadcast, over_features, spread
 from axon.losses.custom import computed, watched
 from axon.modes import Mode, modes, no_grad
 from axon.ops import add_in_place, maximum
+from axon.ops.compare import both
 
 ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its loss is what is left
 

@@ -141,5 +141,4 @@ def _errors(name: str, y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 def _columns(t: Tensor) -> Tensor:
     """(n, ...) -> (n, outputs) in float64."""
-    exact: Tensor = t.astype(np.float64).reshape(len(t), -1)
-    return exact
+    return t.astype(np.float64).reshape(len(t), -1)

@@ -11,11 +11,11 @@ from axon.blas import one_blas_thread
 from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
-from axon.losses.base import both
 from axon.metrics import Mean, Metric
 from axon.models.feeds import AnyFeed, ArrayFeed
 from axon.models.network import Network
 from axon.modes import GradMode, Mode, TrainingMode, no_grad
+from axon.ops.compare import both
 from axon.optimizers import Optimizer
 from axon.optimizers.group import runs
 from axon.program import Feed, Program, Step

@@ -6,7 +6,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, elementwise
 from axon.bounds import between, either
-from axon.core import primitive
+from axon.core import Tensor, primitive
 
 
 def comparison_shape(*arrays: Array) -> tuple[Shape, DType]:
@@ -73,3 +73,11 @@ where.gradient(
     lambda g, z, condition, x, y: where(condition, g, 0.0),
     lambda g, z, condition, x, y: where(condition, 0.0, g),
 )
+
+
+def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Where both hold, of truth values of which one may lack the last axes of the other."""
+    if a is None or b is None or a is b:
+        return b if a is None else a
+    short, long = (a, b) if a.ndim < b.ndim else (b, a)
+    return short.reshape(*short.shape, *(1,) * (long.ndim - short.ndim)) * long

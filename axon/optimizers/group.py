@@ -96,8 +96,7 @@ class Group:
 
 
 def _part(flat: Tensor, start: int, stop: int) -> Tensor:
-    part: Tensor = flat if stop - start == flat.size else flat[start:stop]
-    return part
+    return flat if stop - start == flat.size else flat[start:stop]
 
 
 def runs(parameters: Iterable[Parameter]) -> list[tuple[int, int]]:
