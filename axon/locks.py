@@ -9,7 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
@@ -19,6 +19,20 @@ _all: "WeakSet[Lock]" = WeakSet()
 _regions: "WeakSet[Region]" = WeakSet()
 _others: list[Callable[[], Iterable[Any]]] = []  # give locks that a fork takes, too
 _taken: dict[int, list[Any]] = {}  # thread -> the locks that its fork has taken
+
+
+class _RLock(Protocol):
+    """What threading.RLock makes, as far as it is needed: it says whether this thread has it."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+    def release(self) -> None: ...
+
+    def _is_owned(self) -> bool: ...
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Lock:
@@ -38,9 +52,9 @@ class Lock:
 
     def renew(self) -> None:
         """Nobody holds it."""
-        self.rlock: Any = threading.RLock()
+        self.rlock: _RLock = threading.RLock()  # type: ignore[assignment]
 
-    def run(self, function: Callable[..., T], *given: Any) -> T:
+    def run(self, function: Callable[..., T], *given: object) -> T:
         """Call a function while this thread holds it."""
         return hold((self,), function, *given)
 
@@ -67,7 +81,7 @@ def locks_of(parts: Iterable[object]) -> tuple[Lock, ...]:
     return tuple(found[i] for i in sorted(found))
 
 
-def hold(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
+def hold(locks: tuple[Lock, ...], function: Callable[..., T], *given: object) -> T:
     """Call a function while this thread holds all of these locks."""
     missing = []
     for lock in locks:  # plain loops: each call would be a frame more in every step
@@ -89,18 +103,18 @@ def hold(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
                 rlock.release()
 
 
-def _release(rlocks: Iterable[Any]) -> None:
+def _release(rlocks: Iterable["_RLock"]) -> None:
     for rlock in rlocks:
         while rlock._is_owned():
             rlock.release()
 
 
-def change(locks: tuple[Lock, ...], function: Callable[..., T], *given: Any) -> T:
+def change(locks: tuple[Lock, ...], function: Callable[..., T], *given: object) -> T:
     """As ``hold``, for what changes things: a fork waits until that is done."""
     return hold(locks, _change, locks[0], function, *given)
 
 
-def _change(lock: Lock, function: Callable[..., T], *given: Any) -> T:
+def _change(lock: Lock, function: Callable[..., T], *given: object) -> T:
     before, lock.changing = lock.changing, True
     try:
         return function(*given)
@@ -157,7 +171,7 @@ class Region(ABC):
         """Whether this thread is inside."""
         return threading.get_ident() in self._inside
 
-    def run(self, function: Callable[..., T], *given: Any) -> T:
+    def run(self, function: Callable[..., T], *given: object) -> T:
         """Call a function inside, and be outside afterwards, whatever interrupts it, and where."""
         me = threading.get_ident()
         if me in self._inside:

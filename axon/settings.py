@@ -56,11 +56,11 @@ class Watched:
         """Count changes from now on."""
         vars(self).setdefault("_version", 0)
 
-    def _takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
+    def _takes(self, name: str, arguments: Mapping[str, object]) -> bool:
         """Whether an attribute is one of the arguments, and twins of this object can be made."""
         return self._follows and type(self).__module__.startswith("axon.") and name in arguments
 
-    def _present(self) -> dict[str, Any]:
+    def _present(self) -> dict[str, object]:
         """The arguments of the constructor, as they are now."""
         return {}
 
@@ -69,15 +69,19 @@ class Watched:
         del name
         return False
 
-    def _raise_alike(self, *twins: Any) -> None:
+    def _raise_alike(self, *twins: "Watched") -> None:
         """Bring fresh twins as far as this object is."""
         del twins
 
 
-def versions(roots: Iterable[Any]) -> tuple[int, ...]:
+Part = Parameter | Watched
+
+
+def versions(roots: "Iterable[Watched]") -> tuple[int, ...]:
     """The latest change of each thing that these are made of; they are watched from now on."""
-    found: dict[int, Any] = {}
-    waiting = list(roots)[::-1]
+    found: dict[int, Part] = {}
+    waiting: list[Part] = [*roots]
+    waiting.reverse()
     while waiting:
         thing = waiting.pop()
         if id(thing) not in found:
@@ -86,7 +90,7 @@ def versions(roots: Iterable[Any]) -> tuple[int, ...]:
     return tuple(number for thing in found.values() for number in _version(thing))
 
 
-def _parts(thing: Any) -> Iterator[Any]:
+def _parts(thing: Part) -> Iterator[object]:
     if isinstance(thing, Parameter):
         yield from (thing.regularizer, thing.constraint)
         return
@@ -96,17 +100,17 @@ def _parts(thing: Any) -> Iterator[Any]:
             yield from value.values() if isinstance(value, dict) else value
 
 
-def _version(thing: Any) -> tuple[int, ...]:
+def _version(thing: Part) -> tuple[int, ...]:
     if isinstance(thing, Parameter):
         return id(thing.regularizer), id(thing.constraint)
     thing._watch()
-    return (thing._version,)
+    return (vars(thing)["_version"],)
 
 
 # ------------------------------------------------------------------------------------ what follows
 
 
-def change(thing: Any, name: str, value: object, arguments: Mapping[str, Any]) -> bool:
+def change(thing: Watched, name: str, value: object, arguments: Mapping[str, object]) -> bool:
     """Give an argument of a constructor another value afterwards, and let follow what follows.
 
     Two twins are made, with the old value and with the new one; what they differ in follows.
@@ -135,7 +139,7 @@ def change(thing: Any, name: str, value: object, arguments: Mapping[str, Any]) -
     return True
 
 
-def _twins(thing: Any, *arguments: Mapping[str, Any]) -> list[Any]:
+def _twins(thing: Watched, *arguments: Mapping[str, object]) -> list[Watched]:
     """An object for each set of arguments, made from the same random numbers."""
     for used in ("init", "dropout", "augment"):
         stream(used)  # begun, so that both draw the same from it
@@ -152,7 +156,7 @@ def _twins(thing: Any, *arguments: Mapping[str, Any]) -> list[Any]:
 
 
 def _demand_fit(
-    thing: Any, name: str, value: object, old: dict[str, Any], new: dict[str, Any]
+    thing: Watched, name: str, value: object, old: dict[str, object], new: dict[str, object]
 ) -> None:
     for key in {**old, **new}:
         pair = old.get(key), new.get(key)

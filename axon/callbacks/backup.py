@@ -4,11 +4,11 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from axon.callbacks.base import Callback
+from axon.callbacks.base import Callback, State
 from axon.checks import integer
 from axon.files.atomic import DamagedFile, check_writable
 from axon.program.engine import setting
@@ -46,10 +46,10 @@ class Run(Protocol):
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
 
-    def state(self, begun: bool = True) -> dict[str, Any]:
+    def state(self, begun: bool = True) -> State:
         """All that the rest of the run depends on."""
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: State) -> None:
         """Go on from there."""
 
 
@@ -231,7 +231,7 @@ class BackupAndRestore(Callback):
             os.rmdir(self.backup_dir)
 
 
-def with_backup(callbacks: Sequence[Callback], resume: Any, verbose: Any) -> list[Callback]:
+def with_backup(callbacks: Sequence[Callback], resume: object, verbose: object) -> list[Callback]:
     """Callbacks, and one more if ``fit(resume=folder)`` asks for it.
 
     Raises:
@@ -274,7 +274,7 @@ def backup_position(backup_dir: "str | os.PathLike[str]") -> tuple[int, int] | N
 # ------------------------------------------------------------------------------------ parts
 
 
-def _frequency(save_freq: Any) -> tuple[int, float]:
+def _frequency(save_freq: object) -> tuple[int, float]:
     """Batches and seconds between two backups.
 
     >>> _frequency(100), _frequency("2min"), _frequency("0.5h")[1]
@@ -327,7 +327,7 @@ def _with() -> dict[str, str]:
     return {**versions, "kernels": setting(), "machine": machine()}
 
 
-def _warn_of(then: Mapping[str, Any]) -> None:
+def _warn_of(then: Mapping[str, str]) -> None:
     now = _with()
     others = [f"{k} {then.get(k)} then, {now[k]} now" for k in now if then.get(k) != now[k]]
     if others:
@@ -340,7 +340,7 @@ def _warn_of(then: Mapping[str, Any]) -> None:
         )
 
 
-def _read(path: str) -> dict[str, Any]:
+def _read(path: str) -> State:
     """The backup, if it is one.
 
     Raises:
@@ -364,7 +364,7 @@ def _read(path: str) -> dict[str, Any]:
     return backup
 
 
-def _demand_parts(path: str, tree: Mapping[str, Any], parts: Mapping[str, type]) -> None:
+def _demand_parts(path: str, tree: State, parts: Mapping[str, type]) -> None:
     for name, kind in parts.items():
         if not isinstance(tree.get(name), kind):
             raise DamagedFile(
@@ -392,7 +392,7 @@ def _demand_same(path: str, then: Mapping[str, str], now: Mapping[str, str]) -> 
     )
 
 
-def _demand_epochs(path: str, then: Mapping[str, Any], run: Run) -> None:
+def _demand_epochs(path: str, then: State, run: Run) -> None:
     """More epochs than were planned are welcome, fewer than are done are not."""
     last, (epoch, batch) = run.epochs.stop, (then["epoch"], then["batch"])
     if epoch + (batch > 0) > last:

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from axon.names import suggestion
 
 Logs = dict[str, float]
+State = dict[str, Any]  # numbers, texts, None, arrays, and lists and dicts of them
+Params = dict[str, Any]  # of a run: epochs, steps, batch_size, validation_freq
 
 
 class Callback:
@@ -26,14 +28,14 @@ class Callback:
     state_names: ClassVar[tuple[str, ...]] = ()
 
     model: Any = None
-    params: dict[str, Any]
+    params: Params
     _loaded = False
 
     def set_model(self, model: Any) -> None:
         """Take note of the model, before training begins."""
         self.model = model
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Params) -> None:
         """Take note of the settings of the run: ``epochs``, ``steps`` (None if not known)..."""
         self.params = params
 
@@ -102,13 +104,13 @@ class Callback:
 
     # -------------------------------------------------------------------- resuming
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What the callback would have to know to go on: a copy of numbers, lists and arrays."""
         from copy import deepcopy  # imported where used: most runs are never resumed
 
         return {name: deepcopy(getattr(self, name)) for name in self.state_names}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from what ``state_dict`` returned: the next run does not start anew.
 
         Raises:
@@ -148,7 +150,7 @@ class LambdaCallback(Callback):
     0 0.5
     """
 
-    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+    def __init__(self, **hooks: Callable[..., object] | None) -> None:
         for name, function in hooks.items():
             if name not in HOOKS:
                 raise TypeError(
@@ -162,13 +164,13 @@ class LambdaCallback(Callback):
             setattr(self, name, function)
 
 
-def check(callbacks: Any) -> list[Callback]:
+def check(callbacks: object) -> list[Callback]:
     """Demand that all are callbacks, before training starts.
 
     >>> check([Callback()])  # doctest: +ELLIPSIS
     [<axon.callbacks.base.Callback object at ...>]
     """
-    given = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    given: list[Any] = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     for callback in given:
         if not isinstance(callback, Callback):
             raise TypeError(

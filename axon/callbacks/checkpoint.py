@@ -1,7 +1,7 @@
 """ModelCheckpoint: save the model while it is trained."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
@@ -129,7 +129,7 @@ class ModelCheckpoint(Callback):
             why = f"{self._monitor.name} improved to {self.best:.4f}, " if self._monitor else ""
             print(f"Epoch {epoch + 1}: {why}saved {path}", flush=True)
 
-    def path_of(self, epoch: int, batch: int, logs: Any) -> str:
+    def path_of(self, epoch: int, batch: int, logs: Mapping[str, float]) -> str:
         """The file for an epoch and a batch, both counted from 0."""
         try:
             return self.filepath.format_map(_Fields(logs, epoch=epoch + 1, batch=batch + 1))
@@ -144,11 +144,11 @@ class ModelCheckpoint(Callback):
 class _Fields(dict[str, Any]):
     """Epoch and batch, then the logs."""
 
-    def __init__(self, logs: Any, **own: int) -> None:
+    def __init__(self, logs: Mapping[str, float], **own: int) -> None:
         super().__init__(own)
         self.logs = logs
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> float:
         return self.logs[name]
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import IO, Any, ClassVar
 
-from axon.callbacks.base import Callback, Logs
+from axon.callbacks.base import Callback, Logs, State
 from axon.callbacks.output import prepare
 from axon.names import guarded, unguarded
 
@@ -60,7 +60,7 @@ class CSVLogger(Callback):
         self._over = not go_on  # what is there stays until there is something to log
         self.written = os.path.getsize(self.filename) if go_on else 0
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a state; the open file itself tells where a run under way stands."""
         if self._file is None:
             super().load_state_dict(state)

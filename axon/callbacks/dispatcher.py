@@ -6,8 +6,9 @@ from functools import wraps
 from typing import Any
 
 from axon.callbacks.backup import BackupAndRestore, NoBackup
-from axon.callbacks.base import HOOKS, Callback, LambdaCallback, check
+from axon.callbacks.base import HOOKS, Callback, LambdaCallback, Params, State, check
 
+Hook = Callable[..., None]
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
@@ -15,7 +16,7 @@ def _telling(hook: str) -> Callable[..., None]:
     """A method that tells all who listen to a hook."""
 
     @wraps(getattr(Callback, hook))
-    def tell(self: "Callbacks", *details: Any) -> None:
+    def tell(self: "Callbacks", *details: object) -> None:
         for listener in self._listeners[hook]:
             listener(*details)
 
@@ -26,7 +27,7 @@ def _telling_all(hook: str) -> Callable[..., None]:
     """The same; it goes on to the next, whatever one of them raises."""
 
     @wraps(getattr(Callback, hook))
-    def tell(self: "Callbacks", *details: Any) -> None:
+    def tell(self: "Callbacks", *details: object) -> None:
         with ExitStack() as calls:
             for listener in reversed(self._listeners[hook]):
                 calls.callback(listener, *details)
@@ -46,14 +47,14 @@ class Callbacks:
         params: the settings of the run: epochs, steps, batch_size...
     """
 
-    def __init__(self, callbacks: Sequence[Callback], model: Any, params: dict[str, Any]) -> None:
+    def __init__(self, callbacks: Sequence[Callback], model: Any, params: Params) -> None:
         self.callbacks = check(callbacks)
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
         self._listeners = {hook: self._find(hook) for hook in HOOKS}
 
-    def _find(self, hook: str) -> list[Callable[..., Any]]:
+    def _find(self, hook: str) -> list[Hook]:
         names = [hook, ALIASES[hook]] if hook in ALIASES else [hook]
         pairs = ((getattr(c, name), name) for c in self.callbacks for name in names)
         return [found for found, name in pairs if _overridden(found, name)]
@@ -67,7 +68,7 @@ class Callbacks:
         """Whether anybody wants to be told: if not, nothing has to be measured for it."""
         return bool(self._listeners[hook])
 
-    def listeners(self, hook: str) -> list[Callable[..., Any]]:
+    def listeners(self, hook: str) -> list[Hook]:
         """Whom to tell, in order."""
         return self._listeners[hook]
 
@@ -93,12 +94,12 @@ class Callbacks:
 
     # -------------------------------------------------------------------- resuming
 
-    def state_dict(self) -> dict[str, dict[str, Any]]:
+    def state_dict(self) -> dict[str, State]:
         """The state of each callback that has one, by its class: ``EarlyStopping``..."""
         states = {name: callback.state_dict() for name, callback in self.named().items()}
         return {name: state for name, state in states.items() if state}
 
-    def load_state_dict(self, states: dict[str, dict[str, Any]], again: bool = False) -> None:
+    def load_state_dict(self, states: dict[str, State], again: bool = False) -> None:
         """Hand each callback its state; those that had none then start anew.
 
         Args:
@@ -121,7 +122,7 @@ class Callbacks:
         return named
 
 
-def _overridden(method: Any, hook: str) -> bool:
+def _overridden(method: Hook, hook: str) -> bool:
     """Whether it is another function than the one of the base class, which does nothing."""
     return getattr(method, "__func__", method) is not getattr(Callback, hook)
 

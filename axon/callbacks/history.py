@@ -1,5 +1,6 @@
 """History: what ``fit`` returns."""
 
+import os
 from typing import Any, ClassVar, NamedTuple
 
 from axon import clock as pace
@@ -7,6 +8,8 @@ from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
 from axon.files.atomic import atomic
 from axon.names import guarded, suggestion
+
+Path = str | os.PathLike[str]
 
 
 class Best(NamedTuple):
@@ -98,7 +101,7 @@ class History(Callback):
 
         return curves(self, **options)
 
-    def report(self, path: Any, **options: Any) -> Any:
+    def report(self, path: Path, **options: Any) -> Any:
         """Write a report of the run, one HTML file; takes the options of ``model.report``."""
         if self.model is None:
             raise RuntimeError(
@@ -109,7 +112,7 @@ class History(Callback):
 
     # -------------------------------------------------------------------- files
 
-    def to_csv(self, path: Any) -> None:
+    def to_csv(self, path: Path) -> None:
         """Write a line per epoch: its number from 0, the seconds, and what was measured.
 
         What was not measured in an epoch is left empty; "nan" and "inf" stand for themselves.
@@ -123,7 +126,7 @@ class History(Callback):
         lines.writerows(zip(*table.values(), strict=True))  # csv writes None as nothing
         _write(path, text.getvalue())
 
-    def to_json(self, path: Any) -> None:
+    def to_json(self, path: Path) -> None:
         """Write epochs, seconds, params and history; lists are all of the same length.
 
         JSON knows neither NaN nor infinity: they stand there as the strings "NaN", "Infinity" and
@@ -139,7 +142,7 @@ class History(Callback):
         _write(path, dumps(whole, allow_nan=False, default=str) + "\n")
 
     @classmethod
-    def from_csv(cls, path: Any) -> "History":
+    def from_csv(cls, path: Path) -> "History":
         """Read what ``to_csv`` or ``CSVLogger`` wrote.
 
         Raises:
@@ -150,7 +153,7 @@ class History(Callback):
         return cls._of(runs.from_csv(path), {})
 
     @classmethod
-    def from_json(cls, path: Any) -> "History":
+    def from_json(cls, path: Path) -> "History":
         """Read what ``to_json`` wrote.
 
         Raises:
@@ -192,6 +195,6 @@ def _plain(value: float | None) -> float | str | None:
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
 
 
-def _write(path: Any, text: str) -> None:
+def _write(path: Path, text: str) -> None:
     with atomic(path) as stream:
         stream.write(text.encode("utf-8"))

@@ -1,9 +1,8 @@
 """Which of the logged numbers is watched, and when it is better than before."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from axon.callbacks.base import Logs
+from axon.callbacks.base import Logs, Params
 from axon.checks import finite, one_of
 from axon.names import direction, suggestion
 
@@ -49,7 +48,7 @@ class Monitor:
             return value < best - self.min_delta
         return value > best + self.min_delta
 
-    def value(self, epoch: int, logs: Logs, params: dict[str, Any]) -> float | None:
+    def value(self, epoch: int, logs: Logs, params: Params) -> float | None:
         """The watched number; None in epochs without validation, if it is one of validation.
 
         Raises:

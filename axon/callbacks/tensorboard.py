@@ -131,7 +131,7 @@ class TensorBoard(Callback):
                 calls.callback(self._events.popitem()[1].close)
 
 
-def _every(update_freq: Any) -> int:
+def _every(update_freq: object) -> int:
     if isinstance(update_freq, str):
         raise ValueError(
             "TensorBoard: update_freq must be 'epoch', 'batch' or a number of batches, got "

@@ -11,8 +11,10 @@ from axon.backend import FLOAT, Array, DType, as_array, demand_fitting
 from axon.checks import is_number
 from axon.containers import Ragged, has
 
+Data = Any  # what a user hands over, in one of the forms that forms.py tells apart
 
-def samples(argument: str, data: Any, dtype: DType = FLOAT) -> Array:
+
+def samples(argument: str, data: Data, dtype: DType = FLOAT) -> Array:
     """Check features: numbers, at least one sample, all finite. The caller's array is not changed.
 
     Args:
@@ -55,12 +57,14 @@ def in_order(array: Array) -> Array:
 
 
 @cache
-def _largest(dtype: DType) -> Any:
+def _largest(dtype: DType) -> np.floating[Any]:
     """Where numbers of a type end."""
     return np.finfo(dtype).max
 
 
-def demand_finite(argument: str, array: Array, dtype: DType, columns: Sequence[Any] = ()) -> None:
+def demand_finite(
+    argument: str, array: Array, dtype: DType, columns: Sequence[object] = ()
+) -> None:
     """Demand that all numbers are finite, and stay so in the type that the model computes in.
 
     Args:
@@ -101,7 +105,7 @@ def demand_fits(argument: str, array: Array, dtype: DType) -> None:
         raise ValueError(f"{argument}: {error}") from None
 
 
-def _not_finite(argument: str, array: Array, columns: Sequence[Any] = ()) -> ValueError:
+def _not_finite(argument: str, array: Array, columns: Sequence[object] = ()) -> ValueError:
     row = next(i for i, sample in enumerate(array) if not np.isfinite(sample).all())
     wrong = ~np.isfinite(array[row])
     where = f" in column {columns[int(np.flatnonzero(wrong)[0])]!r}" if len(columns) else ""
@@ -121,7 +125,7 @@ def same_length(**columns: Array | None) -> int:
     return next(iter(lengths.values()))
 
 
-def checked_share(share: Any) -> float:
+def checked_share(share: object) -> float:
     """Check a validation_split; 0 means none."""
     if not is_number(share) or not 0 <= share < 1:
         raise ValueError(

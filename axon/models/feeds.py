@@ -5,11 +5,13 @@ Both know how to find the same place again in another process.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from axon.backend import Array, DType, Shape
+from axon.callbacks import State
+from axon.models.data import Data
 from axon.pieces import BYTE, in_parts
 from axon.random import get_state, set_state, stream
 
@@ -72,12 +74,12 @@ class ArrayFeed:
         for start in range(done * size, self.steps * size, size):
             yield self, start, min(start + size, self.size)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """The order of the samples, in the shortest numbers that can count them."""
         short = np.min_scalar_type(max(self.size - 1, 0))
         return {} if self.order is None else {"order": self.order.astype(short)}
 
-    def load_state_dict(self, state: dict[str, Any], done: int) -> None:
+    def load_state_dict(self, state: State, done: int) -> None:
         """Go on with an order that was kept; batches are found by their numbers."""
         del done
         if self.order is not None:
@@ -146,10 +148,10 @@ def _gather(
 class Resumable(Protocol):
     """An iterable with a memory of its own, such as random numbers: it says what it remembers."""
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What it would have to know, before an epoch, to yield the same batches again."""
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take that back."""
 
 
@@ -169,8 +171,8 @@ class StreamFeed:
 
     def __init__(
         self,
-        iterable: Iterable[Any],
-        check: Callable[[Any], ArrayFeed],
+        iterable: Iterable[Data],
+        check: Callable[[Data], ArrayFeed],
         steps: int | None,
         owner: str = "fit",
     ) -> None:
@@ -190,7 +192,7 @@ class StreamFeed:
         self._before = {"random": get_state(others=True), "own": self._own()}
         self._items, self.taken = iter(self.iterable), 0
 
-    def _own(self) -> dict[str, Any]:
+    def _own(self) -> State:
         return self.iterable.state_dict() if isinstance(self.iterable, Resumable) else {}
 
     def batches(self, done: int = 0) -> Iterator[Batch]:
@@ -213,13 +215,13 @@ class StreamFeed:
             yield batch, 0, batch.size
             number += 1
 
-    def _checked(self, number: int, item: Any) -> ArrayFeed:
+    def _checked(self, number: int, item: Data) -> ArrayFeed:
         try:
             return self.check(item)
         except (TypeError, ValueError) as error:
             raise type(error)(f"batch {number} of the iterable: {error}") from None
 
-    def _next(self, number: int) -> Any:
+    def _next(self, number: int) -> Data:
         item = next(self._items, _END)
         if item is _END and (number == 0 or self.steps is not None):
             if self.owner == "predict" and not number:
@@ -243,12 +245,12 @@ class StreamFeed:
 
     # -------------------------------------------------------------------- resuming
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """How many batches were taken, and what the iterable and all chance were before that."""
         waits = bool(self._waiting)
         return {"taken": self.taken, "waits": waits, "before": self._before, "own": self._own()}
 
-    def load_state_dict(self, state: dict[str, Any], done: int) -> None:
+    def load_state_dict(self, state: State, done: int) -> None:
         """Find the place again: skip what was taken already, in an iterable that begins anew.
 
         Args:
@@ -271,7 +273,7 @@ class StreamFeed:
         elif not self.once:
             self._waiting = [self.check(self._next(0))]
 
-    def _rewind(self, before: dict[str, Any]) -> None:
+    def _rewind(self, before: State) -> None:
         """Begin the epoch under way once more."""
         set_state(before["random"])
         if isinstance(self.iterable, Resumable):

@@ -14,13 +14,14 @@ A batch is x, (x,), (x, y) or (x, y, sample_weight), in a tuple or a list.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from axon.containers import arraylike, has
+from axon.models.data import Data
 from axon.models.network import Network
 
+Items = tuple[Data, ...] | list[Data]
 UNREADABLE = (str, bytes, bytearray, Mapping, range)  # they can be iterated, but are no batches
 
 
@@ -30,10 +31,10 @@ class Numbered:
     As Keras does, it tells x when an epoch is over, if x wants to know.
     """
 
-    def __init__(self, x: Any) -> None:
+    def __init__(self, x: Data) -> None:
         self.x = x
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Data]:
         if has(self.x, "__len__"):
             yield from (self.x[i] for i in range(len(self.x)))
         else:
@@ -42,7 +43,7 @@ class Numbered:
             self.x.on_epoch_end()
 
 
-def readable(x: Any) -> Iterable[Any] | None:
+def readable(x: Data) -> Iterable[Data] | None:
     """What can be read one by one, as an iterable; None for arrays, tables, dicts and the like."""
     if isinstance(x, UNREADABLE) or arraylike(x):
         return None
@@ -52,7 +53,7 @@ def readable(x: Any) -> Iterable[Any] | None:
     return x if iterable else None
 
 
-def batches_in(model: Network, x: Any) -> Iterable[Any] | None:
+def batches_in(model: Network, x: Data) -> Iterable[Data] | None:
     """Batches of inputs, if that is what x holds; None if it holds samples."""
     if type(x) is np.ndarray:
         return None
@@ -61,7 +62,7 @@ def batches_in(model: Network, x: Any) -> Iterable[Any] | None:
     return x if x and _is_batch(model, x) else None
 
 
-def _is_batch(model: Network, x: "tuple[Any, ...] | list[Any]") -> bool:
+def _is_batch(model: Network, x: Items) -> bool:
     """Whether a list holds batches: its first item tells."""
     first, several = x[0], len(model.input_names) > 1
     if isinstance(first, Mapping):
@@ -75,7 +76,7 @@ def _is_batch(model: Network, x: "tuple[Any, ...] | list[Any]") -> bool:
     return _has_batch_axis(model, first, _unlike(x))
 
 
-def _holds_arrays(item: "tuple[Any, ...] | list[Any]") -> bool:
+def _holds_arrays(item: Items) -> bool:
     """Whether there are arrays in an item, or in the inputs in it, where these are several."""
     for value in item:
         inner = value.values() if isinstance(value, Mapping) else value
@@ -85,16 +86,16 @@ def _holds_arrays(item: "tuple[Any, ...] | list[Any]") -> bool:
     return False
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: Data) -> bool:
     return arraylike(value) and bool(np.ndim(value))
 
 
-def _unlike(items: "tuple[Any, ...] | list[Any]") -> bool:
+def _unlike(items: Items) -> bool:
     """Whether items have different numbers of axes, as x and y often have."""
     return len({np.ndim(item) if arraylike(item) else None for item in items}) > 1
 
 
-def _has_batch_axis(model: Network, array: Any, otherwise: bool) -> bool:
+def _has_batch_axis(model: Network, array: Data, otherwise: bool) -> bool:
     """Whether an array has an axis more than a sample (the first input's)."""
     axes = _axes(model)
     return otherwise if axes is None else np.ndim(array) == axes + 1
@@ -108,7 +109,7 @@ def _axes(model: Network) -> int | None:
     return len(shape[0] if model.width > 1 else shape)
 
 
-def sole(model: Network, x: Any, y: Any) -> tuple[Any, Any]:
+def sole(model: Network, x: Data, y: Data) -> tuple[Data, Data]:
     """x and y of a model of one input that are given as those of several: (x,), [y]."""
     if len(model.input_names) > 1 or not _is_only(x):
         return x, y
@@ -119,11 +120,11 @@ def sole(model: Network, x: Any, y: Any) -> tuple[Any, Any]:
     return (inner, targets) if fits or np.ndim(inner) == (axes or -1) + 1 else (x, y)
 
 
-def _is_only(value: Any) -> bool:
+def _is_only(value: object) -> bool:
     return isinstance(value, tuple | list) and len(value) == 1 and _is_array(value[0])
 
 
-def without_targets(model: Network, item: Any) -> Any:
+def without_targets(model: Network, item: Data) -> Data:
     """The inputs in a batch: of x, (x,), (x, y) or (x, y, sample_weight).
 
     Raises:
@@ -142,7 +143,7 @@ def without_targets(model: Network, item: Any) -> Any:
     return first if len(item) <= 3 and _is_pair(model, item) else item
 
 
-def _is_pair(model: Network, item: list[Any]) -> bool:
+def _is_pair(model: Network, item: list[Data]) -> bool:
     """Whether a list is [x, y] or the like, and not a list of samples."""
     if not _is_array(item[0]):
         return False
@@ -156,7 +157,7 @@ def _is_pair(model: Network, item: list[Any]) -> bool:
     return _has_batch_axis(model, item[0], otherwise=False)
 
 
-def demand_pair(item: Any) -> None:
+def demand_pair(item: Data) -> None:
     """Demand that a batch brings its targets: (x, y) or (x, y, sample_weight).
 
     Raises:

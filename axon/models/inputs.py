@@ -14,6 +14,7 @@ from axon.locks import change, hold
 from axon.losses.expected import SUM
 from axon.models import forms
 from axon.models.data import (
+    Data,
     checked_share,
     demand_finite,
     demand_fits,
@@ -30,12 +31,13 @@ from axon.models.training import Trainer
 from axon.random import place
 
 T = TypeVar("T")
-Given = tuple[Any, Any, Any]  # x, y and weights, as they were given
+ClassWeight = Mapping[int, float] | None
+Given = tuple[Data, Data, Data]  # x, y and weights, as they were given
 
 NOT_BUILT = {"stop_training", "metadata", "_trainer", "_predictor"}  # others change it
 
 
-def inputs_of(model: Network, x: Any) -> tuple[Any, ...]:
+def inputs_of(model: Network, x: Data) -> tuple[Data, ...]:
     """The inputs of a model: one for most; a tuple, a list, or a dict by name, for several."""
     names = model.input_names
     if isinstance(x, Mapping):
@@ -72,7 +74,7 @@ def computed_in(model: Network) -> DType:
     return FLOAT if wanted.kind != "f" or model.exact else wanted
 
 
-def checked_inputs(model: Network, x: Any, wanted: DType | None = None) -> list[Array]:
+def checked_inputs(model: Network, x: Data, wanted: DType | None = None) -> list[Array]:
     """The inputs as arrays of numbers, at least one sample each, all finite.
 
     Args:
@@ -102,7 +104,7 @@ def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
 
 
 def columns(
-    trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+    trainer: Trainer, x: Data, y: Data, sample_weight: Data = None, class_weight: ClassWeight = None
 ) -> list[Array]:
     """Check x, y and weights against the model and each other: inputs, then targets and weights."""
     model, loss = trainer.model, trainer.loss
@@ -142,10 +144,10 @@ def fit_inputs(model: Network, data: list[Array]) -> Shape:
         raise ValueError(f"x of shape {given} does not fit: {error}") from None
 
 
-def input_stream(model: Network, x: Iterable[Any], steps: Any) -> StreamFeed:
+def input_stream(model: Network, x: Iterable[Data], steps: int | None) -> StreamFeed:
     """Batches to predict, from an iterable whose batches may bring targets, too."""
 
-    def checked(item: Any) -> ArrayFeed:
+    def checked(item: Data) -> ArrayFeed:
         data = checked_inputs(model, forms.without_targets(model, item))
         hold(model._all_locks(), demand_fitting, model, data)
         return array_feed(model, data, rows_at_a_time(model))
@@ -176,7 +178,7 @@ class Reader:
         batch_size: int | None,
         steps: int | None = None,
         shuffle: bool = False,
-        class_weight: Any = None,
+        class_weight: ClassWeight = None,
     ) -> None:
         self.owner, self.trainer, self.model = owner, trainer, trainer.model
         self.shuffle, self.class_weight = shuffle, class_weight
@@ -184,7 +186,7 @@ class Reader:
         self.steps = None if steps is None else integer(owner, "steps", steps)
 
     def for_fit(
-        self, given: Given, share: Any, validation: Any, size: int | None, steps: int | None
+        self, given: Given, share: float, validation: Data, size: int | None, steps: int | None
     ) -> tuple[AnyFeed, AnyFeed | None]:
         """What to learn from, and what to validate on; if any does not fit, nothing changes.
 
@@ -199,7 +201,7 @@ class Reader:
         return self._alone(arrays, self._for_fit, given, share, validation, size, steps)
 
     def _for_fit(
-        self, given: Given, share: Any, validation: Any, size: int | None, steps: int | None
+        self, given: Given, share: float, validation: Data, size: int | None, steps: int | None
     ) -> tuple[AnyFeed, AnyFeed | None]:
         if validation is not None and share:
             raise ValueError(
@@ -213,17 +215,17 @@ class Reader:
         feed.back = back
         return feed, tested
 
-    def for_test(self, *given: Any) -> AnyFeed:
+    def for_test(self, *given: Data) -> AnyFeed:
         """What to look at, from x, y and weights."""
         return self._alone(given[1] is not None, self._for_test, *given)
 
-    def _for_test(self, *given: Any) -> AnyFeed:
+    def _for_test(self, *given: Data) -> AnyFeed:
         with all_or_nothing(self.model) as back:
             feed, _ = self._feed(*given)
         feed.back = back
         return feed
 
-    def _alone(self, arrays: bool, function: Callable[..., T], *given: Any) -> T:
+    def _alone(self, arrays: bool, function: Callable[..., T], *given: Data) -> T:
         """Look at arrays while nobody else works with the model; an iterable may need it meanwhile.
 
         So may a thread that makes its batches, and asks the model for that.
@@ -231,7 +233,7 @@ class Reader:
         return hold(self.trainer.locks(), function, *given) if arrays else function(*given)
 
     def _feed(
-        self, x: Any, y: Any, sample_weight: Any = None, share: Any = 0.0
+        self, x: Data, y: Data, sample_weight: Data = None, share: float = 0.0
     ) -> tuple[AnyFeed, list[Array]]:
         """Where batches are taken from, and the samples that are held out."""
         share = checked_share(share)
@@ -249,7 +251,7 @@ class Reader:
         size = self.batch_size or rows_at_a_time(self.model)
         return array_feed(self.model, given, size, order=order, steps=self.steps), kept
 
-    def _stream(self, x: Any, sample_weight: Any, share: float) -> StreamFeed:
+    def _stream(self, x: Data, sample_weight: Data, share: float) -> StreamFeed:
         found = forms.readable(x)
         if found is None:
             raise TypeError(
@@ -263,7 +265,7 @@ class Reader:
             )
         return StreamFeed(found, self._batch, self.steps, self.owner)
 
-    def _batch(self, item: Any) -> ArrayFeed:
+    def _batch(self, item: Data) -> ArrayFeed:
         """Check one batch of an iterable: (x, y) or (x, y, sample_weight)."""
         forms.demand_pair(item)
         x, y, *weights = item
@@ -271,7 +273,7 @@ class Reader:
         return array_feed(self.model, columns(self.trainer, x, y, weight, self.class_weight))
 
     def _validation(
-        self, given: Any, kept: list[Array], size: int | None, steps: int | None
+        self, given: Data, kept: list[Array], size: int | None, steps: int | None
     ) -> AnyFeed | None:
         """What to validate on: the samples held out, or data given for it."""
         if given is None:
@@ -296,12 +298,14 @@ class Reader:
             raise type(error)(f"validation_data: {error}") from None
 
 
-def _is_data(given: list[Any]) -> bool:
+def _is_data(given: list[Data]) -> bool:
     """Whether a list means [x, y] and not a list of batches."""
     return not all(isinstance(item, tuple | list) for item in given)
 
 
-def with_class_weight(trainer: Trainer, given: list[Array], class_weight: Any) -> list[Array]:
+def with_class_weight(
+    trainer: Trainer, given: list[Array], class_weight: ClassWeight
+) -> list[Array]:
     """Multiply the weight of each sample by that of its class."""
     if class_weight is None:
         return given
@@ -366,7 +370,7 @@ def _take_back(before: list[tuple[Module, dict[str, Any]]]) -> None:
             del now[key]
 
 
-def sample_weights(given: Any, outputs: Shape, dtype: DType) -> Array:
+def sample_weights(given: Data, outputs: Shape, dtype: DType) -> Array:
     """Check the weights of samples, or of steps or pixels: whatever costs (n, ...) something."""
     weights = samples("sample_weight", given, dtype)
     while weights.ndim > 1 and weights.shape[-1] == 1:  # (n, 1) as other libraries give them
@@ -383,7 +387,7 @@ def sample_weights(given: Any, outputs: Shape, dtype: DType) -> Array:
 
 
 def class_weights(
-    given: Any, y: Array, outputs: Shape, dtype: DType, ignored: int | None = None
+    given: Data, y: Array, outputs: Shape, dtype: DType, ignored: int | None = None
 ) -> Array:
     """Look up the weight of each sample, or each step or pixel, by its class.
 

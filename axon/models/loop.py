@@ -14,17 +14,16 @@ from functools import cached_property
 from itertools import islice
 from time import perf_counter
 from types import FrameType
-from typing import Any
 
 from axon.blas import one_blas_thread
-from axon.callbacks import Callbacks, Logs
+from axon.callbacks import Callbacks, Logs, State
 from axon.locks import Lock, hold
 from axon.metrics import Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.first_batch import first_look
 from axon.models.identity import identity
 from axon.models.network import Network
-from axon.models.training import Trainer
+from axon.models.training import Trainer, Variant
 from axon.optimizers import Optimizer
 from axon.program import Step
 from axon.random import get_state, set_state
@@ -66,7 +65,7 @@ class Fit:
         self.backup = callbacks.backup
         self.epoch, self.batch = epochs.start, 0
         self._steps = trainer.train, trainer.test, predicting
-        self._resumed: dict[str, Any] | None = None  # what has still to be put back
+        self._resumed: State | None = None  # what has still to be put back
         self._tally = Tally.of(trainer)
         self._began = self._updates()
 
@@ -181,7 +180,7 @@ class Fit:
         """What must be the same for a state to fit, each in words that people can compare."""
         return identity(self.trainer, self.feed, self.validation, self.validation_freq)
 
-    def state(self, begun: bool = True) -> dict[str, Any]:
+    def state(self, begun: bool = True) -> State:
         """All that the rest of the run depends on, besides the data and the program that calls.
 
         Args:
@@ -189,7 +188,7 @@ class Fit:
         """
         return hold(self.trainer.locks(), self._state, begun)
 
-    def _state(self, begun: bool) -> dict[str, Any]:
+    def _state(self, begun: bool) -> State:
         return {
             **{"epoch": self.epoch, "batch": self.batch, "begun": begun},
             "weights": self.model.state_dict(),
@@ -206,7 +205,7 @@ class Fit:
             **{"stop_training": self.model.stop_training, "warned": self.trainer.warned},
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: State) -> None:
         """Go on from ``state``.
 
         Callbacks are told that training, and the epoch, begin. What this leads them to do was done
@@ -234,7 +233,7 @@ class Fit:
             self.model.stop_training = state["stop_training"]
         return self.model.stop_training
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore(self, state: State) -> None:
         self.model.load_state_dict(state["weights"])
         for module, trainable in zip(self.model.modules(), state["trainable"], strict=True):
             module._trainable = trainable
@@ -330,7 +329,7 @@ class Pass:
             if self.fit and self.fit.after_batches(done):
                 break
 
-    def steps(self, batch: Batch, variant: tuple[Any, ...]) -> int:
+    def steps(self, batch: Batch, variant: Variant) -> int:
         """Run the step on a batch, and on those after it until it is time to look around.
 
         Returns:
@@ -406,7 +405,7 @@ class Tally:
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self.metrics = tuple(metrics)
         self.done = False  # nobody will ask again
-        self._aside: dict[int, dict[str, Any]] = {}
+        self._aside: dict[int, State] = {}
 
     @classmethod
     def of(cls, trainer: Trainer) -> "Tally":

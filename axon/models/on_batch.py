@@ -7,6 +7,7 @@ from axon.backend import Array, DType
 from axon.callbacks import Logs
 from axon.locks import change, hold
 from axon.models import inputs
+from axon.models.data import Data
 from axon.models.loop import once
 from axon.models.prediction import Predictor
 from axon.models.training import Trainer, shaped
@@ -22,9 +23,9 @@ class Compiled(Protocol):
 
 def train_on_batch(
     model: Compiled,
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
+    x: Data,
+    y: Data,
+    sample_weight: Data = None,
     class_weight: dict[int, float] | None = None,
     return_dict: bool = False,
 ) -> Any:
@@ -34,7 +35,7 @@ def train_on_batch(
     return shaped(change(trainer.locks(), _train, *given), return_dict)
 
 
-def _train(trainer: Trainer, *given: Any) -> Logs:
+def _train(trainer: Trainer, *given: Data) -> Logs:
     with inputs.all_or_nothing(trainer.model) as back:
         batch = inputs.array_feed(trainer.model, inputs.columns(trainer, *given))
         trainer.prepare(batch)
@@ -46,14 +47,14 @@ def _train(trainer: Trainer, *given: Any) -> Logs:
 
 
 def test_on_batch(
-    model: Compiled, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
+    model: Compiled, x: Data, y: Data, sample_weight: Data = None, return_dict: bool = False
 ) -> Any:
     """Loss and metrics of one batch, from which nothing is learned."""
     trainer = model.trainer
     return shaped(hold(trainer.locks(), _test, trainer, x, y, sample_weight), return_dict)
 
 
-def _test(trainer: Trainer, *given: Any) -> Logs:
+def _test(trainer: Trainer, *given: Data) -> Logs:
     with inputs.all_or_nothing(trainer.model) as back:
         batch = inputs.array_feed(trainer.model, inputs.columns(trainer, *given))
         batch.back = back

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -14,13 +14,29 @@ from axon.inspect.profile import Profile
 from axon.inspect.timing import Measured, measured
 from axon.locks import hold
 from axon.models import inputs
+from axon.models.data import Data
 from axon.models.feeds import ArrayFeed
+from axon.models.network import Network
+from axon.models.prediction import Predictor
+from axon.models.training import Trainer
+from axon.optimizers import Optimizer
 from axon.program import Program, Step
 from axon.threads import one_blas_thread
 
 
+class Profiled(Protocol):
+    """A model, as far as it is needed here."""
+
+    _predictor: Predictor
+    _trainer: Trainer | None
+
+    @property
+    def trainer(self) -> Trainer:
+        """What ``compile`` made."""
+
+
 def profile(
-    model: Any, x: Any, y: Any = None, batch_size: int = 32, repeats: int | None = None
+    model: Profiled, x: Data, y: Data = None, batch_size: int = 32, repeats: int | None = None
 ) -> Profile:
     """Measure where the time of a step goes: of training with y, of prediction without.
 
@@ -51,58 +67,62 @@ def profile(
     size = integer("profile", "batch_size", batch_size)
     repeats = None if repeats is None else integer("profile", "repeats", repeats)
     step = model.trainer.train if y is not None else model._predictor.step
-    _demand_recorded(model, step)
-    return hold(step.locks(), _profile, model, step, x, y, size, repeats)
+    network = model._predictor.model
+    if step.eager:
+        raise RuntimeError(
+            f"model {network.name!r} was compiled with eager=True: it records no program that "
+            "could be profiled. Compile it without: model.compile(loss, optimizer)."
+        )
+    return hold(step.locks(), _profile, network, model._trainer, step, x, y, size, repeats)
 
 
-def _profile(model: Any, step: Step, x: Any, y: Any, size: int, repeats: int | None) -> Profile:
-    train = y is not None
-    with inputs.all_or_nothing(model):  # as fit and predict do
-        given = inputs.columns(model.trainer, x, y) if train else inputs.checked_inputs(model, x)
-        if not train:
-            inputs.fit_inputs(model, given)
-        batches = _shuffled(model, given, size)
-        if train:
-            model.trainer.prepare(batches)
-    program: Program
-    found: Measured
-    program, found, feeding, note = one_blas_thread.run(_measured, model, step, batches, repeats)
-    rows = f"{batches.smallest} sample{'s' * (batches.smallest > 1)}"
-    title = f"{step.name} {model.name!r} on {rows}{note}"
+def _profile(
+    network: Network,
+    trainer: Trainer | None,
+    step: Step,
+    x: Data,
+    y: Data,
+    size: int,
+    repeats: int | None,
+) -> Profile:
+    with inputs.all_or_nothing(network):  # as fit and predict do
+        if trainer is not None and y is not None:
+            feed = _shuffled(network, inputs.columns(trainer, x, y), size)
+            trainer.prepare(feed)
+        else:
+            given = inputs.checked_inputs(network, x)
+            inputs.fit_inputs(network, given)
+            feed = _shuffled(network, given, size)
+    of_step = (network, trainer, step, feed, repeats)
+    program, found, feeding, note = one_blas_thread.run(_measured, *of_step)
+    rows = f"{feed.smallest} sample{'s' * (feed.smallest > 1)}"
+    title = f"{step.name} {network.name!r} on {rows}{note}"
     return Profile(program, *found, title=title, feeding=feeding)
 
 
 def _measured(
-    model: Any, step: Step, batches: ArrayFeed, repeats: int | None
+    network: Network, trainer: Trainer | None, step: Step, feed: ArrayFeed, repeats: int | None
 ) -> tuple[Program, Measured, float, str]:
-    with unchanged(model) as rewind, np.errstate(all="ignore"):
+    with unchanged(network, trainer) as rewind, np.errstate(all="ignore"):
         start, note = rewind, ""
-        if step.name == "train":
-            start, note = _updating(model, rewind)
-        program, feed = _recorded(model, step, batches, start)
-        return program, measured(program, repeats), min(_laps(feed, batches)), note
+        if trainer is not None and step is trainer.train:
+            start, note = _updating(trainer.optimizer, rewind)
+        program, fill = _recorded(network, step, feed, start)
+        return program, measured(program, repeats), min(_laps(fill, feed)), note
 
 
-def _demand_recorded(model: Any, step: Step) -> None:
-    if step.eager:
-        raise RuntimeError(
-            f"model {model.name!r} was compiled with eager=True: it records no program that could "
-            "be profiled. Compile it without: model.compile(loss, optimizer)."
-        )
-
-
-def _shuffled(model: Any, given: list[Array], size: int) -> ArrayFeed:
+def _shuffled(network: Network, given: list[Array], size: int) -> ArrayFeed:
     """A single batch, to be gathered from all over the data as ``fit`` does."""
     order = np.random.default_rng(0).permutation(len(given[0]))
-    return inputs.array_feed(model, given, size, order=order, steps=1)
+    return inputs.array_feed(network, given, size, order=order, steps=1)
 
 
-def _updating(model: Any, rewind: Callable[[], None]) -> tuple[Callable[[], None], str]:
+def _updating(optimizer: Optimizer, rewind: Callable[[], None]) -> tuple[Callable[[], None], str]:
     """How to begin at a step that makes an update, if not every step does, and a note of it."""
-    steps = model.optimizer.gradient_accumulation_steps or 1
+    steps = optimizer.gradient_accumulation_steps or 1
     if steps == 1:
         return rewind, ""
-    waiting = model.optimizer.numbers["waiting"]
+    waiting = optimizer.numbers["waiting"]
 
     def start() -> None:
         rewind()
@@ -112,7 +132,7 @@ def _updating(model: Any, rewind: Callable[[], None]) -> tuple[Callable[[], None
 
 
 def _recorded(
-    model: Any, step: Step, batches: ArrayFeed, start: Callable[[], None]
+    network: Network, step: Step, feed: ArrayFeed, start: Callable[[], None]
 ) -> tuple[Program, Callable[[int], None]]:
     """Record a copy of a step, and check that it can be replayed, as ``fit`` would.
 
@@ -122,37 +142,37 @@ def _recorded(
     from copy import copy  # numpy has loaded it
 
     step = copy(step)  # without programs: those of the model stay as they are
-    names = model.input_names
-    step.names = [*(names if len(names) == model.width else ["x"]), "y", "w"]
-    rows = batches.smallest
-    slots = step.inputs(*batches.specs(rows))
+    names = network.input_names
+    step.names = [*(names if len(names) == network.width else ["x"]), "y", "w"]
+    rows = feed.smallest
+    filled = step.inputs(*feed.specs(rows))
 
-    def feed(start: int) -> None:
-        batches.fill(start, start + rows, slots)
+    def fill(start: int) -> None:
+        feed.fill(start, start + rows, filled)
 
-    feed(0)
+    fill(0)
     for _ in ("record", "compare"):  # from the same state, which may decide what is done
         start()
-        step.run(slots)
+        step.run(filled)
     assert step.latest is not None
-    return step.latest, feed
+    return step.latest, fill
 
 
-def _laps(feed: Callable[[int], None], batches: ArrayFeed) -> Iterator[float]:
+def _laps(fill: Callable[[int], None], feed: ArrayFeed) -> Iterator[float]:
     """Seconds that filling the inputs takes, with a few batches from all over the data."""
-    last = batches.size - batches.smallest
+    last = feed.size - feed.smallest
     for start in np.linspace(0, last, 20).astype(int).tolist():
         before = perf_counter()
-        feed(start)
+        fill(start)
         yield perf_counter() - before
 
 
 @contextmanager
-def unchanged(model: Any) -> Iterator[Callable[[], None]]:
+def unchanged(network: Network, trainer: Trainer | None) -> Iterator[Callable[[], None]]:
     """Take back all that steps change inside: each array, and where it was; early if called."""
-    tensors = _state(model)
+    tensors = _state(network, trainer)
     before = [(t, t.data, t.data.copy()) for t in tensors]
-    gradients = [(p, p.grad) for p in model.parameters()]
+    gradients = [(p, p.grad) for p in network.parameters()]
 
     def rewind() -> None:
         for tensor, array, values in before:  # a metric takes fresh memory in its first batch
@@ -167,10 +187,9 @@ def unchanged(model: Any) -> Iterator[Callable[[], None]]:
             parameter.grad = gradient
 
 
-def _state(model: Any) -> list[Tensor]:
-    if not model.compiled:
-        return [*model.parameters(), *model.named_buffers().values()]
-    trainer = model.trainer
+def _state(network: Network, trainer: Trainer | None) -> list[Tensor]:
+    if trainer is None:
+        return [*network.parameters(), *network.named_buffers().values()]
     kept = [t for t in vars(trainer.optimizer).values() if isinstance(t, Tensor)]
     gradients = [group.memory.gradients for group in trainer.optimizer.groups]
     return [*trainer.state(), *kept, *gradients]

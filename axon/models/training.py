@@ -8,6 +8,7 @@ import numpy as np
 from axon import losses, metrics, optimizers
 from axon.backend import Array
 from axon.blas import one_blas_thread
+from axon.callbacks import Logs
 from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
@@ -21,6 +22,7 @@ from axon.optimizers.group import runs
 from axon.program import Feed, Program, Step
 from axon.settings import versions
 
+Variant = tuple[object, ...]  # what a recording freezes, besides shapes and types
 Reduction = Callable[[list[Tensor]], None]
 
 
@@ -239,7 +241,7 @@ class Trainer:
 
     # -------------------------------------------------------------------- while it runs
 
-    def variant(self, step: Step) -> tuple[Any, ...]:
+    def variant(self, step: Step) -> Variant:
         """What a recording of a step freezes, besides shapes and types."""
         if step is not self.train:
             return ()
@@ -325,7 +327,7 @@ def weighing(real: Tensor, w: Tensor | None = None) -> Tensor:
     return joined.reshape(len(joined)) if alone else joined
 
 
-def shaped(results: dict[str, float], return_dict: bool) -> Any:
+def shaped(results: Logs, return_dict: bool) -> Any:
     """The loss, or the loss and the metrics; by name if asked for."""
     if return_dict:
         return results
