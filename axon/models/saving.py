@@ -15,7 +15,9 @@ from axon.files.archive import flattened, pack
 from axon.files.atomic import check_writable
 from axon.layers.state import frozen_in
 from axon.locks import hold
+from axon.models.training import Trainer
 from axon.models.weights import Path, arrays_of, demand_name_of_weights
+from axon.optimizers import Optimizer
 from axon.version import __version__
 
 FORMAT = 2
@@ -102,7 +104,7 @@ def other_format(path: Path) -> formats.Format | None:
     return None if found in (formats.AXON, formats.NPY) else found
 
 
-def _compile_arguments(trainer: Any, path: Path) -> dict[str, Any] | None:
+def _compile_arguments(trainer: Trainer, path: Path) -> dict[str, Any] | None:
     """What ``compile`` was given, as JSON can hold it; None, with a warning, if it cannot."""
     try:
         described = {
@@ -124,8 +126,8 @@ def _compile_arguments(trainer: Any, path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _with_named_schedule(optimizer: Any) -> dict[str, Any]:
-    described: dict[str, Any] = optimizer.describe()
+def _with_named_schedule(optimizer: Optimizer) -> dict[str, Any]:
+    described = optimizer.describe()
     rate = described["config"]["learning_rate"]
     if callable(rate):
         described["config"]["learning_rate"] = optimizer._name_of("learning_rate", rate)

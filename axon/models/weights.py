@@ -14,6 +14,7 @@ from axon.files.atomic import DamagedFile, atomic, check_writable
 from axon.layers.module import Module
 from axon.layers.state import Fit, Loaded, named
 from axon.locks import hold
+from axon.models.network import Network
 from axon.version import __version__
 
 Path = str | os.PathLike[str]
@@ -91,7 +92,7 @@ class WeightsFile(NamedTuple):
 
 
 def load_weights(
-    model: Any,
+    model: Network,
     path: Path,
     strict: bool = True,
     name_map: Any = None,
@@ -128,7 +129,7 @@ def load_weights(
     from axon.convert.translation import translated
 
     state, unexpected = translated(model, arrays, name_map, source, strict)
-    loaded: Loaded = model.load_state_dict(state, strict)
+    loaded = model.load_state_dict(state, strict)
     return loaded if strict else loaded._replace(unexpected_keys=unexpected)
 
 
