@@ -41,7 +41,7 @@ def compiled(function: Function, *arrays: np.ndarray) -> tuple[Any, Any]:
     instructions, outputs = trace(lambda *x: [function(*x)], inputs)
     expected = outputs[0].data.copy()
     program = lower(Plan(instructions, outputs), inputs, outputs)
-    assert program.whole
+    assert program.complete
     program.outputs[0].fill(0)
     program.run()
     first = program.outputs[0].copy()
@@ -253,7 +253,7 @@ def test_a_network_forwards_and_backwards(normalized: bool, batch: int) -> None:
     assert names.count("conv2d_bias") == 2
     assert names.index("max_pool2d") < names.index("relu")
     program = lower(plan, inputs, outputs)
-    assert program.whole
+    assert program.complete
     for _ in range(2):
         for y in program.outputs:
             y.fill(0)
