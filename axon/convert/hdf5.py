@@ -14,8 +14,9 @@ import numpy as np
 
 from axon.backend import Array
 from axon.files.atomic import DamagedFile
+from axon.files.formats import HDF5, by_bytes
+from axon.files.safetensors import from_bfloat16
 
-MAGIC = b"\x89HDF\r\n\x1a\n"
 MEMBER = "model.weights.h5"  # of a .keras file, which is a zip
 DEPTH, MOST = 64, 200_000  # groups inside one another, and objects in all
 SIMPLE = ("f2", "f4", "f8", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)))
@@ -65,8 +66,8 @@ def _read_zipped(h5py: Any, stream: IO[bytes], path: object) -> dict[str, Array]
         if MEMBER not in archive.namelist():
             raise DamagedFile(f"{path} is a zip without {MEMBER}: not a model of Keras.")
         info = archive.getinfo(MEMBER)
-        whole = info.compress_type == zipfile.ZIP_STORED and info.compress_size == info.file_size
-        if not whole or info.file_size > size or info.flag_bits & 1:
+        plain = info.compress_type == zipfile.ZIP_STORED and info.compress_size == info.file_size
+        if not plain or info.file_size > size or info.flag_bits & 1:
             raise DamagedFile(
                 f"{path}: {MEMBER} is compressed or encrypted, which Keras does not do, or larger "
                 "than the file. Unzip it, and read it alone."
@@ -80,12 +81,12 @@ def damage(path: object) -> Iterator[None]:
     import struct
     import zipfile
 
-    kinds = (zipfile.BadZipFile, struct.error, EOFError, LookupError, RuntimeError, TypeError)
+    damaged = (zipfile.BadZipFile, struct.error, EOFError, LookupError, RuntimeError, TypeError)
     try:
         yield
     except DamagedFile:
         raise
-    except (*kinds, ValueError, OverflowError, MemoryError, OSError, NotImplementedError) as error:
+    except (*damaged, ValueError, ArithmeticError, MemoryError, OSError) as error:
         said = str(error).strip("'\". ") or type(error).__name__
         raise DamagedFile(f"{path} is damaged, or no file of Keras: {said:.200}.") from None
 
@@ -93,7 +94,7 @@ def damage(path: object) -> Iterator[None]:
 def _read(h5py: Any, stream: IO[bytes], path: object) -> dict[str, Array]:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    if stream.read(len(MAGIC)) != MAGIC:
+    if by_bytes(stream.read(9)) is not HDF5:
         raise DamagedFile(f"{path} is neither HDF5 nor a .keras file.")
     stream.seek(0)
     arrays: dict[str, Array] = {}
@@ -128,9 +129,9 @@ def _datasets(h5py: Any, file: Any, path: object) -> Iterator[tuple[str, Any]]:
 
 def _bytes_of(h5py: Any, dataset: Any, where: str, left: int) -> int:
     """How many bytes an array takes, if it is a plain one and the file may hold as many."""
-    kind = dataset.dtype
-    if kind.str[1:] not in (*SIMPLE, BFLOAT16):
-        raise DamagedFile(f"{where} holds {kind}, not numbers.")
+    dtype = dataset.dtype
+    if dtype.str[1:] not in (*SIMPLE, BFLOAT16):
+        raise DamagedFile(f"{where} holds {dtype}, not numbers.")
     made = dataset.id.get_create_plist()
     plain = made.get_layout() in (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS)
     if not plain or made.get_nfilters() or made.get_external_count() or dataset.is_virtual:
@@ -140,7 +141,7 @@ def _bytes_of(h5py: Any, dataset: Any, where: str, left: int) -> int:
         )
     if dataset.shape is None:
         raise DamagedFile(f"{where} is empty.")
-    takes, stored = dataset.size * kind.itemsize, dataset.id.get_storage_size()
+    takes, stored = dataset.size * dtype.itemsize, dataset.id.get_storage_size()
     if takes != stored or takes > left:
         raise DamagedFile(
             f"{where} claims {takes:,} bytes, but {stored:,} are stored, and {left:,} are left in "
@@ -151,7 +152,6 @@ def _bytes_of(h5py: Any, dataset: Any, where: str, left: int) -> int:
 
 def _numbers(dataset: Any) -> Array:
     if dataset.dtype.str[1:] == BFLOAT16:
-        halves = np.asarray(dataset[()]).view("<u2").astype(np.uint32)
-        return (halves << np.uint32(16)).view(np.float32).reshape(dataset.shape)
+        return from_bfloat16(np.asarray(dataset[()]).view("<u2")).reshape(dataset.shape)
     values: Array = np.asarray(dataset[()])
     return values.astype(values.dtype.newbyteorder("="), copy=False)

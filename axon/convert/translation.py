@@ -41,7 +41,7 @@ def translate(
     """Turn weights of PyTorch or Keras into those of a model, which is not changed.
 
     Layers are matched by name where both sides use the same names; otherwise by the order of the
-    numbers in the foreign names, or, where these say nothing, by kinds and shapes. What is not
+    numbers in the foreign names, or, where these say nothing, by class and shape. What is not
     clear is an error, never a guess.
 
     Args:

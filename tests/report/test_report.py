@@ -12,6 +12,7 @@ import pytest
 import axon
 from axon.layers import Dense, Flatten, Rescaling
 from axon.models import Sequential
+from axon.report.results import Results
 
 pytest.importorskip("matplotlib")
 VOID = {"meta", "link", "img", "br"}
@@ -183,6 +184,13 @@ def test_labels_that_do_not_exclude_each_other(tmp_path: Any) -> None:
     page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
     assert [row[-1] for row in page.table("label").values()] == ["2", "1"]
     assert "Confusion matrix" not in page.headings
+
+
+def test_labels_of_padding_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = np.eye(3, dtype="f4"), np.array([[1, 0], [1, 1], [1, 1]])
+    model = trained(x, y, Dense(2, "sigmoid"), loss="binary_cross_entropy", metrics=[])
+    monkeypatch.setattr(model, "compute_mask", lambda x: np.array([True, True, False]))
+    assert [score.samples for score in Results(model, x, y).per_class().values()] == [2, 1]
 
 
 @pytest.mark.parametrize("outputs", [1, 6])
