@@ -78,7 +78,7 @@ def _check_memory(what: str, function: Function, arrays: list[Array]) -> None:
     demand(
         taken < BUFFERS,
         f"{what}: a replay takes {taken:,} bytes of memory. Write into out (ufuncs take out=), "
-        "and declare scratch memory with @axon.primitive(workspace=...).",
+        "and declare its workspace with @axon.primitive(workspace=...).",
     )
 
 
