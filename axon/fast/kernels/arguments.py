@@ -12,16 +12,18 @@ reads them is made of that head, so nobody counts words. Several that belong tog
 (sums begin at 0 then), are told by the loop that runs a program, and are in no call.
 """
 
+import ast
 from collections.abc import Callable, Iterator
+from inspect import getsource
+from textwrap import dedent
 from typing import Annotated, Any, NamedTuple, get_args
 
 import numpy as np
-from numba import njit
 
 from axon.backend import Array
 from axon.fast.kernels.intrinsics import bytes_, doubles, floats, ints, unsigned, words
 
-TOLD = {"rows": "w[0]", "first": "w[1] != 0"}  # by the loop (axon/fast/loops.py)
+TOLD = {"rows": "_w[0]", "first": "_w[1] != 0"}  # by the loop (axon/fast/loops.py)
 FAR = 1 << 40  # numbers: an array that begins at an address, and ends where its kernel knows
 
 
@@ -50,18 +52,18 @@ class Form(NamedTuple):
 NUMBERS = (int, float, np.integer, np.floating)
 INTEGER = Form("an integer")
 TRUTH = Form("True or False", "{word} != 0", types=(bool, np.bool_))
-SHORT = Form("a number", "floats({place}, 1)[0]", bits=("<f", "<i"), types=NUMBERS)
-LONG = Form("a number", "doubles({place}, 1)[0]", bits=("<d", "<q"), types=NUMBERS)
+SHORT = Form("a number", "_floats({place}, 1)[0]", bits=("<f", "<i"), types=NUMBERS)
+LONG = Form("a number", "_doubles({place}, 1)[0]", bits=("<d", "<q"), types=NUMBERS)
 Real = Annotated[float, SHORT]
 LongReal = Annotated[float, LONG]
 Address = Annotated[Any, Form("a place (At)", memory=True)]
 OptionalAddress = Annotated[Any, Form("a place (At) or None", memory=True, optional=True)]
-Float = Annotated[float, Form("the place of a float32", "floats({word}, 1)[0]", True, "f4")]
-Double = Annotated[float, Form("the place of a float64", "doubles({word}, 1)[0]", True, "f8")]
-Floats = Annotated[Array, Form("the place of float32 numbers", "floats({word}, FAR)", True, "f4")]
-Doubles = Annotated[Array, Form("the place of float64s", "doubles({word}, FAR)", True, "f8")]
-Integers = Annotated[Array, Form("the place of int64s", "words({word}, FAR)", True, "i8")]
-HELPERS = {"floats": floats, "doubles": doubles, "words": words, "FAR": FAR}
+Float = Annotated[float, Form("the place of a float32", "_floats({word}, 1)[0]", True, "f4")]
+Double = Annotated[float, Form("the place of a float64", "_doubles({word}, 1)[0]", True, "f8")]
+Floats = Annotated[Array, Form("the place of float32 numbers", "_floats({word}, _FAR)", True, "f4")]
+Doubles = Annotated[Array, Form("the place of float64s", "_doubles({word}, _FAR)", True, "f8")]
+Integers = Annotated[Array, Form("the place of int64s", "_words({word}, _FAR)", True, "i8")]
+HELPERS = {"_floats": floats, "_doubles": doubles, "_words": words, "_FAR": FAR}
 ARRAYS = {  # by dtype: what makes an array at an address, and the bytes of a number
     "f4": (floats, 4),
     "f8": (doubles, 8),
@@ -131,33 +133,45 @@ class Kernel:
         return TypeError(f"kernel {self.name!r}, {name!r}: expected {expected}, got {got!r}.")
 
     def entry(self) -> Callable[[int], None]:
-        """The function of one address that is compiled: it reads the words and does the work.
+        """The function of one address that is compiled: what reads the words, then the kernel.
 
-        It is made of text, but in the name of the kernel's file: by the age of that file Numba
-        tells whether machine code that it has kept is still good.
+        It is the kernel's own text with another head, in the name of its file: by the age of that
+        file Numba tells whether machine code that it has kept is still good.
         """
-        given = {f"given_{k}": value for k, value in enumerate(self.given)}
-        reads, number = list(given), 2
-        for name, annotation in self.parameters.items():
-            if name in TOLD:
-                reads.append(TOLD[name])
-                continue
-            words = _words_of(name, annotation)
-            read = ", ".join(_read(a.form, number + k) for k, a in enumerate(words))
-            reads.append(f"{annotation.__name__}({read})" if _is_group(annotation) else read)
-            number += len(words)
-        text = f"def {self.name}(address):\n    w = words(address, {number})\n"
-        text += f"    body({', '.join(reads)})\n"
-        groups = {a.__name__: a for a in self.parameters.values() if _is_group(a)}
-        body = njit(inline="always")(self.function)
-        names = {**HELPERS, **given, **groups, "body": body, "__name__": self.function.__module__}
-        exec(compile(text, self.function.__code__.co_filename, "exec"), names)
+        tree = ast.parse(dedent(getsource(self.function)))
+        head, line = tree.body[0], self.function.__code__.co_firstlineno
+        assert isinstance(head, ast.FunctionDef)
+        first = ast.parse(f"def {self.name}(address):\n    " + "\n    ".join(self._reads())).body[0]
+        assert isinstance(first, ast.FunctionDef)
+        ast.increment_lineno(tree, line - 1)
+        for node in ast.walk(first):
+            vars(node).update(lineno=line, end_lineno=line)
+        first.body += head.body
+        tree.body = [first]
+        groups = {f"_{a.__name__}": a for a in self.parameters.values() if _is_group(a)}
+        given = dict(zip(self.function.__code__.co_varnames, self.given, strict=False))
+        names = {**self.function.__globals__, **HELPERS, **groups, **given}
+        exec(compile(tree, self.function.__code__.co_filename, "exec"), names)
         found: Callable[[int], None] = names[self.name]
         return found
 
+    def _reads(self) -> list[str]:
+        """What gives each parameter its value."""
+        lines, number = [f"_w = _words(address, {2 + len(self.arguments)})"], 2
+        for name, annotation in self.parameters.items():
+            if name in TOLD:
+                lines.append(f"{name} = {TOLD[name]}")
+                continue
+            words = _words_of(name, annotation)
+            read = ", ".join(_read(a.form, number + k) for k, a in enumerate(words))
+            group = f"_{annotation.__name__}({read})" if _is_group(annotation) else read
+            lines.append(f"{name} = {group}")
+            number += len(words)
+        return lines
+
 
 def _read(form: Form, number: int) -> str:
-    return form.read.format(word=f"w[{number}]", place=f"address + {8 * number}")
+    return form.read.format(word=f"_w[{number}]", place=f"address + {8 * number}")
 
 
 def _is_group(annotation: Any) -> bool:

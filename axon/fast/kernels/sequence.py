@@ -71,17 +71,15 @@ class Recurrence(NamedTuple):
 
 
 @njit(inline="always")
-def is_left_out(r: Recurrence, sample: int, t: int) -> bool:
+def is_left_out(mask: int, width: int, sample: int, t: int) -> bool:
     """Whether the mask says that a sample has no step t."""
-    width = r.mask_width
-    return width != 0 and floats(r.mask + 4 * (sample * width + t), 1)[0] == ZERO
+    return width != 0 and floats(mask + 4 * (sample * width + t), 1)[0] == ZERO
 
 
 @kernel
 def recurrence(rows: int, row: int, recurrence: Recurrence, workspace: Address) -> None:
     """All steps of the samples of a piece; the workspace holds the gates of a block."""
-    r = recurrence
-    n, time, u, blas, cell, p, y = r.samples, r.time, r.units, r.blas, r.cell, r.p, r.y
+    n, time, u, blas, cell, p, mask, mask_width, y = recurrence
     gates = 4 if cell == LSTM else 3 if cell == GRU else 1
     saved = 0 if cell == SIMPLE else 4
     states = 2 if cell == LSTM else 1
@@ -104,7 +102,7 @@ def recurrence(rows: int, row: int, recurrence: Recurrence, workspace: Address) 
             for i in range(count):
                 s = start + i
                 at, z = y + t * later + s * line, p + (t * n + s) * width
-                if is_left_out(r, s, t):
+                if is_left_out(mask, mask_width, s, t):
                     for k in range(saved):
                         fill(at + k * apart, u)
                     for k in range(states):
@@ -126,8 +124,7 @@ def recurrence_back(
 
     g is the gradient of h alone.
     """
-    r = recurrence
-    n, time, u, blas, cell, p, y = r.samples, r.time, r.units, r.blas, r.cell, r.p, r.y
+    n, time, u, blas, cell, p, mask, mask_width, y = recurrence
     gates = 4 if cell == LSTM else 3 if cell == GRU else 1
     saved = 0 if cell == SIMPLE else 4
     wide, width, line = gates * u, gates * u * 4, u * 4
@@ -153,7 +150,7 @@ def recurrence_back(
                 s = start + i
                 at, dm = y + t * later + s * line, product + i * width
                 dz = base + i * width if cell == GRU else dm
-                if is_left_out(r, s, t):
+                if is_left_out(mask, mask_width, s, t):
                     fill(dz, wide)
                     fill(dm, wide)
                 elif cell == LSTM:
@@ -173,7 +170,7 @@ def recurrence_back(
             )
             for i in range(count):
                 s = start + i
-                if not is_left_out(r, s, t):
+                if not is_left_out(mask, mask_width, s, t):
                     move(dh + i * line, through + i * line, u)
                     if cell == GRU:
                         add_to(dh + i * line, past + i * line, u)
