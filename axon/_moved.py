@@ -11,11 +11,19 @@ from typing import Any
 
 MOVED = {  # old -> new; what lay inside a package has moved with it
     "archive": "files.archive",
+    "callbacks.functions": "callbacks.base",
+    "callbacks.terminate": "callbacks.early_stopping",
     "cut": "pieces",
     "datasets.download": "datasets.fetch",
     "datasets.search": "datasets.fetch",
     "datasets.source": "datasets.dataset",
     "described": "config",
+    "fast.atoms": "fast.kernels.intrinsics",
+    "fast.blas": "blas",
+    "fast.calls": "fast.rules.calls",
+    "fast.team": "fast.workers",
+    "fast.tiles": "fast.kernels.tiles",
+    "fast.vectors": "fast.kernels.vectors",
     "layers.activation": "layers.dense",
     "layers.masking": "layers.preprocessing",
     "losses.function": "losses.base",
@@ -25,8 +33,13 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "models.foreign": "convert",
     "models.foreign.keras_file": "convert.hdf5",
     "models.foreign.keras_rules": "convert.keras",
+    "models.foreign.making": "convert.translation",
     "models.foreign.matching": "convert.match",
+    "models.foreign.mismatch": "convert.match",
+    "models.foreign.name_map": "convert.match",
+    "models.foreign.places": "convert.rules",
     "models.foreign.torch_rules": "convert.torch",
+    "models.foreign.units": "convert.rules",
     "models.graph": "onnx.run",
     "models.graph.kinds": "onnx.run.layers",
     "models.graph.node": "onnx.run.layers",
@@ -46,6 +59,8 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "models.layout": "inspect.diagram_layout",
     "models.nan_search": "inspect.nan_search",
     "models.npz": "files.npz",
+    "models.run": "models.loop",
+    "models.stream": "models.feeds",
     "models.structure": "inspect.call_graph",
     "models.summary": "inspect.summary",
     "onnx.attributes": "onnx.load.versions",
@@ -68,6 +83,8 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "onnx.tidying": "onnx.export.simplify",
     "onnx.values": "onnx.export.rules.values",
     "onnx.weights": "onnx.load.weights",
+    "ops.lookup": "ops.index",
+    "ops.masks": "ops.random",
     "optimizers.clipping": "optimizers.primitives",
     "optimizers.settings": "checks",
     "pace": "clock",
@@ -83,6 +100,29 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "turns": "locks",
     "twins": "settings",
 }
+
+RENAMED = {  # what bears another name there, or lies elsewhere
+    "datasets.source.Source": "datasets.dataset.Dataset",
+    "described.Described": "config.Configurable",
+    "fast.team.Team": "fast.workers.Workers",
+    "fast.team.team": "fast.workers.workers",
+    "models.foreign.making.Making": "convert.translation.Translation",
+    "models.foreign.units.Unit": "convert.rules.Group",
+    "models.foreign.units.source_of": "convert.translation.source_of",
+    "models.intake.Feed": "models.inputs.Reader",
+    "models.run.Run": "models.loop.Fit",
+    "models.stream.Stream": "models.feeds.StreamFeed",
+    "program.Profile": "inspect.profile.Profile",
+    "program.Timing": "inspect.timing.Timing",
+    "program.profile.Measured": "inspect.timing.Measured",
+    "program.profile.measured": "inspect.timing.measured",
+    "program.profile.timed": "inspect.timing.timed",
+    "turns.Inside": "locks.Region",
+    "turns.Seat": "locks.Claim",
+    "turns.Turn": "locks.Lock",
+    "turns.turns_of": "locks.locks_of",
+}
+FUNCTIONS = ("ops.lookup", "roofline")  # of which the package has one of the same name
 
 
 def new_name(old: str) -> str | None:
@@ -104,17 +144,26 @@ def moved(old: str, stacklevel: int) -> ModuleType:
 
     new = str(new_name(old))
     warn(f"{old} has moved: import {new}.", DeprecationWarning, stacklevel=stacklevel)
-    return import_module(new)
+    found = import_module(new)
+    old = old.removeprefix("axon.")
+    more = old in FUNCTIONS or any(name.rpartition(".")[0] == old for name in RENAMED)
+    return Elsewhere(f"axon.{old}") if more or "__path__" in vars(found) else found
+
+
+def renamed(old: str, name: str) -> Any:
+    """What an old name within an old module is now."""
+    new = RENAMED.get(f"{old.removeprefix('axon.')}.{name}", f"{str(new_name(old))[5:]}.{name}")
+    room, _, name = new.rpartition(".")
+    return getattr(import_module(f"axon.{room}"), name)
 
 
 class Elsewhere(ModuleType):
-    """An old name that cannot be its new module: a package, or a function of the same name."""
+    """An old name that cannot be its new module: a package, a function, or with names changed."""
 
     __path__: list[str] = []  # noqa: RUF012  # what lies inside is asked of the finder, too
 
     def __getattr__(self, name: str) -> Any:
-        new = new_name(self.__name__)
-        return getattr(import_module(str(new)), name)
+        return renamed(self.__name__, name)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """``axon.roofline()``, though ``import axon.roofline`` has put a module in its place."""
@@ -143,7 +192,7 @@ class Finder:
     def exec_module(module: ModuleType) -> None:
         """Let the old name be the new module, unless it must be more."""
         found = moved(module.__name__, stacklevel=3)
-        if "__path__" not in vars(found) and module.__name__ != "axon.roofline":
+        if not isinstance(found, Elsewhere):
             sys.modules[module.__name__] = found
 
 

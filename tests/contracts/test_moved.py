@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import axon
-from axon._moved import MOVED, new_name
+from axon._moved import MOVED, RENAMED, new_name
 
 INSIDE = {  # what lay in packages that have moved, and examples of what is asked of it
     "axon.models.foreign.flattening": "axon.convert.flattening",
@@ -36,13 +36,24 @@ def test_an_old_name_is_the_new_module(old: str) -> None:
     with pytest.warns(DeprecationWarning, match="^axon[.].* has moved: import axon[.]") as said:
         found = importlib.import_module(old)
     assert str(said[-1].message) == f"{old} has moved: import {OLD[old]}."
-    if "__path__" in vars(new) or old == "axon.roofline":
-        assert all(
-            getattr(found, name) is value for name, value in vars(new).items() if name[0] != "_"
-        )
-    else:
-        assert found is new
+    renamed = [name for name in vars(new) if f"{old[5:]}.{name}" in RENAMED]
+    assert all(
+        getattr(found, name) is value
+        for name, value in vars(new).items()
+        if name[0] != "_" and name not in renamed
+    )
     assert new.__name__ == new.__spec__.name == OLD[old], "it keeps its own name"
+
+
+@pytest.mark.parametrize("old", RENAMED)
+@pytest.mark.filterwarnings("ignore:axon.* has moved:DeprecationWarning")
+def test_an_old_name_within_a_module(old: str) -> None:
+    found, new = (
+        getattr(importlib.import_module(f"axon.{module}"), name)
+        for module, _, name in (path.rpartition(".") for path in (old, RENAMED[old]))
+    )
+    assert found is new
+    assert new.__module__ == f"axon.{RENAMED[old]}".rpartition(".")[0]
 
 
 def test_it_warns_once_and_where_it_was_imported() -> None:
@@ -56,10 +67,13 @@ def test_it_warns_once_and_where_it_was_imported() -> None:
 
 
 def test_an_attribute_of_axon() -> None:
-    with pytest.warns(DeprecationWarning, match="axon.turns has moved") as said:
-        found = axon.turns
+    with pytest.warns(DeprecationWarning, match="axon.twins has moved") as said:
+        found = axon.twins
     assert said[0].filename == __file__
-    assert found is sys.modules["axon.locks"]
+    assert found is sys.modules["axon.settings"]
+    with pytest.warns(DeprecationWarning, match="axon.turns has moved"):
+        assert axon.turns.Turn is sys.modules["axon.locks"].Lock
+    assert axon.program.Timing is sys.modules["axon.inspect.timing"].Timing
     with pytest.raises(AttributeError, match="nonsense"):
         _ = axon.nonsense  # type: ignore[attr-defined]
 
