@@ -20,7 +20,7 @@ from axon.facts import Facts
 from axon.program.plan import Plan
 
 
-class Stand:
+class Replacement:
     """A primitive in a place where the plan expected another: it asks for no planned workspace.
 
     Args:
@@ -45,7 +45,7 @@ class _Nothing:
 
 def fused(plan: Plan, outputs: Sequence[Tensor]) -> Plan:
     """The same program with some of its instructions put together."""
-    program = Program(plan, outputs)
+    program = Rewriter(plan, outputs)
     for number, instruction in enumerate(plan.instructions):
         if instruction.primitive.name == "conv2d":
             program.bias_into_convolution(number)
@@ -58,7 +58,7 @@ def fused(plan: Plan, outputs: Sequence[Tensor]) -> Plan:
     return plan
 
 
-class Program:
+class Rewriter:
     """A program being rewritten: its instructions, and who reads what."""
 
     def __init__(self, plan: Plan, outputs: Sequence[Tensor]) -> None:
@@ -86,7 +86,7 @@ class Program:
     ) -> None:
         """Do something else in this place."""
         change: dict[str, Any] = {
-            "primitive": Stand(name, eager),
+            "primitive": Replacement(name, eager),
             "inputs": tuple(inputs),
             "out": out,
         }

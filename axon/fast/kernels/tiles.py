@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from axon.fast.kernels.vectors import FEATURES, FLOAT, VECTOR, WIDE, WORD, fused, repeat
+from axon.fast.kernels.vectors import FEATURES, FLOAT, VECTOR, WIDE, WORD, fma, repeat
 
 MANY = bool(FEATURES.get("avx512f")) or not FEATURES.get("sse2")  # 32 registers, not 16
 WIDTHS = (4, 2, 1) if MANY else (2, 1)  # vectors in a row of a tile
@@ -111,7 +111,7 @@ def _build(context: Any, builder: Any, given: Any, height: int, width: int) -> A
         address = builder.inttoptr(builder.add(a[i], offset), FLOAT.as_pointer())
         number = builder.load(address, align=4)
         many = repeat(builder, number)
-        added += [fused(builder, many, vectors[j], sums[i * width + j]) for j in range(width)]
+        added += [fma(builder, many, vectors[j], sums[i * width + j]) for j in range(width)]
     b = builder.add(b, step_b)
     k.end(length, [builder.add(offset, step), b, *added])
     run.end(runs, [b, *added])

@@ -145,12 +145,12 @@ def multiply_add(context: Any, a: Any, b: Any, c: Any) -> Any:
     """a b + c, rounded once where the processor can."""
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return fused(builder, *given)
+        return fma(builder, *given)
 
     return a(a, a, a), build
 
 
-def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """a b + c as an instruction."""
     name = f"llvm.fmuladd.v{LANES}f32" if a.type == VECTOR else "llvm.fmuladd.f32"
     type_ = ir.FunctionType(a.type, [a.type] * 3)
