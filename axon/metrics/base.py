@@ -17,7 +17,7 @@ from axon.ops.compare import both
 
 ALMOST_NONE = 1e-30  # what a batch in which nothing counts weighs: alone, its loss is what is left
 
-OURS = ("_given", "_version", "_lock", "_tally")  # no part of what was measured
+OURS = ("_given", "_version", "_lock", "_held_by")  # no part of what was measured
 
 
 class Metric(Configurable, ABC):
@@ -35,7 +35,7 @@ class Metric(Configurable, ABC):
     name: str
     recorded: ClassVar[bool] = True
     scalar: ClassVar[bool] = True
-    _tally: Any = None  # whose sums it holds: an epoch's, an evaluation's
+    _held_by: Any = None  # whose sums it holds: an epoch's, an evaluation's
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None:

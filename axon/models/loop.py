@@ -66,7 +66,7 @@ class Fit:
         self.epoch, self.batch = epochs.start, 0
         self._steps = trainer.train, trainer.test, predicting
         self._resumed: State | None = None  # what has still to be put back
-        self._tally = Tally.of(trainer)
+        self._sums = Sums.of(trainer)
         self._began = self._updates()
 
     def run(self) -> None:
@@ -82,7 +82,9 @@ class Fit:
                 self.backup.demand_storable(self)
                 stopped = self._resumed is not None and not self.batch and self._put_back()
                 while self.epoch < self.epochs.stop and not stopped:
-                    logs = self._epoch(self.epoch)
+                    training = self._begin_epoch()
+                    one_blas_thread.run(training.batches)
+                    logs = self._end_epoch(training.results())
                     stopped = self.model.stop_training
                 if self._began == self._updates():
                     self.trainer.complete()
@@ -94,16 +96,16 @@ class Fit:
                 self.trainer.optimizer.zero_grad()
                 self.callbacks.on_train_end(logs)
 
-    def _epoch(self, epoch: int) -> Logs:
-        self.callbacks.on_epoch_begin(epoch, None)
+    def _begin_epoch(self) -> "Pass":
+        self.callbacks.on_epoch_begin(self.epoch, None)
         self._put_back()
-        times = self.epochs.stop  # also if it did not begin at 0
-        ahead = times * len(self.feed)
-        training = Pass(self.trainer, self.trainer.train, self.feed, self.callbacks, ahead, self)
-        one_blas_thread.run(training.batches)
-        logs = training.results()
+        ahead = self.epochs.stop * len(self.feed)  # also if it did not begin at 0
+        return Pass(self.trainer, self.trainer.train, self.feed, self.callbacks, ahead, self)
+
+    def _end_epoch(self, logs: Logs) -> Logs:
+        epoch = self.epoch
         if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
-            times //= self.validation_freq
+            times = self.epochs.stop // self.validation_freq
             results = evaluate(self.trainer, self.validation, self.callbacks, times)
             logs.update((f"val_{name}", value) for name, value in results.items())
         self.callbacks.on_epoch_end(epoch, logs)
@@ -117,11 +119,11 @@ class Fit:
         self.backup.after_batches(self, count)
         return self.model.stop_training
 
-    def tally(self) -> "Tally":
+    def sums(self) -> "Sums":
         """What the epoch under way has measured so far; nothing if it begins now."""
         if not self.batch:
-            self._tally = Tally.of(self.trainer)
-        return self._tally
+            self._sums = Sums.of(self.trainer)
+        return self._sums
 
     def _updates(self) -> float:
         """How many updates the optimizer has made."""
@@ -201,7 +203,7 @@ class Fit:
             "validation": {} if self.validation is None else self.validation.state_dict(),
             "random": get_state(others=True),
             "updates": self._began,
-            "shapes": [step.shelf.state_dict() for step in self._steps],
+            "shapes": [step.cache.state_dict() for step in self._steps],
             **{"stop_training": self.model.stop_training, "warned": self.trainer.warned},
         }
 
@@ -243,7 +245,7 @@ class Fit:
         for metric, seen in zip(self._watched(), state["metrics"], strict=True):
             metric.load_state_dict(seen)
         for step, shapes in zip(self._steps, state.get("shapes", ()), strict=False):
-            step.shelf.load_state_dict(shapes)
+            step.cache.load_state_dict(shapes)
         self.trainer.warned = state["warned"]
         set_state(state["random"])
 
@@ -251,8 +253,8 @@ class Fit:
         """The metrics, with what the epoch under way has measured so far; none between epochs."""
         if not self.batch:
             return ()
-        self._tally.take()
-        return self._tally.metrics
+        self._sums.take()
+        return self._sums.metrics
 
 
 def demand_untrained(what: str, model: Network, optimizer: Optimizer) -> None:
@@ -299,7 +301,7 @@ class Pass:
     ) -> None:
         self.trainer, self.step, self.feed = trainer, step, feed
         self.ahead, self.fit = ahead, fit
-        self.tally = Tally.of(trainer) if fit is None else fit.tally()
+        self.sums = Sums.of(trainer) if fit is None else fit.sums()
         kind = "train" if step is trainer.train else "test"
         self.begins, self.ends = (
             callbacks.listeners(f"on_{kind}_batch_{when}") if callbacks else []
@@ -318,7 +320,7 @@ class Pass:
             for tell in self.begins:
                 tell(number, None)
             done = hold(trainer.locks(), self.steps, batch, variant)
-            logs = hold(trainer.locks(), self.tally.logs, True) if self.ends else {}
+            logs = hold(trainer.locks(), self.sums.logs, True) if self.ends else {}
             for tell in self.ends:
                 tell(number, logs)
             if self.begins or self.ends:
@@ -336,7 +338,7 @@ class Pass:
             on how many.
         """
         trainer, step, (feed, start, stop) = self.trainer, self.step, batch
-        self.tally.take()
+        self.sums.take()
         if not (trainer.looking or (step.name in trainer.looked and step.heeds_all)):
             with first_look(trainer, step, self.feed.back):
                 return self.steps(batch, variant)
@@ -369,7 +371,7 @@ class Pass:
 
     def results(self) -> Logs:
         """What was measured on all of them."""
-        return hold(self.trainer.locks(), self.tally.results)
+        return hold(self.trainer.locks(), self.sums.results)
 
 
 def evaluate(trainer: Trainer, feed: AnyFeed, callbacks: Callbacks, times: int = 1) -> Logs:
@@ -389,10 +391,10 @@ def once(trainer: Trainer, step: Step, feed: ArrayFeed) -> Logs:
     """Run a step on a single batch and return what was measured on it."""
     single = Pass(trainer, step, feed)
     one_blas_thread.run(single.steps, (feed, 0, feed.size), trainer.variant(step))
-    return single.tally.results()
+    return single.sums.results()
 
 
-class Tally:
+class Sums:
     """What one measuring has seen. Metrics hold the sums of one at a time: whoever goes on.
 
     An evaluation inside an epoch, by a callback or another thread, puts the sums of the epoch
@@ -408,24 +410,24 @@ class Tally:
         self._aside: dict[int, State] = {}
 
     @classmethod
-    def of(cls, trainer: Trainer) -> "Tally":
+    def of(cls, trainer: Trainer) -> "Sums":
         """A fresh one, for what is to be measured next."""
         return cls((trainer.mean_loss, *trainer.metrics))
 
     def take(self) -> None:
         """Let the metrics hold what this one has seen: nothing, at first."""
         for metric in self.metrics:
-            if metric._tally is not self:
+            if metric._held_by is not self:
                 self._take(metric)
 
     def _take(self, metric: Metric) -> None:
-        if metric._tally is not None:
-            metric._tally._put_aside(metric)
-        vars(metric)["_tally"] = None  # after an interrupt now, nobody takes it for theirs
+        if metric._held_by is not None:
+            metric._held_by._put_aside(metric)
+        vars(metric)["_held_by"] = None  # after an interrupt now, nobody takes it for theirs
         metric.reset()
         if id(metric) in self._aside:
             metric.load_state_dict(self._aside.pop(id(metric)))
-        vars(metric)["_tally"] = self  # no setting: programs need not know
+        vars(metric)["_held_by"] = self  # no setting: programs need not know
 
     def _put_aside(self, metric: Metric) -> None:
         if not self.done:

@@ -40,7 +40,8 @@ class Trainer:
         train, test: the steps. ``loop.py`` runs them.
         reduction: is given the gradients, as few flat Tensors, between the backward pass and the
             update, and changes them in place: several processes would take their mean. What it
-            does is recorded with the rest of the step; None does nothing, and records nothing.
+            does is recorded with the rest of the step, and anew when another is set; None does
+            nothing, and records nothing.
         looked: the steps whose first batch was looked at.
         looking: whether this is a first batch: does what the model makes of it fit?
         search: who watches each step (``inspect/nan_search.py``), or None.
@@ -59,7 +60,7 @@ class Trainer:
         self._order: Array = np.arange(0)
         self._all_recorded = all(metric.recorded for metric in self.metrics)
         self.warned = False
-        self.reduction: Reduction | None = None
+        self._reduction: Reduction | None = None
         self.looked: set[str] = set()
         self.looking = False
         self.search: Search | None = None
@@ -67,6 +68,17 @@ class Trainer:
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
         self.test = Step("evaluate", self._test, [], self._labels, *common)
+
+    @property
+    def reduction(self) -> Reduction | None:
+        """What is done to the gradients before the update."""
+        return self._reduction
+
+    @reduction.setter
+    def reduction(self, reduction: Reduction | None) -> None:
+        if reduction is not self._reduction:
+            self._reduction = reduction
+            change(self.locks(), self.train.forget)
 
     def locks(self) -> tuple[Lock, ...]:
         """The locks that a step needs: of each layer, the optimizer and each metric."""

@@ -1,4 +1,4 @@
-"""Shelf: which programs a step keeps: those that come back, as far as memory goes."""
+"""Cache: which programs a step keeps: those that come back, as far as memory goes."""
 
 import os
 from functools import cache
@@ -18,7 +18,7 @@ VARIABLE = "AXON_PROGRAM_MEMORY"
 LINE = 6_000  # bytes that Python's objects take for each line of a program
 
 
-class Shelf:
+class Cache:
     """The programs of a step by signature, those used last at the end.
 
     The first shapes are recorded at once. Later ones may never come back, so they are computed

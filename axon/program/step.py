@@ -9,7 +9,7 @@ from axon.core import Tensor
 from axon.locks import Lock
 from axon.modes import SwitchesKept, changes
 from axon.program import engine
-from axon.program.cache import Key, Shelf, Spec
+from axon.program.cache import Cache, Key, Spec
 from axon.program.compare import demand_same, imprints
 from axon.program.plan import Plan
 from axon.program.replay import OwnLock, Program
@@ -87,7 +87,7 @@ class Step:
         self.settings, self._count = settings, -1
         self._settings: tuple[int, ...] = ()
         self.locks = locks or OwnLock()
-        self.shelf = Shelf()
+        self.cache = Cache()
         self.latest: Program | None = None
         self.ahead = UNKNOWN
         self.done = 0
@@ -95,17 +95,17 @@ class Step:
 
     def inputs(self, *specs: Spec) -> list[Array]:
         """The arrays to fill before ``run``: the same ones each time for the same signature."""
-        return self.shelf.inputs(specs)
+        return self.cache.inputs(specs)
 
     @property
     def programs(self) -> dict[Key, Program]:
         """The programs that are kept, by signature."""
-        return self.shelf.programs
+        return self.cache.programs
 
     @property
     def slots(self) -> dict[tuple[Spec, ...], list[Array]]:
         """The inputs that they are bound to."""
-        return self.shelf.slots
+        return self.cache.slots
 
     def expect(self, runs: int | None) -> None:
         """Say how many runs the present call makes, all in all; None if that is not known.
@@ -173,14 +173,14 @@ class Step:
     def forget(self) -> None:
         """Give up all that was recorded."""
         self._last = self.latest = None
-        self.shelf.clear()
+        self.cache.clear()
 
     def _seldom(self, arrays: list[Array], variant: tuple[Any, ...]) -> list[Array]:
         """Run what did not run last."""
         self._heed()
         key = (*((a.shape, a.dtype) for a in arrays), variant)
         moved = key in self.programs
-        program = self.shelf.use(key)
+        program = self.cache.use(key)
         if program is None:
             return self._anew(key, arrays, "parameters moved to other memory" * moved)
         if not program.suits(self.ahead):
@@ -201,7 +201,7 @@ class Step:
             return
         count, settings = changes.count, self.settings()
         if settings != self._settings:
-            self.shelf.clear()
+            self.cache.clear()
         self._settings, self._count = settings, count
 
     def _heed_parts(self) -> None:
@@ -240,7 +240,7 @@ class Step:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy or pickle the step; its programs are bound to the memory of this one."""
-        return {**vars(self), "shelf": Shelf(), "latest": None, "_last": None}
+        return {**vars(self), "cache": Cache(), "latest": None, "_last": None}
 
     def _anew(self, key: Key, arrays: list[Array], again: str) -> list[Array]:
         """A run without a program: recorded, or done eagerly if that would not pay.
@@ -248,7 +248,7 @@ class Step:
         The bits are the same, unless compiled kernels do it: they do the first shapes always, and
         later ones never.
         """
-        kept, first = self.shelf.welcomes(key), self.shelf.is_first(key[:-1])
+        kept, first = self.cache.welcomes(key), self.cache.is_first(key[:-1])
         if kept or (first and engine.setting() != "numpy"):
             return self._record(key, arrays, again, kept)
         return [t.data for t in self.function(*map(Tensor, arrays))]
@@ -263,13 +263,13 @@ class Step:
         plan = Plan(simplify(instructions), outputs)
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
         program.locks = self.locks
-        program.may = self.shelf.is_first(key[:-1])
+        program.may = self.cache.is_first(key[:-1])
         if program.may and engine.wanted(program.work * self.ahead):
             program.machine, program.tried = engine.compiled(plan, inputs, outputs), True
         if self.careful:
             program.first = imprints(instructions, inputs)
         if kept:
-            self.shelf.put(key, program, arrays)
+            self.cache.put(key, program, arrays)
         self._heed_parts()
         self._note(program, [] if self.careful or not kept else arrays, key[-1])
         return self._by_machine(program, before) or [t.data for t in outputs]

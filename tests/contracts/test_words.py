@@ -27,8 +27,6 @@ LEFT = {
         "room": 110,
         "described": 99,
         "whole": 25,
-        "tally": 20,
-        "shelf": 17,
         "twin": 10,
     },
 }

@@ -74,7 +74,7 @@ def test_a_replayed_kernel_is_few_frames_below_fit() -> None:
     finally:
         axon.set_kernels(before)
     assert len(found) > 20
-    assert max(map(len, found)) <= 8, max(found, key=len)
+    assert max(map(len, found)) <= 7, max(found, key=len)
     assert {name.split(".")[-1] for names in found for name in names} >= {"replay", "batches"}
 
 
@@ -84,7 +84,7 @@ def test_an_eager_kernel_is_not_many_frames_below_fit() -> None:
     model.fit(X[:64], Y[:64], verbose=0)
     found = frames_of_fit(model)
     assert len(found) > 20
-    assert max(map(len, found)) <= 17, max(found, key=len)
+    assert max(map(len, found)) <= 16, max(found, key=len)
 
 
 # ------------------------------------------------------------------------------------ reduction
@@ -154,6 +154,27 @@ def test_a_reduction_works_with_compiled_kernels(kernels: str) -> None:
     for each in (model, other):
         axon.set_random_seed(1)
         each.fit(X, Y, epochs=3, verbose=0)
+    for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_another_reduction_is_followed_from_the_next_step_on(kernels: str) -> None:
+    """Also in the midst of an epoch, where the step has long been recorded; and given up again."""
+    model, other = compiled(), compiled(optimizer=axon.optimizers.SGD(0.1))
+    reductions, rates = [None, halve, halve, None, halve, None], [0.1, 0.05, 0.05, 0.1, 0.05, 0.1]
+
+    class Switch(Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            model.trainer.reduction = reductions[batch]
+
+    class Slow(Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            other.optimizer.learning_rate = rates[batch]
+
+    for each, callback in ((model, Switch()), (other, Slow())):
+        axon.set_random_seed(1)
+        options = {"batch_size": 10, "steps_per_epoch": 6, "shuffle": False, "verbose": 0}
+        each.fit(X[:60], Y[:60], epochs=2, callbacks=[callback], **options)
     for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 

@@ -10,8 +10,7 @@ import axon
 from axon.layers import BatchNormalization, Dense
 from axon.models import Sequential
 from axon.optimizers import SGD, Adam
-from axon.program import cache as shelf
-from axon.program import step
+from axon.program import cache, step
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
 Y = X[:, :1] - X[:, 1:2]
@@ -182,7 +181,7 @@ def test_no_program_is_kept_without_its_inputs():
         def setdefault(self, *given):
             raise KeyboardInterrupt
 
-    kept = shelf.Shelf()
+    kept = cache.Cache()
     kept.slots = Interrupted()
     program = SimpleNamespace(used=0, bytes=1, stale=False)
     with pytest.raises(KeyboardInterrupt):

@@ -10,8 +10,7 @@ import axon
 from axon.callbacks import Callback
 from axon.layers import Dense, Dropout, Embedding, GlobalAveragePooling1D
 from axon.models import Sequential
-from axon.program import cache as shelf
-from axon.program import engine, step
+from axon.program import cache, engine, step
 from axon.program.cache import AT_ONCE
 
 rng = np.random.default_rng(0)
@@ -72,14 +71,14 @@ def test_shapes_that_do_not_come_back_are_computed_eagerly(recorded):
 
 def test_where_memory_is_full_shapes_do_not_chase_each_other_away(recorded, monkeypatch):
     """Taken in turn, the least recently used would always be the next one."""
-    monkeypatch.setattr(shelf, "memory", lambda: 1_500_000)
+    monkeypatch.setattr(cache, "memory", lambda: 1_500_000)
     model, data = network(), lengths(20)
     for _ in range(3):
         model.fit(data, verbose=0)
     step, known = model.trainer.train, len(recorded)
     kept = list(step.programs)
     assert 2 <= len(kept) < 10
-    assert step.shelf.bytes <= shelf.memory()
+    assert step.cache.bytes <= cache.memory()
     model.fit(data, verbose=0)
     if axon.get_kernels() == "numpy":
         assert len(recorded) == known
@@ -88,7 +87,7 @@ def test_where_memory_is_full_shapes_do_not_chase_each_other_away(recorded, monk
 
 
 def test_where_memory_is_full_other_shapes_take_the_place_of_those_that_are_over(monkeypatch):
-    monkeypatch.setattr(shelf, "memory", lambda: 1_500_000)
+    monkeypatch.setattr(cache, "memory", lambda: 1_500_000)
     model, data = network(), lengths(12)
     for batch in (*data[:6] * 3, *data[6:9] * 4):
         model.train_on_batch(*batch)
@@ -97,7 +96,7 @@ def test_where_memory_is_full_other_shapes_take_the_place_of_those_that_are_over
 
 
 def test_one_program_is_kept_however_large(recorded, monkeypatch):
-    monkeypatch.setattr(shelf, "memory", lambda: 1)
+    monkeypatch.setattr(cache, "memory", lambda: 1)
     model, ((x, y),) = network(), lengths(1)
     for _ in range(5):
         model.train_on_batch(x, y)
@@ -106,7 +105,7 @@ def test_one_program_is_kept_however_large(recorded, monkeypatch):
 
 @pytest.mark.parametrize("eager", [True, False])
 def test_memory_is_bounded(eager, monkeypatch):
-    monkeypatch.setattr(shelf, "memory", lambda: 400_000)
+    monkeypatch.setattr(cache, "memory", lambda: 400_000)
     model, wide = network(eager), lengths(40, rows=2000)
     for x, y in wide[:3]:
         model.train_on_batch(x, y)
@@ -139,8 +138,8 @@ class Stop(Callback):
 @pytest.mark.parametrize("after", [4, 11])
 def test_a_resumed_run_gives_the_same_bits(fast, monkeypatch, tmp_path, after, kept):
     """Compiled kernels do the first shapes, NumPy's the later ones: a new process has to know."""
-    monkeypatch.setattr(shelf, "AT_ONCE", 3)
-    monkeypatch.setattr(shelf, "memory", lambda: kept)
+    monkeypatch.setattr(cache, "AT_ONCE", 3)
+    monkeypatch.setattr(cache, "memory", lambda: kept)
     data = lengths(7)
     order = [data[i] for i in (0, 1, 2, 3, 4, 0, 5, 6, 1)]
     whole = network()
@@ -151,12 +150,12 @@ def test_a_resumed_run_gives_the_same_bits(fast, monkeypatch, tmp_path, after, k
         broken.fit(order, epochs=2, verbose=0, callbacks=[backup, Stop(after)])
     resumed = network()
     resumed.fit(order[::1], epochs=2, verbose=0, callbacks=[backup])
-    assert list(resumed.trainer.train.shelf.first) == list(whole.trainer.train.shelf.first)
+    assert list(resumed.trainer.train.cache.first) == list(whole.trainer.train.cache.first)
     assert all(map(np.array_equal, whole.get_weights(), resumed.get_weights()))
 
 
 def test_first_and_later_predictions_are_the_same_bits(fast, monkeypatch):
-    monkeypatch.setattr(shelf, "AT_ONCE", 3)
+    monkeypatch.setattr(cache, "AT_ONCE", 3)
     model = Sequential([Dense(16, 64, "tanh"), Dense(33, "gelu"), Dense(3, "softmax")])
     for rows in (40, 7, 1, 100, 64):
         x = rng.normal(size=(rows, 16)).astype("float32")
@@ -168,11 +167,11 @@ def test_first_and_later_predictions_are_the_same_bits(fast, monkeypatch):
 def test_the_limit_is_an_environment_variable(monkeypatch):
     for text, wanted in (("", 2**30), ("64", 2**26)):
         monkeypatch.setenv("AXON_PROGRAM_MEMORY", text)
-        shelf.memory.cache_clear()
-        assert shelf.memory() == wanted
+        cache.memory.cache_clear()
+        assert cache.memory() == wanted
     monkeypatch.setenv("AXON_PROGRAM_MEMORY", "1 GB")
-    shelf.memory.cache_clear()
+    cache.memory.cache_clear()
     with pytest.raises(ValueError, match="whole number of MiB, such as 512, got '1 GB'"):
-        shelf.memory()
+        cache.memory()
     monkeypatch.undo()
-    shelf.memory.cache_clear()
+    cache.memory.cache_clear()

@@ -21,8 +21,7 @@ from axon.losses import CategoricalCrossEntropy
 from axon.modes import modes
 from axon.optimizers import SGD, Adam
 from axon.parameter import Parameter, gather
-from axon.program import Step
-from axon.program import cache as shelf
+from axon.program import Step, cache
 from axon.program.plan import Plan
 from axon.program.trace import Instruction, trace
 
@@ -777,7 +776,7 @@ def test_other_arrays_of_the_same_shape_are_refused() -> None:
 
 
 def test_the_inputs_of_a_step_stay_while_a_program_is_bound_to_them(monkeypatch) -> None:
-    monkeypatch.setattr(shelf, "memory", lambda: 100_000)
+    monkeypatch.setattr(cache, "memory", lambda: 100_000)
     w = Parameter(np.ones(()))
     step = Step("step", lambda x: [x * w], ["x"])
     for n in range(1, 17):
