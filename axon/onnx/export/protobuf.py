@@ -77,9 +77,9 @@ def _attribute(node: Node, value: object) -> object:
 def _info(value: Value | ValueInfo) -> Proto:
     from onnx import helper
 
-    kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+    elem_type = helper.np_dtype_to_tensor_dtype(value.dtype)
     return helper.make_tensor_value_info(
-        value.name or "", kind, [_size(n) for n in value.shape or ()]
+        value.name or "", elem_type, [_size(n) for n in value.shape or ()]
     )
 
 

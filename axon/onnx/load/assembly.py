@@ -150,13 +150,13 @@ class Assembly:
         for name, array in self.arrays.items():
             if name not in read:
                 continue
-            kind, told = self._kind(name), {"dtype": array.dtype.name, "shape": list(array.shape)}
-            if kind == "constant" and array.size <= INLINE:
+            role, told = self._role(name), {"dtype": array.dtype.name, "shape": list(array.shape)}
+            if role == "constant" and array.size <= INLINE:
                 constants[name] = {**told, "values": array.ravel().tolist()}
                 continue
             path, order = _unique(safe(name), paths), orders.get(name)
-            weights[name] = {"name": path, "kind": kind, **told}
-            if kind == "parameter" and order and len(order) == array.ndim:
+            weights[name] = {"name": path, "kind": role, **told}
+            if role == "parameter" and order and len(order) == array.ndim:
                 weights[name]["order"] = list(order)
                 array = array.transpose(np.argsort(order))
             values[path] = array
@@ -177,7 +177,7 @@ class Assembly:
         told = [*self.file.graph.values, *self.file.graph.outputs]
         return {v.name: v.shape for v in told if v.name in made and v.shape is not None}
 
-    def _kind(self, name: str) -> str:
+    def _role(self, name: str) -> str:
         if name in self.roles.parameters:
             return "parameter"
         return "buffer" if name in self.roles.buffers else "constant"

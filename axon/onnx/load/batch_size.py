@@ -12,7 +12,7 @@ from axon.onnx.run.operators.operand import Operand
 MAX_SAMPLE = 2**24  # numbers in one sample: a file that asks for more is damaged
 
 
-def settle(model: GraphModel, shapes: tuple[Shape, ...]) -> None:
+def build_for(model: GraphModel, shapes: tuple[Shape, ...]) -> None:
     """Build a model; one whose file fits a fixed number of samples alone is held to it.
 
     Raises:

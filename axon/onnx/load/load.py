@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from axon.names import suggestion
 from axon.onnx.ir import Graph, Node, every
 from axon.onnx.load.assembly import Assembly
-from axon.onnx.load.batch_size import settle
+from axon.onnx.load.batch_size import build_for
 from axon.onnx.load.read import SEQUENCE, File, leading_to, read
 from axon.onnx.load.tensors import OnnxFileError
 from axon.onnx.load.versions import known, objection
@@ -61,7 +61,7 @@ def made(file: File, outputs: str | None, name: str) -> GraphModel:
         model.metadata["class_names"] = names
     shapes = [entry.shape for entry in model.entries]
     if all(shape is not None and None not in shape[1:] for shape in shapes):
-        settle(model, tuple(tuple(shape[1:]) for shape in shapes if shape is not None))
+        build_for(model, tuple(tuple(shape[1:]) for shape in shapes if shape is not None))
     return model
 
 
@@ -120,7 +120,7 @@ def class_names(graph: Graph, nodes: list[Node]) -> list[str]:
     scikit-learn's converter writes them among the nodes of a classifier.
 
     Args:
-        graph: the whole of it.
+        graph: that of the file.
         nodes: what the probabilities are made by.
     """
     for node in reversed(nodes):

@@ -104,9 +104,9 @@ def leading_to(graph: Graph, output: str) -> list[Node]:
 
 
 def _info(told: Proto) -> ValueInfo:
-    kind = told.type.WhichOneof("value")
-    if kind != "tensor_type":
-        return ValueInfo(told.name, SEQUENCE if kind else None)
+    field = told.type.WhichOneof("value")
+    if field != "tensor_type":
+        return ValueInfo(told.name, SEQUENCE if field else None)
     tensor = told.type.tensor_type
     number, shape = tensor.elem_type, _shape(tensor)
     if shape is not None and len(shape) > 32:

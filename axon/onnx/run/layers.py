@@ -99,7 +99,7 @@ class NodeLayer(Module):
         return 2 if self.op == "BatchNormalization" and rows and self.trainable else 1
 
     def build(self, *input_shapes: Shape) -> Shape:
-        """Not for a node alone: its graph is built as a whole."""
+        """Not for a node alone: its graph is built with all of them."""
         raise NotImplementedError(f"node {self.name!r} is built with its graph.")
 
     def backward(self, dL_dout: object, input_gradient: bool = True) -> NoReturn:

@@ -208,10 +208,10 @@ def _groups(graph: Writer, x: Value, epsilon: float) -> Value:
 def _images(x: Value) -> Value | None:
     """The images (N, ..., C) whose groups of channels were brought into rows (N, G, ...)."""
     rows = x.shape
-    for kind in ("reshape", "transpose", "reshape"):
-        if x.view is None or x.view.kind != kind:
+    for op in ("reshape", "transpose", "reshape"):
+        if x.view is None or x.view.op != op:
             return None
-        if kind == "transpose" and x.view.axes != (0, 2, 1, 3):
+        if op == "transpose" and x.view.axes != (0, 2, 1, 3):
             return None
         grouped, x = x, x.view.base
     N, places, G, _ = grouped.shape

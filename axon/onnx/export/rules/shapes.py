@@ -253,7 +253,7 @@ def _larger_images(graph: Writer, x: Value, shape: Sizes) -> Value | None:
 
 
 def resized(graph: Writer, x: Value, times: Sequence[Any], mode: str = "nearest") -> Value:
-    """Images (N, ..., C), larger by whole factors."""
+    """Images (N, ..., C), larger by integer factors."""
     axes = range(1, x.ndim - 1)
     first = x.transposed((0, x.ndim - 1, *axes))
     sizes = tuple(n * k for n, k in zip(first.shape[2:], times, strict=True))

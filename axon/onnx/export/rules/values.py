@@ -16,7 +16,7 @@ from axon.onnx.export.rules.sizes import Sizes
 class View(NamedTuple):
     """How a value lies within another one."""
 
-    kind: str  # reshape, transpose or reverse
+    op: str  # reshape, transpose or reverse
     base: "Value"
     axes: tuple[int, ...] = ()  # the order of a transpose; the axis that a reverse turns around
 
@@ -64,9 +64,9 @@ class Value:
         """Whether it is a constant whose shape does not follow the batch."""
         return self.array is not None and self.array.shape == self.shape
 
-    def beneath(self, kind: str) -> View | None:
-        """What it is a view of and how, if it is a view of this kind."""
-        return self.view if self.view and self.view.kind == kind else None
+    def beneath(self, op: str) -> View | None:
+        """What it is a view of and how, if it is such a view."""
+        return self.view if self.view and self.view.op == op else None
 
     def transposed(self, axes: Sequence[int]) -> "Value":
         """The axes in another order."""
@@ -100,20 +100,20 @@ class Value:
             return self._kept("reshape", wanted, array=self.array.reshape(wanted))
         return self._kept("reshape", wanted)
 
-    def _kept(self, kind: str, how: tuple[Any, ...], array: Array | None = None) -> "Value":
+    def _kept(self, op: str, how: tuple[Any, ...], array: Array | None = None) -> "Value":
         """A view, made once."""
-        key = (kind, how)
+        key = (op, how)
         if key not in self._views:
-            shape = _arranged(self.shape, kind, how)
-            view = None if array is not None else View(kind, self, how)
+            shape = _arranged(self.shape, op, how)
+            view = None if array is not None else View(op, self, how)
             self._views[key] = Value(shape, self.dtype, None, view, array, self.label)
         return self._views[key]
 
 
-def _arranged(shape: Sizes, kind: str, how: tuple[Any, ...]) -> Sizes:
-    if kind == "reshape":
+def _arranged(shape: Sizes, op: str, how: tuple[Any, ...]) -> Sizes:
+    if op == "reshape":
         return how
-    return tuple(shape[a] for a in how) if kind == "transpose" else shape
+    return tuple(shape[a] for a in how) if op == "transpose" else shape
 
 
 def lifted(value: Value, ndim: int) -> Value:

@@ -101,10 +101,10 @@ class Writer:
             return stored if value.fixed else self._expanded(stored, value)
         if value.view is None:
             return self._assembled(value)
-        kind, base, axes = value.view
-        if kind == "transpose":
+        op, base, axes = value.view
+        if op == "transpose":
             return self._only("Transpose", base, perm=list(axes))
-        if kind == "reverse":
+        if op == "reverse":
             ends = [self.constant([n]) for n in (-1, FIRST, axes[0], -1)]
             return self._only("Slice", base, *ends)
         return self._reshaped(value, base)
@@ -147,7 +147,7 @@ class Writer:
     # -------------------------------------------------------------------- constants
 
     def constant(self, number: Any, dtype: Any = None, label: str = "") -> Value:
-        """A constant: a number, a list or an array; whole numbers are int64."""
+        """A constant: a number, a list or an array; integers are int64."""
         array = np.asarray(number, dtype)
         array = array.astype(np.float32) if dtype is None and type(number) is float else array
         return Value(array.shape, array.dtype, array=array, label=label)
@@ -247,8 +247,8 @@ class Writer:
         made = []
         for output, (shape, dtype) in zip(outputs, results, strict=True):
             sizes = broadcast(*(v.shape for v in known)) if shape is None else shape
-            kind = known[0].dtype if dtype is None else np.dtype(dtype)
-            made.append(Value(sizes, kind, output))
+            of = known[0].dtype if dtype is None else np.dtype(dtype)
+            made.append(Value(sizes, of, output))
             self.shapes[output] = sizes
         return made
 
@@ -266,11 +266,11 @@ class Writer:
         """Apply what works element by element beneath the views, and put these on top again."""
         if x.view is None:
             return function(x)
-        kind, base, how = x.view
+        op, base, how = x.view
         y = self.through(base, function)
-        if kind == "transpose":
+        if op == "transpose":
             return y.transposed(how)
-        return y.reversed(how[0]) if kind == "reverse" else y.reshaped(x.shape)
+        return y.reversed(how[0]) if op == "reverse" else y.reshaped(x.shape)
 
     def cast(self, x: Value, dtype: DType) -> Value:
         """The elements in another type; no node if they have it."""

@@ -80,7 +80,7 @@ class Options(NamedTuple):
         return {"forward": [False], "reverse": [True]}.get(self.direction, [False, True])
 
 
-def functions(kind: Recurrence, options: Options) -> list[list[Function]]:
+def functions(recurrence: Recurrence, options: Options) -> list[list[Function]]:
     """The activations of each direction.
 
     Raises:
@@ -89,8 +89,8 @@ def functions(kind: Recurrence, options: Options) -> list[list[Function]]:
     >>> [f.__name__ for f in functions(GRU, Options())[0]]
     ['sigmoid', 'tanh']
     """
-    count, directions = len(kind.usual), len(options.backwards)
-    names = options.activations or kind.usual * directions
+    count, directions = len(recurrence.usual), len(options.backwards)
+    names = options.activations or recurrence.usual * directions
     given = {"alpha": options.activation_alpha, "beta": options.activation_beta}
     rest = {key: list(numbers or ()) for key, numbers in given.items()}
     found: list[Function] = []
@@ -109,7 +109,7 @@ def functions(kind: Recurrence, options: Options) -> list[list[Function]]:
 
 
 def recurrent(
-    kind: Recurrence,
+    recurrence: Recurrence,
     options: Options,
     used: Sequence[int],
     x: Tensor,
@@ -120,7 +120,7 @@ def recurrent(
     """Y (time, directions, n, units), Y_h and Y_c (directions, n, units), those that are used.
 
     Args:
-        kind: of which recurrence.
+        recurrence: its cell and gates.
         options: its attributes.
         used: the numbers of the results that are read.
         x: (time, n, features); with ``layout=1`` (n, time, features), as are the results.
@@ -138,19 +138,19 @@ def recurrent(
     spend("work", time * (STEP + n * (w.size + r.size)))
     made = []
     for d, (chosen, back) in enumerate(
-        zip(functions(kind, options), options.backwards, strict=True)
+        zip(functions(recurrence, options), options.backwards, strict=True)
     ):
         start = [_state(f, d, n, r.shape[2], x.dtype) for f in first]
         mask = real[:, ::-1] if back and real is not None else real
         sequence = x[::-1] if back else x
         of_one = w[d], r[d], None if bias is None else bias[d]
-        made.append(_direction(kind, options, chosen, sequence, mask, of_one, start))
+        made.append(_direction(recurrence, options, chosen, sequence, mask, of_one, start))
     numbers = range(1 + len(first))
-    return [_result(kind, options, made, real, i) if i in used else None for i in numbers]
+    return [_result(recurrence, options, made, real, i) if i in used else None for i in numbers]
 
 
 def _direction(
-    kind: Recurrence,
+    recurrence: Recurrence,
     options: Options,
     chosen: list[Function],
     x: Tensor,
@@ -159,49 +159,48 @@ def _direction(
     start: list[Tensor],
 ) -> Tensor:
     """Gates and states (gates + states, time + 1, n, units), in the order of reading."""
-    (w, r, bias), (time, n, features), cell = weights, x.shape, kind.cell
+    (w, r, bias), (time, n, features), cell = weights, x.shape, recurrence.cell
     units = r.shape[1]
     if options.hidden_size not in (None, units):
         said = options.hidden_size
         raise ValueError(f"hidden_size={said} does not fit weights of {units} units.")
     if w.shape != (cell.gates * units, features) or r.shape != (cell.gates * units, units):
         raise ValueError(f"weights {w.shape} and {r.shape} do not fit {features} features.")
-    w, r = (kind.reordered(p, units).transpose(1, 0) for p in (w, r))
-    b, product_bias = _biases(kind, bias, units, x.dtype)
+    w, r = (recurrence.reordered(p, units).transpose(1, 0) for p in (w, r))
+    b, product_bias = _biases(recurrence, bias, units, x.dtype)
     below = [product_bias.reshape(1, cell.gates * units)] if cell.biased else []
     begin = start[0] if len(start) == 1 else ops.concatenate(start)
     p = ops.recurrent_input(x.reshape(time * n, features), w, b, r, *below, begin)
     mask = Tensor(np.zeros((n, 0), bool)) if mask is None else mask
-    return _cell(kind, chosen)(p, mask, cell=kind.name, time=time)
+    return _cell(recurrence, chosen)(p, mask, cell=recurrence.name, time=time)
 
 
-def _cell(kind: Recurrence, chosen: list[Function]) -> Callable[..., Tensor]:
+def _cell(recurrence: Recurrence, chosen: list[Function]) -> Callable[..., Tensor]:
     """The compiled recurrence for the usual activations, else one of single operations."""
-    usual = [FUNCTIONS[name.lower()] for name in kind.usual]
-    if chosen == usual and not kind.before:
-        recurrence: Callable[..., Tensor] = ops.recurrence
-        return recurrence
-    if kind is LSTM and chosen[1] is not chosen[2]:
+    usual = [FUNCTIONS[name.lower()] for name in recurrence.usual]
+    if chosen == usual and not recurrence.before:
+        return ops.recurrence
+    if recurrence is LSTM and chosen[1] is not chosen[2]:
         raise ValueError("an LSTM whose two state activations differ is not supported.")
-    textbook: Callable[..., object] = gru_before if kind.before else kind.cell.textbook
-    given = {"f": chosen[0]} if kind is RNN else {"f": chosen[1], "s": chosen[0]}
+    textbook: Callable[..., object] = gru_before if recurrence.before else recurrence.cell.textbook
+    given = {"f": chosen[0]} if recurrence is RNN else {"f": chosen[1], "s": chosen[0]}
     return partial(unrolled, textbook=partial(textbook, **given))
 
 
 def _biases(
-    kind: Recurrence, bias: Tensor | None, units: int, dtype: DType
+    recurrence: Recurrence, bias: Tensor | None, units: int, dtype: DType
 ) -> tuple[Tensor, Tensor]:
     """That of the inputs, and that of the product with h."""
-    width = kind.cell.gates * units
+    width = recurrence.cell.gates * units
     nothing = Tensor(np.zeros(width, dtype))
     if bias is None:
         return nothing, nothing
     if bias.shape != (2 * width,):
         raise ValueError(f"a bias of {bias.shape} is not (2 * gates * units,) = {(2 * width,)}.")
     b, product_bias = bias[:width], bias[width:]
-    if kind.cell.biased and not kind.before:
+    if recurrence.cell.biased and not recurrence.before:
         return b, product_bias
-    return kind.reordered(b + product_bias, units), nothing
+    return recurrence.reordered(b + product_bias, units), nothing
 
 
 def _state(given: Data | None, d: int, n: int, units: int, dtype: DType) -> Tensor:
@@ -230,10 +229,10 @@ def _real(lengths: Data | None, time: int, n: int) -> Tensor | None:
 
 
 def _result(
-    kind: Recurrence, options: Options, made: list[Tensor], real: Tensor | None, number: int
+    recurrence: Recurrence, options: Options, made: list[Tensor], real: Tensor | None, number: int
 ) -> Tensor:
     """All states, or with ``number`` 1 or 2 the last h or c of each direction."""
-    states = [y[kind.cell.saved + (number == 2)] for y in made]  # (time + 1, n, units)
+    states = [y[recurrence.cell.saved + (number == 2)] for y in made]  # (time + 1, n, units)
     if number > 0:
         last = [h[-1] for h in states]
         y = last[0][None] if len(last) == 1 else ops.stack(last)
@@ -304,5 +303,5 @@ def gru(
     context: Context,
 ) -> list[Tensor | None]:
     """h' = u h + (1 - u) g, with the reset before or after the product with R."""
-    kind = GRU._replace(before=not linear_before_reset)
-    return recurrent(kind, options, context.used, x, (w, r, b), lengths, [h])
+    recurrence = GRU._replace(before=not linear_before_reset)
+    return recurrent(recurrence, options, context.used, x, (w, r, b), lengths, [h])

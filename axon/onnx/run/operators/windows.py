@@ -141,7 +141,7 @@ def conv(
 
 
 def _spend_work(x: Tensor, w: Tensor, windows: Windows) -> None:
-    """A product with the whole kernel at each place where it lies."""
+    """A product with the complete kernel at each place where it lies."""
     sides = zip(windows.padded_size(x.shape), windows.strides, strict=True)
     places = prod(n // step + 1 for n, step in sides)
     spend("work", w.shape[0] * w.shape[1] * STEP + x.shape[0] * places * w.size)
