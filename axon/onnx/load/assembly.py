@@ -143,23 +143,8 @@ class Assembly:
 
     def graph(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """The graph, and the values of its weights by path."""
-        read, first = self._read(), self.file.graph.inputs[0].shape
-        weights, constants, values = {}, {}, {}
-        orders = _orders(self.nodes)
-        paths: set[str] = set()
-        for name, array in self.arrays.items():
-            if name not in read:
-                continue
-            role, told = self._role(name), {"dtype": array.dtype.name, "shape": list(array.shape)}
-            if role == "constant" and array.size <= INLINE:
-                constants[name] = {**told, "values": array.ravel().tolist()}
-                continue
-            path, order = _unique(safe(name), paths), orders.get(name)
-            weights[name] = {"name": path, "kind": role, **told}
-            if role == "parameter" and order and len(order) == array.ndim:
-                weights[name]["order"] = list(order)
-                array = array.transpose(np.argsort(order))
-            values[path] = array
+        first = self.file.graph.inputs[0].shape
+        weights, constants, values = self._numbers()
         names: set[str] = set()
         return {
             "inputs": self.inputs,
@@ -170,6 +155,25 @@ class Assembly:
             "weights": weights,
             "constants": constants,
         }, values
+
+    def _numbers(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Array]]:
+        """What is read: descriptions of weights, small constants, and the weights' values."""
+        weights: dict[str, Any] = {}
+        constants: dict[str, Any] = {}
+        values: dict[str, Array] = {}
+        read, orders, paths = self._read(), _orders(self.nodes), set[str]()
+        for name, array in ((n, a) for n, a in self.arrays.items() if n in read):
+            role, told = self._role(name), {"dtype": array.dtype.name, "shape": list(array.shape)}
+            if role == "constant" and array.size <= INLINE:
+                constants[name] = {**told, "values": array.ravel().tolist()}
+                continue
+            path, order = _unique(safe(name), paths), orders.get(name)
+            weights[name] = {"name": path, "kind": role, **told}
+            if role == "parameter" and order and len(order) == array.ndim:
+                weights[name]["order"] = list(order)
+                array = array.transpose(np.argsort(order))
+            values[path] = array
+        return weights, constants, values
 
     def _declared(self) -> dict[str, Sequence[int | None]]:
         """The shapes that the file tells of what its nodes make."""

@@ -130,7 +130,7 @@ class NodeLayer(Module):
         operator = self.operator
         everything = [env[name] if name else None for name in self.node.inputs]
         told = {**operator.defaults, **self.node.attributes}
-        given, told = operator.sorted(everything, told)
+        given, told = operator.separated(everything, told)
         if operator.lazy:
             return [operator.look(given, told)]
         known = all(v is None or v.known for v in given)

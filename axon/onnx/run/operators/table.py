@@ -113,7 +113,7 @@ class Operator:
                 raise ValueError(f"{name!r} is missing.")
         return {**self.defaults, **attributes}
 
-    def sorted(self, given: Operands, attributes: Attributes) -> tuple[Operands, Attributes]:
+    def separated(self, given: Operands, attributes: Attributes) -> tuple[Operands, Attributes]:
         """The inputs that flow; those that have to be known go among the attributes."""
         flowing: Operands = []
         for place, operand in enumerate(given):
