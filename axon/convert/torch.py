@@ -13,17 +13,7 @@ import numpy as np
 
 from axon import layers
 from axon.backend import Array, Shape
-from axon.convert.rules import (
-    Group,
-    Need,
-    Recipes,
-    Rule,
-    Rules,
-    at_role,
-    ordered,
-    shape_of,
-    within,
-)
+from axon.convert.rules import Group, Need, Recipes, Rule, Rules, at_role, ordered, shape_of, within
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.names import printable

@@ -216,12 +216,7 @@ def _draw(axes: "Axes", box: Box, place: tuple[float, int], width: float, shapes
     x, y = place[0], place[1] * PITCH
     corner = (x - width / 2, y - box.height / 2)
     style = f"round,pad=0,rounding_size={0.08 if box.note else box.height / 2}"
-    look: Look = {
-        "boxstyle": style,
-        "facecolor": box.colour,
-        "edgecolor": INK,
-        "linewidth": 0.9,
-    }
+    look: Look = {"boxstyle": style, "facecolor": box.colour, "edgecolor": INK, "linewidth": 0.9}
     axes.add_patch(FancyBboxPatch(corner, width, box.height, **look))
     lines = [(box.title, 9.5, "bold", INK), (box.note, 7.5, "normal", INK)] if box.note else []
     if not box.note:

@@ -111,11 +111,7 @@ def _drawn(
 
 
 def _spread(
-    row: Sequence[int],
-    wanted: Sequence[float],
-    sizes: Sequence[float],
-    gap: float,
-    x: list[float],
+    row: Sequence[int], wanted: Sequence[float], sizes: Sequence[float], gap: float, x: list[float]
 ) -> None:
     """Put a row down, each where it wants to be, those that would overlap side by side."""
     blocks: list[tuple[float, list[float], list[int]]] = []  # start, wanted starts, members

@@ -168,11 +168,7 @@ class Finder:
         self.suspect = self.suspect or self._report(primitive, result, inputs, values)
 
     def _report(
-        self,
-        primitive: Primitive,
-        result: Tensor,
-        inputs: tuple[Tensor, ...],
-        values: list[Array],
+        self, primitive: Primitive, result: Tensor, inputs: tuple[Tensor, ...], values: list[Array]
     ) -> str:
         bad = ~np.isfinite(result.data)
         first, count = tuple(map(int, np.argwhere(bad)[0])), int(bad.sum())

@@ -17,6 +17,8 @@ from axon.core import PRIMITIVES, Tensor
 
 Function = Callable[[Any], Any]
 Arrays = Any  # a list of arrays (n, units), or one array of them
+Given = tuple[Array, Array, Array | None]  # z, R, and the bias of the product with h
+Step = tuple[Arrays, Arrays, Arrays]  # what is saved, the states before, the states after
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -37,10 +39,10 @@ class Cell(NamedTuple):
         saved: how many arrays backward needs of a step.
         states: h, or h and c.
         biased: whether the product with h has a bias of its own.
-        forward: kernel(z, r, b, saved, before, after, m): fills saved and the states after; m has
-            room for the product with h.
-        backward: kernel(dz, dm, ds, dsaved, saved, before, after, back, room): fills dz, the
-            gradient of z, and dm, that of the product with h; turns ds from after the step to
+        forward: kernel(given, step, m): fills saved and the states after; m is workspace for the
+            product with h.
+        backward: kernel(into, ds, dsaved, step, back, workspace): fills dz, the gradient of z, and
+            dm, that of the product with h, the two of ``into``; turns ds from after the step to
             before it. ``back`` is R^T; dsaved is None if nothing but the states is read.
         textbook: (z, r, b, *states, f, s) -> what is saved, the states after.
     """
@@ -104,35 +106,17 @@ def _simple(
     return [], [f(z + h @ r)]
 
 
-def _simple_forward(
-    z: Array,
-    r: Array,
-    b: Tensor | None,
-    saved: Arrays,
-    before: Arrays,
-    after: Arrays,
-    m: Array,
-    xp: Any,
-) -> None:
-    (h,), (h_new,) = before, after
+def _simple_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
+    (z, r, _), (_, (h,), (h_new,)) = given, step
     xp.matmul(h, r, out=h_new)
     xp.add(h_new, z, out=h_new)
     xp.tanh(h_new, out=h_new)
 
 
 def _simple_backward(
-    dz: Array,
-    dm: Array,
-    ds: Arrays,
-    dsaved: Arrays,
-    saved: Arrays,
-    before: Arrays,
-    after: Arrays,
-    back: Array,
-    workspace: Arrays,
-    xp: Any,
+    into: Arrays, ds: Arrays, dsaved: Arrays, step: Step, back: Array, workspace: Arrays, xp: Any
 ) -> None:
-    (dh,), (h_new,) = ds, after
+    (dz, _), (dh,), (_, _, (h_new,)) = into, ds, step
     _through_tanh(dz, dh, h_new, workspace[0], xp)
     xp.matmul(dz, back, out=dh)
 
@@ -159,17 +143,8 @@ def _lstm(
     return [i, k, g, o], [o * f(c_new), c_new]
 
 
-def _lstm_forward(
-    z: Array,
-    r: Array,
-    b: Tensor | None,
-    saved: Arrays,
-    before: Arrays,
-    after: Arrays,
-    m: Array,
-    xp: Any,
-) -> None:
-    (i, k, g, o), (h, c), (h_new, c_new) = saved, before, after
+def _lstm_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
+    (z, r, _), ((i, k, g, o), (h, c), (h_new, c_new)) = given, step
     xp.matmul(h, r, out=m)
     xp.add(m, z, out=m)
     m_i, m_k, m_g, m_o = parts(m, 4)
@@ -184,18 +159,9 @@ def _lstm_forward(
 
 
 def _lstm_backward(
-    dz: Array,
-    dm: Array,
-    ds: Arrays,
-    dsaved: Arrays,
-    saved: Arrays,
-    before: Arrays,
-    after: Arrays,
-    back: Array,
-    workspace: Arrays,
-    xp: Any,
+    into: Arrays, ds: Arrays, dsaved: Arrays, step: Step, back: Array, workspace: Arrays, xp: Any
 ) -> None:
-    (i, k, g, o), (_, c), (_, c_new), (dh, dc) = saved, before, after, ds
+    (dz, _), (dh, dc), ((i, k, g, o), (_, c), (_, c_new)) = into, ds, step
     (di, dk, dg, do), (tanh_c, d, free) = parts(dz, 4), workspace
     xp.tanh(c_new, out=tanh_c)
     xp.multiply(dh, tanh_c, out=d)
@@ -232,17 +198,8 @@ def _gru(
     return [u, v, g, m_g], [g + u * (h - g)]
 
 
-def _gru_forward(
-    z: Array,
-    r: Array,
-    b: Tensor | None,
-    saved: Arrays,
-    before: Arrays,
-    after: Arrays,
-    m: Array,
-    xp: Any,
-) -> None:
-    (u, v, g, m_candidate), (h,), (h_new,) = saved, before, after
+def _gru_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
+    (z, r, b), ((u, v, g, m_candidate), (h,), (h_new,)) = given, step
     xp.matmul(h, r, out=m)
     xp.add(m, b, out=m)
     (m_u, m_v, m_g), (z_u, z_v, z_g) = parts(m, 3), parts(z, 3)
@@ -259,18 +216,9 @@ def _gru_forward(
 
 
 def _gru_backward(
-    dz: Array,
-    dm: Array,
-    ds: Arrays,
-    dsaved: Arrays,
-    saved: Arrays,
-    before: Arrays,
-    after: Arrays,
-    back: Array,
-    workspace: Arrays,
-    xp: Any,
+    into: Arrays, ds: Arrays, dsaved: Arrays, step: Step, back: Array, workspace: Arrays, xp: Any
 ) -> None:
-    (u, v, g, m), (h,), (dh,) = saved, before, ds
+    (dz, dm), (dh,), ((u, v, g, m), (h,), _) = into, ds, step
     (du, dv, dg), (dm_u, dm_v, dm_g) = parts(dz, 3), parts(dm, 3)
     d, past, free = workspace
     xp.subtract(h, g, out=d)

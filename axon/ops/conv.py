@@ -16,14 +16,7 @@ from axon.backend import Array, DType, Shape, promote
 from axon.bounds import anything
 from axon.core import primitive
 from axon.ops import depthwise
-from axon.ops.windows import (
-    Convolution,
-    Parts,
-    Unbuffered,
-    convolution,
-    images,
-    matches,
-)
+from axon.ops.windows import Convolution, Parts, Unbuffered, convolution, images, matches
 from axon.pieces import BYTE, MOST, Cut, cost, in_pieces
 
 Specs = list[tuple[Shape, DType]]
@@ -248,22 +241,17 @@ def conv2d_weight(
         xp.add(total, part_sum, out=total)
 
 
-def _geometry(meta: dict[str, Any]) -> dict[str, Any]:
-    """The metadata without the shape of one of the three."""
-    return {key: value for key, value in meta.items() if key != "shape"}
-
-
 conv2d.gradient(
     lambda g, y, x, w, **meta: conv2d_input(g, w, shape=x.shape, **meta),
     lambda g, y, x, w, **meta: conv2d_weight(x, g, shape=w.shape, **meta),
 )
 conv2d_input.gradient(
-    lambda gx, x, g, w, **meta: conv2d(gx, w, **_geometry(meta)),
-    lambda gx, x, g, w, **meta: conv2d_weight(gx, g, **{**meta, "shape": w.shape}),
+    lambda gx, x, g, w, shape, **meta: conv2d(gx, w, **meta),
+    lambda gx, x, g, w, shape, **meta: conv2d_weight(gx, g, shape=w.shape, **meta),
 )
 conv2d_weight.gradient(
-    lambda gw, w, x, g, **meta: conv2d_input(g, gw, **{**meta, "shape": x.shape}),
-    lambda gw, w, x, g, **meta: conv2d(x, gw, **_geometry(meta)),
+    lambda gw, w, x, g, shape, **meta: conv2d_input(g, gw, shape=x.shape, **meta),
+    lambda gw, w, x, g, shape, **meta: conv2d(x, gw, **meta),
 )
 
 # ------------------------------------------------------------------------------------ matrices

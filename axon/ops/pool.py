@@ -31,7 +31,7 @@ TRUTH = np.dtype(np.bool_)
 Specs = list[tuple[Shape, DType]]
 
 
-def windows_of(pool_size: Pair, strides: Pair, padding: Padding) -> Windows:
+def windows_of(pool_size: Pair, strides: Pair, padding: Padding = UNPADDED) -> Windows:
     """The windows; each must have at least one tap on the images.
 
     Raises:
@@ -47,12 +47,12 @@ def pool2d_shape(
     x: Array, *, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
 ) -> tuple[Shape, DType]:
     """Shape and type of pooled images: (N, OH, OW, C)."""
-    return answers(images(x), pool_size, strides, padding), x.dtype
+    return answers(images(x), windows_of(pool_size, strides, padding)), x.dtype
 
 
-def answers(shape: Shape, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED) -> Shape:
+def answers(shape: Shape, windows: Windows) -> Shape:
     """Shape of what comes of pooling images of this shape."""
-    return (shape[0], *windows_of(pool_size, strides, padding).counts(shape), shape[3])
+    return (shape[0], *windows.counts(shape), shape[3])
 
 
 def max_pool2d_argmax_shape(x: Array, y: Array, **meta: Any) -> tuple[Shape, DType]:
@@ -70,7 +70,7 @@ def max_pool2d_pick_shape(x: Array, index: Array, **meta: Any) -> tuple[Shape, D
 
 def pool2d_gradient_shape(g: Array, *_: Array, shape: Shape, **meta: Any) -> tuple[Shape, DType]:
     """Shape of the images, type of the gradient."""
-    matches("The first", g.shape, answers(shape, **meta))
+    matches("The first", g.shape, answers(shape, windows_of(**meta)))
     return shape, g.dtype
 
 
@@ -126,13 +126,7 @@ def _fold(combine: Any, start: float, out: Array, x: Array, windows: Windows, xp
 
 @primitive(result=pool2d_shape, floats=True, rows=each_row(2), flops=1, bounds=same)
 def max_pool2d(
-    out: Array,
-    x: Array,
-    *,
-    xp: Any,
-    pool_size: Pair,
-    strides: Pair,
-    padding: Padding = UNPADDED,
+    out: Array, x: Array, *, xp: Any, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
 ) -> None:
     """The largest number that each window sees; the first of equal ones receives the gradient.
 
@@ -155,18 +149,10 @@ def max_pool2d_argmax_workspace(x: Array, y: Array, **_: object) -> Specs:
 
 @primitive(result=max_pool2d_argmax_shape, workspace=max_pool2d_argmax_workspace, rows=each_row(3))
 def max_pool2d_argmax(
-    out: Array,
-    x: Array,
-    y: Array,
-    *,
-    xp: Any,
-    workspace: list[Array],
-    pool_size: Pair,
-    strides: Pair,
-    padding: Padding = UNPADDED,
+    out: Array, x: Array, y: Array, *, xp: Any, workspace: list[Array], **meta: Any
 ) -> None:
     """Which tap of each window sees the (first) largest number y, counted row by row."""
-    windows = windows_of(pool_size, strides, padding)
+    windows = windows_of(**meta)
     with Unbuffered(xp):
         for n, rows, meetings in _walk(windows, x.shape, y.shape, x.dtype):
             largest, index = y[n, rows], out[n, rows]
@@ -201,15 +187,13 @@ def max_pool2d_gradient(
     xp: Any,
     workspace: list[Array],
     shape: Shape,
-    pool_size: Pair,
-    strides: Pair,
-    padding: Padding = UNPADDED,
+    **meta: Any,
 ) -> None:
     """Each g goes to the tap with this number; where windows overlap they add up.
 
     The bits of g are kept or cleared, not multiplied by 1 or 0: so infinity reaches one pixel only.
     """
-    windows = windows_of(pool_size, strides, padding)
+    windows = windows_of(**meta)
     alone, covering = _disjoint(windows), _covering(windows, shape)
     with Unbuffered(xp):
         for n, rows, meetings in _walk(windows, shape, g.shape, g.dtype):
@@ -220,7 +204,7 @@ def max_pool2d_gradient(
                 place = [w[: len(slope)][here] for w in workspace]
                 target = out[n][there]
                 part = target if alone else place[2]
-                _mask(number[here], tap[0] * pool_size[1] + tap[1], place, xp)
+                _mask(number[here], tap[0] * windows.size[1] + tap[1], place, xp)
                 xp.bitwise_and(
                     slope[here].view(place[1].dtype), place[1], out=part.view(_bits(g.dtype))
                 )
@@ -253,24 +237,16 @@ def max_pool2d_pick_workspace(x: Array, index: Array, **_: object) -> Specs:
     chooses=True,
 )
 def max_pool2d_pick(
-    out: Array,
-    x: Array,
-    index: Array,
-    *,
-    xp: Any,
-    workspace: list[Array],
-    pool_size: Pair,
-    strides: Pair,
-    padding: Padding = UNPADDED,
+    out: Array, x: Array, index: Array, *, xp: Any, workspace: list[Array], **meta: Any
 ) -> None:
     """What the tap with this number sees, in each window; 0 if that lies in the padding."""
-    windows = windows_of(pool_size, strides, padding)
+    windows = windows_of(**meta)
     for n, rows, meetings in _walk(windows, x.shape, index.shape, x.dtype):
         y, number = out[n, rows], index[n, rows]
         y.fill(0)
         for tap, here, there in meetings:
             truth = workspace[0][: len(y)][here]
-            xp.equal(number[here], tap[0] * pool_size[1] + tap[1], out=truth)
+            xp.equal(number[here], tap[0] * windows.size[1] + tap[1], out=truth)
             xp.copyto(y[here], x[n][there], where=truth)
 
 
@@ -278,14 +254,10 @@ def _max_gradient(g: Tensor, y: Tensor, x: Tensor, **meta: Any) -> Tensor:
     return max_pool2d_gradient(g, max_pool2d_argmax(x, y, **meta), shape=x.shape, **meta)
 
 
-def _without_shape(meta: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in meta.items() if key != "shape"}
-
-
 max_pool2d.gradient(_max_gradient)
 max_pool2d_argmax.gradient(None, None)
 max_pool2d_gradient.gradient(
-    lambda gx, x, g, index, **meta: max_pool2d_pick(gx, index, **_without_shape(meta)), None
+    lambda gx, x, g, index, shape, **meta: max_pool2d_pick(gx, index, **meta), None
 )
 max_pool2d_pick.gradient(
     lambda g, y, x, index, **meta: max_pool2d_gradient(g, index, shape=x.shape, **meta), None
@@ -296,13 +268,7 @@ max_pool2d_pick.gradient(
 
 @primitive(result=pool2d_shape, floats=True, rows=each_row(2), flops=1, bounds=same)
 def average_pool2d(
-    out: Array,
-    x: Array,
-    *,
-    xp: Any,
-    pool_size: Pair,
-    strides: Pair,
-    padding: Padding = UNPADDED,
+    out: Array, x: Array, *, xp: Any, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
 ) -> None:
     """The mean of what each window sees; taps in the padding do not count.
 
@@ -329,18 +295,10 @@ def average_pool2d_gradient_workspace(g: Array, *, shape: Shape, **_: object) ->
     rows=each_row(3, shape=True),
 )
 def average_pool2d_gradient(
-    out: Array,
-    g: Array,
-    *,
-    xp: Any,
-    workspace: list[Array],
-    shape: Shape,
-    pool_size: Pair,
-    strides: Pair,
-    padding: Padding = UNPADDED,
+    out: Array, g: Array, *, xp: Any, workspace: list[Array], shape: Shape, **meta: Any
 ) -> None:
     """Each g is shared equally by the pixels that its window saw."""
-    windows = windows_of(pool_size, strides, padding)
+    windows = windows_of(**meta)
     covering = _covering(windows, shape)
     with Unbuffered(xp):
         for n, rows, meetings in _walk(windows, shape, g.shape, g.dtype):
@@ -379,9 +337,5 @@ def _edges(
             yield i - first, taps / inside
 
 
-average_pool2d.gradient(
-    lambda g, y, x, **meta: average_pool2d_gradient(g, shape=x.shape, **meta),
-)
-average_pool2d_gradient.gradient(
-    lambda gx, x, g, **meta: average_pool2d(gx, **_without_shape(meta)),
-)
+average_pool2d.gradient(lambda g, y, x, **meta: average_pool2d_gradient(g, shape=x.shape, **meta))
+average_pool2d_gradient.gradient(lambda gx, x, g, shape, **meta: average_pool2d(gx, **meta))

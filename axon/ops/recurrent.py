@@ -150,7 +150,8 @@ def recurrence(
     xp.equal(mask.T[..., None], 0, out=padding)
     for t in range(time):
         before, after = states[:, t], states[:, t + 1]
-        equations.forward(z[t], parts.r, parts.b, saved[:, t], before, after, inner, xp)
+        step = saved[:, t], before, after
+        equations.forward((z[t], parts.r, parts.b), step, inner, xp)
         for pad in padding[t : t + 1]:  # none at all without a mask
             xp.copyto(saved[:, t], 0, where=pad)
             for new, old in zip(after, before, strict=True):  # NumPy would copy all, to be safe:
@@ -226,8 +227,8 @@ def recurrence_backward(
         if len(padding):
             xp.copyto(held, ds)
         more = None if dsaved is None else dsaved[:, t]
-        step = (more, saved[:, t], states[:, t], states[:, t + 1])
-        equations.backward(dz[t], product[t], ds, *step, back, inner, xp)
+        step = saved[:, t], states[:, t], states[:, t + 1]
+        equations.backward((dz[t], product[t]), ds, more, step, back, inner, xp)
         for pad in padding[t : t + 1]:
             xp.copyto(dz[t], 0, where=pad)
             xp.copyto(product[t], 0, where=pad)

@@ -11,15 +11,7 @@ from axon.models import Sequential, loading
 from axon.modes import GradMode, TrainingMode
 from axon.testing.gradients import check_gradient, demand_float64
 from axon.testing.primitives import as_constant, cast
-from axon.testing.replay import (
-    LARGE,
-    Function,
-    check_memory,
-    check_replay,
-    compare,
-    demand,
-    same,
-)
+from axon.testing.replay import LARGE, Function, check_memory, check_replay, compare, demand, same
 
 
 def check_layer(

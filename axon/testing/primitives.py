@@ -9,22 +9,11 @@ from axon.backend import Array, DTypeLike, as_array
 from axon.core import Primitive, Tensor, TensorLike
 from axon.facts import Kernel, Meta
 from axon.testing.gradients import check_gradient
-from axon.testing.replay import (
-    LARGE,
-    Function,
-    check_memory,
-    check_replay,
-    compare,
-    demand,
-    same,
-)
+from axon.testing.replay import LARGE, Function, check_memory, check_replay, compare, demand, same
 
 
 def check_primitive(
-    primitive: Primitive,
-    *inputs: TensorLike,
-    reference: Kernel | None = None,
-    **meta: Any,
+    primitive: Primitive, *inputs: TensorLike, reference: Kernel | None = None, **meta: Any
 ) -> None:
     """Check that a primitive keeps the promises on which programs, autograd and memory rely.
 

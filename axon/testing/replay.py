@@ -96,10 +96,7 @@ def same(a: Sequence[Array], b: Sequence[Array]) -> bool:
 
 def compare(message: str, got: Sequence[Array], wanted: Sequence[Array], rtol: float) -> None:
     """Demand equal shapes, and values that are equal but for rounding."""
-    demand(
-        len(got) == len(wanted),
-        f"{message}: {len(got)} results, expected {len(wanted)}.",
-    )
+    demand(len(got) == len(wanted), f"{message}: {len(got)} results, expected {len(wanted)}.")
     for g, w in zip(got, wanted, strict=True):
         demand(g.shape == w.shape, f"{message}: shape {g.shape}, expected {w.shape}.")
         if not np.allclose(g, w, rtol=rtol, atol=rtol / 10, equal_nan=True):
