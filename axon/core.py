@@ -27,7 +27,7 @@ from axon.backend import (
     tensor_data,
     xp,
 )
-from axon.facts import Kernel, Meta, declared, demand_names_of_today
+from axon.facts import Kernel, Meta, declared, demand_names_of_today, no_rules
 from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
 
@@ -70,7 +70,7 @@ class Primitive:
         self.floats = floats or result is floating  # the kernel never sees integers
         self.result = elementwise if result is floating else result
         self.facts = declared(kind, self.result is elementwise, facts)
-        self.gradients: tuple[Rule | None, ...] | None = None
+        self.gradients: tuple[Rule | None, ...] | None = no_rules(kind, kernel)
         self.each: Rule | None = None
         PRIMITIVES[self.name] = self
 

@@ -55,6 +55,12 @@ def declared(kind: str, broadcasts: bool, facts: dict[str, Any]) -> Facts:
     return Facts(**{"alone": alone, "places": alone, "hands_on": kind == "views", **facts})
 
 
+def no_rules(kind: str, kernel: Callable[..., object]) -> tuple[None, ...] | None:
+    """The rules of what changes its inputs in place, none for each; others declare theirs."""
+    code = kernel.__code__ if isinstance(kernel, FunctionType) else None
+    return (None,) * code.co_argcount if code and kind == "writes" else None
+
+
 def demand_names_of_today(kernel: Callable[..., object], declared: dict[str, object]) -> None:
     """Raise TypeError, with the new name, for what was called otherwise once."""
     code = kernel.__code__ if isinstance(kernel, FunctionType) else None

@@ -196,9 +196,6 @@ def add_mean(total: Array, number: Array, mean: Array, *, xp: Any, count: int) -
     number[...] = number.item() + count
 
 
-add_mean.gradient(None, None, None)
-
-
 class Mean(MeanMetric):
     """The mean of values that are handed in: the loss, for example."""
 

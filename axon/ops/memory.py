@@ -44,5 +44,3 @@ def add_in_place(target: Array, value: Array, *, xp: Any) -> None:
 
 copy.gradient(lambda g, y, x: g)
 cast.gradient(lambda g, y, x, dtype: g.astype(x.dtype))
-assign.gradient(None, None)
-add_in_place.gradient(None, None)

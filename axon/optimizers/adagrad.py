@@ -5,8 +5,8 @@ from typing import Any, Unpack
 
 from axon.backend import Array, like_first
 from axon.checks import number, positive
-from axon.core import Tensor, primitive
-from axon.optimizers.base import Optimizer
+from axon.core import primitive
+from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
@@ -33,10 +33,7 @@ def adagrad_update(
     xp.subtract(w, t, out=w)
 
 
-adagrad_update.gradient(None, None, None, None)
-
-
-class Adagrad(Optimizer):
+class Adagrad(ByPrimitive):
     """Adagrad (Duchi, Hazan and Singer, 2011).
 
     s <- s + g^2; w <- w - rate g / sqrt(s + epsilon).
@@ -51,6 +48,7 @@ class Adagrad(Optimizer):
     Adagrad(learning_rate=0.01, initial_accumulator_value=0.1, epsilon=1e-07)
     """
 
+    updates = (adagrad_update,)
     state_names = ("accumulator",)
 
     def __init__(
@@ -65,8 +63,3 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = begin
         self.state_begins = {"accumulator": begin}
         self.epsilon = positive("Adagrad", "epsilon", epsilon)
-
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
-        """Apply the primitive."""
-        total, rate = rest
-        adagrad_update(values, total, gradients, rate, epsilon=self.epsilon)

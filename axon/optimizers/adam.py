@@ -9,7 +9,7 @@ import numpy as np
 from axon.backend import Array, DType, like_first
 from axon.checks import fraction, positive
 from axon.core import Tensor, primitive
-from axon.optimizers.base import Optimizer
+from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
@@ -96,12 +96,7 @@ def adam_scalars(
     out[0], out[1] = rate.item() * slow * root, root * epsilon
 
 
-adam_scalars.gradient(None, None, None)
-adam_update.gradient(None, None, None, None, None, None)
-amsgrad_update.gradient(None, None, None, None, None, None, None)
-
-
-class Adam(Optimizer):
+class Adam(ByPrimitive):
     """Adam (Kingma and Ba, 2015, algorithm 1), with bias correction.
 
     w <- w - rate m' / (sqrt(v') + epsilon), where m' = m / (1 - b1^t) and v' = v / (1 - b2^t).
@@ -118,6 +113,7 @@ class Adam(Optimizer):
     Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False)
     """
 
+    updates = (adam_update, amsgrad_update)
     state_names: tuple[str, ...] = ("m", "v")
 
     def __init__(
@@ -145,13 +141,6 @@ class Adam(Optimizer):
         options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         adam_scalars(scalars, self._rate, self.iterations, **options)
         return scalars[0], scalars[1]
-
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
-        """Apply one of the two primitives."""
-        *state, rate, epsilon = rest
-        update = amsgrad_update if self.amsgrad else adam_update
-        betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}
-        update(values, *state, gradients, rate, epsilon, **betas)
 
 
 class AdamW(Adam):

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from axon.backend import Array, DType, like_first
 from axon.checks import fraction, positive
 from axon.core import Tensor, primitive
-from axon.optimizers.base import Optimizer
+from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
@@ -38,10 +38,7 @@ def adamax_update(
     xp.subtract(w, t, out=w)
 
 
-adamax_update.gradient(None, None, None, None, None)
-
-
-class Adamax(Optimizer):
+class Adamax(ByPrimitive):
     """Adamax (Kingma and Ba, 2015, section 7.1).
 
     m <- b1 m + (1 - b1) g; u <- max(b2 u, |g|); w <- w - rate / (1 - b1^t) * m / (u + epsilon).
@@ -57,6 +54,7 @@ class Adamax(Optimizer):
     Adamax(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
     """
 
+    updates = (adamax_update,)
     state_names = ("m", "u")
 
     def __init__(
@@ -76,9 +74,3 @@ class Adamax(Optimizer):
         """The rate with the factors of m, which is kept as a plain sum: m = b1 m + g."""
         slow = (1.0 - self.beta_1) / (1.0 - self.beta_1**self.iterations)
         return ((self._rate * slow).astype(dtype),)
-
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
-        """Apply the primitive."""
-        m, u, rate = rest
-        options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        adamax_update(values, m, u, gradients, rate, **options)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from axon.backend import Array, ArrayLike, DType
 from axon.checks import number, positive, texts
 from axon.config import Configurable
-from axon.core import Tensor
+from axon.core import Primitive, Tensor
 from axon.layers.module import Module
 from axon.modes import modes, no_grad
 from axon.ops import add_in_place
@@ -398,3 +399,27 @@ class Optimizer(Configurable, ABC):
         settings = {**self.config(), "learning_rate": self._schedule or self.learning_rate}
         arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
         return f"{type(self).__name__}({arguments})"
+
+
+class ByPrimitive(Optimizer):
+    """An optimizer whose rule is a primitive: of ``updates`` the one that writes as many states.
+
+    It takes the values, the states, the gradients, and ``per_step``; its metadata are attributes of
+    the same names.
+    """
+
+    updates: ClassVar[tuple[Primitive, ...]]
+
+    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
+        """Apply the primitive."""
+        count = len(self.state_names)
+        update = next(p for p in self.updates if p.writes == 1 + count)
+        options = {name: getattr(self, name) for name in _metadata_of(update)}
+        update(values, *rest[:count], gradients, *rest[count:], **options)
+
+
+@cache
+def _metadata_of(primitive: Primitive) -> tuple[str, ...]:
+    code = primitive.__wrapped__.__code__
+    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    return tuple(name for name in names if name not in ("xp", "workspace"))

@@ -5,8 +5,8 @@ from typing import Any, Unpack
 
 from axon.backend import Array, like_first
 from axon.checks import fraction
-from axon.core import Tensor, primitive
-from axon.optimizers.base import Optimizer
+from axon.core import primitive
+from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
@@ -36,10 +36,7 @@ def lion_update(
     xp.add(m, s, out=m)
 
 
-lion_update.gradient(None, None, None, None)
-
-
-class Lion(Optimizer):
+class Lion(ByPrimitive):
     """Lion (Chen et al., 2023): only the sign of the momentum counts.
 
     w <- w - rate sign(b1 m + (1 - b1) g); m <- b2 m + (1 - b2) g. Its learning rate is best 3 to 10
@@ -55,6 +52,7 @@ class Lion(Optimizer):
     Lion(learning_rate=0.001, beta_1=0.9, beta_2=0.99)
     """
 
+    updates = (lion_update,)
     state_names = ("m",)
 
     def __init__(
@@ -67,8 +65,3 @@ class Lion(Optimizer):
         super().__init__(learning_rate, **options)
         self.beta_1 = fraction("Lion", "beta_1", beta_1)
         self.beta_2 = fraction("Lion", "beta_2", beta_2)
-
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
-        """Apply the primitive."""
-        m, rate = rest
-        lion_update(values, m, gradients, rate, beta_1=self.beta_1, beta_2=self.beta_2)

@@ -82,9 +82,6 @@ def _to_length_one(x: Array, y: Array, largest: Array, size: Array, xp: Any) -> 
     xp.divide(x, size, out=x)
 
 
-muon_update.gradient(None, None, None, None)
-
-
 class Muon(Adam):
     """Muon (Jordan et al., 2024): momentum made orthogonal, for the matrices of hidden layers.
 

@@ -7,7 +7,7 @@ from axon.backend import Array, DType, like_first
 from axon.checks import fraction, number, positive
 from axon.core import Tensor, primitive
 from axon.ops import sqrt
-from axon.optimizers.base import Optimizer
+from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
@@ -44,10 +44,7 @@ def nadam_update(
     xp.subtract(w, s, out=w)
 
 
-nadam_update.gradient(None, None, None, None, None, None, None)
-
-
-class Nadam(Optimizer):
+class Nadam(ByPrimitive):
     """Adam with Nesterov's momentum (Dozat, 2016).
 
     w <- w - rate (u_next m / (1 - P u_next) + (1 - u) g / (1 - P)) / (sqrt(v') + epsilon), where
@@ -66,6 +63,7 @@ class Nadam(Optimizer):
     Nadam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, momentum_decay=1.0)
     """
 
+    updates = (nadam_update,)
     state_names = ("m", "v")
     number_begins: ClassVar[Mapping[str, float]] = {"product": 1.0}
 
@@ -102,9 +100,3 @@ class Nadam(Optimizer):
         slow = self._rate * root * (1.0 - self.beta_1) * u_next / (1.0 - product * u_next)
         fast = self._rate * root * (1.0 - u) / (1.0 - product)
         return slow.astype(dtype), fast.astype(dtype), (root * self.epsilon).astype(dtype)
-
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
-        """Apply the primitive."""
-        m, v, *scalars = rest
-        betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}
-        nadam_update(values, m, v, gradients, *scalars, **betas)

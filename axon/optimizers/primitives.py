@@ -34,10 +34,6 @@ def complete_mean(total: Array, x: Array, *, xp: Any, count: int) -> None:
     xp.divide(total, count, out=total)
 
 
-shrink.gradient(None, None)
-approach.gradient(None, None, None)
-complete_mean.gradient(None, None)
-
 # ------------------------------------------------------------------------------------ clipping
 
 
@@ -79,11 +75,6 @@ def limit_value(x: Array, *, xp: Any, limit: float) -> None:
     """x <- x, but at most ``limit`` and at least -``limit``."""
     xp.minimum(x, limit, out=x)
     xp.maximum(x, -limit, out=x)
-
-
-add_norm.gradient(None, None)
-limit_norm.gradient(None, None)
-limit_value.gradient(None)
 
 
 def clip_values(gradients: Sequence[Tensor], norm: Tensor, limit: float) -> None:

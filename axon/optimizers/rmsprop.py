@@ -5,8 +5,8 @@ from typing import Any, Unpack
 
 from axon.backend import Array, like_first
 from axon.checks import fraction, positive
-from axon.core import Tensor, primitive
-from axon.optimizers.base import Optimizer
+from axon.core import primitive
+from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
@@ -76,11 +76,7 @@ def rmsprop_momentum_update(
     xp.subtract(w, velocity, out=w)
 
 
-rmsprop_update.gradient(None, None, None, None)
-rmsprop_momentum_update.gradient(None, None, None, None, None, None)
-
-
-class RMSprop(Optimizer):
+class RMSprop(ByPrimitive):
     """RMSprop (Tieleman and Hinton, 2012, lecture 6.5; centered: Graves, 2013).
 
     v <- rho v + (1 - rho) g^2; w <- w - rate g / sqrt(v + epsilon).
@@ -97,6 +93,7 @@ class RMSprop(Optimizer):
     RMSprop(learning_rate=0.01, rho=0.9, momentum=0.0, epsilon=1e-07, centered=True)
     """
 
+    updates = (rmsprop_update, rmsprop_momentum_update)
     state_names: tuple[str, ...] = ("v",)
 
     def __init__(
@@ -115,13 +112,3 @@ class RMSprop(Optimizer):
         self.centered = bool(centered)
         if self.momentum or self.centered:
             self.state_names = ("v", "mean", "velocity")
-
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
-        """Apply one of the two primitives."""
-        *state, rate = rest
-        options = {"rho": self.rho, "epsilon": self.epsilon}
-        if len(state) == 1:
-            rmsprop_update(values, *state, gradients, rate, **options)
-        else:
-            options |= {"momentum": self.momentum, "centered": self.centered}
-            rmsprop_momentum_update(values, *state, gradients, rate, **options)

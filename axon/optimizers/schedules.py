@@ -6,7 +6,9 @@ They run between steps, on plain numbers; recorded programs read the rate that t
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
+from typing import ClassVar
 
 from axon.checks import demand, fraction, integer, number, positive
 from axon.config import Configurable
@@ -32,7 +34,30 @@ class LearningRateSchedule(Configurable, ABC):
         """The learning rate of the update that comes after ``step`` others; at least 0."""
 
 
-class ExponentialDecay(LearningRateSchedule):
+class _Periods:
+    """Arguments of what decays by a rate with each period of so many updates."""
+
+    rate_check: ClassVar[Callable[[str, str, object], float]] = staticmethod(positive)
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+    ) -> None:
+        owner = type(self).__name__
+        self.initial_learning_rate = positive(owner, RATE, initial_learning_rate)
+        self.decay_steps = integer(owner, "decay_steps", decay_steps)
+        self.decay_rate = self.rate_check(owner, "decay_rate", decay_rate)
+        self.staircase = bool(staircase)
+
+    def periods(self, step: int) -> float:
+        """How many have gone by, whole ones only on a staircase."""
+        return step // self.decay_steps if self.staircase else step / self.decay_steps
+
+
+class ExponentialDecay(_Periods, LearningRateSchedule):
     """rate = initial_learning_rate * decay_rate^(step / decay_steps).
 
     Args:
@@ -45,25 +70,12 @@ class ExponentialDecay(LearningRateSchedule):
     0.025
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-    ) -> None:
-        self.initial_learning_rate = positive("ExponentialDecay", RATE, initial_learning_rate)
-        self.decay_steps = integer("ExponentialDecay", "decay_steps", decay_steps)
-        self.decay_rate = positive("ExponentialDecay", "decay_rate", decay_rate)
-        self.staircase = bool(staircase)
-
     def __call__(self, step: int) -> float:
         """The learning rate after ``step`` updates."""
-        periods = step // self.decay_steps if self.staircase else step / self.decay_steps
-        return float(self.initial_learning_rate * self.decay_rate**periods)
+        return float(self.initial_learning_rate * self.decay_rate ** self.periods(step))
 
 
-class InverseTimeDecay(LearningRateSchedule):
+class InverseTimeDecay(_Periods, LearningRateSchedule):
     """rate = initial_learning_rate / (1 + decay_rate * step / decay_steps).
 
     Args:
@@ -76,22 +88,11 @@ class InverseTimeDecay(LearningRateSchedule):
     0.025
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-    ) -> None:
-        self.initial_learning_rate = positive("InverseTimeDecay", RATE, initial_learning_rate)
-        self.decay_steps = integer("InverseTimeDecay", "decay_steps", decay_steps)
-        self.decay_rate = number("InverseTimeDecay", "decay_rate", decay_rate, 0)
-        self.staircase = bool(staircase)
+    rate_check = staticmethod(partial(number, least=0))
 
     def __call__(self, step: int) -> float:
         """The learning rate after ``step`` updates."""
-        periods = step // self.decay_steps if self.staircase else step / self.decay_steps
-        return self.initial_learning_rate / (1.0 + self.decay_rate * periods)
+        return self.initial_learning_rate / (1.0 + self.decay_rate * self.periods(step))
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):

@@ -5,8 +5,8 @@ from typing import Any, Unpack
 
 from axon.backend import Array, like_first
 from axon.checks import fraction
-from axon.core import Tensor, primitive
-from axon.optimizers.base import Optimizer
+from axon.core import primitive
+from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
 
@@ -44,11 +44,7 @@ def momentum_update(
     xp.subtract(w, step, out=w)
 
 
-sgd_update.gradient(None, None, None)
-momentum_update.gradient(None, None, None, None)
-
-
-class SGD(Optimizer):
+class SGD(ByPrimitive):
     """Stochastic gradient descent: a step down the slope.
 
     w <- w - rate g; with momentum v <- momentum v + g and w <- w - rate v.
@@ -63,6 +59,8 @@ class SGD(Optimizer):
     SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
     """
 
+    updates = (sgd_update, momentum_update)
+
     def __init__(
         self,
         learning_rate: float | Callable[[int], float] = 0.01,
@@ -76,12 +74,3 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov=True needs a momentum larger than 0, for example 0.9.")
         if self.momentum:
             self.state_names = ("velocity",)
-
-    def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
-        """Apply one of the two primitives."""
-        *state, rate = rest
-        if state:
-            options = {"momentum": self.momentum, "nesterov": self.nesterov}
-            momentum_update(values, state[0], gradients, rate, **options)
-        else:
-            sgd_update(values, gradients, rate)
