@@ -106,7 +106,23 @@ class Metric(Configurable, ABC):
 
 
 class Accumulator(Metric):
-    """A metric whose memory is a few float64 Tensors, attributes that begin at 0."""
+    """A metric whose memory is a few float64 Tensors, attributes that begin at 0.
+
+    Leaves write ``_add_batch``, or ``update`` itself.
+    """
+
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
+        """Take a batch of arrays or Tensors into account; can be recorded."""
+        truth, predictions = self.accepted(y_true, y_pred)
+        with no_grad(), Mode("masks", False):
+            given = weights(self.name, sample_weight, predictions)
+            self._add_batch(truth, predictions, given)
+
+    def _add_batch(self, y_true: Tensor, y_pred: Tensor, w: Tensor | None) -> None:
+        """Add a batch, and what its samples, or steps, weigh, to the accumulators."""
+        raise NotImplementedError(f"{self.name}: write update.")
 
     def reset(self) -> None:
         """Forget everything."""
@@ -155,23 +171,18 @@ class MeanMetric(Accumulator):
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The score of each sample, (n,); of each step where steps weigh differently."""
 
-    def update(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Take a batch of arrays or Tensors into account; can be recorded."""
-        y_true, y_pred = self.accepted(y_true, y_pred)
-        with no_grad(), Mode("masks", False):
-            w = weights(self.name, sample_weight, y_pred)
-            shape = y_pred.shape[:1] if w is None else w.shape
-            with Mode("apart", len(shape)), watched(self, y_true, y_pred):
-                scores = self.per_sample(y_true, y_pred)
-            if scores.shape != shape:
-                each = "sample" if len(shape) == 1 else "step, as steps weigh differently here"
-                raise ValueError(
-                    f"{self.name}: per_sample must return one score per {each}, shape {shape}, "
-                    f"got shape {scores.shape}. axon.losses.base.over_features averages the rest."
-                )
-            self.add(scores, w)
+    def _add_batch(self, y_true: Tensor, y_pred: Tensor, w: Tensor | None) -> None:
+        """Add what each sample scores."""
+        shape = y_pred.shape[:1] if w is None else w.shape
+        with Mode("apart", len(shape)), watched(self, y_true, y_pred):
+            scores = self.per_sample(y_true, y_pred)
+        if scores.shape != shape:
+            each = "sample" if len(shape) == 1 else "step, as steps weigh differently here"
+            raise ValueError(
+                f"{self.name}: per_sample must return one score per {each}, shape {shape}, "
+                f"got shape {scores.shape}. axon.losses.base.over_features averages the rest."
+            )
+        self.add(scores, w)
 
     def add(self, scores: Tensor, sample_weight: Tensor | None = None) -> None:
         """Add scores (n,), or (n, time), that were computed already, with a weight for each."""

@@ -6,12 +6,11 @@ import numpy as np
 
 from axon.backend import Array, Shape
 from axon.checks import integer, one_number
-from axon.core import Tensor, TensorLike
+from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import compete, labels
-from axon.metrics.base import Accumulator, spread_over, weights, zero
+from axon.metrics.base import Accumulator, spread_over, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
-from axon.modes import Mode, no_grad
 from axon.ops import add_in_place, argmax, take_gradient, where
 
 
@@ -44,15 +43,16 @@ class ConfusionMatrix(Accumulator):
         self.threshold = one_number(self.name, "threshold", threshold)
         self._matrix, self._outside = zero((self.num_classes, self.num_classes)), zero()
 
-    def update(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Take a batch of arrays or Tensors into account; can be recorded."""
-        y_true, y_pred = self.accepted(y_true, y_pred)
-        with no_grad(), Mode("masks", False):
-            given = weights(self.name, sample_weight, y_pred)
-            true, guess = self._classes(y_true, y_pred)
-            self._add(true, guess, spread_over(self.name, given, true))
+    def _add_batch(self, y_true: Tensor, y_pred: Tensor, w: Tensor | None) -> None:
+        """Add each weight to its cell; labels that name no class are kept apart."""
+        true, guess = self._classes(y_true, y_pred)
+        w = spread_over(self.name, w, true)
+        n = self.num_classes
+        known = (true >= 0) * (true < n)
+        cell = where(known, true.astype(np.int64) * n + guess, 0)
+        counted = where(known, w, 0.0)
+        add_in_place(self._matrix.reshape(n * n), take_gradient(counted, cell, shape=(n * n,)))
+        add_in_place(self._outside, where(known, 0.0, w).sum())
 
     def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
         """One-hot rows for several outputs, 0 and 1 for a single one; ``result`` judges labels."""
@@ -62,15 +62,6 @@ class ConfusionMatrix(Accumulator):
             use = f"ConfusionMatrix({self.num_classes}, threshold=0.0)"
             demand_cut(self.name, self.threshold, loss, use)
             demand_yes_or_no(self.name, y_true, output_shape, loss)
-
-    def _add(self, true: Tensor, guess: Tensor, w: Tensor) -> None:
-        """Add each weight to its cell; labels that name no class are kept apart."""
-        n = self.num_classes
-        known = (true >= 0) * (true < n)
-        cell = where(known, true.astype(np.int64) * n + guess, 0)
-        counted = where(known, w, 0.0)
-        add_in_place(self._matrix.reshape(n * n), take_gradient(counted, cell, shape=(n * n,)))
-        add_in_place(self._outside, where(known, 0.0, w).sum())
 
     def _classes(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         outputs = y_pred.shape[-1] if compete(y_pred) else 2

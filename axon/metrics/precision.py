@@ -6,12 +6,11 @@ import numpy as np
 
 from axon.backend import Array, Shape
 from axon.checks import integer, one_number, one_of
-from axon.core import Tensor, TensorLike
+from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import compete, labels
-from axon.metrics.base import Accumulator, spread_over, weights, zero
+from axon.metrics.base import Accumulator, spread_over, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
-from axon.modes import Mode, no_grad
 from axon.ops import add_in_place, argmax
 
 AVERAGES = ("macro", "micro", "weighted", None)
@@ -55,23 +54,17 @@ class Positives(Accumulator):
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """Numerator and denominator of the score, each per class."""
 
-    def update(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Take a batch of arrays or Tensors into account; can be recorded."""
-        y_true, y_pred = self.accepted(y_true, y_pred)
-        with no_grad(), Mode("masks", False):
-            given = weights(self.name, sample_weight, y_pred)
-            yes, called = self._marks(y_true, y_pred)
-            w = None if given is None else spread_over(self.name, given, yes)
-            classwise = self.average in ("macro", "weighted")
-            axes = tuple(range(yes.ndim - classwise))
-            self.resize(yes.shape[-1:] if classwise else (), *self.tensors().values())
-            for tensor, marks in (
-                *((self._hits, yes * called), (self._called, called), (self._actual, yes)),
-            ):
-                counted = marks if w is None else marks * w
-                add_in_place(tensor, counted.sum(axis=axes))
+    def _add_batch(self, y_true: Tensor, y_pred: Tensor, w: Tensor | None) -> None:
+        """Count what is positive, what is called so, and where both agree."""
+        yes, called = self._marks(y_true, y_pred)
+        spread = None if w is None else spread_over(self.name, w, yes)
+        classwise = self.average in ("macro", "weighted")
+        axes = tuple(range(yes.ndim - classwise))
+        self.resize(yes.shape[-1:] if classwise else (), *self.tensors().values())
+        both = yes * called
+        for sums, marks in ((self._hits, both), (self._called, called), (self._actual, yes)):
+            counted = marks if spread is None else marks * spread
+            add_in_place(sums, counted.sum(axis=axes))
 
     def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
         """Labels or one-hot rows where outputs compete, else 0 and 1 for each output."""
@@ -196,13 +189,7 @@ class Precision(_Share):
 class Recall(_Share):
     """Of what is positive, the share that is called so: TP / (TP + FN).
 
-    Args:
-        thresholds: outputs above it are called positive; 0.5 unless outputs compete. One number.
-        top_k: 1: of several outputs only the largest is called positive.
-        class_id: of several classes, the one that counts as positive.
-        name: what logs call it.
-        average: of several classes, "macro", "micro" or "weighted", as for ``Precision``.
-
+    The arguments are those of ``Precision``.
     Nothing positive: 0.
 
     >>> recall = Recall(class_id=1)

@@ -4,10 +4,9 @@ from math import sqrt
 
 import numpy as np
 
-from axon.core import Tensor, TensorLike
+from axon.core import Tensor
 from axon.losses.base import over_features, same_shape
-from axon.metrics.base import Accumulator, MeanMetric, as_tensor, spread_over, weights, zero
-from axon.modes import Mode, no_grad
+from axon.metrics.base import Accumulator, MeanMetric, spread_over, zero
 from axon.ops import absolute, add_in_place, argmax, broadcast_to, square, where
 
 
@@ -43,7 +42,7 @@ class MeanSquaredError(MeanMetric):
         return over_features(square(_errors(self.name, y_true, y_pred)))
 
 
-class RootMeanSquaredError(Accumulator):
+class RootMeanSquaredError(MeanSquaredError):
     """The square root of the mean of (y_pred - y_true)^2, over all batches together.
 
     >>> error = RootMeanSquaredError()
@@ -54,20 +53,9 @@ class RootMeanSquaredError(Accumulator):
 
     name = "rmse"
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self._squares = MeanSquaredError(self.name)
-        self._total, self._count = self._squares._total, self._squares._count
-
-    def update(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Take a batch of arrays or Tensors into account; can be recorded."""
-        self._squares.update(y_true, y_pred, sample_weight)
-
     def result(self) -> float:
         """The error so far; NaN before the first sample that weighs anything."""
-        return sqrt(self._squares.result())
+        return sqrt(super().result())
 
 
 class R2Score(Accumulator):
@@ -91,23 +79,15 @@ class R2Score(Accumulator):
         self._samples, self._count = zero(), zero()
         self._origin, self._sums, self._squares, self._errors = zero(), zero(), zero(), zero()
 
-    def update(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Take a batch of arrays or Tensors into account; can be recorded."""
-        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+    def _add_batch(self, y_true: Tensor, y_pred: Tensor, w: Tensor | None) -> None:
+        """Add up distances from the first target: equal targets give 0, far ones do not cancel."""
         same_shape(self.name, y_true.data, y_pred.shape)
         if not y_pred.size:
             return
-        with no_grad(), Mode("masks", False):
-            given = weights(self.name, sample_weight, y_pred)
-            y, p = _columns(y_true), _columns(y_pred)
-            self.resize(y.shape[1:], *self.tensors().values())
-            w = spread_over(self.name, given, y_pred)
-            self._add(y, p, _columns(broadcast_to(w, shape=y_pred.shape)))
-
-    def _add(self, y: Tensor, p: Tensor, w: Tensor) -> None:
-        """Add up distances from the first target: equal targets give 0, far ones do not cancel."""
+        y, p = _columns(y_true), _columns(y_pred)
+        self.resize(y.shape[1:], *self.tensors().values())
+        each = spread_over(self.name, w, y_pred)
+        w = _columns(broadcast_to(each, shape=y_pred.shape))
         counts = w > 0.0  # (n, outputs)
         rows = Tensor(np.arange(len(y))[:, None])
         first = where(rows == argmax(counts, axis=0), y, 0.0).sum(axis=0)  # (outputs,)

@@ -48,7 +48,7 @@ class Adagrad(ByPrimitive):
     Adagrad(learning_rate=0.01, initial_accumulator_value=0.1, epsilon=1e-07)
     """
 
-    updates = (adagrad_update,)
+    _updates = (adagrad_update,)
     state_names = ("accumulator",)
 
     def __init__(

@@ -402,18 +402,18 @@ class Optimizer(Configurable, ABC):
 
 
 class ByPrimitive(Optimizer):
-    """An optimizer whose rule is a primitive: of ``updates`` the one that writes as many states.
+    """An optimizer whose rule is a primitive: of ``_updates`` the one that writes as many states.
 
     It takes the values, the states, the gradients, and ``per_step``; its metadata are attributes of
     the same names.
     """
 
-    updates: ClassVar[tuple[Primitive, ...]]
+    _updates: ClassVar[tuple[Primitive, ...]]
 
     def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply the primitive."""
         count = len(self.state_names)
-        update = next(p for p in self.updates if p.writes == 1 + count)
+        update = next(p for p in self._updates if p.writes == 1 + count)
         options = {name: getattr(self, name) for name in _metadata_of(update)}
         update(values, *rest[:count], gradients, *rest[count:], **options)
 

@@ -52,7 +52,7 @@ class Lion(ByPrimitive):
     Lion(learning_rate=0.001, beta_1=0.9, beta_2=0.99)
     """
 
-    updates = (lion_update,)
+    _updates = (lion_update,)
     state_names = ("m",)
 
     def __init__(

@@ -93,7 +93,7 @@ class RMSprop(ByPrimitive):
     RMSprop(learning_rate=0.01, rho=0.9, momentum=0.0, epsilon=1e-07, centered=True)
     """
 
-    updates = (rmsprop_update, rmsprop_momentum_update)
+    _updates = (rmsprop_update, rmsprop_momentum_update)
     state_names: tuple[str, ...] = ("v",)
 
     def __init__(

@@ -49,7 +49,7 @@ class _Periods:
         owner = type(self).__name__
         self.initial_learning_rate = positive(owner, RATE, initial_learning_rate)
         self.decay_steps = integer(owner, "decay_steps", decay_steps)
-        self.decay_rate = self.rate_check(owner, "decay_rate", decay_rate)
+        self.decay_rate = type(self).rate_check(owner, "decay_rate", decay_rate)
         self.staircase = bool(staircase)
 
     def periods(self, step: int) -> float:

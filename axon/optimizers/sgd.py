@@ -59,7 +59,7 @@ class SGD(ByPrimitive):
     SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
     """
 
-    updates = (sgd_update, momentum_update)
+    _updates = (sgd_update, momentum_update)
 
     def __init__(
         self,
