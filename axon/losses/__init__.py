@@ -5,19 +5,16 @@ from typing import Any
 
 from axon.core import Tensor
 from axon.losses.base import FunctionLoss, Loss, numbers
-from axon.losses.binary_cross_entropy import BinaryCrossEntropy
-from axon.losses.binary_focal_cross_entropy import BinaryFocalCrossEntropy
-from axon.losses.categorical_cross_entropy import CategoricalCrossEntropy
-from axon.losses.categorical_focal_cross_entropy import CategoricalFocalCrossEntropy
+from axon.losses.binary_cross_entropy import BinaryCrossEntropy, BinaryFocalCrossEntropy
+from axon.losses.categorical_cross_entropy import (
+    CategoricalCrossEntropy,
+    CategoricalFocalCrossEntropy,
+)
 from axon.losses.cosine_similarity import CosineSimilarity
-from axon.losses.hinge import Hinge
-from axon.losses.huber import Huber
+from axon.losses.errors import Huber, LogCosh, MeanAbsoluteError, MeanSquaredError
+from axon.losses.hinge import Hinge, SquaredHinge
 from axon.losses.kl_divergence import KLDivergence
-from axon.losses.log_cosh import LogCosh
-from axon.losses.mean_absolute_error import MeanAbsoluteError
-from axon.losses.mean_squared_error import MeanSquaredError
 from axon.losses.poisson import Poisson
-from axon.losses.squared_hinge import SquaredHinge
 from axon.names import choose, missing
 
 LOSSES: dict[str, type[Loss]] = {

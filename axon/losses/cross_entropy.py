@@ -2,12 +2,15 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from axon.activations import sigmoid
 from axon.activations.sigmoid import sigmoid_gradient
 from axon.backend import Array, constant, floating, like_result, tiny
 from axon.checks import between, boolean
 from axon.core import Primitive, Tensor, primitive
 from axon.losses.base import Loss
+from axon.ops import maximum
 
 
 @primitive(result=floating)
@@ -83,7 +86,7 @@ class CrossEntropy(Loss):
     probabilities: ClassVar[str]  # what predictions have to be, keys of ``EXPECTED``
     logits: ClassVar[str]
 
-    def __init__(self, from_logits: bool, label_smoothing: float) -> None:
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = boolean(self.name, "from_logits", from_logits)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = self.logits if from_logits else self.probabilities
@@ -107,3 +110,11 @@ def logits_of(y_pred: Tensor, activation: Primitive) -> Tensor | None:
         return None
     axis = creator.meta.get("axis", -1)
     return creator.inputs[0] if axis in (-1, y_pred.ndim - 1) else None
+
+
+def focus(doubt: Tensor, gamma: float) -> Tensor:
+    """doubt^gamma; where there is no doubt the loss is 0, so that its slope there plays no part.
+
+    It stops at the smallest normal number: for gamma < 1 the slope at 0 would be infinite.
+    """
+    return maximum(doubt, float(np.finfo(doubt.dtype).tiny)) ** gamma

@@ -1,4 +1,4 @@
-"""Hinge: yes or no by a margin, as in a support vector machine."""
+"""Yes or no by a margin, as in a support vector machine; squared, without a corner."""
 
 import numpy as np
 
@@ -6,10 +6,36 @@ from axon.activations import relu
 from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
 from axon.losses.base import Loss, numbers_of_shape, over_features
-from axon.ops import where
+from axon.ops import square, where
 
 
-class Hinge(Loss):
+class _Margin(Loss):
+    """What outputs lack to the margin: predictions are numbers of either sign."""
+
+    yes_from = 0.0
+    expects = "numbers of either sign"
+
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
+        """-1 and 1, or 0 and 1, of exactly the shape of the output.
+
+        Raises:
+            ValueError: they are others.
+        """
+        given = numbers_of_shape(self.name, y_true, output_shape)
+        wrong = (given != 1) & (given != -1) & (given != 0)
+        if wrong.any():
+            raise ValueError(
+                f"{self.name}: targets must be -1 and 1, or 0 and 1, got {given[wrong][0]}. For "
+                "more than two classes use CategoricalCrossEntropy with softmax."
+            )
+        if np.any(given == -1) and np.any(given == 0):
+            raise ValueError(
+                f"{self.name}: targets must be -1 and 1, or 0 and 1, got both -1 and 0."
+            )
+        return given
+
+
+class Hinge(_Margin):
     """L = max(1 - y y_pred, 0), averaged over outputs and samples; the gradient at the edge is 0.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs); targets are -1 and 1, or 0
@@ -21,37 +47,30 @@ class Hinge(Loss):
     """
 
     name = "hinge"
-    yes_from = 0.0
-    expects = "numbers of either sign"
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """What each sample lacks to the margin, averaged over its outputs."""
         return over_features(shortfall(y_true, y_pred))
 
-    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
-        """-1 and 1, or 0 and 1, of exactly the shape of the output."""
-        return sides(self.name, y_true, output_shape)
+
+class SquaredHinge(_Margin):
+    """L = max(1 - y y_pred, 0)^2, averaged over outputs and samples.
+
+    ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs); targets are -1 and 1, or 0
+    and 1, of which 0 is taken for -1.
+
+    >>> SquaredHinge().loss([1, -1], [0.5, -2.0])  # (0.5^2 + 0) / 2
+    0.125
+    """
+
+    name = "squared_hinge"
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The square of what each sample lacks to the margin, averaged over its outputs."""
+        return over_features(square(shortfall(y_true, y_pred)))
 
 
 def shortfall(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """max(1 - y y_pred, 0), where y is 1 or -1."""
     signs = where(y_true > 0, 1.0, -1.0)
     return relu(1.0 - signs.astype(y_pred.dtype) * y_pred)
-
-
-def sides(name: str, y_true: ArrayLike, output_shape: Shape) -> Array:
-    """Targets that say on which side an output should be.
-
-    Raises:
-        ValueError: they are other than -1 and 1, or 0 and 1.
-    """
-    given = numbers_of_shape(name, y_true, output_shape)
-    wrong = (given != 1) & (given != -1) & (given != 0)
-    if wrong.any():
-        raise ValueError(
-            f"{name}: targets must be -1 and 1, or 0 and 1, got {given[wrong][0]}. For more than "
-            "two classes use CategoricalCrossEntropy with softmax."
-        )
-    if np.any(given == -1) and np.any(given == 0):
-        raise ValueError(f"{name}: targets must be -1 and 1, or 0 and 1, got both -1 and 0.")
-    return given
