@@ -140,6 +140,13 @@ def test_like_numpy(name: str) -> None:
     assert tried, "the rule takes none of the samples"
 
 
+def test_squares_of_adagrad_are_rounded_before_they_are_added() -> None:
+    random = np.random.default_rng(0)
+    arrays = [random.random(500, np.float32) for _ in range(3)]
+    program = Alone("adagrad_update", [*arrays, np.float32(0.1)], {"epsilon": 1e-7}, False)
+    assert np.array_equal(program.run()[1], program.expected[1])
+
+
 @pytest.mark.parametrize("name", LOWERED)
 def test_large_and_cut(name: str, cut: None) -> None:
     for program in programs(name, [SAMPLES[name].large]):

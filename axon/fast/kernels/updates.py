@@ -104,11 +104,14 @@ def lion_update(
 
 @kernel
 def adagrad_update(
-    rows: int, w: Floats, total: Floats, g: Floats, rate: Float, epsilon: Real
+    rows: int, w: Floats, total: Floats, g: Floats, rate: Float, epsilon: Real, one: Real
 ) -> None:
-    """total <- total + g^2; w <- w - rate g / sqrt(total + epsilon)."""
+    """total <- total + g^2; w <- w - rate g / sqrt(total + epsilon).
+
+    The compiler must not know that ``one`` is 1: it would not round g^2 before it is added.
+    """
     for i in range(rows):
-        total[i] += g[i] * g[i]
+        total[i] += one * (g[i] * g[i])
         w[i] -= rate * (g[i] / np.sqrt(total[i] + epsilon))
 
 

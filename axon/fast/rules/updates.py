@@ -12,6 +12,7 @@ UPDATES = (
     *("adamax_update", "lion_update", "adagrad_update", "rmsprop_update"),
     *("rmsprop_momentum_update", "shrink", "approach", "complete_mean", "limit_value"),
 )
+GIVEN = {"adagrad_update": {"one": 1.0}}  # what only the compiled kernel takes
 
 
 @lowers(*UPDATES)
@@ -26,7 +27,8 @@ def update(site: Site, instruction: Instruction) -> Work | None:
         name: At(t, 4 if k < arrays else 0)
         for k, (name, t) in enumerate(by_name(instruction).items())
     }
-    call = Call(instruction.primitive.name, **places, **instruction.meta)
+    name = instruction.primitive.name
+    call = Call(name, **places, **instruction.meta, **GIVEN.get(name, {}))
     return Work((call,), rows, FIXED + 0.15 * len(inputs) * rows)
 
 
