@@ -214,6 +214,17 @@ def ones(size: int, dtype: DType, xp: Any) -> Array:
     return array
 
 
+@lru_cache(maxsize=64)
+def counted(size: int, dtype: DType, xp: Any) -> Array:
+    """Return 0, 1, 2 and so on, made once for each size.
+
+    >>> counted(3, FLOAT, np)
+    array([0., 1., 2.], dtype=float32)
+    """
+    array: Array = xp.arange(size, dtype=dtype)
+    return array
+
+
 def known(condition: object) -> bool:
     """Whether a condition holds that spares work or finds wrong input; of symbols none is known to.
 

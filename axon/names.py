@@ -135,6 +135,26 @@ def itself(function: T) -> T:
     return function
 
 
+def need(module: str, owner: str, extra: str) -> Any:
+    """Return a module of a package that an extra installs, such as ``axon-nn[onnx]``.
+
+    Raises:
+        ImportError: it is missing; the message says what needs it, and what to install.
+
+    >>> need("json.decoder", "Doctests need", "tests").__name__
+    'json.decoder'
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(module)
+    except ImportError:
+        package = module.partition(".")[0]
+        raise ImportError(
+            f"{owner} {package}, which is not installed. Run: pip install 'axon-nn[{extra}]'"
+        ) from None
+
+
 def remade(what: str, description: Mapping[str, Any], classes: Iterable[type[T]]) -> T:
     """Make again what ``describe`` described: {"class": its name, "config": its arguments}.
 

@@ -14,17 +14,6 @@ LARGEST, SMALLEST = 1024, 128  # pixels of a picture's longer side
 _numbers = count()
 
 
-def need_tensorboard() -> None:
-    """Raise ImportError that says what to install, if tensorboardX is missing."""
-    try:
-        import tensorboardX  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "TensorBoard needs tensorboardX, which is not installed. Run: pip install "
-            "'axon-nn[tensorboard]'"
-        ) from None
-
-
 class Events:
     """A new event file in a folder; what is written to it is safe after ``flush``.
 

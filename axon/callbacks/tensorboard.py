@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from axon.callbacks.base import Callback, Logs
-from axon.callbacks.events import Events, need_tensorboard, picture
+from axon.callbacks.events import Events, picture
 from axon.callbacks.graph import graph_of
 from axon.callbacks.output import prepare
 from axon.checks import integer
+from axon.names import need
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -45,7 +46,7 @@ class TensorBoard(Callback):
         *,
         update_freq: int | str = "epoch",
     ) -> None:
-        need_tensorboard()
+        need("tensorboardX", "TensorBoard needs", "tensorboard")
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = integer("TensorBoard", "histogram_freq", histogram_freq, least=0)
         self.write_graph, self.write_images = write_graph, write_images

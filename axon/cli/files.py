@@ -9,7 +9,7 @@ import numpy as np
 
 from axon.cli.output import plural
 from axon.files import archive, formats, npz, safetensors
-from axon.names import readable
+from axon.names import need, readable
 
 Description = Mapping[str, Any]  # of a model, as its file has it
 
@@ -118,12 +118,7 @@ def _members(opened: archive.Archive, folder: str = "") -> list[Tensor]:
 
 
 def _hdf5(path: str) -> About:
-    try:
-        import h5py
-    except ImportError:
-        raise ImportError(
-            "HDF5 files need h5py, which is not installed. Run: pip install 'axon-nn[hdf5]'"
-        ) from None
+    h5py = need("h5py", "HDF5 files need", "hdf5")
     found: list[Tensor] = []
 
     def visit(name: str, item: object) -> None:
@@ -139,12 +134,7 @@ def _hdf5(path: str) -> About:
 
 
 def _onnx(path: str) -> About:
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError(
-            "ONNX files need onnx, which is not installed. Run: pip install 'axon-nn[onnx]'"
-        ) from None
+    onnx = need("onnx", "ONNX files need", "onnx")
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's, and many others

@@ -16,22 +16,12 @@ from axon.backend import Array
 from axon.files.atomic import DamagedFile
 from axon.files.formats import HDF5, by_bytes
 from axon.files.safetensors import from_bfloat16
+from axon.names import need
 
 MEMBER = "model.weights.h5"  # of a .keras file, which is a zip
 DEPTH, MOST = 64, 200_000  # groups inside one another, and objects in all
 SIMPLE = ("f2", "f4", "f8", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)))
 BFLOAT16 = "V2"  # how h5py sees the type, which NumPy does not have
-
-
-def need_h5py() -> Any:
-    """Return h5py, or raise ImportError that says what to install."""
-    try:
-        import h5py
-    except ImportError:
-        raise ImportError(
-            "Keras's files need h5py, which is not installed. Run: pip install 'axon-nn[hdf5]'"
-        ) from None
-    return h5py
 
 
 def read_keras(path: "str | os.PathLike[str]") -> dict[str, Array]:
@@ -50,7 +40,7 @@ def read_keras(path: "str | os.PathLike[str]") -> dict[str, Array]:
     >>> read_keras("net.weights.h5")["layers/dense/vars/0"].shape  # doctest: +SKIP
     (784, 128)
     """
-    h5py = need_h5py()
+    h5py = need("h5py", "Keras's files need", "hdf5")
     with open(path, "rb") as stream, damage(path):
         if stream.read(4) == b"PK\x03\x04":
             return _read_zipped(h5py, stream, path)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, counted
 from axon.core import primitive
-from axon.ops.warp import counted
+from axon.ops.warp import INDEX
 
 LONGEST = 3.0  # how much longer one side may be than the other
 
@@ -82,7 +82,7 @@ def _line(
     xp.multiply(start, end, out=start)
     xp.floor(start, out=start)
     xp.add(start, extent, out=end)
-    places = counted(size, xp)
+    places = counted(size, INDEX, xp)
     xp.greater_equal(places, start[:, None], out=inside)
     xp.less(places, end[:, None], out=before_end)
     xp.logical_and(inside, before_end, out=inside)

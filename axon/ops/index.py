@@ -1,12 +1,11 @@
 """Selecting parts of a tensor: by slices, which are views, and by arrays of row numbers."""
 
-from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape, known
+from axon.backend import Array, DType, Shape, counted, known
 from axon.bounds import anything, same
 from axon.core import Tensor, primitive
 from axon.pieces import BYTE, Cut
@@ -104,19 +103,12 @@ def take_gradient(
     _, width = place.shape
     xp.remainder(indices, len(out), out=first.reshape(indices.shape), dtype=INDEX, casting=FREE)
     xp.multiply(first, width, out=first)
-    flat, rows, columns = out.reshape(-1), g.reshape(len(first), width), _count(width, xp)
+    flat, rows, columns = out.reshape(-1), g.reshape(len(first), width), counted(width, INDEX, xp)
     for start in range(0, len(first), len(place)):
         some = first[start : start + len(place), None]
         at = place[: len(some)]
         xp.add(some, columns, out=at)  # number by number: adding whole rows is 4 times slower
         xp.add.at(flat, at.reshape(-1), rows[start : start + len(some)].reshape(-1))
-
-
-@lru_cache(maxsize=16)
-def _count(size: int, xp: Any) -> Array:
-    """Return 0, 1, 2 and so on, made once for each size."""
-    array: Array = xp.arange(size)
-    return array
 
 
 @primitive(kind="views", bounds=same)

@@ -54,8 +54,8 @@ def uniform(
     >>> uniform(key, shape=(3,), dtype=np.dtype("f4")).round(2)
     array([0.13, 0.82, 0.46], dtype=float32)
     """
-    flat = out.reshape(-1)  # fresh memory, so this is a view
-    _fractions(flat, key, workspace, xp)
+    fill_hashes(key, workspace, xp)
+    _as_fractions(out.reshape(-1), workspace[0], xp)  # fresh memory, so this is a view
 
 
 @primitive(result=uniform_shape, workspace=normal_workspace, drawn=True)
@@ -127,11 +127,6 @@ def keep_mask(
     xp.multiply(flat, 1 / (1 - rate), out=flat)
 
 
-def _fractions(out: Array, key: Array, workspace: list[Array], xp: Any) -> None:
-    fill_hashes(key, workspace, xp)
-    _as_fractions(out, workspace[0], xp)
-
-
 def fill_hashes(key: Array, workspace: list[Array], xp: Any) -> None:
     """Fill work[0] with 32 random bits an element."""
     x, shifted, place, small = workspace
@@ -163,7 +158,7 @@ def _as_fractions(out: Array, bits: Array, xp: Any) -> None:
 
 @lru_cache(maxsize=16)
 def _positions(size: int, xp: Any) -> Array:
-    """Return 0, 1, 2 and so on, made once for each size."""
+    """Return 0, 1, 2 and so on, made once for each size: few are kept, since they may be large."""
     array: Array = xp.arange(size, dtype=_BITS)
     return array
 

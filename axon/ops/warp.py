@@ -5,13 +5,14 @@ m[1], for pixel (i, j) of the result. Its numbers are whole: counted in 2^-24 of
 adding them up is exact, and a shift parts the pixel from the fraction. Maps are drawn, not learned.
 """
 
-from functools import cache, lru_cache
+from collections.abc import Iterator
+from functools import cache
 from math import pi
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array, DType, Shape
+from axon.backend import Array, DType, Shape, counted
 from axon.core import Tensor, primitive
 
 BITS = 24  # of the fraction
@@ -119,16 +120,19 @@ def corner_maps(out: Array, shares: Array, *, xp: Any, workspace: list[Array], r
 
 def warp_shape(x: Array, maps: Array, *, size: Pair, **_: object) -> tuple[Shape, DType]:
     """Images (N, OH, OW, C)."""
-    if x.ndim != 4 or maps.shape != (len(x), 2, 3) or maps.dtype != INDEX:
-        raise ValueError("Expected images (n, height, width, channels) and whole maps (n, 2, 3).")
+    _demand_maps(x, maps)
     return (len(x), *size, x.shape[3]), _float(x)
 
 
 def warp_adjoint_shape(g: Array, maps: Array, *, shape: Shape, **_: object) -> tuple[Shape, DType]:
     """The images that were looked at."""
-    if g.ndim != 4 or maps.shape != (len(g), 2, 3) or maps.dtype != INDEX:
-        raise ValueError("Expected images (n, height, width, channels) and whole maps (n, 2, 3).")
+    _demand_maps(g, maps)
     return shape, _float(g)
+
+
+def _demand_maps(x: Array, maps: Array) -> None:
+    if x.ndim != 4 or maps.shape != (len(x), 2, 3) or maps.dtype != INDEX:
+        raise ValueError("Expected images (n, height, width, channels) and whole maps (n, 2, 3).")
 
 
 def _float(x: Array) -> DType:
@@ -186,14 +190,9 @@ def warp(
     array([[0. , 0.5],
            [1. , 2. ]])
     """
-    *grids, frames = workspace
-    step = frames.shape[0]
-    for start in range(0, len(x), step):
-        images, y = x[start : start + step], out[start : start + step]
-        n = len(images)
-        framed, parts = frames[:n], [w[:n] for w in grids]
+    for images, y, some, framed, parts in _chunks(workspace, x, out, maps):
         _frame(framed, images, fill_value, xp)
-        index, fractions = _places(maps[start : start + n], images, parts, fill_mode, smooth, xp)
+        index, fractions = _places(some, images, parts, fill_mode, smooth, xp)
         for c in range(x.shape[3]):
             xp.copyto(y[..., c], _blend(framed[:, c], index, fractions, parts, smooth, xp))
 
@@ -211,17 +210,22 @@ def warp_adjoint(
     smooth: bool = True,
 ) -> None:
     """Each g goes back to the pixels that it was made of, in images of this shape."""
-    *grids, frames = workspace
-    step = frames.shape[0]
-    for start in range(0, len(g), step):
-        slope, images = g[start : start + step], out[start : start + step]
-        n = len(slope)
-        framed, parts = frames[:n], [w[:n] for w in grids]
+    for slope, images, some, framed, parts in _chunks(workspace, g, out, maps):
         framed.fill(0)
-        index, fractions = _places(maps[start : start + n], images, parts, fill_mode, smooth, xp)
+        index, fractions = _places(some, images, parts, fill_mode, smooth, xp)
         for c in range(shape[3]):
             _scatter(framed[:, c], slope[..., c], index, fractions, parts, smooth, xp)
         xp.copyto(images, framed[:, :, 1:-2, 1:-2].transpose(0, 2, 3, 1))
+
+
+def _chunks(
+    workspace: list[Array], *arrays: Array
+) -> Iterator[tuple[Array, Array, Array, Array, list[Array]]]:
+    """A few images at a time, of each array, with as much of the framed images and the rest."""
+    *grids, frames = workspace
+    for start in range(0, len(arrays[0]), len(frames)):
+        x, y, maps = (a[start : start + len(frames)] for a in arrays)
+        yield x, y, maps, frames[: len(x)], [w[: len(x)] for w in grids]
 
 
 def _frame(framed: Array, images: Array, value: float, xp: Any) -> None:
@@ -238,8 +242,8 @@ def _places(
     H, W, C = images.shape[1:]
     for axis, place, length in ((0, index, H), (1, column, W)):
         m = maps[:, axis]
-        xp.multiply(m[:, :1], counted(down.shape[1], xp), out=down)
-        xp.multiply(m[:, 1:2], counted(across.shape[1], xp), out=across)
+        xp.multiply(m[:, :1], counted(down.shape[1], INDEX, xp), out=down)
+        xp.multiply(m[:, 1:2], counted(across.shape[1], INDEX, xp), out=across)
         xp.add(down, m[:, 2:], out=down)
         xp.copyto(place, down[:, :, None])  # one at a time: NumPy would buffer both
         xp.add(place, across[:, None, :], out=place)
@@ -249,7 +253,7 @@ def _places(
         _part(place, fractions[axis], spare, xp)
     xp.multiply(index, W + 3, out=index)
     xp.add(index, column, out=index)
-    first = counted(len(maps), xp)[:, None, None]
+    first = counted(len(maps), INDEX, xp)[:, None, None]
     xp.multiply(first, C * (H + 3) * (W + 3), out=spare[:, :1, :1])
     xp.add(index, spare[:, :1, :1], out=index)
     return index, (fractions[0], fractions[1])
@@ -349,13 +353,6 @@ def _reach(plane: Array, xp: Any) -> Array:
 def _digits(dtype: DType) -> int:
     """How many bits of a number this type holds."""
     return int(np.finfo(dtype).nmant) + 1
-
-
-@lru_cache(maxsize=64)
-def counted(size: int, xp: Any) -> Array:
-    """Return 0, 1, 2 and so on, made once for each size."""
-    array: Array = xp.arange(size, dtype=INDEX)
-    return array
 
 
 def _warp_gradient(g: Tensor, y: Tensor, x: Tensor, maps: Tensor, **meta: Any) -> Tensor:

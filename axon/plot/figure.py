@@ -11,7 +11,7 @@ import numpy as np
 from axon.backend import Array
 from axon.containers import plain
 from axon.core import TensorLike
-from axon.names import printable
+from axon.names import need, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,13 +31,8 @@ Look = dict[str, Any]  # keyword arguments of what matplotlib draws
 
 def need_matplotlib() -> "type[Figure]":
     """Return matplotlib's Figure class, or raise ImportError that says what to install."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            "plots need matplotlib, which is not installed. Run: pip install 'axon-nn[plot]'"
-        ) from None
-    return Figure
+    figure: type[Figure] = need("matplotlib.figure", "plots need", "plot").Figure
+    return figure
 
 
 def paper(width: float, height: float) -> Figure:

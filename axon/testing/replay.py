@@ -17,25 +17,26 @@ LARGE = 2**17  # numbers in an array whose allocation is seen beyond doubt
 
 def check_replay(what: str, function: Function, arrays: list[Array]) -> None:
     """Recorded with some values, replayed with others: the same bits as computed at once."""
+    step, slots = _step(what, function, arrays)
     with Kernels("numpy"):
-        _check_replay(what, function, arrays)
+        for seed in range(3):
+            given = [_shuffled(a, seed) for a in arrays]
+            eager = [a.copy() for a in given]
+            wanted = [t.data for t in function(*map(Tensor, eager))]
+            for slot, array in zip(slots, given, strict=True):
+                slot[...] = array
+            got = step.run(slots)
+            demand(
+                same([*got, *slots], [*wanted, *eager]),
+                f"{what}: a replay gives other numbers than the first run. What changes between "
+                "calls must be an array, not a Python number, and a kernel must keep nothing.",
+            )
 
 
-def _check_replay(what: str, function: Function, arrays: list[Array]) -> None:
+def _step(what: str, function: Function, arrays: list[Array]) -> tuple[Step, list[Array]]:
+    """A step that does what the function does, and the arrays to fill before it runs."""
     step = Step(what, function, [f"input {i}" for i in range(len(arrays))])
-    slots = step.inputs(*((a.shape, a.dtype) for a in arrays))
-    for seed in range(3):
-        given = [_shuffled(a, seed) for a in arrays]
-        eager = [a.copy() for a in given]
-        wanted = [t.data for t in function(*map(Tensor, eager))]
-        for slot, array in zip(slots, given, strict=True):
-            slot[...] = array
-        got = step.run(slots)
-        demand(
-            same([*got, *slots], [*wanted, *eager]),
-            f"{what}: a replay gives other numbers than the first run. What changes between calls "
-            "must be an array, not a Python number, and a kernel must keep nothing.",
-        )
+    return step, step.inputs(*((a.shape, a.dtype) for a in arrays))
 
 
 def _shuffled(array: Array, seed: int) -> Array:
@@ -51,16 +52,20 @@ def check_memory(what: str, function: Function, arrays: list[Array]) -> None:
     set_threads(1)
     try:
         with Kernels("numpy"):
-            _check_memory(what, function, arrays)
+            taken = _taken(*_step(what, function, arrays), arrays)
     finally:
         set_threads(threads)
+    demand(
+        taken < BUFFERS,
+        f"{what}: a replay takes {taken:,} bytes of memory. Write into out (ufuncs take out=), "
+        "and declare its workspace with @axon.primitive(workspace=...).",
+    )
 
 
-def _check_memory(what: str, function: Function, arrays: list[Array]) -> None:
+def _taken(step: Step, slots: list[Array], arrays: list[Array]) -> int:
+    """How many bytes more there are for a moment, while a step is replayed."""
     import tracemalloc
 
-    step = Step(what, function, [f"input {i}" for i in range(len(arrays))])
-    slots = step.inputs(*((a.shape, a.dtype) for a in arrays))
     for slot, array in zip(slots, arrays, strict=True):
         slot[...] = array
     step.run(slots)
@@ -71,15 +76,10 @@ def _check_memory(what: str, function: Function, arrays: list[Array]) -> None:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         step.run(slots)
-        taken = tracemalloc.get_traced_memory()[1] - before
+        return tracemalloc.get_traced_memory()[1] - before
     finally:
         if not was_on:
             tracemalloc.stop()
-    demand(
-        taken < BUFFERS,
-        f"{what}: a replay takes {taken:,} bytes of memory. Write into out (ufuncs take out=), "
-        "and declare its workspace with @axon.primitive(workspace=...).",
-    )
 
 
 def demand(holds: bool, message: str) -> None:
