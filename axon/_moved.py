@@ -140,11 +140,11 @@ def new_name(old: str) -> str | None:
     >>> new_name("axon.models.foreign.rules"), new_name("axon.models")
     ('axon.convert.rules', None)
     """
-    room, rest = old.removeprefix("axon."), ""
-    while room and room not in MOVED:
-        room, _, last = room.rpartition(".")
+    place, rest = old.removeprefix("axon."), ""
+    while place and place not in MOVED:
+        place, _, last = place.rpartition(".")
         rest = f".{last}{rest}"
-    return f"axon.{MOVED[room]}{rest}" if room else None
+    return f"axon.{MOVED[place]}{rest}" if place else None
 
 
 def moved(old: str, stacklevel: int) -> ModuleType:
@@ -162,8 +162,8 @@ def moved(old: str, stacklevel: int) -> ModuleType:
 def renamed(old: str, name: str) -> Any:
     """What an old name within an old module is now."""
     new = RENAMED.get(f"{old.removeprefix('axon.')}.{name}", f"{str(new_name(old))[5:]}.{name}")
-    room, _, name = new.rpartition(".")
-    return getattr(import_module(f"axon.{room}"), name)
+    place, _, name = new.rpartition(".")
+    return getattr(import_module(f"axon.{place}"), name)
 
 
 class Elsewhere(ModuleType):

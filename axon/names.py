@@ -88,7 +88,7 @@ def choose(
     table: Mapping[str, Any],
     base: type | None,
     expected: str,
-    described: bool = False,
+    descriptions: bool = False,
     function: Callable[..., Any] | None = None,
 ) -> Any:
     """Return what is meant by a name, a description, a class, a function, or by the thing itself.
@@ -99,7 +99,7 @@ def choose(
         table: name -> the thing, or what makes it.
         base: the class of such things; None if they are plain functions.
         expected: what errors say, such as "a name or a Loss".
-        described: whether a description will do, such as ``describe`` gives.
+        descriptions: whether a description will do, such as ``describe`` gives.
         function: what makes one of a function; None if functions will not do.
 
     Raises:
@@ -118,7 +118,7 @@ def choose(
 
     if isinstance(given, str):
         return thing(resolve(what, given, table))
-    if isinstance(given, dict) and described:
+    if isinstance(given, dict) and descriptions:
         return remade(what, given, [type(thing(of)) for of in table.values()])
     if base is not None and isinstance(given, base):
         return given

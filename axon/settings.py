@@ -57,7 +57,7 @@ class Watched:
         vars(self).setdefault("_version", 0)
 
     def _takes(self, name: str, arguments: Mapping[str, object]) -> bool:
-        """Whether an attribute is one of the arguments, and twins of this object can be made."""
+        """Whether an attribute is one of the arguments, and copies of this object can be made."""
         return self._follows and type(self).__module__.startswith("axon.") and name in arguments
 
     def _present(self) -> dict[str, object]:
@@ -69,9 +69,9 @@ class Watched:
         del name
         return False
 
-    def _raise_alike(self, *twins: "Watched") -> None:
-        """Bring fresh twins as far as this object is."""
-        del twins
+    def _raise_alike(self, *fresh: "Watched") -> None:
+        """Bring fresh copies as far as this object is."""
+        del fresh
 
 
 Part = Parameter | Watched
@@ -113,7 +113,7 @@ def _version(thing: Part) -> tuple[int, ...]:
 def change(thing: Watched, name: str, value: object, arguments: Mapping[str, object]) -> bool:
     """Give an argument of a constructor another value afterwards, and let follow what follows.
 
-    Two twins are made, with the old value and with the new one; what they differ in follows.
+    Two copies are made, with the old value and with the new one; what they differ in follows.
 
     Returns:
         whether it could be done: not if the constructor does not take the present arguments.
@@ -123,10 +123,10 @@ def change(thing: Watched, name: str, value: object, arguments: Mapping[str, obj
             nothing has been changed then.
     """
     try:
-        _twins(thing, arguments)
+        _fresh(thing, arguments)
     except TypeError:
         return False
-    old, new = _twins(thing, arguments, {**arguments, name: value})
+    old, new = _fresh(thing, arguments, {**arguments, name: value})
     _demand_fit(thing, name, value, vars(old), vars(new))
     following = {
         key: made if key == name else _followed(vars(thing).get(key), vars(old).get(key), made)
@@ -139,7 +139,7 @@ def change(thing: Watched, name: str, value: object, arguments: Mapping[str, obj
     return True
 
 
-def _twins(thing: Watched, *arguments: Mapping[str, object]) -> list[Watched]:
+def _fresh(thing: Watched, *arguments: Mapping[str, object]) -> list[Watched]:
     """An object for each set of arguments, made from the same random numbers."""
     for used in ("init", "dropout", "augment"):
         stream(used)  # begun, so that both draw the same from it

@@ -64,7 +64,7 @@ class NoBackup:
     """What stands in the place of a BackupAndRestore if nobody keeps backups: it does nothing."""
 
     keeps = False
-    room = NO_LIMIT
+    batches_left = NO_LIMIT
 
     def guarding(self, run: Run) -> AbstractContextManager[None]:
         """Nobody else is kept out."""
@@ -144,7 +144,7 @@ class BackupAndRestore(Callback):
                 self._delete()
 
     @property
-    def room(self) -> int:
+    def batches_left(self) -> int:
         """How many batches there may be before the next backup."""
         return self._batches - self._since
 

@@ -138,8 +138,8 @@ class History(Callback):
         table = self._table()
         about = {"epoch": table.pop("epoch"), "seconds": table.pop("seconds", None)}
         columns = {name: [_plain(v) for v in values] for name, values in table.items()}
-        whole = {**about, "params": self.params, "history": columns}
-        _write(path, dumps(whole, allow_nan=False, default=str) + "\n")
+        complete = {**about, "params": self.params, "history": columns}
+        _write(path, dumps(complete, allow_nan=False, default=str) + "\n")
 
     @classmethod
     def from_csv(cls, path: Path) -> "History":

@@ -181,8 +181,8 @@ def _zip(path: str) -> About:
 
 
 def _model(path: str, opened: archive.Archive) -> About:
-    described = opened.tree("model")
-    if not isinstance(described, dict):
+    description = opened.tree("model")
+    if not isinstance(description, dict):
         raise ValueError(f"{path}: model.json does not describe a model.")
     tensors: dict[str, list[Tensor]] = {}
     for name in opened.zip.namelist():
@@ -191,24 +191,24 @@ def _model(path: str, opened: archive.Archive) -> About:
             tensors |= _tensors(opened.header(stem), stem)
     if old := _members(opened, "weights/"):  # as of format 1
         tensors["weights"] = old
-    facts = _facts(described)
+    facts = _facts(description)
     if "optimizer.json" in opened:
         steps = opened.tree("optimizer").get("iterations")
         facts += [("Trained", f"{int(steps):,} steps")] if steps is not None else []
-    return About("a model (AXON)", facts, _layers(described), tensors)
+    return About("a model (AXON)", facts, _layers(description), tensors)
 
 
-def _facts(described: Description) -> list[tuple[str, str]]:
+def _facts(description: Description) -> list[tuple[str, str]]:
     facts = [
-        ("Format", f"{described.get('format')}, written by AXON {described.get('axon')}"),
-        ("Class", f"{described.get('class')} {described.get('name') or ''}".strip()),
-        ("Input", str(described.get("input_shape"))),
+        ("Format", f"{description.get('format')}, written by AXON {description.get('axon')}"),
+        ("Class", f"{description.get('class')} {description.get('name') or ''}".strip()),
+        ("Input", str(description.get("input_shape"))),
     ]
-    compiled = described.get("compile") or {}
+    compiled = description.get("compile") or {}
     for key in ("loss", "optimizer", "metrics"):
         if isinstance(compiled, dict) and compiled.get(key):
             facts.append((key.capitalize(), _shown(compiled[key])))
-    return [*facts, *metadata_pairs(described.get("metadata") or {})]
+    return [*facts, *metadata_pairs(description.get("metadata") or {})]
 
 
 def metadata_pairs(metadata: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -230,10 +230,10 @@ def _shown(value: object) -> str:
     return readable(value, 6) if isinstance(value, float) else str(value)
 
 
-def _layers(described: Description) -> list[tuple[str, str, str]]:
+def _layers(description: Description) -> list[tuple[str, str, str]]:
     """The layers of a Sequential, with the arguments that say something."""
     found = []
-    for layer in described.get("layers") or ():
+    for layer in description.get("layers") or ():
         config = dict(layer.get("config") or {})
         name = str(config.pop("name", None) or layer.get("name") or "")
         telling = {k: v for k, v in config.items() if _is_telling(k, v)}

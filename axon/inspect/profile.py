@@ -149,7 +149,7 @@ class Profile:
 
     def print(self, print_fn: Callable[[str], object] | None = None) -> None:
         """Print the program with what each instruction cost, and the sums."""
-        (print_fn or print)(text(self, _room()))
+        (print_fn or print)(text(self, _width()))
 
     def to_chrome_trace(self, path: "str | os.PathLike[str]") -> None:
         """Write a timeline, whole or not at all, for https://ui.perfetto.dev or chrome://tracing.
@@ -171,7 +171,7 @@ def _limits(lines: Sequence[Line], seconds: Sequence[float]) -> Roofline:
     return machine
 
 
-def _room() -> int:
+def _width() -> int:
     """How many characters a line on the terminal has."""
     if not sys.stdout.isatty():
         return WIDTH

@@ -174,7 +174,7 @@ def show(
 def text(summary: Summary, line_length: int | None = None) -> str:
     """The table as plain text, no line longer than ``line_length``."""
     columns, rows = summary.columns, summary.rows
-    widths = fitted(columns, rows, line_length or _room(columns))
+    widths = fitted(columns, rows, line_length or _width(columns))
     rule = "-" * sum(widths)
     body = [_cut(columns, row, widths) for row in [columns, *rows]]
     return "\n".join(
@@ -190,7 +190,7 @@ def text(summary: Summary, line_length: int | None = None) -> str:
     )
 
 
-def _room(columns: list[str]) -> int:
+def _width(columns: list[str]) -> int:
     if sys.stdout.isatty():
         from shutil import get_terminal_size  # only who looks at a table pays for it
 

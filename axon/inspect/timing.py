@@ -64,9 +64,9 @@ class Timing(NamedTuple):
         return ratio(self.least, self.seconds)
 
 
-def ratio(part: float, whole: float) -> float:
+def ratio(part: float, total: float) -> float:
     """A part of the whole, or 0 of nothing."""
-    return part / whole if whole > 0 else 0.0
+    return part / total if total > 0 else 0.0
 
 
 class Measured(NamedTuple):
@@ -104,13 +104,13 @@ def measured(program: Program, repeats: int | None = None) -> Measured:
     repeats = repeats or min(max(int(PATIENCE / 2 / max(first, 1e-9)), LEAST), MOST)
     pairs = [(timed(program), _seconds(program.run)) for _ in range(repeats)]
     each = _faster_half([laps for laps, _ in pairs], key=sum)
-    whole = _faster_half([seconds for _, seconds in pairs], key=float)
+    total = _faster_half([seconds for _, seconds in pairs], key=float)
     tick = 0.0 if program.machine else sorted(_laps([_nothing] * 1001))[500]
     means = [max(0.0, sum(laps) / len(laps) - tick) for laps in zip(*each, strict=True)]
     works = [line.kind != "views" for line in program.lines]
     lines = [mean if work else 0.0 for mean, work in zip(means, works, strict=True)]
     calls = 1 if program.machine else len(program.calls)
-    return Measured(lines, sum(whole) / len(whole), _loop(calls))
+    return Measured(lines, sum(total) / len(total), _loop(calls))
 
 
 def _loop(count: int) -> float:

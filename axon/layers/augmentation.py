@@ -280,8 +280,8 @@ class RandomCrop(_Augmentation):
 
     def disturb(self, x: Tensor) -> Tensor:
         """Cut a window out anywhere."""
-        room = (x.shape[1] - self.height, x.shape[2] - self.width)
-        corners = corner_maps(self.shares(x, 2), room=room)
+        limits = (x.shape[1] - self.height, x.shape[2] - self.width)
+        corners = corner_maps(self.shares(x, 2), limits=limits)
         return warp(x, corners, size=(self.height, self.width), smooth=False)
 
     def undisturbed(self, x: Tensor) -> Tensor:

@@ -95,21 +95,21 @@ class Module(Configurable, ABC):
         """The number of samples that a batch needs for this module to be trained on it."""
         return 1
 
-    def _raise_alike(self, *twins: Any) -> None:
-        """Build twins for the same inputs; one that takes several is left as it was made."""
+    def _raise_alike(self, *fresh: Any) -> None:
+        """Build copies for the same inputs; one that takes several is left as it was made."""
         shape = vars(self).get("input_shape")
         if shape is None:
             return
         with Mode("values", np.zeros):
             try:
-                twins[0].build(shape)
+                fresh[0].build(shape)
             except (TypeError, ValueError):
                 return
-            for twin in twins[1:]:
-                twin.build(shape)
+            for other in fresh[1:]:
+                other.build(shape)
 
     def _takes(self, name: str, arguments: Mapping[str, Any]) -> bool:
-        """No twins where a module is an argument: it would be part of both."""
+        """No copies where a module is an argument: it would be part of both."""
         inside = any(isinstance(value, Module) for value in arguments.values())
         return super()._takes(name, arguments) and not (inside or name.endswith("_initializer"))
 

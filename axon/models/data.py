@@ -86,7 +86,7 @@ def demand_finite(
         )
 
 
-def demand_whole(argument: str, array: Array) -> None:
+def demand_integers(argument: str, array: Array) -> None:
     """Demand that floats are whole numbers, where a layer reads them as such."""
     if array.dtype.kind == "f" and (broken := array != np.floor(array)).any():
         raise ValueError(

@@ -21,8 +21,8 @@ def identity(
     """Data, model, loss, optimizer and metrics, as far as they decide about what is learned."""
     named = {**trainer.model.named_parameters(), **trainer.model.named_buffers()}
     return {
-        **_described("data", feed),
-        **_described("validation data", validation),
+        **_description("data", feed),
+        **_description("validation data", validation),
         "validation_freq": str(validation_freq),
         "loss": _words(trainer.loss),
         "optimizer": _words(trainer.optimizer),
@@ -50,7 +50,7 @@ def _layers(module: Module, path: str) -> Iterator[tuple[str, str]]:
         yield from _layers(child, inner)
 
 
-def _described(name: str, feed: AnyFeed | None) -> dict[str, str]:
+def _description(name: str, feed: AnyFeed | None) -> dict[str, str]:
     """Sizes, types and a checksum of data, as far as they are known before they are read."""
     if isinstance(feed, ArrayFeed):
         order = {} if feed.order is None else {f"{name}, shuffle": "True"}

@@ -18,7 +18,7 @@ from axon.models.data import (
     checked_share,
     demand_finite,
     demand_fits,
-    demand_whole,
+    demand_integers,
     in_order,
     same_length,
     samples,
@@ -98,7 +98,7 @@ def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
     """The only input, as whole numbers if a layer wants them: ids in float32 would be rounded."""
     if wanted.kind not in "iu":
         return array
-    demand_whole(argument, array)
+    demand_integers(argument, array)
     demand_fits(argument, array, wanted)
     return array.astype(wanted) if array.dtype.kind == "f" else array
 

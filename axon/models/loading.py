@@ -63,10 +63,10 @@ def load(
     """
     try:
         with opened(path) as archive:
-            described = _described(archive)
-            model = _model(archive, described, custom_objects or {})
-            if compile and described.get("compile"):
-                _compile(archive, model, described["compile"], custom_objects or {})
+            description = _description(archive)
+            model = _model(archive, description, custom_objects or {})
+            if compile and description.get("compile"):
+                _compile(archive, model, description["compile"], custom_objects or {})
             return model
     except ModelFileError:
         raise
@@ -75,20 +75,20 @@ def load(
         raise ModelFileError(f"{error}{OTHERS.get(other, '') if other else ''}") from None
 
 
-def _described(archive: Archive) -> Description:
+def _description(archive: Archive) -> Description:
     """What the file says of the model, if this version can read it."""
-    described: Any = archive.tree("model", MAX_JSON_BYTES)
-    if not isinstance(described, dict) or type(described.get("format")) is not int:
+    description: Any = archive.tree("model", MAX_JSON_BYTES)
+    if not isinstance(description, dict) or type(description.get("format")) is not int:
         raise ModelFileError(f"{archive.where}: model.json does not describe an AXON model.")
-    if described["format"] > FORMAT:
+    if description["format"] > FORMAT:
         raise ModelFileError(
-            f"{archive.where} has format {described['format']}, written by AXON "
-            f"{described.get('axon')}; this is AXON {__version__}, which reads up to format "
+            f"{archive.where} has format {description['format']}, written by AXON "
+            f"{description.get('axon')}; this is AXON {__version__}, which reads up to format "
             f"{FORMAT}. Upgrade it."
         )
-    if "names" in described:
-        return described
-    return {**_all_names(described), "metadata": described.get("metadata", {})}
+    if "names" in description:
+        return description
+    return {**_all_names(description), "metadata": description.get("metadata", {})}
 
 
 # ------------------------------------------------------------------------------------ layers
@@ -125,45 +125,45 @@ def _nbytes(shape: Shape, dtype: DType) -> int:
     return prod(map(int, shape)) * np.dtype(dtype).itemsize
 
 
-def _model(archive: Archive, described: Description, custom: Named) -> Model:
+def _model(archive: Archive, description: Description, custom: Named) -> Model:
     """Make the model anew, and put the weights in."""
     source = weights.in_archive(archive)
     limit = MemoryLimit(source.specs)
     with Mode("values", limit.values), Mode("empty", limit.empty):
-        model = _checked(archive.where, described, custom)
+        model = _checked(archive.where, description, custom)
     fit = Fit(model, source.specs, archive.where, exact=True)
     try:
         fit.demand(strict=True)
-        if "frozen" in described:
-            freeze(model, described["frozen"])
+        if "frozen" in description:
+            freeze(model, description["frozen"])
     except (ValueError, TypeError, LookupError) as error:
         raise ModelFileError(f"{archive.where}: what it holds does not fit: {error}") from None
     fit.load(source.read(fit.sources))
     return model
 
 
-def _checked(where: str, described: Description, custom: Named) -> Model:
+def _checked(where: str, description: Description, custom: Named) -> Model:
     """Make it, or say why the file does not describe a model."""
     try:
-        model = rebuild(described, custom)
+        model = rebuild(description, custom)
     except Exception as error:  # whatever a constructor may say of what a file demands
         raise ModelFileError(
             f"{where} describes a model that cannot be made: {_said(error)} What is not part of "
             "AXON must be passed as custom_objects={name: object}."
         ) from error
     if not isinstance(model, Model):
-        raise ModelFileError(f"{where}: {described['class']!r} is not a Model.")
+        raise ModelFileError(f"{where}: {description['class']!r} is not a Model.")
     demand_printable(where, [model.name, *(module.name for module in model.modules())])
     return model
 
 
-def rebuild(described: Description, custom: Named) -> Any:
+def rebuild(description: Description, custom: Named) -> Any:
     """Make and build again what ``saving.describe`` described; its weights begin anew."""
-    model = remake(described, custom)
-    shape = described["input_shape"]
+    model = remake(description, custom)
+    shape = description["input_shape"]
     several = bool(shape) and isinstance(shape[0], list | tuple)
     model.build(*map(tuple, shape if several else [shape]))
-    model.metadata = dict(described.get("metadata", {}))
+    model.metadata = dict(description.get("metadata", {}))
     return model
 
 
@@ -178,13 +178,13 @@ def _said(error: Exception) -> str:
     return f"{error}" if isinstance(error, ValueError | TypeError) else f"{error!r}."
 
 
-def remake(described: Description, custom: Named | None = None) -> Any:
+def remake(description: Description, custom: Named | None = None) -> Any:
     """Make again what ``describe`` described; the weights of a layer begin anew.
 
     >>> remake({"class": "Dropout", "config": {"rate": 0.5}})
     Dropout(rate=0.5)
     """
-    return _made(described, {**known(), **(custom or {})}, custom or {})
+    return _made(description, {**known(), **(custom or {})}, custom or {})
 
 
 def known() -> Named:
@@ -206,20 +206,20 @@ def classes_in(*modules: ModuleType) -> Named:
     }
 
 
-def _made(described: Description, classes: Named, custom: Named) -> Any:
+def _made(description: Description, classes: Named, custom: Named) -> Any:
     """Make an object from its class and arguments, which may be described themselves."""
-    if described["class"] == "Sequential":
-        return _sequential(described, classes, custom)
-    make, config = _class(described["class"], classes), described["config"]
+    if description["class"] == "Sequential":
+        return _sequential(description, classes, custom)
+    make, config = _class(description["class"], classes), description["config"]
     return make(**{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()})
 
 
-def _sequential(described: Description, classes: Named, custom: Named) -> Sequential:
+def _sequential(description: Description, classes: Named, custom: Named) -> Sequential:
     """A Sequential, in which a layer may stand several times."""
     inner: list[Module] = []
-    for d in described["layers"]:
+    for d in description["layers"]:
         inner.append(inner[d["again"]] if "again" in d else _made(d, classes, custom))
-    model = Sequential(name=described["name"])
+    model = Sequential(name=description["name"])
     for layer in inner:
         model.append(layer)
     return model
@@ -287,11 +287,11 @@ def _compile(archive: Archive, model: Model, given: Description, custom: Named) 
         ) from error
 
 
-def _part(described: Description, custom: Named, *modules: ModuleType) -> Any:
+def _part(description: Description, custom: Named, *modules: ModuleType) -> Any:
     """Make a loss, a metric or an optimizer; functions in it are looked up by name."""
-    config = described["config"]
+    config = description["config"]
     for argument in ("function", "learning_rate"):
         name = config.get(argument)
         if isinstance(name, str) and name not in custom:
             raise ValueError(f"unknown function {name!r}. Pass custom_objects={{{name!r}: ...}}.")
-    return _made(described, {**classes_in(*modules), **custom}, custom)
+    return _made(description, {**classes_in(*modules), **custom}, custom)

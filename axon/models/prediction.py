@@ -20,7 +20,7 @@ from axon.program import Step
 from axon.settings import versions
 
 FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough to be fast,
-ROOM = 2**21  # and few enough that the largest result of a layer stays below so many numbers
+MAX_NUMBERS = 2**21  # and few enough that the largest result of a layer stays below so many numbers
 
 
 def rows_at_a_time(model: Network) -> int:
@@ -40,7 +40,7 @@ def rows_at_a_time(model: Network) -> int:
         return int(model.only_batch)
     shapes = (getattr(module, "output_shape", None) for module in model.modules())
     largest = max((prod(shape) for shape in shapes if shape), default=1)
-    return int(min(max(ROOM // max(largest, 1), FEW), MANY))
+    return int(min(max(MAX_NUMBERS // max(largest, 1), FEW), MANY))
 
 
 def mask_behind(model: Network, x: Any, mask: Any = None) -> Any:

@@ -45,12 +45,12 @@ def save(model: Any, path: Path, include_optimizer: bool = True) -> None:
         OSError: the file cannot be written; a file that was there is kept.
     """
     _demand_saveable(model, path)
-    described = describe(model)
+    description = describe(model)
     if include_optimizer and model.compiled:
-        described["compile"] = _compile_arguments(model.trainer, path)
-    document, own = _as_json(described)  # before the file is touched
+        description["compile"] = _compile_arguments(model.trainer, path)
+    document, own = _as_json(description)  # before the file is touched
     check_writable(path)
-    hold(model._all_locks(), _write, model, path, bool(described.get("compile")), document, own)
+    hold(model._all_locks(), _write, model, path, bool(description.get("compile")), document, own)
 
 
 def _write(model: Any, path: Path, compiled: bool, document: Any, own: dict[str, Array]) -> None:
@@ -72,9 +72,9 @@ def describe(model: Any) -> dict[str, Any]:
     }
 
 
-def _as_json(described: dict[str, Any]) -> tuple[Any, dict[str, Array]]:
+def _as_json(description: dict[str, Any]) -> tuple[Any, dict[str, Array]]:
     try:
-        return flattened(described)
+        return flattened(description)
     except TypeError as error:
         raise TypeError(f"save: metadata and arguments of layers must suit JSON: {error}") from None
 
@@ -107,14 +107,14 @@ def other_format(path: Path) -> formats.Format | None:
 def _compile_arguments(trainer: Trainer, path: Path) -> dict[str, Any] | None:
     """What ``compile`` was given, as JSON can hold it; None, with a warning, if it cannot."""
     try:
-        described = {
+        description = {
             "loss": trainer.loss.describe(),
             "optimizer": _with_named_schedule(trainer.optimizer),
             "metrics": [metric.describe() for metric in trainer.metrics],
             "eager": trainer.train.eager,
         }
-        flattened(described)  # all of it can be written
-        return described
+        flattened(description)  # all of it can be written
+        return description
     except TypeError as error:
         from warnings import warn
 
@@ -127,11 +127,11 @@ def _compile_arguments(trainer: Trainer, path: Path) -> dict[str, Any] | None:
 
 
 def _with_named_schedule(optimizer: Optimizer) -> dict[str, Any]:
-    described = optimizer.describe()
-    rate = described["config"]["learning_rate"]
+    description = optimizer.describe()
+    rate = description["config"]["learning_rate"]
     if callable(rate):
-        described["config"]["learning_rate"] = optimizer._name_of("learning_rate", rate)
-    return described
+        description["config"]["learning_rate"] = optimizer._name_of("learning_rate", rate)
+    return description
 
 
 def _in_charge(model: Any) -> bool:

@@ -35,8 +35,8 @@ def _long(x: Array) -> list[Array]:
     width = _repeats(x.size, C) * C
     flat = x.reshape(-1)
     end = x.size - x.size % width if width else 0
-    whole, rest = flat[:end].reshape(-1, max(width, 1)), flat[end:]
-    return [part for part in (whole, rest[None]) if part.size]
+    full, rest = flat[:end].reshape(-1, max(width, 1)), flat[end:]
+    return [part for part in (full, rest[None]) if part.size]
 
 
 def _blocks(x: Array) -> Iterator[Array]:

@@ -134,9 +134,9 @@ def chunk(images: int, rows: int, bytes_of_row: int) -> Pair:
     >>> chunk(128, 10, 2**14), chunk(128, 10, 2**18), chunk(128, 10, 2**30)
     ((6, 10), (1, 4), (1, 1))
     """
-    whole = CHUNK // max(1, rows * bytes_of_row)
-    if whole:
-        return min(images, whole), rows
+    full = CHUNK // max(1, rows * bytes_of_row)
+    if full:
+        return min(images, full), rows
     return min(images, 1), max(1, min(rows, CHUNK // bytes_of_row))
 
 

@@ -37,4 +37,4 @@ def get(optimizer: Choice | Optimizer) -> Optimizer:
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     """
     expected = "a name or an Optimizer"
-    return choose("optimizer", optimizer, OPTIMIZERS, Optimizer, expected, described=True)
+    return choose("optimizer", optimizer, OPTIMIZERS, Optimizer, expected, descriptions=True)

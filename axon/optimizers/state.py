@@ -137,7 +137,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _demand_parameters(owner: str, optimizer: Stateful, given: Sequence[Any]) -> None:
     mine = [f"{p.name}  {ArraySpec(p.shape, p.dtype)}" for p in optimizer.parameters]
-    theirs = [_described(owner, item) for item in given]
+    theirs = [_spec_of(owner, item) for item in given]
     if mine != theirs:
         rows = [(a, b) for a, b in zip_longest(mine, theirs, fillvalue="-") if a != b]
         raise ValueError(
@@ -146,7 +146,7 @@ def _demand_parameters(owner: str, optimizer: Stateful, given: Sequence[Any]) ->
         )
 
 
-def _described(owner: str, item: Any) -> str:
+def _spec_of(owner: str, item: Any) -> str:
     try:
         return f"{item['name']}  {tuple(item['shape'])} {item['dtype']}"
     except (TypeError, LookupError):

@@ -184,8 +184,8 @@ class Plan:
 
     def _is_all(self, tensor: Tensor) -> bool:
         """Whether a tensor is all that lives in its buffer, perhaps in another shape."""
-        whole = self.sizes.get(self.root(tensor)) == tensor.data.nbytes
-        return whole and self.root(tensor) in self.buffer and tensor.data.flags.c_contiguous
+        full = self.sizes.get(self.root(tensor)) == tensor.data.nbytes
+        return full and self.root(tensor) in self.buffer and tensor.data.flags.c_contiguous
 
     def _bind(self) -> dict[int, Array]:
         """Lay an array over the memory of every result."""

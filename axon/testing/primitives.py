@@ -174,5 +174,5 @@ def _alone(primitive: Primitive, meta: Meta) -> Function:
 def _repeated(array: Array, all_of_them: Sequence[Array]) -> Array:
     """The same numbers, many times: as large as all inputs together broadcast, and more."""
     shape = np.broadcast_shapes(*(a.shape for a in all_of_them))
-    whole = np.broadcast_to(array, shape)
-    return np.array(np.broadcast_to(whole, (-(-LARGE // max(1, whole.size)), *shape)))
+    full = np.broadcast_to(array, shape)
+    return np.array(np.broadcast_to(full, (-(-LARGE // max(1, full.size)), *shape)))

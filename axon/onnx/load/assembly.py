@@ -151,7 +151,7 @@ class Assembly:
             "output": self.output,
             "batch": first[0] if first else None,
             "declared": self._declared(),
-            "nodes": [described(node, i, names) for i, node in enumerate(self.nodes)],
+            "nodes": [node_description(node, i, names) for i, node in enumerate(self.nodes)],
             "weights": weights,
             "constants": constants,
         }, values
@@ -210,11 +210,11 @@ def _orders(nodes: list[Node]) -> dict[str, Shape]:
     return orders
 
 
-def described(node: Node, number: int, names: set[str]) -> dict[str, Any]:
+def node_description(node: Node, number: int, names: set[str]) -> dict[str, Any]:
     """A node as JSON holds it, under a name that is none of ``names``."""
     attributes = dict(node.attributes)
     for key, graph in node.graphs.items():
-        inside = [described(inner, i, names) for i, inner in enumerate(graph.nodes)]
+        inside = [node_description(inner, i, names) for i, inner in enumerate(graph.nodes)]
         enters, leaves = ([v.name for v in side] for side in (graph.inputs, graph.outputs))
         attributes[key] = {"inputs": enters, "outputs": leaves, "nodes": inside}
     called = node.name or next(filter(None, node.outputs), f"{node.op_type}_{number}")

@@ -369,13 +369,13 @@ def layer_of(node: Node, number: object) -> NodeLayer:
     return layer_class(node.op_type)(node)
 
 
-def node_from(described: Mapping[str, Any]) -> Node:
+def node_from(description: Mapping[str, Any]) -> Node:
     """A node of what a GraphModel's graph says of it, JSON."""
-    inputs, outputs = ([str(n) for n in described[k]] for k in ("inputs", "outputs"))
-    attributes = dict(described.get("attributes", {}))
+    inputs, outputs = ([str(n) for n in description[k]] for k in ("inputs", "outputs"))
+    attributes = dict(description.get("attributes", {}))
     for key, value in attributes.items():
         if isinstance(value, dict):
             inside = [node_from(node) for node in value["nodes"]]
             enters, leaves = ([ValueInfo(str(n)) for n in value[k]] for k in ("inputs", "outputs"))
             attributes[key] = Graph(inside, enters, leaves)
-    return Node(str(described["op"]), inputs, outputs, attributes, described.get("name") or "")
+    return Node(str(description["op"]), inputs, outputs, attributes, description.get("name") or "")

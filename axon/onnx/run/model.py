@@ -65,28 +65,28 @@ class GraphModel(Model):
         self.entries = [_input(told) for told in graph["inputs"]]
         self.fixed: dict[str, Operand] = {}  # what does not depend on the inputs, by name
         self.weights: dict[str, Tensor] = {}  # by path
-        for key, described in graph.get("constants", {}).items():
-            self.fixed[key] = Operand(_constant(described))
-        for key, described in graph.get("weights", {}).items():
-            self._add_weight(key, described)
+        for key, description in graph.get("constants", {}).items():
+            self.fixed[key] = Operand(_constant(description))
+        for key, description in graph.get("weights", {}).items():
+            self._add_weight(key, description)
         self.nodes = [layer_of(node_from(told), i) for i, told in enumerate(graph["nodes"])]
         self.output = str(graph["output"])
         self._check()
         self._own()
 
-    def _add_weight(self, key: str, described: Mapping[str, Any]) -> None:
+    def _add_weight(self, key: str, description: Mapping[str, Any]) -> None:
         """Make a weight, zeros at first."""
-        shape, dtype = allowed(described["shape"], 2**31), _dtype(described["dtype"])
-        order = described.get("order")
+        shape, dtype = allowed(description["shape"], 2**31), _dtype(description["dtype"])
+        order = description.get("order")
         axes = tuple(range(len(shape))) if order is None else tuple(order)
         if sorted(axes) != list(range(len(shape))):
             raise ValueError(f"weight {key!r}: order {axes} does not fit shape {shape}.")
         lying = tuple(shape[i] for i in inverse(axes))
-        made = KINDS[described["kind"]](np.zeros(lying, dtype))
+        made = KINDS[description["kind"]](np.zeros(lying, dtype))
         if isinstance(made, Parameter):
-            made.name = described["name"]
-        self.weights[str(described["name"])] = made
-        data = made.data if described["kind"] == "constant" else made
+            made.name = description["name"]
+        self.weights[str(description["name"])] = made
+        data = made.data if description["kind"] == "constant" else made
         self.fixed[key] = Operand(data, None if order is None else axes)
 
     def _check(self) -> None:
@@ -300,9 +300,9 @@ def _input(told: Mapping[str, Any]) -> ValueInfo:
     return ValueInfo(str(told["name"]), told["dtype"], sizes)
 
 
-def _constant(described: Mapping[str, Any]) -> Array:
-    shape = allowed(described["shape"], MAX_SIZE)
-    return np.array(described["values"], _dtype(described["dtype"])).reshape(shape)
+def _constant(description: Mapping[str, Any]) -> Array:
+    shape = allowed(description["shape"], MAX_SIZE)
+    return np.array(description["values"], _dtype(description["dtype"])).reshape(shape)
 
 
 def _fits(sizes: Sequence[int | None], shape: Shape) -> bool:
