@@ -367,7 +367,7 @@ class Pass:
         if self.begins or self.ends or self.trainer.looking:
             return 1
         alike = feed.alike(start, stop)
-        return min(alike, self.fit.backup.room) if self.fit else alike
+        return min(alike, self.fit.backup.batches_left) if self.fit else alike
 
     def results(self) -> Logs:
         """What was measured on all of them."""
