@@ -3,7 +3,7 @@
 import os
 from typing import Any, ClassVar, NamedTuple
 
-from axon import clock as pace
+from axon import clock
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
 from axon.files.atomic import atomic
@@ -55,12 +55,12 @@ class History(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
-        self._began = pace.seconds()
+        self._began = clock.seconds()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Keep what was measured."""
         self.epoch.append(epoch)
-        self.seconds.append(pace.seconds() - self._began)
+        self.seconds.append(clock.seconds() - self._began)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
             self.measured.setdefault(name, []).append(epoch)

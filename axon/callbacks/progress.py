@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from axon import clock as pace
+from axon import clock
 from axon.callbacks.base import Callback, Logs
 from axon.names import printable
 
@@ -27,11 +27,11 @@ class LinePrinter(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
-        self._began = pace.seconds()
+        self._began = clock.seconds()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Print the line."""
-        seconds = pace.seconds() - self._began
+        seconds = clock.seconds() - self._began
         head = f"Epoch {epoch + 1}/{self.params['epochs']} - {seconds:.1f}s"
         print(fitted(head, measured(logs or {})), flush=True)
 
@@ -48,13 +48,13 @@ class ProgressBar(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
-        self._began, self._next, self._done, self._seen = pace.seconds(), -inf, 0, 0
+        self._began, self._next, self._done, self._seen = clock.seconds(), -inf, 0, 0
         self._name = f"Epoch {epoch + 1}/{self.params['epochs']}"
         self._strokes = _strokes()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move the bar, ten times a second at most."""
-        self._done, now = batch + 1, pace.seconds()
+        self._done, now = batch + 1, clock.seconds()
         self._seen += 1
         if now >= self._next:
             self._next = now + PAUSE
@@ -85,7 +85,7 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Take the bar away and print the line."""
-        seconds = pace.seconds() - self._began
+        seconds = clock.seconds() - self._began
         self._wipe()
         each = f" {duration(seconds / self._seen)}/step" if self._seen else ""
         print(fitted(f"{self._name} - {seconds:.1f}s{each}", measured(logs or {})), flush=True)

@@ -31,7 +31,8 @@ def load_dataset(dataset: Dataset) -> Split:
     arrays = []
     for file in dataset.files:
         search = Search(dataset, file)
-        where, array = _on_this_machine(search) or _download(search)
+        found = filter(None, (_look(search, place) for place in places(dataset)))
+        where, array = next(found, None) or _download(search)
         notes += [f"{dataset.title}: passed over {fault}; used {where}" for fault in search.faults]
         arrays.append(array)
     if notes:
@@ -125,15 +126,8 @@ def cache_folder(dataset: Dataset) -> "Path":
     return root / "axon" / dataset.name
 
 
-def _on_this_machine(search: Search) -> tuple[str, Array] | None:
-    """Where the first good copy lies, and its array; bad ones are noted."""
-    for place in places(search.dataset):
-        if found := _look(search, place):
-            return found
-    return None
-
-
 def _look(search: Search, place: "Path") -> tuple[str, Array] | None:
+    """Where a good copy lies in a folder, and its array; bad ones are noted."""
     bad = len(search.faults)
     for name in search.file.names:
         path = place / name
@@ -207,7 +201,10 @@ def _download_from(
         _keep(search, part, folder / search.file.gz_name)
         return array
     finally:
-        _remove(part)
+        try:
+            part.unlink(missing_ok=True)
+        except OSError:
+            pass  # an error about a temporary file must not hide the one that matters
 
 
 def _import_downloader(search: Search) -> tuple[ModuleType, ModuleType]:
@@ -330,10 +327,3 @@ def _keep(search: Search, part: "Path", path: "Path") -> None:
             search.file.read(path)
         except (OSError, ValueError):
             raise search.unwritable(path, error) from error
-
-
-def _remove(part: "Path") -> None:
-    try:
-        part.unlink(missing_ok=True)
-    except OSError:
-        pass  # an error about a temporary file must not hide the one that matters

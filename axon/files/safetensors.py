@@ -96,7 +96,7 @@ def read_header(stream: IO[bytes], size: int, where: str) -> Header:
             f"{length:,} bytes, but there are {max(size - 8, 0):,}, and {MAX_HEADER_BYTES:,} are "
             "the most."
         )
-    items = _parsed(_exactly(stream, length, where), where)
+    items = _parsed(bytes_of(stream, length, f"{where}: its header").tobytes(), where)
     metadata = items.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise DamagedFile(f"{where}: __metadata__ must hold texts.")
@@ -217,13 +217,6 @@ def from_bfloat16(bits: Array) -> Array:
     array([ 1., -2.], dtype=float32)
     """
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
-
-
-def _exactly(stream: IO[bytes], size: int, where: str) -> bytes:
-    found = stream.read(size)
-    if len(found) != size:
-        raise DamagedFile(f"{where} is cut off in its header.")
-    return found
 
 
 # ------------------------------------------------------------------------------------ writing

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from axon.core import Tensor
+from axon.models.network import kept_by
 from axon.models.training import Trainer
 from axon.parameter import Parameter
 from axon.program import Step
@@ -47,7 +48,6 @@ def first_look(trainer: Trainer, step: Step, back: Callable[[], None] | None) ->
 def _changed_by_running(trainer: Trainer) -> list[Tensor]:
     """Tensors that a forward pass changes: buffers, and those that parts of a model may keep."""
     parts = (*trainer.model.modules(), trainer.loss, *trainer.metrics)
-    own = [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]
     seen = [t for metric in trainer.metrics for t in metric.tensors().values()]
-    kept = (*own, *seen, *trainer.model.named_buffers().values())
+    kept = (*kept_by(parts), *seen, *trainer.model.named_buffers().values())
     return [t for t in kept if not isinstance(t, Parameter)]

@@ -33,6 +33,7 @@ from axon.random import place
 T = TypeVar("T")
 ClassWeight = Mapping[int, float] | None
 Given = tuple[Data, Data, Data]  # x, y and weights, as they were given
+HeldOut = tuple[Data, int | None, int | None]  # data to validate on, samples at a time, batches
 
 NOT_BUILT = {"stop_training", "metadata", "_trainer", "_predictor"}  # others change it
 
@@ -186,31 +187,29 @@ class Reader:
         self.steps = None if steps is None else integer(owner, "steps", steps)
 
     def for_fit(
-        self, given: Given, share: float, validation: Data, size: int | None, steps: int | None
+        self, given: Given, share: float, held_out: HeldOut
     ) -> tuple[AnyFeed, AnyFeed | None]:
         """What to learn from, and what to validate on; if any does not fit, nothing changes.
 
         Args:
             given: x, y and weights.
             share: of the samples that are held out for validation.
-            validation: data for it instead.
-            size: samples at a time there.
-            steps: batches there.
+            held_out: data for it instead, and how they are gone over.
         """
-        arrays = given[1] is not None and isinstance(validation, tuple | None)
-        return self._alone(arrays, self._for_fit, given, share, validation, size, steps)
+        arrays = given[1] is not None and isinstance(held_out[0], tuple | None)
+        return self._alone(arrays, self._for_fit, given, share, held_out)
 
     def _for_fit(
-        self, given: Given, share: float, validation: Data, size: int | None, steps: int | None
+        self, given: Given, share: float, held_out: HeldOut
     ) -> tuple[AnyFeed, AnyFeed | None]:
-        if validation is not None and share:
+        if held_out[0] is not None and share:
             raise ValueError(
                 "fit: validation_data and validation_split both say what to validate on, and "
                 "samples that are split off would be lost. Pass one of the two."
             )
         with all_or_nothing(self.model) as back:
             feed, kept = self._feed(*given, share)
-            tested = self._validation(validation, kept, size, steps)
+            tested = self._validation(kept, *held_out)
             self.trainer.prepare(feed)
         feed.back = back
         return feed, tested
@@ -273,7 +272,7 @@ class Reader:
         return array_feed(self.model, columns(self.trainer, x, y, weight, self.class_weight))
 
     def _validation(
-        self, given: Data, kept: list[Array], size: int | None, steps: int | None
+        self, kept: list[Array], given: Data, size: int | None, steps: int | None
     ) -> AnyFeed | None:
         """What to validate on: the samples held out, or data given for it."""
         if given is None:

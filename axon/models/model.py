@@ -192,7 +192,7 @@ class Model(Network):
         progress = with_backup(progress, resume, verbose)
         reader = inputs.Reader("fit", trainer, batch_size, steps_per_epoch, shuffle, class_weight)
         held_out = (validation_data, validation_batch_size, validation_steps)
-        feed, validation = reader.for_fit((x, y, sample_weight), validation_split, *held_out)
+        feed, validation = reader.for_fit((x, y, sample_weight), validation_split, held_out)
         history = self.history = History()
         params = {"epochs": epochs, "steps": len(feed) or None, "batch_size": batch_size}
         params["validation_freq"] = validation_freq
@@ -284,7 +284,7 @@ class Model(Network):
         data = inputs.checked_inputs(self, x, wanted)
         few = len(data[0]) <= (self.only_batch or FEW)
         if few and not callbacks and batch_size is steps is None:
-            return on_batch.predict_few(self._predictor, data, wanted)
+            return hold(self._all_locks(), on_batch.predict_few, self._predictor, data, wanted)
         hold(self._all_locks(), inputs.demand_fitting, self, data)
         feed = inputs.array_feed(self, data, batch_size or rows_at_a_time(self), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(feed)})

@@ -1,10 +1,12 @@
 """Network: layers joined, their inputs and shapes; nothing about how they are trained."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from axon.backend import FLOAT, DType, Shape
+from axon.core import Tensor
 from axon.layers.module import Module, shape_after
 
 
@@ -90,3 +92,8 @@ class Network(Module):
         """What programs call the parameters and buffers."""
         named = {**self.named_parameters(), **self.named_buffers()}
         return {id(tensor): path for path, tensor in named.items()}
+
+
+def kept_by(parts: Iterable[object]) -> list[Tensor]:
+    """The Tensors that are attributes of parts: parameters, buffers, and what users' own keep."""
+    return [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]

@@ -11,6 +11,7 @@ from axon.models.data import Data
 from axon.models.loop import once
 from axon.models.prediction import Predictor
 from axon.models.training import Trainer, shaped
+from axon.program import Step
 
 
 class Compiled(Protocol):
@@ -31,19 +32,8 @@ def train_on_batch(
 ) -> Any:
     """One step on one batch; returns the loss and metrics of the batch before the update."""
     trainer = model.trainer
-    given = (trainer, x, y, sample_weight, class_weight)
-    return shaped(change(trainer.locks(), _train, *given), return_dict)
-
-
-def _train(trainer: Trainer, *given: Data) -> Logs:
-    with inputs.all_or_nothing(trainer.model) as back:
-        batch = inputs.array_feed(trainer.model, inputs.columns(trainer, *given))
-        trainer.prepare(batch)
-        batch.back = back
-    try:
-        return once(trainer, trainer.train, batch)
-    finally:
-        trainer.optimizer.zero_grad()
+    given = (trainer, trainer.train, x, y, sample_weight, class_weight)
+    return shaped(change(trainer.locks(), _run, *given), return_dict)
 
 
 def test_on_batch(
@@ -51,21 +41,25 @@ def test_on_batch(
 ) -> Any:
     """Loss and metrics of one batch, from which nothing is learned."""
     trainer = model.trainer
-    return shaped(hold(trainer.locks(), _test, trainer, x, y, sample_weight), return_dict)
+    given = (trainer, trainer.test, x, y, sample_weight)
+    return shaped(hold(trainer.locks(), _run, *given), return_dict)
 
 
-def _test(trainer: Trainer, *given: Data) -> Logs:
+def _run(trainer: Trainer, step: Step, *given: Data) -> Logs:
+    learns = step is trainer.train
     with inputs.all_or_nothing(trainer.model) as back:
         batch = inputs.array_feed(trainer.model, inputs.columns(trainer, *given))
+        if learns:
+            trainer.prepare(batch)
         batch.back = back
-    return once(trainer, trainer.test, batch)
+    try:
+        return once(trainer, step, batch)
+    finally:
+        if learns:
+            trainer.optimizer.zero_grad()
 
 
 def predict_few(predictor: Predictor, data: list[Array], wanted: DType) -> Array:
-    """Outputs for a few samples; ``wanted`` is the model's ``input_dtype``."""
-    return hold(predictor.model._all_locks(), _predict_few, predictor, data, wanted)
-
-
-def _predict_few(predictor: Predictor, data: list[Array], wanted: DType) -> Array:
+    """Outputs for a few samples, of a model whose locks are held and which wants ``wanted``."""
     inputs.demand_fitting(predictor.model, data)
     return predictor.once(data, inputs.entry_of(predictor.model, data, wanted))

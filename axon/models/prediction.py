@@ -13,7 +13,7 @@ from axon.core import Tensor
 from axon.layers.masks import lay
 from axon.locks import hold
 from axon.models.feeds import ArrayFeed, StreamFeed
-from axon.models.network import Network
+from axon.models.network import Network, kept_by
 from axon.modes import TrainingMode, no_grad
 from axon.parameter import Parameter
 from axon.program import Step
@@ -90,8 +90,7 @@ class Predictor:
 
     def _state(self) -> list[Tensor]:
         """What layers may change even here: buffers, and tensors that they keep."""
-        kept = [t for module in self.model.modules() for t in dict(vars(module)).values()]
-        return [t for t in kept if isinstance(t, Tensor) and not isinstance(t, Parameter)]
+        return [t for t in kept_by(self.model.modules()) if not isinstance(t, Parameter)]
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):

@@ -16,7 +16,8 @@ from axon.locks import hold
 from axon.models import inputs
 from axon.models.data import Data
 from axon.models.feeds import ArrayFeed
-from axon.models.network import Network
+from axon.models.network import Network, kept_by
+from axon.models.on_batch import Compiled
 from axon.models.prediction import Predictor
 from axon.models.training import Trainer
 from axon.optimizers import Optimizer
@@ -24,15 +25,11 @@ from axon.program import Program, Step
 from axon.threads import one_blas_thread
 
 
-class Profiled(Protocol):
-    """A model, as far as it is needed here."""
+class Profiled(Compiled, Protocol):
+    """A model, as far as it is needed here: one that is compiled, or only predicts."""
 
     _predictor: Predictor
     _trainer: Trainer | None
-
-    @property
-    def trainer(self) -> Trainer:
-        """What ``compile`` made."""
 
 
 def profile(
@@ -190,6 +187,5 @@ def unchanged(network: Network, trainer: Trainer | None) -> Iterator[Callable[[]
 def _state(network: Network, trainer: Trainer | None) -> list[Tensor]:
     if trainer is None:
         return [*network.parameters(), *network.named_buffers().values()]
-    kept = [t for t in vars(trainer.optimizer).values() if isinstance(t, Tensor)]
     gradients = [group.memory.gradients for group in trainer.optimizer.groups]
-    return [*trainer.state(), *kept, *gradients]
+    return [*trainer.state(), *kept_by([trainer.optimizer]), *gradients]

@@ -14,7 +14,7 @@ from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
 from axon.models.feeds import AnyFeed, ArrayFeed
-from axon.models.network import Network
+from axon.models.network import Network, kept_by
 from axon.modes import GradMode, Mode, TrainingMode, no_grad
 from axon.ops.compare import both
 from axon.optimizers import Optimizer
@@ -212,8 +212,7 @@ class Trainer:
     def _changes(self) -> list[Tensor]:
         """What a step may change: its state, and tensors that parts of the user's own may keep."""
         parts = (*self.model.modules(), *self.metrics, self.loss, self.optimizer)
-        kept = [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]
-        return [*self.state(), *kept]
+        return [*self.state(), *kept_by(parts)]
 
     def state(self) -> list[Tensor]:
         """All that a step changes: weights, buffers, the optimizer's memory, running means."""

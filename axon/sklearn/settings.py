@@ -83,32 +83,17 @@ RATES = ("constant", "invscaling", "adaptive")
 MAX_ROWS = 200  # in a batch, if the estimator may choose
 
 
-def _boolean(owner: str, name: str, value: object) -> None:
-    demand(isinstance(value, bool | np.bool_), owner, name, "True or False", value)
+def _counts(value: object) -> bool:
+    return is_integer(value) and value >= 1
 
 
-def _batch_size(owner: str, name: str, value: object) -> None:
-    fits = value == "auto" or (is_integer(value) and value >= 1)
-    demand(fits, owner, name, '"auto" or a whole number of at least 1', value)
+def _is_rate(value: object) -> bool:
+    return value in RATES if isinstance(value, str) else callable(value) or isinstance(value, dict)
 
 
-def _learning_rate(owner: str, name: str, value: object) -> None:
-    expected = (
-        '"constant", "invscaling", "adaptive", or a schedule such as CosineDecay(0.001, 5000)'
-    )
-    fits = value in RATES if isinstance(value, str) else callable(value) or isinstance(value, dict)
-    demand(fits, owner, name, expected, value)
-
-
-def _share(owner: str, name: str, value: object) -> None:
-    fits = is_number(value) and 0 < value < 1
-    demand(fits, owner, name, "between 0 and 1, such as 0.1", value)
-
-
-def _patience(owner: str, name: str, value: object) -> None:
-    expected = "a whole number of at least 1, or infinity to train for max_iter epochs"
-    fits = value == inf or (is_integer(value) and value >= 1)
-    demand(fits, owner, name, expected, value)
+def _demanding(expected: str, fits: Callable[[Any], bool]) -> Callable[[str, str, Any], None]:
+    """A check of its own: what a parameter must be, in words, and whether it is."""
+    return lambda owner, name, value: demand(fits(value), owner, name, expected, value)
 
 
 FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm")
@@ -116,12 +101,22 @@ CHECKS: dict[str, Callable[[str, str, Any], object]] = {
     **dict.fromkeys(("alpha", "power_t", "tol"), partial(number, least=0)),
     **dict.fromkeys(("learning_rate_init", "epsilon"), positive),
     **dict.fromkeys(("momentum", "beta_1", "beta_2"), fraction),
-    **dict.fromkeys(FLAGS, _boolean),
+    **dict.fromkeys(FLAGS, _demanding("True or False", lambda v: isinstance(v, bool | np.bool_))),
     "max_iter": integer,
-    "batch_size": _batch_size,
-    "learning_rate": _learning_rate,
-    "validation_fraction": _share,
-    "n_iter_no_change": _patience,
+    "batch_size": _demanding(
+        '"auto" or a whole number of at least 1', lambda v: v == "auto" or _counts(v)
+    ),
+    "learning_rate": _demanding(
+        '"constant", "invscaling", "adaptive", or a schedule such as CosineDecay(0.001, 5000)',
+        _is_rate,
+    ),
+    "validation_fraction": _demanding(
+        "between 0 and 1, such as 0.1", lambda v: is_number(v) and 0 < v < 1
+    ),
+    "n_iter_no_change": _demanding(
+        "a whole number of at least 1, or infinity to train for max_iter epochs",
+        lambda v: v == inf or _counts(v),
+    ),
     "dtype": partial(one_of, known=("float32", "float64")),
 }
 
