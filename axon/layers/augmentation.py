@@ -182,11 +182,8 @@ class RandomRotation(_Affine):
     Args:
         factor: how far against the clock, as a share of a circle: a number f for -f to f, or
             (low, high); 0.1 is up to 36 degrees either way.
-        fill_mode: what appears at the edge: "reflect", the "nearest" pixel, or "constant".
-        interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
-        seed: a whole number, for the same changes each time.
-        fill_value: the constant.
-        options: name, dtype.
+
+    The other arguments are those of RandomTranslation.
 
     >>> layer = RandomRotation((0.25, 0.25))
     >>> layer(np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]]), training=True)[0, :, :, 0]
@@ -215,11 +212,8 @@ class RandomZoom(_Affine):
         height_factor: by how much more is seen of the height: 0.2 shrinks what is on the image by
             20 %, -0.2 enlarges it; a number f for -f to f, or (low, high), greater than -1.
         width_factor: the same for the width; nothing: as much as the height.
-        fill_mode: what appears at the edge: "reflect", the "nearest" pixel, or "constant".
-        interpolation: "bilinear" draws straight lines between pixels, "nearest" takes the nearest.
-        seed: a whole number, for the same changes each time.
-        fill_value: the constant.
-        options: name, dtype.
+
+    The other arguments are those of RandomTranslation.
 
     >>> layer = RandomZoom((1.0, 1.0), (0.0, 0.0), fill_mode="constant", fill_value=-1.0)
     >>> layer(np.array([[[[1.0]], [[3.0]], [[5.0]]]]), training=True)[0, :, 0, 0]

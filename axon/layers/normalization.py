@@ -9,6 +9,7 @@ from axon import initializers
 from axon.backend import Shape
 from axon.checks import demand, finite, integer
 from axon.core import Tensor
+from axon.initializers import InitializerLike
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.module import ANY
@@ -22,30 +23,18 @@ from axon.ops.reduce import broadcast_to
 from axon.ops.standardize import standardize
 from axon.parameter import Buffer, Parameter
 
-Beginning = initializers.InitializerLike
-
 
 class _Scaled(Layer):
-    """What the normalizations share: gamma and beta, one number each for every channel.
-
-    Args:
-        axis: the channels' axis; the last one.
-        epsilon: added to the variance, so that constant inputs do not divide by 0.
-        center: learn beta.
-        scale: learn gamma.
-        beta_initializer: how beta begins.
-        gamma_initializer: how gamma begins.
-        options: name, dtype, trainable, gamma_regularizer, beta_constraint and the like.
-    """
+    """What the normalizations share: gamma and beta, one number each for every channel."""
 
     def __init__(
         self,
-        axis: int,
-        epsilon: float,
-        center: bool,
-        scale: bool,
-        beta_initializer: initializers.InitializerLike,
-        gamma_initializer: initializers.InitializerLike,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
@@ -139,10 +128,10 @@ class BatchNormalization(_Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: initializers.InitializerLike = "zeros",
-        gamma_initializer: initializers.InitializerLike = "ones",
-        moving_mean_initializer: initializers.InitializerLike = "zeros",
-        moving_variance_initializer: initializers.InitializerLike = "ones",
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
         **options: Unpack[LayerOptions],
     ) -> None:
         starts = (beta_initializer, gamma_initializer)
@@ -236,19 +225,6 @@ class LayerNormalization(_Scaled):
 
     on_mask = masks.STEPS
 
-    def __init__(
-        self,
-        axis: int = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: initializers.InitializerLike = "zeros",
-        gamma_initializer: initializers.InitializerLike = "ones",
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        starts = (beta_initializer, gamma_initializer)
-        super().__init__(axis, epsilon, center, scale, *starts, **options)
-
     def call(self, x: Tensor) -> Tensor:
         """Normalize, scale and shift."""
         return self.scaled(standardize(x, epsilon=self.epsilon))
@@ -280,7 +256,7 @@ class RMSNormalization(_Scaled):
         axis: int = -1,
         epsilon: float = 1e-6,
         scale: bool = True,
-        gamma_initializer: initializers.InitializerLike = "ones",
+        gamma_initializer: InitializerLike = "ones",
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(axis, epsilon, False, scale, "zeros", gamma_initializer, **options)
@@ -299,13 +275,8 @@ class GroupNormalization(_Scaled):
     Args:
         groups: how many groups of equally many channels; -1: each channel is one (instance
             normalization).
-        axis: the channels' axis; the last one.
-        epsilon: added to the variance, so that constant inputs do not divide by 0.
-        center: learn beta.
-        scale: learn gamma.
-        beta_initializer: how beta begins; a name or a function (shape, dtype) -> array.
-        gamma_initializer: how gamma begins.
-        options: name, dtype, trainable, gamma_regularizer, beta_constraint and the like.
+
+    The other arguments are those of LayerNormalization.
 
     Shapes: (n, ..., channels), unchanged. Parameters: ``gamma``, ``beta`` (channels,).
 
@@ -322,8 +293,8 @@ class GroupNormalization(_Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: initializers.InitializerLike = "zeros",
-        gamma_initializer: initializers.InitializerLike = "ones",
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
         **options: Unpack[LayerOptions],
     ) -> None:
         starts = (beta_initializer, gamma_initializer)

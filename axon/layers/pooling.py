@@ -1,5 +1,6 @@
 """Pooling layers: images and series made smaller, channel by channel, with nothing to learn."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from math import prod
@@ -124,7 +125,31 @@ class MaxPooling2D(_MaxPooling):
     axes = 2
 
 
-class MaxPooling1D(_MaxPooling):
+class _OverTime(Pooling):
+    """Pooling of series, of which some steps may be padding."""
+
+    on_mask = masks.USED
+    axes = 1
+
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Pool what is real."""
+        if mask is None or self.padding == "valid":  # of which only whole windows are real
+            return super().call(x)
+        y = self._of_real(x, masks.demand_steps(self.name, mask, x))
+        return masks.without_padding(y, self._real_windows(mask))
+
+    @abstractmethod
+    def _of_real(self, x: Tensor, real: Tensor) -> Tensor: ...
+
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
+        """Which windows are real."""
+        return None if mask is None else self._real_windows(mask)
+
+    def _real_windows(self, mask: Tensor | Array) -> Tensor:
+        return masks.of_windows(mask, self.padding, self.pool_size[0], self.strides[0])
+
+
+class MaxPooling1D(_OverTime, _MaxPooling):
     """The largest number in each stretch of time; the arguments are those of MaxPooling2D.
 
     With a mask (n, time) only real steps count. A result is real if all its steps are; of "same"
@@ -137,21 +162,9 @@ class MaxPooling1D(_MaxPooling):
     array([4., 3.], dtype=float32)
     """
 
-    on_mask = masks.USED
-    axes = 1
-
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Pool what is real."""
-        if mask is None or self.padding == "valid":  # of which only whole windows are real
-            return super().call(x)
-        masks.demand_steps(self.name, mask, x)
+    def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
         lowest = float(np.finfo(x.dtype).min)
-        y = super().call(masks.without_padding(x, mask, lowest))
-        return masks.without_padding(y, _real_windows(self, mask))
-
-    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
-        """Which windows are real."""
-        return None if mask is None else _real_windows(self, mask)
+        return super().call(masks.without_padding(x, real, lowest))
 
 
 class AveragePooling2D(Pooling):
@@ -171,7 +184,7 @@ class AveragePooling2D(Pooling):
     pool = average_pool2d
 
 
-class AveragePooling1D(Pooling):
+class AveragePooling1D(_OverTime):
     """The mean of each stretch of time; the arguments are those of MaxPooling2D.
 
     With a mask (n, time) only real steps count, as for MaxPooling1D.
@@ -183,26 +196,11 @@ class AveragePooling1D(Pooling):
     array([2.5, 2.5], dtype=float32)
     """
 
-    on_mask = masks.USED
-    axes = 1
     pool = average_pool2d
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Pool what is real."""
-        if mask is None or self.padding == "valid":  # of which only whole windows are real
-            return super().call(x)
-        real = masks.demand_steps(self.name, mask, x)
+    def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
         share = super().call(real.astype(x.dtype)[..., None])  # of a window, that is real
-        y = super().call(masks.without_padding(x, real)) / where(share > 0.0, share, 1.0)
-        return masks.without_padding(y, _real_windows(self, mask))
-
-    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
-        """Which windows are real."""
-        return None if mask is None else _real_windows(self, mask)
-
-
-def _real_windows(layer: Pooling, mask: Tensor | Array) -> Tensor:
-    return masks.of_windows(mask, layer.padding, layer.pool_size[0], layer.strides[0])
+        return super().call(masks.without_padding(x, real)) / where(share > 0.0, share, 1.0)
 
 
 class GlobalPooling(Layer):
@@ -229,6 +227,25 @@ class GlobalPooling(Layer):
         return type(self).reduce(x, places, self.keepdims)
 
 
+class _AllTime(GlobalPooling):
+    """What leaves one number of each channel of a series, of which some steps may be padding."""
+
+    on_mask = masks.USED
+    axes = 1
+
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Leave one number of each channel, over all real steps."""
+        if mask is None:
+            return super().call(x)
+        return self._of_real(x, masks.demand_steps(self.name, mask, x))
+
+    @abstractmethod
+    def _of_real(self, x: Tensor, real: Tensor) -> Tensor: ...
+
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> None:
+        """There are no time steps any more."""
+
+
 class GlobalAveragePooling2D(GlobalPooling):
     """The mean of each channel: (n, height, width, channels) -> (n, channels).
 
@@ -245,7 +262,7 @@ class GlobalAveragePooling2D(GlobalPooling):
     reduce = staticmethod(Tensor.mean)
 
 
-class GlobalAveragePooling1D(GlobalPooling):
+class GlobalAveragePooling1D(_AllTime):
     """The mean of each channel over time: (n, time, channels) -> (n, channels).
 
     With a mask (n, time) only real steps count; the mean of no steps is 0.
@@ -259,28 +276,18 @@ class GlobalAveragePooling1D(GlobalPooling):
     array([[2., 3.]], dtype=float32)
     """
 
-    on_mask = masks.USED
-    axes = 1
     reduce = staticmethod(Tensor.mean)
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Average over time."""
-        if mask is None:
-            return super().call(x)
-        real = masks.demand_steps(self.name, mask, x).astype(x.dtype)[..., None]
-        counts = maximum(real.sum(axis=1, keepdims=self.keepdims), 1.0)
-        return (x * real).sum(axis=1, keepdims=self.keepdims) / counts
-
-    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> None:
-        """There are no time steps any more."""
+    def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
+        kept = real.astype(x.dtype)[..., None]
+        counts = maximum(kept.sum(axis=1, keepdims=self.keepdims), 1.0)
+        return (x * kept).sum(axis=1, keepdims=self.keepdims) / counts
 
 
 class GlobalMaxPooling2D(GlobalPooling):
     """The largest number of each channel: (n, height, width, channels) -> (n, channels).
 
-    Args:
-        keepdims: keep the axes, as (n, 1, 1, channels).
-        options: name, dtype.
+    The arguments are those of GlobalAveragePooling2D.
 
     Equal numbers share the gradient.
 
@@ -293,33 +300,21 @@ class GlobalMaxPooling2D(GlobalPooling):
     reduce = staticmethod(Tensor.max)
 
 
-class GlobalMaxPooling1D(GlobalPooling):
+class GlobalMaxPooling1D(_AllTime):
     """The largest number of each channel over time: (n, time, channels) -> (n, channels).
 
-    With a mask (n, time) only real steps count; of no steps the result is 0.
-
-    Args:
-        keepdims: keep the axis, as (n, 1, channels).
-        options: name, dtype.
+    With a mask (n, time) only real steps count; of no steps the result is 0. The
+    arguments are those of GlobalAveragePooling1D.
 
     >>> import numpy as np
     >>> GlobalMaxPooling1D().forward(np.arange(6.0).reshape(1, 3, 2))
     array([[4., 5.]], dtype=float32)
     """
 
-    on_mask = masks.USED
-    axes = 1
     reduce = staticmethod(Tensor.max)
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Take the largest over time."""
-        if mask is None:
-            return super().call(x)
-        real = masks.demand_steps(self.name, mask, x)
+    def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
         lowest = float(np.finfo(x.dtype).min)
         largest = masks.without_padding(x, real, lowest).max(1, self.keepdims)
         some = real.max(1, True) if self.keepdims else real.max(1)
         return masks.without_padding(largest, some)
-
-    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> None:
-        """There are no time steps any more."""

@@ -195,7 +195,28 @@ class SimpleRNN(Recurrent):
     cell = "simple_rnn"
 
 
-class LSTM(Recurrent):
+class _Gated(Recurrent):
+    """What LSTM and GRU share: gates have an activation of their own."""
+
+    def __init__(
+        self,
+        units: int,
+        activation: "str | activations.Activation | None" = "tanh",
+        recurrent_activation: "str | activations.Activation | None" = "sigmoid",
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(units, activation, **options)
+        self.recurrent_activation = activations.get(recurrent_activation)
+
+    @property
+    def textbook(self) -> Textbook | None:
+        """The cell with the activations that were asked for, unless they are the usual ones."""
+        f, s = self.activation, self.recurrent_activation
+        usual = f is tanh and s is sigmoid  # of which there is a kernel
+        return None if usual else partial(self.equations.textbook, f=f, s=s)
+
+
+class LSTM(_Gated):
     """Long short-term memory: a cell state c that gates write to, keep and read.
 
     With z = x_t W + h_{t-1} R + b, whose columns are those of the gates i, f, g and o:
@@ -232,14 +253,8 @@ class LSTM(Recurrent):
         unit_forget_bias: bool = True,
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(units, activation, **options)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        super().__init__(units, activation, recurrent_activation, **options)
         self.unit_forget_bias = bool(unit_forget_bias)
-
-    @property
-    def textbook(self) -> Textbook | None:
-        """The cell with the activations that were asked for, unless they are the usual ones."""
-        return _gated(self.equations.textbook, self.activation, self.recurrent_activation)
 
     def first_bias(self, shape: Shape, dtype: DType) -> Array:
         """That of the forget gate may begin at 1."""
@@ -249,7 +264,7 @@ class LSTM(Recurrent):
         return bias
 
 
-class GRU(Recurrent):
+class GRU(_Gated):
     """Gated recurrent unit: h is a mixture of what it was and a candidate g.
 
     With z = x_t W + b and m = h_{t-1} R + b', whose columns are those of u, v and g:
@@ -285,17 +300,15 @@ class GRU(Recurrent):
         reset_after: bool = True,
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(units, activation, **options)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        super().__init__(units, activation, recurrent_activation, **options)
         self.reset_after = bool(reset_after)
 
     @property
     def textbook(self) -> Textbook | None:
         """The cell in AXON's operations, if it is not the usual one."""
-        f, s = self.activation, self.recurrent_activation
-        if not self.reset_after:
-            return partial(gru_before, f=f, s=s)
-        return _gated(self.equations.textbook, f, s)
+        if self.reset_after:
+            return super().textbook
+        return partial(gru_before, f=self.activation, s=self.recurrent_activation)
 
     @property
     def bias_shape(self) -> Shape:
@@ -311,10 +324,3 @@ class GRU(Recurrent):
         if self.reset_after:
             return [self.bias[0], self.bias[1:]]
         return [self.bias, self.zeros(1, width)]
-
-
-def _gated(
-    textbook: Textbook, f: activations.Activation, s: activations.Activation
-) -> Textbook | None:
-    """None for the usual activations, of which there is a kernel."""
-    return None if f is tanh and s is sigmoid else partial(textbook, f=f, s=s)

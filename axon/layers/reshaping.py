@@ -10,7 +10,7 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
-from axon.layers.windows import demand_axes
+from axon.layers.windows import Windowed
 from axon.names import resolve
 from axon.ops.pad import pad, upsample_bilinear, upsample_nearest
 from axon.ops.windows import Pair
@@ -68,7 +68,7 @@ class Reshape(Layer):
         return mask
 
 
-class ZeroPadding2D(Layer):
+class ZeroPadding2D(Windowed):
     """Zeros around images.
 
     Args:
@@ -84,6 +84,7 @@ class ZeroPadding2D(Layer):
     """
 
     on_mask = masks.REFUSED
+    axes = 2
 
     def __init__(
         self, padding: Integers | Sequence[Sequence[int]] = (1, 1), **options: Unpack[LayerOptions]
@@ -94,16 +95,12 @@ class ZeroPadding2D(Layer):
         demand(len(given) == 2, "ZeroPadding2D", "padding", expected, padding)
         self.padding = _ends("ZeroPadding2D", given[0]), _ends("ZeroPadding2D", given[1])
 
-    def accept(self, shape: Shape, *more: Shape) -> None:
-        """Images may have any size."""
-        demand_axes(self, shape, 2)
-
     def call(self, x: Tensor) -> Tensor:
         """Put zeros around."""
         return pad(x, padding=((0, 0), *self.padding, (0, 0)))
 
 
-class ZeroPadding1D(Layer):
+class ZeroPadding1D(Windowed):
     """Zeros before and after series.
 
     Args:
@@ -118,14 +115,11 @@ class ZeroPadding1D(Layer):
     """
 
     on_mask = masks.STEPS
+    axes = 1
 
     def __init__(self, padding: Integers = 1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.padding = _ends("ZeroPadding1D", padding)
-
-    def accept(self, shape: Shape, *more: Shape) -> None:
-        """Series may have any length."""
-        demand_axes(self, shape, 1)
 
     def call(self, x: Tensor) -> Tensor:
         """Put zeros before and after."""
@@ -145,7 +139,7 @@ def _ends(owner: str, value: Integers) -> Pair:
 INTERPOLATIONS = {"nearest": upsample_nearest, "bilinear": upsample_bilinear}
 
 
-class UpSampling2D(Layer):
+class UpSampling2D(Windowed):
     """Images made larger by whole factors.
 
     Args:
@@ -161,6 +155,7 @@ class UpSampling2D(Layer):
     """
 
     on_mask = masks.REFUSED
+    axes = 2
 
     def __init__(
         self,
@@ -174,16 +169,12 @@ class UpSampling2D(Layer):
         resolve("interpolation", str(interpolation), INTERPOLATIONS)
         self.interpolation = interpolation.lower()
 
-    def accept(self, shape: Shape, *more: Shape) -> None:
-        """Images may have any size."""
-        demand_axes(self, shape, 2)
-
     def call(self, x: Tensor) -> Tensor:
         """Repeat pixels, or draw lines between them."""
         return INTERPOLATIONS[self.interpolation](x, size=self.size)
 
 
-class UpSampling1D(Layer):
+class UpSampling1D(Windowed):
     """Series made longer: each step is repeated.
 
     Args:
@@ -198,14 +189,11 @@ class UpSampling1D(Layer):
     """
 
     on_mask = masks.STEPS
+    axes = 1
 
     def __init__(self, size: int = 2, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.size = integer("UpSampling1D", "size", size)
-
-    def accept(self, shape: Shape, *more: Shape) -> None:
-        """Series may have any length."""
-        demand_axes(self, shape, 1)
 
     def call(self, x: Tensor) -> Tensor:
         """Repeat each step."""

@@ -1,6 +1,7 @@
 """Arguments of layers that look at images or series through windows, and inputs that fit them."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from axon.backend import Shape
 from axon.layers.base import Layer
@@ -61,3 +62,13 @@ def demand_fitting(layer: Layer, shape: Shape, spans: Shape, argument: str) -> N
     least = ", ".join(f"at least {span}" for span in spans)
     hint = f" The windows are larger: use padding='same' or a smaller {argument}."
     raise layer.misfit(f"(n, {least}, channels)", shape, hint)
+
+
+class Windowed(Layer):
+    """A layer of series (n, time, channels), or of images: subclasses say along how many axes."""
+
+    axes: ClassVar[int]
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """They may have any size, and any number of channels."""
+        demand_axes(self, shape, self.axes)
