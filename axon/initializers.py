@@ -42,26 +42,24 @@ class _Initializer(Configurable, ABC):
 
     def __call__(self, shape: Shape, dtype: DType) -> Array:
         """Make the array: the same one again only after the same seed."""
-        return xp.asarray(self.values(tuple(shape)), dtype)
+        return xp.asarray(self._values(tuple(shape)), dtype)
 
     @abstractmethod
-    def values(self, shape: Shape) -> Array:
+    def _values(self, shape: Shape) -> Array:
         """The numbers, of any type."""
 
 
 class Zeros(_Initializer):
     """All 0."""
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         return np.zeros(shape)
 
 
 class Ones(_Initializer):
     """All 1."""
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         return np.ones(shape)
 
 
@@ -75,8 +73,7 @@ class Constant(_Initializer):
     def __init__(self, value: float = 0.0) -> None:
         self.value = number("Constant", "value", value)
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         return np.full(shape, self.value)
 
 
@@ -94,8 +91,7 @@ class Identity(_Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = number("Identity", "gain", gain)
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         if len(shape) != 2:
             raise ValueError(f"Identity: expected a shape of two axes, got {shape}.")
         return self.gain * np.eye(*shape)
@@ -135,8 +131,7 @@ class RandomNormal(_Random):
         self.mean = number("RandomNormal", "mean", mean)
         self.stddev = number("RandomNormal", "stddev", stddev, least=0.0)
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         return self.generator().normal(self.mean, self.stddev, shape)
 
 
@@ -157,8 +152,7 @@ class TruncatedNormal(_Random):
         self.mean = number("TruncatedNormal", "mean", mean)
         self.stddev = number("TruncatedNormal", "stddev", stddev, least=0.0)
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         return self.mean + self.stddev * self.truncated(shape)
 
 
@@ -178,8 +172,7 @@ class RandomUniform(_Random):
         self.minval = number("RandomUniform", "minval", minval)
         self.maxval = number("RandomUniform", "maxval", maxval, least=self.minval)
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         return self.generator().uniform(self.minval, self.maxval, shape)
 
 
@@ -205,8 +198,7 @@ class Orthogonal(_Random):
         super().__init__(seed)
         self.gain = number("Orthogonal", "gain", gain)
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         if len(shape) < 2:
             raise ValueError(f"Orthogonal: expected a shape of two axes or more, got {shape}.")
         short, long = sorted((prod(shape[:-1]), shape[-1]))
@@ -222,8 +214,7 @@ class _Scaled(_Random):
     mode: str
     distribution: str
 
-    def values(self, shape: Shape) -> Array:
-        """The numbers."""
+    def _values(self, shape: Shape) -> Array:
         fan_in, fan_out = fans(shape)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         deviation = math.sqrt(self.scale / max(1.0, n))
@@ -312,22 +303,8 @@ he_uniform, he_normal = HeUniform(), HeNormal()
 lecun_uniform, lecun_normal = LecunUniform(), LecunNormal()
 variance_scaling, orthogonal = VarianceScaling(), Orthogonal()
 
-INITIALIZERS: dict[str, Initializer] = {
-    "zeros": zeros,
-    "ones": ones,
-    "constant": constant,
-    "identity": identity,
-    "random_normal": random_normal,
-    "random_uniform": random_uniform,
-    "truncated_normal": truncated_normal,
-    "glorot_uniform": glorot_uniform,
-    "glorot_normal": glorot_normal,
-    "he_uniform": he_uniform,
-    "he_normal": he_normal,
-    "lecun_uniform": lecun_uniform,
-    "lecun_normal": lecun_normal,
-    "variance_scaling": variance_scaling,
-    "orthogonal": orthogonal,
+INITIALIZERS: dict[str, Initializer] = {  # all that have a name here
+    name: found for name, found in globals().items() if isinstance(found, _Initializer)
 }
 _SPELLINGS = {name.replace("_", ""): name for name in INITIALIZERS}  # GlorotUniform
 _SPELLINGS |= {"uniform": "random_uniform", "normal": "random_normal"}  # Keras's short names

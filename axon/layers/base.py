@@ -1,7 +1,7 @@
 """Neuron, the smallest network there is, and Layer, of which larger ones are made."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from axon.core import Tensor, grad
 from axon.layers import masks
 from axon.layers.module import ANY, Module, shape_after
 from axon.layers.options import RULES, Rule, TypeName, rules_for
-from axon.modes import modes
+from axon.modes import Mode, modes
 from axon.parameter import Parameter
 
 NEAR_ZERO = initializers.RandomNormal(stddev=1e-3)  # not zero, where a relu would never wake
@@ -270,7 +270,7 @@ class Layer(Module):
         if self.output_shape is None:
             self.build(*(x.shape[1:] for x in given))
         given = [self._converted(x) for x in given]
-        return masks.called(self, given, options)
+        return self._call_with_masks(given, options)
 
     def _converted(self, x: Tensor) -> Tensor:
         if x.dtype == self.taking(x):
@@ -278,6 +278,65 @@ class Layer(Module):
         converted: Tensor = x.astype(self.taking(x))
         converted.mask = x.mask
         return converted
+
+    def _call_with_masks(self, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
+        """Compute, with the mask that is given, or lies at the input; lay one at the result."""
+        chosen = masks.as_mask(options.pop("mask", None))
+        mask = self.incoming(*inputs) if chosen is None else chosen
+        if mask is None and all(x.mask is None for x in inputs):
+            return self._lay_mask(self.call(*inputs, **options), inputs, None)
+        if mask is not None and mask is not chosen and mask.ndim < self.mask_axes:
+            y = self._call_following(
+                False, inputs, options
+            )  # it tells samples apart, as the layer does
+            return masks.lay(mask, y, self.name, inputs)
+        return self._lay_mask(self._call_masked(inputs, mask, options), inputs, mask)
+
+    def _call_masked(
+        self, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]
+    ) -> Tensor:
+        """Compute the layer where some steps may be padding."""
+        if self.takes_mask:
+            return self._call_following(False, inputs, {**options, "mask": mask})
+        if self.on_mask != masks.FOLLOWED:
+            self._demand_no_mixing(inputs[0], mask)
+            return self._call_following(False, inputs, options)
+        x, before = inputs[0], inputs[0].mask
+        x.mask = mask
+        try:
+            return self._call_following(masks.follow, inputs, options)
+        finally:
+            x.mask = before
+
+    def _call_following(
+        self,
+        following: Callable[..., None] | bool,
+        inputs: list[Tensor],
+        options: dict[str, Any],
+    ) -> Tensor:
+        with Mode("masks", following):
+            return self.call(*inputs, **options)
+
+    def _demand_no_mixing(self, x: Tensor, mask: Tensor | None) -> None:
+        """Raise ValueError if the layer would mix real steps with padding."""
+        along = mask is not None and mask.ndim >= x.ndim
+        if self.on_mask == masks.REFUSED or (self.on_mask == masks.STEPS and along):
+            raise ValueError(
+                f"layer {self.name!r} ({self!r}): its input, of shape {x.shape}, has a mask, which "
+                "says that some steps are padding (mask_zero of an Embedding, or Masking), but "
+                "this layer cannot tell them apart: its results would count them. Put a layer "
+                "before it that uses masks up, such as a pooling over time, LSTM or Flatten; or "
+                "leave mask_zero or Masking out; or set x.mask = None in a forward of your own."
+            )
+
+    def _lay_mask(self, y: Tensor, inputs: list[Tensor], mask: Tensor | None) -> Tensor:
+        """Lay its mask at the result, if there is one."""
+        if type(self).compute_mask is not Module.compute_mask:
+            return masks.lay(self.outgoing(inputs, mask), y, self.name, inputs)
+        if mask is None or (self.on_mask == masks.FOLLOWED and not self.takes_mask):
+            return y  # ``masks.follow`` has seen to it
+        ends = self.on_mask == masks.FOLLOWED and not masks.stays(mask, inputs[0], y)
+        return masks.lay(None if ends else self.outgoing(inputs, mask), y, self.name, inputs)
 
     def incoming(self, *inputs: Tensor) -> Tensor | None:
         """The mask that ``call`` takes as ``mask=``, unless one is given: that of the input."""

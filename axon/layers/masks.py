@@ -8,14 +8,14 @@ declares in ``on_mask`` what it does with one. Between layers, in a ``forward`` 
 
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import Any, ClassVar, Protocol, overload
+from typing import overload
 
 import numpy as np
 
 from axon.backend import Array, Shape, as_array
 from axon.core import Primitive, Tensor, TensorLike
 from axon.layers.module import Module
-from axon.modes import Mode, modes, users_frames, users_line
+from axon.modes import modes, users_frames, users_line
 from axon.ops.compare import both, where
 from axon.ops.join import concatenate
 from axon.ops.pad import pad
@@ -29,25 +29,6 @@ REFUSED = "refused"  # an error: the layer cannot tell padding apart
 
 
 Mask = Tensor | Array | None  # None: all steps are real
-
-
-class MaskedLayer(Protocol):
-    """What is asked of a layer whose inputs may have masks."""
-
-    name: str
-    on_mask: ClassVar[str]
-    mask_axes: ClassVar[int]
-    takes_mask: ClassVar[bool]
-
-    @property
-    def call(self) -> Callable[..., Tensor]:
-        """Compute the layer."""
-
-    def incoming(self, *inputs: Tensor) -> Tensor | None:
-        """The mask for ``call``, unless one is given."""
-
-    def outgoing(self, inputs: Sequence[Tensor], mask: Tensor | None) -> Mask:
-        """The mask of the output."""
 
 
 @overload
@@ -115,72 +96,6 @@ def lay(mask: Mask, y: Tensor, name: str, passed: Sequence[Tensor] = ()) -> Tens
         y = y[...] if any(y is x for x in passed) else y
         y.mask = real
     return y
-
-
-# ------------------------------------------------------------------------------------ at a layer
-
-
-def called(layer: MaskedLayer, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
-    """Call a layer with the mask that is given, or lies at its input; lay one at its result."""
-    chosen = as_mask(options.pop("mask", None))
-    mask = layer.incoming(*inputs) if chosen is None else chosen
-    if mask is None and all(x.mask is None for x in inputs):
-        return _marked(layer, layer.call(*inputs, **options), inputs, None)
-    if mask is not None and mask is not chosen and mask.ndim < layer.mask_axes:
-        y = _computed(layer, False, inputs, options)  # it tells samples apart, as the layer does
-        return lay(mask, y, layer.name, inputs)
-    return _marked(layer, _masked(layer, inputs, mask, options), inputs, mask)
-
-
-def _masked(
-    layer: MaskedLayer, inputs: list[Tensor], mask: Tensor | None, options: dict[str, object]
-) -> Tensor:
-    """Compute a layer where some steps may be padding."""
-    if layer.takes_mask:
-        return _computed(layer, False, inputs, {**options, "mask": mask})
-    if layer.on_mask != FOLLOWED:
-        _demand_apart(layer, inputs[0], mask)
-        return _computed(layer, False, inputs, options)
-    x, before = inputs[0], inputs[0].mask
-    x.mask = mask
-    try:
-        return _computed(layer, follow, inputs, options)
-    finally:
-        x.mask = before
-
-
-def _computed(
-    layer: MaskedLayer,
-    following: Callable[..., None] | bool,
-    inputs: list[Tensor],
-    options: dict[str, object],
-) -> Tensor:
-    with Mode("masks", following):
-        y: Tensor = layer.call(*inputs, **options)
-    return y
-
-
-def _demand_apart(layer: MaskedLayer, x: Tensor, mask: Tensor | None) -> None:
-    """Raise ValueError if a layer would mix real steps with padding."""
-    along = mask is not None and mask.ndim >= x.ndim
-    if layer.on_mask == REFUSED or (layer.on_mask == STEPS and along):
-        raise ValueError(
-            f"layer {layer.name!r} ({layer!r}): its input, of shape {x.shape}, has a mask, which "
-            "says that some steps are padding (mask_zero of an Embedding, or Masking), but this "
-            "layer cannot tell them apart: its results would count them. Put a layer before it "
-            "that uses masks up, such as a pooling over time, LSTM or Flatten; or leave mask_zero "
-            "or Masking out; or set x.mask = None in a forward of your own."
-        )
-
-
-def _marked(layer: MaskedLayer, y: Tensor, inputs: list[Tensor], mask: Tensor | None) -> Tensor:
-    """Lay its mask at the result of a layer, if there is one."""
-    if type(layer).compute_mask is not Module.compute_mask:  # type: ignore[attr-defined]
-        return lay(layer.outgoing(inputs, mask), y, layer.name, inputs)
-    if mask is None or (layer.on_mask == FOLLOWED and not layer.takes_mask):
-        return y  # ``follow`` has seen to it
-    ends = layer.on_mask == FOLLOWED and not stays(mask, inputs[0], y)
-    return lay(None if ends else layer.outgoing(inputs, mask), y, layer.name, inputs)
 
 
 # ------------------------------------------------------------------------------------ windows
