@@ -22,9 +22,9 @@ from axon.convert.match import (
 )
 from axon.convert.rules import Group, Part, Rule, Target, targets_of
 from axon.core import Tensor
+from axon.layers.attention import TransformerBlock
 from axon.layers.model_like import ModelLike
 from axon.layers.preprocessing import Normalization
-from axon.layers.transformer import TransformerBlock
 from axon.names import resolve, suggestion
 from axon.parameter import Parameter
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from axon.layers.attention import MultiHeadAttention
+from axon.layers.attention import MultiHeadAttention, TransformerBlock
 from axon.layers.augmentation import (
     RandomCrop,
     RandomErasing,
@@ -12,8 +12,13 @@ from axon.layers.augmentation import (
     RandomZoom,
 )
 from axon.layers.base import Layer, Neuron
-from axon.layers.bidirectional import Bidirectional
-from axon.layers.convolution import Conv1D, Conv2D
+from axon.layers.convolution import (
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    DepthwiseConv2D,
+    SeparableConv2D,
+)
 from axon.layers.dense import Activation, Dense
 from axon.layers.embedding import Embedding, PositionalEmbedding
 from axon.layers.input import Input
@@ -43,11 +48,8 @@ from axon.layers.pooling import (
     MaxPooling2D,
 )
 from axon.layers.preprocessing import Flatten, Masking, Normalization, Rescaling
-from axon.layers.recurrent import GRU, LSTM, SimpleRNN
+from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
 from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
-from axon.layers.separable import DepthwiseConv2D, SeparableConv2D
-from axon.layers.transformer import TransformerBlock
-from axon.layers.transposed import Conv2DTranspose
 from axon.names import missing
 
 _ELSEWHERE = {

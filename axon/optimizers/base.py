@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from axon.backend import Array, ArrayLike, DType
+from axon.backend import ArrayLike, DType
 from axon.checks import number, positive, texts
 from axon.config import Configurable
 from axon.core import Primitive, Tensor
@@ -18,13 +18,13 @@ from axon.optimizers import schedules
 from axon.optimizers.group import Group, runs
 from axon.optimizers.options import DEFAULTS, Options, checked, own_arguments
 from axon.optimizers.primitives import CLIPS, clip_as_set
-from axon.optimizers.state import named_arrays, parts_of, restore, tree_of
+from axon.optimizers.state import Stateful
 from axon.parameter import Parameter, stretches
 
 GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
 
 
-class Optimizer(Configurable, ABC):
+class Optimizer(Stateful, Configurable, ABC):
     """Changes parameters so that the loss falls.
 
     Three ways to use one: ``model.compile(loss, optimizer)`` and ``fit``; ``loss.backward()``, then
@@ -179,14 +179,14 @@ class Optimizer(Configurable, ABC):
 
     def _take(self, chosen: list[Parameter]) -> None:
         fresh = [id(p) for p in chosen] != [id(p) for p in self.parameters]
-        kept = {} if fresh else parts_of(self)
+        kept = {} if fresh else self._parts()
         for group in self.groups:
             group.retire()
         if fresh:
             self._restart()
         self.groups = tuple(Group(s, self._states()) for s in stretches(chosen))
         self.parameters = tuple(chosen)
-        for name, parts in parts_of(self).items():
+        for name, parts in self._parts().items():
             for part, values in zip(parts, kept.get(name, ()), strict=False):
                 part[...] = values
 
@@ -213,27 +213,6 @@ class Optimizer(Configurable, ABC):
         same = [id(p) for p in chosen] == [id(p) for p in self.parameters]
         stay = all(p.settled and p.memory is g.memory for g in self.groups for p in g.parameters)
         return same and stay and all(set(g.state) == set(self._states()) for g in self.groups)
-
-    def state(self) -> dict[str, Array]:
-        """The state arrays by name; writing into them changes the optimizer."""
-        return named_arrays(self)
-
-    def state_dict(self) -> dict[str, object]:
-        """All that updates have changed: learning rate, iterations, numbers, a copy of each state.
-
-        A tree that ``axon.files.archive.write`` can write.
-        """
-        return tree_of(self)
-
-    def load_state_dict(self, tree: Mapping[str, Any]) -> None:
-        """Put back what ``state_dict`` gave; a schedule goes on at its place.
-
-        Raises:
-            RuntimeError: the optimizer has no parameters yet.
-            ValueError: it is the state of another optimizer, or of other parameters, of which the
-                first are listed; nothing has been changed then.
-        """
-        restore(self, tree)
 
     # -------------------------------------------------------------------- steps
 

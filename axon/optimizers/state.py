@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,63 +17,95 @@ COUNTS = ("learning_rate", "iterations")
 Tree = Mapping[str, Any]  # of texts, numbers, lists and arrays, as ``axon.files.archive`` writes it
 
 
-class Stateful(Protocol):
-    """What is asked of an optimizer here."""
+class Stateful:
+    """What an optimizer has to remember, and how it is taken out and put back."""
 
     parameters: tuple[Parameter, ...]
     groups: tuple[Group, ...]
     numbers: dict[str, Tensor]
     iterations: Tensor
-    schedule: Callable[[int], float] | None
+    _schedule: Callable[[int], float] | None
     _rate: Tensor
     _averaging: bool
 
     def _follow(self) -> None: ...
 
+    def state(self) -> dict[str, Array]:
+        """The state arrays by name; writing into them changes the optimizer.
 
-def tree_of(optimizer: Stateful) -> dict[str, Any]:
-    """Everything that updates have changed, and whose it is: ``state`` has an array for each."""
-    return {
-        "class": type(optimizer).__name__,
-        **{name: float(counter(optimizer, name)) for name in COUNTS},
-        "averaging": optimizer._averaging,
-        "numbers": {name: float(tensor.data) for name, tensor in optimizer.numbers.items()},
-        "parameters": [
-            {"name": p.name, "shape": list(p.shape), "dtype": p.dtype.name}
-            for p in optimizer.parameters
-        ],
-        "state": {
-            name: [part.copy() for part in parts] for name, parts in parts_of(optimizer).items()
-        },
-    }
+        Where there are several groups, by type, or number, as well.
+        """
+        places = [f"/{group.parameters[0].dtype}" for group in self.groups]
+        if len(set(places)) < len(places):  # models share layers: several groups of one type
+            places = [f"/{number}" for number in range(len(places))]
+        arrays = {
+            f"{name}{place}" if len(places) > 1 else name: tensor.data
+            for group, place in zip(self.groups, places, strict=True)
+            for name, tensor in group.state.items()
+        }
+        return {**arrays, **{name: tensor.data for name, tensor in self.numbers.items()}}
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that updates have changed: learning rate, iterations, numbers, a copy of each state.
 
-def named_arrays(optimizer: Stateful) -> dict[str, Array]:
-    """The state arrays by name: where there are several groups, by type, or number, as well."""
-    places = [f"/{group.parameters[0].dtype}" for group in optimizer.groups]
-    if len(set(places)) < len(places):  # models share layers: several groups of one type
-        places = [f"/{number}" for number in range(len(places))]
-    arrays = {
-        f"{name}{place}" if len(places) > 1 else name: tensor.data
-        for group, place in zip(optimizer.groups, places, strict=True)
-        for name, tensor in group.state.items()
-    }
-    return {**arrays, **{name: tensor.data for name, tensor in optimizer.numbers.items()}}
+        And whose it is. A tree that ``axon.files.archive.write`` can write.
+        """
+        return {
+            "class": type(self).__name__,
+            **{name: float(self._counter(name)) for name in COUNTS},
+            "averaging": self._averaging,
+            "numbers": {name: float(tensor.data) for name, tensor in self.numbers.items()},
+            "parameters": [
+                {"name": p.name, "shape": list(p.shape), "dtype": p.dtype.name}
+                for p in self.parameters
+            ],
+            "state": {
+                name: [part.copy() for part in parts] for name, parts in self._parts().items()
+            },
+        }
 
+    def load_state_dict(self, tree: Tree) -> None:
+        """Put back what ``state_dict`` gave; a schedule goes on at its place.
 
-def counter(optimizer: Stateful, name: str) -> Array:
-    """The array behind one of COUNTS."""
-    return (optimizer._rate if name == "learning_rate" else optimizer.iterations).data
+        Raises:
+            RuntimeError: the optimizer has no parameters yet.
+            ValueError: it is the state of another optimizer, or of other parameters, of which the
+                first are listed; nothing has been changed then.
+        """
+        owner = f"{type(self).__name__}.load_state_dict"
+        if not self.parameters:
+            raise RuntimeError(
+                f"{owner}: no parameters to keep a state for. Call model.compile(loss, optimizer) "
+                "or optimizer.build(model.parameters()) first."
+            )
+        parts = self._parts()
+        _demand_tree(owner, self, parts, tree)
+        _demand_parameters(owner, self, tree["parameters"])
+        counts = {name: abs(_finite(owner, name, tree[name])) for name in COUNTS}
+        _demand_schedule(owner, self, counts["iterations"])
+        numbers = {name: _finite(owner, name, value) for name, value in tree["numbers"].items()}
+        ready = [pair for name in parts for pair in _ready(owner, name, parts[name], tree["state"])]
+        for name, value in counts.items():
+            self._counter(name)[...] = value
+        for name, value in numbers.items():
+            self.numbers[name].data[...] = value
+        for part, values in ready:
+            part[...] = values
+        self._averaging = bool(tree["averaging"])
+        self._follow()
 
+    def _parts(self) -> dict[str, list[Array]]:
+        """The state arrays by name, cut at the parameters; views, in the parameters' order."""
+        found: dict[str, dict[int, Array]] = {}
+        for group in self.groups:
+            for name, tensor in group.state.items():
+                found.setdefault(name, {}).update(_cut(group.parameters, tensor.data))
+        order = [id(p) for p in self.parameters]
+        return {name: [parts[i] for i in order] for name, parts in found.items()}
 
-def parts_of(optimizer: Stateful) -> dict[str, list[Array]]:
-    """The state arrays by name, cut at the parameters; views, in the order of the parameters."""
-    found: dict[str, dict[int, Array]] = {}
-    for group in optimizer.groups:
-        for name, tensor in group.state.items():
-            found.setdefault(name, {}).update(_cut(group.parameters, tensor.data))
-    order = [id(p) for p in optimizer.parameters]
-    return {name: [parts[i] for i in order] for name, parts in found.items()}
+    def _counter(self, name: str) -> Array:
+        """The array behind one of COUNTS."""
+        return (self._rate if name == "learning_rate" else self.iterations).data
 
 
 def _cut(parameters: list[Parameter], flat: Array) -> Iterator[tuple[int, Array]]:
@@ -81,36 +113,6 @@ def _cut(parameters: list[Parameter], flat: Array) -> Iterator[tuple[int, Array]
     for p in parameters:
         yield id(p), flat[start : start + p.size].reshape(p.shape)
         start += p.size
-
-
-def restore(optimizer: Stateful, tree: Tree) -> None:
-    """Put back what ``tree_of`` gave; all is checked first, so that an error changes nothing.
-
-    Raises:
-        RuntimeError: the optimizer has no parameters yet.
-        ValueError: the tree is that of another optimizer, or of other parameters.
-    """
-    owner = f"{type(optimizer).__name__}.load_state_dict"
-    if not optimizer.parameters:
-        raise RuntimeError(
-            f"{owner}: no parameters to keep a state for. Call model.compile(loss, optimizer) or "
-            "optimizer.build(model.parameters()) first."
-        )
-    parts = parts_of(optimizer)
-    _demand_tree(owner, optimizer, parts, tree)
-    _demand_parameters(owner, optimizer, tree["parameters"])
-    counts = {name: abs(_finite(owner, name, tree[name])) for name in COUNTS}
-    _demand_schedule(owner, optimizer, counts["iterations"])
-    numbers = {name: _finite(owner, name, value) for name, value in tree["numbers"].items()}
-    ready = [pair for name in parts for pair in _ready(owner, name, parts[name], tree["state"])]
-    for name, value in counts.items():
-        counter(optimizer, name)[...] = value
-    for name, value in numbers.items():
-        optimizer.numbers[name].data[...] = value
-    for part, values in ready:
-        part[...] = values
-    optimizer._averaging = bool(tree["averaging"])
-    optimizer._follow()
 
 
 def _demand_tree(owner: str, optimizer: Stateful, parts: Mapping[str, object], tree: Tree) -> None:
@@ -162,8 +164,8 @@ def _finite(owner: str, name: str, value: Any) -> float:
 def _demand_schedule(owner: str, optimizer: Stateful, iterations: float) -> None:
     """Ask the schedule for its rate now: once numbers have changed, it would be too late."""
     try:
-        if optimizer.schedule is not None:
-            positive(owner, "the rate of the schedule", optimizer.schedule(int(iterations)) or 1.0)
+        if optimizer._schedule is not None:
+            positive(owner, "the rate of the schedule", optimizer._schedule(int(iterations)) or 1.0)
     except ArithmeticError as error:
         raise ValueError(f"{owner}: no schedule reaches {iterations:g}: {error}.") from None
 
