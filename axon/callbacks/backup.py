@@ -365,8 +365,8 @@ def _read(path: str) -> State:
 
 
 def _demand_parts(path: str, tree: State, parts: Mapping[str, type]) -> None:
-    for name, kind in parts.items():
-        if not isinstance(tree.get(name), kind):
+    for name, expected in parts.items():
+        if not isinstance(tree.get(name), expected):
             raise DamagedFile(
                 f"{path} is not the backup of a run: {name!r} is {tree.get(name)!r:.99}. "
                 f"{_anew(path)}"

@@ -116,9 +116,9 @@ class Callbacks:
         """By class; a second one of a class is called ``EarlyStopping_1``."""
         named: dict[str, Callback] = {}
         for callback in self.callbacks:
-            kind = type(callback).__name__
-            number = sum(type(c).__name__ == kind for c in named.values())
-            named[f"{kind}_{number}" if number else kind] = callback
+            class_name = type(callback).__name__
+            number = sum(type(c).__name__ == class_name for c in named.values())
+            named[f"{class_name}_{number}" if number else class_name] = callback
         return named
 
 

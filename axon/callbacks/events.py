@@ -103,15 +103,15 @@ def png(pixels: Array) -> bytes:
     rows = np.ascontiguousarray(pixels).reshape(height, -1)
     lines = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)  # 0: not filtered
     size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    kind = bytes([8, 2 if pixels.ndim == 3 else 0, 0, 0, 0])
+    layout = bytes([8, 2 if pixels.ndim == 3 else 0, 0, 0, 0])
     body = zlib.compress(lines.tobytes(), 6)
-    chunks = [_chunk(b"IHDR", size + kind), _chunk(b"IDAT", body), _chunk(b"IEND", b"")]
+    chunks = [_chunk(b"IHDR", size + layout), _chunk(b"IDAT", body), _chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    check = zlib.crc32(kind + body)
-    return len(body).to_bytes(4, "big") + kind + body + check.to_bytes(4, "big")
+def _chunk(chunk_type: bytes, body: bytes) -> bytes:
+    check = zlib.crc32(chunk_type + body)
+    return len(body).to_bytes(4, "big") + chunk_type + body + check.to_bytes(4, "big")
 
 
 def picture(weights: Array) -> Array:

@@ -62,21 +62,21 @@ class Graph:
         if id(tensor) not in self._source:
             label = self._labels.get(id(tensor))
             constant = f"{scope}/constant" if scope else "constant"
-            kind = "Const" if label is None else "VariableV2"
-            self.add(label or constant, kind, tensor)
+            op = "Const" if label is None else "VariableV2"
+            self.add(label or constant, op, tensor)
         return self._source[id(tensor)]
 
     def add(
         self,
         name: str,
-        kind: str,
+        op: str,
         tensor: Tensor,
         sources: list[str] | None = None,
         meta: dict[str, Any] | None = None,
     ) -> None:
         """Add a node that makes a Tensor; a second one of a name is numbered."""
         chosen = self._unique(re.sub(r"[^A-Za-z0-9_./-]", "_", name).lstrip("_/-") or "node")
-        node = self.definition.node.add(name=chosen, op=kind, input=sources or [])
+        node = self.definition.node.add(name=chosen, op=op, input=sources or [])
         node.attr["T"].type = TYPES.get(tensor.dtype.name, 0)
         shape = node.attr["_output_shapes"].list.shape.add()
         for size in tensor.shape:

@@ -111,16 +111,16 @@ def _checked(path: Path, key: str, value: Any, parameter: click.Parameter) -> An
 
 def _types(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
     """What Python types an option takes, and what they are called."""
-    kind = parameter.type
+    option_type = parameter.type
     if getattr(parameter, "is_flag", False):
         return (bool,), "true or false"
-    if isinstance(kind, Sizes):
+    if isinstance(option_type, Sizes):
         return (list, str), 'a list such as [128, 64], or "128,64"'
-    if isinstance(kind, Names):
+    if isinstance(option_type, Names):
         return (list, str), 'a list such as ["yes", "no"], or "yes,no"'
-    if isinstance(kind, click.types.FloatParamType):
+    if isinstance(option_type, click.types.FloatParamType):
         return (int, float), "a number"
-    if isinstance(kind, click.types.IntParamType):
+    if isinstance(option_type, click.types.IntParamType):
         return (int,), "a whole number"
     return (str,), "a text in quotes"
 

@@ -79,7 +79,7 @@ def _say(path: Path) -> None:
 
     found = about(str(path))
     numbers = sum(t.numbers for tensors in found.tensors.values() for t in tensors)
-    print_pairs([("Written", str(path)), ("", f"{found.kind}, {plural(numbers, 'number')}")])
+    print_pairs([("Written", str(path)), ("", f"{found.what}, {plural(numbers, 'number')}")])
 
 
 def _save(network: Model, path: Path) -> None:

@@ -31,13 +31,13 @@ class About(NamedTuple):
     """What a file is.
 
     Args:
-        kind: in words.
+        what: in words.
         facts: what is known of it, by name.
         layers: of a model: name, class and arguments.
         tensors: its arrays, by what they are for.
     """
 
-    kind: str
+    what: str
     facts: Sequence[tuple[str, str]] = ()
     layers: Sequence[tuple[str, str, str]] = ()
     tensors: Mapping[str, Sequence[Tensor]] = {}
@@ -113,8 +113,8 @@ def _npz(path: str) -> About:
 
 def _members(opened: archive.Archive, folder: str = "") -> list[Tensor]:
     """The .npy files in a zip."""
-    kinds = npz.specs_in(opened, folder)
-    return [Tensor(name, tuple(kind.shape), kind.dtype.name) for name, kind in kinds.items()]
+    specs = npz.specs_in(opened, folder)
+    return [Tensor(name, tuple(spec.shape), spec.dtype.name) for name, spec in specs.items()]
 
 
 def _hdf5(path: str) -> About:
@@ -139,28 +139,30 @@ def _onnx(path: str) -> About:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's, and many others
         raise ValueError(f"{path} is not an ONNX model: {error}") from None
-    graph, kinds = model.graph, onnx.TensorProto.DataType.Name
-    found = [Tensor(t.name, tuple(t.dims), kinds(t.data_type).lower()) for t in graph.initializer]
+    graph, type_name = model.graph, onnx.TensorProto.DataType.Name
+    found = [
+        Tensor(t.name, tuple(t.dims), type_name(t.data_type).lower()) for t in graph.initializer
+    ]
     versions = [f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import]
     facts = [
         ("Made by", f"{model.producer_name} {model.producer_version}".strip() or "not said"),
         ("Format", f"IR {model.ir_version}, operators {', '.join(versions)}"),
         *(
-            ("Input", _value(v, kinds))
+            ("Input", _value(v, type_name))
             for v in graph.input
             if v.name not in {t.name for t in found}
         ),
-        *(("Output", _value(v, kinds)) for v in graph.output),
+        *(("Output", _value(v, type_name)) for v in graph.output),
         *((p.key, p.value) for p in model.metadata_props),
     ]
     nodes = [(n.name or n.output[0], n.op_type, ", ".join(n.input)) for n in graph.node]
     return About("a model (ONNX)", facts, nodes, {"weights": found})
 
 
-def _value(value: Any, kinds: Callable[[int], str]) -> str:
-    kind = value.type.tensor_type
-    shape = [d.dim_param or str(d.dim_value) for d in kind.shape.dim]
-    return f"{value.name}: {kinds(kind.elem_type).lower()} ({', '.join(shape)})"
+def _value(value: Any, type_name: Callable[[int], str]) -> str:
+    tensor_type = value.type.tensor_type
+    shape = [d.dim_param or str(d.dim_value) for d in tensor_type.shape.dim]
+    return f"{value.name}: {type_name(tensor_type.elem_type).lower()} ({', '.join(shape)})"
 
 
 # ------------------------------------------------------------------------------------ AXON's own
@@ -237,8 +239,8 @@ def _layers(description: Description) -> list[tuple[str, str, str]]:
         config = dict(layer.get("config") or {})
         name = str(config.pop("name", None) or layer.get("name") or "")
         telling = {k: v for k, v in config.items() if _is_telling(k, v)}
-        kind = str(layer.get("class", f"layer {layer.get('again')} again"))
-        found.append((name, kind, ", ".join(f"{k}={_shown(v)}" for k, v in telling.items())))
+        type_name = str(layer.get("class", f"layer {layer.get('again')} again"))
+        found.append((name, type_name, ", ".join(f"{k}={_shown(v)}" for k, v in telling.items())))
     return found
 
 

@@ -45,7 +45,7 @@ def info(file: str | None) -> None:
         ("Content" if what == "tree" else f"{what.capitalize()} state", _counted(t))
         for what, t in others.items()
     ]
-    print_pairs([("File", f"{file}, {size}"), ("Kind", found.kind), *found.facts, *more])
+    print_pairs([("File", f"{file}, {size}"), ("Kind", found.what), *found.facts, *more])
     if found.layers:
         print_table(["layer", "class", "arguments"], found.layers, left=3)
     for what in main:

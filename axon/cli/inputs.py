@@ -130,7 +130,7 @@ def _is_image(path: str) -> bool:
     return Path(path).suffix.lower() in SUFFIXES and not Path(path).name.startswith(".")
 
 
-def kind_of(path: str) -> str:
+def format_of(path: str) -> str:
     """What a file is by its name: "table", "array" or "image"."""
     suffix = Path(path).suffix.lower()
     if path == "-" or suffix in TABLES:
@@ -148,8 +148,8 @@ def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[
     """Read the files, some images or a whole table at a time."""
     waiting: list[str] = []
     for number, path in enumerate(files):
-        kind = kind_of(path)
-        if kind == "image":
+        form = format_of(path)
+        if form == "image":
             waiting.append(path)
             if len(waiting) == PIECE or number + 1 == len(files):
                 yield _images(waiting, pictures)
@@ -158,7 +158,7 @@ def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[
         if waiting:
             yield _images(waiting, pictures)
             waiting = []
-        x = _table(path, network) if kind == "table" else _array(path)
+        x = _table(path, network) if form == "table" else _array(path)
         yield Part(x, [path] * len(x), range(len(x)))
 
 

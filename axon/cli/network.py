@@ -8,10 +8,10 @@ from axon.cli.data import Task
 from axon.models import Sequential
 
 
-def make(task: Task, kind: str, hidden: list[int]) -> Sequential:
-    """A network for the task, built, with its preparation inside; ``kind`` is mlp or cnn."""
+def make(task: Task, network_type: str, hidden: list[int]) -> Sequential:
+    """A network for the task, built, with its preparation inside: an mlp or a cnn."""
     model = Sequential(name=task.name)
-    if kind == "cnn":
+    if network_type == "cnn":
         _add_convolutions(model, task)
     else:
         _add_dense(model, task.train[0], hidden)

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from axon.backend import Array
-from axon.cli.inputs import Part, Pictures, files_in, kind_of, parts
+from axon.cli.inputs import Part, Pictures, files_in, format_of, parts
 from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import json_line, note, plural
 from axon.files.atomic import atomic, check_writable
@@ -27,7 +27,7 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
 @click.option("--probabilities", is_flag=True, help="Add a column for each class.")
 @click.option("--invert", is_flag=True, help="Images: swap black and white first.")
 @click.option("--white", type=float, help="Images: the value of white.  [default: see above]")
-@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="What to print.")
+@click.option("--format", "asked", type=click.Choice(["csv", "jsonl"]), help="What to print.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -40,7 +40,7 @@ def predict(
     probabilities: bool,
     invert: bool,
     white: float | None,
-    kind: str | None,
+    asked: str | None,
     output: Path | None,
 ) -> None:
     """Predict with MODEL, a file that `train --save` wrote, for each sample of INPUT.
@@ -55,7 +55,7 @@ def predict(
     or 0 to what a first layer Rescaling takes to 1, or else 0 to 1. A network that learned
     white on black is blind to black on white: --invert.
     """
-    form = _form(kind, output)
+    form = _form(asked, output)
     if output:
         check_writable(output)
     files = _existing(files_in(inputs))
@@ -73,21 +73,21 @@ def predict(
     _write(lines, output)
 
 
-def _form(kind: str | None, output: Path | None) -> str:
+def _form(asked: str | None, output: Path | None) -> str:
     """The format: as asked for, or by the name of the file."""
     suffix = output.suffix.lower() if output else ".csv"
-    if kind is None and suffix not in FORMATS:
+    if asked is None and suffix not in FORMATS:
         raise click.UsageError(
             f"--output: expected a {', '.join(FORMATS)} file, got {str(output)!r}. Or choose with "
             "--format."
         )
-    return kind or FORMATS[suffix]
+    return asked or FORMATS[suffix]
 
 
 def _existing(files: list[str]) -> list[str]:
     """The files, if all can be opened and are of a known kind."""
     for path in files:
-        kind_of(path)
+        format_of(path)
         if path != "-":
             with open(path, "rb"):
                 pass
@@ -102,7 +102,7 @@ def _predicted(
     """Each part with what the network makes of it; at the end a word on images that look odd."""
     odd = images = 0
     for part in found:
-        if kind_of(part.files[0]) == "image":
+        if format_of(part.files[0]) == "image":
             images += len(part.x)
             odd += sum(map(pictures.unlike, part.x))
         yield part, network.predict(part.x)
@@ -128,7 +128,7 @@ def _lines(
     form: str,
 ) -> Iterator[str]:
     """What is printed, line by line."""
-    alone, images = len(files) == 1, all(kind_of(path) == "image" for path in files)
+    alone, images = len(files) == 1, all(format_of(path) == "image" for path in files)
     places = ["file"] if images else ["sample"] if alone else ["file", "sample"]
     head = [_csv([*places, *_columns(meaning, *shown)])] if form == "csv" else []
     for part, outputs in found:

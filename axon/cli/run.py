@@ -62,9 +62,9 @@ class Run:
                 f"--save writes AXON's own format, and {save} would be another one by its name. "
                 "Call it *.axon; then: axon export."
             )
-        for kind in ("save", "report"):
-            if self.settings[kind]:
-                check_writable(self.settings[kind])
+        for name in ("save", "report"):
+            if self.settings[name]:
+                check_writable(self.settings[name])
         if self.settings["plot"] or self.settings["report"]:
             from axon.plot import need_matplotlib
 
@@ -80,9 +80,9 @@ class Run:
 
     def drawings(self) -> list[Path]:
         """The pictures that `--plot` makes: curves, and for classes the mistakes."""
-        kinds = ["curves", "mistakes"][: 2 if self.task.class_names else 1]
-        wanted = kinds if self.settings["plot"] else []
-        return [self.pictures / f"{self.task.name}-{kind}.png" for kind in wanted]
+        plots = ["curves", "mistakes"][: 2 if self.task.class_names else 1]
+        wanted = plots if self.settings["plot"] else []
+        return [self.pictures / f"{self.task.name}-{plot}.png" for plot in wanted]
 
     def load(self) -> None:
         """Read the data, and settle what depends on them, so that a file can repeat the run."""
@@ -92,13 +92,13 @@ class Run:
         )
         self.task = load(s["data"], wanted)
         few = len(self.task.train[0]) < FEW
-        kind = "classification" if self.task.class_names else "regression"
-        if (s["task"], kind) == ("auto", "regression"):
+        goal = "classification" if self.task.class_names else "regression"
+        if (s["task"], goal) == ("auto", "regression"):
             note(
                 f"{self.task.target!r} holds numbers: these are predicted. --task classification "
                 "takes them for classes."
             )
-        s |= {"data": self.task.data, "target": self.task.target or None, "task": kind}
+        s |= {"data": self.task.data, "target": self.task.target or None, "task": goal}
         s["batch_size"] = s["batch_size"] or (32 if few else 128)
         s["epochs"] = s["epochs"] or (30 if few else 5)
         s["learning_rate"] = float(self.optimizer.learning_rate)

@@ -20,7 +20,7 @@ from axon.names import need
 
 MEMBER = "model.weights.h5"  # of a .keras file, which is a zip
 DEPTH, MOST = 64, 200_000  # groups inside one another, and objects in all
-SIMPLE = ("f2", "f4", "f8", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)))
+SIMPLE = ("f2", "f4", "f8", *(f"{letter}{size}" for letter in "iu" for size in (1, 2, 4, 8)))
 BFLOAT16 = "V2"  # how h5py sees the type, which NumPy does not have
 
 

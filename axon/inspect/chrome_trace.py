@@ -54,10 +54,10 @@ def _row(name: str, number: int, label: str) -> Event:
     return {"name": name, "ph": "M", "pid": 1, "tid": number, "args": {"name": label}}
 
 
-def _event(name: str, kind: str, phase: str, start: int, length: int, args: Event) -> Event:
+def _event(name: str, category: str, phase: str, start: int, length: int, args: Event) -> Event:
     when = {"ts": start / 1000, "dur": length / 1000}  # microseconds
     row = ROWS.index(phase) + 1
-    return {"name": name, "cat": kind, "ph": "X", "pid": 1, "tid": row, **when, "args": args}
+    return {"name": name, "cat": category, "ph": "X", "pid": 1, "tid": row, **when, "args": args}
 
 
 def _details(t: Timing) -> Event:

@@ -136,8 +136,8 @@ def _leaves(model: ModelLike | Module) -> list[Module]:
 
 
 def _box(module: Module, output: Tensor) -> Box:
-    kinds = [c.__module__.rpartition(".")[2] for c in type(module).__mro__]
-    colour = next((CHAPTERS[kind] for kind in kinds if kind in CHAPTERS), OTHER)
+    chapters = [c.__module__.rpartition(".")[2] for c in type(module).__mro__]
+    colour = next((CHAPTERS[chapter] for chapter in chapters if chapter in CHAPTERS), OTHER)
     return Box(type(module).__name__, _note(module), output.shape[1:], colour)
 
 
@@ -176,7 +176,7 @@ def plot(
     from axon.plot.figure import need_matplotlib, seen_by_notebooks
 
     figure_class = need_matplotlib()
-    kind = None if path is None else _kind(path)
+    form = None if path is None else _format(path)
     drawing = Drawing(model, expand_nested)
     plan = layout(drawing.widths, drawing.edges)
     figure, axes = _paper(figure_class, drawing, plan)
@@ -185,15 +185,15 @@ def plot(
     for box, place, width in zip(drawing.boxes, plan.places, drawing.widths, strict=True):
         _draw(axes, box, place, width, show_shapes)
     if path is not None:
-        figure.savefig(path, dpi=150, format=kind)
+        figure.savefig(path, dpi=150, format=form)
     return seen_by_notebooks(figure)
 
 
-def _kind(path: "str | os.PathLike[str]") -> str:
-    kind = os.path.splitext(path)[1].lower().lstrip(".")
-    if kind not in ("png", "svg", "pdf"):
+def _format(path: "str | os.PathLike[str]") -> str:
+    form = os.path.splitext(path)[1].lower().lstrip(".")
+    if form not in ("png", "svg", "pdf"):
         raise ValueError(f"plot: {os.fspath(path)!r} must end in .png, .svg or .pdf.")
-    return kind
+    return form
 
 
 def _paper(figure_class: "type[Figure]", drawing: Drawing, plan: Layout) -> "tuple[Figure, Axes]":

@@ -95,9 +95,9 @@ class NaNSearch(Callback):
             tensor.data[...] = saved
 
     def _placed(self, step: Step, error: FloatingPointError) -> str:
-        kind = "training" if step is self.model.trainer.train else "validation"
+        phase = "training" if step is self.model.trainer.train else "validation"
         return (
-            f"epoch {self._epoch}, batch {self._batch} of {kind}: {error} The weights are those "
+            f"epoch {self._epoch}, batch {self._batch} of {phase}: {error} The weights are those "
             "before this step."
         )
 

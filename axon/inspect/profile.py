@@ -241,8 +241,8 @@ def _instructions(profile: Profile, unit: Unit, width: int) -> str:
 
 def _line(t: Timing, unit: Unit, longest: float, space: int) -> str:
     name = f"{t.result:>5} {t.call}"
-    kind = "" if t.dtype.name == "float32" else f" {t.dtype.name}"
-    size = ("×".join(map(str, t.shape)) or "number") + kind
+    type_name = "" if t.dtype.name == "float32" else f" {t.dtype.name}"
+    size = ("×".join(map(str, t.shape)) or "number") + type_name
     if t.kind == "views":
         return _row(name, [size, "view", *[ABSENT] * 4], "", space)
     rates = [_shown(t.gflops, ",.1f"), _shown(t.bandwidth, ",.1f"), _shown(t.limit, ".0%")]

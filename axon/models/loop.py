@@ -302,9 +302,9 @@ class Pass:
         self.trainer, self.step, self.feed = trainer, step, feed
         self.ahead, self.fit = ahead, fit
         self.sums = Sums.of(trainer) if fit is None else fit.sums()
-        kind = "train" if step is trainer.train else "test"
+        phase = "train" if step is trainer.train else "test"
         self.begins, self.ends = (
-            callbacks.listeners(f"on_{kind}_batch_{when}") if callbacks else []
+            callbacks.listeners(f"on_{phase}_batch_{when}") if callbacks else []
             for when in ("begin", "end")
         )
         watched = fit is not None and fit.backup.keeps  # by a clock, perhaps

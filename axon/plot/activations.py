@@ -21,7 +21,7 @@ class Output(NamedTuple):
     """What came out of a layer, of one sample."""
 
     name: str
-    kind: str
+    layer_type: str
     values: Array
 
 
@@ -121,11 +121,11 @@ def _drawn(
     figure = paper(7.0, sum(heights))
     parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
     for number, (part, row) in enumerate(zip(parts, rows, strict=True)):
-        kind = f" ({row.kind})" if row.kind else ""
+        layer_type = f" ({row.layer_type})" if row.layer_type else ""
         size = "×".join(map(str, row.values.shape)) or "1"
         several = row.values.ndim == 3 and row.values.shape[2] > limit and number >= inputs
         some = f", the first {limit}" if several else ""
-        head = f"{clipped(row.name, 30)}{kind} · {size}{some}"
+        head = f"{clipped(row.name, 30)}{layer_type} · {size}{some}"
         part.suptitle(head, fontsize=9, x=0.02, ha="left")
         if number < inputs and (row.values.ndim == 3 or _is_square(row.values)):
             _maps(part, [row.values], {})

@@ -42,20 +42,20 @@ def filters(
     >>> len(figure.axes), figure.get_suptitle()
     (7, 'conv2d: 6 filters of 3×3')
     """
-    layer, weights, kind = *_first(model), "filters"
+    layer, weights, units = *_first(model), "filters"
     lost = "" if np.isfinite(weights).all() else " (not all are finite)"
     weights = np.nan_to_num(weights, posinf=0.0, neginf=0.0)
     if weights.ndim == 2:
         weights = weights.reshape(*_seen_as(weights.shape[0], shape, model), -1)  # (H, W, C, n)
-        kind = "neurons"
+        units = "neurons"
     pictures = _pictures(weights, layer)
     chosen = pictures[:limit]
     several = f"{len(chosen)} of {len(pictures)}" if len(chosen) < len(pictures) else len(pictures)
     high, wide = pictures.shape[1:3]
     size = f"{high}×{wide}" if high > 1 else f"{wide} input{'s' * (wide > 1)}"
-    head = f"{clipped(layer.name, 30)}: {several} {kind} of {size}{lost}"
+    head = f"{clipped(layer.name, 30)}: {several} {units} of {size}{lost}"
     if pictures.shape[3] == 1 or pictures.shape[3] == 3:
-        return _grid(chosen, head, kind)
+        return _grid(chosen, head, units)
     return _rows(chosen[:, :, :, :channels], pictures.shape[3], head)
 
 
@@ -87,12 +87,12 @@ def _seen_as(inputs: int, shape: tuple[int, ...] | None, model: ModelLike) -> tu
 
 def _pictures(weights: Array, layer: Module) -> Array:
     """As (filters, height, width, channels)."""
-    kind = type(layer).__name__
+    layer_type = type(layer).__name__
     if weights.ndim == 3:  # a series: (steps, channels, filters), drawn as channels x steps
         return weights.transpose(2, 1, 0)[..., None]
-    if kind.endswith("Transpose"):  # (KH, KW, filters, channels)
+    if layer_type.endswith("Transpose"):  # (KH, KW, filters, channels)
         weights = weights.swapaxes(2, 3)
-    if kind.startswith(("Depthwise", "Separable")):  # each channel for itself
+    if layer_type.startswith(("Depthwise", "Separable")):  # each channel for itself
         weights = weights.reshape(*weights.shape[:2], 1, -1)
     return weights.transpose(3, 0, 1, 2)
 
@@ -100,11 +100,11 @@ def _pictures(weights: Array, layer: Module) -> Array:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _grid(pictures: Array, head: str, kind: str) -> Figure:
+def _grid(pictures: Array, head: str, units: str) -> Figure:
     """A picture for each filter; those of three channels in colour."""
     colour = pictures.shape[3] == 3
     if pictures.shape[1] == 1 and not colour:
-        return _matrix(pictures[:, 0, :, 0], head, kind)
+        return _matrix(pictures[:, 0, :, 0], head, units)
     columns = min(ROW, len(pictures))
     rows = -(-len(pictures) // columns)
     figure = paper(max(0.95 * columns + (0 if colour else 0.8), 3.4), 1.05 * rows + 0.5)
@@ -122,13 +122,13 @@ def _grid(pictures: Array, head: str, kind: str) -> Figure:
     return figure
 
 
-def _matrix(weights: Array, head: str, kind: str) -> Figure:
+def _matrix(weights: Array, head: str, units: str) -> Figure:
     """What reads no images: a row for each, a column for each input."""
     figure = paper(min(0.25 * weights.shape[1] + 2.4, 9), min(0.22 * len(weights) + 1.3, 9))
     axes = figure.subplots()
     axes.imshow(**signed(weights, float(np.abs(weights).max(initial=0))), aspect="auto")
     axes.set_xlabel("input", color=FAINT)
-    axes.set_ylabel(kind.removesuffix("s"), color=FAINT)
+    axes.set_ylabel(units.removesuffix("s"), color=FAINT)
     axes.locator_params(integer=True)
     _scale(figure, [axes], axes.images[0])
     figure.suptitle(head, fontsize=11)

@@ -89,10 +89,10 @@ def thumbnail(pixels: Array, description: str) -> str:
     return _image("png", stream.getvalue(), description)
 
 
-def _image(kind: str, data: bytes, description: str) -> str:
+def _image(subtype: str, data: bytes, description: str) -> str:
     from base64 import b64encode
 
-    source = f"data:image/{kind};base64,{b64encode(data).decode()}"
+    source = f"data:image/{subtype};base64,{b64encode(data).decode()}"
     return f'<img src="{source}" alt="{escape(description)}">'
 
 

@@ -176,13 +176,13 @@ def _demand_rules(custom: Mapping[str, Rule]) -> None:
             )
 
 
-def _type(argument: str, wanted: Any, kinds: str) -> DType:
+def _type(argument: str, wanted: Any, letters: str) -> DType:
     try:
         dtype = np.dtype(wanted)
     except TypeError:  # no type at all
         dtype = np.dtype(object)
-    if dtype.kind not in kinds:
-        floats = "float16, float32 or float64" if kinds == "f" else "a type of numbers"
+    if dtype.kind not in letters:
+        floats = "float16, float32 or float64" if letters == "f" else "a type of numbers"
         raise ValueError(f"export: {argument} must be {floats}, got {wanted!r}.")
     return dtype
 

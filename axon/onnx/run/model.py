@@ -24,9 +24,13 @@ RESULTS = 2**25  # numbers in all results for one sample that a network without 
 GROWTH = 2**10  # and how many more for each of its weights,
 MANY = 8  # samples, up to which that grows with their number
 PASSES = 8  # and for each number of the sample
-KINDS: dict[str, type[Tensor]] = {"parameter": Parameter, "buffer": Buffer, "constant": Buffer}
+TENSOR_TYPES: dict[str, type[Tensor]] = {
+    "parameter": Parameter,
+    "buffer": Buffer,
+    "constant": Buffer,
+}
 DTYPES = frozenset(
-    f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
+    f"{name}{bits}" for name in ("int", "uint", "float") for bits in (8, 16, 32, 64)
 ) - {"float8", "float16"} | {"bool"}
 
 
@@ -82,7 +86,7 @@ class GraphModel(Model):
         if sorted(axes) != list(range(len(shape))):
             raise ValueError(f"weight {key!r}: order {axes} does not fit shape {shape}.")
         lying = tuple(shape[i] for i in inverse(axes))
-        made = KINDS[description["kind"]](np.zeros(lying, dtype))
+        made = TENSOR_TYPES[description["kind"]](np.zeros(lying, dtype))
         if isinstance(made, Parameter):
             made.name = description["name"]
         self.weights[str(description["name"])] = made
@@ -133,10 +137,12 @@ class GraphModel(Model):
         """The nodes that compute something, by name."""
         return ((layer.name, layer) for layer in self.every_layer() if layer.shown)
 
-    def _named(self, kind: Any) -> dict[str, Any]:
-        found = {path: t for path, t in self.weights.items() if isinstance(t, kind)}
+    def _named(self, tensor_type: Any) -> dict[str, Any]:
+        found = {path: t for path, t in self.weights.items() if isinstance(t, tensor_type)}
         keys = ((layer.name, layer.key) for layer in self.every_layer())
-        return found | {f"{name}/seed_state": key for name, key in keys if isinstance(key, kind)}
+        return found | {
+            f"{name}/seed_state": key for name, key in keys if isinstance(key, tensor_type)
+        }
 
     @property
     def input_names(self) -> list[str]:
