@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from axon.models.loading import load as load_model
     from axon.models.model import Model
     from axon.models.sequential import Sequential
-    from axon.program.engine import get_kernels, set_kernels
+    from axon.program.lowerings import get_kernels, set_kernels
 
 __all__ = [
     "Model",
@@ -77,10 +77,10 @@ LATER = (
 HOMES = {
     "Model": "models.model",
     "Sequential": "models.sequential",
-    "get_kernels": "program.engine",
+    "get_kernels": "program.lowerings",
     "load_model": "models",
     "roofline": "inspect.roofline",
-    "set_kernels": "program.engine",
+    "set_kernels": "program.lowerings",
 }
 
 

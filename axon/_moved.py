@@ -101,6 +101,7 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "optimizers.nadam": "optimizers.adam",
     "optimizers.settings": "checks",
     "pace": "clock",
+    "program.engine": "program.lowerings",
     "program.finder": "inspect.nan_search",
     "program.profile": "inspect.profile",
     "program.shelf": "program.cache",

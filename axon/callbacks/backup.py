@@ -11,7 +11,7 @@ import numpy as np
 from axon.callbacks.base import Callback, State
 from axon.checks import integer
 from axon.files.atomic import DamagedFile, check_writable
-from axon.program.engine import setting
+from axon.program.lowerings import setting
 from axon.version import __version__
 
 FORMAT = 1

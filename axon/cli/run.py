@@ -21,7 +21,7 @@ from axon.metrics.scores import errors
 from axon.models import Model
 from axon.models.saving import other_format
 from axon.names import readable
-from axon.program.engine import setting
+from axon.program.lowerings import setting
 
 FEW = 10_000  # below so many training samples, batches are smaller and epochs more
 SETTINGS = "run.toml"  # the settings of a run, in the folder of its backup

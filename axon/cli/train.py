@@ -17,7 +17,7 @@ from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Run, Settings
 from axon.files.atomic import check_writable
 from axon.names import readable
-from axon.program.engine import CHOICES, Kernels
+from axon.program.lowerings import CHOICES, Kernels
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
 OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # options that change no run

@@ -13,7 +13,7 @@ from axon.fast.machine import Left, Machine, Tables
 from axon.fast.memory import Memory, address_of
 from axon.fast.rules.calls import NOTE, At, Call, Word, Work, Workspace
 from axon.fast.schedule import Placed, Schedule
-from axon.program.engine import NotWorthIt
+from axon.program.lowerings import NotWorthIt
 from axon.program.plan import Plan
 
 PIECE = 15_000.0  # nanoseconds: work that takes four times as long is cut in two

@@ -6,7 +6,7 @@ from typing import Any
 from axon.backend import Array
 from axon.core import Tensor
 from axon.locks import Lock, hold
-from axon.program import engine
+from axon.program import lowerings
 from axon.program.bind import Bound
 from axon.program.cache import LINE
 from axon.program.compare import Imprint
@@ -55,13 +55,13 @@ class Program:
         outer = {id(t): t for t in used if id(t) not in made}
         self._bound = [(t, t.data) for t in outer.values()]
         self.first: list[Imprint] | None = None  # what to compare the second batch with
-        self.kernels = engine.setting()
+        self.kernels = lowerings.setting()
         self.work = sum(map(nanoseconds, plan.instructions))
-        self.machine: engine.Machine | None = None  # what does it instead, if it is used
+        self.machine: lowerings.LoweredPlan | None = None  # what does it instead, if it is used
         self.tried = False  # whether it has been asked for
         self.may = True  # whether it may be asked for
         self.used = 0  # when it was used last
-        self._resting: engine.Machine | None = None  # while there is too little to do for it
+        self._resting: lowerings.LoweredPlan | None = None  # while there is too little to do for it
         self.locks: Callable[[], tuple[Lock, ...]] = OwnLock()  # of those who share its memory
 
     def run(self) -> list[Array]:
@@ -90,11 +90,11 @@ class Program:
         for tensor, array in self._bound:  # in each step, so a plain loop
             if tensor.data is not array:
                 return True
-        return self.kernels != engine.setting()
+        return self.kernels != lowerings.setting()
 
     def suits(self, ahead: int) -> bool:
         """Let the kernels do it that so many runs are worth; False if these have to be made."""
-        wanted = self.may and engine.wanted(self.work * ahead)
+        wanted = self.may and lowerings.wanted(self.work * ahead)
         if wanted != (self.machine is not None) and self.tried:
             self.machine, self._resting = self._resting, self.machine
         return self.tried or not wanted

@@ -8,7 +8,7 @@ from axon.blas import one_blas_thread
 from axon.core import Tensor
 from axon.locks import Lock
 from axon.modes import SwitchesKept, changes
-from axon.program import engine
+from axon.program import lowerings
 from axon.program.cache import Cache, Key, Spec
 from axon.program.compare import demand_same, imprints
 from axon.program.plan import Plan
@@ -221,7 +221,7 @@ class Step:
 
     def _before(self) -> list[tuple[Tensor, Array, Array]]:
         """What the step is about to change, if compiled kernels may have to do it once more."""
-        fast = engine.setting() != "numpy"
+        fast = lowerings.setting() != "numpy"
         return [(t, t.data, t.data.copy()) for t in self.state() if fast]
 
     def _by_machine(
@@ -249,7 +249,7 @@ class Step:
         later ones never.
         """
         kept, first = self.cache.welcomes(key), self.cache.is_first(key[:-1])
-        if kept or (first and engine.setting() != "numpy"):
+        if kept or (first and lowerings.setting() != "numpy"):
             return self._record(key, arrays, again, kept)
         return [t.data for t in self.function(*map(Tensor, arrays))]
 
@@ -264,8 +264,8 @@ class Step:
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
         program.locks = self.locks
         program.may = self.cache.is_first(key[:-1])
-        if program.may and engine.wanted(program.work * self.ahead):
-            program.machine, program.tried = engine.compiled(plan, inputs, outputs), True
+        if program.may and lowerings.wanted(program.work * self.ahead):
+            program.machine, program.tried = lowerings.compiled(plan, inputs, outputs), True
         if self.careful:
             program.first = imprints(instructions, inputs)
         if kept:

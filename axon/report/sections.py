@@ -14,7 +14,7 @@ from axon.inspect.summary import Summary
 from axon.names import readable
 from axon.plot.figure import SERIES, paper
 from axon.plot.runs import read, table
-from axon.program.engine import setting
+from axon.program.lowerings import setting
 from axon.report import page as html
 from axon.report.results import ReportedModel, Results, Samples
 from axon.threads import get_threads

@@ -7,7 +7,7 @@ import numpy as np
 from axon.backend import Array
 from axon.core import Tensor
 from axon.program import Step
-from axon.program.engine import Kernels
+from axon.program.lowerings import Kernels
 from axon.threads import get_threads, set_threads
 
 Function = Callable[..., list[Tensor]]

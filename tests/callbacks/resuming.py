@@ -40,7 +40,7 @@ from axon.layers import (
 from axon.models import Sequential
 from axon.optimizers import Adam
 from axon.optimizers.schedules import CosineDecay
-from axon.program.engine import set_kernels
+from axon.program.lowerings import set_kernels
 
 
 def network(shape, scheduled, steps):

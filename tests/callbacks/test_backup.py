@@ -42,7 +42,7 @@ from axon.metrics import AUC, F1Score, Precision
 from axon.models import Sequential
 from axon.optimizers import SGD, Adam
 from axon.optimizers.schedules import ExponentialDecay
-from axon.program.engine import Kernels
+from axon.program.lowerings import Kernels
 from axon.random import get_state, set_state, stream
 
 ROOT = Path(__file__).parent

@@ -8,7 +8,7 @@ from axon import Tensor, losses, metrics
 from axon.backend import as_array
 from axon.layers import Dense, Embedding, Flatten, Input, Masking, Normalization, Rescaling, Reshape
 from axon.models import Model, Sequential, load_model
-from axon.program.engine import Kernels
+from axon.program.lowerings import Kernels
 
 rng = np.random.default_rng(0)
 WHOLE = rng.integers(0, 4, (48, 3))  # fits every type of numbers

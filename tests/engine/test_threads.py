@@ -20,7 +20,7 @@ from axon.blas import one_blas_thread
 from axon.models import Sequential
 from axon.operators import PRIMITIVES
 from axon.optimizers.sgd import momentum_update
-from axon.program import Step, engine
+from axon.program import Step, lowerings
 from axon.program.bind import Chain
 from tests.engine.networks import bits, data, fit, small
 from tests.samples.primitives import SAMPLES
@@ -33,8 +33,8 @@ NUMBERS = (1, 2, 3, 8)
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """NumPy's kernels: the compiled ones are cut and tested in their own way."""
-    monkeypatch.setattr(engine._settings, "kernels", "numpy")
-    monkeypatch.setenv(engine.VARIABLE, "numpy")
+    monkeypatch.setattr(lowerings._settings, "kernels", "numpy")
+    monkeypatch.setenv(lowerings.VARIABLE, "numpy")
     number = axon.get_threads()
     yield
     axon.set_threads(number)

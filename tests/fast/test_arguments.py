@@ -29,7 +29,7 @@ from axon.fast.kernels.arguments import (
 from axon.fast.kernels.intrinsics import doubles
 from axon.fast.kernels.walk import Operand
 from axon.fast.rules.calls import At, Call, Word, Workspace
-from axon.program.engine import Machine
+from axon.program.lowerings import LoweredPlan
 from axon.program.plan import Plan
 from axon.program.trace import trace
 
@@ -45,7 +45,7 @@ def test_no_kernel_and_no_rule_counts_words() -> None:
     assert not found
 
 
-def machine_of_relu() -> Machine:
+def machine_of_relu() -> LoweredPlan:
     x = Tensor(np.ones((4, 3), np.float32))
     instructions, outputs = trace(lambda a: [ops.exp(a) * 2.0], [x])
     return lower(Plan(instructions, outputs), [x], outputs)

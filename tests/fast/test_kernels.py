@@ -9,7 +9,7 @@ import pytest
 from axon import layers, ops, optimizers
 from axon.core import PRIMITIVES, Tensor, grad
 from axon.models import Sequential
-from axon.program import Step, engine, replay
+from axon.program import Step, lowerings, replay
 from axon.program import step as stepping
 from axon.program.plan import Plan
 from axon.program.trace import trace
@@ -113,7 +113,7 @@ def programs(name: str, samples: Any = None) -> Iterator[Alone]:
         for batched in (True, False):
             try:
                 yield Alone(name, as_single(name, arrays), meta_of(meta), batched)
-            except engine.NotWorthIt:
+            except lowerings.NotWorthIt:
                 continue
 
 
@@ -206,7 +206,9 @@ class Compiled(replay.Program):
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Compiled]:
     """Programs are compiled from now on; those that were made."""
-    monkeypatch.setattr(engine._settings, "kernels", "numpy")  # what is compiled, is compiled here
+    monkeypatch.setattr(
+        lowerings._settings, "kernels", "numpy"
+    )  # what is compiled, is compiled here
     monkeypatch.setattr(Compiled, "made", [], raising=False)
     monkeypatch.setattr(stepping, "Program", Compiled)
     return Compiled.made
@@ -368,7 +370,7 @@ def as_compiled(function: Any, *arrays: Any) -> None:
     for kernels in ("numpy", "fast"):
         step = Step("edge", function, ["x"] * len(arrays))
         slots = step.inputs(*((a.shape, a.dtype) for a in arrays))
-        with engine.Kernels(kernels):
+        with lowerings.Kernels(kernels):
             for _ in range(3):
                 for slot, array in zip(slots, arrays, strict=True):
                     slot[...] = array

@@ -12,17 +12,17 @@ import pytest
 import axon
 from axon import layers
 from axon.models import Sequential
-from axon.program import engine
+from axon.program import lowerings
 
 pytest.importorskip("numba")
 
 
 @pytest.fixture(autouse=True)
 def _fast():
-    before = engine._settings.kernels, axon.get_threads()
+    before = lowerings._settings.kernels, axon.get_threads()
     axon.set_kernels("fast")
     yield
-    engine._settings.kernels = before[0]
+    lowerings._settings.kernels = before[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         axon.set_threads(before[1])
@@ -330,7 +330,7 @@ def auto(monkeypatch):
     axon.set_kernels("auto")
 
     def worth(steps, work):
-        monkeypatch.setattr(engine, "WORTH", steps * work)
+        monkeypatch.setattr(lowerings, "WORTH", steps * work)
 
     x, y = data()
     model, _ = trained(x, y, epochs=1)
@@ -385,7 +385,7 @@ def test_a_callback_that_runs_the_model_changes_no_kernels(auto):
 
 def test_predicting_a_few_rows_never_compiles(monkeypatch):
     axon.set_kernels("auto")
-    monkeypatch.setattr(engine, "compiled", lambda *_: pytest.fail("compiled"))
+    monkeypatch.setattr(lowerings, "compiled", lambda *_: pytest.fail("compiled"))
     model = Sequential([layers.Dense(24, "relu"), layers.Dense(4, "softmax")])
     for rows in (1, 3, 100, 100, 5000):
         model.predict(np.zeros((rows, 20), np.float32))

@@ -667,7 +667,7 @@ def using(kernels: str, threads: int, cut: bool) -> Any:
 
     import axon.pieces
     from axon.fast import builder
-    from axon.program.engine import Kernels
+    from axon.program.lowerings import Kernels
 
     before = axon.get_threads()
     axon.set_threads(threads)

@@ -40,7 +40,7 @@ from axon.losses import CategoricalCrossEntropy
 from axon.metrics import AUC, ConfusionMatrix, F1Score, Metric
 from axon.models import Model, Sequential, load_model
 from axon.optimizers import SGD
-from axon.program.engine import Kernels
+from axon.program.lowerings import Kernels
 from tests.samples.layers import SAMPLES, made
 
 rng = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from axon.losses import CategoricalCrossEntropy, CosineSimilarity, FunctionLoss
 from axon.metrics import AUC, ConfusionMatrix, F1Score, FunctionMetric, Metric
 from axon.models import Sequential, load_model
 from axon.models.inputs import class_weights
-from axon.program.engine import Kernels
+from axon.program.lowerings import Kernels
 from tests.samples.losses import OF_NUMBERS
 
 rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import axon
 from axon.callbacks import Callback
 from axon.layers import Dense, Dropout, Embedding, GlobalAveragePooling1D
 from axon.models import Sequential
-from axon.program import cache, engine, step
+from axon.program import cache, lowerings, step
 from axon.program.cache import AT_ONCE
 
 rng = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def recorded(monkeypatch):
 @pytest.fixture
 def fast():
     pytest.importorskip("numba")
-    with engine.Kernels("fast"):
+    with lowerings.Kernels("fast"):
         yield
 
 

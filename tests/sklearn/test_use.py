@@ -37,7 +37,7 @@ from axon.losses import BinaryCrossEntropy, CategoricalCrossEntropy
 from axon.models import Model, Sequential
 from axon.optimizers import Adam
 from axon.optimizers.schedules import CosineDecay
-from axon.program.engine import Kernels
+from axon.program.lowerings import Kernels
 from axon.sklearn import AxonClassifier, AxonRegressor
 from axon.sklearn.workers import modest
 

@@ -1,7 +1,7 @@
-"""Engine: which kernels replay a program: NumPy's, or those of a lowering.
+"""Lowerings: which kernels replay a program: NumPy's, or those of a lowering.
 
 A lowering is a plug, a module with one function: ``lower(plan, inputs, outputs)`` gives a
-``Machine``, or raises ``NotWorthIt``. NumPy's own replay (bind.py) is the judge of all others.
+``LoweredPlan``, or raises ``NotWorthIt``. NumPy's own replay (bind.py) is the judge of all others.
 """
 
 import os
@@ -22,7 +22,7 @@ CHOICES = ("auto", "numpy", *LOWERINGS)
 WORTH = 20e9  # nanoseconds of NumPy's: for less, compiling would take longer than it saves
 
 
-class Machine(Protocol):
+class LoweredPlan(Protocol):
     """What a lowering makes of a plan: it does the same on what the inputs hold.
 
     Attributes:
@@ -158,9 +158,9 @@ def _imported() -> bool:
     return bool(_lowering("fast"))
 
 
-def _lowering(name: str) -> Callable[[Plan, Sequence[Tensor], Sequence[Tensor]], Machine]:
+def _lowering(name: str) -> Callable[[Plan, Sequence[Tensor], Sequence[Tensor]], LoweredPlan]:
     """The function of a lowering, by name: its room lies above this one."""
-    lower: Callable[[Plan, Sequence[Tensor], Sequence[Tensor]], Machine]
+    lower: Callable[[Plan, Sequence[Tensor], Sequence[Tensor]], LoweredPlan]
     lower = import_module(LOWERINGS[name]).lower
     return lower
 
@@ -187,10 +187,10 @@ def _warn(what: str) -> None:
     )
 
 
-def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Machine | None:
+def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> LoweredPlan | None:
     """A program as compiled kernels do it (axon/fast); None where NumPy has to do it all."""
     try:
-        machine: Machine = compiling.run(_lowering("fast"), plan, inputs, outputs)
+        machine: LoweredPlan = compiling.run(_lowering("fast"), plan, inputs, outputs)
         return machine
     except NotWorthIt:
         return None
