@@ -23,7 +23,7 @@ from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.first_batch import first_look
 from axon.models.identity import identity
 from axon.models.network import Network
-from axon.models.training import Trainer, Variant
+from axon.models.training import Trainer
 from axon.optimizers import Optimizer
 from axon.program import Step
 from axon.random import get_state, set_state
@@ -313,25 +313,22 @@ class Pass:
     def batches(self) -> None:
         """Go over all batches, telling whoever listens."""
         trainer, number = self.trainer, self.fit.batch if self.fit else 0
-        variant = trainer.variant(self.step)
         stopped = number and trainer.model.stop_training
         coming = iter(() if stopped else self.feed.batches(number))
         for batch in coming:
             for tell in self.begins:
                 tell(number, None)
-            done = hold(trainer.locks(), self.steps, batch, variant)
+            done = hold(trainer.locks(), self.steps, batch)
             logs = hold(trainer.locks(), self.sums.logs, True) if self.ends else {}
             for tell in self.ends:
                 tell(number, logs)
-            if self.begins or self.ends:
-                variant = trainer.variant(self.step)  # they may have frozen a layer
             if done > 1:
                 deque(islice(coming, done - 1), maxlen=0)
             number += done
             if self.fit and self.fit.after_batches(done):
                 break
 
-    def steps(self, batch: Batch, variant: Variant) -> int:
+    def steps(self, batch: Batch) -> int:
         """Run the step on a batch, and on those after it until it is time to look around.
 
         Returns:
@@ -341,7 +338,8 @@ class Pass:
         self.sums.take()
         if not (trainer.looking or (step.name in trainer.looked and step.heeds_all)):
             with first_look(trainer, step, self.feed.back):
-                return self.steps(batch, variant)
+                return self.steps(batch)
+        variant = trainer.variant(step)  # whoever was told, or yields batches, may freeze a layer
         step.expect(self.ahead)
         inputs, busy = step.inputs(*feed.specs(stop - start)), trainer.busy(step)
         done, most, until = 0, self._most(batch), perf_counter() + self.seconds
@@ -367,7 +365,9 @@ class Pass:
         if self.begins or self.ends or self.trainer.looking:
             return 1
         alike = feed.alike(start, stop)
-        return min(alike, self.fit.backup.batches_left) if self.fit else alike
+        if self.fit is None:
+            return alike
+        return 1 if self.fit.model.stop_training else min(alike, self.fit.backup.batches_left)
 
     def results(self) -> Logs:
         """What was measured on all of them."""
@@ -390,7 +390,7 @@ def evaluate(trainer: Trainer, feed: AnyFeed, callbacks: Callbacks, times: int =
 def once(trainer: Trainer, step: Step, feed: ArrayFeed) -> Logs:
     """Run a step on a single batch and return what was measured on it."""
     single = Pass(trainer, step, feed)
-    one_blas_thread.run(single.steps, (feed, 0, feed.size), trainer.variant(step))
+    one_blas_thread.run(single.steps, (feed, 0, feed.size))
     return single.sums.results()
 
 

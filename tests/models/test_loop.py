@@ -214,6 +214,56 @@ def test_a_step_takes_its_batches_from_a_feed(kernels: str) -> None:
     assert kernels == "fast" or feed.filled == [(i, i + 10) for i in range(0, 70, 10)]
 
 
+def frozen_now_and_then(model: Any, number: int) -> None:
+    """Freeze one parameter, or not: no setting is changed, the parameter alone knows."""
+    if model.parameters():
+        model.parameters()[0].requires_grad = number % 3 != 1
+
+
+class FreezesBefore(Callback):
+    def on_train_batch_begin(self, batch: int, logs: Any) -> None:
+        frozen_now_and_then(self.model, batch)
+
+
+class Batches:
+    """An iterable that freezes a parameter while it yields."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __iter__(self) -> Iterator[Any]:
+        for number in range(6):
+            frozen_now_and_then(self.model, number)
+            yield X[number * 10 :][:10], Y[number * 10 :][:10]
+
+
+@pytest.mark.parametrize("who", ["a callback", "an iterable"])
+def test_what_is_frozen_before_a_batch_stays_as_it_is_in_that_batch(who: str, kernels: str) -> None:
+    ends = []
+    for eager in (True, False):
+        model = compiled(eager)
+        model.build((3,))
+        if who == "a callback":
+            model.fit(X, Y, epochs=2, batch_size=10, verbose=0, callbacks=[FreezesBefore()])
+        else:
+            model.fit(Batches(model), epochs=2, verbose=0)
+        ends.append(np.concatenate([p.data.ravel() for p in model.parameters()]))
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-4, atol=1e-6)
+
+
+class StopsAtOnce(Callback):
+    def on_train_begin(self, logs: Any) -> None:
+        self.model.stop_training = True
+
+
+def test_who_stops_before_the_first_batch_gets_one_batch_not_as_many_as_time_allows() -> None:
+    model = compiled()
+    model.fit(X, Y, epochs=1, batch_size=10, verbose=0)
+    before = float(model.optimizer.iterations.data)
+    model.fit(X, Y, epochs=5, batch_size=10, verbose=0, callbacks=[StopsAtOnce()])
+    assert float(model.optimizer.iterations.data) == before + 1
+
+
 def test_several_steps_in_one_go_only_where_nobody_looks_between_them() -> None:
     """With a hook for batches each is told; so it is with a backup after each batch."""
     pytest.importorskip("numba")
