@@ -124,6 +124,9 @@ RENAMED = {  # what bears another name there, or lies elsewhere
     "models.foreign.units.Unit": "convert.rules.Group",
     "models.foreign.units.source_of": "convert.translation.source_of",
     "models.intake.Feed": "models.inputs.Reader",
+    "models.graph.kinds.Inner": "onnx.ir.Graph",
+    "models.graph.values.Value": "onnx.run.operators.operand.Operand",
+    "models.loop.Tally": "models.loop.Sums",
     "models.run.Run": "models.loop.Fit",
     "models.stream.Stream": "models.feeds.StreamFeed",
     "program.Profile": "inspect.profile.Profile",
@@ -131,10 +134,21 @@ RENAMED = {  # what bears another name there, or lies elsewhere
     "program.profile.Measured": "inspect.timing.Measured",
     "program.profile.measured": "inspect.timing.measured",
     "program.profile.timed": "inspect.timing.timed",
+    "program.replay.Step": "program.step.Step",
+    "program.shelf.Shelf": "program.cache.Cache",
     "turns.Inside": "locks.Region",
     "turns.Seat": "locks.Claim",
     "turns.Turn": "locks.Lock",
     "turns.turns_of": "locks.locks_of",
+}
+ATTRIBUTES = {  # of what was pickled
+    "_room": "_spans",
+    "_tally": "_held_by",
+    "_turn": "_lock",
+    "_turns": "_locks",
+    "_turns_of_parts": "_locks_of_parts",
+    "shelf": "cache",
+    "turns": "locks",
 }
 FUNCTIONS = ("ops.lookup", "roofline")  # of which the package has one of the same name
 
@@ -165,10 +179,22 @@ def moved(old: str, stacklevel: int) -> ModuleType:
 
 
 def renamed(old: str, name: str) -> Any:
-    """What an old name within an old module is now."""
-    new = RENAMED.get(f"{old.removeprefix('axon.')}.{name}", f"{str(new_name(old))[5:]}.{name}")
+    """What a name that a module had is now."""
+    module = new_name(old)
+    new = RENAMED.get(f"{old[5:]}.{name}", module and f"{module[5:]}.{name}")
+    if new is None:
+        raise AttributeError(f"module {old!r} has no attribute {name!r}")
     place, _, name = new.rpartition(".")
     return getattr(import_module(f"axon.{place}"), name)
+
+
+def pickled(state: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of a pickle, by the names that they have now.
+
+    >>> pickled({"_turn": 1, "name": "dense"})
+    {'_lock': 1, 'name': 'dense'}
+    """
+    return {ATTRIBUTES.get(name, name): value for name, value in state.items()}
 
 
 class Elsewhere(ModuleType):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from axon._moved import pickled
 from axon.core import Tensor
 from axon.modes import count_up, modes
 from axon.parameter import Buffer, Parameter
@@ -31,6 +32,13 @@ class Watched:
             vars(self)["_lock"].run(self._change, name, value)
         else:
             self._change(name, value)
+
+    def __setstate__(self, state: Any) -> None:
+        """What pickle gives: the attributes, and those that a class keeps in slots."""
+        attributes, slots = state if isinstance(state, tuple) else (state, {})
+        vars(self).update(pickled(attributes or {}))
+        for name, value in (slots or {}).items():
+            super().__setattr__(name, value)
 
     def _change(self, name: str, value: object) -> None:
         """Set an attribute that counts, and what follows from it."""

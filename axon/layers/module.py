@@ -193,6 +193,8 @@ class Module(Configurable, ABC):
             vars(self)["_locks_of_parts"] = locks_of(self.modules())
         return self._locks_of_parts
 
+    _all_turns = _all_locks  # what a step that was pickled once asks for
+
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, then of all buffers, in the order of definition."""
         return hold(self._all_locks(), self._copies)
@@ -353,12 +355,5 @@ def _copied(module: Module, memo: dict[int, Any]) -> Module:
     make, given, state = recipe[:3]
     made: Module = make(*given)
     memo[id(module)] = made
-    state = deepcopy(state, memo)
-    if "__setstate__" in dir(made):
-        made.__setstate__(state)  # type: ignore[attr-defined]
-        return made
-    attributes, slots = state if isinstance(state, tuple) else (state, {})
-    vars(made).update(attributes)
-    for name, value in slots.items():
-        setattr(made, name, value)
+    made.__setstate__(deepcopy(state, memo))
     return made

@@ -15,6 +15,7 @@ from itertools import islice
 from time import perf_counter
 from types import FrameType
 
+from axon._moved import renamed
 from axon.blas import one_blas_thread
 from axon.callbacks import Callbacks, Logs, State
 from axon.locks import Lock, hold
@@ -444,3 +445,7 @@ class Sums:
         logs = self.logs()
         self.done = True
         return logs
+
+
+def __getattr__(name: str) -> object:
+    return renamed(__name__, name)

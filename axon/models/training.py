@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from axon import losses, metrics, optimizers
+from axon._moved import pickled
 from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.callbacks import Logs
@@ -88,6 +89,12 @@ class Trainer:
             found = locks_of((*self.model.modules(), self.optimizer, *self.metrics))
             self._locks = of_model, found
         return found
+
+    turns = locks  # what a step that was pickled once asks for
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({"_reduction": None, **pickled(state)})
+        self._all_recorded = all(metric.recorded for metric in self.metrics)
 
     @classmethod
     def of(cls, model: Network, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":

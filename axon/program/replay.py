@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from axon._moved import renamed
 from axon.backend import Array
 from axon.core import Tensor
 from axon.locks import Lock, hold
@@ -118,3 +119,7 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<axon program {self.name}: {len(self.lines)} instructions>"
+
+
+def __getattr__(name: str) -> object:
+    return renamed(__name__, name)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from axon._moved import pickled
 from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.core import Tensor
@@ -241,6 +242,9 @@ class Step:
     def __getstate__(self) -> dict[str, Any]:
         """Copy or pickle the step; its programs are bound to the memory of this one."""
         return {**vars(self), "cache": Cache(), "latest": None, "_last": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({"done": 0, **pickled(state), "cache": Cache()})
 
     def _anew(self, key: Key, arrays: list[Array], again: str) -> list[Array]:
         """A run without a program: recorded, or done eagerly if that would not pay.

@@ -1,15 +1,19 @@
 """Modules are found by their old names, too, and a warning says the new one."""
 
+import gzip
 import importlib
 import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import axon
-from axon._moved import MOVED, RENAMED, new_name
+from axon._moved import ATTRIBUTES, MOVED, RENAMED, new_name
 
 INSIDE = {  # what lay in packages that have moved, and examples of what is asked of it
     "axon.models.foreign.flattening": "axon.convert.flattening",
@@ -17,6 +21,7 @@ INSIDE = {  # what lay in packages that have moved, and examples of what is aske
     "axon.models.graph.operators.elementwise": "axon.onnx.run.operators.elementwise",
     "axon.onnx.rules.products": "axon.onnx.export.rules.products",
 }
+SAMPLES = Path(__file__).parent.parent / "samples"
 OLD = {f"axon.{old}": f"axon.{new}" for old, new in MOVED.items()} | INSIDE
 
 
@@ -99,6 +104,34 @@ def test_an_old_pickle() -> None:
 
     with pytest.warns(DeprecationWarning, match="axon.models.layout has moved"):
         assert pickle.loads(b"caxon.models.layout\nLayout\n.") is Layout
+
+
+@pytest.mark.filterwarnings("ignore:axon.* has moved:DeprecationWarning")
+def test_a_model_pickled_by_an_older_version_trains_on() -> None:
+    """Dense, BatchNormalization, Dropout and Dense: two epochs, and now two more."""
+    packed = (SAMPLES / "model_of_an_older_version.pickle.gz").read_bytes()
+    model = pickle.loads(gzip.decompress(packed))
+    axon.set_random_seed(1)
+    x = np.random.default_rng(0).normal(size=(12, 3)).astype("f4")
+    found = model.fit(x, x[:, :1], batch_size=4, epochs=2, verbose=0).history
+    assert found["loss"] == pytest.approx([1.8414449095726013, 0.9158868392308553], rel=1e-5)
+    assert found["rmse"] == pytest.approx([1.3569985056895715, 0.9570197633535616], rel=1e-5)
+    outputs = [-0.29790928959846497, -0.21993225812911987, 0.2705003619194031]
+    assert model.predict(x)[:3, 0] == pytest.approx(outputs, rel=1e-5)
+    assert not [name for thing in parts(model) for name in vars(thing) if name in ATTRIBUTES]
+
+
+def parts(model: Any) -> list[Any]:
+    trainer = model._trainer
+    return [*model.modules(), trainer, trainer.train, trainer.optimizer, *trainer.metrics]
+
+
+def test_a_graph_pickled_by_an_older_version_says_what_to_do() -> None:
+    from axon.onnx.run.model import GraphModel
+
+    blank = GraphModel.__new__(GraphModel)
+    with pytest.raises(TypeError, match="net: pickled by an older version of AXON"):
+        blank.__setstate__({"name": "net", "entries": [{"name": "x"}]})
 
 
 def test_it_costs_nothing_until_an_import_fails() -> None:

@@ -78,6 +78,14 @@ class GraphModel(Model):
         self._check()
         self._own()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if any(isinstance(entry, dict) for entry in state["entries"]):
+            raise TypeError(
+                f"{state['name']}: pickled by an older version of AXON, whose graphs were others. "
+                "Load the ONNX file, or what model.save wrote: axon.load_model reads both versions."
+            )
+        super().__setstate__(state)
+
     def _add_weight(self, key: str, description: Mapping[str, Any]) -> None:
         """Make a weight, zeros at first."""
         shape, dtype = allowed(description["shape"], 2**31), _dtype(description["dtype"])
