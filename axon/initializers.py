@@ -117,7 +117,17 @@ class _Random(_Initializer):
         return x
 
 
-class RandomNormal(_Random):
+class _Normal(_Random):
+    """Around a mean, with a standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        owner = type(self).__name__
+        self.mean = number(owner, "mean", mean)
+        self.stddev = number(owner, "stddev", stddev, least=0.0)
+
+
+class RandomNormal(_Normal):
     """Normal with this mean and standard deviation.
 
     Args:
@@ -126,16 +136,11 @@ class RandomNormal(_Random):
         seed: for the same numbers at every call; None draws on from ``axon.set_random_seed``.
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        super().__init__(seed)
-        self.mean = number("RandomNormal", "mean", mean)
-        self.stddev = number("RandomNormal", "stddev", stddev, least=0.0)
-
     def _values(self, shape: Shape) -> Array:
         return self.generator().normal(self.mean, self.stddev, shape)
 
 
-class TruncatedNormal(_Random):
+class TruncatedNormal(_Normal):
     """Normal, but what lies more than two deviations from the mean is drawn again.
 
     Args:
@@ -146,11 +151,6 @@ class TruncatedNormal(_Random):
     >>> bool(abs(TruncatedNormal(stddev=0.02)((1000,), "float32")).max() <= 0.04)
     True
     """
-
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        super().__init__(seed)
-        self.mean = number("TruncatedNormal", "mean", mean)
-        self.stddev = number("TruncatedNormal", "stddev", stddev, least=0.0)
 
     def _values(self, shape: Shape) -> Array:
         return self.mean + self.stddev * self.truncated(shape)

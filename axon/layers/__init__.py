@@ -4,6 +4,7 @@ from typing import Any
 
 from axon.layers.attention import MultiHeadAttention, TransformerBlock
 from axon.layers.augmentation import (
+    MixUp,
     RandomCrop,
     RandomErasing,
     RandomFlip,
@@ -22,7 +23,6 @@ from axon.layers.convolution import (
 from axon.layers.dense import Activation, Dense
 from axon.layers.embedding import Embedding, PositionalEmbedding
 from axon.layers.input import Input
-from axon.layers.mixup import MixUp
 from axon.layers.module import Module
 from axon.layers.noise import (
     Dropout,

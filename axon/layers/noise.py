@@ -160,10 +160,7 @@ class SpatialDropout1D(Dropout):
 class SpatialDropout2D(SpatialDropout1D):
     """Leave out whole channels of images at random while training.
 
-    Args:
-        rate: share that is left out, at least 0 and less than 1.
-        seed: a whole number, for the same numbers each time.
-        options: name, dtype, trainable.
+    The arguments are those of SpatialDropout1D.
 
     Shapes: (n, height, width, channels), unchanged.
 

@@ -94,16 +94,12 @@ class BatchNormalization(_Scaled):
     by a frozen layer (Ioffe and Szegedy, 2015).
 
     Args:
-        axis: the channels' axis; the last one.
         momentum: how slowly the running statistics follow, from 0 to 1.
-        epsilon: added to the variance, so that constant channels do not divide by 0.
-        center: learn beta.
         scale: learn gamma; not needed if the next layer is linear.
-        beta_initializer: how beta begins; a name or a function (shape, dtype) -> array.
-        gamma_initializer: how gamma begins.
         moving_mean_initializer: how the running mean begins.
         moving_variance_initializer: how the running variance begins.
-        options: name, dtype, trainable, gamma_regularizer, beta_constraint and the like.
+
+    The other arguments are those of LayerNormalization.
 
     Shapes: (n, ..., channels), unchanged. Parameters: ``gamma``, ``beta`` (channels,). Buffers:
     ``moving_mean``, ``moving_variance`` (channels,).
