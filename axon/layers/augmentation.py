@@ -16,7 +16,7 @@ from axon.core import Tensor, TensorLike
 from axon.layers import masks
 from axon.layers.noise import Noise
 from axon.layers.options import LayerOptions
-from axon.layers.windows import demand_axes
+from axon.layers.windows import Windowed
 from axon.names import resolve
 from axon.ops.boxes import random_boxes
 from axon.ops.compare import less, where
@@ -49,7 +49,7 @@ def span(owner: str, argument: str, value: Factor, low: float = -np.inf) -> Rang
     return float(given[0]), float(given[1])
 
 
-class _Augmentation(Noise):
+class _Augmentation(Windowed, Noise):
     """What the augmentations share: images come in, and seeds are drawn from a stream of their own.
 
     Args:
@@ -58,11 +58,8 @@ class _Augmentation(Noise):
     """
 
     on_mask = masks.REFUSED
+    axes = 2
     draws_from: ClassVar[str] = "augment"
-
-    def accept(self, shape: Shape, *more: Shape) -> None:
-        """Images may have any size."""
-        demand_axes(self, shape, 2)
 
     def shares(self, x: Tensor, *sizes: int) -> Tensor:
         """Random numbers in [0, 1) for each image: (n, *sizes)."""

@@ -12,7 +12,7 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
-from axon.layers.windows import demand_axes
+from axon.layers.windows import Windowed
 from axon.ops.memory import add_in_place, copy
 from axon.ops.random import keep_mask, normal
 from axon.parameter import Buffer
@@ -123,7 +123,7 @@ class Dropout(Noise):
         return x * keep_mask(self.key(), shape=shape, dtype=x.dtype, rate=self.rate)
 
 
-class SpatialDropout1D(Dropout):
+class SpatialDropout1D(Windowed, Dropout):
     """Leave out whole channels of series at random while training.
 
     Neighbours in time say nearly the same: leaving out single ones would hide little (Tompson et
@@ -141,16 +141,12 @@ class SpatialDropout1D(Dropout):
             [0., 2., 2.]]], dtype=float32)
     """
 
-    axes: ClassVar[int] = 1
+    axes = 1
 
     def __init__(
         self, rate: float, seed: int | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(rate, seed=seed, **options)
-
-    def accept(self, shape: Shape, *more: Shape) -> None:
-        """Series (or images) may have any size."""
-        demand_axes(self, shape, self.axes)
 
     def mask_shape(self, shape: Shape) -> Shape:
         """One number for each sample and channel."""
@@ -169,7 +165,7 @@ class SpatialDropout2D(SpatialDropout1D):
              [0., 2., 2.]]]], dtype=float32)
     """
 
-    axes: ClassVar[int] = 2
+    axes = 2
 
     def __init__(
         self, rate: float, *, seed: int | None = None, **options: Unpack[LayerOptions]

@@ -13,18 +13,16 @@ from axon.backend import Array, Shape
 from axon.checks import Integers, boolean, integers
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
-from axon.layers.windows import AXES, demand_axes, demand_fitting, lifted, padding_name, padding_of
+from axon.layers.windows import AXES, Windowed, demand_fitting, lifted, padding_name, padding_of
 from axon.ops import add, maximum, reshape, where
 from axon.ops.pool import average_pool2d, max_pool2d
 
 
-class Pooling(Layer):
+class Pooling(Windowed):
     """What pooling layers share; subclasses say along how many axes, and what is done."""
 
     on_mask = masks.REFUSED
-    axes: ClassVar[int]
     pool: ClassVar[Callable[..., Any]]
 
     def __init__(
@@ -48,7 +46,7 @@ class Pooling(Layer):
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images may have any size that the windows fit into, and any number of channels."""
-        demand_axes(self, shape, self.axes)
+        super().accept(shape)
         if self.padding == "valid":
             demand_fitting(self, shape, self.pool_size, "pool_size")
 
@@ -203,11 +201,10 @@ class AveragePooling1D(_OverTime):
         return super().call(masks.without_padding(x, real)) / where(share > 0.0, share, 1.0)
 
 
-class GlobalPooling(Layer):
+class GlobalPooling(Windowed):
     """What layers share that leave one number of each channel."""
 
     on_mask = masks.REFUSED
-    axes: ClassVar[int]
     reduce: ClassVar[Callable[..., Tensor]]  # of a Tensor, over axes
 
     def __init__(self, keepdims: bool = False, **options: Unpack[LayerOptions]) -> None:
@@ -217,7 +214,7 @@ class GlobalPooling(Layer):
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images may have any size but 0, and any number of channels."""
-        demand_axes(self, shape, self.axes)
+        super().accept(shape)
         if 0 in shape[1:-1]:
             raise self.misfit(AXES[self.axes], shape, " These have no elements.")
 
