@@ -123,7 +123,7 @@ RENAMED = {  # what bears another name there, or lies elsewhere
     "fast.team.Team": "fast.workers.Workers",
     "fast.team.team": "fast.workers.workers",
     "models.foreign.making.Making": "convert.translation.Translation",
-    "models.foreign.units.Unit": "convert.rules.Group",
+    "models.foreign.units.Unit": "convert.rules.ArrayGroup",
     "models.foreign.units.source_of": "convert.translation.source_of",
     "models.intake.Feed": "models.inputs.Reader",
     "models.graph.kinds.Inner": "onnx.ir.Graph",
@@ -212,7 +212,7 @@ class Elsewhere(ModuleType):
         return getattr(self, self.__name__.rpartition(".")[2])(*arguments, **options)
 
 
-class Finder:
+class MovedModules:
     """Finds, and loads, the new module behind an old name."""
 
     @classmethod
@@ -238,4 +238,4 @@ class Finder:
             sys.modules[module.__name__] = found
 
 
-sys.meta_path.append(Finder)
+sys.meta_path.append(MovedModules)

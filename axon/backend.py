@@ -20,14 +20,14 @@ DType = np.dtype[Any]
 DTypeLike = DType | type[Any] | str | None  # what ``np.dtype`` reads
 
 
-class Table(Protocol):
+class Arrayable(Protocol):
     """What turns itself into an array, such as the tables of other libraries."""
 
     def __array__(self) -> Array:
         """The values."""
 
 
-ArrayLike = Array | np.generic | float | Sequence[Any] | Table  # what ``as_array`` reads
+ArrayLike = Array | np.generic | float | Sequence[Any] | Arrayable  # what ``as_array`` reads
 
 
 class HasDType(Protocol):

@@ -37,7 +37,7 @@ class Asked(NamedTuple):
     meta: dict[str, Any]
 
 
-class Operand(Protocol):
+class Bounded(Protocol):
     """What may be known of an input: its shape and bounds, and what it depends on."""
 
     @property
@@ -70,7 +70,7 @@ def rising(function: Callable[[float], float]) -> Rule:
         function: of an end, which may be infinite.
     """
 
-    def rule(asked: Asked, x: Operand, *_: Operand) -> Bounds:
+    def rule(asked: Asked, x: Bounded, *_: Bounded) -> Bounds:
         low, high, exact, _by = x.bounds
         return Bounds(function(low), function(high), exact, asked.name)
 
@@ -90,7 +90,7 @@ def anything(by: str) -> Rule:
 def between_along_axis(low: float, high: float, single: float) -> Rule:
     """Functions of rows, which have but one value, ``single``, over a row of one number."""
 
-    def rule(asked: Asked, x: Operand, *_: Operand) -> Bounds:
+    def rule(asked: Asked, x: Bounded, *_: Bounded) -> Bounds:
         if x.shape[asked.meta.get("axis", -1)] == 1:
             return Bounds(single, single, True, f"{asked.name} over a single output")
         return Bounds(low, high, True, asked.name)
@@ -98,7 +98,7 @@ def between_along_axis(low: float, high: float, single: float) -> Rule:
     return rule
 
 
-def product_of_weights(asked: Asked, *operands: Operand) -> Bounds:
+def product_of_weights(asked: Asked, *operands: Bounded) -> Bounds:
     """A product with something learned can give any number."""
     known = any(x.learned for x in operands)
     return Bounds(-inf, inf, True, "a linear layer") if known else UNKNOWN
@@ -107,22 +107,22 @@ def product_of_weights(asked: Asked, *operands: Operand) -> Bounds:
 # ------------------------------------------------------------------------------------ choosing
 
 
-def same(asked: Asked, x: Operand, *_: Operand) -> Bounds:
+def same(asked: Asked, x: Bounded, *_: Bounded) -> Bounds:
     """Primitives that choose among the numbers of their first input, or average them."""
     return x.bounds
 
 
-def any_of(asked: Asked, *operands: Operand) -> Bounds:
+def any_of(asked: Asked, *operands: Bounded) -> Bounds:
     """Primitives that put their inputs together."""
     return _union([x.bounds for x in operands])
 
 
-def either(asked: Asked, condition: Operand, x: Operand, y: Operand) -> Bounds:
+def either(asked: Asked, condition: Bounded, x: Bounded, y: Bounded) -> Bounds:
     """One of two, by a condition."""
     return any_of(asked, x, y)
 
 
-def with_zeros(asked: Asked, x: Operand) -> Bounds:
+def with_zeros(asked: Asked, x: Bounded) -> Bounds:
     """The numbers of an input, and zeros."""
     low, high, exact, by = x.bounds
     return Bounds(min(low, 0.0), max(high, 0.0), exact, by)
@@ -144,7 +144,7 @@ def _anything(x: Bounds) -> bool:
     return x.exact and x.low == -x.high == -inf
 
 
-def _joined(a: Operand, b: Operand, ends: Iterable[float]) -> Bounds:
+def _joined(a: Bounded, b: Bounded, ends: Iterable[float]) -> Bounds:
     """The result of two inputs; two that were computed may depend on each other."""
     x, y = a.bounds, b.bounds
     anything = (_anything(x) and b.alone) or (_anything(y) and a.alone)
@@ -153,40 +153,40 @@ def _joined(a: Operand, b: Operand, ends: Iterable[float]) -> Bounds:
     return Bounds(low, high, exact, x.by or y.by)
 
 
-def added(asked: Asked, a: Operand, b: Operand) -> Bounds:
+def added(asked: Asked, a: Bounded, b: Bounded) -> Bounds:
     """x + y."""
     return _joined(a, b, (p + q for p, q in _pairs(a, b)))
 
 
-def subtracted(asked: Asked, a: Operand, b: Operand) -> Bounds:
+def subtracted(asked: Asked, a: Bounded, b: Bounded) -> Bounds:
     """x - y."""
     x, y = a.bounds, b.bounds
     return _joined(a, b, (x.low - y.high, x.high - y.low))
 
 
-def larger(asked: Asked, a: Operand, b: Operand) -> Bounds:
+def larger(asked: Asked, a: Bounded, b: Bounded) -> Bounds:
     """The larger of two."""
     return _joined(a, b, (max(pair) for pair in _pairs(a, b)))
 
 
-def smaller(asked: Asked, a: Operand, b: Operand) -> Bounds:
+def smaller(asked: Asked, a: Bounded, b: Bounded) -> Bounds:
     """The smaller of two."""
     return _joined(a, b, (min(pair) for pair in _pairs(a, b)))
 
 
-def _pairs(a: Operand, b: Operand) -> Iterable[tuple[float, float]]:
+def _pairs(a: Bounded, b: Bounded) -> Iterable[tuple[float, float]]:
     """The lower ends, and the upper ones."""
     x, y = a.bounds, b.bounds
     return ((x.low, y.low), (x.high, y.high))
 
 
-def multiplied(asked: Asked, a: Operand, b: Operand) -> Bounds:
+def multiplied(asked: Asked, a: Bounded, b: Bounded) -> Bounds:
     """x y."""
     products = [_times(p, q) for p in a.bounds[:2] for q in b.bounds[:2]]
     return _joined(a, b, (min(products), max(products)))
 
 
-def divided(asked: Asked, a: Operand, b: Operand) -> Bounds:
+def divided(asked: Asked, a: Bounded, b: Bounded) -> Bounds:
     """x / y, where y stays away from 0."""
     y = b.bounds
     if y.low <= 0 <= y.high or -inf in y or inf in y:
@@ -195,7 +195,7 @@ def divided(asked: Asked, a: Operand, b: Operand) -> Bounds:
     return _joined(a, b, (min(quotients), max(quotients)))
 
 
-def negated(asked: Asked, x: Operand) -> Bounds:
+def negated(asked: Asked, x: Bounded) -> Bounds:
     """-x."""
     low, high, exact, by = x.bounds
     return Bounds(-high, -low, exact, by)
@@ -204,7 +204,7 @@ def negated(asked: Asked, x: Operand) -> Bounds:
 def even(function: Callable[[float], float]) -> Rule:
     """Functions that are 0 at 0 and rise from there to both sides."""
 
-    def rule(asked: Asked, x: Operand) -> Bounds:
+    def rule(asked: Asked, x: Bounded) -> Bounds:
         low, high, exact, _by = x.bounds
         ends = (function(low), function(high))
         return Bounds(0.0 if low <= 0 <= high else min(ends), max(ends), exact, asked.name)
@@ -212,7 +212,7 @@ def even(function: Callable[[float], float]) -> Rule:
     return rule
 
 
-def powered(asked: Asked, a: Operand, b: Operand) -> Bounds:
+def powered(asked: Asked, a: Bounded, b: Bounded) -> Bounds:
     """x^p, for x of at least 0 and a p that is known."""
     x, p = a.bounds, b.bounds
     if not b.alone or p.low != p.high or p.low < 0 or x.low < 0:
@@ -220,7 +220,7 @@ def powered(asked: Asked, a: Operand, b: Operand) -> Bounds:
     return Bounds(x.low**p.low, x.high**p.low, x.exact, x.by)
 
 
-def summed(asked: Asked, x: Operand) -> Bounds:
+def summed(asked: Asked, x: Bounded) -> Bounds:
     """The sum of as many numbers as a result is made of."""
     count = _size(x.shape) // max(_size(asked.shape), 1)
     low, high, exact, by = x.bounds

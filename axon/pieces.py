@@ -118,7 +118,7 @@ class Cuttable(Protocol):
         """What does the work."""
 
 
-class Work:
+class Pieces:
     """One application of a primitive, in pieces.
 
     Args:
@@ -231,7 +231,7 @@ def in_pieces(primitive: Cuttable, arrays: Sequence[Array], meta: Meta) -> bool:
         return False
     out = arrays[0]
     sums = xp.empty((pieces, *out.shape), out.dtype) if cut.sums else None
-    work = Work(primitive, arrays, meta, cut, ends(cut.rows, pieces), sums)
+    work = Pieces(primitive, arrays, meta, cut, ends(cut.rows, pieces), sums)
     share(pieces, lambda thread: [partial(work.run, i) for i in range(pieces)])
     work.finish()
     return True

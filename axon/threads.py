@@ -42,11 +42,11 @@ def get_threads() -> int:
     return _settings.number
 
 
-class _Settings:
+class _ThreadSettings:
     number: int | None = None  # None: nobody has asked yet
 
 
-_settings = _Settings()
+_settings = _ThreadSettings()
 
 
 def _checked(owner: str, number: object) -> int:

@@ -35,7 +35,7 @@ class Run(Protocol):
     epochs: range
 
     @property
-    def callbacks(self) -> "Stateful":
+    def callbacks(self) -> "SavedCallbacks":
         """Who is told, and has a state to be kept."""
 
     @property
@@ -53,7 +53,7 @@ class Run(Protocol):
         """Go on from there."""
 
 
-class Stateful(Protocol):
+class SavedCallbacks(Protocol):
     """Several callbacks."""
 
     def named(self) -> dict[str, Callback]:

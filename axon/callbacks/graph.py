@@ -24,7 +24,7 @@ def graph_of(model: Any) -> bytes:
     recorder.freezes = False  # it is not replayed: Python may ask for values
     with Mode("recorder", recorder), no_grad(), TrainingMode(False), np.errstate(all="ignore"):
         output = model.forward(*inputs)
-    graph = Graph(model.labels())
+    graph = TensorBoardGraph(model.labels())
     for name, tensor in zip(model.input_names, inputs, strict=True):
         graph.add(name, "Placeholder", tensor)
     for instruction in recorder.instructions:
@@ -34,7 +34,7 @@ def graph_of(model: Any) -> bytes:
     return made
 
 
-class Graph:
+class TensorBoardGraph:
     """Nodes, and which of them made which Tensor.
 
     Args:

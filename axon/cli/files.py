@@ -14,7 +14,7 @@ from axon.names import need, readable
 Description = Mapping[str, Any]  # of a model, as its file has it
 
 
-class Tensor(NamedTuple):
+class StoredArray(NamedTuple):
     """An array in a file."""
 
     name: str
@@ -40,7 +40,7 @@ class About(NamedTuple):
     what: str
     facts: Sequence[tuple[str, str]] = ()
     layers: Sequence[tuple[str, str, str]] = ()
-    tensors: Mapping[str, Sequence[Tensor]] = {}
+    tensors: Mapping[str, Sequence[StoredArray]] = {}
 
 
 def about(path: str) -> About:
@@ -92,8 +92,8 @@ def _safetensors(path: str) -> About:
     return About("weights (safetensors)", list(header.metadata.items()), (), _tensors(header))
 
 
-def _tensors(header: safetensors.Header, what: str = "weights") -> dict[str, list[Tensor]]:
-    return {what: [Tensor(n, tuple(e.shape), e.dtype) for n, e in header.extents.items()]}
+def _tensors(header: safetensors.Header, what: str = "weights") -> dict[str, list[StoredArray]]:
+    return {what: [StoredArray(n, tuple(e.shape), e.dtype) for n, e in header.extents.items()]}
 
 
 def _npy(path: str) -> About:
@@ -102,7 +102,7 @@ def _npy(path: str) -> About:
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: not a whole .npy file of numbers: {error}") from None
     return About(
-        "an array (npy)", (), (), {"arrays": [Tensor("array", found.shape, str(found.dtype))]}
+        "an array (npy)", (), (), {"arrays": [StoredArray("array", found.shape, str(found.dtype))]}
     )
 
 
@@ -111,19 +111,19 @@ def _npz(path: str) -> About:
         return About("arrays (npz)", (), (), {"arrays": _members(opened)})
 
 
-def _members(opened: archive.Archive, folder: str = "") -> list[Tensor]:
+def _members(opened: archive.Archive, folder: str = "") -> list[StoredArray]:
     """The .npy files in a zip."""
     specs = npz.specs_in(opened, folder)
-    return [Tensor(name, tuple(spec.shape), spec.dtype.name) for name, spec in specs.items()]
+    return [StoredArray(name, tuple(spec.shape), spec.dtype.name) for name, spec in specs.items()]
 
 
 def _hdf5(path: str) -> About:
     h5py = need("h5py", "HDF5 files need", "hdf5")
-    found: list[Tensor] = []
+    found: list[StoredArray] = []
 
     def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
-            found.append(Tensor(name, item.shape or (), str(item.dtype)))
+            found.append(StoredArray(name, item.shape or (), str(item.dtype)))
 
     try:
         with h5py.File(path, "r") as file:
@@ -141,7 +141,8 @@ def _onnx(path: str) -> About:
         raise ValueError(f"{path} is not an ONNX model: {error}") from None
     graph, type_name = model.graph, onnx.TensorProto.DataType.Name
     found = [
-        Tensor(t.name, tuple(t.dims), type_name(t.data_type).lower()) for t in graph.initializer
+        StoredArray(t.name, tuple(t.dims), type_name(t.data_type).lower())
+        for t in graph.initializer
     ]
     versions = [f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import]
     facts = [
@@ -186,7 +187,7 @@ def _model(path: str, opened: archive.Archive) -> About:
     description = opened.tree("model")
     if not isinstance(description, dict):
         raise ValueError(f"{path}: model.json does not describe a model.")
-    tensors: dict[str, list[Tensor]] = {}
+    tensors: dict[str, list[StoredArray]] = {}
     for name in opened.zip.namelist():
         stem = name.removesuffix(".safetensors")
         if name != stem and stem != "model":  # there lie arrays that are arguments of layers

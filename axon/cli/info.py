@@ -18,7 +18,7 @@ from axon.datasets.fetch import cache_folder
 from axon.names import printable
 
 if TYPE_CHECKING:
-    from axon.cli.files import Tensor
+    from axon.cli.files import StoredArray
 
 WIDTH = 80  # columns that every terminal has
 PACKAGES = ("numpy", "click", "rich", "pooch", "pillow", "matplotlib", "numba", "threadpoolctl",
@@ -55,7 +55,7 @@ def info(file: str | None) -> None:
         print_table([what, "dtype", "shape", "numbers"], rows, left=3)
 
 
-def _counted(tensors: "Sequence[Tensor]") -> str:
+def _counted(tensors: "Sequence[StoredArray]") -> str:
     """How much there is of what is not worth a table, such as an optimizer's state."""
     numbers = sum(t.numbers for t in tensors)
     return f"{plural(numbers, 'number')} in {plural(len(tensors), 'array')}"

@@ -21,7 +21,7 @@ ARRAYS = (".npy", ".npz")
 PIECE = 256  # images that are in memory at a time
 
 
-class Part(NamedTuple):
+class FileSamples(NamedTuple):
     """Some samples, and where each of them comes from."""
 
     x: Array
@@ -144,7 +144,7 @@ def format_of(path: str) -> str:
     raise click.UsageError(f"cannot read {path}: expected a {known} file.{hint}")
 
 
-def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[Part]:
+def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[FileSamples]:
     """Read the files, some images or a whole table at a time."""
     waiting: list[str] = []
     for number, path in enumerate(files):
@@ -159,12 +159,12 @@ def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[
             yield _images(waiting, pictures)
             waiting = []
         x = _table(path, network) if form == "table" else _array(path)
-        yield Part(x, [path] * len(x), range(len(x)))
+        yield FileSamples(x, [path] * len(x), range(len(x)))
 
 
-def _images(paths: Sequence[str], pictures: Pictures) -> Part:
+def _images(paths: Sequence[str], pictures: Pictures) -> FileSamples:
     x = np.stack([pictures.read(path) for path in paths])
-    return Part(x, list(paths), [0] * len(paths))
+    return FileSamples(x, list(paths), [0] * len(paths))
 
 
 class _StandardInput(BytesIO):

@@ -58,7 +58,7 @@ def _add_dense(model: Sequential, x: Array, hidden: list[int]) -> None:
         model.add(layers.Dense(size, activation="relu", kernel_initializer="he_uniform"))
 
 
-class Target:
+class TaskTarget:
     """What the network is asked for: classes as they are, or numbers of mean 0 and deviation 1.
 
     A network learns numbers in this form; ``put_back`` ends it with the way back, so that the

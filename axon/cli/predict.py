@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from axon.backend import Array
-from axon.cli.inputs import Part, Pictures, files_in, format_of, parts
+from axon.cli.inputs import FileSamples, Pictures, files_in, format_of, parts
 from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import json_line, note, plural
 from axon.files.atomic import atomic, check_writable
@@ -97,8 +97,8 @@ def _existing(files: list[str]) -> list[str]:
 
 
 def _predicted(
-    network: Model, found: Iterable[Part], pictures: Pictures
-) -> Iterator[tuple[Part, Array]]:
+    network: Model, found: Iterable[FileSamples], pictures: Pictures
+) -> Iterator[tuple[FileSamples, Array]]:
     """Each part with what the network makes of it; at the end a word on images that look odd."""
     odd = images = 0
     for part in found:
@@ -121,7 +121,7 @@ def _predicted(
 
 
 def _lines(
-    found: Iterable[tuple[Part, Array]],
+    found: Iterable[tuple[FileSamples, Array]],
     files: list[str],
     meaning: Meaning,
     shown: tuple[int, bool],

@@ -30,7 +30,7 @@ SETTINGS = "run.toml"  # the settings of a run, in the folder of its backup
 Settings = Mapping[str, Any]  # the value of each option, by the name of its parameter
 
 
-class Run:
+class TrainingRun:
     """One training run.
 
     Args:
@@ -141,7 +141,7 @@ class Run:
 
     def train(self) -> None:
         """Train, write what was asked for, and report."""
-        s, task, target = self.settings, self.task, network.Target(self.task)
+        s, task, target = self.settings, self.task, network.TaskTarget(self.task)
         axon.set_random_seed(s["seed"])
         model = network.make(task, s["kind"], s["hidden"])
         model.compile(target.loss, self.optimizer, metrics=target.metrics)

@@ -14,7 +14,7 @@ from axon import optimizers
 from axon.cli import config
 from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.output import note, print_pairs
-from axon.cli.run import SETTINGS, Run, Settings
+from axon.cli.run import SETTINGS, Settings, TrainingRun
 from axon.files.atomic import check_writable
 from axon.names import readable
 from axon.program.lowerings import CHOICES, Kernels
@@ -149,7 +149,7 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
     """
     settings.pop("config")
     with Kernels(settings["kernels"] or _kernels()):
-        run = Run(ctx.command, settings, fall_back="data" not in (ctx.default_map or {}))
+        run = TrainingRun(ctx.command, settings, fall_back="data" not in (ctx.default_map or {}))
         run.check()
         _check_dump(dump_config)
         if settings["backup"]:
@@ -186,7 +186,7 @@ def _check_dump(path: Path | None) -> None:
     check_writable(path)
 
 
-def _spare(ctx: click.Context, run: Run) -> None:
+def _spare(ctx: click.Context, run: TrainingRun) -> None:
     """Refuse to write over what the run before made, if this is another one."""
     if not ctx.meta.get(MADE_WITH):
         return  # no run was before, or somebody wrote the file by hand
@@ -220,7 +220,7 @@ def _claim(folder: Path) -> None:
     check_writable(folder / SETTINGS)
 
 
-def _watched(run: Run) -> None:
+def _watched(run: TrainingRun) -> None:
     """Train; on Ctrl-C say how to go on."""
     try:
         run.train()
@@ -251,7 +251,7 @@ def resume(directory: Path) -> None:
         return _finished(directory, tables["result"], settings)
     with _folder(path, tables["made_with"]), Kernels(settings["kernels"] or "auto"):
         settings |= {k: v.absolute() for k in ("save", "report") if (v := settings[k])}
-        run = Run(train, settings, fall_back=False)
+        run = TrainingRun(train, settings, fall_back=False)
         run.check()
         run.load()
         run.compare(tables["made_with"], strict=True)

@@ -9,7 +9,17 @@ from functools import partial
 
 from axon import layers
 from axon.backend import Array, Shape
-from axon.convert.rules import Group, Need, Recipes, Rule, Rules, at_role, ordered, shape_of, within
+from axon.convert.rules import (
+    ArrayGroup,
+    Need,
+    Recipes,
+    Rule,
+    Rules,
+    at_role,
+    ordered,
+    shape_of,
+    within,
+)
 from axon.layers.module import Module, snake_case
 
 NAMES_IN_ORDER = (  # how Keras 2 calls what Keras 3 numbers
@@ -34,7 +44,7 @@ def wrote(names: Iterable[str]) -> bool:
     )
 
 
-def groups(arrays: Mapping[str, Array]) -> list[Group]:
+def groups(arrays: Mapping[str, Array]) -> list[ArrayGroup]:
     """Put the arrays of a file together into layers; the optimizer's are left out.
 
     >>> import numpy as np
@@ -50,7 +60,7 @@ def groups(arrays: Mapping[str, Array]) -> list[Group]:
         path, role = _place(name) if numbered else _old_place(name)
         found.setdefault(path, {})[role] = array
     return ordered(
-        Group(path, *_key(path, numbered), roles if numbered else _renumbered(roles))
+        ArrayGroup(path, *_key(path, numbered), roles if numbered else _renumbered(roles))
         for path, roles in sorted(found.items())
     )
 

@@ -18,7 +18,7 @@ from itertools import chain, pairwise, takewhile, zip_longest
 from typing import Any, NamedTuple, TypeVar
 
 from axon.backend import Shape
-from axon.convert.rules import Group, Part, ordered
+from axon.convert.rules import ArrayGroup, Part, ordered
 from axon.layers.module import snake_case
 from axon.names import printable, suggestion
 
@@ -37,14 +37,14 @@ class ForeignWeightsError(ValueError):
 # ------------------------------------------------------------------------------------ matching
 
 
-def fits(group: Group, part: Part) -> bool:
+def fits(group: ArrayGroup, part: Part) -> bool:
     """Whether a group has the arrays that a part needs, and no others."""
     if group.layer_type not in (None, snake_case(type(part.target.layer).__name__)):
         return False
     return part.wants.items() <= group.shapes.items() <= part.takes.items()
 
 
-def orderly(groups: Sequence[Group]) -> bool:
+def orderly(groups: Sequence[ArrayGroup]) -> bool:
     """Whether names tell the order: where two of them differ first, they differ in a number.
 
     Files of weights do not keep the order of the layers: names are sorted as they are written.
@@ -57,10 +57,10 @@ def _numbered(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     return differing is not None and len({re.sub(r"_?\d+$", "", x) for x in differing}) == 1
 
 
-Pairs = dict[tuple[str, int], Group]  # by the id of a part
+Pairs = dict[tuple[str, int], ArrayGroup]  # by the id of a part
 
 
-def matched(parts: Sequence[Part], groups: Sequence[Group], strict: bool = True) -> Pairs:
+def matched(parts: Sequence[Part], groups: Sequence[ArrayGroup], strict: bool = True) -> Pairs:
     """Find the group of each part: by names where both sides use the same, otherwise by order.
 
     Args:
@@ -76,7 +76,7 @@ def matched(parts: Sequence[Part], groups: Sequence[Group], strict: bool = True)
 
 
 def _by_names(
-    parts: Sequence[Part], groups: Sequence[Group], strict: bool, depth: int, skip: int
+    parts: Sequence[Part], groups: Sequence[ArrayGroup], strict: bool, depth: int, skip: int
 ) -> Pairs:
     """Go down as long as both sides have parts of the same names; the rest is left to the order.
 
@@ -120,7 +120,7 @@ def _shared(keys: list[tuple[str, ...]]) -> int:
     return depth
 
 
-def _by_order(parts: Sequence[Part], groups: Sequence[Group], strict: bool) -> Pairs:
+def _by_order(parts: Sequence[Part], groups: Sequence[ArrayGroup], strict: bool) -> Pairs:
     """One after another, if numbers in the names tell the order; otherwise by class and shape."""
     groups = ordered(groups)
     if not (parts and groups and orderly(groups)):
@@ -135,7 +135,7 @@ def _by_order(parts: Sequence[Part], groups: Sequence[Group], strict: bool) -> P
     return found
 
 
-def _by_shape(parts: Sequence[Part], groups: Sequence[Group], strict: bool) -> Pairs:
+def _by_shape(parts: Sequence[Part], groups: Sequence[ArrayGroup], strict: bool) -> Pairs:
     """What only one can be, it is; of several alike, numbers in the names tell the order."""
     found: Pairs = {}
     left, waiting = list(groups), list(parts)
@@ -153,7 +153,9 @@ def _by_shape(parts: Sequence[Part], groups: Sequence[Group], strict: bool) -> P
     return found
 
 
-def _candidates(parts: list[Part], groups: list[Group]) -> list[tuple[list[Part], list[Group]]]:
+def _candidates(
+    parts: list[Part], groups: list[ArrayGroup]
+) -> list[tuple[list[Part], list[ArrayGroup]]]:
     """Parts that the same groups fit, with these."""
     alike: dict[tuple[str, ...], list[Part]] = defaultdict(list)
     for part in parts:
@@ -165,7 +167,7 @@ def _candidates(parts: list[Part], groups: list[Group]) -> list[tuple[list[Part]
 
 
 def misfit(
-    what: str, groups: Sequence[Group], parts: Sequence[Part], first: int = 0, hint: str = ""
+    what: str, groups: Sequence[ArrayGroup], parts: Sequence[Part], first: int = 0, hint: str = ""
 ) -> ForeignWeightsError:
     """Make the error that shows what is left of both.
 
@@ -198,7 +200,7 @@ def _short(thing: object) -> str:
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
 
 
-def _reason(group: Group, part: Part) -> str:
+def _reason(group: ArrayGroup, part: Part) -> str:
     """What may be the reason why these two differ."""
     shapes = group.shapes
     missing, more = part.wants.keys() - shapes.keys(), shapes.keys() - part.takes.keys()
@@ -216,7 +218,7 @@ def _reason(group: Group, part: Part) -> str:
     return ""
 
 
-def _other_way(groups: Sequence[Group], parts: Sequence[Part]) -> str:
+def _other_way(groups: Sequence[ArrayGroup], parts: Sequence[Part]) -> str:
     if not any(fits(group, part) for group in groups for part in parts):
         return "strict=False loads what fits, and leaves out the rest."
     names = pasted(groups, parts)
@@ -224,7 +226,7 @@ def _other_way(groups: Sequence[Group], parts: Sequence[Part]) -> str:
     return f"If they belong together in another way, say which{mend}: name_map={names}."
 
 
-def _unclear(groups: Sequence[Group], parts: Sequence[Part]) -> ForeignWeightsError:
+def _unclear(groups: Sequence[ArrayGroup], parts: Sequence[Part]) -> ForeignWeightsError:
     hint = (
         "Files of weights are sorted by name, so that the order of the layers is lost. Say which "
         f"belongs to which, for example name_map={pasted(groups, parts)}, if that is so."
@@ -235,7 +237,7 @@ def _unclear(groups: Sequence[Group], parts: Sequence[Part]) -> ForeignWeightsEr
 # ------------------------------------------------------------------------------------ name maps
 
 
-def pasted(groups: Iterable[Group], parts: Iterable[Part]) -> str:
+def pasted(groups: Iterable[ArrayGroup], parts: Iterable[Part]) -> str:
     """A name map to paste: for each layer the first group that fits, or a question mark."""
     import json
 
@@ -310,13 +312,13 @@ def parts_at(key: str, parts: Sequence[Part]) -> list[Part]:
     return inside
 
 
-def groups_at(names: Iterable[str], groups: Sequence[Group]) -> list[Group]:
+def groups_at(names: Iterable[str], groups: Sequence[ArrayGroup]) -> list[ArrayGroup]:
     """The groups of these names, or below them.
 
     Raises:
         ForeignWeightsError: there are none; the nearest name is suggested.
     """
-    found: dict[str, Group] = {}
+    found: dict[str, ArrayGroup] = {}
     for name in names:
         here = [g for g in groups if _below(name, g.name) or _below(name, "/".join(g.key))]
         if not here:

@@ -15,7 +15,7 @@ from axon.layers.model_like import ModelLike
 from axon.layers.module import Module, snake_case
 
 
-class Group(NamedTuple):
+class ArrayGroup(NamedTuple):
     """The arrays of one layer of a file."""
 
     name: str  # what its arrays' names begin with
@@ -43,7 +43,7 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
 
 
-def ordered(groups: Iterable[Group]) -> list[Group]:
+def ordered(groups: Iterable[ArrayGroup]) -> list[ArrayGroup]:
     """Sort groups by their paths."""
     return sorted(groups, key=lambda group: [natural(name) for name in group.key])
 

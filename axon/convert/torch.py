@@ -13,7 +13,17 @@ import numpy as np
 
 from axon import layers
 from axon.backend import Array, Shape
-from axon.convert.rules import Group, Need, Recipes, Rule, Rules, at_role, ordered, shape_of, within
+from axon.convert.rules import (
+    ArrayGroup,
+    Need,
+    Recipes,
+    Rule,
+    Rules,
+    at_role,
+    ordered,
+    shape_of,
+    within,
+)
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.names import printable
@@ -36,7 +46,7 @@ def wrote(names: Iterable[str]) -> bool:
     return any(name in ROLES or RECURRENT.fullmatch(name) for name in last)
 
 
-def groups(arrays: Mapping[str, Array], encoders: bool = False) -> list[Group]:
+def groups(arrays: Mapping[str, Array], encoders: bool = False) -> list[ArrayGroup]:
     """Put the arrays of a ``state_dict`` together into layers.
 
     Args:
@@ -60,7 +70,7 @@ def groups(arrays: Mapping[str, Array], encoders: bool = False) -> list[Group]:
         if alone and any(role.startswith("weight_ih") for role in found[path]):
             found[stem] = found.pop(path)
     return ordered(
-        Group(path, tuple(filter(None, path.split("."))), None, roles)
+        ArrayGroup(path, tuple(filter(None, path.split("."))), None, roles)
         for path, roles in found.items()
     )
 

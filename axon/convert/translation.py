@@ -20,7 +20,7 @@ from axon.convert.match import (
     matched,
     parts_at,
 )
-from axon.convert.rules import Group, Part, Rule, Target, targets_of
+from axon.convert.rules import ArrayGroup, Part, Rule, Target, targets_of
 from axon.core import Tensor
 from axon.layers.attention import TransformerBlock
 from axon.layers.model_like import ModelLike
@@ -150,7 +150,7 @@ class Translation:
         library = keras if source == "keras" else torch
         self.targets = targets_of(model, library.RECIPES, by_type=source == "keras")
         self.flattened = flattened(model) if source == "torch" else {}
-        self.groups: list[Group] = []
+        self.groups: list[ArrayGroup] = []
         self.used: list[Array] = []
 
     def run(self, name_map: NameMap | None, strict: bool) -> dict[str, Array]:
@@ -203,7 +203,7 @@ class Translation:
             if any(np.may_share_memory(array, other) for other in left)
         ]
 
-    def _groups(self, given_away: set[str]) -> list[Group]:
+    def _groups(self, given_away: set[str]) -> list[ArrayGroup]:
         """The layers of the file, without the arrays that were given away one by one."""
         arrays = {name: array for name, array in self.arrays.items() if name not in given_away}
         if self.source == "keras":
@@ -304,7 +304,7 @@ class Translation:
         return self.arrays[name]
 
 
-def _listed(parts: Sequence[Part], groups: Sequence[Group]) -> Pairs:
+def _listed(parts: Sequence[Part], groups: Sequence[ArrayGroup]) -> Pairs:
     """The groups of one layer's parts in the order in which they were listed, if they fit."""
     alone = len({part.path for part in parts}) == 1 and len(parts) == len(groups)
     pairs = list(zip(parts, groups, strict=True)) if alone else []

@@ -30,7 +30,7 @@ def load_dataset(dataset: Dataset) -> Split:
     notes: list[str] = []
     arrays = []
     for file in dataset.files:
-        search = Search(dataset, file)
+        search = FileSearch(dataset, file)
         found = filter(None, (_look(search, place) for place in places(dataset)))
         where, array = next(found, None) or _download(search)
         notes += [f"{dataset.title}: passed over {fault}; used {where}" for fault in search.faults]
@@ -41,7 +41,7 @@ def load_dataset(dataset: Dataset) -> Split:
     return (x_train, y_train), (x_test, y_test)
 
 
-class Search:
+class FileSearch:
     """A notebook of the search for one file, from which the closing error or warning is written.
 
     Args:
@@ -126,7 +126,7 @@ def cache_folder(dataset: Dataset) -> "Path":
     return root / "axon" / dataset.name
 
 
-def _look(search: Search, place: "Path") -> tuple[str, Array] | None:
+def _look(search: FileSearch, place: "Path") -> tuple[str, Array] | None:
     """Where a good copy lies in a folder, and its array; bad ones are noted."""
     bad = len(search.faults)
     for name in search.file.names:
@@ -145,7 +145,7 @@ def _look(search: Search, place: "Path") -> tuple[str, Array] | None:
     return None
 
 
-def _note_uncompressed(search: Search, place: "Path") -> None:
+def _note_uncompressed(search: FileSearch, place: "Path") -> None:
     """Say why an uncompressed copy is no use where only the .gz has a published checksum."""
     for name in search.file.raw_names if search.file.of_gz else ():
         if (place / name).is_file():
@@ -159,7 +159,7 @@ def _note_uncompressed(search: Search, place: "Path") -> None:
 # ------------------------------------------------------------------------------------ download
 
 
-def _download(search: Search) -> tuple[str, Array]:
+def _download(search: FileSearch) -> tuple[str, Array]:
     """Download the file into the cache; return its address and its array.
 
     The bytes go to a temporary file beside the final name, are verified there, and only then
@@ -192,7 +192,7 @@ def _download(search: Search) -> tuple[str, Array]:
 
 
 def _download_from(
-    url: str, search: Search, folder: "Path", pooch: ModuleType, tqdm: ModuleType
+    url: str, search: FileSearch, folder: "Path", pooch: ModuleType, tqdm: ModuleType
 ) -> Array:
     part = folder / f".{search.file.gz_name}.{os.getpid()}.{os.urandom(4).hex()}.part"
     try:
@@ -207,7 +207,7 @@ def _download_from(
             pass  # an error about a temporary file must not hide the one that matters
 
 
-def _import_downloader(search: Search) -> tuple[ModuleType, ModuleType]:
+def _import_downloader(search: FileSearch) -> tuple[ModuleType, ModuleType]:
     from importlib import import_module
 
     try:
@@ -221,7 +221,7 @@ def _import_downloader(search: Search) -> tuple[ModuleType, ModuleType]:
         ) from error
 
 
-def _make_folder(search: Search) -> "Path":
+def _make_folder(search: FileSearch) -> "Path":
     folder = cache_folder(search.dataset)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -230,7 +230,7 @@ def _make_folder(search: Search) -> "Path":
     return folder
 
 
-def _save(search: Search, url: str, part: "Path", pooch: ModuleType, tqdm: ModuleType) -> None:
+def _save(search: FileSearch, url: str, part: "Path", pooch: ModuleType, tqdm: ModuleType) -> None:
     """Save what ``url`` answers, with a progress bar; ``ValueError`` says what failed."""
     try:
         stream = open(part, "xb", buffering=0)  # so that `write` notices a full disk, not `close`
@@ -297,7 +297,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 class _LimitedFile:
     """A file to write to that refuses an answer without end, and knows a full disk."""
 
-    def __init__(self, search: Search, stream: IO[bytes]) -> None:
+    def __init__(self, search: FileSearch, stream: IO[bytes]) -> None:
         self.search, self.stream, self.left = search, stream, search.file.limit
 
     def write(self, chunk: bytes) -> None:
@@ -317,7 +317,7 @@ class _LimitedFile:
         """Do nothing: the stream has no buffer."""
 
 
-def _keep(search: Search, part: "Path", path: "Path") -> None:
+def _keep(search: FileSearch, part: "Path", path: "Path") -> None:
     """Rename the verified ``part``, in one step, to the name under which it will be found."""
     try:
         os.replace(part, path)

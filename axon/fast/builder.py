@@ -10,7 +10,7 @@ from axon.fast.fusion import fused
 from axon.fast.kernels import address, prepare
 from axon.fast.loops import MAX_WORDS
 from axon.fast.machine import Left, Machine, Tables
-from axon.fast.memory import Memory, address_of
+from axon.fast.memory import MachineMemory, address_of
 from axon.fast.rules.calls import NOTE, At, Call, Word, Work, Workspace
 from axon.fast.schedule import Placed, Schedule
 from axon.program.lowerings import NotWorthIt
@@ -44,7 +44,7 @@ class Builder:
             raise NotWorthIt("most of it is left to NumPy")
         self.tables = Tables([[] for _ in plan.instructions], [t.data for t in inputs])
         self.tables.names = [i.primitive.name for i in missing]
-        self.memory = Memory(self.schedule, plan)
+        self.memory = MachineMemory(self.schedule, plan)
         works = [p.work for p in self.placed if p.work]
         prepare(call.kernel for work in works for call in work.calls)
         self.memory.places[id(NOTE)] = address_of(self.tables.fault), False

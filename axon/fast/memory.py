@@ -12,7 +12,7 @@ from axon.fast.schedule import Placed, Schedule
 from axon.program.plan import Plan, Pool
 
 
-class Memory:
+class MachineMemory:
     """Where results live: in memory of their own, or in the workspace of whoever has a piece."""
 
     def __init__(self, schedule: Schedule, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.program.trace import Instruction, Trace
 
 
-class Call:
+class ModuleCall:
     """One call of a module while a model ran.
 
     Attributes:
@@ -57,7 +57,7 @@ class Structure:
             )
         shapes = model.input_shape if model.width > 1 else (model.input_shape,)
         self.inputs = [Tensor(np.zeros((1, *shape), model.input_dtype)) for shape in shapes]
-        self.calls: list[Call] = []
+        self.calls: list[ModuleCall] = []
         self._recorder, self._depth = Trace(), 0
         self._recorder.freezes = False  # it is not replayed: Python may ask for values
         with calls_go_to(self._call, modules), Mode("recorder", self._recorder), no_grad():
@@ -73,7 +73,7 @@ class Structure:
         given = [x for x in (*inputs, *options.values()) if isinstance(x, Tensor)]
         if not given or modes.recorder is not self._recorder:  # a layer that finds its sizes
             return forward(*inputs, **options)
-        call = Call(module, given, self._depth, len(self.instructions))
+        call = ModuleCall(module, given, self._depth, len(self.instructions))
         self.calls.append(call)
         self._depth += 1
         try:

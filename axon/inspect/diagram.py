@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from axon.activations import name_of
 from axon.backend import Shape
 from axon.core import Tensor
-from axon.inspect.call_graph import Call, Structure
+from axon.inspect.call_graph import ModuleCall, Structure
 from axon.inspect.diagram_layout import Edge, Layout, layout
 from axon.layers.base import Layer
 from axon.layers.model_like import ModelLike
@@ -96,7 +96,7 @@ class Drawing:
         widest = max((box.width for box in self.boxes if box.note), default=0.0)
         return [widest if box.note else box.width for box in self.boxes]
 
-    def _add_all(self, calls: list[Call]) -> None:
+    def _add_all(self, calls: list[ModuleCall]) -> None:
         """In the order of time: calls of layers, and what is computed between them."""
         waiting = sorted(calls, key=lambda call: call.start)
         number, count = 0, len(self.structure.instructions)

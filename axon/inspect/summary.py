@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from axon.backend import Array
 from axon.core import Tensor
-from axon.inspect.call_graph import Call, Structure
+from axon.inspect.call_graph import ModuleCall, Structure
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.names import printable
@@ -76,7 +76,7 @@ class Summary:
         """One for each layer, a cell for each column."""
         return [self._row(line) for line in self.lines]
 
-    def _row(self, line: "Line") -> list[str]:
+    def _row(self, line: "SummaryRow") -> list[str]:
         module, calls = line.module, self._calls(line.module)
         shape = getattr(module, "output_shape", None)
         if shape is None and calls:
@@ -89,10 +89,10 @@ class Summary:
             row.append(f"{self._flops(calls):,}" if self.structure else "-")
         return row
 
-    def _calls(self, module: Module) -> list[Call]:
+    def _calls(self, module: Module) -> list[ModuleCall]:
         return [c for c in self.structure.calls if c.module is module] if self.structure else []
 
-    def _flops(self, calls: list[Call]) -> int:
+    def _flops(self, calls: list[ModuleCall]) -> int:
         assert self.structure
         done = (i for c in calls for i in self.structure.instructions[c.start : c.stop])
         return sum(map(operations, done))
@@ -118,17 +118,17 @@ class Summary:
         ]
 
 
-class Line(NamedTuple):
+class SummaryRow(NamedTuple):
     """A layer in the table, and what it is called there."""
 
     module: Module
     text: str
 
 
-def _lines(model: Module | Summarized, depth: int, expand: bool) -> Iterator[Line]:
+def _lines(model: Module | Summarized, depth: int, expand: bool) -> Iterator[SummaryRow]:
     for _, module in model.children():
         indent = "   " * (depth - 1) + "└─ " if depth else ""
-        yield Line(module, f"{indent}{module.name} ({type(module).__name__})")
+        yield SummaryRow(module, f"{indent}{module.name} ({type(module).__name__})")
         if expand:
             yield from _lines(module, depth + 1, expand)
 

@@ -24,7 +24,7 @@ from axon.ops.standardize import standardize
 from axon.parameter import Buffer, Parameter
 
 
-class _Scaled(Layer):
+class _ScaledNormalization(Layer):
     """What the normalizations share: gamma and beta, one number each for every channel."""
 
     def __init__(
@@ -85,7 +85,7 @@ class _Scaled(Layer):
         return channel_affine(stack(rows), y)
 
 
-class BatchNormalization(_Scaled):
+class BatchNormalization(_ScaledNormalization):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
 
     While training, mean and variance are those of the batch, over all axes but the last, of what a
@@ -198,7 +198,7 @@ def _real_moments(x: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return mean, square(off).sum(axis=axes) / count, number > 0.0
 
 
-class LayerNormalization(_Scaled):
+class LayerNormalization(_ScaledNormalization):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, over the channels of each place.
 
     Each sample, and each time step or pixel of it, is normalized alone (Ba et al., 2016).
@@ -226,7 +226,7 @@ class LayerNormalization(_Scaled):
         return self.scaled(standardize(x, epsilon=self.epsilon))
 
 
-class RMSNormalization(_Scaled):
+class RMSNormalization(_ScaledNormalization):
     """y = gamma x / sqrt(mean(x^2) + epsilon), over the channels of each place.
 
     A LayerNormalization without mean and beta, which costs less (Zhang and Sennrich, 2019).
@@ -262,7 +262,7 @@ class RMSNormalization(_Scaled):
         return self.scaled(standardize(x, epsilon=self.epsilon, centered=False))
 
 
-class GroupNormalization(_Scaled):
+class GroupNormalization(_ScaledNormalization):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, over groups of channels.
 
     Mean and variance are taken over all places that no mask calls padding and over the channels of

@@ -14,7 +14,7 @@ from axon.parameter import Buffer, Parameter
 SHOWN = 8  # differences, before the rest is only counted
 
 
-class Stateful(Protocol):
+class StatefulModule(Protocol):
     """A module, as far as it is asked here."""
 
     name: str
@@ -27,7 +27,7 @@ class Stateful(Protocol):
     def named_buffers(self) -> Mapping[str, Buffer]:
         """Buffers by path."""
 
-    def children(self) -> "Iterator[tuple[str, Stateful]]":
+    def children(self) -> "Iterator[tuple[str, StatefulModule]]":
         """The modules inside, by name."""
 
 
@@ -45,7 +45,7 @@ class Loaded(NamedTuple):
     mismatched_keys: list[str]
 
 
-def named(module: Stateful) -> dict[tuple[str, ...], Tensor]:
+def named(module: StatefulModule) -> dict[tuple[str, ...], Tensor]:
     """Every parameter and buffer once, by all the paths under which it is found."""
     found: dict[int, tuple[list[str], Tensor]] = {}
     for path, tensor in {**module.named_parameters(), **module.named_buffers()}.items():
@@ -53,12 +53,12 @@ def named(module: Stateful) -> dict[tuple[str, ...], Tensor]:
     return {tuple(paths): tensor for paths, tensor in found.values()}
 
 
-def state_of(module: Stateful) -> dict[str, Array]:
+def state_of(module: StatefulModule) -> dict[str, Array]:
     """Copies of parameters and buffers, each once, by its first path."""
     return {paths[0]: tensor.data.copy() for paths, tensor in named(module).items()}
 
 
-def frozen_in(module: Stateful) -> dict[str, list[str]]:
+def frozen_in(module: StatefulModule) -> dict[str, list[str]]:
     """Paths of what training does not change: modules, "" being the outermost, and parameters."""
     return {
         "modules": [path for path, m in paths_in(module) if not m.trainable],
@@ -66,7 +66,7 @@ def frozen_in(module: Stateful) -> dict[str, list[str]]:
     }
 
 
-def freeze(module: Stateful, frozen: Mapping[str, Sequence[str]]) -> None:
+def freeze(module: StatefulModule, frozen: Mapping[str, Sequence[str]]) -> None:
     """Freeze what ``frozen_in`` listed, and nothing else."""
     modules, parameters = set(frozen["modules"]), set(frozen["parameters"])
     for path, m in paths_in(module):
@@ -75,14 +75,14 @@ def freeze(module: Stateful, frozen: Mapping[str, Sequence[str]]) -> None:
         p.requires_grad = path not in parameters
 
 
-def paths_in(module: Stateful, path: str = "") -> Iterator[tuple[str, Stateful]]:
+def paths_in(module: StatefulModule, path: str = "") -> Iterator[tuple[str, StatefulModule]]:
     """A module and those inside it, with the paths that lead to them."""
     yield path, module
     for name, child in module.children():
         yield from paths_in(child, f"{path}/{name}" if path else name)
 
 
-class Fit:
+class StateFit:
     """How well a state, of which names, shapes and types are known, fits a module.
 
     Args:
@@ -93,7 +93,11 @@ class Fit:
     """
 
     def __init__(
-        self, module: Stateful, found: Mapping[str, ArraySpec], where: str, exact: bool = False
+        self,
+        module: StatefulModule,
+        found: Mapping[str, ArraySpec],
+        where: str,
+        exact: bool = False,
     ) -> None:
         self.module, self.found, self.where, self.exact = module, found, where, exact
         self.wanted = named(module)
@@ -188,11 +192,11 @@ def side_by_side(left: str, right: str, rows: Sequence[tuple[str, str]]) -> str:
 
 
 def load_state(
-    module: Stateful, state: Mapping[str, TensorLike], strict: bool, where: str
+    module: StatefulModule, state: Mapping[str, TensorLike], strict: bool, where: str
 ) -> Loaded:
     """Put arrays by name into a module; what does not fit is an error, or is listed."""
     specs = {name: ArraySpec(np.shape(v), _dtype(v)) for name, v in state.items()}
-    fit = Fit(module, specs, where)
+    fit = StateFit(module, specs, where)
     fit.demand(strict)
     return fit.load(state)
 

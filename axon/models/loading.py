@@ -16,7 +16,7 @@ from axon.files import formats
 from axon.files.archive import Archive, Json, Tree, opened
 from axon.files.atomic import DamagedFile
 from axon.layers.module import Module
-from axon.layers.state import Fit, freeze
+from axon.layers.state import StateFit, freeze
 from axon.models import weights
 from axon.models.model import Model
 from axon.models.saving import FORMAT
@@ -131,7 +131,7 @@ def _model(archive: Archive, description: Description, custom: Named) -> Model:
     limit = MemoryLimit(source.specs)
     with Mode("values", limit.values), Mode("empty", limit.empty):
         model = _checked(archive.where, description, custom)
-    fit = Fit(model, source.specs, archive.where, exact=True)
+    fit = StateFit(model, source.specs, archive.where, exact=True)
     try:
         fit.demand(strict=True)
         if "frozen" in description:

@@ -12,7 +12,7 @@ from axon.files import formats, npz, safetensors
 from axon.files.archive import Archive
 from axon.files.atomic import DamagedFile, atomic, check_writable
 from axon.layers.module import Module
-from axon.layers.state import Fit, Loaded, named
+from axon.layers.state import Loaded, StateFit, named
 from axon.locks import hold
 from axon.models.network import Network
 from axon.version import __version__
@@ -121,7 +121,7 @@ def load_weights(
     """
     _demand_weights(model, "load")
     with opened(path) as found:
-        fit = Fit(model, found.specs, str(path))
+        fit = StateFit(model, found.specs, str(path))
         if name_map is None and source is None and (fit.sources or not found.foreign):
             fit.demand(strict)
             return fit.load(found.read(fit.sources))

@@ -16,7 +16,7 @@ from axon.backend import Array, DType, Shape, promote
 from axon.bounds import anything
 from axon.core import primitive
 from axon.ops import depthwise
-from axon.ops.windows import Convolution, Parts, Unbuffered, convolution, images, matches
+from axon.ops.windows import ConvolutionSizes, Parts, Unbuffered, convolution, images, matches
 from axon.pieces import BYTE, MOST, Cut, cost, in_pieces
 
 Specs = list[tuple[Shape, DType]]
@@ -25,17 +25,17 @@ Specs = list[tuple[Shape, DType]]
 # ------------------------------------------------------------------------------------ declarations
 
 
-def _forward(x: Array, w: Array, **meta: Any) -> Convolution:
+def _forward(x: Array, w: Array, **meta: Any) -> ConvolutionSizes:
     return convolution(images(x), w.shape, promote(x.dtype, w.dtype), **meta)
 
 
-def _input(g: Array, w: Array, *, shape: Shape, **meta: Any) -> Convolution:
+def _input(g: Array, w: Array, *, shape: Shape, **meta: Any) -> ConvolutionSizes:
     c = convolution(shape, w.shape, promote(g.dtype, w.dtype), **meta)
     matches("The first", images(g), c.out)
     return c
 
 
-def _weight(x: Array, g: Array, *, shape: Shape, **meta: Any) -> Convolution:
+def _weight(x: Array, g: Array, *, shape: Shape, **meta: Any) -> ConvolutionSizes:
     c = convolution(images(x), shape, promote(x.dtype, g.dtype), **meta)
     matches("The second", images(g), c.out)
     return c
@@ -119,29 +119,29 @@ def _cost(y: Array, x: Array, w: Array) -> float:
     return cost(conv2d_multiply_adds(x.shape, w.shape, y.shape), y.nbytes + x.nbytes)
 
 
-def _seen(x: Array, c: Convolution) -> Specs:
+def _seen(x: Array, c: ConvolutionSizes) -> Specs:
     n, _, windows = c.chunk()
     cols = 0 if _is_matrix(x, c) else windows * c.K * c.G
     framed = (n, *c.windows.padded_size(c.shape), c.shape[3]) if c.windows.padded else (0,)
     return [((cols,), c.dtype), (framed, c.dtype)]
 
 
-def _most(c: Convolution) -> Shape:
+def _most(c: ConvolutionSizes) -> Shape:
     """The part of g that belongs to the largest chunk; all of it if there are no chunks."""
     n, rows, _ = c.chunk()
     return c.out if c.tiled else (n, rows, *c.out[2:])
 
 
-def _copied(array: Array, shape: Shape, c: Convolution) -> tuple[Shape, DType]:
+def _copied(array: Array, shape: Shape, c: ConvolutionSizes) -> tuple[Shape, DType]:
     return (0,) if _ready(array, c) else shape, c.dtype
 
 
-def _ready(array: Array, c: Convolution) -> bool:
+def _ready(array: Array, c: ConvolutionSizes) -> bool:
     """Whether BLAS can read an array in any chunk."""
     return array.flags.c_contiguous and array.dtype == c.dtype
 
 
-def _is_matrix(x: Array, c: Convolution) -> bool:
+def _is_matrix(x: Array, c: ConvolutionSizes) -> bool:
     return c.tiled and _ready(x, c)
 
 
@@ -258,7 +258,7 @@ conv2d_weight.gradient(
 
 
 def _columns(
-    x: Array, c: Convolution, workspace: list[Array], xp: Any
+    x: Array, c: ConvolutionSizes, workspace: list[Array], xp: Any
 ) -> Iterator[tuple[Parts, Array]]:
     """Chunk by chunk: which windows, and what they see, (G, rows, K)."""
     if _is_matrix(x, c):
@@ -275,7 +275,7 @@ def _columns(
         yield (n, rows), _matrix(views[here, rows], cols, c, xp)
 
 
-def _views(x: Array, c: Convolution, xp: Any) -> Array:
+def _views(x: Array, c: ConvolutionSizes, xp: Any) -> Array:
     """What each window sees, without copying: (N, OH, OW, KH, KW, G, C / G)."""
     (KH, KW, Cg, _), (OH, OW), (N, H, W, C) = c.kernel, c.counts, x.strides
     (SH, SW), (DH, DW) = c.windows.strides, c.windows.dilation
@@ -285,13 +285,13 @@ def _views(x: Array, c: Convolution, xp: Any) -> Array:
     return view
 
 
-def _inner(framed: Array, c: Convolution) -> Array:
+def _inner(framed: Array, c: ConvolutionSizes) -> Array:
     """The images within the padding."""
     (above, _), (left, _) = c.windows.padding
     return framed[:, above : above + c.shape[1], left : left + c.shape[2]]
 
 
-def _matrix(views: Array, cols: Array, c: Convolution, xp: Any) -> Array:
+def _matrix(views: Array, cols: Array, c: ConvolutionSizes, xp: Any) -> Array:
     """Copy what some windows see into a matrix (G, rows, K)."""
     seen = views.transpose(5, 0, 1, 2, 3, 4, 6)  # (G, n, rows, OW, KH, KW, C / G)
     rows, shape = prod(seen.shape[1:4]), seen.shape
@@ -305,7 +305,7 @@ def _matrix(views: Array, cols: Array, c: Convolution, xp: Any) -> Array:
     return matrix
 
 
-def _sent(g: Array, w: Array, c: Convolution, place: Array, xp: Any) -> Array:
+def _sent(g: Array, w: Array, c: ConvolutionSizes, place: Array, xp: Any) -> Array:
     """What a chunk of g sends back to each tap: (KH, KW, n, rows, OW, C)."""
     KH, KW, Cg, F = c.kernel
     taps, rows, C = KH * KW, prod(g.shape[:3]), c.shape[3]
@@ -319,17 +319,17 @@ def _sent(g: Array, w: Array, c: Convolution, place: Array, xp: Any) -> Array:
     return sent
 
 
-def _kernel(w: Array, c: Convolution) -> Array:
+def _kernel(w: Array, c: ConvolutionSizes) -> Array:
     """(KH, KW, C / G, F) -> (G, K, F / G)."""
     return w.reshape(c.K, c.G, c.kernel[3] // c.G).transpose(1, 0, 2)
 
 
-def _rows(y: Array, c: Convolution) -> Array:
+def _rows(y: Array, c: ConvolutionSizes) -> Array:
     """(n, rows, OW, F) -> (G, n * rows * OW, F / G)."""
     return y.reshape(prod(y.shape[:3]), c.G, c.kernel[3] // c.G).transpose(1, 0, 2)
 
 
-def _moved(array: Array, place: Array, c: Convolution, xp: Any) -> Array:
+def _moved(array: Array, place: Array, c: ConvolutionSizes, xp: Any) -> Array:
     """The array itself, or a copy of it that BLAS can read, if there is a place for one."""
     if not place.size:
         return array

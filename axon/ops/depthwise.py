@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from axon.backend import Array, DType, Shape
-from axon.ops.windows import Convolution, Parts, Unbuffered, chunk, parts
+from axon.ops.windows import ConvolutionSizes, Parts, Unbuffered, chunk, parts
 
 SHARE = 4  # products, sums, inputs and results lie in the cache together
 
 
-def workspace(c: Convolution) -> list[tuple[Shape, DType]]:
+def workspace(c: ConvolutionSizes) -> list[tuple[Shape, DType]]:
     """Workspace: products of a chunk, one row of weights for each tap, and repeated channels."""
     (N, H, W, C), (KH, KW, _, F), (OH, OW) = c.shape, c.kernel, c.counts
     n, rows = chunk(N, OH, _bytes(c))
@@ -23,7 +23,7 @@ def workspace(c: Convolution) -> list[tuple[Shape, DType]]:
 
 
 def forward(
-    out: Array, x: Array, w: Array, c: Convolution, xp: Any, workspace: list[Array]
+    out: Array, x: Array, w: Array, c: ConvolutionSizes, xp: Any, workspace: list[Array]
 ) -> None:
     """y = the sum over taps of what each sees, times its weights."""
     products, weights, spread = workspace
@@ -39,7 +39,7 @@ def forward(
 
 
 def backward(
-    out: Array, g: Array, w: Array, c: Convolution, xp: Any, workspace: list[Array]
+    out: Array, g: Array, w: Array, c: ConvolutionSizes, xp: Any, workspace: list[Array]
 ) -> None:
     """Each g goes back to all that its window saw, times the weights."""
     products, weights, spread = workspace
@@ -58,7 +58,9 @@ def backward(
                 _gathered(out[n], image, xp)
 
 
-def weight(out: Array, x: Array, g: Array, c: Convolution, xp: Any, workspace: list[Array]) -> None:
+def weight(
+    out: Array, x: Array, g: Array, c: ConvolutionSizes, xp: Any, workspace: list[Array]
+) -> None:
     """Each tap adds up what it saw, times g."""
     products, sums, spread = workspace
     sums.fill(0)
@@ -93,7 +95,7 @@ def _span(x: Array, axis: int, start: int, stop: int) -> Array:
     return x[start:stop] if axis == 0 else x[:, start:stop]
 
 
-def _repeated(x: Array, spread: Array, c: Convolution, rows: slice, xp: Any) -> Array:
+def _repeated(x: Array, spread: Array, c: ConvolutionSizes, rows: slice, xp: Any) -> Array:
     """Channels repeated, once for each of their filters: (n, H, W, C) -> (n, H, W, F)."""
     if not spread.size:
         return x
@@ -113,9 +115,9 @@ def _gathered(out: Array, many: Array, xp: Any) -> None:
         xp.add(out, by_channel[..., j], out=out)
 
 
-def _parts(c: Convolution) -> Iterator[Parts]:
+def _parts(c: ConvolutionSizes) -> Iterator[Parts]:
     return parts(c.shape[0], c.counts[0], _bytes(c))
 
 
-def _bytes(c: Convolution) -> int:
+def _bytes(c: ConvolutionSizes) -> int:
     return int(SHARE * c.counts[1] * c.kernel[3] * c.dtype.itemsize)

@@ -169,7 +169,7 @@ def images(x: Array) -> Shape:
 # ------------------------------------------------------------------------------------ convolution
 
 
-class Convolution(NamedTuple):
+class ConvolutionSizes(NamedTuple):
     """What the three share: the shapes of images and kernel, and where the windows lie."""
 
     shape: Shape  # (N, H, W, C)
@@ -239,7 +239,7 @@ def convolution(
     padding: Padding = UNPADDED,
     dilation: Pair = ONE,
     groups: int = 1,
-) -> Convolution:
+) -> ConvolutionSizes:
     """Check that images and kernel fit, and put together what is known of their convolution."""
     if len(kernel) != 4:
         raise ValueError(f"A kernel has 4 axes (KH, KW, C / groups, F), got {len(kernel)}.")
@@ -251,4 +251,4 @@ def convolution(
     size = (kernel[0], kernel[1])
     windows = Windows(size, strides, padding, dilation)
     windows.counts(shape)
-    return Convolution(tuple(shape), tuple(kernel), windows, groups, dtype)
+    return ConvolutionSizes(tuple(shape), tuple(kernel), windows, groups, dtype)

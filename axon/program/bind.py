@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, aligned_bytes, xp
-from axon.pieces import Cut, Work, ends
+from axon.pieces import Cut, Pieces, ends
 from axon.program.plan import Plan
 from axon.threads import get_threads, share
 
@@ -74,19 +74,19 @@ class Bound:
         if chain is not None:
             places = chain.places(cut, primitive.eagerly is not None)
             if places:
-                work = Work(primitive, arrays, meta, cut, places, plan.sums(number))
+                work = Pieces(primitive, arrays, meta, cut, places, plan.sums(number))
                 if chain.takes(work):
                     self._enter(chain, work)
                     return True
         if cut.pieces < 2:
             return False
         self._close()
-        work = Work(primitive, arrays, meta, cut, ends(cut.rows, cut.pieces), plan.sums(number))
+        work = Pieces(primitive, arrays, meta, cut, ends(cut.rows, cut.pieces), plan.sums(number))
         self._chain = Chain(self)
         self._enter(self._chain, work)
         return True
 
-    def _enter(self, chain: "Chain", work: Work) -> None:
+    def _enter(self, chain: "Chain", work: Pieces) -> None:
         chain.add(work)
         self.workspace_bytes = max(self.workspace_bytes, work.workspace_bytes())
         alone = Chain(self)
@@ -104,7 +104,7 @@ class Chain:
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
-        self.works: list[Work] = []
+        self.works: list[Pieces] = []
         self._lanes: dict[int, list[Call]] = {}
         self._read: list[Spans] = []
         self._written: list[Spans] = []
@@ -150,21 +150,21 @@ class Chain:
             return []
         return fitting
 
-    def add(self, work: Work) -> None:
+    def add(self, work: Pieces) -> None:
         """Let all pieces go through this work, too."""
         self.works.append(work)
         read, written = _memory_of(work)
         self._read += read
         self._written += written
 
-    def takes(self, work: Work) -> bool:
+    def takes(self, work: Pieces) -> bool:
         """Whether no piece of this work meets, in memory, another piece of the works before."""
         read, written = _memory_of(work)
         pairs = ((written, self._read + self._written), (read, self._written))
         return not any(_cross(a, b) for new, old in pairs for a in new for b in old)
 
 
-def _memory_of(work: Work) -> tuple[list[Spans], list[Spans]]:
+def _memory_of(work: Pieces) -> tuple[list[Spans], list[Spans]]:
     """What the pieces of some work read, and what they write."""
     changed = max(work.primitive.writes, 1)
     read: list[Spans] = []

@@ -57,12 +57,12 @@ class NotWorthIt(Exception):
     """A program that is left to NumPy, and why."""
 
 
-class _Settings:
+class _KernelSettings:
     kernels: str | None = None  # None: nobody has asked yet
     works: bool | None = None  # whether the compiled kernels can be used; None: not tried yet
 
 
-_settings = _Settings()
+_settings = _KernelSettings()
 
 
 def set_kernels(kernels: str) -> None:

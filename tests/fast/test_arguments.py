@@ -27,7 +27,7 @@ from axon.fast.kernels.arguments import (
     Real,
 )
 from axon.fast.kernels.intrinsics import doubles
-from axon.fast.kernels.walk import Operand
+from axon.fast.kernels.walk import Strided
 from axon.fast.rules.calls import At, Call, Word, Workspace
 from axon.program.lowerings import LoweredPlan
 from axon.program.plan import Plan
@@ -111,7 +111,7 @@ def test_integers_truth_and_groups_are_told_apart() -> None:
             Call("zeros", n=n, out=out)
     assert Call("zeros", n=Word(1, by_row=1), out=out).arguments[0] == Word(1, by_row=1)
     with pytest.raises(TypeError, match="kernel 'relu', 'loops': expected a Loops, got 3"):
-        Call("relu", loops=3, out=out, x=Operand(out, 0, 0, 0, 0, 0))
+        Call("relu", loops=3, out=out, x=Strided(out, 0, 0, 0, 0, 0))
 
 
 def test_all_that_fetch_batches_are_called_alike() -> None:

@@ -174,7 +174,7 @@ def _guard_workspace() -> None:
                 for place in self.forbidden:
                     forbid(start + thread * self._workspace_bytes + place)
 
-    memory.Memory.place_strip = place_strip  # type: ignore[method-assign]
+    memory.MachineMemory.place_strip = place_strip  # type: ignore[method-assign]
     builder.Builder.machine = machine_of  # type: ignore[method-assign]
     machine.Machine._demand_workspace = demand_workspace  # type: ignore[method-assign]
 

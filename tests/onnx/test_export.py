@@ -64,7 +64,7 @@ runtime = pytest.importorskip("onnxruntime")
 from axon.onnx import BatchError, UnsupportedError, export  # noqa: E402
 from axon.onnx.export import export as exporting_module  # noqa: E402
 from axon.onnx.export import record as recording  # noqa: E402
-from axon.onnx.export.build import Builder  # noqa: E402
+from axon.onnx.export.build import GraphBuilder  # noqa: E402
 from axon.onnx.export.protobuf import model_proto  # noqa: E402
 from axon.onnx.export.rules import RULES  # noqa: E402
 from axon.onnx.export.rules.values import Value  # noqa: E402
@@ -212,12 +212,14 @@ def exported(function, *arrays):
     """What a function of arrays of any shape is in ONNX."""
     inputs = [Tensor(a) for a in arrays]
     instructions, (output,) = trace(lambda *x: [function(*x)], inputs)
-    recorded = recording.compared(Nobody(), [recording.Trace(instructions, inputs, output)], [1])
+    recorded = recording.compared(
+        Nobody(), [recording.ModelTrace(instructions, inputs, output)], [1]
+    )
     graph = Writer(20, [f"x{i}" for i in range(len(arrays))])
     named = zip(recorded.shapes, arrays, strict=True)
     graph.inputs = [Value(shape, a.dtype, f"x{i}") for i, (shape, a) in enumerate(named)]
     graph.shapes.update({value.name: value.shape for value in graph.inputs})
-    made = simplified(graph, Builder(Nobody(), recorded, graph, {}).build(graph.inputs))
+    made = simplified(graph, GraphBuilder(Nobody(), recorded, graph, {}).build(graph.inputs))
     return model_proto("nobody", graph, made, {}), output.data
 
 

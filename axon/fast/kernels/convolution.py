@@ -115,7 +115,7 @@ def finite(address: int, size: int) -> bool:
 # ------------------------------------------------------------------------------------ tiles
 
 
-class Windows(NamedTuple):
+class ImageWindows(NamedTuple):
     """Where windows lie: on which images, of how many bytes; the steps between them; how many."""
 
     x: Address
@@ -140,7 +140,7 @@ class Lines(NamedTuple):
 
 
 @njit
-def lay(where: Any, count: int, start: int, w: Windows, out: int, wide: int) -> None:
+def lay(where: Any, count: int, start: int, w: ImageWindows, out: int, wide: int) -> None:
     """Where the windows from number ``start`` on begin, and where their answers go."""
     n, rest = divmod(start, w.OH * w.OW)
     i, j = divmod(rest, w.OW)
@@ -155,7 +155,7 @@ def lay(where: Any, count: int, start: int, w: Windows, out: int, wide: int) -> 
 
 
 @njit
-def seen(start: int, count: int, w: Windows, lines: Lines) -> Any:
+def seen(start: int, count: int, w: ImageWindows, lines: Lines) -> Any:
     """The lines of taps, from one to before another, that see any line that is not padding."""
     begin, end = start // w.OW, (start + count - 1) // w.OW
     if begin // w.OH != end // w.OH:
@@ -172,7 +172,7 @@ def seen(start: int, count: int, w: Windows, lines: Lines) -> Any:
 
 @kernel
 def convolve(
-    rows: int, windows: Windows, lines: Lines, table: Address, in_line: int, length: int,
+    rows: int, windows: ImageWindows, lines: Lines, table: Address, in_line: int, length: int,
     weights: Address, filters: int, bias: Address, out: Address, done: bool,
 ) -> None:  # fmt: skip
     """y = bias + the convolution of images with a kernel, by tiles.
@@ -232,7 +232,7 @@ def answer(
 
 @kernel
 def convolve_weight(
-    rows: int, first: bool, windows: Windows, lines: Address, taps: Integers, K: int,
+    rows: int, first: bool, windows: ImageWindows, lines: Address, taps: Integers, K: int,
     g: Address, filters: int, out: Address, done: OptionalAddress,
 ) -> None:  # fmt: skip
     """dW += what each tap saw, times g; each tile is some taps and channels by some filters.
@@ -298,7 +298,7 @@ class Columns(NamedTuple):
 
 
 @njit
-def gather(out: int, x: int, lines: int, w: Windows, taps: Taps) -> None:
+def gather(out: int, x: int, lines: int, w: ImageWindows, taps: Taps) -> None:
     """What some lines of windows on an image see, a row for each window."""
     table = words(taps.table, taps.count)
     for i in range(lines):
@@ -311,7 +311,7 @@ def gather(out: int, x: int, lines: int, w: Windows, taps: Taps) -> None:
 
 @kernel
 def convolve_matrix(
-    rows: int, windows: Windows, taps: Taps, columns: Columns, blas: int,
+    rows: int, windows: ImageWindows, taps: Taps, columns: Columns, blas: int,
     weights: Address, bias: Address, out: Address,
 ) -> None:  # fmt: skip
     """y = cols W + bias."""
@@ -328,7 +328,7 @@ def convolve_matrix(
 
 @kernel
 def convolve_matrix_weight(
-    rows: int, first: bool, windows: Windows, taps: Taps, columns: Columns, blas: int,
+    rows: int, first: bool, windows: ImageWindows, taps: Taps, columns: Columns, blas: int,
     g: Address, out: Address,
 ) -> None:  # fmt: skip
     """dW += cols^T g."""
@@ -345,7 +345,7 @@ def convolve_matrix_weight(
 
 @kernel
 def convolve_matrix_input(
-    rows: int, windows: Windows, taps: Taps, columns: Columns, blas: int,
+    rows: int, windows: ImageWindows, taps: Taps, columns: Columns, blas: int,
     weights: Address, g: Address, done: bool,
 ) -> None:  # fmt: skip
     """dx = g W^T, sent back to all that each window saw; dx are the images that windows lie on.
@@ -365,7 +365,7 @@ def convolve_matrix_input(
 
 
 @njit
-def scatter(out: int, cols: int, lines: int, w: Windows, taps: Taps) -> None:
+def scatter(out: int, cols: int, lines: int, w: ImageWindows, taps: Taps) -> None:
     """Add what belongs to windows to the pixels that they see."""
     table = words(taps.table, taps.count)
     for i in range(lines):

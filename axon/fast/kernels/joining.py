@@ -3,11 +3,11 @@
 from axon.fast.kernels.arguments import FAR, Floats
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.intrinsics import floats
-from axon.fast.kernels.walk import Loops, Operand, start_of
+from axon.fast.kernels.walk import Loops, Strided, start_of
 
 
 @kernel
-def lay(rows: int, loops: Loops, out: Operand, x: Operand) -> None:
+def lay(rows: int, loops: Loops, out: Strided, x: Strided) -> None:
     """Copy x to places with steps of their own."""
     for r in range(rows):
         for i in range(loops.i):

@@ -25,7 +25,7 @@ F = np.float32
 ZERO, ONE = F(0), F(1)
 
 
-class Windows(NamedTuple):
+class PoolWindows(NamedTuple):
     """How windows lie on images: sizes of images, of results, of windows; steps; padding."""
 
     H: int
@@ -49,7 +49,7 @@ def reach(start: int, taps: int, size: int) -> Any:
 
 @njit(inline="always")
 def each_window(
-    each: Any, rows: int, w: Windows, x: int, y: int, index: int, switches: Any
+    each: Any, rows: int, w: PoolWindows, x: int, y: int, index: int, switches: Any
 ) -> None:
     """each(like, places of the window, its result, its index, w, taps, switches).
 
@@ -73,7 +73,9 @@ def each_window(
 
 
 @njit(inline="always")
-def _largest(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+def _largest(
+    like: Any, x: int, y: int, index: int, w: PoolWindows, taps: Any, switches: Any
+) -> None:
     wide, line = w.C * 4, w.W * w.C * 4
     kh, stop_h, kw, stop_w = taps
     store_y, store_index = switches
@@ -93,7 +95,7 @@ def _largest(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switc
 
 @kernel
 def largest(
-    rows: int, windows: Windows, x: Address, y: OptionalAddress, index: OptionalAddress,
+    rows: int, windows: PoolWindows, x: Address, y: OptionalAddress, index: OptionalAddress,
     found: OptionalAddress,
 ) -> None:  # fmt: skip
     """The largest number y that each window sees, and which tap sees it (the first of them).
@@ -105,7 +107,7 @@ def largest(
 
 @kernel
 def largest_back(
-    rows: int, windows: Windows, dx: Address, g: Address, index: Address,
+    rows: int, windows: PoolWindows, dx: Address, g: Address, index: Address,
     zeros: bool, alone: bool,
 ) -> None:  # fmt: skip
     """Each g goes to the tap with its number.
@@ -121,7 +123,7 @@ def largest_back(
 
 
 @njit(inline="always")
-def _send(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+def _send(like: Any, x: int, y: int, index: int, w: PoolWindows, taps: Any, switches: Any) -> None:
     wide, line = w.C * 4, w.W * w.C * 4
     kh, stop_h, kw, stop_w = taps
     g, number = load(y, like), load_bytes(index, like)
@@ -134,7 +136,7 @@ def _send(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches
 
 @njit(inline="always")
 def _send_alone(
-    like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any
+    like: Any, x: int, y: int, index: int, w: PoolWindows, taps: Any, switches: Any
 ) -> None:
     wide, line = w.C * 4, w.W * w.C * 4
     kh, stop_h, kw, stop_w = taps
@@ -146,13 +148,13 @@ def _send_alone(
 
 
 @kernel
-def mean(rows: int, windows: Windows, x: Address, y: Address) -> None:
+def mean(rows: int, windows: PoolWindows, x: Address, y: Address) -> None:
     """The mean of what each window sees on the image."""
     each_window(_mean, rows, windows, x, y, 0, ())
 
 
 @njit(inline="always")
-def _mean(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+def _mean(like: Any, x: int, y: int, index: int, w: PoolWindows, taps: Any, switches: Any) -> None:
     wide, line = w.C * 4, w.W * w.C * 4
     kh, stop_h, kw, stop_w = taps
     total = fill(ZERO, like)
@@ -164,7 +166,7 @@ def _mean(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches
 
 @kernel
 def mean_back(
-    rows: int, windows: Windows, dx: Address, g: Address, zeros: bool, alone: bool
+    rows: int, windows: PoolWindows, dx: Address, g: Address, zeros: bool, alone: bool
 ) -> None:
     """Each g is shared by the pixels that its window saw; switches as for largest_back."""
     if zeros:
@@ -173,7 +175,7 @@ def mean_back(
 
 
 @njit(inline="always")
-def _share(like: Any, x: int, y: int, index: int, w: Windows, taps: Any, switches: Any) -> None:
+def _share(like: Any, x: int, y: int, index: int, w: PoolWindows, taps: Any, switches: Any) -> None:
     wide, line = w.C * 4, w.W * w.C * 4
     kh, stop_h, kw, stop_w = taps
     (alone,) = switches

@@ -53,7 +53,7 @@ def add_to(out: int, x: int, n: int) -> None:
 # ------------------------------------------------------------------------------------ all steps
 
 
-class Recurrence(NamedTuple):
+class RecurrenceSizes(NamedTuple):
     """Sizes of a recurrence, and where it lies (axon/ops/recurrent.py).
 
     p are the gates' inputs, weights, bias and first states; y are saved gates and states.
@@ -77,7 +77,7 @@ def is_left_out(mask: int, width: int, sample: int, t: int) -> bool:
 
 
 @kernel
-def recurrence(rows: int, row: int, recurrence: Recurrence, workspace: Address) -> None:
+def recurrence(rows: int, row: int, recurrence: RecurrenceSizes, workspace: Address) -> None:
     """All steps of the samples of a piece; the workspace holds the gates of a block."""
     n, time, u, blas, cell, p, mask, mask_width, y = recurrence
     gates = 4 if cell == LSTM else 3 if cell == GRU else 1
@@ -117,7 +117,7 @@ def recurrence(rows: int, row: int, recurrence: Recurrence, workspace: Address) 
 
 @kernel
 def recurrence_back(
-    rows: int, first: bool, row: int, recurrence: Recurrence,
+    rows: int, first: bool, row: int, recurrence: RecurrenceSizes,
     dp: Address, g: Address, part: Address, workspace: Address,
 ) -> None:  # fmt: skip
     """All steps of the samples of a piece, backwards; sums over samples and steps go to a part.

@@ -23,7 +23,7 @@ class Loops(NamedTuple):
     inner: int
 
 
-class Operand(NamedTuple):
+class Strided(NamedTuple):
     """Where a tensor begins, and its steps from row to row and along the loops."""
 
     place: Address
@@ -35,14 +35,14 @@ class Operand(NamedTuple):
 
 
 @njit(inline="always")
-def start_of(x: Operand, size: int, r: int, i: int, j: int, k: int) -> int:
+def start_of(x: Strided, size: int, r: int, i: int, j: int, k: int) -> int:
     """The address of a run of numbers, ``size`` bytes each."""
     return x.place + (r * x.by_row + i * x.by_i + j * x.by_j + k * x.by_k) * size
 
 
 def each(
     function: Any, out_of: Any, so: int, x_of: Any, sx: int,
-    rows: int, loops: Loops, out: Address, x: Operand,
+    rows: int, loops: Loops, out: Address, x: Strided,
 ) -> None:  # fmt: skip
     """out = function(x), ``so`` and ``sx`` bytes each."""
     if loops.i == 0:
@@ -71,7 +71,7 @@ def one(function: Any, out: Any, x: Any, n: int, dx: int) -> None:
 
 def pairs(
     function: Any, out_of: Any, so: int, in_of: Any, si: int,
-    rows: int, loops: Loops, out: Address, x: Operand, y: Operand,
+    rows: int, loops: Loops, out: Address, x: Strided, y: Strided,
 ) -> None:  # fmt: skip
     """out = function(x, y), both of one type."""
     if loops.i == 0:
@@ -109,7 +109,7 @@ def two(function: Any, out: Any, x: Any, y: Any, n: int, dx: int, dy: int) -> No
 
 def triples(
     function: Any, in_of: Any, si: int, x_of: Any, sx: int,
-    rows: int, loops: Loops, out: Address, x: Operand, y: Operand, z: Operand,
+    rows: int, loops: Loops, out: Address, x: Strided, y: Strided, z: Strided,
 ) -> None:  # fmt: skip
     """out = function(x, y, z), all of one type but x."""
     if loops.i == 0:

@@ -143,7 +143,7 @@ def both(
 # ------------------------------------------------------------------------------------ all tiles
 
 
-class Grid(NamedTuple):
+class TileGrid(NamedTuple):
     """Tiles downwards and across an image of answers, and how large that is."""
 
     down: int
@@ -223,7 +223,7 @@ def put(x: int, n: int, i: int, j: int, OH: int, OW: int, wide: int, out: int, b
 
 
 @njit
-def see(x: int, start: int, count: int, g: Grid, C: int, space: int, out: int, d: int) -> None:
+def see(x: int, start: int, count: int, g: TileGrid, C: int, space: int, out: int, d: int) -> None:
     """B^T x B of some tiles: (36, d bytes: tiles, C)."""
     for k in range(count):
         n, i, j = tile(start + k, g.down, g.across)
@@ -234,7 +234,7 @@ def see(x: int, start: int, count: int, g: Grid, C: int, space: int, out: int, d
 
 
 @njit
-def ask(y: int, start: int, count: int, g: Grid, C: int, space: int, out: int, d: int) -> None:
+def ask(y: int, start: int, count: int, g: TileGrid, C: int, space: int, out: int, d: int) -> None:
     """A y A^T of some tiles: (36, d bytes: tiles, filters)."""
     wide, four = C * 4, space + 36 * WIDE
     for k in range(count):
@@ -259,7 +259,7 @@ def prepare(workspace: int, size: int) -> Any:
 
 @kernel
 def winograd(
-    rows: int, workspace: Address, grid: Grid, C: int, N: int,
+    rows: int, workspace: Address, grid: TileGrid, C: int, N: int,
     x: Address, weights: Address, bias: Address, out: Address,
 ) -> None:  # fmt: skip
     """y = bias + conv(x, w), with C channels and N filters."""
@@ -285,7 +285,7 @@ def winograd(
 
 @kernel
 def winograd_input(
-    rows: int, workspace: Address, grid: Grid, C: int, N: int,
+    rows: int, workspace: Address, grid: TileGrid, C: int, N: int,
     out: Address, weights: Address, g: Address,
 ) -> None:  # fmt: skip
     """dx (padded) from g, by weights with channels and filters exchanged, taps reversed."""
@@ -322,7 +322,14 @@ def add_tile(x: int, out: int, line: int, step: int) -> None:
 
 @kernel
 def winograd_weight(
-    rows: int, workspace: Address, grid: Grid, C: int, N: int, x: Address, g: Address, out: Address
+    rows: int,
+    workspace: Address,
+    grid: TileGrid,
+    C: int,
+    N: int,
+    x: Address,
+    g: Address,
+    out: Address,
 ) -> None:
     """dw of these rows alone, from x and g."""
     space, U = prepare(workspace, max(C, N))

@@ -9,12 +9,12 @@ import numpy as np
 
 from axon.blas import sgemm_address
 from axon.core import Tensor
-from axon.fast.kernels.convolution import Columns, Lines, Padding, Taps, Windows
+from axon.fast.kernels.convolution import Columns, ImageWindows, Lines, Padding, Taps
 from axon.fast.kernels.vectors import LANES
-from axon.fast.kernels.winograd import SPACE, TABLE, TILES, Grid
+from axon.fast.kernels.winograd import SPACE, TABLE, TILES, TileGrid
 from axon.fast.rules.calls import At, Call, Site, Work, Workspace, flat, lowers
 from axon.fast.rules.reduce import combined
-from axon.ops.windows import ONE, Convolution, convolution
+from axon.ops.windows import ONE, ConvolutionSizes, convolution
 from axon.program.trace import Instruction
 
 GFLOPS = 100.0  # of one core, about
@@ -50,13 +50,13 @@ def each(t: Tensor) -> At:
     return At(t, t.data.nbytes // max(t.shape[0], 1))
 
 
-def suits(site: Site, c: Convolution, *tensors: Tensor) -> bool:
+def suits(site: Site, c: ConvolutionSizes, *tensors: Tensor) -> bool:
     """Whether these are the images of a batch, all in one group."""
     batch = c.shape[0] == site.batch and any(site.batched(t) for t in tensors)
     return batch and c.G == 1 and flat(*tensors) and all(t.size for t in tensors)
 
 
-def cost(c: Convolution) -> float:
+def cost(c: ConvolutionSizes) -> float:
     """Nanoseconds."""
     return FIXED + 2.0 * prod(c.out) * c.K / GFLOPS
 
@@ -89,13 +89,13 @@ def images_of_its_own(shape: Sequence[int]) -> At:
     return At(workspace, workspace.by_row)
 
 
-def windows_on(c: Convolution, x: Images) -> Windows:
+def windows_on(c: ConvolutionSizes, x: Images) -> ImageWindows:
     """Where windows lie on images."""
     (SH, SW), (_, _, C) = c.windows.strides, x.shape
-    return Windows(x.place, x.size, SH * x.line, SW * C * 4, *c.counts)
+    return ImageWindows(x.place, x.size, SH * x.line, SW * C * 4, *c.counts)
 
 
-def taps(c: Convolution, line: int, C: int) -> tuple[list[int], int, int]:
+def taps(c: ConvolutionSizes, line: int, C: int) -> tuple[list[int], int, int]:
     """Where runs of taps lie from the first, in bytes; how many runs in a line; their length."""
     (KH, KW), (DH, DW) = c.windows.size, c.windows.dilation
     if DW == 1 or KW == 1:
@@ -108,7 +108,7 @@ def taps(c: Convolution, line: int, C: int) -> tuple[list[int], int, int]:
 
 
 def tiles(
-    c: Convolution, x: Images, weights: At, bias: At, out: At, counts: Any, filters: int,
+    c: ConvolutionSizes, x: Images, weights: At, bias: At, out: At, counts: Any, filters: int,
     above: int = 0, lines: int = 0, done: bool = False,
 ) -> Call:  # fmt: skip
     """The call of ``convolve``, perhaps only for what is not finite."""
@@ -166,7 +166,7 @@ def conv2d_input(site: Site, instruction: Instruction) -> Work | None:
     return Work(calls, site.batch, nanoseconds, True) if calls else None
 
 
-def _turned(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
+def _turned(c: ConvolutionSizes, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
     """Back by a convolution of padded g with the kernel turned around."""
     (KH, KW, C, F), (OH, _) = c.kernel, c.counts
     if c.windows.strides != ONE or C % LANES or w.data.nbytes > TURNED:
@@ -185,7 +185,7 @@ def _turned(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ..
     return (*calls, turn, back)
 
 
-def _sent_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
+def _sent_back(c: ConvolutionSizes, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
     """Back by a matrix product, and sums of what meets at a pixel."""
     if not sgemm_address():
         return None
@@ -199,7 +199,7 @@ def _sent_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call,
     return _to_images(c, Images(place, shape), w, g), crop
 
 
-def _to_images(c: Convolution, x: Images, w: Tensor, g: Tensor, done: bool = False) -> Call:
+def _to_images(c: ConvolutionSizes, x: Images, w: Tensor, g: Tensor, done: bool = False) -> Call:
     places = {"weights": At(w), "g": each(g)}
     return matrices("convolve_matrix_input", c, x, **places, done=done)
 
@@ -232,7 +232,7 @@ def conv2d_weight(site: Site, instruction: Instruction) -> Work | None:
     return Work(calls, site.batch, nanoseconds, True, after)
 
 
-def _weight_tiles(c: Convolution, x: Images, g: At, out: At, done: At | None = None) -> Call:
+def _weight_tiles(c: ConvolutionSizes, x: Images, g: At, out: At, done: At | None = None) -> Call:
     OH, SH = c.counts[0], c.windows.strides[0]
     runs, _, length = taps(c, x.line, x.shape[2])
     every = [run + 4 * k for run in runs for k in range(length)]
@@ -249,12 +249,12 @@ SHARE = 0.4  # of the time, with fewer multiplications
 MOST = 2**19  # bytes of a kernel for which that pays
 
 
-def _grid(c: Convolution) -> tuple[int, int]:
+def _grid(c: ConvolutionSizes) -> tuple[int, int]:
     """How many tiles of 4 x 4 there are, downwards and across."""
     return -(-c.counts[0] // 4), -(-c.counts[1] // 4)
 
 
-def fewer(c: Convolution) -> bool:
+def fewer(c: ConvolutionSizes) -> bool:
     """Whether Winograd's convolution suits: 3 x 3, whole vectors, tiles that are mostly full."""
     KH, KW, C, F = c.kernel
     right = (KH, KW) == (3, 3) and c.windows.strides == c.windows.dilation == ONE
@@ -263,7 +263,7 @@ def fewer(c: Convolution) -> bool:
     return 16 * prod(_grid(c)) < 1.7 * prod(c.counts)
 
 
-def complete_tiles(c: Convolution) -> Any:
+def complete_tiles(c: ConvolutionSizes) -> Any:
     """Padding to what complete tiles see."""
     ends = []
     for axis, (tiles, (before, _)) in enumerate(zip(_grid(c), c.windows.padding, strict=True)):
@@ -271,16 +271,16 @@ def complete_tiles(c: Convolution) -> Any:
     return ends
 
 
-def winograd(kernel: str, c: Convolution, **places: At) -> Call:
+def winograd(kernel: str, c: ConvolutionSizes, **places: At) -> Call:
     """The call of one of the three kernels."""
-    grid, (_, _, C, F) = Grid(*_grid(c), *c.counts), c.kernel
+    grid, (_, _, C, F) = TileGrid(*_grid(c), *c.counts), c.kernel
     tiles = 2 * TILES if kernel == "winograd_weight" else TILES
     floats = max(C, F) + SPACE * LANES + 36 * (C * F + tiles * (C + F))
     workspace = At(Workspace(by_thread=TABLE + -(-floats // 16) * 64))
     return Call(kernel, workspace=workspace, grid=grid, C=C, N=F, **places)
 
 
-def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
+def _fewer_back(c: ConvolutionSizes, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call, ...] | None:
     """Back by fewer multiplications, into images of complete tiles."""
     if not fewer(c):
         return None
@@ -299,7 +299,7 @@ def _fewer_back(c: Convolution, g: Tensor, w: Tensor, out: Tensor) -> tuple[Call
 # ------------------------------------------------------------------------------------ matrices
 
 
-def matrices(kernel: str, c: Convolution, x: Images, **arguments: At | bool) -> Call:
+def matrices(kernel: str, c: ConvolutionSizes, x: Images, **arguments: At | bool) -> Call:
     """The call of a kernel that gathers what windows see and leaves the product to BLAS."""
     OH, OW = c.counts
     runs, _, length = taps(c, x.line, x.shape[2])

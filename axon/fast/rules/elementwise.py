@@ -18,7 +18,7 @@ from axon.fast.kernels.arithmetic import (
     SUBTRACT,
 )
 from axon.fast.kernels.convert import COMPARED, COMPARISONS
-from axon.fast.kernels.walk import COSTS, OPERANDS, Loops, Operand
+from axon.fast.kernels.walk import COSTS, OPERANDS, Loops, Strided
 from axon.fast.rules.calls import At, Call, Site, Work, lowers, strides
 from axon.program.trace import Instruction
 
@@ -135,7 +135,7 @@ def walk(
     if g is None:
         return None
     places = {
-        name: Operand(At(t, by_row * t.data.itemsize), *steps)
+        name: Strided(At(t, by_row * t.data.itemsize), *steps)
         for name, t, steps, by_row in zip("xyz", operands, g.steps, g.by_row[1:], strict=False)
     }
     result = At(out, g.by_row[0] * out.data.itemsize)
@@ -275,7 +275,7 @@ def broadcast(site: Site, instruction: Instruction) -> Work | None:
         return work
     (call,), size = work.calls, out.size // site.batch
     if x.size == 1:
-        value = Operand(At(x), 0, 0, 0, 0, 0)
+        value = Strided(At(x), 0, 0, 0, 0, 0)
         place = At(out, size * out.data.itemsize)
         call = Call(call.kernel, loops=Loops(0, 0, 0, size), out=place, x=value)
         return work._replace(calls=(call,), rows=site.batch, batched=True)

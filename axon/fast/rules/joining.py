@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.kernels.walk import Loops, Operand
+from axon.fast.kernels.walk import Loops, Strided
 from axon.fast.rules.calls import At, Call, Site, Work, lowers, strides
 from axon.fast.rules.elementwise import FIXED, merged
 from axon.program.trace import Instruction
@@ -28,7 +28,7 @@ def laid_in(site: Site, out: Tensor, part: Array, x: Tensor, batched: bool) -> C
     by_row = [k * step[0] if batched else 0 for step in steps]
     places = At(out, by_row[0] * 4, offset=offset), At(x, by_row[1] * 4)
     to, source = (
-        Operand(place, row, *(0,) * pad, *loop)
+        Strided(place, row, *(0,) * pad, *loop)
         for place, row, loop in zip(places, by_row, loops, strict=True)
     )
     return Call("lay", loops=Loops(*(1,) * pad, *sizes), out=to, x=source)

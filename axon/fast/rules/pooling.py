@@ -32,7 +32,7 @@ def _work(
     (above, _), (left, _) = windows.padding
     sizes = (*images.shape[1:], *result.shape[1:3], *windows.size, *windows.strides, above, left)
     cost = FIXED + TAP * result.size * windows.size[0] * windows.size[1]
-    call = Call(kernel, windows=pooling.Windows(*sizes), **arguments)
+    call = Call(kernel, windows=pooling.PoolWindows(*sizes), **arguments)
     return Work((call,), site.batch, cost, True)
 
 

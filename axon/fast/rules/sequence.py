@@ -5,7 +5,7 @@ from typing import Any
 from axon.blas import sgemm_address
 from axon.core import Tensor
 from axon.fast.kernels.products import Matrix
-from axon.fast.kernels.sequence import BLOCK, GRU, LSTM, SIMPLE, STEPS, Recurrence
+from axon.fast.kernels.sequence import BLOCK, GRU, LSTM, SIMPLE, STEPS, RecurrenceSizes
 from axon.fast.rules.calls import At, Call, Site, Word, Work, Workspace, flat, lowers
 from axon.fast.rules.matmul import GFLOPS, laid
 from axon.fast.rules.reduce import combined
@@ -58,7 +58,7 @@ def _sizes(p: Tensor, cell: str, time: int) -> tuple[int, int]:
 def _laid(p: Tensor, mask: Tensor, y: Tensor, cell: str, time: int) -> dict[str, Any]:
     n, units = _sizes(p, cell, time)
     sizes = (n, time, units, sgemm_address(), CELL[cell])
-    laid = Recurrence(*sizes, At(p), At(mask), mask.shape[1], At(y))
+    laid = RecurrenceSizes(*sizes, At(p), At(mask), mask.shape[1], At(y))
     return {"row": Word(0, by_row=1), "recurrence": laid}
 
 

@@ -11,7 +11,7 @@ from axon.models import Model
 from axon.onnx.export.record import Operation, Recording, place
 from axon.onnx.export.rules import RULES, Rule
 from axon.onnx.export.rules.values import Value
-from axon.onnx.export.rules.writer import Result, Writer
+from axon.onnx.export.rules.writer import ResultSpec, Writer
 
 
 class UnsupportedError(NotImplementedError):
@@ -25,7 +25,7 @@ class Origin(NamedTuple):
     inputs: Sequence[Value]
 
 
-class Builder:
+class GraphBuilder:
     """Turns instructions into nodes, one after another.
 
     Args:
@@ -95,7 +95,7 @@ class Builder:
             key: self._type(v) if isinstance(v, np.dtype) else v for key, v in step.meta.items()
         }
         graph = self.graph
-        graph.scope, graph.result = step.scope, Result(step.shape, step.dtype)
+        graph.scope, graph.result = step.scope, ResultSpec(step.shape, step.dtype)
         graph.read_by = tuple(self.read_by.get(step.out, ()))
         try:
             inputs = [self.value(given) for given in step.inputs]

@@ -13,7 +13,7 @@ from axon.files.atomic import atomic, check_writable
 from axon.locks import hold
 from axon.models import Model
 from axon.names import suggestion
-from axon.onnx.export.build import Builder
+from axon.onnx.export.build import GraphBuilder
 from axon.onnx.export.protobuf import Proto, model_proto
 from axon.onnx.export.record import Recording, input_shapes, record
 from axon.onnx.export.rules import Rule
@@ -101,7 +101,7 @@ def _made(
     recording = record(model, model.input_dtype, batch_size)
     graph = Writer(opset, model.input_names)
     inputs = _entering(model, graph, recording, floats, given)
-    output = simplified(graph, Builder(model, recording, graph, custom, floats).build(inputs))
+    output = simplified(graph, GraphBuilder(model, recording, graph, custom, floats).build(inputs))
     _demand_fits(model, graph)
     return model_proto(model.name, graph, output, properties(model))
 

@@ -35,7 +35,7 @@ class Operation(NamedTuple):
     scope: str
 
 
-class Constant(NamedTuple):
+class ConstantTensor(NamedTuple):
     """A tensor from outside; its array has size 1 along axes that follow the batch."""
 
     array: Array
@@ -49,12 +49,12 @@ class Recording(NamedTuple):
     inputs: list[int]
     shapes: list[Sizes]  # of the inputs
     output: int
-    constants: dict[int, Constant]
+    constants: dict[int, ConstantTensor]
     folded: dict[int, Operation]  # how those constants were made that are computed from others
     keep: list[Any]  # ids stay theirs only while tensors live
 
 
-class Trace(NamedTuple):
+class ModelTrace(NamedTuple):
     """What was recorded for one batch size: what leads to the output, and changes of memory."""
 
     instructions: list[Instruction]
@@ -79,7 +79,7 @@ def record(model: Model, dtype: DType, batch_size: int | None = None) -> Recordi
     return compared(model, traces, batches)
 
 
-def compared(model: Model, traces: Sequence[Trace], batches: Sequence[int]) -> Recording:
+def compared(model: Model, traces: Sequence[ModelTrace], batches: Sequence[int]) -> Recording:
     """Make one recording of several, each for its batch size.
 
     Raises:
@@ -88,14 +88,14 @@ def compared(model: Model, traces: Sequence[Trace], batches: Sequence[int]) -> R
     return _Comparison(model, traces, batches).recording()
 
 
-def _recorded(model: Model, n: int, dtype: DType) -> Trace:
+def _recorded(model: Model, n: int, dtype: DType) -> ModelTrace:
     try:
         return _traced(model, n, dtype, number=n % 2)
     except IndexError:  # a vocabulary of a single word, perhaps
         return _traced(model, n, dtype, number=0)
 
 
-def _traced(model: Model, n: int, dtype: DType, number: int) -> Trace:
+def _traced(model: Model, n: int, dtype: DType, number: int) -> ModelTrace:
     inputs = [Tensor(_samples(n, shape, dtype, number)) for shape in input_shapes(model)]
     with no_grad(), TrainingMode(False), np.errstate(all="ignore"):
         try:
@@ -104,7 +104,7 @@ def _traced(model: Model, n: int, dtype: DType, number: int) -> Trace:
             raise BatchError(f"model {model.name!r} does not take {n} samples: {error}") from error
     live = _live(instructions, output)
     _demand_pure(model, live)
-    return Trace(live, inputs, output)
+    return ModelTrace(live, inputs, output)
 
 
 def input_shapes(model: Model) -> tuple[Shape, ...]:
@@ -152,12 +152,12 @@ def place(scope: str) -> str:
 class _Comparison:
     """The same program for several batch sizes, made one."""
 
-    def __init__(self, model: Model, traces: Sequence[Trace], batches: Sequence[int]) -> None:
+    def __init__(self, model: Model, traces: Sequence[ModelTrace], batches: Sequence[int]) -> None:
         self.model, self.traces, self.batches = model, traces, batches
         self.origin: list[dict[int, Any]] = [
             {id(t): ("input", k) for k, t in enumerate(run.inputs)} for run in traces
         ]
-        self.constants: dict[int, Constant] = {}
+        self.constants: dict[int, ConstantTensor] = {}
         self.folded: dict[int, Operation] = {}
 
     def recording(self) -> Recording:
@@ -220,7 +220,7 @@ class _Comparison:
         if origins[0] is None and id(tensors[0]) not in self.constants:
             self.constants[id(tensors[0])] = self._constant(scope, tensors)
 
-    def _constant(self, scope: str, tensors: Sequence[Tensor]) -> Constant:
+    def _constant(self, scope: str, tensors: Sequence[Tensor]) -> ConstantTensor:
         """A tensor from outside, which holds the same numbers for any batch."""
         shape = self._shape(scope, tensors)
         arrays = [_without_batch(t.data, shape) for t in tensors]
@@ -232,7 +232,7 @@ class _Comparison:
                 f"computes with a constant that is {self._each(shown)}, or that NumPy computed "
                 "from the numbers of the first batch",
             )
-        return Constant(first, shape)
+        return ConstantTensor(first, shape)
 
     def _each(self, values: Sequence[object]) -> str:
         parts = [f"{v} for {n} samples" for v, n in zip(values, self.batches, strict=True)]

@@ -11,7 +11,7 @@ from axon.onnx.ir import Graph, Node, ValueInfo, every
 from axon.onnx.load.batch_size import MAX_SAMPLE
 from axon.onnx.load.read import SEQUENCE, TEXT, File
 from axon.onnx.load.tensors import OnnxFileError
-from axon.onnx.load.versions import Rewriter
+from axon.onnx.load.versions import NodeRewriter
 from axon.onnx.load.weights import Roles
 from axon.onnx.run.layers import layer_of
 from axon.onnx.run.operators.budget import Budget
@@ -61,7 +61,7 @@ class Assembly:
 
     def _rewritten(self, nodes: list[Node], prefix: str) -> list[Node]:
         """Nodes rewritten; graphs inside them, too, under names of their own."""
-        rewriter = Rewriter(self.file.opset)
+        rewriter = NodeRewriter(self.file.opset)
         for node in nodes:
             for key, graph in node.graphs.items():
                 inside = self._inside(graph, f"{prefix}{node.name or node.outputs[0]}/{key}/")

@@ -93,7 +93,7 @@ def objection(node: Node, read: set[str]) -> str:
     return ""
 
 
-class Rewriter:
+class NodeRewriter:
     """The nodes of a network, rewritten one by one.
 
     Args:
@@ -140,19 +140,19 @@ def _constant(node: Node) -> Array:
 # ------------------------------------------------------------------------------------ versions
 
 
-def _cast(_: Rewriter, node: Node) -> list[Node]:
+def _cast(_: NodeRewriter, node: Node) -> list[Node]:
     node.attributes["to"] = type_name(int(node.attributes["to"]), node.where)
     return [node]
 
 
-def _softmax(rewriter: Rewriter, node: Node) -> list[Node]:
+def _softmax(rewriter: NodeRewriter, node: Node) -> list[Node]:
     if rewriter.opset < 13:
         node.attributes.setdefault("axis", 1)
         node.attributes["flat"] = 1
     return [node]
 
 
-def _resize(rewriter: Rewriter, node: Node) -> list[Node]:
+def _resize(rewriter: NodeRewriter, node: Node) -> list[Node]:
     """The first versions knew one way alone."""
     if node.op_type == "Upsample" or rewriter.opset < 11:
         node.attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -162,7 +162,7 @@ def _resize(rewriter: Rewriter, node: Node) -> list[Node]:
     return [node]
 
 
-def _filled(_: Rewriter, node: Node) -> list[Node]:
+def _filled(_: NodeRewriter, node: Node) -> list[Node]:
     value = node.attributes.pop("value", None)
     if value is not None:
         array = value.array()
@@ -172,13 +172,13 @@ def _filled(_: Rewriter, node: Node) -> list[Node]:
     return [node]
 
 
-def _typed(_: Rewriter, node: Node) -> list[Node]:
+def _typed(_: NodeRewriter, node: Node) -> list[Node]:
     if "dtype" in node.attributes:
         node.attributes["dtype"] = type_name(int(node.attributes["dtype"]), node.where)
     return [node]
 
 
-def _trained(_: Rewriter, node: Node) -> list[Node]:
+def _trained(_: NodeRewriter, node: Node) -> list[Node]:
     """Whether it trains is for AXON to say; what only training makes nobody reads."""
     if node.op_type == "Dropout":
         node.inputs = node.inputs[:2]
@@ -190,11 +190,11 @@ def _trained(_: Rewriter, node: Node) -> list[Node]:
 # ------------------------------------------------------------------------------------ ai.onnx.ml
 
 
-def _identity(_: Rewriter, node: Node) -> list[Node]:
+def _identity(_: NodeRewriter, node: Node) -> list[Node]:
     return [Node("Identity", node.inputs[:1], node.outputs[:1], name=node.name)]
 
 
-def _linear(rewriter: Rewriter, node: Node) -> list[Node]:
+def _linear(rewriter: NodeRewriter, node: Node) -> list[Node]:
     """y = x w + b, of a regressor."""
     a = node.attributes
     rows = int(a.get("targets", 1))
@@ -202,7 +202,7 @@ def _linear(rewriter: Rewriter, node: Node) -> list[Node]:
 
 
 def _product(
-    rewriter: Rewriter,
+    rewriter: NodeRewriter,
     node: Node,
     rows: int,
     output: str,
@@ -226,7 +226,7 @@ def _product(
     return [cast, made, Node("Add", [made.outputs[0], bias], [output], name=f"{node.name}.bias")]
 
 
-def _classifier(rewriter: Rewriter, node: Node) -> list[Node]:
+def _classifier(rewriter: NodeRewriter, node: Node) -> list[Node]:
     """Probabilities from x w + b. Two classes share one row: the other is its opposite."""
     a = node.attributes
     labels = a.get("classlabels_ints") or a.get("classlabels_strings") or []
@@ -252,7 +252,7 @@ def _classifier(rewriter: Rewriter, node: Node) -> list[Node]:
     return [*nodes, Node(ends[after], [scores], [out], name=f"{node.name}.{ends[after].lower()}")]
 
 
-def _normalizer(rewriter: Rewriter, node: Node) -> list[Node]:
+def _normalizer(rewriter: NodeRewriter, node: Node) -> list[Node]:
     """Probabilities that add up to 1 already are left alone: so the loss still finds the logits."""
     made = {name: before for before in rewriter.nodes for name in before.outputs}
     before = made.get(node.inputs[0])
@@ -262,7 +262,7 @@ def _normalizer(rewriter: Rewriter, node: Node) -> list[Node]:
     return _identity(rewriter, node) if sums else [node]
 
 
-REWRITES: dict[str, Callable[[Rewriter, Node], list[Node]]] = {
+REWRITES: dict[str, Callable[[NodeRewriter, Node], list[Node]]] = {
     "Cast": _cast,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,

@@ -26,7 +26,7 @@ def transpose(graph: Writer, x: Value, axes: Sequence[int]) -> Value:
 # ------------------------------------------------------------------------------------ slices
 
 
-class Cut(NamedTuple):
+class Slice(NamedTuple):
     """A slice along one axis."""
 
     axis: int
@@ -58,7 +58,7 @@ def _selected(graph: Writer, x: Value, parts: Sequence[Part]) -> Value:
     """Slices first, then single numbers, then new axes."""
     along = [p for p in parts if p is not None]
     slices = [(axis, p) for axis, p in enumerate(along) if isinstance(p, slice)]
-    cuts = [Cut(axis, p.start, p.stop, p.step or 1) for axis, p in slices]
+    cuts = [Slice(axis, p.start, p.stop, p.step or 1) for axis, p in slices]
     cuts = [cut for cut in cuts if cut[1:] != (None, None, 1)]
     kept = [p for p in parts if p is None or isinstance(p, slice)]  # what leaves an axis
     sizes = iter([n for n, p in zip(graph.result.shape, kept, strict=True) if p is not None])
@@ -83,7 +83,7 @@ def _for_each_axis(index: tuple[Any, ...], ndim: int) -> list[Part]:
     return parts
 
 
-def _sliced(graph: Writer, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value:
+def _sliced(graph: Writer, x: Value, cuts: Sequence[Slice], shape: Sizes) -> Value:
     """Apply slices, beneath a transpose."""
     if not cuts:
         return x
@@ -107,7 +107,7 @@ def _end(place: Size | None, otherwise: int) -> Size:
     return otherwise if place is None else place
 
 
-def _blocks(graph: Writer, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value | None:
+def _blocks(graph: Writer, x: Value, cuts: Sequence[Slice], shape: Sizes) -> Value | None:
     """Rows a * batch to b * batch of time * batch rows: steps a to b, whatever the batch."""
     if len(cuts) != 1 or cuts[0].axis or cuts[0].step != 1:
         return None
@@ -118,7 +118,7 @@ def _blocks(graph: Writer, x: Value, cuts: Sequence[Cut], shape: Sizes) -> Value
     steps, start, stop = times
     blocks = x.reshaped((steps, Batch(1), *x.shape[1:]))
     some = (stop - start, *blocks.shape[1:])
-    return _sliced(graph, blocks, [Cut(0, start, stop, 1)], some).reshaped(shape)
+    return _sliced(graph, blocks, [Slice(0, start, stop, 1)], some).reshaped(shape)
 
 
 def _row(graph: Writer, x: Value, axis: int, number: Size) -> Value:

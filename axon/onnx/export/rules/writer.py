@@ -21,7 +21,7 @@ Part = Size | slice | None  # of an index
 FIRST, LAST = -(2**63), 2**63 - 1  # places beyond either end of an axis
 
 
-class Result(NamedTuple):
+class ResultSpec(NamedTuple):
     """Shape and type of what the instruction at work makes."""
 
     shape: Sizes
@@ -62,7 +62,7 @@ class Writer:
     """
 
     def __init__(self, opset: int, entering: Sequence[str] = ()) -> None:
-        self.opset, self.result = opset, Result((), np.dtype(np.float32))
+        self.opset, self.result = opset, ResultSpec((), np.dtype(np.float32))
         self.nodes: list[Node] = []
         self.initializers: dict[str, Array] = {}
         self.shapes: dict[str, Sizes] = {}

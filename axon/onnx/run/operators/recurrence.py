@@ -63,7 +63,7 @@ LSTM = Recurrence("lstm", ["Sigmoid", "Tanh", "Tanh"], [0, 2, 3, 1])
 GRU = Recurrence("gru", ["Sigmoid", "Tanh"], [0, 1, 2])
 
 
-class Options(NamedTuple):
+class RecurrenceOptions(NamedTuple):
     """The attributes that all three have."""
 
     activation_alpha: list[float] | None = None
@@ -80,7 +80,7 @@ class Options(NamedTuple):
         return {"forward": [False], "reverse": [True]}.get(self.direction, [False, True])
 
 
-def functions(recurrence: Recurrence, options: Options) -> list[list[Function]]:
+def functions(recurrence: Recurrence, options: RecurrenceOptions) -> list[list[Function]]:
     """The activations of each direction.
 
     Raises:
@@ -110,7 +110,7 @@ def functions(recurrence: Recurrence, options: Options) -> list[list[Function]]:
 
 def recurrent(
     recurrence: Recurrence,
-    options: Options,
+    options: RecurrenceOptions,
     used: Sequence[int],
     x: Tensor,
     weights: tuple[Tensor, Tensor, Tensor | None],
@@ -151,7 +151,7 @@ def recurrent(
 
 def _direction(
     recurrence: Recurrence,
-    options: Options,
+    options: RecurrenceOptions,
     chosen: list[Function],
     x: Tensor,
     mask: Tensor | None,
@@ -229,7 +229,11 @@ def _real(lengths: Data | None, time: int, n: int) -> Tensor | None:
 
 
 def _result(
-    recurrence: Recurrence, options: Options, made: list[Tensor], real: Tensor | None, number: int
+    recurrence: Recurrence,
+    options: RecurrenceOptions,
+    made: list[Tensor],
+    real: Tensor | None,
+    number: int,
 ) -> Tensor:
     """All states, or with ``number`` 1 or 2 the last h or c of each direction."""
     states = [y[recurrence.cell.saved + (number == 2)] for y in made]  # (time + 1, n, units)
@@ -259,7 +263,7 @@ def rnn(
     h: Given = None,
     /,
     *,
-    options: Options,
+    options: RecurrenceOptions,
     context: Context,
 ) -> list[Tensor | None]:
     """h' = f(x W + h R + b), of each direction."""
@@ -279,7 +283,7 @@ def lstm(
     /,
     *,
     input_forget: Literal[0] = 0,
-    options: Options,
+    options: RecurrenceOptions,
     context: Context,
 ) -> list[Tensor | None]:
     """c' = k c + i g and h' = o f(c'), of the gates i, k, g, o; without peepholes ``p``."""
@@ -299,7 +303,7 @@ def gru(
     /,
     *,
     linear_before_reset: int = 0,
-    options: Options,
+    options: RecurrenceOptions,
     context: Context,
 ) -> list[Tensor | None]:
     """h' = u h + (1 - u) g, with the reset before or after the product with R."""
