@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,12 @@ KIND = {
     *("core.py", "facts.py", "fast/fusion.py", "inspect/timing.py", "pieces.py"),
     *("program/show.py", "program/trace.py"),
     "layers/embedding.py",  # an argument that users give
+}
+
+# Classes of one name in two places, and why.
+SAME = {
+    "MeanAbsoluteError": "a loss and a metric, as users know them from elsewhere",
+    "MeanSquaredError": "a loss and a metric, as users know them from elsewhere",
 }
 
 
@@ -66,3 +73,13 @@ def test_old_words_are_gone() -> None:
                 if word != "kind" or place not in KIND
             }
     assert not found, "\n".join(sorted(found))
+
+
+def test_a_class_has_its_name_for_itself() -> None:
+    places = defaultdict(list)
+    for path in sorted(CODE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{path.relative_to(CODE).as_posix()}:{node.lineno}")
+    several = {name: where for name, where in places.items() if len(where) > 1}
+    assert several.keys() == SAME.keys(), "\n".join(f"{n}: {w}" for n, w in several.items())
