@@ -15,7 +15,12 @@ from axon.core import Tensor
 from axon.fast import lower
 from axon.fast.kernels import KERNELS, declare
 from axon.fast.kernels.arguments import (
+    LONG as LONG_REAL,
+)
+from axon.fast.kernels.arguments import (
+    SHORT,
     Address,
+    Argument,
     Double,
     Doubles,
     Float,
@@ -28,7 +33,7 @@ from axon.fast.kernels.arguments import (
 )
 from axon.fast.kernels.intrinsics import doubles
 from axon.fast.kernels.walk import Strided
-from axon.fast.rules.calls import At, Call, Word, Workspace
+from axon.fast.rules.calls import At, Call, Word, Workspace, _word
 from axon.program.lowerings import LoweredPlan
 from axon.program.plan import Plan
 from axon.program.trace import trace
@@ -94,6 +99,7 @@ WELL = {"x": At(SINGLE), "norm": At(LONG), "limit": 2.0}
         ({"norm": At(SINGLE)}, "'norm': expected the place of a float64, got At"),
         ({"limit": At(SINGLE)}, "'limit': expected a number, got At"),
         ({"limit": True}, "'limit': expected a number, got True"),
+        ({"x": Word(5)}, "'x': expected the place of float32 numbers, got Word"),
     ],
 )
 def test_what_a_call_alone_changes_is_an_error(given: dict[str, Any], said: str) -> None:
@@ -106,12 +112,34 @@ def test_what_a_call_alone_changes_is_an_error(given: dict[str, Any], said: str)
 
 def test_integers_truth_and_groups_are_told_apart() -> None:
     out = At(Workspace(by_row=4))
-    for n, said in ((2.0, "an integer, got 2.0"), (True, "an integer, got True")):
-        with pytest.raises(TypeError, match=said):
+    for n in (2.0, True, 2**63):
+        with pytest.raises(TypeError, match=f"an integer, got {n}"):
             Call("zeros", n=n, out=out)
     assert Call("zeros", n=Word(1, by_row=1), out=out).arguments[0] == Word(1, by_row=1)
     with pytest.raises(TypeError, match="kernel 'relu', 'loops': expected a Loops, got 3"):
         Call("relu", loops=3, out=out, x=Strided(out, 0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("number", [1e39, -1e39, 10**40, np.float64(1e300), 3, np.inf])
+def test_a_number_that_its_type_cannot_hold_is_infinite_as_in_numpy(number: Any) -> None:
+    for form, dtype, same in ((SHORT, np.float32, np.int32), (LONG_REAL, np.float64, np.int64)):
+        with np.errstate(over="ignore"):
+            as_numpy = dtype(number)
+        word = _word(KERNELS["limit_norm"], Argument("limit", form), number)
+        assert isinstance(word, Word)
+        assert word.value == as_numpy.view(same)
+
+
+def test_a_layer_with_a_number_that_no_float32_holds_is_compiled() -> None:
+    x = Tensor(np.ones((4, 3), np.float32))
+    layer = axon.layers.LayerNormalization(epsilon=1e39)
+    layer.build((3,))
+    with np.errstate(over="ignore"):
+        instructions, outputs = trace(lambda a: [layer(a)], [x])
+    expected = outputs[0].data.copy()
+    machine = lower(Plan(instructions, outputs), [x], outputs)
+    machine.run()
+    np.testing.assert_array_equal(outputs[0].data, expected)
 
 
 def test_all_that_fetch_batches_are_called_alike() -> None:

@@ -5,6 +5,7 @@ into calls, or returns None where the kernel does not suit it; then NumPy's kern
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from struct import pack, unpack
 from typing import Any, NamedTuple
 
@@ -73,7 +74,7 @@ def _word(kernel: Kernel, argument: Argument, given: Any) -> At | Word:
     if form.memory:
         if isinstance(given, At) and _holds(given.tensor, form.dtypes):
             return given
-        if isinstance(given, Word):  # an address that is known later
+        if isinstance(given, Word) and not given.value:  # an address that is known later
             return given
         if given is None and form.optional:
             return Word(0)
@@ -81,8 +82,19 @@ def _word(kernel: Kernel, argument: Argument, given: Any) -> At | Word:
         return given
     elif isinstance(given, form.types) and isinstance(given, bool | np.bool_) == (form is TRUTH):
         packed, read = form.bits
-        return Word(unpack(read, pack(packed, given))[0])
+        if packed in ("<f", "<d"):  # as NumPy has it: what is too large is infinite
+            given = _rounded(given, packed)
+        if packed != "<q" or -(2**63) <= given < 2**63:
+            return Word(unpack(read, pack(packed, given))[0])
     raise kernel.wrong(argument.name, form.said, given)
+
+
+def _rounded(number: float, packed: str) -> float:
+    try:
+        pack(packed, float(number))
+    except OverflowError:
+        return inf if number > 0 else -inf
+    return float(number)
 
 
 def _holds(memory: Tensor | Workspace, dtype: str) -> bool:
