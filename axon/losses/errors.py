@@ -12,7 +12,7 @@ from axon.losses.base import Loss, over_features
 from axon.ops import absolute, maximum, minimum, square
 
 
-class _OfErrors(Loss):
+class _ErrorLoss(Loss):
     """What an error e = y_pred - y_true costs, averaged over outputs and samples."""
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class _OfErrors(Loss):
     def _cost(self, e: Tensor) -> Tensor: ...
 
 
-class MeanSquaredError(_OfErrors):
+class MeanSquaredError(_ErrorLoss):
     """L = (y_pred - y_true)^2, averaged over outputs and samples.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs).
@@ -38,7 +38,7 @@ class MeanSquaredError(_OfErrors):
         return square(e)
 
 
-class MeanAbsoluteError(_OfErrors):
+class MeanAbsoluteError(_ErrorLoss):
     """L = |y_pred - y_true|, averaged over outputs and samples; the gradient at 0 is 0.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs).
@@ -53,7 +53,7 @@ class MeanAbsoluteError(_OfErrors):
         return absolute(e)
 
 
-class Huber(_OfErrors):
+class Huber(_ErrorLoss):
     """L = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), with e = y_pred - y_true.
 
     Averaged over outputs and samples. Huber, "Robust Estimation of a Location Parameter" (1964).
@@ -115,7 +115,7 @@ def log_cosh(out: Array, x: Array, *, xp: Any, workspace: list[Array]) -> None:
 log_cosh.gradient(lambda g, y, x: g * tanh(x))
 
 
-class LogCosh(_OfErrors):
+class LogCosh(_ErrorLoss):
     """L = log cosh(y_pred - y_true), averaged over outputs and samples.
 
     That is about e^2 / 2 for small errors e and |e| - log 2 for large ones.
