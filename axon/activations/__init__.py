@@ -27,23 +27,22 @@ from axon.names import choose, itself
 
 Activation = Callable[[Any], Any]
 
+
+def name_of(activation: Activation) -> str:
+    """Return the name under which ``get`` finds an activation, or that of the function itself.
+
+    >>> name_of(relu)
+    'relu'
+    """
+    return getattr(activation, "__name__", type(activation).__name__)
+
+
 ACTIVATIONS: dict[str, Activation] = {
-    "elu": elu,
-    "gelu": gelu,
-    "hard_sigmoid": hard_sigmoid,
-    "leaky_relu": leaky_relu,
-    "linear": linear,
-    "log_softmax": log_softmax,
-    "mish": mish,
-    "relu": relu,
-    "relu6": relu6,
-    "selu": selu,
-    "sigmoid": sigmoid,
-    "silu": silu,
-    "softmax": softmax,
-    "softplus": softplus,
-    "softsign": softsign,
-    "tanh": tanh,
+    name_of(activation): activation
+    for activation in (
+        *(elu, gelu, hard_sigmoid, leaky_relu, linear, log_softmax, mish, relu, relu6, selu),
+        *(sigmoid, silu, softmax, softplus, softsign, tanh),
+    )
 }
 
 ALIASES: dict[str, Activation] = {"swish": swish}
@@ -63,12 +62,3 @@ def get(activation: str | Activation | None) -> Activation:
         return linear
     table = {**ACTIVATIONS, **ALIASES}
     return choose("activation", activation, table, None, "a name or a function", function=itself)
-
-
-def name_of(activation: Activation) -> str:
-    """Return the name under which ``get`` finds an activation, or that of the function itself.
-
-    >>> name_of(relu)
-    'relu'
-    """
-    return getattr(activation, "__name__", type(activation).__name__)

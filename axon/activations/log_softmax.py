@@ -42,12 +42,7 @@ def log_softmax(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: 
     xp.subtract(out, row, out=out)
 
 
-def _pull(g: Tensor, y: Tensor, x: Tensor, *, axis: int = -1) -> Tensor:
-    """g - softmax(x) sum_j g_j."""
-    return g - exp(y) * g.sum(axis, keepdims=True)
-
-
-log_softmax.gradient(_pull)
+log_softmax.gradient(lambda g, y, x, axis=-1: g - exp(y) * g.sum(axis, keepdims=True))
 
 
 def log_softmax_derivative(y: TensorLike) -> Tensor | Array:

@@ -13,11 +13,11 @@ from axon.pieces import each_row
 BLOCK = 2**15  # numbers in a block of rows
 
 
-def one_per_row(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
-    """Workspace: a number for each row."""
-    shape = list(x.shape)
+def one_per_row(*xs: Array, axis: int = -1) -> list[tuple[Shape, DType]]:
+    """Workspace: a number for each row of arrays of one shape."""
+    shape = list(xs[-1].shape)
     shape[axis] = 1
-    return [(tuple(shape), x.dtype)]
+    return [(tuple(shape), xs[-1].dtype)]
 
 
 def softmax_workspace(x: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
@@ -127,17 +127,7 @@ def softmax_gradient_shape(g: Array, y: Array, *, axis: int = -1) -> tuple[Shape
     return softmax_shape(y, axis=axis)
 
 
-def softmax_gradient_workspace(g: Array, y: Array, *, axis: int = -1) -> list[tuple[Shape, DType]]:
-    """Workspace: a number for each row."""
-    return one_per_row(y, axis=axis)
-
-
-@primitive(
-    result=softmax_gradient_shape,
-    workspace=softmax_gradient_workspace,
-    floats=True,
-    rows=softmax_rows,
-)
+@primitive(result=softmax_gradient_shape, workspace=one_per_row, floats=True, rows=softmax_rows)
 def softmax_gradient(
     out: Array, g: Array, y: Array, *, xp: Any, workspace: list[Array], axis: int = -1
 ) -> None:

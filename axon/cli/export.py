@@ -1,6 +1,5 @@
 """``axon export`` and ``axon convert``."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -100,20 +99,11 @@ def _save(network: Model, path: Path) -> None:
 
 def _arrays(path: Path) -> dict[str, Array]:
     """All arrays of a file by name."""
-    readers: dict[str, Callable[[Path], dict[str, Array]]] = {
-        ".safetensors": safetensors.load,
-        ".npz": _from_npz,
-        ".h5": _from_hdf5,
-    }
-    return readers[path.suffix.lower()](path)
-
-
-def _from_npz(path: Path) -> dict[str, Array]:
-    with archive.opened(path) as opened:
-        return {name: npz.read(opened, name) for name in npz.specs_in(opened)}
-
-
-def _from_hdf5(path: Path) -> dict[str, Array]:
+    if path.suffix.lower() == ".safetensors":
+        return safetensors.load(path)
+    if path.suffix.lower() == ".npz":
+        with archive.opened(path) as opened:
+            return {name: npz.read(opened, name) for name in npz.specs_in(opened)}
     from axon.cli.files import about
 
     tensors = about(str(path)).tensors["arrays"]  # names the package that is missing, too

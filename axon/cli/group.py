@@ -29,7 +29,8 @@ class Commands(click.Group):
             with _short_warnings():
                 return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            click.echo(printable(f"Stopped.{_advice(stop)}"), err=True)
+            notes = getattr(stop, "__notes__", ())  # of the command, see ``add_note``
+            click.echo(printable(" ".join(["Stopped.", *notes])), err=True)
             ctx.exit(INTERRUPTED)
         except (click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
@@ -67,11 +68,6 @@ def explained(error: Exception) -> str:
         return str(error)
     what = f"{type(error).__name__}: {error}"
     return f"this should not have happened: {what}. AXON_DEBUG=1 shows where it comes from."
-
-
-def _advice(stop: KeyboardInterrupt) -> str:
-    """What a command has noted on Ctrl-C, see ``add_note``."""
-    return "".join(f" {note}" for note in getattr(stop, "__notes__", ()))
 
 
 def _demand_streams() -> None:

@@ -85,13 +85,8 @@ class Pictures(NamedTuple):
         if self.background is None:
             return False
         pixels = x.reshape(self.size)
-        margin = [
-            pixels[0].ravel(),
-            pixels[-1].ravel(),
-            pixels[:, 0].ravel(),
-            pixels[:, -1].ravel(),
-        ]
-        mean = float(np.concatenate(margin).mean())
+        margin = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        mean = float(margin.ravel().mean())
         bright = (mean - self.black) / max(self.white - self.black, 1e-9)
         return abs(bright - self.background) > 0.5
 

@@ -17,7 +17,7 @@ from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
 from axon.files.atomic import check_writable
 from axon.names import readable
-from axon.program.lowerings import CHOICES, Kernels
+from axon.program.lowerings import CHOICES, VARIABLE, Kernels
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
 OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # options that change no run
@@ -148,7 +148,7 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
     `--dump-config run.toml` and later `--config run.toml` repeat a run exactly, bit for bit.
     """
     settings.pop("config")
-    with Kernels(settings["kernels"] or _kernels()):
+    with Kernels(settings["kernels"] or os.environ.get(VARIABLE) or "auto"):
         run = TrainingRun(ctx.command, settings, fall_back="data" not in (ctx.default_map or {}))
         run.check()
         _check_dump(dump_config)
@@ -167,11 +167,6 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
         if settings["backup"]:
             run.keep()
         _watched(run)
-
-
-def _kernels() -> str:
-    """The choice of the environment, or "auto"."""
-    return os.environ.get("AXON_KERNELS") or "auto"
 
 
 def _check_dump(path: Path | None) -> None:

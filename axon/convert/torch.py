@@ -246,10 +246,7 @@ def transformer_block(layer: layers.TransformerBlock) -> Rules:
 
 
 RECIPES: Recipes = {
-    layers.Dense: weighted,
-    layers.Conv1D: weighted,
-    layers.Conv2D: weighted,
-    layers.Conv2DTranspose: weighted,
+    **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose), weighted),
     layers.DepthwiseConv2D: depthwise,
     layers.SeparableConv2D: separable,
     layers.BatchNormalization: as_here(
@@ -258,11 +255,8 @@ RECIPES: Recipes = {
     layers.LayerNormalization: SCALED,
     layers.GroupNormalization: SCALED,
     layers.RMSNormalization: SCALED,
-    layers.Embedding: as_here(embeddings="weight"),
-    layers.PositionalEmbedding: as_here(embeddings="weight"),
-    layers.SimpleRNN: recurrent,
-    layers.LSTM: recurrent,
-    layers.GRU: recurrent,
+    **dict.fromkeys((layers.Embedding, layers.PositionalEmbedding), as_here(embeddings="weight")),
+    **dict.fromkeys((layers.SimpleRNN, layers.LSTM, layers.GRU), recurrent),
     layers.Bidirectional: bidirectional,
     layers.MultiHeadAttention: attention,
     layers.TransformerBlock: transformer_block,

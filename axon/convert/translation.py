@@ -87,7 +87,8 @@ def translated(
         )
     wanted: dict[str, Tensor] = {**model.named_parameters(), **model.named_buffers()}
     given = {name: np.asarray(array) for name, array in arrays.items()}
-    if source is None and name_map is None and _ours(wanted, given):
+    ours = all(name in given and given[name].shape == t.shape for name, t in wanted.items())
+    if source is None and name_map is None and ours:
         return {name: given[name] for name in wanted}, [n for n in given if n not in wanted]
     source = resolve("source", source, LIBRARIES) if source else _told_source(given)
     translation = Translation(model, source, given, wanted)
@@ -95,10 +96,6 @@ def translated(
     if source == "torch":
         torch.warn(model)
     return translation.completed(made, strict), translation.unexpected()
-
-
-def _ours(wanted: Mapping[str, Tensor], given: Mapping[str, Array]) -> bool:
-    return all(name in given and given[name].shape == t.shape for name, t in wanted.items())
 
 
 def source_of(arrays: Iterable[str]) -> str | None:

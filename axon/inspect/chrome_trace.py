@@ -6,10 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from axon.files.atomic import atomic
-from axon.inspect.timing import Timing
-
-ROWS = ("forward", "backward", "update")
-
+from axon.inspect.timing import PHASES, Timing
 
 Event = dict[str, Any]  # as the format has it
 
@@ -35,7 +32,7 @@ def events(title: str, phases: Sequence[str], lines: Sequence[Timing]) -> list[E
     Views, which do no work, are left out.
     """
     rows = [_row("process_name", 0, f"AXON: {title}")]
-    rows += [_row("thread_name", ROWS.index(phase) + 1, phase) for phase in phases]
+    rows += [_row("thread_name", PHASES.index(phase) + 1, phase) for phase in phases]
     now = 0  # nanoseconds: whole numbers, so that instructions lie within their layers
     works = (t for t in lines if t.kind != "views")
     for (phase, layer), group in groupby(works, key=lambda t: (t.phase, t.layer)):
@@ -56,7 +53,7 @@ def _row(name: str, number: int, label: str) -> Event:
 
 def _event(name: str, category: str, phase: str, start: int, length: int, args: Event) -> Event:
     when = {"ts": start / 1000, "dur": length / 1000}  # microseconds
-    row = ROWS.index(phase) + 1
+    row = PHASES.index(phase) + 1
     return {"name": name, "cat": category, "ph": "X", "pid": 1, "tid": row, **when, "args": args}
 
 

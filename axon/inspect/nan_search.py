@@ -71,7 +71,8 @@ class NaNSearch(Callback):
                 outputs = step.function(*tensors)
             self._look_back(outputs)
         except FloatingPointError as error:
-            self._restore()
+            for tensor, saved in self._before:
+                tensor.data[...] = saved
             raise FloatingPointError(self._placed(step, error)) from None
         return [t.data for t in outputs]
 
@@ -89,10 +90,6 @@ class NaNSearch(Callback):
                 start = (array.ctypes.data - tensor.data.ctypes.data) // array.itemsize
                 return saved.ravel()[start : start + array.size].reshape(array.shape)
         return None
-
-    def _restore(self) -> None:
-        for tensor, saved in self._before:
-            tensor.data[...] = saved
 
     def _placed(self, step: Step, error: FloatingPointError) -> str:
         phase = "training" if step is self.model.trainer.train else "validation"

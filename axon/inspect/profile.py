@@ -2,16 +2,15 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from axon.inspect.roofline import Roofline, roofline
-from axon.inspect.timing import Timing, ratio
+from axon.inspect.timing import PHASES, Timing, ratio
 from axon.program.replay import Program
 from axon.program.show import Line
 
-PHASES = ("forward", "backward", "update")
 OTHER, OPTIMIZER = "(loss, metrics, other)", "(optimizer)"  # what no layer did
 CLEAR, BEATEN = 1e-5, 1.1  # seconds that tell something, and how far beyond a limit is beyond it
 
@@ -310,10 +309,6 @@ def _remainder(profile: Profile, unit: Unit) -> str:
     ]
     if profile.feeding is not None:
         rows.append(("copying a batch to it", profile.feeding, "before each replay"))
-    return _notes(rows, unit)
-
-
-def _notes(rows: Iterable[tuple[str, float, str]], unit: Unit) -> str:
     return "\n".join(
         f"{what:<30}{unit.text(seconds):>10} {unit.name}{f'   {note}' if note else ''}"
         for what, seconds, note in rows

@@ -177,17 +177,8 @@ def text(summary: Summary, line_length: int | None = None) -> str:
     widths = fitted(columns, rows, line_length or _width(columns))
     rule = "-" * sum(widths)
     body = [_cut(columns, row, widths) for row in [columns, *rows]]
-    return "\n".join(
-        [
-            f"Model: {printable(summary.model.name)}",
-            rule,
-            body[0],
-            rule,
-            *body[1:],
-            rule,
-            *summary.totals,
-        ]
-    )
+    head = f"Model: {printable(summary.model.name)}"
+    return "\n".join([head, rule, body[0], rule, *body[1:], rule, *summary.totals])
 
 
 def _width(columns: list[str]) -> int:

@@ -6,9 +6,11 @@ from time import perf_counter
 from typing import NamedTuple, TypeVar
 
 from axon.backend import DType, Shape
+from axon.program.bind import nothing
 from axon.program.replay import Program
 
 T = TypeVar("T")
+PHASES = ("forward", "backward", "update")
 PATIENCE = 1.0  # seconds of measuring, unless told otherwise,
 LEAST, MOST = 5, 200  # and so many repeats at least and at most
 
@@ -105,7 +107,7 @@ def measured(program: Program, repeats: int | None = None) -> Measured:
     pairs = [(timed(program), _seconds(program.run)) for _ in range(repeats)]
     each = _faster_half([laps for laps, _ in pairs], key=sum)
     total = _faster_half([seconds for _, seconds in pairs], key=float)
-    tick = 0.0 if program.machine else sorted(_laps([_nothing] * 1001))[500]
+    tick = 0.0 if program.machine else sorted(_laps([nothing] * 1001))[500]
     means = [max(0.0, sum(laps) / len(laps) - tick) for laps in zip(*each, strict=True)]
     works = [line.kind != "views" for line in program.lines]
     lines = [mean if work else 0.0 for mean, work in zip(means, works, strict=True)]
@@ -115,7 +117,7 @@ def measured(program: Program, repeats: int | None = None) -> Measured:
 
 def _loop(count: int) -> float:
     """Seconds of a loop over calls that do nothing."""
-    calls = [_nothing] * count
+    calls = [nothing] * count
 
     def run() -> None:
         for call in calls:
@@ -142,7 +144,3 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _faster_half(runs: list[T], key: Callable[[T], float]) -> list[T]:
     return sorted(runs, key=key)[: -(-len(runs) // 2)]
-
-
-def _nothing() -> None:
-    """What the clock itself costs is measured on this."""

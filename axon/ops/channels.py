@@ -277,10 +277,6 @@ def _moments_gradient(g: Tensor, m: Tensor, x: Tensor) -> Tensor:
     return channel_affine(stack([m[0], each[1] * 2.0, each[0]]), x)
 
 
-def _affine_gradient_x(h: Tensor, y: Tensor, g: Tensor, x: Tensor, p: Tensor) -> Tensor:
-    return channel_scale(g, h[1])
-
-
 def _affine_gradient_p(h: Tensor, y: Tensor, g: Tensor, x: Tensor, p: Tensor) -> Tensor:
     """The slope is multiplied with sums of g, the center is subtracted from x; y[2] = sum g."""
     return stack([-h[1] * y[2], -h[0] * y[2], y[2] * 0.0])
@@ -293,7 +289,7 @@ channel_affine.gradient(
 )
 channel_affine_gradient.gradient(
     lambda h, y, g, x, p: channel_affine(stack([p[0], h[1], h[2] - h[0] * p[1]]), x),
-    _affine_gradient_x,
+    lambda h, y, g, x, p: channel_scale(g, h[1]),
     _affine_gradient_p,
 )
 channel_scale.gradient(

@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, counted, known
 from axon.bounds import anything, same
-from axon.core import Tensor, primitive
+from axon.core import primitive
 from axon.pieces import BYTE, Cut
 
 AT_ONCE = 4096  # numbers whose places are worked out together: they fit into the cache
@@ -131,10 +131,6 @@ def slice_gradient(out: Array, g: Array, *, xp: Any, shape: Shape, index: Any) -
     out[index] = g
 
 
-def _slice_gradient(g: Tensor, y: Tensor, x: Tensor, *, index: object) -> Tensor:
-    return slice_gradient(g, shape=x.shape, index=index)
-
-
 def lookup_shape(table: Array, ids: Array) -> tuple[Shape, DType]:
     """A row for each id."""
     if ids.dtype.kind not in "iu":
@@ -178,6 +174,6 @@ def lookup(out: Array, table: Array, ids: Array, *, xp: Any, workspace: list[Arr
 
 take.gradient(lambda g, y, x, indices: take_gradient(g, indices, shape=x.shape), None)
 take_gradient.gradient(lambda g, y, gy, indices, shape: take(g, indices), None)
-slice.gradient(_slice_gradient)
+slice.gradient(lambda g, y, x, index: slice_gradient(g, shape=x.shape, index=index))
 slice_gradient.gradient(lambda g, y, gy, shape, index: slice(g, index=index))
 lookup.gradient(lambda g, y, table, ids: take_gradient(g, ids, shape=table.shape), None)

@@ -21,14 +21,14 @@ _SEED = np.array([0x9E3779B1, 0x85EBCA77], _BITS)  # odd, and far apart: so are 
 _COUNT = np.array([0xC2B2AE3D, 0x27D4EB2F], _BITS)  # that two keys choose
 
 
-def uniform_shape(key: Array, *, shape: Shape, dtype: DType) -> tuple[Shape, DType]:
+def uniform_shape(key: Array, *, shape: Shape, dtype: DType, **_: object) -> tuple[Shape, DType]:
     """The shape and type asked for; also the place where a wrong key is found."""
     if key.shape != (2,) or key.dtype != _BITS:
         raise ValueError(f"expected a key of shape (2,) and dtype uint32, got {key.dtype}.")
     return shape, dtype
 
 
-def uniform_workspace(key: Array, *, shape: Shape, dtype: DType) -> list[tuple[Shape, DType]]:
+def uniform_workspace(key: Array, *, shape: Shape, **_: object) -> list[tuple[Shape, DType]]:
     """Workspace: a hash for each element, and for the key; each with room to compute it."""
     flat: Shape = (prod(shape),)
     return [(flat, _BITS)] * 2 + [(_PAIR, _BITS)] * 2
@@ -82,20 +82,13 @@ def normal(
     xp.multiply(flat, angle, out=flat)
 
 
-def keep_mask_shape(key: Array, *, shape: Shape, dtype: DType, rate: float) -> tuple[Shape, DType]:
-    """The shape and type asked for."""
-    return uniform_shape(key, shape=shape, dtype=dtype)
-
-
-def keep_mask_workspace(
-    key: Array, *, shape: Shape, dtype: DType, rate: float
-) -> list[tuple[Shape, DType]]:
+def keep_mask_workspace(key: Array, *, shape: Shape, **meta: Any) -> list[tuple[Shape, DType]]:
     """Workspace: a hash for each element, and its truth."""
-    return [*uniform_workspace(key, shape=shape, dtype=dtype), ((prod(shape),), np.dtype(np.bool_))]
+    return [*uniform_workspace(key, shape=shape, **meta), ((prod(shape),), np.dtype(np.bool_))]
 
 
 @primitive(
-    result=keep_mask_shape,
+    result=uniform_shape,
     workspace=keep_mask_workspace,
     drawn=True,
     bounds=lambda asked, *_: Bounds(0.0, 1 / (1 - asked.meta["rate"]), True, "dropout"),

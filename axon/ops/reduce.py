@@ -136,16 +136,12 @@ def _restore(t: Tensor, x: Tensor, axis: Axis) -> Tensor:
     return t.reshape(kept(x.shape, axis))
 
 
-def _sum_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: object) -> Tensor:
-    return broadcast_to(_restore(g, x, axis), shape=x.shape)
-
-
 def _max_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: object) -> Tensor:
     largest = (x == _restore(y, x, axis)).astype(x.dtype)
     return largest * _restore(g, x, axis) / largest.sum(axis, keepdims=True)
 
 
-sum.gradient(_sum_gradient)
+sum.gradient(lambda g, y, x, axis=None, **_: broadcast_to(_restore(g, x, axis), shape=x.shape))
 max.gradient(_max_gradient)
 argmax.gradient(None)
 broadcast_to.gradient(lambda g, y, x, shape: sum_to(g, shape=x.shape))

@@ -53,7 +53,7 @@ def _spans(shape: Shape) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def standardize_workspace(x: Array, **_: object) -> Specs:
+def standardize_workspace(x: Array, *_: Array, **__: object) -> Specs:
     """Workspace: a number for each row of a block."""
     return [((min(_step(x.shape), len(x)), *x.shape[1:-1], 1), x.dtype)]
 
@@ -62,11 +62,6 @@ def row_scale_workspace(x: Array, **_: object) -> Specs:
     """Workspace: a number for each row of a block, and the block."""
     part = min(_step(x.shape), len(x)), *x.shape[1:]
     return [*standardize_workspace(x), (part, x.dtype)]
-
-
-def standardize_gradient_workspace(g: Array, y: Array, s: Array, **_: object) -> Specs:
-    """Workspace: a number for each row of a block."""
-    return standardize_workspace(g)
 
 
 def _mean(out: Array, x: Array, xp: Any) -> None:
@@ -152,7 +147,7 @@ def row_scale(
 
 @primitive(
     result=standardize_gradient_shape,
-    workspace=standardize_gradient_workspace,
+    workspace=standardize_workspace,
     floats=True,
     rows=each_row(3),
     flops=7,

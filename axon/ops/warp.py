@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, DType, Shape, counted
-from axon.core import Tensor, primitive
+from axon.core import primitive
 
 BITS = 24  # of the fraction
 ONE = 1 << BITS
@@ -357,17 +357,14 @@ def _digits(dtype: DType) -> int:
     return int(np.finfo(dtype).nmant) + 1
 
 
-def _warp_gradient(g: Tensor, y: Tensor, x: Tensor, maps: Tensor, **meta: Any) -> Tensor:
-    kept = {key: meta[key] for key in ("fill_mode", "smooth") if key in meta}
-    return warp_adjoint(g, maps, shape=x.shape, **kept)
-
-
-def _adjoint_gradient(h: Tensor, y: Tensor, g: Tensor, maps: Tensor, **meta: Any) -> Tensor:
-    kept = {key: meta[key] for key in ("fill_mode", "smooth") if key in meta}
-    return warp(h, maps, size=(g.shape[1], g.shape[2]), **kept)
-
-
 affine_maps.gradient(None)
 corner_maps.gradient(None)
-warp.gradient(_warp_gradient, None)
-warp_adjoint.gradient(_adjoint_gradient, None)
+warp.gradient(
+    lambda g, y, x, maps, size, fill_value=0.0, **meta: warp_adjoint(
+        g, maps, shape=x.shape, **meta
+    ),
+    None,
+)
+warp_adjoint.gradient(
+    lambda h, y, g, maps, shape, **meta: warp(h, maps, size=g.shape[1:3], **meta), None
+)

@@ -22,6 +22,7 @@ from axon.plot.figure import (
     paper,
 )
 
+Place = tuple[Axes, Array, Array, Array]  # the numbers along both axes, and all answers
 Predictor = CompiledModel | Callable[[Array], TensorLike]
 FAINTEST, STRONGEST = 0.12, 0.5  # how much colour an area has, from the least sure to the surest
 
@@ -85,9 +86,9 @@ def decision_boundary(
     axes = figure.subplots()
     place = (axes, across, down, answers)
     if regression:
-        _values(*place, x, y.reshape(len(y), -1)[:, 0].astype(float))
+        _values(place, x, y.reshape(len(y), -1)[:, 0].astype(float))
     else:
-        _classes(*place, x, y, class_names)
+        _classes(place, x, y, class_names)
     axes.set(xlim=(across[0], across[-1]), ylim=(down[0], down[-1]))
     return figure
 
@@ -124,15 +125,15 @@ def _is_regression(answers: Array, y: Array) -> bool:
 # ------------------------------------------------------------------------------------ classes
 
 
-def _classes(
-    axes: Axes,
-    across: Array,
-    down: Array,
-    answers: Array,
-    x: Array,
-    y: Array,
-    class_names: Sequence[str] | None,
-) -> None:
+def _picture(place: Place, image: Array, **look: Any) -> Any:
+    """An image with a pixel for each point."""
+    axes, across, down, _ = place
+    extent = (across[0], across[-1], down[0], down[-1])
+    return axes.imshow(image, extent=extent, origin="lower", aspect="auto", **look)
+
+
+def _classes(place: Place, x: Array, y: Array, class_names: Sequence[str] | None) -> None:
+    axes, across, down, answers = place
     scores = _scores(answers)
     labels = labels_of("decision_boundary", y)
     known = np.unique(labels)
@@ -144,13 +145,8 @@ def _classes(
     colours = _colours(count)
     chosen = scores.argmax(axis=1)
     size = (len(down), len(across))
-    axes.imshow(
-        _area(scores, chosen, colours).reshape(*size, 4),
-        extent=(across[0], across[-1], down[0], down[-1]),
-        origin="lower",
-        aspect="auto",
-        interpolation="nearest",
-    )
+    area = _area(scores, chosen, colours).reshape(*size, 4)
+    _picture(place, area, interpolation="nearest")
     for c in range(scores.shape[1]):
         lead = _lead(scores, c).reshape(size)
         if lead.min() < 0 < lead.max():
@@ -206,13 +202,12 @@ def _colours(count: int) -> Array:
 # ------------------------------------------------------------------------------------ values
 
 
-def _values(axes: Axes, across: Array, down: Array, answers: Array, x: Array, y: Array) -> None:
-    size = (len(down), len(across))
-    surface = answers[:, 0].reshape(size)
+def _values(place: Place, x: Array, y: Array) -> None:
+    axes, across, down, answers = place
+    surface = answers[:, 0].reshape(len(down), len(across))
     low, high = min(surface.min(), y.min()), max(surface.max(), y.max())
     limits: Look = {"vmin": low, "vmax": high if high > low else low + 1, "cmap": "viridis"}
-    extent = (across[0], across[-1], down[0], down[-1])
-    image = axes.imshow(surface, extent=extent, origin="lower", aspect="auto", **limits)
+    image = _picture(place, surface, **limits)
     if surface.max() > surface.min():
         axes.contour(across, down, surface, levels=8, colors="white", linewidths=0.4, alpha=0.6)
     first, second = x.T

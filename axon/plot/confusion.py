@@ -69,13 +69,10 @@ def _numbered(
             count = max(count, 0 if class_names is None else len(class_names))
             return truth, guess, names_of("confusion_matrix", class_names, count)
     known, numbers = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-    names = known.tolist() if class_names is None else class_names
-    numbers = numbers.reshape(-1)
-    return (
-        numbers[: len(truth)],
-        numbers[len(truth) :],
-        names_of("confusion_matrix", names, len(known)),
-    )
+    given = known.tolist() if class_names is None else class_names
+    names = names_of("confusion_matrix", given, len(known))
+    truth, guess = np.split(numbers.reshape(-1), [len(truth)])
+    return truth, guess, names
 
 
 def _shares(counts: Array, way: str) -> Array:

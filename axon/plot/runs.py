@@ -155,16 +155,15 @@ def from_json(path: "str | os.PathLike[str]") -> tuple[Table, dict[str, Any]]:
             kept = json.load(file)
             columns = {key: kept[key] for key in NOT_MEASURED if kept[key] is not None}
             columns.update(kept["history"])
-            table = {name: [_value(v) for v in values] for name, values in columns.items()}
+            table = {
+                name: [None if v is None else float(v) for v in values]
+                for name, values in columns.items()
+            }
             if any(len(values) != len(table["epoch"]) for values in table.values()):
                 raise ValueError("its lists differ in length")
             return table, dict(kept["params"])
         except UNREADABLE as error:
             raise ValueError(f"{path}: not a history that to_json wrote ({error!r}).") from None
-
-
-def _value(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def table(run: Run, epochs: Iterable[int]) -> Table:

@@ -204,4 +204,4 @@ def _in_order(calls: Sequence[Call]) -> None:
 
 
 def nothing() -> None:
-    """A view: the array was made when the program was bound."""
+    """A view: the array was made when the program was bound. What a clock costs, it tells, too."""

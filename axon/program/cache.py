@@ -84,16 +84,13 @@ class Cache:
         while self.bytes > memory() and len(self.programs) > 1:
             oldest = next(iter(self.programs))
             del self.programs[oldest]
-            self._tidy(oldest[:-1])
+            if all(other[:-1] != oldest[:-1] for other in self.programs):
+                self.slots.pop(oldest[:-1], None)
 
     def clear(self) -> None:
         """Forget all programs."""
         self.programs.clear()
         self.slots.clear()
-
-    def _tidy(self, specs: tuple[Spec, ...]) -> None:
-        if all(key[:-1] != specs for key in self.programs):
-            self.slots.pop(specs, None)
 
     @property
     def bytes(self) -> int:

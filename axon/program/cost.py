@@ -36,7 +36,8 @@ def cost(instruction: Instruction) -> Cost:
         return Cost(0, 0)
     products = multiply_adds(instruction)
     flops = 2 * products if products else _elementwise(instruction)
-    return Cost(flops, _bytes_read(instruction) + _bytes_written(instruction))
+    written = _nbytes(instruction.changed or (instruction.out,))
+    return Cost(flops, _bytes_read(instruction) + written)
 
 
 def nanoseconds(instruction: Instruction) -> float:
@@ -76,10 +77,6 @@ def _bytes_read(instruction: Instruction) -> int:
         first = min(inputs[0].data.nbytes, instruction.out.data.nbytes)
         return first + _nbytes(inputs[1:])
     return _nbytes(inputs)
-
-
-def _bytes_written(instruction: Instruction) -> int:
-    return _nbytes(instruction.changed or (instruction.out,))
 
 
 def _nbytes(tensors: Sequence[Tensor]) -> int:

@@ -5,6 +5,8 @@ Three passes over the list of instructions, each a plain loop; nothing is reorde
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from math import prod
+from operator import itemgetter
 
 import numpy as np
 
@@ -146,7 +148,7 @@ class Plan:
         pool = Pool()
         for i, instruction in enumerate(self.instructions):
             pool.enter(self.runs[i])
-            work = [pool.take(_nbytes(*wanted)) for wanted in self._wanted(i)]
+            work = [pool.take(prod(shape) * dtype.itemsize) for shape, dtype in self._wanted(i)]
             self.workspaces.append(work)
             over = None
             if instruction.kind == "fills" and id(instruction.out) not in self.moved:
@@ -215,12 +217,8 @@ class _Touched:
     def between(self, array: Array, start: int, stop: int) -> bool:
         """Whether one of the instructions from ``start`` up to ``stop`` uses this memory."""
         uses = self.uses.get(_owner(array), [])
-        first, last = (bisect_left(uses, n, key=_number) for n in (start, stop))
+        first, last = (bisect_left(uses, n, key=itemgetter(0)) for n in (start, stop))
         return any(np.may_share_memory(array, used) for _, used in uses[first:last])
-
-
-def _number(use: tuple[int, Array]) -> int:
-    return use[0]
 
 
 def _owner(array: object) -> int:
@@ -315,7 +313,3 @@ def _summands(instruction: Instruction, cut: Cut | None) -> Specs:
 def _workspace(instruction: Instruction) -> Specs:
     rule = instruction.primitive.workspace
     return list(rule(*[t.data for t in instruction.inputs], **instruction.meta)) if rule else []
-
-
-def _nbytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    return int(np.prod(shape)) * dtype.itemsize

@@ -31,7 +31,7 @@ def describe(plan: Plan, labels: dict[int, str]) -> list[Line]:
     for instruction in plan.instructions:
         primitive, inputs, out, meta, scope, phase = instruction
         given = [names.get(id(t)) or _constant(t) for t in inputs]
-        options = [f"{key}={_brief(value)}" for key, value in meta.items()]
+        options = [f"{k}={v}".replace("slice(None, None, None)", ":") for k, v in meta.items()]
         if primitive.kind != "writes":
             names[id(out)] = f"%{len(lines)}"
         call = f"{primitive.name}({', '.join(given + options)})"
@@ -60,10 +60,6 @@ def _place(plan: Plan, kind: str, out: Tensor, names: dict[int, str]) -> str:
 def _constant(tensor: Tensor) -> str:
     """An outer tensor without a name: its value if it is a single number, else its shape."""
     return f"{tensor.data.item():.6g}" if tensor.size == 1 else f"const{tensor.shape}"
-
-
-def _brief(value: object) -> str:
-    return str(value).replace("slice(None, None, None)", ":")
 
 
 def report(

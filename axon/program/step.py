@@ -205,10 +205,6 @@ class Step:
             self.cache.clear()
         self._settings, self._count = settings, count
 
-    def _heed_parts(self) -> None:
-        """Parts may have been made while recording: watch them, too."""
-        self._settings, self._count = self.settings(), changes.count
-
     def _confirm(
         self, program: Program, arrays: list[Array], variant: tuple[Any, ...]
     ) -> list[Array]:
@@ -274,7 +270,7 @@ class Step:
             program.first = imprints(instructions, inputs)
         if kept:
             self.cache.put(key, program, arrays)
-        self._heed_parts()
+        self._settings, self._count = self.settings(), changes.count  # parts may have been made
         self._note(program, [] if self.careful or not kept else arrays, key[-1])
         return self._by_machine(program, before) or [t.data for t in outputs]
 

@@ -72,7 +72,8 @@ def write(
     names = class_names or model.metadata.get("class_names")
     found = None if x is None or y is None else Results(model, x, y, names)
     timed = found is not None and profile and not eager
-    measured = model.profile(x, y, _batch_size(history)) if timed else None
+    batch_size = int(history.params.get("batch_size", 32)) if history is not None else 32
+    measured = model.profile(x, y, batch_size) if timed else None
     parts = [
         sections.curves(history),
         *(sections.results(found) if found else []),
@@ -85,7 +86,3 @@ def write(
     text = page(title or model.name, head, [part for part in parts if part is not None])
     with atomic(path) as stream:
         stream.write(text.encode())
-
-
-def _batch_size(history: History | None) -> int:
-    return int(history.params.get("batch_size", 32)) if history is not None else 32

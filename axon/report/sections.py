@@ -112,11 +112,8 @@ def _mistakes(found: Results) -> Iterable[str]:
     images = _images(found.x, total)
     if images is None:
         rows = [[i, *parts] for i, parts in captions.items()]
-        return [
-            html.section(
-                "Mistakes", html.table(["sample", "true", "taken for", "by"], rows), note=note
-            )
-        ]
+        listed = html.table(["sample", "true", "taken for", "by"], rows)
+        return [html.section("Mistakes", listed, note=note)]
     cells = [
         f"<figure>{html.thumbnail(images[i], f'sample {i}')}<figcaption>"
         f"{html.escape(f'{true}, taken for {guess} {by}')}</figcaption></figure>"

@@ -1,7 +1,5 @@
 """What AXON relies on in a layer, for layers of one's own."""
 
-from typing import Any
-
 import numpy as np
 
 from axon.backend import Array
@@ -123,7 +121,8 @@ def _check_saved(layer: Layer, x: Array) -> None:
     from tempfile import TemporaryDirectory
 
     own = {type(m).__name__: type(m) for m in layer.modules()}
-    functions = {f.__name__: f for m in layer.modules() for f in _functions(m)}
+    held = [value for m in layer.modules() for value in vars(m).values() if callable(value)]
+    functions = {name: f for f in held if (name := getattr(f, "__name__", None))}
     with TemporaryDirectory() as folder:
         path = join(folder, "layer.axon")
         model = Sequential([deepcopy(layer)])
@@ -136,8 +135,3 @@ def _check_saved(layer: Layer, x: Array) -> None:
         "argument of the constructor as an attribute of its name, and what is learned or counted "
         "as a Parameter or a Buffer.",
     )
-
-
-def _functions(module: Any) -> list[Any]:
-    """The functions that a layer was given, such as an activation of one's own."""
-    return [v for v in vars(module).values() if callable(v) and getattr(v, "__name__", None)]
