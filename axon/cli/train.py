@@ -64,7 +64,9 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
 A_FILE = click.Path(path_type=Path)
 
 
-@click.command(short_help="Train a network on data, and test it.")
+@click.command(
+    short_help="Train a network on data, and test it.", context_settings={"show_default": True}
+)
 @click.argument("data", default="mnist", shell_complete=complete_data)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data. [5; small data: 30]")
 @click.option("--batch-size", type=click.IntRange(1), help="Samples a step. [128; small data: 32]")
@@ -76,32 +78,25 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--optimizer",
     default="adam",
-    show_default=True,
     shell_complete=complete_optimizer,
     help="How weights are updated.",
 )
 @click.option(
-    "--hidden",
-    type=config.Sizes(),
-    default="128,64",
-    show_default=True,
-    help="Neurons of each hidden layer.",
+    "--hidden", type=config.Sizes(), default="128,64", help="Neurons of each hidden layer."
 )
 @click.option(
     "--model",
     "kind",
     type=click.Choice(["mlp", "cnn"]),
     default="mlp",
-    show_default=True,
     help="Dense layers, or convolution for images.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of all chance.")
 @click.option("--target", help="For a CSV file: the column to predict.")
 @click.option(
     "--task",
     type=click.Choice(TASKS),
     default="auto",
-    show_default=True,
     help="For a CSV file: predict classes, or numbers.",
 )
 @click.option("--classes", type=config.Names(), help="For a CSV file: all its labels: yes,no.")
@@ -109,7 +104,6 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--kernels",
     type=click.Choice(CHOICES),
-    default=None,
     help="What computes.  [default: AXON_KERNELS, else auto]",
 )
 @click.option("--save", type=A_FILE, help="Write the model, such as net.axon.")
@@ -119,7 +113,6 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--backup-every",
     default="epoch",
-    show_default=True,
     help="How often: epoch, a number of steps, or a time such as 30s or 10min.",
 )
 @click.option(

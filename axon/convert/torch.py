@@ -252,8 +252,7 @@ RECIPES: Recipes = {
     layers.BatchNormalization: as_here(
         gamma="weight", beta="bias", moving_mean="running_mean", moving_variance="running_var"
     ),
-    layers.LayerNormalization: SCALED,
-    layers.GroupNormalization: SCALED,
+    **dict.fromkeys((layers.LayerNormalization, layers.GroupNormalization), SCALED),
     layers.RMSNormalization: SCALED,
     **dict.fromkeys((layers.Embedding, layers.PositionalEmbedding), as_here(embeddings="weight")),
     **dict.fromkeys((layers.SimpleRNN, layers.LSTM, layers.GRU), recurrent),
