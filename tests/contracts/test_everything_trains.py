@@ -28,8 +28,8 @@ from axon.layers import (
     Layer,
 )
 from axon.metrics import Metric
-from axon.models import Sequential
-from axon.models import inputs as intake
+from axon.models import Sequential, inputs
+from axon.models.loop import Pass
 from tests.samples.layers import ON_INTEGERS, SAMPLES, TEXTS, around, ids
 from tests.samples.losses import LABELS, LOSSES, NUMBERS, X
 from tests.samples.metrics import METRICS
@@ -73,16 +73,16 @@ def same_bits(make, x, y, learns=True, **options):
 def peak(model, x, y, n, steps):
     """What the replays of ``steps`` steps on n samples take at most, in bytes."""
     rows = np.resize(np.arange(len(x)), n)
-    batch = intake.batches(model, intake.columns(model, x[rows], y[rows]))
     trainer = model.trainer
+    batch = inputs.array_feed(model, inputs.columns(trainer, x[rows], y[rows]))
     trainer.prepare(batch)
-    frozen = trainer.frozen(trainer.train)
+    variant, learning = trainer.variant(trainer.train), Pass(trainer, trainer.train, batch)
     for measured in (False, False, True):  # recorded, compared, replayed
         if measured:
             assert len(trainer.train.programs) > 0
             tracemalloc.start()
         for _ in range(steps):
-            trainer.batch(trainer.train, batch, 0, n, frozen)
+            learning.steps((batch, 0, n), variant)
     taken = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return taken
