@@ -1,6 +1,6 @@
 """Callbacks, which are told what happens during training and may act on it."""
 
-from axon.callbacks.backup import BackupAndRestore, backup_position, with_backup
+from axon.callbacks.backup import BackupAndRestore, backup_of, backup_position, with_backup
 from axon.callbacks.base import HOOKS, Callback, LambdaCallback, Logs, State, check
 from axon.callbacks.checkpoint import ModelCheckpoint
 from axon.callbacks.csv_logger import CSVLogger

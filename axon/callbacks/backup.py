@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from axon.callbacks.base import Callback, State
+from axon.callbacks.dispatcher import Callbacks
 from axon.checks import integer
 from axon.files.atomic import DamagedFile, check_writable
 from axon.program.lowerings import setting
@@ -33,10 +34,7 @@ class Run(Protocol):
     epoch: int
     batch: int
     epochs: range
-
-    @property
-    def callbacks(self) -> "SavedCallbacks":
-        """Who is told, and has a state to be kept."""
+    callbacks: Callbacks
 
     @property
     def identity(self) -> dict[str, str]:
@@ -51,13 +49,6 @@ class Run(Protocol):
 
     def restore(self, state: State) -> None:
         """Go on from there."""
-
-
-class SavedCallbacks(Protocol):
-    """Several callbacks."""
-
-    def named(self) -> dict[str, Callback]:
-        """Each by a name of its own."""
 
 
 class NoBackup:
@@ -229,6 +220,11 @@ class BackupAndRestore(Callback):
                 os.unlink(os.path.join(self.backup_dir, name))
         with suppress(OSError):  # somebody keeps other files there
             os.rmdir(self.backup_dir)
+
+
+def backup_of(callbacks: Callbacks) -> BackupAndRestore | NoBackup:
+    """Which of them keeps backups: when all were told, wherever it stands among them."""
+    return next((c for c in callbacks.callbacks if isinstance(c, BackupAndRestore)), NoBackup())
 
 
 def with_backup(callbacks: Sequence[Callback], resume: object, verbose: object) -> list[Callback]:

@@ -1,8 +1,9 @@
 """ModelCheckpoint: save the model while it is trained."""
 
 import os
+from collections import ChainMap, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
@@ -72,7 +73,7 @@ class ModelCheckpoint(Callback):
         if self._monitor is not None:
             self._monitor.demand(measured)
         self._demand_place()
-        known: Any = _Any() if measured is None else dict.fromkeys(measured, 0.0)
+        known: Logs = defaultdict(float) if measured is None else dict.fromkeys(measured, 0.0)
         if measured is not None and not self._after_validation():
             known = {name: 0.0 for name in measured if not name.startswith("val_")}
         self.model.demand_savable(self.path_of(0, 0, known), self.save_weights_only)
@@ -90,7 +91,7 @@ class ModelCheckpoint(Callback):
     def _demand_place(self) -> None:
         try:
             prepare("ModelCheckpoint", self.filepath)
-            demand_name("ModelCheckpoint", self.path_of(0, 0, _Any()))
+            demand_name("ModelCheckpoint", self.path_of(0, 0, defaultdict(float)))
         except (ValueError, IndexError, AttributeError) as error:
             raise ValueError(
                 f"ModelCheckpoint: filepath {self.filepath!r} cannot be filled in: {error}. Write "
@@ -131,29 +132,12 @@ class ModelCheckpoint(Callback):
 
     def path_of(self, epoch: int, batch: int, logs: Mapping[str, float]) -> str:
         """The file for an epoch and a batch, both counted from 0."""
+        counted = {"epoch": epoch + 1, "batch": batch + 1}
         try:
-            return self.filepath.format_map(_Fields(logs, epoch=epoch + 1, batch=batch + 1))
+            return self.filepath.format_map(ChainMap(counted, logs))  # type: ignore[arg-type]
         except KeyError as error:
             known = ["epoch", "batch", *logs]
             raise ValueError(
                 f"ModelCheckpoint: filepath {self.filepath!r} asks for {error}, which is not in "
                 f"the logs.{suggestion(str(error.args[0]), known)} Known: {', '.join(known)}."
             ) from None
-
-
-class _Fields(dict[str, Any]):
-    """Epoch and batch, then the logs."""
-
-    def __init__(self, logs: Mapping[str, float], **own: int) -> None:
-        super().__init__(own)
-        self.logs = logs
-
-    def __missing__(self, name: str) -> float:
-        return self.logs[name]
-
-
-class _Any(dict[str, Any]):
-    """Logs before there are any: every name stands for a number."""
-
-    def __missing__(self, name: str) -> float:
-        return 0.0

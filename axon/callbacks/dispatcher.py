@@ -5,34 +5,25 @@ from contextlib import ExitStack
 from functools import wraps
 from typing import Any
 
-from axon.callbacks.backup import BackupAndRestore, NoBackup
 from axon.callbacks.base import HOOKS, Callback, LambdaCallback, Params, State, check
 
 Hook = Callable[..., None]
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
-def _telling(hook: str) -> Callable[..., None]:
-    """A method that tells all who listen to a hook."""
+def _telling(hook: str, whatever: bool = False) -> Callable[..., None]:
+    """A method that tells all who listen to a hook; if asked, whatever one of them raises."""
 
-    @wraps(getattr(Callback, hook))
     def tell(self: "Callbacks", *details: object) -> None:
         for listener in self._listeners[hook]:
             listener(*details)
 
-    return tell
-
-
-def _telling_all(hook: str) -> Callable[..., None]:
-    """The same; it goes on to the next, whatever one of them raises."""
-
-    @wraps(getattr(Callback, hook))
-    def tell(self: "Callbacks", *details: object) -> None:
+    def tell_all(self: "Callbacks", *details: object) -> None:
         with ExitStack() as calls:
             for listener in reversed(self._listeners[hook]):
                 calls.callback(listener, *details)
 
-    return tell
+    return wraps(getattr(Callback, hook))(tell_all if whatever else tell)
 
 
 class Callbacks:
@@ -59,11 +50,6 @@ class Callbacks:
         pairs = ((getattr(c, name), name) for c in self.callbacks for name in names)
         return [found for found, name in pairs if _overridden(found, name)]
 
-    @property
-    def backup(self) -> BackupAndRestore | NoBackup:
-        """Which of them keeps backups: when all were told, wherever it stands among them."""
-        return next((c for c in self.callbacks if isinstance(c, BackupAndRestore)), NoBackup())
-
     def listens(self, hook: str) -> bool:
         """Whether anybody wants to be told: if not, nothing has to be measured for it."""
         return bool(self._listeners[hook])
@@ -80,7 +66,7 @@ class Callbacks:
 
     # -------------------------------------------------------------------- hooks, as in Callback
 
-    on_train_begin, on_train_end = _telling("on_train_begin"), _telling_all("on_train_end")
+    on_train_begin, on_train_end = _telling("on_train_begin"), _telling("on_train_end", True)
     on_epoch_begin, on_epoch_end = _telling("on_epoch_begin"), _telling("on_epoch_end")
     on_train_batch_begin = on_batch_begin = _telling("on_train_batch_begin")
     on_train_batch_end = on_batch_end = _telling("on_train_batch_end")
@@ -90,7 +76,7 @@ class Callbacks:
     on_predict_begin, on_predict_end = _telling("on_predict_begin"), _telling("on_predict_end")
     on_predict_batch_begin = _telling("on_predict_batch_begin")
     on_predict_batch_end = _telling("on_predict_batch_end")
-    on_exception = _telling_all("on_exception")
+    on_exception = _telling("on_exception", whatever=True)
 
     # -------------------------------------------------------------------- resuming
 

@@ -17,7 +17,7 @@ from types import FrameType
 
 from axon._moved import renamed
 from axon.blas import one_blas_thread
-from axon.callbacks import Callbacks, Logs, State
+from axon.callbacks import Callbacks, Logs, State, backup_of
 from axon.locks import Lock, hold
 from axon.metrics import Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
@@ -63,7 +63,7 @@ class Fit:
         self.trainer, self.model = trainer, trainer.model
         self.feed, self.validation = feed, validation
         self.epochs, self.callbacks, self.validation_freq = epochs, callbacks, validation_freq
-        self.backup = callbacks.backup
+        self.backup = backup_of(callbacks)
         self.epoch, self.batch = epochs.start, 0
         self._steps = trainer.train, trainer.test, predicting
         self._resumed: State | None = None  # what has still to be put back
