@@ -82,13 +82,13 @@ class Watched:
         del fresh
 
 
-Part = Parameter | Watched
+Watchable = Parameter | Watched
 
 
 def versions(roots: "Iterable[Watched]") -> tuple[int, ...]:
     """The latest change of each thing that these are made of; they are watched from now on."""
-    found: dict[int, Part] = {}
-    waiting: list[Part] = [*roots]
+    found: dict[int, Watchable] = {}
+    waiting: list[Watchable] = [*roots]
     waiting.reverse()
     while waiting:
         thing = waiting.pop()
@@ -98,7 +98,7 @@ def versions(roots: "Iterable[Watched]") -> tuple[int, ...]:
     return tuple(number for thing in found.values() for number in _version(thing))
 
 
-def _parts(thing: Part) -> Iterator[object]:
+def _parts(thing: Watchable) -> Iterator[object]:
     if isinstance(thing, Parameter):
         yield from (thing.regularizer, thing.constraint)
         return
@@ -108,7 +108,7 @@ def _parts(thing: Part) -> Iterator[object]:
             yield from value.values() if isinstance(value, dict) else value
 
 
-def _version(thing: Part) -> tuple[int, ...]:
+def _version(thing: Watchable) -> tuple[int, ...]:
     if isinstance(thing, Parameter):
         return id(thing.regularizer), id(thing.constraint)
     thing._watch()

@@ -12,7 +12,7 @@ TABLES = ("made_with", "result")  # beside the options: what to compare with, ho
 UNSAVED = ("config", "dump_config", "help")
 
 
-class Sizes(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+class SizesOption(click.ParamType):  # type: ignore[type-arg]  # older ones take none
     """``128,64``, or a list of whole numbers; an empty text means no hidden layers."""
 
     name = "sizes"
@@ -114,7 +114,7 @@ def _types(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
     option_type = parameter.type
     if getattr(parameter, "is_flag", False):
         return (bool,), "true or false"
-    if isinstance(option_type, Sizes):
+    if isinstance(option_type, SizesOption):
         return (list, str), 'a list such as [128, 64], or "128,64"'
     if isinstance(option_type, Names):
         return (list, str), 'a list such as ["yes", "no"], or "yes,no"'

@@ -82,7 +82,7 @@ A_FILE = click.Path(path_type=Path)
     help="How weights are updated.",
 )
 @click.option(
-    "--hidden", type=config.Sizes(), default="128,64", help="Neurons of each hidden layer."
+    "--hidden", type=config.SizesOption(), default="128,64", help="Neurons of each hidden layer."
 )
 @click.option(
     "--model",

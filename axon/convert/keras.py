@@ -11,9 +11,9 @@ from axon import layers
 from axon.backend import Array, Shape
 from axon.convert.rules import (
     ArrayGroup,
+    LayerRule,
     Need,
     Recipes,
-    Rule,
     Rules,
     at_role,
     ordered,
@@ -157,7 +157,7 @@ def attention(layer: layers.MultiHeadAttention) -> Rules:
 def _projection(layer: layers.MultiHeadAttention, name: str, weights: Shape, bias: Shape) -> Rules:
     shapes = {f"{name}_weights": weights, f"{name}_bias": bias}
     return {
-        parameter: Rule(
+        parameter: LayerRule(
             (Need(f"{name}_dense/{i}", shape),), partial(_reshaped, shape_of(layer, parameter))
         )
         for i, (parameter, shape) in enumerate(shapes.items())
@@ -173,9 +173,9 @@ def normalization(layer: layers.Normalization) -> Rules:
     """Mean, variance, and how many samples they were taken from."""
     shape = layer._center.shape
     return {
-        "mean": Rule((Need("0", shape),)),
-        "variance": Rule((Need("1", shape),)),
-        "count": Rule((Need("2", (), optional=True),)),
+        "mean": LayerRule((Need("0", shape),)),
+        "variance": LayerRule((Need("1", shape),)),
+        "count": LayerRule((Need("2", (), optional=True),)),
     }
 
 

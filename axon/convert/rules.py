@@ -62,14 +62,14 @@ def as_is(array: Array) -> Array:
     return array
 
 
-class Rule(NamedTuple):
+class LayerRule(NamedTuple):
     """A parameter: what it is made of, and how; ``make`` gets None for what is not there."""
 
     needs: tuple[Need, ...]
     make: Callable[..., Array] = as_is
 
 
-Rules = dict[str, Rule]  # by parameter, such as "weights" or "forward_layer/bias"
+Rules = dict[str, LayerRule]  # by parameter, such as "weights" or "forward_layer/bias"
 
 
 Recipes = Mapping[type[Module], Callable[[Any], Rules]]  # how layers of a class are made
@@ -84,7 +84,7 @@ def at_role(layer: Module, roles: Mapping[str, str]) -> Rules:
     """Rules for parameters that lie there as they do here; those left out have no role."""
     tensors = {name: getattr(layer, name) for name in roles}
     return {
-        name: Rule((Need(roles[name], tensor.shape),))
+        name: LayerRule((Need(roles[name], tensor.shape),))
         for name, tensor in tensors.items()
         if tensor is not None
     }

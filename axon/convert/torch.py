@@ -15,9 +15,9 @@ from axon import layers
 from axon.backend import Array, Shape
 from axon.convert.rules import (
     ArrayGroup,
+    LayerRule,
     Need,
     Recipes,
-    Rule,
     Rules,
     at_role,
     ordered,
@@ -136,7 +136,7 @@ def weighted(layer: Module) -> Rules:
     """Dense, convolutions, and convolutions run backwards."""
     *sizes, inputs, outputs = shape_of(layer, "weights")
     need = Need("weight", (outputs, inputs, *sizes))
-    return {"weights": Rule((need,), turned), **at_role(layer, BIAS)}
+    return {"weights": LayerRule((need,), turned), **at_role(layer, BIAS)}
 
 
 def by_channel(layer: Module, name: str) -> Rules:
@@ -146,7 +146,7 @@ def by_channel(layer: Module, name: str) -> Rules:
     def lie_as_ours(array: Array) -> Array:
         return turned(array).reshape(shape)  # (C m, 1, KH, KW) -> (KH, KW, C, m)
 
-    return {name: Rule((Need("weight", (C * m, 1, KH, KW)),), lie_as_ours)}
+    return {name: LayerRule((Need("weight", (C * m, 1, KH, KW)),), lie_as_ours)}
 
 
 def depthwise(layer: Module) -> Rules:
@@ -159,10 +159,10 @@ def separable(layer: layers.SeparableConv2D) -> Rules:
     *_, inputs, filters = shape_of(layer, "pointwise_weights")
     second = Need("weight", (filters, inputs, 1, 1), part=1)
     rules = by_channel(layer, "depthwise_weights")
-    rules["pointwise_weights"] = Rule((second,), turned)
+    rules["pointwise_weights"] = LayerRule((second,), turned)
     if layer.bias is not None:
         biases = Need("bias", (filters,), part=1), Need("bias", (inputs,), optional=True)
-        rules["bias"] = Rule((*biases, second), bias_of_both)
+        rules["bias"] = LayerRule((*biases, second), bias_of_both)
     return rules
 
 
@@ -194,11 +194,11 @@ def recurrent(layer: "layers.SimpleRNN | layers.LSTM | layers.GRU", suffix: str 
 
     rules: Rules = {}
     for name, role in (("weights", "weight_ih"), ("recurrent_weights", "weight_hh")):
-        rules[name] = Rule((Need(f"{role}{suffix}", shape_of(layer, name)[::-1]),), rows)
+        rules[name] = LayerRule((Need(f"{role}{suffix}", shape_of(layer, name)[::-1]),), rows)
     if layer.use_bias:
         width = shape_of(layer, "weights")[1:]
         needs = Need(f"bias_ih{suffix}", width), Need(f"bias_hh{suffix}", width)
-        rules["bias"] = Rule(needs, bias)
+        rules["bias"] = LayerRule(needs, bias)
     return rules
 
 
@@ -219,13 +219,13 @@ def attention(layer: layers.MultiHeadAttention) -> Rules:
     rules: Rules = {}
     for i, (name, (size, inputs)) in enumerate(zip(names, shapes, strict=True)):
         third = partial(third_of, slice(i * size, (i + 1) * size))
-        together = Rule((Need("in_proj_weight", (height, inputs)),), third)
-        alone = Rule((Need(f"{name[0]}_proj_weight", (size, inputs)),), turned)
+        together = LayerRule((Need("in_proj_weight", (height, inputs)),), third)
+        alone = LayerRule((Need(f"{name[0]}_proj_weight", (size, inputs)),), turned)
         rules[f"{name}_weights"] = together if len(set(shapes)) == 1 else alone
         if layer.use_bias:
-            rules[f"{name}_bias"] = Rule((Need("in_proj_bias", (height,)),), third)
+            rules[f"{name}_bias"] = LayerRule((Need("in_proj_bias", (height,)),), third)
     out = Need("out_proj.weight", shape_of(layer, "output_weights")[::-1])
-    rules["output_weights"] = Rule((out,), turned)
+    rules["output_weights"] = LayerRule((out,), turned)
     return rules | at_role(layer, {"output_bias": "out_proj.bias"} if layer.use_bias else {})
 
 

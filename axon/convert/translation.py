@@ -20,7 +20,7 @@ from axon.convert.match import (
     matched,
     parts_at,
 )
-from axon.convert.rules import ArrayGroup, Part, Rule, Target, targets_of
+from axon.convert.rules import ArrayGroup, LayerRule, Part, Target, targets_of
 from axon.core import Tensor
 from axon.layers.attention import TransformerBlock
 from axon.layers.model_like import ModelLike
@@ -308,7 +308,7 @@ def _listed(parts: Sequence[Part], groups: Sequence[ArrayGroup]) -> Pairs:
     return {p.id: group for p, group in pairs} if all(fits(g, p) for p, g in pairs) else {}
 
 
-def _by_rule(path: str, rule: Rule, entry: Entry, given: Sequence[Array]) -> Array:
+def _by_rule(path: str, rule: LayerRule, entry: Entry, given: Sequence[Array]) -> Array:
     """What the layer's rule makes of arrays, if they are those that it is for."""
     needed = [need for need in rule.needs if not need.optional]
     if [need.shape for need in needed] != [array.shape for array in given]:

@@ -26,7 +26,7 @@ from axon.names import Name, printable, suggestion
 from axon.optimizers import schedules
 from axon.version import __version__
 
-Named = Mapping[str, Callable[..., Any]]  # classes, and functions, by name
+ByName = Mapping[str, Callable[..., Any]]  # classes, and functions, by name
 Description = dict[str, Any]  # what ``describe`` gives: a class and its arguments
 
 MAX_JSON_BYTES = 16 * 2**20
@@ -46,7 +46,7 @@ class ModelFileError(DamagedFile):
 
 def load(
     path: "str | os.PathLike[str]",
-    custom_objects: Named | None = None,
+    custom_objects: ByName | None = None,
     compile: bool = True,
 ) -> Model:
     """Read a model that ``save`` wrote, to predict with it or to train it further.
@@ -125,7 +125,7 @@ def _nbytes(shape: Shape, dtype: DType) -> int:
     return prod(map(int, shape)) * np.dtype(dtype).itemsize
 
 
-def _model(archive: Archive, description: Description, custom: Named) -> Model:
+def _model(archive: Archive, description: Description, custom: ByName) -> Model:
     """Make the model anew, and put the weights in."""
     source = weights.in_archive(archive)
     limit = MemoryLimit(source.specs)
@@ -142,7 +142,7 @@ def _model(archive: Archive, description: Description, custom: Named) -> Model:
     return model
 
 
-def _checked(where: str, description: Description, custom: Named) -> Model:
+def _checked(where: str, description: Description, custom: ByName) -> Model:
     """Make it, or say why the file does not describe a model."""
     try:
         model = rebuild(description, custom)
@@ -157,7 +157,7 @@ def _checked(where: str, description: Description, custom: Named) -> Model:
     return model
 
 
-def rebuild(description: Description, custom: Named) -> Any:
+def rebuild(description: Description, custom: ByName) -> Any:
     """Make and build again what ``saving.describe`` described; its weights begin anew."""
     model = remake(description, custom)
     shape = description["input_shape"]
@@ -178,7 +178,7 @@ def _said(error: Exception) -> str:
     return f"{error}" if isinstance(error, ValueError | TypeError) else f"{error!r}."
 
 
-def remake(description: Description, custom: Named | None = None) -> Any:
+def remake(description: Description, custom: ByName | None = None) -> Any:
     """Make again what ``describe`` described; the weights of a layer begin anew.
 
     >>> remake({"class": "Dropout", "config": {"rate": 0.5}})
@@ -187,12 +187,12 @@ def remake(description: Description, custom: Named | None = None) -> Any:
     return _made(description, {**known(), **(custom or {})}, custom or {})
 
 
-def known() -> Named:
+def known() -> ByName:
     """The classes that a file may name: layers, and what they may be given as arguments."""
     return classes_in(layers, initializers, regularizers, constraints)
 
 
-def classes_in(*modules: ModuleType) -> Named:
+def classes_in(*modules: ModuleType) -> ByName:
     """The classes that a file may name, and that remember their arguments.
 
     >>> "MaxNorm" in classes_in(constraints)
@@ -206,7 +206,7 @@ def classes_in(*modules: ModuleType) -> Named:
     }
 
 
-def _made(description: Description, classes: Named, custom: Named) -> Any:
+def _made(description: Description, classes: ByName, custom: ByName) -> Any:
     """Make an object from its class and arguments, which may be described themselves."""
     if description["class"] == "Sequential":
         return _sequential(description, classes, custom)
@@ -214,7 +214,7 @@ def _made(description: Description, classes: Named, custom: Named) -> Any:
     return make(**{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()})
 
 
-def _sequential(description: Description, classes: Named, custom: Named) -> Sequential:
+def _sequential(description: Description, classes: ByName, custom: ByName) -> Sequential:
     """A Sequential, in which a layer may stand several times."""
     inner: list[Module] = []
     for d in description["layers"]:
@@ -225,7 +225,7 @@ def _sequential(description: Description, classes: Named, custom: Named) -> Sequ
     return model
 
 
-def _class(name: str, classes: Named) -> Callable[..., Any]:
+def _class(name: str, classes: ByName) -> Callable[..., Any]:
     if name in CLASSES_ABOVE and name not in classes:
         return getattr(import_module(CLASSES_ABOVE[name]), name)
     if name not in classes:
@@ -238,7 +238,7 @@ def _class(name: str, classes: Named) -> Callable[..., Any]:
     return classes[name]
 
 
-def _value(value: Tree, classes: Named, custom: Named) -> Any:
+def _value(value: Tree, classes: ByName, custom: ByName) -> Any:
     if isinstance(value, Name):
         return custom.get(value, str(value))
     if isinstance(value, list):
@@ -264,7 +264,7 @@ def _all_names(value: Json) -> Json:
 # ------------------------------------------------------------------------------------ training
 
 
-def _compile(archive: Archive, model: Model, given: Description, custom: Named) -> None:
+def _compile(archive: Archive, model: Model, given: Description, custom: ByName) -> None:
     """Join the model again with its loss, metrics and optimizer, and put the state in."""
     try:
         watched = [_part(metric, custom, metrics) for metric in given["metrics"]]
@@ -287,7 +287,7 @@ def _compile(archive: Archive, model: Model, given: Description, custom: Named) 
         ) from error
 
 
-def _part(description: Description, custom: Named, *modules: ModuleType) -> Any:
+def _part(description: Description, custom: ByName, *modules: ModuleType) -> Any:
     """Make a loss, a metric or an optimizer; functions in it are looked up by name."""
     config = description["config"]
     for argument in ("function", "learning_rate"):

@@ -18,7 +18,7 @@ from axon.core import PRIMITIVES, Tensor
 Function = Callable[[Any], Any]
 Arrays = Any  # a list of arrays (n, units), or one array of them
 Given = tuple[Array, Array, Array | None]  # z, R, and the bias of the product with h
-Step = tuple[Arrays, Arrays, Arrays]  # what is saved, the states before, the states after
+Moment = tuple[Arrays, Arrays, Arrays]  # what is saved, the states before, the states after
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ def _simple(
     return [], [f(z + h @ r)]
 
 
-def _simple_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
+def _simple_forward(given: Given, step: Moment, m: Array, xp: Any) -> None:
     (z, r, _), (_, (h,), (h_new,)) = given, step
     xp.matmul(h, r, out=h_new)
     xp.add(h_new, z, out=h_new)
@@ -114,7 +114,13 @@ def _simple_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
 
 
 def _simple_backward(
-    into: Arrays, ds: Arrays, dsaved: Arrays, step: Step, back: Array, workspace: Arrays, xp: Any
+    into: Arrays,
+    ds: Arrays,
+    dsaved: Arrays,
+    step: Moment,
+    back: Array,
+    workspace: Arrays,
+    xp: Any,
 ) -> None:
     (dz, _), (dh,), (_, _, (h_new,)) = into, ds, step
     _through_tanh(dz, dh, h_new, workspace[0], xp)
@@ -143,7 +149,7 @@ def _lstm(
     return [i, k, g, o], [o * f(c_new), c_new]
 
 
-def _lstm_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
+def _lstm_forward(given: Given, step: Moment, m: Array, xp: Any) -> None:
     (z, r, _), ((i, k, g, o), (h, c), (h_new, c_new)) = given, step
     xp.matmul(h, r, out=m)
     xp.add(m, z, out=m)
@@ -159,7 +165,13 @@ def _lstm_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
 
 
 def _lstm_backward(
-    into: Arrays, ds: Arrays, dsaved: Arrays, step: Step, back: Array, workspace: Arrays, xp: Any
+    into: Arrays,
+    ds: Arrays,
+    dsaved: Arrays,
+    step: Moment,
+    back: Array,
+    workspace: Arrays,
+    xp: Any,
 ) -> None:
     (dz, _), (dh, dc), ((i, k, g, o), (_, c), (_, c_new)) = into, ds, step
     (di, dk, dg, do), (tanh_c, d, free) = parts(dz, 4), workspace
@@ -198,7 +210,7 @@ def _gru(
     return [u, v, g, m_g], [g + u * (h - g)]
 
 
-def _gru_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
+def _gru_forward(given: Given, step: Moment, m: Array, xp: Any) -> None:
     (z, r, b), ((u, v, g, m_candidate), (h,), (h_new,)) = given, step
     xp.matmul(h, r, out=m)
     xp.add(m, b, out=m)
@@ -216,7 +228,13 @@ def _gru_forward(given: Given, step: Step, m: Array, xp: Any) -> None:
 
 
 def _gru_backward(
-    into: Arrays, ds: Arrays, dsaved: Arrays, step: Step, back: Array, workspace: Arrays, xp: Any
+    into: Arrays,
+    ds: Arrays,
+    dsaved: Arrays,
+    step: Moment,
+    back: Array,
+    workspace: Arrays,
+    xp: Any,
 ) -> None:
     (dz, dm), (dh,), ((u, v, g, m), (h,), _) = into, ds, step
     (du, dv, dg), (dm_u, dm_v, dm_g) = parts(dz, 3), parts(dm, 3)

@@ -16,7 +16,7 @@ from axon.backend import Array, DType, Shape, promote
 from axon.bounds import anything
 from axon.core import primitive
 from axon.ops import depthwise
-from axon.ops.windows import ConvolutionSizes, Parts, Unbuffered, convolution, images, matches
+from axon.ops.windows import ConvolutionSizes, Slices, Unbuffered, convolution, images, matches
 from axon.pieces import BYTE, MOST, Cut, cost, in_pieces
 
 Specs = list[tuple[Shape, DType]]
@@ -259,7 +259,7 @@ conv2d_weight.gradient(
 
 def _columns(
     x: Array, c: ConvolutionSizes, workspace: list[Array], xp: Any
-) -> Iterator[tuple[Parts, Array]]:
+) -> Iterator[tuple[Slices, Array]]:
     """Chunk by chunk: which windows, and what they see, (G, rows, K)."""
     if _is_matrix(x, c):
         yield (slice(None), slice(None)), x.reshape(-1, c.G, c.K).transpose(1, 0, 2)

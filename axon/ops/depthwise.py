@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from axon.backend import Array, DType, Shape
-from axon.ops.windows import ConvolutionSizes, Parts, Unbuffered, chunk, parts
+from axon.ops.windows import ConvolutionSizes, Slices, Unbuffered, chunk, parts
 
 SHARE = 4  # products, sums, inputs and results lie in the cache together
 
@@ -115,7 +115,7 @@ def _gathered(out: Array, many: Array, xp: Any) -> None:
         xp.add(out, by_channel[..., j], out=out)
 
 
-def _parts(c: ConvolutionSizes) -> Iterator[Parts]:
+def _parts(c: ConvolutionSizes) -> Iterator[Slices]:
     return parts(c.shape[0], c.counts[0], _bytes(c))
 
 

@@ -13,7 +13,7 @@ from axon.backend import Array, DType, Shape
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # ((above, below), (left, right))
-Parts = tuple[slice, slice]  # which images, and which of their rows of windows
+Slices = tuple[slice, slice]  # which images, and which of their rows of windows
 
 ONE: Pair = (1, 1)
 NARROW = 12  # floats: shorter runs are copied faster with the windows, not the taps, side by side
@@ -140,7 +140,7 @@ def chunk(images: int, rows: int, bytes_of_row: int) -> Pair:
     return min(images, 1), max(1, min(rows, CHUNK // bytes_of_row))
 
 
-def parts(images: int, rows: int, bytes_of_row: int) -> Iterator[Parts]:
+def parts(images: int, rows: int, bytes_of_row: int) -> Iterator[Slices]:
     """Walk over the chunks.
 
     >>> list(parts(3, 10, 2**16 + 1))
@@ -218,7 +218,7 @@ class ConvolutionSizes(NamedTuple):
             expected *= size
         return True
 
-    def parts(self) -> Iterator[Parts]:
+    def parts(self) -> Iterator[Slices]:
         """The chunks in which the work is done."""
         return parts(self.shape[0], self.counts[0], self._bytes())
 

@@ -23,12 +23,12 @@ from axon.plot.figure import (
 )
 
 Place = tuple[Axes, Array, Array, Array]  # the numbers along both axes, and all answers
-Predictor = CompiledModel | Callable[[Array], TensorLike]
+ModelOrFunction = CompiledModel | Callable[[Array], TensorLike]
 FAINTEST, STRONGEST = 0.12, 0.5  # how much colour an area has, from the least sure to the surest
 
 
 def decision_boundary(
-    model: Predictor,
+    model: ModelOrFunction,
     x: TensorLike,
     y: TensorLike,
     class_names: Sequence[str] | None = None,
@@ -101,7 +101,7 @@ def _axes_of(x: Array, resolution: int) -> tuple[Array, Array]:
     return across, down
 
 
-def _answers(model: Predictor, grid: Array) -> Array:
+def _answers(model: ModelOrFunction, grid: Array) -> Array:
     """Predictions (n, outputs)."""
     known: Any = model
     predict = getattr(known, "predict", known)

@@ -8,7 +8,7 @@ from typing import Any
 
 from axon.names import direction, readable, suggestion
 from axon.plot.figure import FAINT, INK, SERIES, Axes, Figure, Look, clipped, paper
-from axon.plot.runs import Run, Series, read
+from axon.plot.runs import RunSeries, Series, read
 
 COLUMNS = 3  # panels side by side
 FEW = 30  # epochs that are marked one by one
@@ -58,7 +58,7 @@ def curves(
     return figure
 
 
-def _runs(history: Any) -> dict[str, Run]:
+def _runs(history: Any) -> dict[str, RunSeries]:
     """By name; a single run is called ""."""
     several = isinstance(history, Mapping) and any(map(_is_run, history.values()))
     runs = {str(k): read(v) for k, v in history.items()} if several else {"": read(history)}
@@ -86,7 +86,7 @@ def _chosen(known: list[str], metrics: Sequence[str] | None) -> list[str]:
 # ------------------------------------------------------------------------------------ on paper
 
 
-def _panel(axes: Axes, name: str, runs: dict[str, Run], best: bool) -> None:
+def _panel(axes: Axes, name: str, runs: dict[str, RunSeries], best: bool) -> None:
     """One metric of all runs."""
     marks = []
     for (label, run), colour in zip(runs.items(), cycle(SERIES), strict=False):
@@ -110,7 +110,7 @@ def _look(key: str, run: str, colour: str, alone: bool) -> Look:
     return {"color": colour, "linestyle": "-" if validation or alone else ":"}
 
 
-def _legend(figure: Figure, runs: dict[str, Run]) -> None:
+def _legend(figure: Figure, runs: dict[str, RunSeries]) -> None:
     """Below all panels, what they share: the colours of runs, and how training is drawn."""
     from matplotlib.lines import Line2D
 

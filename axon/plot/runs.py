@@ -18,10 +18,10 @@ class Series(NamedTuple):
     values: list[float]
 
 
-Run = dict[str, Series]  # by name, in the order in which they were measured
+RunSeries = dict[str, Series]  # by name, in the order in which they were measured
 
 
-def read(source: Any) -> Run:
+def read(source: Any) -> RunSeries:
     """Read what a run measured, whatever it is kept in.
 
     Args:
@@ -50,7 +50,7 @@ def read(source: Any) -> Run:
 
 def _columns(
     columns: Mapping[str, Sequence[float]], measured: Mapping[str, list[int]] | None = None
-) -> Run:
+) -> RunSeries:
     """Of lists by name; ``epoch``, and what ``measured`` says, tell when each value was taken."""
     names = [name for name in columns if name not in NOT_MEASURED]
     longest = max((len(columns[name]) for name in names), default=0)
@@ -79,7 +79,7 @@ def _when(name: str, epochs: Any, values: Any) -> list[int]:
 # ------------------------------------------------------------------------------------ files
 
 
-def _file(path: str) -> Run:
+def _file(path: str) -> RunSeries:
     table = from_json(path)[0] if path.lower().endswith(".json") else from_csv(path)
     epochs = [int(epoch) for epoch in table["epoch"]]
     run = {}
@@ -89,10 +89,10 @@ def _file(path: str) -> Run:
     return run
 
 
-Table = dict[str, list[Any]]  # by column, all of the same length; None where nothing was measured
+RunColumns = dict[str, list[Any]]  # all of one length; None where nothing was measured
 
 
-def from_csv(path: "str | os.PathLike[str]") -> Table:
+def from_csv(path: "str | os.PathLike[str]") -> RunColumns:
     """Read a table with a line per epoch; of lines with the same epoch the last one counts.
 
     Raises:
@@ -142,7 +142,7 @@ def _cell(path: Any, name: str, number: int, text: str) -> float | None:
     )
 
 
-def from_json(path: "str | os.PathLike[str]") -> tuple[Table, dict[str, Any]]:
+def from_json(path: "str | os.PathLike[str]") -> tuple[RunColumns, dict[str, Any]]:
     """Read a table, and the params of the run, from a JSON file: numbers, "NaN", "Infinity", null.
 
     Raises:
@@ -166,10 +166,10 @@ def from_json(path: "str | os.PathLike[str]") -> tuple[Table, dict[str, Any]]:
             raise ValueError(f"{path}: not a history that to_json wrote ({error!r}).") from None
 
 
-def table(run: Run, epochs: Iterable[int]) -> Table:
+def table(run: RunSeries, epochs: Iterable[int]) -> RunColumns:
     """Turn series into columns that are all as long as the epochs, for files."""
     rows = list(epochs)
-    columns: Table = {"epoch": rows}
+    columns: RunColumns = {"epoch": rows}
     for name, series in run.items():
         when = dict(zip(series.epochs, series.values, strict=True))
         columns[name] = [float(when[e]) if e in when else None for e in rows]

@@ -15,7 +15,7 @@ from axon.pieces import Cut, Pieces, ends
 from axon.program.plan import Plan
 from axon.threads import get_threads, share
 
-Call = Callable[[], Any]
+BoundCall = Callable[[], Any]
 Spans = list[tuple[int, int]]  # where memory begins and ends, for each piece
 
 
@@ -30,8 +30,8 @@ class Bound:
 
     def __init__(self, plan: Plan) -> None:
         self.workspace_bytes = 0
-        self.calls: list[Call] = []
-        self.lines: list[Call] = []
+        self.calls: list[BoundCall] = []
+        self.lines: list[BoundCall] = []
         self._memory: dict[int, Array] = {}
         self._chain: Chain | None = None
         for number in range(len(plan.instructions)):
@@ -105,7 +105,7 @@ class Chain:
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
         self.works: list[Pieces] = []
-        self._lanes: dict[int, list[Call]] = {}
+        self._lanes: dict[int, list[BoundCall]] = {}
         self._read: list[Spans] = []
         self._written: list[Spans] = []
 
@@ -120,15 +120,15 @@ class Chain:
         """How many."""
         return len(self.works[0].spans)
 
-    def lane(self, thread: int) -> list[Call]:
+    def lane(self, thread: int) -> list[BoundCall]:
         """The pieces as a thread does them, with workspace of its own."""
         if thread not in self._lanes:
             memory = self.bound.memory(thread)
             self._lanes[thread] = [self._piece(number, memory) for number in range(self.pieces)]
         return self._lanes[thread]
 
-    def _piece(self, number: int, memory: Array) -> Call:
-        calls: list[Call] = []
+    def _piece(self, number: int, memory: Array) -> BoundCall:
+        calls: list[BoundCall] = []
         for work in self.works:
             arrays, meta = work.placed(number, memory)
             calls.append(partial(work.primitive.kernel, *arrays, xp=xp, **meta))
@@ -198,7 +198,7 @@ def _end(spans: Spans) -> int:
     return max(stop for _, stop in spans)
 
 
-def _in_order(calls: Sequence[Call]) -> None:
+def _in_order(calls: Sequence[BoundCall]) -> None:
     for call in calls:
         call()
 

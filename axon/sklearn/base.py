@@ -45,7 +45,7 @@ from axon.sklearn.settings import (
     optimizer_of,
     rows_per_batch,
 )
-from axon.sklearn.stopping import HeldOut, Watch
+from axon.sklearn.stopping import HeldRows, Watch
 from axon.sklearn.workers import modest
 
 
@@ -199,7 +199,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
 
     def _split(
         self, X: Any, y: Any, codes: Array, weights: Array | None
-    ) -> tuple[Any, Array, Array | None, HeldOut]:
+    ) -> tuple[Any, Array, Array | None, HeldRows]:
         """Hold out some rows, of each class as large a share, unless rows have several labels."""
         options: dict[str, Any] = {
             "test_size": self.validation_fraction,
@@ -216,7 +216,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
                 f"{len(numbers)} rows. Increase validation_fraction, or give more rows."
             )
         part = [None, None] if weights is None else [weights[learn], weights[test]]
-        held_out = HeldOut(X[test], y[test], self._targets(codes[test]), part[1])
+        held_out = HeldRows(X[test], y[test], self._targets(codes[test]), part[1])
         return X[learn], codes[learn], part[0], held_out
 
     def _rows(self, X: Any, codes: Array, weights: Array | None) -> Rows:
@@ -228,7 +228,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
             rows = in_order(rows, self.model_.parameters()[0].dtype)
         return rows._replace(y=self._targets(rows.y))
 
-    def _learn(self, rows: Rows, held_out: HeldOut | None, epochs: int) -> Watch:
+    def _learn(self, rows: Rows, held_out: HeldRows | None, epochs: int) -> Watch:
         """Train for some epochs at most."""
         self.n_iter_ = 0
         self._objective.weigh(rows.n, rows.total)

@@ -9,7 +9,7 @@ from typing import Any
 from axon.config import Configurable
 from axon.layers.state import freeze, paths_in, state_of
 from axon.models import Model
-from axon.models.loading import Named, known, rebuild
+from axon.models.loading import ByName, known, rebuild
 from axon.models.saving import describe
 from axon.optimizers import Optimizer
 
@@ -50,7 +50,7 @@ def _of_older_versions(packed: Packed) -> Model:
     return network
 
 
-def custom_objects(network: Model) -> Named:
+def custom_objects(network: Model) -> ByName:
     """The classes and functions of a network that are not AXON's, by the names it calls them."""
     usual, found = known(), dict[str, Any]()
     for module in network.modules():

@@ -13,7 +13,7 @@ from axon.sklearn.settings import MAX_ROWS, Sparse
 SLOWEST = 1e-6  # the learning rate at which "adaptive" gives up, as in scikit-learn
 
 
-class HeldOut(NamedTuple):
+class HeldRows(NamedTuple):
     """Rows that are kept for validation, with their targets as the user gave them."""
 
     x: Array | Sparse
@@ -43,7 +43,7 @@ class Watch(Callback):
         rate: the learning rate at the beginning.
     """
 
-    def __init__(self, estimator: Any, rows: int, held_out: HeldOut | None, rate: float) -> None:
+    def __init__(self, estimator: Any, rows: int, held_out: HeldRows | None, rate: float) -> None:
         self.estimator, self.rows, self.held_out, self.rate = estimator, rows, held_out, rate
         self.best, self.waited, self.converged = inf, 0, False
         self.best_weights: list[Array] | None = None
@@ -77,7 +77,7 @@ class Watch(Callback):
                 f"learning_rate_init, now {self.rate:g}."
             )
 
-    def _score(self, held_out: HeldOut, logs: Logs) -> float:
+    def _score(self, held_out: HeldRows, logs: Logs) -> float:
         """The score of the rows held out; the best weights are kept."""
         estimator = self.estimator
         if estimator.scoring == "loss":

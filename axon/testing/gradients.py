@@ -7,11 +7,11 @@ import numpy as np
 from axon.backend import Array, as_array
 from axon.core import Tensor, TensorLike, grad
 
-Value = Callable[..., Tensor]
+ValueFunction = Callable[..., Tensor]
 
 
 def check_gradient(
-    function: Value,
+    function: ValueFunction,
     *inputs: TensorLike,
     order: int = 2,
     seed: int = 0,
@@ -50,7 +50,7 @@ def check_gradient(
     random = np.random.default_rng(seed)
     weights = random.normal(size=demand_float64("the result", function(*leaves)).shape)
 
-    def check(value: Value, order: int, path: tuple[int, ...]) -> None:
+    def check(value: ValueFunction, order: int, path: tuple[int, ...]) -> None:
         slopes = {}
         for i, x in enumerate(leaves):
             if x.requires_grad:
@@ -86,7 +86,7 @@ def demand_float64(what: str, tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _slope(value: Value, x: Tensor, v: Array) -> Value:
+def _slope(value: ValueFunction, x: Tensor, v: Array) -> ValueFunction:
     """The function that gives the derivative of ``value`` at ``x`` along ``v``."""
 
     def slope(*leaves: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def _slope(value: Value, x: Tensor, v: Array) -> Value:
     return slope
 
 
-def _difference(value: Value, leaves: list[Tensor], x: Tensor, step: Array) -> float:
+def _difference(value: ValueFunction, leaves: list[Tensor], x: Tensor, step: Array) -> float:
     """Half of what ``value`` gains between x - step and x + step."""
     before = x.data.copy()
     try:

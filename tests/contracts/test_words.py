@@ -29,6 +29,7 @@ KIND = {
 
 # Classes of one name in two places, and why.
 SAME = {
+    "Activation": "a layer, and the type of the functions that it and others take",
     "MeanAbsoluteError": "a loss and a metric, as users know them from elsewhere",
     "MeanSquaredError": "a loss and a metric, as users know them from elsewhere",
 }
@@ -75,11 +76,23 @@ def test_old_words_are_gone() -> None:
     assert not found, "\n".join(sorted(found))
 
 
+def types_of(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
+    """Classes, and the names that a module gives to types: name, line, whether it is a class."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, node.lineno, True
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]) if re.match("[A-Z][a-z]", name):
+                yield name, statement.lineno, False
+
+
 def test_a_class_has_its_name_for_itself() -> None:
-    places = defaultdict(list)
+    places, classes = defaultdict(list), set()
     for path in sorted(CODE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                places[node.name].append(f"{path.relative_to(CODE).as_posix()}:{node.lineno}")
-    several = {name: where for name, where in places.items() if len(where) > 1}
+        for name, line, is_class in types_of(ast.parse(path.read_text(encoding="utf-8"))):
+            places[name].append(f"{path.relative_to(CODE).as_posix()}:{line}")
+            if is_class:
+                classes.add(name)
+    several = {name: where for name in classes if len(where := places[name]) > 1}
     assert several.keys() == SAME.keys(), "\n".join(f"{n}: {w}" for n, w in several.items())

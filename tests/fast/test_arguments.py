@@ -21,12 +21,12 @@ from axon.fast.kernels.arguments import (
     SHORT,
     Address,
     Argument,
+    CompiledKernel,
     Double,
     Doubles,
     Float,
     Floats,
     Integers,
-    Kernel,
     LongReal,
     OptionalAddress,
     Real,
@@ -56,7 +56,7 @@ def machine_of_relu() -> LoweredPlan:
     return lower(Plan(instructions, outputs), [x], outputs)
 
 
-def changed(name: str, change: dict[str, Any], new: dict[str, Any]) -> Kernel:
+def changed(name: str, change: dict[str, Any], new: dict[str, Any]) -> CompiledKernel:
     """A kernel with some arguments renamed (or left out, if they become None), and new ones."""
     kernel = KERNELS[name]
     old = kernel.parameters.items()
@@ -65,7 +65,7 @@ def changed(name: str, change: dict[str, Any], new: dict[str, Any]) -> Kernel:
     names: dict[str, Any] = {}
     exec(f"def function({heads}): pass", names)
     names["function"].__annotations__ = {**renamed, **new}
-    return Kernel(name, names["function"], kernel.given)
+    return CompiledKernel(name, names["function"], kernel.given)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def all_forms(
 
 
 def test_each_form_of_argument_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KERNELS, "all_forms", Kernel("all_forms", all_forms))
+    monkeypatch.setitem(KERNELS, "all_forms", CompiledKernel("all_forms", all_forms))
     monkeypatch.setattr(declare, "_compiled", {})
     out = np.zeros(14)
     numbers = {

@@ -82,7 +82,7 @@ class Argument(NamedTuple):
     form: Form
 
 
-class Kernel:
+class CompiledKernel:
     """A kernel: what does the work, and what its arguments are called.
 
     Args:

@@ -29,7 +29,7 @@ WIDEST = WIDTHS[0]
 # ------------------------------------------------------------------------------------ images
 
 
-class Padding(NamedTuple):
+class ImagePadding(NamedTuple):
     """What lies around images: lines above and below, bytes left and right.
 
     An image has so many lines, of so many bytes.
@@ -44,7 +44,7 @@ class Padding(NamedTuple):
 
 
 @kernel
-def pad_images(rows: int, padding: Padding, out: Address, x: Address) -> None:
+def pad_images(rows: int, padding: ImagePadding, out: Address, x: Address) -> None:
     """Images with zeros around them."""
     p = padding
     wide = p.left + p.size + p.right
@@ -61,7 +61,7 @@ def pad_images(rows: int, padding: Padding, out: Address, x: Address) -> None:
 
 
 @kernel
-def crop_images(rows: int, padding: Padding, out: Address, x: Address) -> None:
+def crop_images(rows: int, padding: ImagePadding, out: Address, x: Address) -> None:
     """Images without what lies around them."""
     p = padding
     wide = p.left + p.size + p.right

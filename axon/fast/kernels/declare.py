@@ -11,10 +11,10 @@ from numba import cfunc
 from numba.core.errors import NumbaWarning
 
 from axon.clock import compiling
-from axon.fast.kernels.arguments import Kernel
+from axon.fast.kernels.arguments import CompiledKernel
 from axon.locks import Lock, fork_with
 
-KERNELS: dict[str, Kernel] = {}
+KERNELS: dict[str, CompiledKernel] = {}
 SLOW = 1.0  # seconds: when compiling has taken longer, it is announced
 ANNOUNCED = "axon: compiling kernels for this processor, once"
 FAST_MATH = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN stays NaN
@@ -51,7 +51,7 @@ def of_this_edition(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def entry(kernel: Kernel) -> Callable[..., None]:
+def entry(kernel: CompiledKernel) -> Callable[..., None]:
     """What is compiled of a kernel: the function of one address that reads its arguments."""
     return of_this_edition(kernel.entry())
 
@@ -64,7 +64,7 @@ def kernel(function: Callable[..., None]) -> Callable[..., None]:
 
 def declare(name: str, function: Callable[..., None], *given: Any) -> None:
     """Declare a kernel of another name, whose first arguments are given."""
-    KERNELS[name] = Kernel(name, function, given)
+    KERNELS[name] = CompiledKernel(name, function, given)
 
 
 def prepare(names: Iterable[str]) -> None:
@@ -99,7 +99,7 @@ def _demand(name: str) -> None:
         _say(f"{ANNOUNCED}.")
 
 
-def _compile(kernel: Kernel) -> Any:
+def _compile(kernel: CompiledKernel) -> Any:
     """The machine code: kept for later processes, where there is a place to keep it."""
     from warnings import catch_warnings, simplefilter
 

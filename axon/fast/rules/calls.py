@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.core import Tensor
-from axon.fast.kernels.arguments import INTEGER, TRUTH, Argument, Kernel
+from axon.fast.kernels.arguments import INTEGER, TRUTH, Argument, CompiledKernel
 from axon.fast.kernels.declare import KERNELS
 from axon.program.trace import Instruction
 
@@ -68,7 +68,7 @@ class Call:
         self.arguments = tuple(_word(declared, argument, given) for argument, given in pairs)
 
 
-def _word(kernel: Kernel, argument: Argument, given: Any) -> At | Word:
+def _word(kernel: CompiledKernel, argument: Argument, given: Any) -> At | Word:
     """What is given for an argument, as a word; an error if it is of another type."""
     form = argument.form
     if form.memory:

@@ -9,7 +9,7 @@ import numpy as np
 
 from axon.blas import sgemm_address
 from axon.core import Tensor
-from axon.fast.kernels.convolution import Columns, ImageWindows, Lines, Padding, Taps
+from axon.fast.kernels.convolution import Columns, ImagePadding, ImageWindows, Lines, Taps
 from axon.fast.kernels.vectors import LANES
 from axon.fast.kernels.winograd import SPACE, TABLE, TILES, TileGrid
 from axon.fast.rules.calls import At, Call, Site, Work, Workspace, flat, lowers
@@ -79,7 +79,7 @@ def around(kernel: str, out: At, x: At, shape: tuple[int, ...], ends: Any) -> Ca
     """The call that puts images into their padding, or takes them out."""
     _, H, W, C = shape
     (above, below), (left, right) = ends
-    padding = Padding(above, below, H, left * C * 4, right * C * 4, W * C * 4)
+    padding = ImagePadding(above, below, H, left * C * 4, right * C * 4, W * C * 4)
     return Call(kernel, padding=padding, out=out, x=x)
 
 

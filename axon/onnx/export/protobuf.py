@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from axon.backend import Array
-from axon.onnx.export.rules.sizes import Batch, Size
+from axon.onnx.export.rules.sizes import BatchSize, Size
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import Writer
 from axon.onnx.ir import Graph, Node, ValueInfo
@@ -44,7 +44,11 @@ def _name_sizes(made: Proto, graph: Writer) -> None:
     for info in made.graph.value_info:
         dims, shape = info.type.tensor_type.shape.dim, graph.shapes.get(info.name, ())
         for dim, n in zip(dims, shape, strict=False):
-            if isinstance(n, Batch) and not dim.HasField("dim_value") and len(dims) == len(shape):
+            if (
+                isinstance(n, BatchSize)
+                and not dim.HasField("dim_value")
+                and len(dims) == len(shape)
+            ):
                 dim.dim_param = str(n)
 
 
@@ -85,7 +89,7 @@ def _info(value: Value | ValueInfo) -> Proto:
 
 def _size(n: Size) -> int | str:
     """A size, or the word for one that follows the batch."""
-    return str(n) if isinstance(n, Batch) else int(n)
+    return str(n) if isinstance(n, BatchSize) else int(n)
 
 
 def _tensor(name: str, array: Array) -> Proto:

@@ -13,7 +13,7 @@ from axon.backend import Array, DType, Shape
 from axon.core import Tensor
 from axon.models import Model
 from axon.modes import TrainingMode, no_grad
-from axon.onnx.export.rules.sizes import Batch, NotAffineError, Sizes, merged
+from axon.onnx.export.rules.sizes import BatchSize, NotAffineError, Sizes, merged
 from axon.program.trace import Instruction, trace
 
 BATCHES = (2, 3, 5)  # three: two points lie on a line, even if the truth is a curve
@@ -257,6 +257,6 @@ def _equal(a: Array, b: Array | None) -> bool:
 
 def _without_batch(array: Array, shape: Sizes) -> Array | None:
     """The array, of size 1 along axes that follow the batch; None if it is not the same there."""
-    index = tuple(slice(0, 1) if isinstance(n, Batch) else slice(None) for n in shape)
+    index = tuple(slice(0, 1) if isinstance(n, BatchSize) else slice(None) for n in shape)
     small = array[index]
     return small if _equal(np.broadcast_to(small, array.shape), array) else None

@@ -12,7 +12,7 @@ import numpy as np
 from axon.onnx.export.rules.elementwise import BOOL
 from axon.onnx.export.rules.sizes import Size, Sizes, divided, total
 from axon.onnx.export.rules.values import Value
-from axon.onnx.export.rules.writer import FromBool, Part, Rule, Writer
+from axon.onnx.export.rules.writer import AxisIndex, FromBool, Rule, Writer
 from axon.onnx.ir import Graph, ValueInfo
 from axon.ops.cells import CELLS
 
@@ -48,7 +48,7 @@ class RecurrentInput(NamedTuple):
         """The states at first, beside one another."""
         return self.rows[-1]
 
-    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[AxisIndex]) -> Value | None:
         """One of its parts, which a cell with other activations reads by itself."""
         rows, columns = index
         assert rows is not None  # new axes come after
@@ -87,7 +87,7 @@ def _ends(rows: Size | slice, size: Size) -> tuple[Size, Size]:
     return (0 if rows.start is None else rows.start), (size if rows.stop is None else rows.stop)
 
 
-def _columns(value: Value, rows: Part, columns: Part) -> Value | None:
+def _columns(value: Value, rows: AxisIndex, columns: AxisIndex) -> Value | None:
     """A part of which all columns are wanted; a single row without that axis."""
     every = [slice(None), slice(None, value.shape[1])]
     if not isinstance(columns, slice) or columns not in every:
@@ -113,18 +113,18 @@ class States(NamedTuple):
         """Gates are not known to ONNX."""
         raise NotImplementedError("of a recurrence, ONNX knows the states, but not the gates.")
 
-    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[AxisIndex]) -> Value | None:
         """One kind of state."""
         number, *rest = index
         which = number - self.saved if isinstance(number, int) else -1
         if not 0 <= which < len(self.all) or any(p != slice(None) for p in rest):
             return None
-        state = State(self.scope, self.all[which], self.last[which])
+        state = CellState(self.scope, self.all[which], self.last[which])
         dtype = self.last[which].dtype
         return Value(graph.result.shape, dtype, made=state)
 
 
-class State(NamedTuple):
+class CellState(NamedTuple):
     """One kind of state, of which all after the first are read, or the last alone."""
 
     scope: str
@@ -135,7 +135,7 @@ class State(NamedTuple):
         """The first of them is what the recurrence began with, which ONNX does not repeat."""
         raise NotImplementedError("of a recurrence, ONNX knows h after each step, and the last c.")
 
-    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[AxisIndex]) -> Value | None:
         """All steps, or the last."""
         first, *rest = index
         if all(p == slice(None) for p in rest):

@@ -7,9 +7,9 @@ import numpy as np
 
 from axon.backend import DType
 from axon.onnx.export.rules.elementwise import INT64
-from axon.onnx.export.rules.sizes import Batch, Size, Sizes, total
+from axon.onnx.export.rules.sizes import BatchSize, Size, Sizes, total
 from axon.onnx.export.rules.values import Value
-from axon.onnx.export.rules.writer import FIRST, LAST, Deferred, Part, Rule, Writer
+from axon.onnx.export.rules.writer import FIRST, LAST, AxisIndex, Deferred, Rule, Writer
 from axon.onnx.ir import inverse
 
 
@@ -37,7 +37,7 @@ class Slice(NamedTuple):
 
 def slice_(graph: Writer, x: Value, index: Any) -> Value:
     """x[index], for numbers, slices, ``...`` and None."""
-    several = isinstance(index, tuple) and not isinstance(index, Batch)
+    several = isinstance(index, tuple) and not isinstance(index, BatchSize)
     parts = _for_each_axis(index if several else (index,), x.ndim)
     found = _of_constant(graph, x, parts)
     if found is None and isinstance(x.made, Deferred) and None not in parts:
@@ -45,16 +45,16 @@ def slice_(graph: Writer, x: Value, index: Any) -> Value:
     return found or _selected(graph, x, parts)
 
 
-def _of_constant(graph: Writer, x: Value, parts: Sequence[Part]) -> Value | None:
+def _of_constant(graph: Writer, x: Value, parts: Sequence[AxisIndex]) -> Value | None:
     """A part of known numbers, unless it is cut along an axis that follows the batch."""
     along = zip((p for p in parts if p is not None), x.shape, strict=True)
-    if x.array is None or any(isinstance(n, Batch) and p != slice(None) for p, n in along):
+    if x.array is None or any(isinstance(n, BatchSize) and p != slice(None) for p, n in along):
         return None
     array = x.array[tuple(parts)]
     return Value(graph.result.shape, x.dtype, array=array, label=x.label)
 
 
-def _selected(graph: Writer, x: Value, parts: Sequence[Part]) -> Value:
+def _selected(graph: Writer, x: Value, parts: Sequence[AxisIndex]) -> Value:
     """Slices first, then single numbers, then new axes."""
     along = [p for p in parts if p is not None]
     slices = [(axis, p) for axis, p in enumerate(along) if isinstance(p, slice)]
@@ -73,11 +73,11 @@ def _selected(graph: Writer, x: Value, parts: Sequence[Part]) -> Value:
     return y.reshaped(graph.result.shape)
 
 
-def _for_each_axis(index: tuple[Any, ...], ndim: int) -> list[Part]:
+def _for_each_axis(index: tuple[Any, ...], ndim: int) -> list[AxisIndex]:
     """The index with one entry for each axis, and None where one is added."""
     given = sum(p is not None and p is not Ellipsis for p in index)
     rest = [slice(None)] * (ndim - given)
-    parts: list[Part] = []
+    parts: list[AxisIndex] = []
     for p in index if Ellipsis in index else (*index, Ellipsis):
         parts += rest if p is Ellipsis else [p]
     return parts
@@ -111,12 +111,12 @@ def _blocks(graph: Writer, x: Value, cuts: Sequence[Slice], shape: Sizes) -> Val
     """Rows a * batch to b * batch of time * batch rows: steps a to b, whatever the batch."""
     if len(cuts) != 1 or cuts[0].axis or cuts[0].step != 1:
         return None
-    ends = x.shape[0], cuts[0].start or Batch(0), cuts[0].stop or x.shape[0]
-    times = [n.times for n in ends if isinstance(n, Batch) and not n.more]
+    ends = x.shape[0], cuts[0].start or BatchSize(0), cuts[0].stop or x.shape[0]
+    times = [n.times for n in ends if isinstance(n, BatchSize) and not n.more]
     if len(times) < len(ends):
         return None
     steps, start, stop = times
-    blocks = x.reshaped((steps, Batch(1), *x.shape[1:]))
+    blocks = x.reshaped((steps, BatchSize(1), *x.shape[1:]))
     some = (stop - start, *blocks.shape[1:])
     return _sliced(graph, blocks, [Slice(0, start, stop, 1)], some).reshaped(shape)
 
@@ -126,7 +126,7 @@ def _row(graph: Writer, x: Value, axis: int, number: Size) -> Value:
     shape = x.shape[:axis] + x.shape[axis + 1 :]
     if x.shape[axis] == 1:
         return x.reshaped(shape)
-    if isinstance(number, Batch):
+    if isinstance(number, BatchSize):
         place = graph.sizes((number,)).reshaped(())
     else:
         place = graph.constant(int(number), INT64)
@@ -172,7 +172,7 @@ class Joined:
         sizes = [part.shape[at] for part in parts]
         return (*first[:at], total(sizes), *first[at + 1 :])
 
-    def part(self, graph: Writer, index: Sequence[Part]) -> Value | None:
+    def part(self, graph: Writer, index: Sequence[AxisIndex]) -> Value | None:
         """One of them, or some, or the same of each."""
         chosen = [axis for axis, p in enumerate(index) if p != slice(None)]
         if len(chosen) != 1:
@@ -182,9 +182,11 @@ class Joined:
             return self._along(graph, axis, index[axis])
         return self._across(graph, axis, index)
 
-    def _along(self, graph: Writer, axis: int, wanted: Part) -> Value | None:
+    def _along(self, graph: Writer, axis: int, wanted: AxisIndex) -> Value | None:
         """Those pieces, each of size 1, that the index names."""
-        if any(part.shape[axis] != 1 for part in self.parts) or isinstance(wanted, Batch | None):
+        if any(part.shape[axis] != 1 for part in self.parts) or isinstance(
+            wanted, BatchSize | None
+        ):
             return None
         if isinstance(wanted, int):
             return self.parts[wanted].reshaped(graph.result.shape)
@@ -195,7 +197,7 @@ class Joined:
         made = Joined(self.scope, axis, some, self.dtype)
         return Value(graph.result.shape, self.dtype, made=made) if some else None
 
-    def _across(self, graph: Writer, axis: int, index: Sequence[Part]) -> Value | None:
+    def _across(self, graph: Writer, axis: int, index: Sequence[AxisIndex]) -> Value | None:
         """A single place along another axis, of each piece."""
         if not isinstance(index[axis], int):
             return None
@@ -220,7 +222,7 @@ def pad(graph: Writer, x: Value, padding: Sequence[tuple[int, int]]) -> Value:
 
 
 def _more(size: Size, more: int) -> Size:
-    return size._replace(more=size.more + more) if isinstance(size, Batch) else size + more
+    return size._replace(more=size.more + more) if isinstance(size, BatchSize) else size + more
 
 
 # ------------------------------------------------------------------------------------ stretching

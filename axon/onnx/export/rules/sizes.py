@@ -5,7 +5,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 
-class Batch(NamedTuple):
+class BatchSize(NamedTuple):
     """``times * batch + more``: a size that follows the number of samples."""
 
     times: int
@@ -16,7 +16,7 @@ class Batch(NamedTuple):
         return f"{factor}batch{f' + {self.more}' if self.more else ''}"
 
 
-Size = int | Batch
+Size = int | BatchSize
 Sizes = tuple[Size, ...]
 
 
@@ -53,9 +53,9 @@ def merged(values: Sequence[Any], batches: Sequence[int]) -> Any:
 _ENDS = ("start", "stop", "step")
 
 
-def _affine(values: Sequence[int], batches: Sequence[int]) -> Batch:
+def _affine(values: Sequence[int], batches: Sequence[int]) -> BatchSize:
     times, rest = divmod(values[1] - values[0], batches[1] - batches[0])
-    size = Batch(times, values[0] - times * batches[0])
+    size = BatchSize(times, values[0] - times * batches[0])
     same = all(size.times * n + size.more == v for n, v in zip(batches, values, strict=True))
     if rest or not same:
         raise NotAffineError(", ".join(map(str, values)))
@@ -64,7 +64,7 @@ def _affine(values: Sequence[int], batches: Sequence[int]) -> Batch:
 
 def is_batch(size: Any) -> bool:
     """Whether a size follows the number of samples."""
-    return isinstance(size, Batch)
+    return isinstance(size, BatchSize)
 
 
 def divided(size: Size, by: int) -> Size:
@@ -73,9 +73,9 @@ def divided(size: Size, by: int) -> Size:
     >>> divided(Batch(6), 3), divided(6, 3)
     (Batch(times=2, more=0), 2)
     """
-    if not isinstance(size, Batch):
+    if not isinstance(size, BatchSize):
         return size // by
-    return Batch(size.times // by, size.more // by)
+    return BatchSize(size.times // by, size.more // by)
 
 
 def broadcast(*shapes: Sizes) -> Sizes:
@@ -91,7 +91,7 @@ def broadcast(*shapes: Sizes) -> Sizes:
 
 def count(shape: Sequence[Size]) -> int | None:
     """How many elements there are, if that does not follow the batch."""
-    fixed = [n for n in shape if not isinstance(n, Batch)]
+    fixed = [n for n in shape if not isinstance(n, BatchSize)]
     return prod(fixed) if len(fixed) == len(shape) else None
 
 
@@ -101,6 +101,6 @@ def total(sizes: Sequence[Size]) -> Size:
     >>> total([Batch(2), 3, Batch(1, 1)]), total([2, 3])
     (Batch(times=3, more=4), 5)
     """
-    parts = [n if isinstance(n, Batch) else Batch(0, n) for n in sizes]
+    parts = [n if isinstance(n, BatchSize) else BatchSize(0, n) for n in sizes]
     times, more = sum(n.times for n in parts), sum(n.more for n in parts)
-    return Batch(times, more) if times else more
+    return BatchSize(times, more) if times else more

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from axon.backend import Array, DType
-from axon.onnx.export.rules.sizes import Batch, Size, Sizes, broadcast, is_batch
+from axon.onnx.export.rules.sizes import BatchSize, Size, Sizes, broadcast, is_batch
 from axon.onnx.export.rules.values import Value, lifted
 from axon.onnx.ir import Node, inverse
 
 INT64 = np.dtype(np.int64)
 Rule = Callable[..., Value]  # (graph, *inputs, **metadata of the primitive)
-Part = Size | slice | None  # of an index
+AxisIndex = Size | slice | None  # of an index
 FIRST, LAST = -(2**63), 2**63 - 1  # places beyond either end of an axis
 
 
@@ -40,7 +40,7 @@ class Deferred(Protocol):
 
     scope: str  # the layer that made it
 
-    def part(self, graph: "Writer", index: Sequence[Part]) -> Value | None:
+    def part(self, graph: "Writer", index: Sequence[AxisIndex]) -> Value | None:
         """The part that a selection wants; None if it is no piece, nor some of them."""
 
     def full(self, graph: "Writer") -> Value:
@@ -176,16 +176,16 @@ class Writer:
 
     def _size(self, n: Size) -> Value:
         """One size as a value (1,), computed from the batch where it follows that."""
-        if not isinstance(n, Batch):
+        if not isinstance(n, BatchSize):
             return self.constant([n], INT64)
-        if n == Batch(1):
+        if n == BatchSize(1):
             key: Sizes = (n,)
             if key not in self._sizes:
                 first = self.inputs[0]
                 found = self.op("Shape", first, start=0, end=1, shape=(1,), dtype=INT64)
                 self._sizes[key] = found
             return self._sizes[key]
-        size = self._size(Batch(1))
+        size = self._size(BatchSize(1))
         if n.times != 1:
             size = self.op("Mul", size, self.constant([n.times], INT64))
         return self.op("Add", size, self.constant([n.more], INT64)) if n.more else size

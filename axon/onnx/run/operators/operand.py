@@ -109,7 +109,7 @@ class Laid(NamedTuple):
 
 
 Operands = list[Operand | None]
-Layout = Callable[[Operands, Attributes], Laid]
+LayoutRule = Callable[[Operands, Attributes], Laid]
 
 
 def as_read(given: Operands, attributes: Attributes) -> Laid:

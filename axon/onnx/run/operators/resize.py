@@ -25,7 +25,7 @@ Nearest = Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
 Ratio = Literal["stretch", "not_larger", "not_smaller"]
 
 
-class Axis(NamedTuple):
+class ResizedAxis(NamedTuple):
     """One axis that changes: from how many pixels to how many, and how the new ones are found."""
 
     old: int
@@ -98,7 +98,7 @@ def resize(
     allowed(shape)
     how = mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a, exclude_outside
     for place, n, size, scale in zip(places, old, new, factors, strict=True):
-        axis = Axis(n, size, scale, *how)
+        axis = ResizedAxis(n, size, scale, *how)
         if axis.new != axis.old or axis.scale != 1.0:
             x = _along(x, place, axis)
     return x
@@ -120,7 +120,7 @@ def _wanted(
     return [int(np.floor(n * factor + 0.5)) for n in old], [factor] * len(old)
 
 
-def _along(x: Tensor, place: int, axis: Axis) -> Tensor:
+def _along(x: Tensor, place: int, axis: ResizedAxis) -> Tensor:
     if axis.mode == "nearest":
         return taken_along(x, nearest(axis), place)
     matrix = shares(axis).astype(x.dtype)
@@ -130,7 +130,7 @@ def _along(x: Tensor, place: int, axis: Axis) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def nearest(axis: Axis) -> Array:
+def nearest(axis: ResizedAxis) -> Array:
     """The old pixel that each new one shows."""
     places = axis.places()
     chosen = {
@@ -143,7 +143,7 @@ def nearest(axis: Axis) -> Array:
 
 
 @lru_cache(maxsize=16)
-def shares(axis: Axis) -> Array:
+def shares(axis: ResizedAxis) -> Array:
     """The matrix (new, old) of the shares that the old pixels have in the new ones."""
     if axis.mode not in ("linear", "cubic"):
         raise ValueError(f"mode={axis.mode!r} is not supported.")

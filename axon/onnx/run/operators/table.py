@@ -25,7 +25,7 @@ from axon.core import Tensor
 from axon.onnx.run.operators.operand import (
     Attributes,
     Data,
-    Layout,
+    LayoutRule,
     Operand,
     Operands,
     as_ints,
@@ -34,7 +34,7 @@ from axon.onnx.run.operators.operand import (
 )
 from axon.parameter import Buffer
 
-Results = list[Data | None]  # None: a result that nobody reads
+NodeResults = list[Data | None]  # None: a result that nobody reads
 INPUTS = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 ATTRIBUTES = (Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -81,7 +81,7 @@ class Operator:
         self,
         name: str,
         compute: Callable[..., Any],
-        layout: Layout = as_read,
+        layout: LayoutRule = as_read,
         quiet: bool = False,
     ) -> None:
         self.name, self.compute, self.layout, self.quiet = name, compute, layout, quiet
@@ -134,7 +134,7 @@ class Operator:
 
     def run(
         self, given: Sequence[Data | None], attributes: Attributes, context: Context
-    ) -> Results:
+    ) -> NodeResults:
         """Compute, from inputs that lie as they should."""
         rest, options = list(given), dict(attributes)
         inputs: list[Any] = []
