@@ -139,9 +139,9 @@ def between(owner: str, name: str, value: float, low: float, high: float) -> flo
     Traceback (most recent call last):
     ValueError: huber: alpha must lie between 0 and 1, got 2.0.
     """
-    if not low <= value <= high:
+    if not isinstance(value, int | float | np.number) or not low <= value <= high:
         span = f"be {low} or more" if high == inf else f"lie between {low} and {high}"
-        raise ValueError(f"{owner}: {name} must {span}, got {value}.")
+        raise ValueError(f"{owner}: {name} must {span}, got {value!r}.")
     return float(value)
 
 

@@ -67,6 +67,7 @@ def resolve(what: str, name: str, table: Mapping[str, T]) -> T:
 
     Raises:
         ValueError: no such name; the nearest one and all the known ones are named.
+        TypeError: it is no text.
 
     >>> resolve("activation", "ReLU", {"relu": 1, "tanh": 2})
     1
@@ -76,8 +77,10 @@ def resolve(what: str, name: str, table: Mapping[str, T]) -> T:
     """
     try:
         return table[name.lower()]
-    except KeyError:
+    except (KeyError, AttributeError):
         known = ", ".join(sorted(table))
+        if not isinstance(name, str):
+            raise TypeError(f"{what}: expected a name, got {name!r}. Known: {known}.") from None
         hint = suggestion(name, list(table))
         raise ValueError(f"unknown {what} {name!r}.{hint} Known: {known}.") from None
 

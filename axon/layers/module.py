@@ -334,6 +334,12 @@ def shape_after(
     function: Callable[..., Any], input_shapes: Sequence[Shape], dtypes: Sequence[DType]
 ) -> Shape:
     """Pass one sample of zeros through a function, unrecorded: the shape that comes out."""
+    for shape in input_shapes:
+        if None in shape:
+            raise ValueError(
+                f"build: expected the shape of one sample, without None for their number, such as "
+                f"{tuple(n for n in shape if n is not None)}, got {shape}."
+            )
     pairs = zip(input_shapes, dtypes, strict=True)
     with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
         made = function(*(_zeros((1, *shape), dtype) for shape, dtype in pairs))

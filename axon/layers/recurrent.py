@@ -368,6 +368,9 @@ class Bidirectional(Layer):
     ) -> None:
         if not isinstance(layer, Recurrent):
             raise TypeError(f"Bidirectional: expected a SimpleRNN, LSTM or GRU, got {layer!r}.")
+        if not isinstance(backward_layer, Recurrent | None):
+            wanted = "backward_layer must be a SimpleRNN, LSTM or GRU, or None"
+            raise TypeError(f"Bidirectional: {wanted}, got {backward_layer!r}.")
         options.setdefault("dtype", layer.dtype)
         super().__init__(**options)
         self.merge_mode = merge_mode

@@ -35,6 +35,11 @@ class Loss(Configurable, ABC):
     yes_from: float = 0.5  # outputs above it mean yes: 0 for logits
     expects: str = "numbers"  # what predictions have to be, a key of ``EXPECTED``
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not any("name" in vars(base) for base in cls.__mro__):  # a user's own class
+            cls.name = cls.__name__
+
     @abstractmethod
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, (n,); of each step where steps weigh differently.
@@ -144,18 +149,30 @@ class Loss(Configurable, ABC):
         given = [t for t in (real, w) if t is not None]
         if not given:
             with watched(self, y_true, y_pred):
-                return self.per_sample(y_true, y_pred).mean()
+                losses = self.per_sample(y_true, y_pred)
+                _demand_each(self.name, losses, y_pred)
+                return losses.mean()
         if w is not None:
             demand_fit(self.name, w, y_pred)
         apart = Mode("apart", max(t.ndim for t in given))
         with apart, Mode("masks", False), watched(self, y_true, y_pred):
             losses = self.per_sample(y_true, y_pred)
+            _demand_each(self.name, losses, y_pred)
         if w is not None:
             losses = losses * spread(self.name, "sample_weight", w, losses)
         if real is None:
             return losses.mean()
         kept = where(spread(self.name, "the mask", real, losses), losses, 0.0)
         return kept.sum() / maximum(number_of(real, losses).astype(losses.dtype), 1.0)
+
+
+def _demand_each(name: str, losses: object, y_pred: Tensor) -> None:
+    if not isinstance(losses, Tensor) or losses.shape[:1] != y_pred.shape[:1]:
+        got = f"shape {losses.shape}" if isinstance(losses, Tensor) else type(losses).__name__
+        raise ValueError(
+            f"{name}: per_sample must return a Tensor with what each sample costs, "
+            f"({len(y_pred)},), got {got}. End it with over_features(...)."
+        )
 
 
 class FunctionLoss(Loss):

@@ -26,7 +26,8 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Iterable[Module] = (), name: str | None = None) -> None:
-        if isinstance(layers, Module) or isinstance(name, Module):
+        wrong = not isinstance(layers, Iterable) or isinstance(layers, Module | str)
+        if wrong or isinstance(name, Module):
             raise TypeError("Sequential: expected a list of layers: Sequential([layer, ...]).")
         super().__init__(name)
         self._stack: list[Module] = []

@@ -584,6 +584,60 @@ def test_layers_without_a_list():
         Sequential([Dense(4, 3)], Dense(3, 2))
 
 
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda: Sequential(5), TypeError, "Sequential: expected a list of layers"),
+        (lambda: Sequential("relu"), TypeError, "Sequential: expected a list of layers"),
+        (
+            lambda: axon.layers.Bidirectional(axon.layers.LSTM(2), backward_layer=3),
+            TypeError,
+            "Bidirectional: backward_layer must be a SimpleRNN, LSTM or GRU, or None, got 3.",
+        ),
+        (
+            lambda: axon.layers.RandomFlip(None),
+            TypeError,
+            "RandomFlip: mode: expected a name, got None. Known: horizontal",
+        ),
+        (
+            lambda: axon.initializers.VarianceScaling(mode=3),
+            TypeError,
+            "VarianceScaling mode: expected a name, got 3. Known: fan_avg",
+        ),
+        (
+            lambda: axon.losses.BinaryCrossEntropy(label_smoothing="x"),
+            ValueError,
+            "binary_cross_entropy: label_smoothing must lie between 0 and 1, got 'x'.",
+        ),
+        (
+            lambda: axon.losses.BinaryFocalCrossEntropy(gamma=None),
+            ValueError,
+            "binary_focal_cross_entropy: gamma must be 0 or more, got None.",
+        ),
+        (
+            lambda: Sequential([axon.layers.Dense(2)]).build((None, 6)),
+            ValueError,
+            "build: expected the shape of one sample, without None for their number, such as (6,)",
+        ),
+    ],
+)
+def test_arguments_of_no_use_are_named(make, error, said):
+    with pytest.raises(error, match=re.escape(said)):
+        make()
+
+
+@pytest.mark.parametrize("weight", [None, np.ones(4)])
+@pytest.mark.parametrize(("wrong", "got"), [(lambda e: e.sum(), "shape ()"), (float, "float")])
+def test_a_loss_of_ones_own_needs_no_name_but_a_number_for_each_sample(wrong, got, weight):
+    class Mine(axon.losses.Loss):
+        def per_sample(self, y_true, y_pred):
+            return wrong((y_pred - y_true).sum()) if wrong is float else wrong(y_pred - y_true)
+
+    said = f"Mine: per_sample must return a Tensor with what each sample costs, (4,), got {got}."
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Mine().loss(np.zeros((4, 1)), np.ones((4, 1)), weight)
+
+
 def test_a_model_without_layers():
     model = Sequential()
     model.compile("mse")

@@ -89,7 +89,7 @@ def _word(kernel: CompiledKernel, argument: Argument, given: Any) -> At | Word:
     raise kernel.wrong(argument.name, form.said, given)
 
 
-def _rounded(number: float, packed: str) -> float:
+def _rounded(number: Any, packed: str) -> float:
     try:
         pack(packed, float(number))
     except OverflowError:
