@@ -93,8 +93,9 @@ def at_role(layer: Module, roles: Mapping[str, str]) -> Rules:
 def within(rules: Rules, path: str, role: str = "{}") -> Rules:
     """The rules of a layer inside another one: other paths here, other roles there.
 
-    >>> within({"bias": Rule((Need("bias", (3,)),))}, "network/0", "linear1.{}")["network/0/bias"]
-    Rule(needs=(Need(role='linear1.bias', shape=(3,), part=0, optional=False),), make=...)
+    >>> rules = {"bias": LayerRule((Need("bias", (3,)),))}
+    >>> within(rules, "network/0", "linear1.{}")["network/0/bias"]
+    LayerRule(needs=(Need(role='linear1.bias', shape=(3,), part=0, optional=False),), make=...)
     """
     return {
         f"{path}/{name}".lstrip("/"): rule._replace(

@@ -49,7 +49,7 @@ class FileSearch:
         file: the file that is wanted.
 
     >>> from axon.datasets import mnist
-    >>> search = Search(mnist.DATASET, mnist.DATASET.files[0])
+    >>> search = FileSearch(mnist.DATASET, mnist.DATASET.files[0])
     >>> search.fault("/data/mnist/train-images-idx3-ubyte.gz", "Permission denied")
     >>> search.faults
     ['/data/mnist/train-images-idx3-ubyte.gz: Permission denied']

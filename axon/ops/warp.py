@@ -102,7 +102,7 @@ def corner_maps(
 ) -> None:
     """Maps that move by whole pixels, from 0 to ``limits``, as the shares in [0, 1) say.
 
-    >>> corner_maps([[0.0, 0.99]], room=(4, 4))[0] // 2**24
+    >>> corner_maps([[0.0, 0.99]], limits=(4, 4))[0] // 2**24
     array([[1, 0, 0],
            [0, 1, 4]])
     """

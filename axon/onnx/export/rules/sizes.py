@@ -31,7 +31,7 @@ def merged(values: Sequence[Any], batches: Sequence[int]) -> Any:
         NotAffineError: it is not ``times * batch + more``.
 
     >>> merged([(2, 7), (3, 7), (5, 7)], [2, 3, 5])
-    (Batch(times=1, more=0), 7)
+    (BatchSize(times=1, more=0), 7)
     >>> merged([4, 9, 25], [2, 3, 5])
     Traceback (most recent call last):
     axon.onnx.export.rules.sizes.NotAffineError: 4, 9, 25
@@ -70,8 +70,8 @@ def is_batch(size: Any) -> bool:
 def divided(size: Size, by: int) -> Size:
     """A size divided by a number that divides it.
 
-    >>> divided(Batch(6), 3), divided(6, 3)
-    (Batch(times=2, more=0), 2)
+    >>> divided(BatchSize(6), 3), divided(6, 3)
+    (BatchSize(times=2, more=0), 2)
     """
     if not isinstance(size, BatchSize):
         return size // by
@@ -81,8 +81,8 @@ def divided(size: Size, by: int) -> Size:
 def broadcast(*shapes: Sizes) -> Sizes:
     """The shape that several broadcast to; they are known to fit.
 
-    >>> broadcast((Batch(1), 1, 3), (4, 1))
-    (Batch(times=1, more=0), 4, 3)
+    >>> broadcast((BatchSize(1), 1, 3), (4, 1))
+    (BatchSize(times=1, more=0), 4, 3)
     """
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
@@ -98,8 +98,8 @@ def count(shape: Sequence[Size]) -> int | None:
 def total(sizes: Sequence[Size]) -> Size:
     """The sum of sizes.
 
-    >>> total([Batch(2), 3, Batch(1, 1)]), total([2, 3])
-    (Batch(times=3, more=4), 5)
+    >>> total([BatchSize(2), 3, BatchSize(1, 1)]), total([2, 3])
+    (BatchSize(times=3, more=4), 5)
     """
     parts = [n if isinstance(n, BatchSize) else BatchSize(0, n) for n in sizes]
     times, more = sum(n.times for n in parts), sum(n.more for n in parts)

@@ -86,7 +86,7 @@ def functions(recurrence: Recurrence, options: RecurrenceOptions) -> list[list[F
     Raises:
         ValueError: an unknown one.
 
-    >>> [f.__name__ for f in functions(GRU, Options())[0]]
+    >>> [f.__name__ for f in functions(GRU, RecurrenceOptions())[0]]
     ['sigmoid', 'tanh']
     """
     count, directions = len(recurrence.usual), len(options.backwards)
