@@ -50,6 +50,16 @@ def test_no_kernel_and_no_rule_counts_words() -> None:
     assert not found
 
 
+def test_machine_code_is_given_up_when_numbers_from_another_room_change() -> None:
+    found = re.compile(r"^from (axon\.(?!fast|backend|clock|locks)[\w.]+) import", re.MULTILINE)
+    files = (HERE / "kernels").glob("*.py")
+    elsewhere = {m for f in files for m in found.findall(f.read_text(encoding="utf-8"))}
+    assert elsewhere == {"axon.ops.error_function"}
+    here = sorted([*HERE.glob("*.py"), *HERE.glob("kernels/*.py")])
+    numbers = HERE.parent / "ops" / "error_function.py"
+    assert declare.EDITION == declare.digest(sorted([*here, numbers])) != declare.digest(here)
+
+
 def machine_of_relu() -> LoweredPlan:
     x = Tensor(np.ones((4, 3), np.float32))
     instructions, outputs = trace(lambda a: [ops.exp(a) * 2.0], [x])

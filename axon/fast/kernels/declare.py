@@ -38,7 +38,8 @@ def digest(files: Iterable[Path]) -> str:
 
 
 FAST = Path(__file__).parent.parent
-EDITION = digest(sorted([*FAST.glob("*.py"), *FAST.glob("kernels/*.py")]))
+COEFFICIENTS = FAST.parent / "ops" / "error_function.py"  # whose coefficients are compiled, too
+EDITION = digest(sorted([*FAST.glob("*.py"), *FAST.glob("kernels/*.py"), COEFFICIENTS]))
 
 
 def of_this_edition(function: Callable[..., Any]) -> Callable[..., Any]:
