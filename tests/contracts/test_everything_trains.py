@@ -76,13 +76,13 @@ def peak(model, x, y, n, steps):
     trainer = model.trainer
     batch = inputs.array_feed(model, inputs.columns(trainer, x[rows], y[rows]))
     trainer.prepare(batch)
-    variant, learning = trainer.variant(trainer.train), Pass(trainer, trainer.train, batch)
+    learning = Pass(trainer, trainer.train, batch)
     for measured in (False, False, True):  # recorded, compared, replayed
         if measured:
             assert len(trainer.train.programs) > 0
             tracemalloc.start()
         for _ in range(steps):
-            learning.steps((batch, 0, n), variant)
+            learning.steps((batch, 0, n))
     taken = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return taken
