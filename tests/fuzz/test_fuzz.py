@@ -113,19 +113,19 @@ print("well")
 BROKEN = """
 import sys
 sys.path.insert(0, {here!r})
-from axon.fast.kernels.arguments import Address, Kernel
+from axon.fast.kernels.arguments import Address, CompiledKernel
 from axon.fast.kernels.intrinsics import floats
 from axon.fast.kernels import declare
-from axon.fast.kernels.walk import Loops, Operand
+from axon.fast.kernels.walk import Loops, Strided
 from tests.fuzz import programs
 
-def relu(rows: int, loops: Loops, out: Address, x: Operand):
+def relu(rows: int, loops: Loops, out: Address, x: Strided):
     n, first, last = rows * loops.inner, {first}, {last}
     y, x = floats(out, 1 << 40), floats(x.place, 1 << 40)
     for i in range(first, n + last):
         y[{out}] = max(x[i], 0)
 
-declare.KERNELS["relu"] = Kernel("relu", relu)
+declare.KERNELS["relu"] = CompiledKernel("relu", relu)
 sys.exit(programs.main())
 """
 MISTAKES = {  # numbers before the first, after the last; where each is written; where arrays lie
