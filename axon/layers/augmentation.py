@@ -275,7 +275,7 @@ class RandomCrop(_Augmentation):
     def disturb(self, x: Tensor) -> Tensor:
         """Cut a window out anywhere."""
         limits = (x.shape[1] - self.height, x.shape[2] - self.width)
-        corners = corner_maps(self.shares(x, 2), limits=limits)
+        corners = corner_maps(self.shares(x, 2), room=limits)
         return warp(x, corners, size=(self.height, self.width), smooth=False)
 
     def undisturbed(self, x: Tensor) -> Tensor:

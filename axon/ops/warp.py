@@ -84,32 +84,30 @@ def _about_middle(m: Array, share: Array, axis: int, size: Pair, product: Array,
         xp.subtract(m[2], product, out=m[2])
 
 
-def corner_maps_shape(shares: Array, *, limits: Pair) -> tuple[Shape, DType]:
+def corner_maps_shape(shares: Array, *, room: Pair) -> tuple[Shape, DType]:
     """A map for each row of ``shares``."""
     if shares.ndim != 2 or shares.shape[1] != 2:
         raise ValueError("Expected (n, 2): how far down and to the right.")
     return (len(shares), 2, 3), INDEX
 
 
-def corner_maps_workspace(shares: Array, *, limits: Pair) -> Specs:
+def corner_maps_workspace(shares: Array, *, room: Pair) -> Specs:
     """Workspace: two numbers for each map."""
     return [(shares.shape, DOUBLE)]
 
 
 @primitive(result=corner_maps_shape, workspace=corner_maps_workspace)
-def corner_maps(
-    out: Array, shares: Array, *, xp: Any, workspace: list[Array], limits: Pair
-) -> None:
-    """Maps that move by whole pixels, from 0 to ``limits``, as the shares in [0, 1) say.
+def corner_maps(out: Array, shares: Array, *, xp: Any, workspace: list[Array], room: Pair) -> None:
+    """Maps that move by whole pixels, from 0 to ``room``, as the shares in [0, 1) say.
 
-    >>> corner_maps([[0.0, 0.99]], limits=(4, 4))[0] // 2**24
+    >>> corner_maps([[0.0, 0.99]], room=(4, 4))[0] // 2**24
     array([[1, 0, 0],
            [0, 1, 4]])
     """
     place = workspace[0]
-    xp.multiply(shares, (limits[0] + 1, limits[1] + 1), out=place)
+    xp.multiply(shares, (room[0] + 1, room[1] + 1), out=place)
     xp.floor(place, out=place)
-    xp.minimum(place, limits, out=place)
+    xp.minimum(place, room, out=place)
     xp.maximum(place, 0, out=place)
     xp.multiply(place, ONE, out=place)
     out.fill(0)

@@ -88,9 +88,9 @@ def _affine_maps(moves: Any, size: Any) -> Any:
     return np.rint(maps * ONE).astype(np.int64)
 
 
-def _corner_maps(shares: Any, limits: Any) -> Any:
+def _corner_maps(shares: Any, room: Any) -> Any:
     maps = np.tile(np.eye(2, 3), (len(shares), 1, 1))
-    maps[:, :, 2] = np.minimum(np.floor(shares * (np.array(limits) + 1)), limits)
+    maps[:, :, 2] = np.minimum(np.floor(shares * (np.array(room) + 1)), room)
     return (maps * ONE).astype(np.int64)
 
 
@@ -253,10 +253,10 @@ SAMPLES: dict[str, Case] = {
     "corner_maps": Case(
         _corner_maps,
         [
-            ((_shares(n, 2),), {"limits": limits})
-            for n, limits in ((4, (3, 5)), (1, (0, 0)), (0, (1, 1)))
+            ((_shares(n, 2),), {"room": room})
+            for n, room in ((4, (3, 5)), (1, (0, 0)), (0, (1, 1)))
         ],
-        ((_shares(256, 2),), {"limits": (4, 4)}),
+        ((_shares(256, 2),), {"room": (4, 4)}),
         nan_shows=[],
     ),
     "warp": Case(_warp, _warps(), ((_LARGE_X, _LARGE_MAPS), {"size": (64, 64)}), nan_shows=[]),
