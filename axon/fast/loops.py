@@ -33,7 +33,7 @@ from axon.fast.kernels.intrinsics import (
 # words of a program's head
 LEVELS, TASKS, ENTRIES, ARGUMENTS, WORKSPACE, WORKSPACE_BYTES, CLOCK, FAULT = range(8)
 # words of the shared state, each on a cache line of its own
-TICKET, DONE, HEAD, STEP, YIELD, STOP, AWAKE = 0, 8, 16, 24, 32, 40, 48
+TICKET, DONE, HEAD, STEP, YIELD, STOP, BEGUN, AWAKE = 0, 8, 16, 24, 32, 40, 48, 56
 CLOSED = 0xFFFFFFFF  # no level has so many tasks
 MAX_WORDS = 64  # of one call; they lie at the beginning of each thread's workspace
 SPINS = 20_000  # looks for work, some 100 microseconds, before a helper goes to sleep
@@ -121,9 +121,13 @@ def lead(
 
 @compiled("void(intp, intp)")
 def assist(state: int, thread: int) -> None:
-    """Take tasks until there have been none for a while."""
-    idle = 0
-    while idle < SPINS:
+    """Take tasks until there have been none for a while, and nobody has begun meanwhile.
+
+    Whoever begins looks at who is awake: a helper that has just made up its mind to sleep must look
+    once more, or it would be missed for all that follows.
+    """
+    idle, begun = 0, load(state + BEGUN * 8)
+    while True:
         ticket = load(state + TICKET * 8)
         task = ticket & CLOSED
         if task < load(state + STOP * 8):
@@ -134,7 +138,11 @@ def assist(state: int, thread: int) -> None:
         else:
             idle += 1
             pause()
-    store(state + (AWAKE + thread) * 8, 0)
+        if idle >= SPINS:
+            replace(state + (AWAKE + thread) * 8, 1, 0)
+            if load(state + BEGUN * 8) == begun or not replace(state + (AWAKE + thread) * 8, 0, 1):
+                return  # nobody has begun, or whoever did has woken it
+            idle, begun = 0, load(state + BEGUN * 8)
 
 
 @compiled("intp()")

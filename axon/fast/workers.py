@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import aligned_bytes
-from axon.fast.loops import AWAKE, YIELD, assist, lead
+from axon.fast.loops import AWAKE, BEGUN, YIELD, assist, lead
 from axon.locks import Claim, Lock
 from axon.threads import get_threads
 
@@ -46,6 +46,7 @@ class Workers:
         who = object()
         try:
             if self.size > 1 and self.claim.take(who):
+                self._memory[BEGUN] += 1
                 self._wake_all()
                 lead(self.state, head, start, stop, first_step, steps, False)
             else:

@@ -81,7 +81,7 @@ def test_a_choice_may_be_a_name_a_class_a_function_a_description_or_the_thing():
     assert chosen("known") is TABLE["known"]
     assert chosen(Shape).sides == 4
     assert chosen(thing) is thing
-    assert chosen({"class": "Shape", "config": {"sides": 8}}, described=True).sides == 8
+    assert chosen({"class": "Shape", "config": {"sides": 8}}, descriptions=True).sides == 8
     assert chosen(len, function=itself) is len
 
 

@@ -17,7 +17,7 @@ from tests.samples.primitives import SAMPLES
 
 pytest.importorskip("numba")
 
-from axon.fast import builder, lower
+from axon.fast import builder, lower, machine
 from axon.fast.rules.calls import RULES
 from axon.fast.rules.elementwise import BINARY, COMPARISONS, UNARY
 from axon.fast.workers import Workers
@@ -331,7 +331,7 @@ def test_any_number_of_threads_gives_the_same_bits(
 ) -> None:
     outcomes = []
     for threads in (1, 3):
-        monkeypatch.setattr(builder, "team", lambda parallel, n=threads: crew(n))
+        monkeypatch.setattr(machine, "workers", lambda parallel, n=threads: crew(n))
         outcomes.append(history(*NETWORKS[name], optimizers.Adam(0.01)))
     for one, three in zip(*outcomes, strict=True):
         assert np.array_equal(one, three)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -609,3 +610,23 @@ def test_a_compiled_program_is_profiled_line_by_line():
     assert bits(model) == before
     assert all(line.seconds > 0 for line in profile.lines if line.kind != "views")
     assert abs(sum(line.share for line in profile.lines) - 1) < 1e-6
+
+
+def test_who_begins_is_not_missed_by_a_helper_that_goes_to_sleep() -> None:
+    """A helper finds nothing to do, and is about to sleep, while one program follows another."""
+    from axon.fast import loops
+
+    def stays_awake() -> bool:
+        memory = np.zeros(loops.AWAKE + 128, np.int64)
+        memory[loops.AWAKE + 1] = 1
+        helper = threading.Thread(target=loops.assist, args=(memory.ctypes.data, 1))
+        helper.start()
+        until = time.perf_counter() + 0.003
+        while time.perf_counter() < until:
+            memory[loops.BEGUN] += 1
+        awake = helper.is_alive() and memory[loops.AWAKE + 1] == 1
+        helper.join()
+        assert memory[loops.AWAKE + 1] == 0  # whoever begins next wakes it
+        return bool(awake)
+
+    assert any(stays_awake() for _ in range(300))

@@ -252,10 +252,7 @@ SAMPLES: dict[str, Case] = {
     ),
     "corner_maps": Case(
         _corner_maps,
-        [
-            ((_shares(n, 2),), {"room": room})
-            for n, room in ((4, (3, 5)), (1, (0, 0)), (0, (1, 1)))
-        ],
+        [((_shares(n, 2),), {"room": room}) for n, room in ((4, (3, 5)), (1, (0, 0)), (0, (1, 1)))],
         ((_shares(256, 2),), {"room": (4, 4)}),
         nan_shows=[],
     ),
