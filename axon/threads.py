@@ -25,10 +25,11 @@ def set_threads(number: int | str) -> None:
     Raises:
         TypeError, ValueError: anything else.
 
+    >>> before = get_threads()
     >>> set_threads(1)
     >>> get_threads()
     1
-    >>> set_threads("auto")
+    >>> set_threads(before)
     """
     _settings.number = _checked("set_threads", number)
 

@@ -5,8 +5,11 @@ Buffers that NumPy takes for a thread would blur what is said of memory. Threads
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from axon import threads
 
 os.environ.setdefault("AXON_KERNELS", "numpy")
 os.environ.setdefault("AXON_NUM_THREADS", "1")
@@ -17,6 +20,14 @@ collect_ignore = [
     "convert/keras_files.py",
     "onnx/torch_and_keras_files.py",
 ]  # programs, which tests run in processes
+
+
+@pytest.fixture(autouse=True)
+def _as_many_threads() -> Iterator[None]:
+    """A test that leaves other threads behind is not the fault of those after it."""
+    before = threads._settings.number
+    yield
+    threads._settings.number = before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

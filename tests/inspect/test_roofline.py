@@ -169,8 +169,9 @@ def test_arrays_are_far_larger_than_the_last_cache(monkeypatch):
 
 
 def test_set_threads_is_followed():
+    before = get_threads()
     try:
         set_threads(1)
         assert axon.roofline().threads == 1
     finally:
-        set_threads("auto")
+        set_threads(before)
