@@ -100,7 +100,6 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "optimizers.adamax": "optimizers.adam",
     "optimizers.clipping": "optimizers.primitives",
     "optimizers.nadam": "optimizers.adam",
-    "optimizers.rmsprop": "optimizers.adagrad",
     "optimizers.settings": "checks",
     "pace": "clock",
     "program.engine": "program.lowerings",

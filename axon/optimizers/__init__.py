@@ -4,11 +4,12 @@ from typing import Any
 
 from axon.names import Choice, choose
 from axon.optimizers import schedules
-from axon.optimizers.adagrad import Adagrad, RMSprop
+from axon.optimizers.adagrad import Adagrad
 from axon.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from axon.optimizers.base import Optimizer
 from axon.optimizers.lion import Lion
 from axon.optimizers.muon import Muon
+from axon.optimizers.rmsprop import RMSprop
 from axon.optimizers.sgd import SGD
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
