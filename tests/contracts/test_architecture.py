@@ -29,7 +29,7 @@ FLOORS = {
     ],
     1: ["ops", "activations"],
     2: ["program"],
-    3: ["fast"],
+    3: ["fast", "symbols", "xla", "ranks"],
     4: [
         *("initializers", "regularizers", "constraints", "layers", "losses", "metrics"),
         *("optimizers", "datasets", "plot", "callbacks"),
@@ -140,7 +140,7 @@ def circle(edges: dict[str, set[str]]) -> str | None:
 @each_file
 def test_other_packages_are_imported_where_they_are_used(path: Path) -> None:
     """At the top of a file stand NumPy, the standard library and axon: a missing one is named."""
-    if path.relative_to(ROOT).parts[0] in ("cli", "fast", "sklearn"):
+    if path.relative_to(ROOT).parts[0] in ("cli", "fast", "sklearn", "xla"):
         return  # __main__.py, program/lowerings.py and sklearn/__init__.py name what is missing
     at_once = [n for n in TREES[path].body if isinstance(n, ast.Import | ast.ImportFrom)]
     named = {
@@ -154,9 +154,16 @@ def test_other_packages_are_imported_where_they_are_used(path: Path) -> None:
     assert not foreign
 
 
-def test_only_the_backend_knows_cupy() -> None:
-    knowing = {module_of(path) for path in FILES for _, m in imported(path) if "cupy" in m}
-    assert knowing <= {"axon.backend"}
+@pytest.mark.parametrize(
+    ("library", "place"),
+    [
+        *(("cupy", "axon.backend"), ("jax", "axon.xla"), ("mpi4py", "axon.ranks")),
+        ("optuna", "axon.callbacks"),
+    ],
+)
+def test_only_one_place_knows_a_library(library: str, place: str) -> None:
+    knows = {module_of(p) for p in FILES for _, m in imported(p) if m.split(".")[0] == library}
+    assert not {module for module in knows if not f"{module}.".startswith(f"{place}.")}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -170,8 +177,8 @@ def test_import_axon_loads_numpy_and_next_to_nothing_else() -> None:
     foreign = {m for m in added if m.split(".")[0] not in {*sys.stdlib_module_names, "axon"}}
     assert not foreign
     assert {m for m in added if not m.startswith(("axon", "_"))} <= ADDED
-    later = ("axon.cli", "axon.onnx", "axon.plot", "axon.sklearn", "axon.testing")
-    assert not any(m.startswith(later) for m in added)
+    later = ("cli", "onnx", "plot", "ranks", "sklearn", "symbols", "testing", "xla")
+    assert not any(m.startswith(tuple(f"axon.{room}" for room in later)) for m in added)
 
 
 def test_importing_axon_loads_few_files() -> None:
@@ -180,7 +187,9 @@ def test_importing_axon_loads_few_files() -> None:
     assert len(few) <= 60
     assert {m.split(".")[1] for m in few - {"axon"}} <= {p for f in (0, 1) for p in FLOORS[f]}
     usual = "import axon; axon.layers, axon.losses, axon.optimizers, axon.Sequential, axon.datasets"
-    assert len({m for m in loaded_by(usual) if m.startswith("axon")}) <= 208
+    loaded = loaded_by(usual)
+    assert len({m for m in loaded if m.startswith("axon")}) <= 208
+    assert not any(m.startswith(("axon.ranks", "axon.symbols", "axon.xla")) for m in loaded)
 
 
 def test_all_names_are_there_although_they_come_later() -> None:
@@ -208,7 +217,7 @@ for module in sys.argv[1:]:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are copied")
 def test_any_module_can_be_imported_first() -> None:
     """Also those that nothing has imported yet when ``import axon`` is done."""
-    optional = ("axon.fast", "axon.cli", "axon.onnx", "axon.sklearn", "axon.__main__")
+    optional = ("axon.fast", "axon.cli", "axon.onnx", "axon.sklearn", "axon.xla", "axon.__main__")
     names = ("axon.layers.base", "axon.layers.dense", "axon.activations.sigmoid")
     modules = [m for m in MODULES if not m.startswith(optional) and m.count(".") < 2]
     done = subprocess.run(
