@@ -1,12 +1,16 @@
 """Settings of the whole test suite."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import axon
+
+# Rooms whose files import what is an extra: their examples are tried where it is installed.
+collect_ignore = [] if find_spec("jax") else ["axon/xla"]
 
 SHARED = Path(__file__).parent.parent / "shared" / "data"
 if "AXON_DATA_DIR" not in os.environ and SHARED.is_dir():

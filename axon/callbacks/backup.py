@@ -12,7 +12,7 @@ from axon.callbacks.base import Callback, State
 from axon.callbacks.dispatcher import Callbacks
 from axon.checks import integer
 from axon.files.atomic import DamagedFile, check_writable
-from axon.program.lowerings import setting
+from axon.program.lowerings import in_full
 from axon.version import __version__
 
 FORMAT = 1
@@ -320,7 +320,7 @@ def _with() -> dict[str, str]:
     from platform import machine
 
     versions = {"axon": __version__, "numpy": np.__version__}
-    return {**versions, "kernels": setting(), "machine": machine()}
+    return {**versions, "kernels": in_full(), "machine": machine()}
 
 
 def _warn_of(then: Mapping[str, str]) -> None:

@@ -2,8 +2,8 @@
 
 A plan becomes work (``rules``), the work is put in order (``schedule``) and written down in tables
 (``builder``), which a ``machine`` has run by one compiled loop (``loops``) on all cores
-(``workers``). ``lower`` is the plug that ``axon.program.lowerings`` knows.
+(``workers``). ``lower`` and ``demand`` are the plug that ``axon.program.lowerings`` knows.
 """
 
 from axon.fast import rules
-from axon.fast.builder import lower
+from axon.fast.builder import demand, lower

@@ -13,13 +13,18 @@ from axon.fast.machine import Left, Machine, Tables
 from axon.fast.memory import MachineMemory, address_of
 from axon.fast.rules.calls import NOTE, At, Call, Word, Work, Workspace
 from axon.fast.schedule import Placed, Schedule
-from axon.program.lowerings import NotWorthIt
+from axon.program.lowerings import DeviceOptions, NotWorthIt
 from axon.program.plan import Plan
 
 PIECE = 15_000.0  # nanoseconds: work that takes four times as long is cut in two
 MOST = 16  # pieces of one work
 CACHE = 2**20  # bytes of workspace that a piece of a batch may take, to stay in the core's cache
 TOGETHER = 15_000.0  # nanoseconds: a level that takes less is done by one thread
+
+
+def demand(options: DeviceOptions) -> str:
+    """Demand nothing: what can be imported works, on this machine's cores."""
+    return ""
 
 
 def lower(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Machine:

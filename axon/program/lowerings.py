@@ -1,7 +1,8 @@
 """Lowerings: which kernels replay a program: NumPy's, or those of a lowering.
 
-A lowering is a plug, a module with one function: ``lower(plan, inputs, outputs)`` gives a
-``LoweredPlan``, or raises ``NotWorthIt``. NumPy's own replay (bind.py) is the judge of all others.
+A lowering is a plug, a module with two functions: ``lower(plan, inputs, outputs)`` gives a
+``LoweredPlan``, or raises ``NotWorthIt``; ``demand(options)`` says where it would work, or raises
+what is missing. NumPy's own replay (bind.py) is the judge of all others.
 """
 
 import os
@@ -9,17 +10,34 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from axon.backend import Array
 from axon.clock import compiling
 from axon.core import Tensor
 from axon.program.plan import Plan
 
-VARIABLE = "AXON_KERNELS"
-LOWERINGS = {"fast": "axon.fast"}  # name -> module, which lies above and is loaded when needed
+VARIABLE, DEVICE, PRECISION = "AXON_KERNELS", "AXON_DEVICE", "AXON_PRECISION"
+# name -> module, which lies above and is loaded when needed; and what it stands on
+LOWERINGS = {"fast": "axon.fast", "jax": "axon.xla"}
+NEEDS = {"fast": ("the compiled kernels need numba", "fast"), "jax": ("XLA needs jax", "jax")}
 CHOICES = ("auto", "numpy", *LOWERINGS)
+AUTO = "fast"  # what "auto" takes where it pays; never a device
+PLATFORMS = ("cpu", "gpu", "tpu")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 WORTH = 20e9  # nanoseconds of NumPy's: for less, compiling would take longer than it saves
+
+
+class DeviceOptions(NamedTuple):
+    """Where a lowering that knows several devices works, and how exactly.
+
+    Attributes:
+        device: "cpu", "gpu", "tpu": all of this platform; "gpu:0": one of them; "": JAX's choice.
+        precision: of products and convolutions of float32 numbers, one of PRECISIONS.
+    """
+
+    device: str = ""
+    precision: str = PRECISIONS[0]
 
 
 class LoweredPlan(Protocol):
@@ -59,24 +77,33 @@ class NotWorthIt(Exception):
 
 class _KernelSettings:
     kernels: str | None = None  # None: nobody has asked yet
+    options = DeviceOptions()
+    about = ""  # where a lowering works, in its own words
     works: bool | None = None  # whether the compiled kernels can be used; None: not tried yet
 
 
 _settings = _KernelSettings()
 
 
-def set_kernels(kernels: str) -> None:
-    """Choose what replays training and prediction: NumPy, or compiled kernels.
+def set_kernels(kernels: str, device: str | None = None, precision: str | None = None) -> None:
+    """Choose what replays training and prediction: NumPy, compiled kernels, or XLA.
 
     Args:
         kernels: "numpy"; "fast": the compiled kernels of the extra ``fast`` (Numba), an error if
-            they cannot be used; or "auto", the default: those for long work, if they are there,
-            else NumPy. What is long is told by rows, epochs and the network, never by a clock or
-            by what has been compiled before, so that the same call always gives the same bits.
+            they cannot be used; "jax": XLA, by the extra ``jax``, on the device that is named; or
+            "auto", the default: compiled kernels for long work, if they are there, else NumPy. What
+            is long is told by rows, epochs and the network, never by a clock or by what has been
+            compiled before, so that the same call always gives the same bits.
+        device: for "jax": "cpu", "gpu" ("cuda" says the same) or "tpu", all of them that are
+            there; "gpu:0", one of them. None: as AXON_DEVICE says, else what JAX takes first.
+        precision: for "jax", of products and convolutions of float32 numbers: "float32"; "tf32",
+            about 3 digits, several times as fast on NVIDIA's tensor cores; "bfloat16", about 2
+            digits. Sums and weights stay float32. None: as AXON_PRECISION says, else "float32".
 
     Raises:
-        ValueError: anything else.
-        ImportError: "fast" was asked for, and Numba is missing or does not work.
+        ValueError: anything else; a device or precision for kernels that know none.
+        ImportError: Numba or JAX, which was asked for, is missing or does not work.
+        RuntimeError: JAX is there, but no such device.
 
     >>> before = get_kernels()
     >>> set_kernels("numpy")
@@ -84,54 +111,108 @@ def set_kernels(kernels: str) -> None:
     'numpy'
     >>> set_kernels(before)
     """
-    _settings.kernels = _checked("set_kernels", kernels)
-    if kernels == "fast":
-        _demand()
+    _checked("set_kernels", kernels)
+    _choose(kernels, _options("set_kernels", kernels, device, precision))
 
 
 def get_kernels() -> str:
-    """What replays long work, "numpy" or "fast": as set, or by the variable AXON_KERNELS."""
+    """What replays long work, "numpy", "fast" or "jax": as set, or as AXON_KERNELS says."""
     if setting() == "auto":
-        return "fast" if _works() else "numpy"
+        return AUTO if _works() else "numpy"
     return setting()
 
 
 def setting() -> str:
-    """The choice, "numpy", "fast" or "auto"; without Numba, whose import it spares, no "auto"."""
+    """The choice, one of CHOICES; without Numba, whose import it spares, no "auto"."""
     if _settings.kernels is None:
-        _settings.kernels = _checked(VARIABLE, os.environ.get(VARIABLE, "auto") or "auto")
-        if _settings.kernels == "fast":
-            _demand()
+        kernels = _checked(VARIABLE, os.environ.get(VARIABLE, "auto") or "auto")
+        _choose(kernels, _options(VARIABLE, kernels, None, None))
     if _settings.kernels == "auto" and not _there():
         return "numpy"
-    return _settings.kernels
+    return str(_settings.kernels)
+
+
+def options() -> DeviceOptions:
+    """Where a lowering works, and how exactly."""
+    setting()
+    return _settings.options
+
+
+def in_full() -> str:
+    """The choice, and what it stands for here: what bits depend on.
+
+    >>> with Kernels("numpy"):
+    ...     in_full()
+    'numpy'
+    """
+    return f"{setting()} {_settings.about}".rstrip()
 
 
 def wanted(work: float) -> bool:
-    """Whether compiled kernels are to do what NumPy's would take so many nanoseconds for."""
+    """Whether a lowering is to do what NumPy's kernels would take so many nanoseconds for."""
     kernels = setting()
-    return kernels == "fast" or (kernels == "auto" and work >= WORTH and _works())
+    return kernels in LOWERINGS or (kernels == "auto" and work >= WORTH and _works())
 
 
 class Kernels:
     """While a ``with`` block lasts, these kernels replay programs."""
 
-    def __init__(self, kernels: str) -> None:
-        self.kernels = kernels
-        self.before: list[str | None] = []
+    def __init__(
+        self, kernels: str, device: str | None = None, precision: str | None = None
+    ) -> None:
+        self.chosen = kernels, device, precision
+        self.before: list[tuple[str | None, DeviceOptions, str]] = []
 
     def __enter__(self) -> None:
-        self.before.append(_settings.kernels)
-        set_kernels(self.kernels)
+        s = _settings
+        before = s.kernels, s.options, s.about
+        set_kernels(*self.chosen)
+        self.before.append(before)
 
     def __exit__(self, *_: object) -> None:
-        _settings.kernels = self.before.pop()
+        s = _settings
+        s.kernels, s.options, s.about = self.before.pop()
 
 
 def _checked(owner: str, kernels: str) -> str:
     if kernels not in CHOICES:
-        raise ValueError(f"{owner}: expected 'auto', 'numpy' or 'fast', got {kernels!r}.")
+        known = ", ".join(map(repr, CHOICES[:-1]))
+        raise ValueError(f"{owner}: expected {known} or {CHOICES[-1]!r}, got {kernels!r}.")
     return kernels
+
+
+def _options(owner: str, kernels: str, device: str | None, precision: str | None) -> DeviceOptions:
+    """What was said, else what the variables say."""
+    if kernels != "jax":
+        if (device, precision) != (None, None):
+            what = "precision" if device is None else "device"
+            raise ValueError(f"{owner}: {what}= is for 'jax', and the kernels are {kernels!r}.")
+        return DeviceOptions()
+    told = os.environ.get(DEVICE, ""), os.environ.get(PRECISION, "")
+    where = _device(*((DEVICE, told[0]) if device is None else (f"{owner}: device", device)))
+    name, exact = (PRECISION, told[1]) if precision is None else (f"{owner}: precision", precision)
+    if exact not in ("", *PRECISIONS):
+        raise ValueError(f"{name}: expected 'float32', 'tf32' or 'bfloat16', got {exact!r}.")
+    return DeviceOptions(where, exact or PRECISIONS[0])
+
+
+def _device(name: str, device: str) -> str:
+    """A device as JAX calls it: "cuda:1" is "gpu:1"."""
+    platform, colon, number = str(device).lower().partition(":")
+    platform = {"cuda": "gpu"}.get(platform, platform)
+    if device and (platform not in PLATFORMS or (colon and not number.isdecimal())):
+        raise ValueError(
+            f"{name}: expected 'cpu', 'gpu' or 'tpu', all of them that are there, or one by its "
+            f"number, such as 'gpu:0'; got {device!r}."
+        )
+    return f"{platform}:{int(number)}" if colon else platform
+
+
+def _choose(kernels: str, options: DeviceOptions) -> None:
+    """Settle on these kernels, if they can be used."""
+    about = _demand(kernels, options) if kernels in LOWERINGS else ""
+    s = _settings
+    s.kernels, s.options, s.about = kernels, options, about
 
 
 @cache
@@ -155,7 +236,7 @@ def _works() -> bool:
 
 
 def _imported() -> bool:
-    return bool(_lowering("fast"))
+    return bool(_lowering(AUTO))
 
 
 def _lowering(name: str) -> Callable[[Plan, Sequence[Tensor], Sequence[Tensor]], LoweredPlan]:
@@ -165,15 +246,20 @@ def _lowering(name: str) -> Callable[[Plan, Sequence[Tensor], Sequence[Tensor]],
     return lower
 
 
-def _demand() -> None:
+def _demand(name: str, options: DeviceOptions) -> str:
+    """Demand that a lowering can be used; where it works, in its words."""
     try:
-        _settings.works = _imported()
+        lowering = import_module(LOWERINGS[name])
     except Exception as error:
+        needs, extra = NEEDS[name]
         raise ImportError(
-            f"the compiled kernels need numba, which cannot be used ({type(error).__name__}: "
-            f"{error}). pip install 'axon-nn[fast]' installs it; set_kernels('numpy') or "
-            f"{VARIABLE}=numpy does without."
+            f"{needs}, which cannot be used ({type(error).__name__}: {error}). pip install "
+            f"'axon-nn[{extra}]' installs it; set_kernels('numpy') or {VARIABLE}=numpy does "
+            "without."
         ) from error
+    if name == AUTO:
+        _settings.works = True
+    return str(lowering.demand(options))
 
 
 def _warn(what: str) -> None:
@@ -188,14 +274,15 @@ def _warn(what: str) -> None:
 
 
 def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> LoweredPlan | None:
-    """A program as compiled kernels do it (axon/fast); None where NumPy has to do it all."""
+    """A program as the chosen lowering does it; None where NumPy has to do it all."""
+    name = AUTO if setting() == "auto" else setting()
     try:
-        machine: LoweredPlan = compiling.run(_lowering("fast"), plan, inputs, outputs)
+        machine: LoweredPlan = compiling.run(_lowering(name), plan, inputs, outputs)
         return machine
     except NotWorthIt:
         return None
     except Exception as error:
-        if _settings.kernels == "fast":
+        if _settings.kernels == name:  # it was asked for
             raise
         _settings.works = False
         _warn(f"the compiled kernels failed ({type(error).__name__}: {error})")

@@ -56,7 +56,7 @@ class Program:
         outer = {id(t): t for t in used if id(t) not in made}
         self._bound = [(t, t.data) for t in outer.values()]
         self.first: list[Imprint] | None = None  # what to compare the second batch with
-        self.kernels = lowerings.setting()
+        self.kernels = lowerings.setting(), lowerings.options()
         self.work = sum(map(nanoseconds, plan.instructions))
         self.machine: lowerings.LoweredPlan | None = None  # what does it instead, if it is used
         self.tried = False  # whether it has been asked for
@@ -91,7 +91,7 @@ class Program:
         for tensor, array in self._bound:  # in each step, so a plain loop
             if tensor.data is not array:
                 return True
-        return self.kernels != lowerings.setting()
+        return self.kernels != (lowerings.setting(), lowerings.options())
 
     def suits(self, ahead: int) -> bool:
         """Let the kernels do it that so many runs are worth; False if these have to be made."""

@@ -14,7 +14,7 @@ from axon.inspect.summary import Summary
 from axon.names import readable
 from axon.plot.figure import SERIES, paper
 from axon.plot.runs import read, table
-from axon.program.lowerings import setting
+from axon.program.lowerings import in_full
 from axon.report import page as html
 from axon.report.results import ReportedModel, Results, Samples
 from axon.threads import get_threads
@@ -214,6 +214,6 @@ def versions() -> str:
         "NumPy": np.__version__,
         "Python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "kernels": f"{setting()}, threads: {get_threads()}",
+        "kernels": f"{in_full()}, threads: {get_threads()}",
     }
     return html.section("Versions", html.facts(known))

@@ -399,7 +399,7 @@ def test_short_work_does_not_even_load_numba():
 
 
 def test_unknown_kernels_are_refused():
-    with pytest.raises(ValueError, match=r"expected 'auto', 'numpy' or 'fast', got 'gpu'"):
+    with pytest.raises(ValueError, match=r"expected 'auto', 'numpy', 'fast' or 'jax', got 'gpu'"):
         axon.set_kernels("gpu")
 
 
@@ -464,7 +464,7 @@ def test_without_numba_nothing_is_said(tmp_path):
 
 def test_a_wrong_variable_is_named():
     done = run_script("cuda")
-    assert "AXON_KERNELS: expected 'auto', 'numpy' or 'fast', got 'cuda'" in done.stderr
+    assert "AXON_KERNELS: expected 'auto', 'numpy', 'fast' or 'jax', got 'cuda'" in done.stderr
 
 
 def test_importing_axon_imports_no_numba():

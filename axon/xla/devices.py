@@ -1,0 +1,104 @@
+"""Devices: those that JAX has here, and what is wrong with those that it has not."""
+
+import sys
+
+import jax
+
+from axon.program.lowerings import DeviceOptions
+
+OLDEST = 0, 10  # of JAX, that this is tried with
+CUDA = "pip install 'jax[cuda13]'"
+
+
+def _demand_version() -> None:
+    version = tuple(int(part) for part in jax.__version__.split(".")[:2])
+    if version < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise ImportError(
+            f"JAX {jax.__version__} is too old: pip install -U jax. At least {oldest} is needed"
+        )
+
+
+_demand_version()  # first of all: what is imported next may not be there in older ones
+
+
+def demand(options: DeviceOptions) -> str:
+    """Demand that there are such devices; what they are, in words.
+
+    Raises:
+        RuntimeError: there is none, or none of this number.
+    """
+    found = chosen(options.device)
+    if options.precision == "tf32" and found[0].platform == "cpu":
+        _warn_of_tf32()
+    several = f"{len(found)} x " if len(found) > 1 else ""
+    model = found[0].device_kind
+    names = found[0].platform if model == found[0].platform else f"{found[0].platform} {model}"
+    return f"({several}{names}, {options.precision})"
+
+
+def chosen(device: str) -> list[jax.Device]:
+    """The devices of this name, of all hosts; in the order in which batches are shared out.
+
+    Args:
+        device: "cpu", "gpu" or "tpu": all of them; "gpu:0": one of this host's; "": what JAX takes
+            first.
+    """
+    platform, _, number = device.partition(":")
+    found = _of(platform)
+    if not number:
+        return found
+    own = [d for d in found if d.process_index == jax.process_index()]
+    if int(number) >= len(own):
+        there = f"{platform}:0" if len(own) == 1 else f"{platform}:0 to {platform}:{len(own) - 1}"
+        raise RuntimeError(f"there is no device {device!r}. JAX has {there} here.")
+    return [own[int(number)]]
+
+
+def _of(platform: str) -> list[jax.Device]:
+    """All devices of a platform; of the one that JAX takes first, if none is named."""
+    try:
+        return jax.devices(platform or None)
+    except RuntimeError as error:
+        there = "no device at all" if not platform else _there()
+        what = f"device {platform!r}" if platform else "device"
+        raise RuntimeError(f"JAX cannot use a {what}: it has {there}. {_cure(platform)}") from error
+
+
+def _there() -> str:
+    """What JAX has, in words."""
+    try:
+        found = jax.local_devices()
+    except RuntimeError as error:
+        return f"none ({error})"
+    return ", ".join(f"{d.platform}:{n} ({d.device_kind})" for n, d in enumerate(found))
+
+
+def _cure(platform: str) -> str:
+    """What would bring a platform."""
+    if platform == "gpu" and sys.platform == "win32":
+        return (
+            "JAX computes on GPUs under Linux only, so not in Windows itself: work in WSL2 "
+            f"(Windows' Linux), and there {CUDA}."
+        )
+    if platform == "gpu" and sys.platform == "darwin":
+        return "JAX has no GPU support for macOS of its own."
+    if platform == "gpu":
+        return (
+            f"GPUs of NVIDIA need {CUDA} and a driver that is new enough (nvidia-smi shows it); "
+            "JAX_PLATFORMS, if it is set, must allow them."
+        )
+    if platform == "tpu":
+        return "TPUs need pip install 'jax[tpu]', on a machine that has some."
+    return "JAX_PLATFORMS, if it is set, must allow it."
+
+
+def _warn_of_tf32() -> None:
+    from warnings import warn
+
+    warn(
+        "precision 'tf32' has no effect on the CPU: it computes in float32. TF32 is a format of "
+        "NVIDIA's tensor cores.",
+        UserWarning,
+        stacklevel=2,
+    )
