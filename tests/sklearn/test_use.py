@@ -460,7 +460,8 @@ def test_clones_begin_anew() -> None:
 
 def test_a_search_in_two_processes_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AXON_KERNELS", "numpy")  # compiled ones take the workers long to load
-    pipeline = make_pipeline(StandardScaler(), few(batch_size=16, dropout=0.2))
+    model = few(batch_size=16, dropout=0.2, callbacks=[EarlyStopping("loss", patience=2)])
+    pipeline = make_pipeline(StandardScaler(), model)
     grid = {
         "axonclassifier__alpha": [1e-4, 1.0],
         "axonclassifier__network": [None, built],
