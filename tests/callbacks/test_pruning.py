@@ -237,7 +237,7 @@ def test_a_pickle_tells_the_study_in_the_file(tmp_path):
 
 
 def test_a_study_in_memory_cannot_be_told_by_others():
-    with pytest.raises(TypeError, match=r"the study is in the memory .* JournalFileBackend\('stu"):
+    with pytest.raises(TypeError, match=r"the study is in the memory .*JournalFileBackend\('stu"):
         pickle.dumps(OptunaPruning(study().ask()))
 
 
