@@ -1,0 +1,44 @@
+"""Statistics of channels, which lie along the last axis, and what shifts and scales them."""
+
+from jax import numpy as jnp
+
+from axon.xla.rules.values import Rule, Value
+
+
+def _total(x: Value) -> Value:
+    """The sum of each channel, over all other axes."""
+    return x.reshape(-1, x.shape[-1]).sum(0) if x.size else jnp.zeros(x.shape[-1], x.dtype)
+
+
+def channel_moments(x: Value) -> Value:
+    """Mean and variance, (2, C); the mean is found before: nothing cancels."""
+    share = 1 / max(x.size // max(x.shape[-1], 1), 1)
+    mean = _total(x) * share
+    d = x - mean
+    return jnp.stack([mean, _total(d * d) * share])
+
+
+def channel_affine(p: Value, x: Value) -> Value:
+    """(x - p[0]) p[1] + p[2]."""
+    p = p.astype(x.dtype)
+    return (x - p[0]) * p[1] + p[2]
+
+
+def channel_affine_gradient(g: Value, x: Value, p: Value) -> Value:
+    """-p[1] sum g, sum g (x - p[0]), and sum g."""
+    p, x = p.astype(g.dtype), x.astype(g.dtype)
+    total = _total(g)
+    return jnp.stack([-p[1] * total, _total(g * (x - p[0])), total])
+
+
+def channel_scale(x: Value, slope: Value) -> Value:
+    """X times the slope of its channel."""
+    return x * slope.astype(x.dtype)
+
+
+RULES: dict[str, Rule] = {
+    "channel_moments": channel_moments,
+    "channel_affine": channel_affine,
+    "channel_affine_gradient": channel_affine_gradient,
+    "channel_scale": channel_scale,
+}

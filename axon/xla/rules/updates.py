@@ -1,0 +1,19 @@
+"""What optimizers compute from Python's numbers."""
+
+from jax import numpy as jnp
+
+from axon.xla.rules.values import Rule, Value
+
+
+def adam_scalars(
+    out: Value, rate: Value, iterations: Value, *, beta_1: float, beta_2: float, epsilon: float
+) -> tuple[Value]:
+    """Rate and epsilon times the bias corrections, in float64 as Python computes them."""
+    t = iterations.astype(jnp.float64)
+    slow = (1.0 - beta_1) / (1.0 - beta_1**t)
+    root = jnp.sqrt((1.0 - beta_2**t) / (1.0 - beta_2))
+    both = jnp.stack([rate.astype(jnp.float64) * slow * root, root * epsilon])
+    return (both.astype(out.dtype),)
+
+
+RULES: dict[str, Rule] = {"adam_scalars": adam_scalars}
