@@ -9,19 +9,19 @@ from jax import numpy as jnp
 
 from axon.backend import Shape
 from axon.ops.windows import UNPADDED, Padding, Pair
-from axon.xla.rules.values import Rule, Value, empty, like, together
+from axon.xla.rules.values import Rule, Traced, empty, like, together
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def _convolve(
-    x: Value,
-    w: Value,
+    x: Traced,
+    w: Traced,
     strides: Pair = (1, 1),
     padding: Padding = UNPADDED,
     dilation: Pair = (1, 1),
     groups: int = 1,
-) -> Value:
+) -> Traced:
     return lax.conv_general_dilated(
         x,
         w,
@@ -39,7 +39,7 @@ def _counts(shape: Shape, kernel: Shape, meta: dict[str, Any]) -> Shape:
     return jax.eval_shape(partial(_convolve, **meta), *given).shape
 
 
-def conv2d(x: Value, w: Value, **meta: Any) -> Value:
+def conv2d(x: Traced, w: Traced, **meta: Any) -> Traced:
     """Images (N, H, W, C) with a kernel (KH, KW, C / groups, F)."""
     x, w = together(x, w)
     if empty(x.shape) or empty(w.shape):
@@ -47,7 +47,7 @@ def conv2d(x: Value, w: Value, **meta: Any) -> Value:
     return _convolve(x, w, **meta)
 
 
-def conv2d_input(g: Value, w: Value, *, shape: Shape, **meta: Any) -> Value:
+def conv2d_input(g: Traced, w: Traced, *, shape: Shape, **meta: Any) -> Traced:
     """What a convolution is to its images, the other way round."""
     g, w = together(g, w)
     if empty(g.shape) or empty(w.shape):
@@ -56,7 +56,7 @@ def conv2d_input(g: Value, w: Value, *, shape: Shape, **meta: Any) -> Value:
     return x
 
 
-def conv2d_weight(x: Value, g: Value, *, shape: Shape, **meta: Any) -> Value:
+def conv2d_weight(x: Traced, g: Traced, *, shape: Shape, **meta: Any) -> Traced:
     """What a convolution is to its kernel, the other way round."""
     x, g = together(x, g)
     if empty(x.shape) or empty(g.shape):

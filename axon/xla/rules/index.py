@@ -7,32 +7,32 @@ from jax import numpy as jnp
 
 from axon.backend import Shape
 from axon.ops.pad import Pair
-from axon.xla.rules.values import Rule, Value, empty, together, zeros_around
+from axon.xla.rules.values import Rule, Traced, empty, together, zeros_around
 
 LONG = 2**31  # rows that 32 bits cannot count
 
 
-def _counted(indices: Value, rows: int) -> Value:
+def _counted(indices: Traced, rows: int) -> Traced:
     """Row numbers counted from the start, in a type that devices are fast with."""
     wide = indices.astype(jnp.int64)
     return jnp.remainder(wide, rows).astype(jnp.int32 if rows < LONG else jnp.int64)
 
 
-def take(x: Value, indices: Value) -> Value:
+def take(x: Traced, indices: Traced) -> Traced:
     """The rows with these numbers; those out of range are a fault, and asked for apart."""
     if empty(x.shape) or empty(indices.shape):
         return jnp.zeros(indices.shape + x.shape[1:], x.dtype)
     return jnp.take(x, _counted(indices, len(x)), axis=0, mode="clip")
 
 
-def lookup(table: Value, ids: Value) -> Value:
+def lookup(table: Traced, ids: Traced) -> Traced:
     """As ``take``, but no id counts from the end."""
     if empty(table.shape) or empty(ids.shape):
         return jnp.zeros(ids.shape + table.shape[1:], table.dtype)
     return jnp.take(table, ids, axis=0, mode="clip")
 
 
-def take_gradient(g: Value, indices: Value, *, shape: Shape) -> Value:
+def take_gradient(g: Traced, indices: Traced, *, shape: Shape) -> Traced:
     """Each row of g is added to the one that it was taken from."""
     out = jnp.zeros(shape, g.dtype)
     if empty(shape) or empty(indices.shape):
@@ -40,7 +40,7 @@ def take_gradient(g: Value, indices: Value, *, shape: Shape) -> Value:
     return out.at[_counted(indices, shape[0])].add(g, mode="promise_in_bounds")
 
 
-def slice_gradient(g: Value, *, shape: Shape, index: Any) -> Value:
+def slice_gradient(g: Traced, *, shape: Shape, index: Any) -> Traced:
     """Zeros around g, and between its numbers if only every other was cut out."""
     if empty(g.shape):
         return jnp.zeros(shape, g.dtype)
@@ -52,8 +52,8 @@ def slice_gradient(g: Value, *, shape: Shape, index: Any) -> Value:
         gaps.append(abs(places.step) - 1 if len(places) > 1 else 0)
         flipped += [axis] if places.step < 0 else []
     kept = [len(range(n)[p]) for p, n in zip(_parts(index, len(shape)), shape, strict=True)]
-    whole = g.reshape(kept)
-    return zeros_around(jnp.flip(whole, flipped) if flipped else whole, ends, gaps)
+    full = g.reshape(kept)
+    return zeros_around(jnp.flip(full, flipped) if flipped else full, ends, gaps)
 
 
 def _parts(index: Any, ndim: int) -> list[slice]:
@@ -66,12 +66,12 @@ def _parts(index: Any, ndim: int) -> list[slice]:
     return [p if isinstance(p, slice) else slice(p, p + 1 or None) for p in given]
 
 
-def concatenate(*xs: Value, axis: int = -1) -> Value:
+def concatenate(*xs: Traced, axis: int = -1) -> Traced:
     """One behind another."""
     return jnp.concatenate(together(*xs), axis)
 
 
-def pad(x: Value, *, padding: tuple[Pair, ...]) -> Value:
+def pad(x: Traced, *, padding: tuple[Pair, ...]) -> Traced:
     """Zeros around x."""
     return zeros_around(x, padding)
 
@@ -88,7 +88,7 @@ RULES: dict[str, Rule] = {
 # ------------------------------------------------------------------------------------ faults
 
 
-def _outside(indices: Value, first: int, last: int) -> tuple[Value, Value]:
+def _outside(indices: Traced, first: int, last: int) -> tuple[Traced, Traced]:
     """Whether an index is not one of ``first`` to ``last``, and the first that is not."""
     if empty(indices.shape):
         return jnp.zeros((), bool), jnp.zeros((), jnp.int64)
@@ -99,7 +99,7 @@ def _outside(indices: Value, first: int, last: int) -> tuple[Value, Value]:
 
 # Of a primitive that can fail: whether it does, and the index that is to blame. To say so in words,
 # run its kernel with this index alone.
-FAULTS: dict[str, Callable[..., tuple[Value, Value]]] = {
+FAULTS: dict[str, Callable[..., tuple[Traced, Traced]]] = {
     "take": lambda x, indices: _outside(indices, -len(x), len(x) - 1),
     "lookup": lambda table, ids: _outside(ids, 0, len(table) - 1),
 }

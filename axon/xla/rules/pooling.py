@@ -14,15 +14,15 @@ from jax import numpy as jnp
 from axon.backend import Array, Shape
 from axon.ops.pool import answers, windows_of
 from axon.ops.windows import Windows
-from axon.xla.rules.values import Rule, Value, zeros_around
+from axon.xla.rules.values import Rule, Traced, zeros_around
 
 FEW = 16  # taps that are written down one after another
 
 Tap = Any  # (kh, kw), numbers or values
-Step = Callable[[Value, Tap], Value]
+TapStep = Callable[[Traced, Tap], Traced]
 
 
-def _over_taps(windows: Windows, step: Step, start: Value) -> Value:
+def _over_taps(windows: Windows, step: TapStep, start: Traced) -> Traced:
     """Go through all taps, row by row."""
     taps = windows.taps()
     if len(taps) <= FEW:
@@ -33,7 +33,7 @@ def _over_taps(windows: Windows, step: Step, start: Value) -> Value:
     return lax.fori_loop(0, len(taps), lambda k, state: step(state, (k // KW, k % KW)), start)
 
 
-def _framed(x: Value, windows: Windows, value: float) -> Value:
+def _framed(x: Traced, windows: Windows, value: float) -> Traced:
     """The images within the padding."""
     if not windows.padded:
         return x
@@ -41,7 +41,7 @@ def _framed(x: Value, windows: Windows, value: float) -> Value:
     return lax.pad(x, jnp.asarray(value, x.dtype), ends)
 
 
-def _seen(framed: Value, tap: Tap, windows: Windows, counts: Shape) -> Value:
+def _seen(framed: Traced, tap: Tap, windows: Windows, counts: Shape) -> Traced:
     """What a tap of each window sees, (N, OH, OW, C)."""
     spans = [(n - 1) * s + 1 for n, s in zip(counts, windows.strides, strict=True)]
     if isinstance(tap[0], int):
@@ -72,7 +72,7 @@ def _number(tap: Tap, windows: Windows) -> Any:
 # ------------------------------------------------------------------------------------ maximum
 
 
-def max_pool2d(x: Value, **meta: Any) -> Value:
+def max_pool2d(x: Traced, **meta: Any) -> Traced:
     """The largest number that each window sees."""
     windows = windows_of(**meta)
     framed, counts = _framed(x, windows, -inf), windows.counts(x.shape)
@@ -82,13 +82,13 @@ def max_pool2d(x: Value, **meta: Any) -> Value:
     )
 
 
-def max_pool2d_argmax(x: Value, y: Value, **meta: Any) -> Value:
+def max_pool2d_argmax(x: Traced, y: Traced, **meta: Any) -> Traced:
     """The number of the first tap on the images that does not see less than y."""
     windows = windows_of(**meta)
     framed, counts = _framed(x, windows, -inf), windows.counts(x.shape)
     inside, taps = _inside(windows, x.shape), len(windows.taps())
 
-    def look(state: tuple[Value, Value], tap: Tap) -> tuple[Value, Value]:
+    def look(state: tuple[Traced, Traced], tap: Tap) -> tuple[Traced, Traced]:
         index, searching = state
         smaller = _seen(framed, tap, windows, counts) < y
         if inside is not None:
@@ -100,7 +100,7 @@ def max_pool2d_argmax(x: Value, y: Value, **meta: Any) -> Value:
     return _over_taps(windows, look, start)[0]  # type: ignore[arg-type]
 
 
-def max_pool2d_gradient(g: Value, index: Value, *, shape: Shape, **meta: Any) -> Value:
+def max_pool2d_gradient(g: Traced, index: Traced, *, shape: Shape, **meta: Any) -> Traced:
     """Each g goes to the tap with this number; where windows overlap they add up."""
     windows = windows_of(**meta)
     if _alone(windows):
@@ -108,7 +108,7 @@ def max_pool2d_gradient(g: Value, index: Value, *, shape: Shape, **meta: Any) ->
     return _sent(windows, shape, g, lambda tap: jnp.where(index == _number(tap, windows), g, 0))
 
 
-def max_pool2d_pick(x: Value, index: Value, **meta: Any) -> Value:
+def max_pool2d_pick(x: Traced, index: Traced, **meta: Any) -> Traced:
     """What the tap with this number sees; 0 if that lies in the padding."""
     windows = windows_of(**meta)
     framed, counts = _framed(x, windows, 0.0), windows.counts(x.shape)
@@ -124,7 +124,7 @@ def max_pool2d_pick(x: Value, index: Value, **meta: Any) -> Value:
 # ------------------------------------------------------------------------------------ mean
 
 
-def average_pool2d(x: Value, **meta: Any) -> Value:
+def average_pool2d(x: Traced, **meta: Any) -> Traced:
     """The mean of what each window sees; taps in the padding do not count."""
     windows = windows_of(**meta)
     framed, counts = _framed(x, windows, 0.0), windows.counts(x.shape)
@@ -133,7 +133,7 @@ def average_pool2d(x: Value, **meta: Any) -> Value:
     return _shared(total, windows, x.shape)
 
 
-def average_pool2d_gradient(g: Value, *, shape: Shape, **meta: Any) -> Value:
+def average_pool2d_gradient(g: Traced, *, shape: Shape, **meta: Any) -> Traced:
     """Each g is shared equally by the pixels that its window saw."""
     windows = windows_of(**meta)
     share = _shared(g, windows, shape)
@@ -143,7 +143,7 @@ def average_pool2d_gradient(g: Value, *, shape: Shape, **meta: Any) -> Value:
     return _sent(windows, shape, g, lambda tap: share)
 
 
-def _shared(x: Value, windows: Windows, shape: Shape) -> Value:
+def _shared(x: Traced, windows: Windows, shape: Shape) -> Traced:
     """Divided by the number of pixels that each window sees."""
     inside = _inside(windows, shape)
     taps = len(windows.taps())
@@ -160,38 +160,38 @@ def _alone(windows: Windows) -> bool:
     return all(s >= k for s, k in zip(windows.strides, windows.size, strict=True))
 
 
-def _stretched(x: Value) -> Value:
+def _stretched(x: Traced) -> Traced:
     """(N, OH, OW, C) -> (N, OH, 1, OW, 1, C), for the taps of each window."""
     return x[:, :, None, :, None]
 
 
 def _spread(
-    g: Value, windows: Windows, shape: Shape, chosen: Callable[[Array], Value | Array]
-) -> Value:
+    g: Traced, windows: Windows, shape: Shape, chosen: Callable[[Array], Traced | Array]
+) -> Traced:
     """Each g at the chosen taps of its window, of windows that do not overlap: in one pass."""
     (SH, SW), (KH, KW) = windows.strides, windows.size
     numbers = np.full((SH, SW), KH * KW, np.int32)  # between windows: no tap's
     numbers[:KH, :KW] = np.arange(KH * KW).reshape(KH, KW)
     where = chosen(numbers[:, None, :, None])
     N, OH, OW, C = g.shape
-    whole = jnp.where(where, _stretched(g), 0)
-    whole = jnp.broadcast_to(whole, (N, OH, SH, OW, SW, C)).reshape(N, OH * SH, OW * SW, C)
+    full = jnp.where(where, _stretched(g), 0)
+    full = jnp.broadcast_to(full, (N, OH, SH, OW, SW, C)).reshape(N, OH * SH, OW * SW, C)
     ends = [
         (-before, size + before - reached)
         for (before, _), size, reached in zip(
             windows.padding, shape[1:3], (OH * SH, OW * SW), strict=True
         )
     ]
-    return zeros_around(whole, [(0, 0), *ends, (0, 0)]) if any(map(any, ends)) else whole
+    return zeros_around(full, [(0, 0), *ends, (0, 0)]) if any(map(any, ends)) else full
 
 
-def _sent(windows: Windows, shape: Shape, g: Value, part: Callable[[Tap], Value]) -> Value:
+def _sent(windows: Windows, shape: Shape, g: Traced, part: Callable[[Tap], Traced]) -> Traced:
     """The sum of what goes back to each tap, of windows that overlap."""
     H, W = windows.padded_size(shape)
     gaps = [0, *(s - 1 for s in windows.strides), 0]
     spans = [(n - 1) * s + 1 for n, s in zip(g.shape[1:3], windows.strides, strict=True)]
 
-    def send(total: Value, tap: Tap) -> Value:
+    def send(total: Traced, tap: Tap) -> Traced:
         if isinstance(tap[0], int):
             rest = [(a, n - a - span) for a, n, span in zip(tap, (H, W), spans, strict=True)]
             return total + zeros_around(part(tap), [(0, 0), *rest, (0, 0)], gaps)

@@ -2,12 +2,12 @@
 
 from jax import numpy as jnp
 
-from axon.xla.rules.values import Rule, Value
+from axon.xla.rules.values import Rule, Traced
 
 
 def adam_scalars(
-    out: Value, rate: Value, iterations: Value, *, beta_1: float, beta_2: float, epsilon: float
-) -> tuple[Value]:
+    out: Traced, rate: Traced, iterations: Traced, *, beta_1: float, beta_2: float, epsilon: float
+) -> tuple[Traced]:
     """Rate and epsilon times the bias corrections, in float64 as Python computes them."""
     t = iterations.astype(jnp.float64)
     slow = (1.0 - beta_1) / (1.0 - beta_1**t)

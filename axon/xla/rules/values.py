@@ -9,12 +9,12 @@ from jax import numpy as jnp
 
 from axon.backend import Shape, promote
 
-Value = jax.Array
+Traced = jax.Array
 Rule = Callable[..., Any]  # of values and metadata: a value, or a tuple of them
 Ends = tuple[int, int]
 
 
-def together(*values: Value) -> list[Value]:
+def together(*values: Traced) -> list[Traced]:
     """The same values, all of the type that their kernel promotes them to."""
     dtype = values[0].dtype
     for value in values[1:]:
@@ -22,7 +22,7 @@ def together(*values: Value) -> list[Value]:
     return [value.astype(dtype) for value in values]
 
 
-def zeros_around(x: Value, ends: Sequence[Ends], inside: Sequence[int] | None = None) -> Value:
+def zeros_around(x: Traced, ends: Sequence[Ends], inside: Sequence[int] | None = None) -> Traced:
     """Put zeros before and behind along each axis, negative ones cut; ``inside``: between too."""
     gaps = inside or [0] * x.ndim
     config = [(a, b, gap) for (a, b), gap in zip(ends, gaps, strict=True)]

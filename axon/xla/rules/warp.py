@@ -8,14 +8,14 @@ from jax import numpy as jnp
 
 from axon.backend import Shape
 from axon.ops.warp import BITS, ONE, Pair
-from axon.xla.rules.values import Rule, Value, empty, like
+from axon.xla.rules.values import Rule, Traced, empty, like
 
 BORDER = ((0, 0), (1, 2), (1, 2), (0, 0))  # a pixel before, two behind
 
 
-def corner_maps(shares: Value, *, room: Pair) -> Value:
+def corner_maps(shares: Traced, **meta: Pair) -> Traced:
     """Maps that move by whole pixels."""
-    far = np.array(room, np.float64)
+    far = np.array(meta["room"], np.float64)
     place = jnp.floor(shares.astype(jnp.float64) * (far + 1))
     place = jnp.maximum(jnp.minimum(place, far), 0) * ONE
     turn = jnp.broadcast_to(jnp.eye(2, dtype=jnp.int64) * ONE, (len(shares), 2, 2))
@@ -23,14 +23,14 @@ def corner_maps(shares: Value, *, room: Pair) -> Value:
 
 
 def warp(
-    x: Value,
-    maps: Value,
+    x: Traced,
+    maps: Traced,
     *,
     size: Pair,
     fill_mode: str = "constant",
     fill_value: float = 0.0,
     smooth: bool = True,
-) -> Value:
+) -> Traced:
     """What each pixel of the result sees: between four pixels, first across, then down."""
     x = x if x.dtype.kind == "f" else x.astype(jnp.float32)
     N, H, W, C = x.shape
@@ -42,7 +42,7 @@ def warp(
     )
     index = (rows * (W + 3) + columns).reshape(N, -1, 1)
 
-    def seen(further: int) -> Value:
+    def seen(further: int) -> Traced:
         pixels = jnp.take_along_axis(framed, index + further, axis=1, mode="clip")
         return pixels.reshape(N, *size, C)
 
@@ -52,13 +52,13 @@ def warp(
     return _between(above, below, down)
 
 
-def _between(a: Value, b: Value, share: Value) -> Value:
+def _between(a: Traced, b: Traced, share: Traced) -> Traced:
     return a + (b - a) * share[..., None]
 
 
 def _places(
-    m: Value, size: Pair, length: int, fill_mode: str, smooth: bool, dtype: Any
-) -> tuple[Value, Value]:
+    m: Traced, size: Pair, length: int, fill_mode: str, smooth: bool, dtype: Any
+) -> tuple[Traced, Traced]:
     """Along one axis: which pixel of the framed images, and how far to the next; (N, OH, OW)."""
     i, j = (jnp.arange(n, dtype=jnp.int64) for n in size)
     place = (m[:, :1] * i + m[:, 2:])[:, :, None] + (m[:, 1:2] * j)[:, None]
@@ -74,7 +74,7 @@ def _places(
     return ((place >> BITS) + 1).astype(jnp.int32), fraction
 
 
-def warp_adjoint(g: Value, maps: Value, *, shape: Shape, **meta: Any) -> Value:
+def warp_adjoint(g: Traced, maps: Traced, *, shape: Shape, **meta: Any) -> Traced:
     """Each g goes back to the pixels that it was made of."""
     g = g if g.dtype.kind == "f" else g.astype(jnp.float32)
     if empty(g.shape) or empty(shape):
