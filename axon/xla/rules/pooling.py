@@ -97,7 +97,7 @@ def max_pool2d_argmax(x: Traced, y: Traced, **meta: Any) -> Traced:
         return index + searching.astype(index.dtype), searching
 
     start = jnp.zeros(y.shape, np.min_scalar_type(taps)), jnp.ones(y.shape, bool)
-    return _over_taps(windows, look, start)[0]  # type: ignore[arg-type]
+    return _over_taps(windows, look, start)[0]
 
 
 def max_pool2d_gradient(g: Traced, index: Traced, *, shape: Shape, **meta: Any) -> Traced:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+from jax import Array as Traced
 from jax import lax
 from jax import numpy as jnp
 
 from axon.backend import Shape, promote
 
-Traced = jax.Array
 Rule = Callable[..., Any]  # of values and metadata: a value, or a tuple of them
 Ends = tuple[int, int]
 
@@ -31,7 +31,7 @@ def zeros_around(x: Traced, ends: Sequence[Ends], inside: Sequence[int] | None =
 
 def like(shape: Shape, dtype: Any) -> Any:
     """What stands for values of which nothing but shape and type counts."""
-    return jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
+    return jax.ShapeDtypeStruct(shape, dtype)
 
 
 def empty(shape: Shape) -> bool:
