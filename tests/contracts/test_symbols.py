@@ -17,9 +17,8 @@ from axon import ops
 from axon.activations import gelu, sigmoid
 from axon.core import Primitive, primitive
 from axon.operators import PRIMITIVES
-from tests.contracts import symbols
+from axon.symbols import ValueAskedFor, evaluate, formula_of, symbol
 from tests.contracts.primitives import EACH, NAMES, OURS, assert_same_bits, outcome, sample
-from tests.contracts.symbols import ValueAskedFor, evaluate, formula_of
 
 # Primitives whose kernels ask for values, with the reason.
 NOT_DERIVED = {
@@ -56,8 +55,8 @@ def test_every_primitive_is_derived_or_has_a_reason() -> None:
 def test_the_list_of_functions_holds_no_more_than_is_used() -> None:
     """A function that a new kernel needs goes onto the list; one that none needs goes off it."""
     used = {name for tree in KERNELS.values() for name in named_of_xp(tree)}
-    assert used - {"lib.stride_tricks.as_strided", "lib.stride_tricks"} == symbols.FUNCTIONS
-    assert len(symbols.FUNCTIONS) <= 57
+    assert used - {"lib.stride_tricks.as_strided", "lib.stride_tricks"} == symbol.FUNCTIONS
+    assert len(symbol.FUNCTIONS) <= 57
 
 
 # ------------------------------------------------------------------------------------ the text
