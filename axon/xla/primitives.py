@@ -7,7 +7,6 @@ another type keeps the bits. NumPy says in which type a call computes, and XLA d
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from importlib import import_module
 from math import prod
 from typing import Any
 from warnings import warn
@@ -23,11 +22,7 @@ from axon.facts import Meta
 from axon.symbols import Formula, Spot, Version, formula_of
 from axon.symbols.places import Cells, Way, indices_of, way_to
 from axon.symbols.symbol import BEGINS, MAKES, function_of
-
-try:
-    RULES = import_module("axon.xla.rules").RULES
-except ImportError:  # they come next
-    RULES = {}
+from axon.xla.rules import RULES
 
 MOST = 1000  # calls in a formula: XLA takes some milliseconds to compile each
 TINY: Shape = (2,)  # enough to see what happens to each number
