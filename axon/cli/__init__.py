@@ -6,6 +6,7 @@
 import click
 
 from axon.cli.completion import completion
+from axon.cli.devices import devices
 from axon.cli.evaluate import evaluate
 from axon.cli.export import convert, export
 from axon.cli.group import Commands
@@ -21,7 +22,7 @@ def cli() -> None:
     """Train neural networks, and use them. Set AXON_DEBUG=1 to see where an error came from."""
 
 
-COMMANDS = (train, resume, evaluate, predict, export, convert, info, summary, completion)
+COMMANDS = (train, resume, evaluate, predict, export, convert, info, summary, devices, completion)
 
 for _command in COMMANDS:
     cli.add_command(_command)

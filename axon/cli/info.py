@@ -84,17 +84,22 @@ def _here() -> list[tuple[str, str]]:
             rows.append((package, version(package)))
         except PackageNotFoundError:
             rows.append((package, "not installed"))
-    config: Any = np.show_config(mode="dicts")
-    blas = config["Build Dependencies"]["blas"]
     return [
         *rows,
-        ("BLAS", f"{blas.get('name')} {blas.get('version')}, {_blas_threads()}"),
+        ("BLAS", blas()),
         ("kernels", axon.get_kernels()),
         ("threads", str(axon.get_threads())),
         ("devices", f"cpu ({os.cpu_count()} cores, {platform.machine()})"),
         ("AXON_DATA_DIR", os.environ.get("AXON_DATA_DIR", "not set")),
         ("cache", str(cache_folder(datasets.mnist.DATASET).parent)),
     ]
+
+
+def blas() -> str:
+    """The library that multiplies matrices for NumPy, and how many threads it uses."""
+    config: Any = np.show_config(mode="dicts")
+    found = config["Build Dependencies"]["blas"]
+    return f"{found.get('name')} {found.get('version')}, {_blas_threads()}"
 
 
 def _blas_threads() -> str:

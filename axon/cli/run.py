@@ -21,7 +21,7 @@ from axon.metrics.scores import errors
 from axon.models import Model
 from axon.models.saving import other_format
 from axon.names import readable
-from axon.program.lowerings import setting
+from axon.program.lowerings import in_full, options, setting
 
 FEW = 10_000  # below so many training samples, batches are smaller and epochs more
 SETTINGS = "run.toml"  # the settings of a run, in the folder of its backup
@@ -103,6 +103,8 @@ class TrainingRun:
         s["epochs"] = s["epochs"] or (30 if few else 5)
         s["learning_rate"] = float(self.optimizer.learning_rate)
         s["kernels"] = setting()
+        if setting() == "jax":
+            s["device"], s["precision"] = options().device or None, options().precision
 
     def made_with(self) -> dict[str, str]:
         """What the bits depend on besides the settings."""
@@ -111,7 +113,7 @@ class TrainingRun:
             "numpy": np.__version__,
             "python": platform.python_version(),
             "machine": platform.machine(),
-            "kernels": setting(),  # "auto" is "numpy" where Numba is missing
+            "kernels": in_full(),  # "auto" is "numpy" where Numba is missing
         }
         sha256 = fingerprint(self.task.data)
         return {**about, "sha256": sha256} if sha256 else about

@@ -17,7 +17,7 @@ from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
 from axon.files.atomic import check_writable
 from axon.names import readable
-from axon.program.lowerings import CHOICES, VARIABLE, Kernels
+from axon.program.lowerings import CHOICES, PRECISIONS, VARIABLE, Kernels
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
 OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # options that change no run
@@ -106,6 +106,10 @@ A_FILE = click.Path(path_type=Path)
     type=click.Choice(CHOICES),
     help="What computes.  [default: AXON_KERNELS, else auto]",
 )
+@click.option("--device", help="For --kernels jax: cpu, gpu or tpu; gpu:0 is one of several.")
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), help="For --kernels jax: of products of numbers."
+)
 @click.option("--save", type=A_FILE, help="Write the model, such as net.axon.")
 @click.option("--plot", is_flag=True, help="Write curves and mistakes as PNG, beside the model.")
 @click.option("--report", type=A_FILE, help="Write all about the run, such as run.html.")
@@ -141,7 +145,7 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
     `--dump-config run.toml` and later `--config run.toml` repeat a run exactly, bit for bit.
     """
     settings.pop("config")
-    with Kernels(settings["kernels"] or os.environ.get(VARIABLE) or "auto"):
+    with _kernels(settings, os.environ.get(VARIABLE)):
         run = TrainingRun(ctx.command, settings, fall_back="data" not in (ctx.default_map or {}))
         run.check()
         _check_dump(dump_config)
@@ -160,6 +164,15 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
         if settings["backup"]:
             run.keep()
         _watched(run)
+
+
+def _kernels(settings: Settings, otherwise: str | None = None) -> Kernels:
+    """What computes, for as long as a run lasts."""
+    kernels = settings["kernels"] or otherwise or "auto"
+    for name in ("device", "precision"):
+        if settings[name] and kernels != "jax":
+            raise click.UsageError(f"--{name} is for --kernels jax, and the kernels are {kernels}.")
+    return Kernels(kernels, settings["device"], settings["precision"])
 
 
 def _check_dump(path: Path | None) -> None:
@@ -237,7 +250,7 @@ def resume(directory: Path) -> None:
     settings["backup"] = directory.absolute()
     if tables["result"]:
         return _finished(directory, tables["result"], settings)
-    with _folder(path, tables["made_with"]), Kernels(settings["kernels"] or "auto"):
+    with _folder(path, tables["made_with"]), _kernels(settings):
         settings |= {k: v.absolute() for k in ("save", "report") if (v := settings[k])}
         run = TrainingRun(train, settings, fall_back=False)
         run.check()

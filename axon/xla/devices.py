@@ -37,6 +37,21 @@ def demand(options: DeviceOptions) -> str:
     return f"({several}{names}, {options.precision})"
 
 
+def listed() -> list[dict[str, object]]:
+    """All devices of this host, those that JAX takes first at the beginning."""
+    first = jax.local_devices()
+    others = [] if first[0].platform == "cpu" else jax.local_devices(backend="cpu")
+    return [
+        {
+            "name": f"{'gpu' if d.platform in ('cuda', 'rocm') else d.platform}:{number}",
+            "model": d.device_kind,
+            "memory": (d.memory_stats() or {}).get("bytes_limit"),
+        }
+        for found in (first, others)
+        for number, d in enumerate(found)
+    ]
+
+
 def chosen(device: str) -> list[jax.Device]:
     """The devices of this name, of all hosts; in the order in which batches are shared out.
 
