@@ -92,6 +92,34 @@ def test_convolutions_of_all_kinds(
     )
 
 
+@pytest.mark.parametrize(
+    ("images", "kernel", "meta"),
+    [
+        ((2, 5, 30, 2), (1, 20, 2, 3), {}),
+        ((2, 12, 12, 17), (3, 2, 17, 3), {"strides": (2, 1), "padding": ((1, 1), (0, 2))}),
+        ((2, 9, 24, 2), (5, 17, 2, 3), {"strides": (2, 3), "padding": ((1, 0), (2, 2))}),
+        ((2, 9, 40, 2), (5, 17, 2, 3), {"dilation": (1, 2), "strides": (3, 2)}),
+        ((1, 9, 9, 4), (5, 5, 1, 8), {"groups": 4, "padding": ((2, 2), (2, 2))}),
+    ],
+)
+def test_convolutions_of_many_taps_or_channels(images: Any, kernel: Any, meta: Any) -> None:
+    random = np.random.default_rng(0)
+    x, w = random.normal(size=images), random.normal(size=kernel)
+    g = random.normal(size=OURS["conv2d"](x, w, **meta).shape)
+    assert_agree(
+        ("conv2d", [x, w], meta),
+        ("conv2d_input", [g, w], {**meta, "shape": x.shape}),
+        ("conv2d_weight", [x, g], {**meta, "shape": w.shape}),
+    )
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv2d_input", "conv2d_weight"])
+def test_convolutions_as_other_devices_do_them(name: str, monkeypatch: Any) -> None:
+    """By XLA's own ways back, which are too slow on a CPU, but the same."""
+    monkeypatch.setattr(jax.lax, "platform_dependent", lambda *args, cpu, default: default(*args))
+    test_a_rule_does_what_the_kernel_does(name, "f8")
+
+
 @quick
 @given(SIZES, st.tuples(st.integers(1, 6), st.integers(1, 6)), PAIRS, st.tuples(PADS, PADS))
 def test_pools_of_all_kinds(size: Any, pool: Any, strides: Any, padding: Any) -> None:

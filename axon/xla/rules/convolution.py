@@ -1,6 +1,12 @@
-"""Convolution, and the two ways back, by XLA's own; the layouts are AXON's."""
+"""Convolution, and the two ways back.
 
-from functools import partial
+GPUs and TPUs have libraries for all of it. On CPUs XLA is fast at one thing: images without groups,
+with kernels in their plain layout; anything else runs up to a hundred times as long, above all
+inside of loops. There the ways back are written as such convolutions or as matrix products, groups
+are convolved one by one, and channels that are alone are multiplied tap by tap.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,61 +14,178 @@ from jax import lax
 from jax import numpy as jnp
 
 from axon.backend import Shape
-from axon.ops.windows import UNPADDED, Padding, Pair
-from axon.xla.rules.values import Rule, Traced, empty, like, together
+from axon.ops.windows import UNPADDED, ConvolutionSizes, Windows, convolution
+from axon.xla.rules.taps import ends_of, framed, over_taps, seen
+from axon.xla.rules.values import Rule, Traced, empty, like, together, zeros_around
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
+NARROW = 16  # channels: for fewer the taps of a row make one product together
+MANY = 64  # taps: too many products
 
-
-def _convolve(
-    x: Traced,
-    w: Traced,
-    strides: Pair = (1, 1),
-    padding: Padding = UNPADDED,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
-) -> Traced:
-    return lax.conv_general_dilated(
-        x,
-        w,
-        strides,
-        padding,
-        rhs_dilation=dilation,
-        dimension_numbers=LAYOUT,
-        feature_group_count=groups,
-    )
-
-
-def _counts(shape: Shape, kernel: Shape, meta: dict[str, Any]) -> Shape:
-    """The shape of the result, if there is nothing to compute."""
-    given = like(shape, jnp.float32), like(kernel, jnp.float32)
-    return jax.eval_shape(partial(_convolve, **meta), *given).shape
+Way = Callable[[Traced, Traced, ConvolutionSizes], Traced]
 
 
 def conv2d(x: Traced, w: Traced, **meta: Any) -> Traced:
     """Images (N, H, W, C) with a kernel (KH, KW, C / groups, F)."""
     x, w = together(x, w)
-    if empty(x.shape) or empty(w.shape):
-        return jnp.zeros(_counts((max(len(x), 1), *x.shape[1:]), w.shape, meta), x.dtype)[: len(x)]
-    return _convolve(x, w, **meta)
+    c = convolution(x.shape, w.shape, x.dtype, **meta)
+    return _by_platform(x, w, c, c.out, _forward, _grouped(_forward, _forward_alone))
 
 
 def conv2d_input(g: Traced, w: Traced, *, shape: Shape, **meta: Any) -> Traced:
     """What a convolution is to its images, the other way round."""
     g, w = together(g, w)
-    if empty(g.shape) or empty(w.shape):
-        return jnp.zeros(shape, g.dtype)
-    (x,) = jax.linear_transpose(lambda x: _convolve(x, w, **meta), like(shape, g.dtype))(g)
-    return x
+    c = convolution(shape, w.shape, g.dtype, **meta)
+    return _by_platform(g, w, c, shape, _input, _grouped(_input_forward, _input_alone))
 
 
 def conv2d_weight(x: Traced, g: Traced, *, shape: Shape, **meta: Any) -> Traced:
     """What a convolution is to its kernel, the other way round."""
     x, g = together(x, g)
-    if empty(x.shape) or empty(g.shape):
-        return jnp.zeros(shape, x.dtype)
-    (w,) = jax.linear_transpose(lambda w: _convolve(x, w, **meta), like(shape, x.dtype))(g)
-    return w
+    c = convolution(x.shape, shape, x.dtype, **meta)
+    return _by_platform(x, g, c, shape, _weight, _grouped(_weight_products, _weight_alone))
+
+
+def _by_platform(
+    a: Traced, b: Traced, c: ConvolutionSizes, out: Shape, libraries: Way, cpu: Way
+) -> Traced:
+    if empty(a.shape) or empty(b.shape):
+        return jnp.zeros(out, a.dtype)
+    return lax.platform_dependent(
+        a, b, cpu=lambda a, b: cpu(a, b, c), default=lambda a, b: libraries(a, b, c)
+    )
+
+
+# ------------------------------------------------------------------------------------ XLA's own
+
+
+def _forward(x: Traced, w: Traced, c: ConvolutionSizes) -> Traced:
+    return lax.conv_general_dilated(
+        x,
+        w,
+        c.windows.strides,
+        c.windows.padding,
+        rhs_dilation=c.windows.dilation,
+        dimension_numbers=LAYOUT,
+        feature_group_count=c.G,
+    )
+
+
+def _input(g: Traced, w: Traced, c: ConvolutionSizes) -> Traced:
+    return jax.linear_transpose(lambda x: _forward(x, w, c), like(c.shape, c.dtype))(g)[0]
+
+
+def _weight(x: Traced, g: Traced, c: ConvolutionSizes) -> Traced:
+    return jax.linear_transpose(lambda w: _forward(x, w, c), like(c.kernel, c.dtype))(g)[0]
+
+
+# ------------------------------------------------------------------------------------ on CPUs
+
+
+def _grouped(way: Way, alone: Way) -> Way:
+    """A way for images without groups, done for each of several; or that for lonely channels."""
+
+    def by_group(a: Traced, b: Traced, c: ConvolutionSizes) -> Traced:
+        if c.G == 1:
+            return way(a, b, c)
+        if c.depthwise:
+            return alone(a, b, c)
+        *images, C = c.shape
+        *taps, F = c.kernel
+        one = c._replace(shape=(*images, C // c.G), kernel=(*taps, F // c.G), G=1)
+        pairs = zip(jnp.split(a, c.G, -1), jnp.split(b, c.G, -1), strict=True)
+        return jnp.concatenate([way(*pair, one) for pair in pairs], -1)
+
+    return by_group
+
+
+def _input_forward(g: Traced, w: Traced, c: ConvolutionSizes) -> Traced:
+    """A convolution with the kernel turned round: as it lies in memory, not as XLA would see it."""
+    turned = lax.optimization_barrier(w[::-1, ::-1].swapaxes(2, 3))
+    ends, _ = ends_of(c.windows, c.shape, c.counts)
+    return lax.conv_general_dilated(
+        g,
+        turned,
+        (1, 1),
+        ends,
+        lhs_dilation=c.windows.strides,
+        rhs_dilation=c.windows.dilation,
+        dimension_numbers=LAYOUT,
+    )
+
+
+def _weight_products(x: Traced, g: Traced, c: ConvolutionSizes) -> Traced:
+    """What each tap saw, times g: one product for each tap, or for each row of taps."""
+    KH, KW, C, _ = c.kernel
+    if KH * KW > MANY:
+        return _weight_forward(x, g, c)
+    images = framed(x, c.windows)
+
+    def product(*taps: tuple[int, int]) -> Traced:
+        row = [seen(images, tap, c.windows, c.counts) for tap in taps]
+        left = row[0] if len(row) == 1 else jnp.concatenate(row, -1)
+        every = (0, 1, 2)
+        return lax.dot_general(left, g, ((every, every), ((), ())))
+
+    if C >= NARROW:
+        return jnp.stack([product(tap) for tap in c.windows.taps()]).reshape(c.kernel)
+    rows = [product(*((kh, kw) for kw in range(KW))) for kh in range(KH)]
+    return jnp.stack(rows).reshape(c.kernel)
+
+
+def _weight_forward(x: Traced, g: Traced, c: ConvolutionSizes) -> Traced:
+    """A convolution of the channels, as if they were images, with g, as if it were a kernel."""
+    images = lax.optimization_barrier(framed(x, c.windows).transpose(3, 1, 2, 0))
+    kernel = lax.optimization_barrier(g.transpose(1, 2, 0, 3))
+    y = lax.conv_general_dilated(
+        images,
+        kernel,
+        c.windows.dilation,
+        "VALID",
+        rhs_dilation=c.windows.strides,
+        dimension_numbers=LAYOUT,
+    )
+    return y[:, : c.kernel[0], : c.kernel[1]].transpose(1, 2, 0, 3)
+
+
+# ------------------------------------------------------------------------------------ channels
+
+
+def _forward_alone(x: Traced, w: Traced, c: ConvolutionSizes) -> Traced:
+    images = framed(_repeated(x, c), c.windows)
+    return _multiplied(images, w, c.windows, c.counts)
+
+
+def _multiplied(images: Traced, w: Traced, windows: Windows, counts: Shape) -> Traced:
+    """The sum over taps of what each sees, times its weights."""
+    start = jnp.zeros((images.shape[0], *counts, w.shape[3]), images.dtype)
+    return over_taps(windows, lambda y, tap: y + seen(images, tap, windows, counts) * w[tap], start)
+
+
+def _input_alone(g: Traced, w: Traced, c: ConvolutionSizes) -> Traced:
+    ends, gaps = ends_of(c.windows, c.shape, c.counts)
+    spread = zeros_around(g, [(0, 0), *ends, (0, 0)], [0, *gaps, 0])
+    windows = c.windows._replace(strides=(1, 1), padding=UNPADDED)
+    many = _multiplied(spread, w[::-1, ::-1], windows, c.shape[1:3])
+    if many.shape == c.shape:
+        return many
+    return many.reshape(*c.shape, -1).sum(-1)
+
+
+def _weight_alone(x: Traced, g: Traced, c: ConvolutionSizes) -> Traced:
+    images = framed(_repeated(x, c), c.windows)
+
+    def add(total: Traced, tap: Any) -> Traced:
+        part = (seen(images, tap, c.windows, c.counts) * g).sum((0, 1, 2))
+        return total.at[tap[0], tap[1], 0].set(part)
+
+    return over_taps(c.windows, add, jnp.zeros(c.kernel, c.dtype))
+
+
+def _repeated(x: Traced, c: ConvolutionSizes) -> Traced:
+    """Channels repeated, once for each of their filters: (N, H, W, C) -> (N, H, W, F)."""
+    times = c.kernel[3] // c.G
+    return jnp.repeat(x, times, -1) if times > 1 else x
 
 
 RULES: dict[str, Rule] = {

@@ -1,7 +1,4 @@
-"""Pooling, tap by tap as the kernels do it: a tap is a strided slice, and XLA fuses them.
-
-Windows of many taps become a loop, or the program would be long and slow to compile.
-"""
+"""Pooling, tap by tap as the kernels do it, in passes that XLA fuses."""
 
 from collections.abc import Callable
 from math import inf
@@ -14,42 +11,8 @@ from jax import numpy as jnp
 from axon.backend import Array, Shape
 from axon.ops.pool import answers, windows_of
 from axon.ops.windows import Windows
+from axon.xla.rules.taps import Tap, ends_of, framed, over_taps, seen
 from axon.xla.rules.values import Rule, Traced, zeros_around
-
-FEW = 16  # taps that are written down one after another
-
-Tap = Any  # (kh, kw), numbers or values
-TapStep = Callable[[Traced, Tap], Traced]
-
-
-def _over_taps(windows: Windows, step: TapStep, start: Traced) -> Traced:
-    """Go through all taps, row by row."""
-    taps = windows.taps()
-    if len(taps) <= FEW:
-        for tap in taps:
-            start = step(start, tap)
-        return start
-    KW = windows.size[1]
-    return lax.fori_loop(0, len(taps), lambda k, state: step(state, (k // KW, k % KW)), start)
-
-
-def _framed(x: Traced, windows: Windows, value: float) -> Traced:
-    """The images within the padding."""
-    if not windows.padded:
-        return x
-    ends = [(a, b, 0) for a, b in ((0, 0), *windows.padding, (0, 0))]
-    return lax.pad(x, jnp.asarray(value, x.dtype), ends)
-
-
-def _seen(framed: Traced, tap: Tap, windows: Windows, counts: Shape) -> Traced:
-    """What a tap of each window sees, (N, OH, OW, C)."""
-    spans = [(n - 1) * s + 1 for n, s in zip(counts, windows.strides, strict=True)]
-    if isinstance(tap[0], int):
-        corner = [a + n for a, n in zip(tap, spans, strict=True)]
-        limits = (framed.shape[0], *corner, framed.shape[3])
-        return lax.slice(framed, (0, *tap, 0), limits, (1, *windows.strides, 1))
-    region = lax.dynamic_slice(framed, (0, *tap, 0), (framed.shape[0], *spans, framed.shape[3]))
-    return region[:, :: windows.strides[0], :: windows.strides[1]]
 
 
 def _inside(windows: Windows, shape: Shape) -> Array | None:
@@ -75,29 +38,29 @@ def _number(tap: Tap, windows: Windows) -> Any:
 def max_pool2d(x: Traced, **meta: Any) -> Traced:
     """The largest number that each window sees."""
     windows = windows_of(**meta)
-    framed, counts = _framed(x, windows, -inf), windows.counts(x.shape)
+    images, counts = framed(x, windows, -inf), windows.counts(x.shape)
     start = jnp.full(answers(x.shape, windows), -inf, x.dtype)
-    return _over_taps(
-        windows, lambda y, tap: jnp.maximum(y, _seen(framed, tap, windows, counts)), start
+    return over_taps(
+        windows, lambda y, tap: jnp.maximum(y, seen(images, tap, windows, counts)), start
     )
 
 
 def max_pool2d_argmax(x: Traced, y: Traced, **meta: Any) -> Traced:
     """The number of the first tap on the images that does not see less than y."""
     windows = windows_of(**meta)
-    framed, counts = _framed(x, windows, -inf), windows.counts(x.shape)
+    images, counts = framed(x, windows, -inf), windows.counts(x.shape)
     inside, taps = _inside(windows, x.shape), len(windows.taps())
 
     def look(state: tuple[Traced, Traced], tap: Tap) -> tuple[Traced, Traced]:
         index, searching = state
-        smaller = _seen(framed, tap, windows, counts) < y
+        smaller = seen(images, tap, windows, counts) < y
         if inside is not None:
             smaller |= ~jnp.asarray(inside)[tap]
         searching &= smaller
         return index + searching.astype(index.dtype), searching
 
     start = jnp.zeros(y.shape, np.min_scalar_type(taps)), jnp.ones(y.shape, bool)
-    return _over_taps(windows, look, start)[0]
+    return over_taps(windows, look, start)[0]
 
 
 def max_pool2d_gradient(g: Traced, index: Traced, *, shape: Shape, **meta: Any) -> Traced:
@@ -105,17 +68,17 @@ def max_pool2d_gradient(g: Traced, index: Traced, *, shape: Shape, **meta: Any) 
     windows = windows_of(**meta)
     if _alone(windows):
         return _spread(g, windows, shape, lambda numbers: _stretched(index) == numbers)
-    return _sent(windows, shape, g, lambda tap: jnp.where(index == _number(tap, windows), g, 0))
+    return _back(g, windows, shape, index)
 
 
 def max_pool2d_pick(x: Traced, index: Traced, **meta: Any) -> Traced:
     """What the tap with this number sees; 0 if that lies in the padding."""
     windows = windows_of(**meta)
-    framed, counts = _framed(x, windows, 0.0), windows.counts(x.shape)
-    return _over_taps(
+    images, counts = framed(x, windows, 0.0), windows.counts(x.shape)
+    return over_taps(
         windows,
         lambda y, tap: jnp.where(
-            index == _number(tap, windows), _seen(framed, tap, windows, counts), y
+            index == _number(tap, windows), seen(images, tap, windows, counts), y
         ),
         jnp.zeros(index.shape, x.dtype),
     )
@@ -127,9 +90,9 @@ def max_pool2d_pick(x: Traced, index: Traced, **meta: Any) -> Traced:
 def average_pool2d(x: Traced, **meta: Any) -> Traced:
     """The mean of what each window sees; taps in the padding do not count."""
     windows = windows_of(**meta)
-    framed, counts = _framed(x, windows, 0.0), windows.counts(x.shape)
+    images, counts = framed(x, windows, 0.0), windows.counts(x.shape)
     start = jnp.zeros(answers(x.shape, windows), x.dtype)
-    total = _over_taps(windows, lambda y, tap: y + _seen(framed, tap, windows, counts), start)
+    total = over_taps(windows, lambda y, tap: y + seen(images, tap, windows, counts), start)
     return _shared(total, windows, x.shape)
 
 
@@ -140,7 +103,7 @@ def average_pool2d_gradient(g: Traced, *, shape: Shape, **meta: Any) -> Traced:
     if _alone(windows):
         taps = len(windows.taps())
         return _spread(share, windows, shape, lambda numbers: numbers < taps)
-    return _sent(windows, shape, g, lambda tap: share)
+    return _back(share, windows, shape)
 
 
 def _shared(x: Traced, windows: Windows, shape: Shape) -> Traced:
@@ -185,24 +148,22 @@ def _spread(
     return zeros_around(full, [(0, 0), *ends, (0, 0)]) if any(map(any, ends)) else full
 
 
-def _sent(windows: Windows, shape: Shape, g: Traced, part: Callable[[Tap], Traced]) -> Traced:
-    """The sum of what goes back to each tap, of windows that overlap."""
-    H, W = windows.padded_size(shape)
-    gaps = [0, *(s - 1 for s in windows.strides), 0]
-    spans = [(n - 1) * s + 1 for n, s in zip(g.shape[1:3], windows.strides, strict=True)]
+def _back(g: Traced, windows: Windows, shape: Shape, index: Traced | None = None) -> Traced:
+    """The sum of what comes back to each pixel: by the tap with the number in ``index``, or all."""
+    ends, gaps = ends_of(windows, shape, g.shape[1:3])
+    config = [(0, 0, 0), *((*pair, gap) for pair, gap in zip(ends, gaps, strict=True)), (0, 0, 0)]
+    there, taps = windows._replace(strides=(1, 1)), len(windows.taps())
+    slopes = lax.pad(g, jnp.zeros((), g.dtype), config)
+    numbers = None if index is None else lax.pad(index, jnp.asarray(taps, index.dtype), config)
 
-    def send(total: Traced, tap: Tap) -> Traced:
-        if isinstance(tap[0], int):
-            rest = [(a, n - a - span) for a, n, span in zip(tap, (H, W), spans, strict=True)]
-            return total + zeros_around(part(tap), [(0, 0), *rest, (0, 0)], gaps)
-        place = (0, *tap, 0)
-        wide = zeros_around(part(tap), [(0, 0)] * 4, gaps)
-        before = lax.dynamic_slice(total, place, wide.shape)
-        return lax.dynamic_update_slice(total, before + wide, place)
+    def add(total: Traced, tap: Tap) -> Traced:
+        part = seen(slopes, tap, there, shape[1:3])
+        if numbers is not None:
+            number = taps - 1 - _number(tap, windows)  # seen from behind
+            part = jnp.where(seen(numbers, tap, there, shape[1:3]) == number, part, 0)
+        return total + part
 
-    total = _over_taps(windows, send, jnp.zeros((shape[0], H, W, shape[3]), g.dtype))
-    (above, _), (left, _) = windows.padding
-    return total[:, above : above + shape[1], left : left + shape[2]]
+    return over_taps(windows, add, jnp.zeros(shape, g.dtype))
 
 
 RULES: dict[str, Rule] = {
