@@ -22,7 +22,7 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 NARROW = 16  # channels: for fewer the taps of a row make one product together
 MANY = 64  # taps: too many products
 
-Way = Callable[[Traced, Traced, ConvolutionSizes], Traced]
+Convolve = Callable[[Traced, Traced, ConvolutionSizes], Traced]
 
 
 def conv2d(x: Traced, w: Traced, **meta: Any) -> Traced:
@@ -47,7 +47,7 @@ def conv2d_weight(x: Traced, g: Traced, *, shape: Shape, **meta: Any) -> Traced:
 
 
 def _by_platform(
-    a: Traced, b: Traced, c: ConvolutionSizes, out: Shape, libraries: Way, cpu: Way
+    a: Traced, b: Traced, c: ConvolutionSizes, out: Shape, libraries: Convolve, cpu: Convolve
 ) -> Traced:
     if empty(a.shape) or empty(b.shape):
         return jnp.zeros(out, a.dtype)
@@ -82,7 +82,7 @@ def _weight(x: Traced, g: Traced, c: ConvolutionSizes) -> Traced:
 # ------------------------------------------------------------------------------------ on CPUs
 
 
-def _grouped(way: Way, alone: Way) -> Way:
+def _grouped(way: Convolve, alone: Convolve) -> Convolve:
     """A way for images without groups, done for each of several; or that for lonely channels."""
 
     def by_group(a: Traced, b: Traced, c: ConvolutionSizes) -> Traced:
