@@ -72,7 +72,7 @@ LATER = (
         "losses",
         "metrics",
     ),
-    *("models", "onnx", "optimizers", "plot", "regularizers", "sklearn", "testing"),
+    *("models", "onnx", "optimizers", "plot", "ranks", "regularizers", "sklearn", "testing"),
 )
 HOMES = {
     "Model": "models.model",

@@ -23,6 +23,7 @@ class _Modes(threading.local):
     empty: Any = xp.empty  # takes memory for results; while a file is loaded, not more than it may
     masks: Any = None  # who says which steps of a result are padding (layers/masks.py), if any are
     apart = 1  # leading axes whose places weigh differently in losses and metrics: the samples
+    leads = True  # this process writes files, prints and plots: of ranks that learn together, one
     values: Any = None  # gives new parameters their values, or None: their initializers do
 
 

@@ -32,6 +32,7 @@ def set_threads(number: int | str) -> None:
     >>> set_threads(before)
     """
     _settings.number = _checked("set_threads", number)
+    _settings.by_itself = isinstance(number, str)
 
 
 def get_threads() -> int:
@@ -39,12 +40,22 @@ def get_threads() -> int:
     if _settings.number is None:
         given = os.environ.get(VARIABLE, "auto").strip() or "auto"
         integer = given.removeprefix("-").isdecimal()
-        _settings.number = _checked(VARIABLE, int(given) if integer else given)
+        number = _checked(VARIABLE, int(given) if integer else given)
+        _settings.number, _settings.by_itself = number, given.lower() == "auto"
     return _settings.number
+
+
+def leave_cores(number: int) -> None:
+    """Let "auto" be so many threads: other processes of the same job have the other cores."""
+    _settings.cores = number
+    if _settings.by_itself:
+        _settings.number = None  # as many as "auto" is now, when somebody asks again
 
 
 class _ThreadSettings:
     number: int | None = None  # None: nobody has asked yet
+    by_itself = True  # nobody chose a number
+    cores: int | None = None  # how many "auto" is; None: all
 
 
 _settings = _ThreadSettings()
@@ -53,7 +64,7 @@ _settings = _ThreadSettings()
 def _checked(owner: str, number: object) -> int:
     """A number of threads; or an error that says where it was given."""
     if isinstance(number, str) and number.lower() == "auto":
-        return cores()
+        return _settings.cores or cores()
     if isinstance(number, bool) or not isinstance(number, int | str):
         raise TypeError(
             f"{owner}: the number of threads must be a whole number or 'auto', got {number!r}."
@@ -261,4 +272,4 @@ def _forget() -> None:
 if "register_at_fork" in dir(os):  # not on Windows
     os.register_at_fork(after_in_child=_forget)
 
-__all__ = ["cores", "get_threads", "one_blas_thread", "set_threads", "share"]
+__all__ = ["cores", "get_threads", "leave_cores", "one_blas_thread", "set_threads", "share"]

@@ -11,7 +11,7 @@ from axon.core import Primitive
 from axon.operators import PRIMITIVES
 from tests.samples.primitives import SAMPLES
 
-for chapter in ("ops", "activations", "layers", "losses", "metrics", "optimizers"):
+for chapter in ("ops", "activations", "layers", "losses", "metrics", "optimizers", "ranks"):
     for module in pkgutil.iter_modules(import_module(f"axon.{chapter}").__path__):
         import_module(f"axon.{chapter}.{module.name}")
 

@@ -8,7 +8,9 @@ from importlib import import_module
 
 from tests.samples.primitives.case import Case
 
-CHAPTERS = (*("activations", "conv", "losses", "norm", "ops", "optimizers", "random", "sequence"),)
+CHAPTERS = (
+    *("activations", "conv", "losses", "norm", "ops", "optimizers", "random", "ranks", "sequence"),
+)
 SAMPLES: dict[str, Case] = {}
 for name in CHAPTERS:
     chapter: dict[str, Case] = import_module(f"tests.samples.primitives.{name}").SAMPLES

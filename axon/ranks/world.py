@@ -1,0 +1,399 @@
+"""World: all ranks of a job, and what they tell each other. Nobody waits for ever.
+
+Every communication has a deadline, and looks meanwhile for news of ranks that have stopped. A rank
+that fails tells the others; one that ends says so. Then all raise an error that names it.
+"""
+
+import atexit
+import faulthandler
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from axon.checks import is_integer
+from axon.modes import Mode
+from axon.ranks.start import communicator
+from axon.threads import cores, leave_cores
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mpi4py.MPI import Intracomm, Request
+
+VARIABLE = "AXON_RANKS_TIMEOUT"
+TIMEOUT = 600.0  # seconds
+SPIN = 2e-3  # seconds in which a rank that waits does nothing else
+PAUSE = 1e-2  # seconds: the longest pause between two looks
+LATE = 0.2  # seconds that what a rank sent before it ended may still be under way
+GRACE = 5.0  # seconds that the others have for an end of their own, when one has failed
+TAGS = 30_000  # MPI allows 32,767
+
+Asked = list[tuple[int, "Request"]]  # with whom
+Value = TypeVar("Value")
+
+
+class RankError(RuntimeError):
+    """Another rank stopped, or did not answer in time; the message names it."""
+
+
+class _RankSettings:
+    timeout: float | None = None  # None: nobody has asked yet
+
+
+_settings = _RankSettings()
+
+
+def set_timeout(seconds: float) -> None:
+    """Let ranks wait so long for each other, in every communication; 600 seconds by default.
+
+    Raises:
+        ValueError: not a number above 0.
+
+    >>> before = get_timeout()
+    >>> set_timeout(60)
+    >>> get_timeout()
+    60.0
+    >>> set_timeout(before)
+    """
+    _settings.timeout = _checked("set_timeout", seconds)
+
+
+def get_timeout() -> float:
+    """Seconds that a rank waits: as set, else the variable AXON_RANKS_TIMEOUT, else 600."""
+    if _settings.timeout is None:
+        _settings.timeout = _checked(VARIABLE, os.environ.get(VARIABLE) or TIMEOUT)
+    return _settings.timeout
+
+
+def _checked(owner: str, seconds: object) -> float:
+    try:
+        number = float(seconds)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise ValueError(f"{owner}: expected seconds, such as 600, got {seconds!r}.")
+    return number
+
+
+# ------------------------------------------------------------------------------------ the ranks
+
+
+class World:
+    """All ranks. Each must call the same methods in the same order.
+
+    Attributes:
+        rank: which of them this process is.
+        size: how many there are.
+        hosts: on which host each is.
+        tag: what messages of the present time carry: those of a fit that failed stay behind.
+    """
+
+    def __init__(self, comm: "Intracomm | None" = None) -> None:
+        self.rank, self.size, self.hosts, self.tag = 0, 1, ["this host"], 1
+        self._stopped: dict[int, tuple[int, str, float]] = {}  # when, why, and heard when
+        self._reason = ""  # why this rank ends, if something failed
+        self._broken = ""  # why nobody can be reached any more
+        self._together = False
+        self._kept: list[Request] = []  # of messages that nobody may ever take
+        if comm is not None:
+            self._join(comm)
+
+    def _join(self, comm: "Intracomm") -> None:
+        """Find the others; messages get ways of their own, which a user's do not cross."""
+        from mpi4py import MPI
+
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self.hosts = ["host unknown"] * self.size
+        self._comm = self._news = comm
+        self._any, self._all_done = MPI.ANY_SOURCE, MPI.Request.Testall
+        self._error = MPI.Exception
+        self.hosts = self.gather(MPI.Get_processor_name(), "the start")
+        for name in ("_comm", "_news"):
+            made, request = comm.Idup()
+            self.wait([(self.rank, request)], "the start")
+            setattr(self, name, made)
+        self._share_cores()
+        self._watch_ends()
+
+    def _share_cores(self) -> None:
+        """Ranks of one host share its cores, unless the launcher gave each its own."""
+        allowed = sorted(os.sched_getaffinity(0)) if "sched_getaffinity" in dir(os) else None
+        mine, found = self.hosts[self.rank], self.gather(allowed, "the start")
+        near = [cpus for host, cpus in zip(self.hosts, found, strict=True) if host == mine]
+        there = len({cpu for cpus in near for cpu in cpus or ()}) or cores()
+        leave_cores(max(1, min(cores(), there // len(near))))
+
+    def name(self, rank: int) -> str:
+        """How a rank is called in messages."""
+        return f"rank {rank} ({self.hosts[rank]})"
+
+    @property
+    def others(self) -> list[int]:
+        """All ranks but this one, beginning with the next: not all call the same one first."""
+        return [(self.rank + i) % self.size for i in range(1, self.size)]
+
+    # -------------------------------------------------------------------- what they tell
+
+    def gather(self, value: Value, what: str = "values") -> list[Value]:
+        """Every rank's value, in order, on all; small ones, nested if you like, arrays too.
+
+        Args:
+            value: anything that pickle takes.
+            what: is said if a rank does not answer.
+
+        >>> World().gather({"loss": 0.5})
+        [{'loss': 0.5}]
+        """
+        told = self._exchange(pickle.dumps(value), self.others, self.others, what)
+        return [pickle.loads(told[r]) if r in told else value for r in range(self.size)]
+
+    def share(self, value: Value, what: str = "a value") -> Value:
+        """The first rank's value, on all.
+
+        >>> World().share(0.5)
+        0.5
+        """
+        if self.rank == 0:
+            self._exchange(pickle.dumps(value), self.others, [], what)
+            return value
+        shared: Value = pickle.loads(self._exchange(b"", [], [0], what)[0])
+        return shared
+
+    def barrier(self, what: str = "a barrier") -> None:
+        """Wait until every rank is here."""
+        self.gather(None, what)
+
+    def _exchange(self, data: bytes, to: list[int], of: list[int], what: str) -> dict[int, Any]:
+        """Send bytes to some ranks, and receive those of others: first how many, then they."""
+        length = np.array([len(data)])
+        lengths = {r: np.zeros_like(length) for r in of}
+        self.wait(self.receive(lengths) + self.send(dict.fromkeys(to, length)), what)
+        told = {r: np.empty(int(lengths[r][0]), np.uint8) for r in of}
+        sent = dict.fromkeys(to, np.frombuffer(data, np.uint8))
+        self.wait(self.receive(told) + self.send(sent), what)
+        return told
+
+    def send(self, arrays: dict[int, Any]) -> Asked:
+        """Begin to send an array to each of these ranks; C-contiguous, and kept until then."""
+        return [(r, self._comm.Isend(_bytes(a), r, self.tag)) for r, a in arrays.items()]
+
+    def receive(self, arrays: dict[int, Any]) -> Asked:
+        """Begin to receive, into these arrays, what each of these ranks sends."""
+        return [(r, self._comm.Irecv(_bytes(a), r, self.tag)) for r, a in arrays.items()]
+
+    # -------------------------------------------------------------------- waiting
+
+    def wait(self, asked: Asked, what: str) -> None:
+        """Wait until messages have come and gone.
+
+        Raises:
+            RankError: a rank stopped, or ended, or did not answer in time.
+        """
+        if not asked:
+            return
+        requests = [request for _, request in asked]
+        start = time.perf_counter()
+        try:
+            if self._broken:
+                raise RankError(self._broken)
+            while not self._all_done(requests):
+                waited = time.perf_counter() - start
+                if waited > SPIN:
+                    self._look(asked, what, waited)
+                    time.sleep(min(waited / 20, PAUSE))
+        except BaseException as error:
+            self._leave(asked)
+            if isinstance(error, RankError) or not isinstance(error, self._error):
+                raise
+            raise self._lost(f"{what}: the connection failed. {error}") from error
+
+    def _look(self, asked: Asked, what: str, waited: float) -> None:
+        """Whether it makes sense to go on waiting."""
+        self._hear()
+        for rank, (tag, why, _) in self._stopped.items():
+            if tag == self.tag:
+                raise RankError(f"{self.name(rank)} stopped: {why}")
+        if waited > get_timeout():
+            names = ", ".join(self.name(r) for r in _waiting(asked))
+            raise self._lost(
+                f"{names} did not answer within {get_timeout():g} seconds, in: {what}. A process "
+                "may hang, or a connection be cut. If it only needs longer, "
+                f"axon.ranks.set_timeout(seconds) or {VARIABLE} gives it more time."
+            )
+        ended = [r for r, (tag, *_) in self._stopped.items() if tag == 0]
+        late = [r for r in ended if time.perf_counter() - self._stopped[r][2] > LATE]
+        for rank in set(late) & set(_waiting(asked)) if late else ():
+            why = self._stopped[rank][1] or "it came to the end of its program"
+            raise RankError(f"{self.name(rank)} has ended, while others wait, in: {what}. {why}")
+
+    def _hear(self) -> None:
+        """Take note of who has stopped or ended."""
+        while self._news.iprobe(self._any):
+            rank, tag, why = self._news.recv(source=self._any)
+            self._stopped[rank] = tag, why, time.perf_counter()
+
+    def _lost(self, why: str) -> RankError:
+        """The error after which nobody can be reached; the job will be ended."""
+        self._broken = why
+        return RankError(why)
+
+    def _leave(self, asked: Asked) -> None:
+        """What was asked for is not wanted any more: nothing may arrive in that memory later."""
+        for _, request in asked:
+            with suppress(self._error):
+                request.Cancel()
+        self._kept += [request for _, request in asked]
+
+    # -------------------------------------------------------------------- one of them fails
+
+    @contextmanager
+    def together(self, what: str) -> Iterator[None]:
+        """What all ranks do together: if one fails, the others are told, and all of them fail.
+
+        Inside, ``modes.leads`` says whether this process writes and prints: the first one does. In
+        the end all wait for each other.
+
+        Raises:
+            RankError: another rank has failed, with its error's text.
+        """
+        if self._together or self.size == 1:
+            yield
+            return
+        self._together = True
+        self._turn()
+        try:
+            with Mode("leads", self.rank == 0):
+                yield
+            self.barrier(f"the end of {what}")
+        except BaseException as error:
+            if self._broken or not isinstance(error, RankError):
+                self._tell(self.tag, told(error))
+            raise
+        finally:
+            self._together = False
+            self._turn()
+
+    def _turn(self) -> None:
+        self.tag = self.tag % TAGS + 1
+
+    def _tell(self, tag: int, why: str) -> None:
+        """Tell all others that this rank has stopped; nobody waits for their answers."""
+        with suppress(self._error):
+            for rank in self.others:
+                self._kept.append(self._news.isend((self.rank, tag, why), rank, 1))
+
+    def _watch_ends(self) -> None:
+        """Say farewell when this process ends, whatever the reason."""
+        before, process = sys.excepthook, os.getpid()
+
+        def hook(
+            kind: type[BaseException], error: BaseException, trace: "TracebackType | None"
+        ) -> None:
+            self._reason = told(error)
+            before(kind, error, trace)
+
+        sys.excepthook = hook
+        atexit.register(lambda: self._end() if os.getpid() == process else None)
+
+    def _end(self) -> None:
+        """Tell the others; after a failure, end the job if they do not end by themselves."""
+        from mpi4py import MPI
+
+        if MPI.Is_finalized():
+            return
+        sys.stdout.flush()
+        self._tell(0, self._reason)
+        until = time.perf_counter() + GRACE
+        while self._reason and not self._broken and len(self._ended()) < self.size - 1:
+            if time.perf_counter() > until:
+                break
+            time.sleep(PAUSE)
+        if self._broken or (self._reason and len(self._ended()) < self.size - 1):
+            self.abort()
+
+    def _ended(self) -> list[int]:
+        self._hear()
+        return [rank for rank, (tag, *_) in self._stopped.items() if tag == 0]
+
+    def abort(self) -> None:
+        """End all ranks at once, and this one even if MPI cannot."""
+        sys.stderr.flush()
+        with open(os.devnull, "w") as nowhere:
+            faulthandler.dump_traceback_later(GRACE, exit=True, file=nowhere)
+            self._news.Abort(1)
+
+    # -------------------------------------------------------------------- shards
+
+    def own(self, shards: int) -> range:
+        """Which shards of a batch this rank computes: neighbours, and a branch of the tree.
+
+        Raises:
+            TypeError, ValueError: so many shards cannot be shared out among these ranks.
+
+        >>> World().own(8)
+        range(0, 8)
+        """
+        fitting = possible(shards)
+        if self.size not in fitting:
+            numbers = ", ".join(map(str, fitting))
+            raise ValueError(
+                f"{shards} shards cannot be shared out evenly among {self.size} ranks. Start "
+                f"{numbers} ranks, or choose other shards: a power of two, such as 8, goes with "
+                "each smaller one."
+            )
+        each = shards // self.size
+        return range(self.rank * each, (self.rank + 1) * each)
+
+
+def possible(shards: int) -> list[int]:
+    """How many ranks so many shards can be shared out among: each has a branch of the tree.
+
+    >>> possible(8), possible(12)
+    ([1, 2, 4, 8], [1, 3, 6, 12])
+    """
+    if not is_integer(shards) or shards < 1:
+        kind = ValueError if is_integer(shards) else TypeError
+        raise kind(f"shards: expected a whole number of at least 1, such as 8, got {shards!r}.")
+    powers = [2**i for i in range(shards.bit_length()) if shards % 2**i == 0]
+    return sorted({1, *(shards // power for power in powers)})
+
+
+def told(error: BaseException) -> str:
+    """An error in a line, for other ranks."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _bytes(array: Any) -> Any:
+    return array.reshape(-1).view(np.uint8)
+
+
+def _waiting(asked: Sequence[tuple[int, "Request"]]) -> list[int]:
+    """The ranks that have not done their part."""
+    return sorted({rank for rank, request in asked if not request.Test()})
+
+
+# ------------------------------------------------------------------------------------ made once
+
+_lock = threading.Lock()
+_made: list[World] = []
+
+
+def world() -> World:
+    """The ranks of this job; a world of one where no launcher of MPI started this process.
+
+    Raises:
+        ImportError, RuntimeError: this process was started as one of many, and cannot find them.
+        RankError: they do not answer.
+    """
+    with _lock:
+        if not _made:
+            _made.append(World(communicator(get_timeout())))
+        return _made[0]
