@@ -35,8 +35,8 @@ LATE = 0.2  # seconds that what a rank sent before it ended may still be under w
 GRACE = 5.0  # seconds that the others have for an end of their own, when one has failed
 TAGS = 30_000  # MPI allows 32,767
 
-Asked = list[tuple[int, "Request"]]  # with whom
-Value = TypeVar("Value")
+Requests = list[tuple[int, "Request"]]  # with whom
+T = TypeVar("T")
 
 
 class RankError(RuntimeError):
@@ -141,7 +141,7 @@ class World:
 
     # -------------------------------------------------------------------- what they tell
 
-    def gather(self, value: Value, what: str = "values") -> list[Value]:
+    def gather(self, value: T, what: str = "values") -> list[T]:
         """Every rank's value, in order, on all; small ones, nested if you like, arrays too.
 
         Args:
@@ -154,7 +154,7 @@ class World:
         told = self._exchange(pickle.dumps(value), self.others, self.others, what)
         return [pickle.loads(told[r]) if r in told else value for r in range(self.size)]
 
-    def share(self, value: Value, what: str = "a value") -> Value:
+    def share(self, value: T, what: str = "a value") -> T:
         """The first rank's value, on all.
 
         >>> World().share(0.5)
@@ -163,7 +163,7 @@ class World:
         if self.rank == 0:
             self._exchange(pickle.dumps(value), self.others, [], what)
             return value
-        shared: Value = pickle.loads(self._exchange(b"", [], [0], what)[0])
+        shared: T = pickle.loads(self._exchange(b"", [], [0], what)[0])
         return shared
 
     def barrier(self, what: str = "a barrier") -> None:
@@ -180,17 +180,17 @@ class World:
         self.wait(self.receive(told) + self.send(sent), what)
         return told
 
-    def send(self, arrays: dict[int, Any]) -> Asked:
+    def send(self, arrays: dict[int, Any]) -> Requests:
         """Begin to send an array to each of these ranks; C-contiguous, and kept until then."""
         return [(r, self._comm.Isend(_bytes(a), r, self.tag)) for r, a in arrays.items()]
 
-    def receive(self, arrays: dict[int, Any]) -> Asked:
+    def receive(self, arrays: dict[int, Any]) -> Requests:
         """Begin to receive, into these arrays, what each of these ranks sends."""
         return [(r, self._comm.Irecv(_bytes(a), r, self.tag)) for r, a in arrays.items()]
 
     # -------------------------------------------------------------------- waiting
 
-    def wait(self, asked: Asked, what: str) -> None:
+    def wait(self, asked: Requests, what: str) -> None:
         """Wait until messages have come and gone.
 
         Raises:
@@ -214,7 +214,7 @@ class World:
                 raise
             raise self._lost(f"{what}: the connection failed. {error}") from error
 
-    def _look(self, asked: Asked, what: str, waited: float) -> None:
+    def _look(self, asked: Requests, what: str, waited: float) -> None:
         """Whether it makes sense to go on waiting."""
         self._hear()
         for rank, (tag, why, _) in self._stopped.items():
@@ -244,7 +244,7 @@ class World:
         self._broken = why
         return RankError(why)
 
-    def _leave(self, asked: Asked) -> None:
+    def _leave(self, asked: Requests) -> None:
         """What was asked for is not wanted any more: nothing may arrive in that memory later."""
         for _, request in asked:
             with suppress(self._error):
@@ -294,10 +294,10 @@ class World:
         before, process = sys.excepthook, os.getpid()
 
         def hook(
-            kind: type[BaseException], error: BaseException, trace: "TracebackType | None"
+            of: type[BaseException], error: BaseException, trace: "TracebackType | None"
         ) -> None:
             self._reason = told(error)
-            before(kind, error, trace)
+            before(of, error, trace)
 
         sys.excepthook = hook
         atexit.register(lambda: self._end() if os.getpid() == process else None)
@@ -359,8 +359,8 @@ def possible(shards: int) -> list[int]:
     ([1, 2, 4, 8], [1, 3, 6, 12])
     """
     if not is_integer(shards) or shards < 1:
-        kind = ValueError if is_integer(shards) else TypeError
-        raise kind(f"shards: expected a whole number of at least 1, such as 8, got {shards!r}.")
+        wrong = ValueError if is_integer(shards) else TypeError
+        raise wrong(f"shards: expected a whole number of at least 1, such as 8, got {shards!r}.")
     powers = [2**i for i in range(shards.bit_length()) if shards % 2**i == 0]
     return sorted({1, *(shards // power for power in powers)})
 
