@@ -10,6 +10,6 @@ ROOMS = {
 }
 SMALL = 400  # a room that stands in no list
 ENGINE = 11_800  # floors 0 to 2
-HOUSE = 57_900
+HOUSE = 59_200
 LOOSE = 0.10  # of the signatures outside fast/ and of the kernels, those that say Any
 LONG = 45  # functions of more than 20 lines
