@@ -351,11 +351,15 @@ class Pass:
                 at = start + done * (stop - start)
                 key = (*variant, trainer.optimizer.phase) if learns else variant
                 if trainer.search is None:
-                    outputs = step.run(inputs, key, feed, at, 1 if busy else most - done)
+                    outputs = step.run(inputs, key, feed, at, 1 if busy else most - done, True)
                 else:
                     outputs = trainer.search.run(step, inputs, feed, at)
                 done += step.done
                 trainer.after(step, inputs, outputs)
+            step.flush()
+        except BaseException:
+            step.flush()
+            raise
         finally:
             lock.changing = False
         return done

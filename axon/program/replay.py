@@ -70,7 +70,18 @@ class Program:
 
         Threads take turns, also with whoever else works in this memory, such as ``fit``.
         """
-        return hold(self.locks(), self.replay)
+        return hold(self.locks(), self._whole)
+
+    def _whole(self) -> list[Array]:
+        try:
+            return self.replay()
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Let all arrays hold what was computed, wherever that was."""
+        if self.machine is not None:
+            self.machine.flush()
 
     def replay(self) -> list[Array]:
         """What ``run`` does, for those who hold the locks."""

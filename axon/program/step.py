@@ -123,6 +123,7 @@ class Step:
         feed: Feed | None = None,
         start: int = 0,
         count: int = 1,
+        stay: bool = False,
     ) -> list[Array]:
         """Run on filled inputs, or on batches of a feed; ``done`` says on how many.
 
@@ -134,9 +135,15 @@ class Step:
             feed: where batches lie, if the inputs are not filled.
             start: the first sample of the next batch in it.
             count: how many of the coming batches, which are as large, may be done in one go.
+            stay: what it changes may stay on a device until ``flush`` is called.
         """
         if not one_blas_thread.entered:
-            return one_blas_thread.run(self.run, inputs, variant, feed, start, count)
+            return one_blas_thread.run(self.run, inputs, variant, feed, start, count, stay)
+        if not stay:
+            try:
+                return self.run(inputs, variant, feed, start, count, True)
+            finally:
+                self.flush()
         program = self._same(inputs, variant)
         if feed is not None:
             if program is not None and program.machine is not None and count > 1:
@@ -152,6 +159,11 @@ class Step:
                 return self._seldom(inputs, variant)
             self._heed()
             return [t.data for t in self.function(*map(Tensor, inputs))]
+
+    def flush(self) -> None:
+        """Let all arrays hold what was computed, wherever that was."""
+        if self.latest is not None:
+            self.latest.flush()
 
     @property
     def heeds_all(self) -> bool:
@@ -182,6 +194,8 @@ class Step:
         key = (*((a.shape, a.dtype) for a in arrays), variant)
         moved = key in self.programs
         program = self.cache.use(key)
+        if program is None or program.machine is None or program.first is not None:
+            self.flush()  # NumPy goes on
         if program is None:
             return self._anew(key, arrays, "parameters moved to other memory" * moved)
         if not program.suits(self.ahead):

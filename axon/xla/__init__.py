@@ -7,15 +7,17 @@ import jax.
 from collections.abc import Sequence
 
 from axon.core import Tensor
-from axon.program.lowerings import LoweredPlan, NotWorthIt
+from axon.program.lowerings import LoweredPlan, options
 from axon.program.plan import Plan
 from axon.xla.devices import demand
 
 
 def lower(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> LoweredPlan:
-    """The machine that runs a plan by XLA.
+    """The machine that runs a plan by XLA, where the settings say.
 
     Raises:
-        NotWorthIt: always, so far.
+        NotWorthIt: it sees memory in a way that cannot be told to XLA.
     """
-    raise NotWorthIt("there is no machine yet")
+    from axon.xla.machine import Machine
+
+    return Machine(plan, inputs, outputs, options())

@@ -4,7 +4,7 @@
 ROOMS = {
     **{"fast": 6900, "onnx": 7450, "layers": 4950, "ops": 4100, "models": 3700, "cli": 2750},
     **{"optimizers": 2150, "callbacks": 2400, "datasets": 2100, "losses": 1600, "convert": 1750},
-    **{"inspect": 1800, "sklearn": 1850, "plot": 1700, "program": 1750, "metrics": 1400},
+    **{"inspect": 1800, "sklearn": 1850, "plot": 1700, "program": 1800, "metrics": 1400},
     **{"activations": 1200, "files": 950, "testing": 600, "report": 575, "core": 400},
     **{"xla": 2000, "symbols": 750, "ranks": 700},
 }

@@ -1,0 +1,181 @@
+"""The loop over steps that is compiled, and what it is to a loop that memory is in pieces."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array as Traced
+from jax import lax
+from jax import numpy as jnp
+
+from axon.backend import Array
+from axon.parameter import Buffer, Parameter
+from axon.xla.batches import Batches
+from axon.xla.body import Body, Given, Made
+from axon.xla.outer import Outer
+
+PRECISIONS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
+Fault = tuple[Traced, Traced]  # the number of an instruction that fails, and what is wrong
+
+
+class Roles(NamedTuple):
+    """What the pieces of memory are to the loop.
+
+    Attributes:
+        carried: numbers of those that it changes.
+        read: numbers of those that it only reads.
+        fixed: single numbers that are part of what is compiled: number of the piece -> value.
+    """
+
+    carried: list[int]
+    read: list[int]
+    fixed: dict[int, Array]
+
+
+class Results(NamedTuple):
+    """What comes of some steps.
+
+    Attributes:
+        carried: the memory that was changed.
+        outputs: of the last step.
+        taken: columns of numbers for NumPy, a row for each step.
+        fault: -1 and 0 if nothing has failed.
+    """
+
+    carried: list[Traced]
+    outputs: list[Traced]
+    taken: list[Traced]
+    fault: Fault
+
+
+def settings(precision: str) -> AbstractContextManager[object]:
+    """What JAX is to keep to while it traces: types of 64 bits, and how exact products are."""
+    stack = ExitStack()
+    stack.enter_context(jax.enable_x64(True))
+    stack.enter_context(jax.default_matmul_precision(PRECISIONS[precision]))
+    return stack
+
+
+class Loop:
+    """Some steps as one function.
+
+    Args:
+        body: a step.
+        batches: how it comes to its batch.
+        ahead: how many steps there may be.
+        roles: of the pieces.
+    """
+
+    def __init__(self, body: Body, batches: Batches, ahead: int, roles: Roles) -> None:
+        self.body, self.batches, self.ahead, self.roles = body, batches, ahead, roles
+
+    def __call__(
+        self,
+        carried: list[Traced],
+        read: list[Traced],
+        batches: list[Traced],
+        packs: list[Traced],
+        steps: Traced,
+    ) -> Results:
+        """So many steps: what is traced once, and compiled."""
+
+        def step(k: Traced, carried: list[Traced]) -> Made:
+            batch = self.batches.batch(batches, k)
+            numbers = self.body.numbers.unpacked(packs, k)
+            return self.body(Given(self.memory(carried, read), batch, numbers))
+
+        def once(state: tuple[Traced, Results]) -> tuple[Traced, Results]:
+            k, before = state
+            made = step(k, before.carried)
+            put = lax.dynamic_update_index_in_dim
+            taken = [put(c, v, k, 0) for c, v in zip(before.taken, made.taken, strict=True)]
+            carried = [made.memory[n] for n in self.roles.carried]
+            return k + 1, Results(carried, made.outputs, taken, _first(made.faults))
+
+        def goes_on(state: tuple[Traced, Results]) -> Traced:
+            k, results = state
+            return (k < steps) & (results.fault[0] < 0)
+
+        begin = self._begin(lambda: step(jnp.int32(0), carried), carried)
+        return lax.while_loop(goes_on, once, (jnp.int32(0), begin))[1]
+
+    def memory(self, carried: Sequence[Traced], read: Sequence[Traced]) -> dict[int, Traced]:
+        """The values of all pieces."""
+        memory = dict(zip(self.roles.carried, carried, strict=True))
+        memory.update(zip(self.roles.read, read, strict=True))
+        memory.update((n, jnp.asarray(value)) for n, value in self.roles.fixed.items())
+        return memory
+
+    def _begin(self, step: Callable[[], Made], carried: list[Traced]) -> Results:
+        """Room for what comes of steps."""
+        made = jax.eval_shape(lambda: step()[1:3])
+        outputs = [jnp.zeros(s.shape, s.dtype) for s in made[0]]
+        taken = [jnp.zeros((self.ahead, *s.shape), s.dtype) for s in made[1]]
+        return Results(carried, outputs, taken, _first([]))
+
+
+def _first(faults: Sequence[tuple[Traced, Traced]]) -> Fault:
+    """The first instruction that fails, and what is wrong."""
+    which, what = jnp.int32(-1), jnp.int64(0)
+    for n, (wrong, number) in reversed(list(enumerate(faults))):
+        which = jnp.where(wrong, jnp.int32(n), which)
+        what = jnp.where(wrong, number.astype(jnp.int64), what)
+    return which, what
+
+
+# ------------------------------------------------------------------------------------ roles
+
+
+def roles_of(body: Body, arrays: Sequence[Array], inputs: Sequence[Array]) -> Roles:
+    """Find out what a step reads and writes, by tracing it once.
+
+    Args:
+        body: the step.
+        arrays: those of the pieces.
+        inputs: those that hold a batch.
+    """
+    watched: list[_Watched] = []
+
+    def step(memory: dict[int, Traced], batch: list[Traced], numbers: list[Traced]) -> None:
+        watched.append(_Watched(memory))
+        body(Given(watched[0], batch, numbers))
+
+    numbers = [jax.ShapeDtypeStruct(c.shape[1:], c.dtype) for c in body.numbers.handed]
+    jax.eval_shape(step, dict(enumerate(map(spec, arrays))), list(map(spec, inputs)), numbers)
+    read, written = watched[0].read, watched[0].written
+    kept = _kept(body.outer)
+    single = (n for n in read - written if arrays[n].size == 1 and n not in kept)
+    fixed = {n: arrays[n].copy() for n in single}
+    return Roles(sorted(written), sorted(read - written - set(fixed)), fixed)
+
+
+def spec(array: Array | np.generic) -> jax.ShapeDtypeStruct:
+    """Shape and type, as JAX has them."""
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
+def _kept(outer: Outer) -> set[int]:
+    """The pieces of parameters and buffers, which change between programs."""
+    tensors = (t for i in outer.plan.instructions for t in i.inputs)
+    ours = (t for t in tensors if isinstance(t, Parameter | Buffer) and not outer.inner(t))
+    return {n for t in ours if t.data.flags.c_contiguous for n in outer.numbers(t, True)}
+
+
+class _Watched(dict[int, Any]):
+    """Memory that notes what is read before it is written, and what is written."""
+
+    def __init__(self, values: dict[int, Any]) -> None:
+        super().__init__(values)
+        self.read: set[int] = set()
+        self.written: set[int] = set()
+
+    def __getitem__(self, number: int) -> Any:
+        if number not in self.written:
+            self.read.add(number)
+        return super().__getitem__(number)
+
+    def __setitem__(self, number: int, value: Any) -> None:
+        self.written.add(number)
+        super().__setitem__(number, value)

@@ -1,0 +1,256 @@
+"""A program on a device: one compiled loop over steps, its state, and the batches it goes over.
+
+Every step, whoever asks for it, is a round of the same compiled loop, which goes round as often as
+it is told: so bits do not depend on how steps are grouped. A program on a device owns the truth
+while steps run; ``flush`` lets NumPy's arrays hold the values.
+"""
+
+import os
+from collections.abc import Sequence
+from time import perf_counter
+
+import jax
+import numpy as np
+from jax import Array as Traced
+
+from axon.backend import Array
+from axon.core import Tensor
+from axon.program.lowerings import DeviceOptions
+from axon.program.plan import Plan
+from axon.program.trace import Instruction
+from axon.xla.batches import Batches
+from axon.xla.body import Body, Given
+from axon.xla.devices import chosen
+from axon.xla.loop import Loop, Results, roles_of, settings
+from axon.xla.numbers import Numbers, Split
+from axon.xla.outer import Outer
+from axon.xla.primitives import errors
+from axon.xla.residence import away, look, piece
+from axon.xla.sharding import Sharding
+
+MOST = 1024  # steps in one go
+ROOM = 2**26  # bytes of batches in one go
+SECONDS = 0.2  # that one go may take: nothing interrupts it
+
+
+class Machine:
+    """Runs a program by XLA.
+
+    Args:
+        plan: what it does.
+        inputs: the tensors that hold a batch.
+        outputs: the tensors that hold the results.
+        options: where, and how exactly.
+
+    Attributes:
+        outputs: the arrays that hold the results of the latest step.
+        bytes: what it takes on the device, about, besides results.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        options: DeviceOptions,
+    ) -> None:
+        self.plan, self.precision = plan, options.precision
+        self.inputs = [t.data for t in inputs]
+        self.outputs = [np.empty(t.shape, t.dtype) for t in outputs]
+        self.sharding = Sharding(chosen(options.device))
+        self.ahead = self._ahead()
+        outer = Outer(plan, inputs, outputs)
+        self.numbers = Numbers(plan, outer, Split(plan, outer, outputs), self.ahead)
+        self.body = Body(plan, outputs, outer, self.numbers)
+        self.batches = Batches(self.inputs, self.ahead, self.sharding)
+        self.pieces = [piece(place, self.sharding.state) for place in outer.places]
+        self.bytes = sum(p.array.nbytes for p in self.pieces) + self.batches.nbytes
+        self._most, self._process = 1, os.getpid()
+        with settings(self.precision):
+            roles = roles_of(self.body, [p.array for p in self.pieces], self.inputs)
+        self._loop = Loop(self.body, self.batches, self.ahead, roles)
+        self._compile()
+
+    def __str__(self) -> str:
+        devices, roles = self.sharding.devices, self._loop.roles
+        where = f"{devices.size} x " * (devices.size > 1) + devices[0].device_kind
+        return (
+            f"replayed by XLA on {where} instead: {len(roles.carried)} pieces of memory change, "
+            f"{len(roles.read)} are read, {len(self.numbers.handed)} numbers come from NumPy and "
+            f"{len(self.numbers.taken)} go there; up to {self.ahead} steps in one go"
+        )
+
+    # -------------------------------------------------------------------- steps
+
+    def run(self) -> None:
+        """Do one step on what the inputs hold.
+
+        Raises:
+            IndexError: there is no row of a number; then the step has not been done.
+            MemoryError: the device has too little.
+        """
+        with jax.enable_x64(True):
+            self._begin()
+            self.batches.one(self.inputs)
+            self._go(1)
+
+    def several(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> int:
+        """Do some steps, each on its own rows of the columns; how many were done.
+
+        Args:
+            columns: one array of samples for each input.
+            order: which samples, in turn.
+            start: where in ``order`` the first batch begins.
+            steps: how many at most; fewer, if they take long.
+        """
+        if not self.batches.suit(columns):
+            return 0
+        steps = min(steps, self._most)
+        with jax.enable_x64(True):
+            self._begin()
+            self.batches.pick(columns, order, start, steps)
+            self._go(steps)
+        return steps
+
+    def flush(self) -> None:
+        """Let NumPy's arrays hold all that was computed."""
+        away.flush()
+
+    def _begin(self) -> None:
+        """Have on the device what Python sees."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "a forked process cannot go on with XLA, whose threads have stayed behind. Start "
+                "processes by 'spawn' or 'forkserver', or do axon.set_kernels('numpy') in them."
+            )
+        away.begin(self.pieces)
+        fixed = self._loop.roles.fixed
+        changed = [n for n, v in fixed.items() if self.pieces[n].array.tobytes() != v.tobytes()]
+        if changed:  # by Python, which nobody expected: from now on it is asked for
+            for number in changed:
+                del fixed[number]
+            self._loop.roles.read.extend(changed)
+            self._compile()
+
+    def _go(self, steps: int) -> None:
+        """Do some steps on batches that are there: all of them, or none."""
+        began = perf_counter()
+        try:
+            away.remember(self.numbers.changed)
+            self.numbers.run_before(steps)
+            results = self._steps(steps)
+            self.numbers.run_after([look(v) for v in results.taken], steps)
+            for array, value in zip(self.outputs, results.outputs, strict=True):
+                array[...] = look(value)
+            away.keep(self._carried, results.carried)
+        except BaseException:
+            away.lose()
+            raise
+        self._most = self._afterwards(steps, perf_counter() - began)
+
+    def _steps(self, steps: int) -> Results:
+        """Let the device do them, and wait for it."""
+        carried = [away.value(p, self._put) for p in self._carried]
+        read = [away.value(p, self._put) for p in self._read]
+        packs = [self._put(pack) for pack in self.numbers.packs]
+        count = self._put(np.full((), steps, np.int32))
+        try:
+            results: Results = self._compiled(carried, read, self.batches.values, packs, count)
+            wrong, number = (int(look(v)) for v in results.fault)
+        except jax.errors.JaxRuntimeError as error:
+            raise self._in_words(error) from error
+        if wrong >= 0:
+            _complain(self.body.can_fail[wrong], number)
+        return results
+
+    def _afterwards(self, steps: int, seconds: float) -> int:
+        """How many steps the next go may take, after so many took so long."""
+        if seconds > SECONDS:
+            return max(1, steps // 2)
+        return min(self.ahead, max(self._most, 2 * steps)) if seconds < SECONDS / 2 else self._most
+
+    def _put(self, array: Array) -> Traced:
+        return self.sharding.put(array, self.sharding.state)
+
+    # -------------------------------------------------------------------- one by one
+
+    def timed(self) -> list[float]:
+        """Do a step, and each of its instructions alone; the seconds that each of these takes."""
+        seconds = [0.0] * len(self.plan.instructions)
+        with settings(self.precision):
+            self._begin()
+            self.batches.one(self.inputs)
+            for _ in range(2):  # the first time compiles
+                self._time(seconds)
+            self._go(1)
+        return seconds
+
+    def _time(self, seconds: list[float]) -> None:
+        began = perf_counter()
+
+        def note(number: int, values: Sequence[Traced]) -> None:
+            nonlocal began
+            jax.block_until_ready(values)
+            seconds[number] = perf_counter() - began
+            began = perf_counter()
+
+        pieces = (*self._carried, *self._read)
+        values = [away.value(p, self._put) for p in pieces]
+        count = len(self._carried)
+        memory = self._loop.memory(values[:count], values[count:])
+        numbers = [self._put(column[0]) for column in self.numbers.handed]
+        self.body(Given(memory, [self._put(a) for a in self.inputs], numbers), note)
+
+    # -------------------------------------------------------------------- compiling
+
+    def _ahead(self) -> int:
+        """How many steps may be done in one go: one, if nothing is changed by a step."""
+        if not self.plan.moved and all(i.kind != "writes" for i in self.plan.instructions):
+            return 1
+        nbytes = sum(array.nbytes for array in self.inputs)
+        return max(1, min(MOST, ROOM // max(nbytes, 1)))
+
+    def _compile(self) -> None:
+        roles = self._loop.roles
+        self._carried = [self.pieces[n] for n in roles.carried]
+        self._read = [self.pieces[n] for n in roles.read]
+        given = (
+            *([self._spec(p.array) for p in part] for part in (self._carried, self._read)),
+            self.batches.specs,
+            [self._spec(pack) for pack in self.numbers.packs],
+            self._spec(np.zeros((), np.int32)),
+        )
+        with settings(self.precision):
+            jitted = jax.jit(self._loop, donate_argnums=0, out_shardings=self.sharding.state)
+            try:
+                self._compiled = jitted.lower(*given).compile()
+            except jax.errors.JaxRuntimeError as error:
+                raise self._in_words(error) from error
+
+    def _spec(self, array: Array) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self.sharding.state)
+
+    def _in_words(self, error: Exception) -> BaseException:
+        """What XLA means."""
+        if errors:  # a kernel on the host has raised it
+            first = errors[0]
+            errors.clear()
+            return first
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            return error
+        device = self.sharding.devices[0]
+        told = device.memory_stats() or {}
+        has = f", of {told['bytes_limit']:,} that it has" if "bytes_limit" in told else ""
+        return MemoryError(
+            f"{device.device_kind} has too little memory: the program needs about {self.bytes:,} "
+            f"bytes, and more for what it computes{has}. Take a smaller batch_size, or a smaller "
+            f"network; or set_kernels('numpy'). XLA says: {str(error).splitlines()[0]}"
+        )
+
+
+def _complain(instruction: Instruction, number: int) -> None:
+    """Let NumPy's kernel say what is wrong with this number."""
+    table, indices = (t.data for t in instruction.inputs)
+    nothing = np.broadcast_to(np.zeros((), table.dtype), table.shape)
+    instruction.primitive.run([nothing, np.array([number], indices.dtype)], instruction.meta)
+    raise IndexError(f"{instruction.primitive.name}: {number} is out of range.")
