@@ -6,10 +6,10 @@ ROOMS = {
     **{"optimizers": 2150, "callbacks": 2400, "datasets": 2100, "losses": 1600, "convert": 1750},
     **{"inspect": 1800, "sklearn": 1850, "plot": 1700, "program": 1800, "metrics": 1400},
     **{"activations": 1200, "files": 950, "testing": 600, "report": 575, "core": 400},
-    **{"xla": 2000, "symbols": 750, "ranks": 700},
+    **{"xla": 3100, "symbols": 750, "ranks": 700},
 }
 SMALL = 400  # a room that stands in no list
 ENGINE = 11_800  # floors 0 to 2
-HOUSE = 59_200
+HOUSE = 61_000
 LOOSE = 0.10  # of the signatures outside fast/ and of the kernels, those that say Any
 LONG = 45  # functions of more than 20 lines
