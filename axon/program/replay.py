@@ -70,9 +70,9 @@ class Program:
 
         Threads take turns, also with whoever else works in this memory, such as ``fit``.
         """
-        return hold(self.locks(), self._whole)
+        return hold(self.locks(), self._flushed)
 
-    def _whole(self) -> list[Array]:
+    def _flushed(self) -> list[Array]:
         try:
             return self.replay()
         finally:

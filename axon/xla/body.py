@@ -20,7 +20,7 @@ from axon.xla.primitives import perform
 from axon.xla.rules import FAULTS
 
 
-class Given(NamedTuple):
+class StepInputs(NamedTuple):
     """What a step starts from."""
 
     memory: dict[int, Traced]  # number of a piece -> its values
@@ -28,7 +28,7 @@ class Given(NamedTuple):
     numbers: Sequence[Traced]  # that NumPy hands to it
 
 
-class Made(NamedTuple):
+class StepResults(NamedTuple):
     """What a step ends with."""
 
     memory: dict[int, Traced]
@@ -64,8 +64,8 @@ class Body:
         ]
 
     def __call__(
-        self, given: Given, time: Callable[[int, list[Traced]], None] | None = None
-    ) -> Made:
+        self, given: StepInputs, time: Callable[[int, list[Traced]], None] | None = None
+    ) -> StepResults:
         """Do all instructions, in order."""
         run = _Run(self, given)
         for number, instruction in enumerate(self.plan.instructions):
@@ -80,13 +80,13 @@ class Body:
             if time is not None:
                 time(number, run.latest)
         outputs = [run.read(t) for t in self.outputs]
-        return Made(run.memory, outputs, run.taken, run.faults)
+        return StepResults(run.memory, outputs, run.taken, run.faults)
 
 
 class _Run:
     """One tracing of a step: what every piece, and every result, is at this moment."""
 
-    def __init__(self, body: Body, given: Given) -> None:
+    def __init__(self, body: Body, given: StepInputs) -> None:
         self.plan, self.outer = body.plan, body.outer
         self.columns, self.wanted = body.numbers.reads, body.taken
         self.memory, self.numbers = given.memory, given.numbers
@@ -159,8 +159,8 @@ class _Run:
             pieces = self.outer.numbers(tensor)
             if len(pieces) == len(ends):
                 return [self.memory[p].reshape(-1) for p in pieces]
-        whole = self.read(tensor).reshape(-1)
-        return [whole[a:b] for a, b in ends]
+        flat = self.read(tensor).reshape(-1)
+        return [flat[a:b] for a, b in ends]
 
     # -------------------------------------------------------------------- memory
 

@@ -13,14 +13,14 @@ from jax import numpy as jnp
 from axon.backend import Array
 from axon.parameter import Buffer, Parameter
 from axon.xla.batches import Batches
-from axon.xla.body import Body, Given, Made
+from axon.xla.body import Body, StepInputs, StepResults
 from axon.xla.outer import Outer
 
 PRECISIONS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 Fault = tuple[Traced, Traced]  # the number of an instruction that fails, and what is wrong
 
 
-class Roles(NamedTuple):
+class PieceRoles(NamedTuple):
     """What the pieces of memory are to the loop.
 
     Attributes:
@@ -34,7 +34,7 @@ class Roles(NamedTuple):
     fixed: dict[int, Array]
 
 
-class Results(NamedTuple):
+class LoopResults(NamedTuple):
     """What comes of some steps.
 
     Attributes:
@@ -68,7 +68,7 @@ class Loop:
         roles: of the pieces.
     """
 
-    def __init__(self, body: Body, batches: Batches, ahead: int, roles: Roles) -> None:
+    def __init__(self, body: Body, batches: Batches, ahead: int, roles: PieceRoles) -> None:
         self.body, self.batches, self.ahead, self.roles = body, batches, ahead, roles
 
     def __call__(
@@ -78,23 +78,23 @@ class Loop:
         batches: list[Traced],
         packs: list[Traced],
         steps: Traced,
-    ) -> Results:
+    ) -> LoopResults:
         """So many steps: what is traced once, and compiled."""
 
-        def step(k: Traced, carried: list[Traced]) -> Made:
+        def step(k: Traced, carried: list[Traced]) -> StepResults:
             batch = self.batches.batch(batches, k)
             numbers = self.body.numbers.unpacked(packs, k)
-            return self.body(Given(self.memory(carried, read), batch, numbers))
+            return self.body(StepInputs(self.memory(carried, read), batch, numbers))
 
-        def once(state: tuple[Traced, Results]) -> tuple[Traced, Results]:
+        def once(state: tuple[Traced, LoopResults]) -> tuple[Traced, LoopResults]:
             k, before = state
             made = step(k, before.carried)
             put = lax.dynamic_update_index_in_dim
             taken = [put(c, v, k, 0) for c, v in zip(before.taken, made.taken, strict=True)]
             carried = [made.memory[n] for n in self.roles.carried]
-            return k + 1, Results(carried, made.outputs, taken, _first(made.faults))
+            return k + 1, LoopResults(carried, made.outputs, taken, _first(made.faults))
 
-        def goes_on(state: tuple[Traced, Results]) -> Traced:
+        def goes_on(state: tuple[Traced, LoopResults]) -> Traced:
             k, results = state
             return (k < steps) & (results.fault[0] < 0)
 
@@ -108,12 +108,12 @@ class Loop:
         memory.update((n, jnp.asarray(value)) for n, value in self.roles.fixed.items())
         return memory
 
-    def _begin(self, step: Callable[[], Made], carried: list[Traced]) -> Results:
+    def _begin(self, step: Callable[[], StepResults], carried: list[Traced]) -> LoopResults:
         """Room for what comes of steps."""
         made = jax.eval_shape(lambda: step()[1:3])
         outputs = [jnp.zeros(s.shape, s.dtype) for s in made[0]]
         taken = [jnp.zeros((self.ahead, *s.shape), s.dtype) for s in made[1]]
-        return Results(carried, outputs, taken, _first([]))
+        return LoopResults(carried, outputs, taken, _first([]))
 
 
 def _first(faults: Sequence[tuple[Traced, Traced]]) -> Fault:
@@ -128,7 +128,7 @@ def _first(faults: Sequence[tuple[Traced, Traced]]) -> Fault:
 # ------------------------------------------------------------------------------------ roles
 
 
-def roles_of(body: Body, arrays: Sequence[Array], inputs: Sequence[Array]) -> Roles:
+def roles_of(body: Body, arrays: Sequence[Array], inputs: Sequence[Array]) -> PieceRoles:
     """Find out what a step reads and writes, by tracing it once.
 
     Args:
@@ -140,7 +140,7 @@ def roles_of(body: Body, arrays: Sequence[Array], inputs: Sequence[Array]) -> Ro
 
     def step(memory: dict[int, Traced], batch: list[Traced], numbers: list[Traced]) -> None:
         watched.append(_Watched(memory))
-        body(Given(watched[0], batch, numbers))
+        body(StepInputs(watched[0], batch, numbers))
 
     numbers = [jax.ShapeDtypeStruct(c.shape[1:], c.dtype) for c in body.numbers.handed]
     jax.eval_shape(step, dict(enumerate(map(spec, arrays))), list(map(spec, inputs)), numbers)
@@ -148,7 +148,7 @@ def roles_of(body: Body, arrays: Sequence[Array], inputs: Sequence[Array]) -> Ro
     kept = _kept(body.outer)
     single = (n for n in read - written if arrays[n].size == 1 and n not in kept)
     fixed = {n: arrays[n].copy() for n in single}
-    return Roles(sorted(written), sorted(read - written - set(fixed)), fixed)
+    return PieceRoles(sorted(written), sorted(read - written - set(fixed)), fixed)
 
 
 def spec(array: Array | np.generic) -> jax.ShapeDtypeStruct:

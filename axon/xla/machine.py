@@ -19,9 +19,9 @@ from axon.program.lowerings import DeviceOptions
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.xla.batches import Batches
-from axon.xla.body import Body, Given
+from axon.xla.body import Body, StepInputs
 from axon.xla.devices import chosen
-from axon.xla.loop import Loop, Results, roles_of, settings
+from axon.xla.loop import Loop, LoopResults, roles_of, settings
 from axon.xla.numbers import Numbers, Split
 from axon.xla.outer import Outer
 from axon.xla.primitives import errors
@@ -29,7 +29,7 @@ from axon.xla.residence import away, look, piece
 from axon.xla.sharding import Sharding
 
 MOST = 1024  # steps in one go
-ROOM = 2**26  # bytes of batches in one go
+MAX_BATCH_BYTES = 2**26  # bytes of batches in one go
 SECONDS = 0.2  # that one go may take: nothing interrupts it
 
 
@@ -148,14 +148,14 @@ class Machine:
             raise
         self._most = self._afterwards(steps, perf_counter() - began)
 
-    def _steps(self, steps: int) -> Results:
+    def _steps(self, steps: int) -> LoopResults:
         """Let the device do them, and wait for it."""
         carried = [away.value(p, self._put) for p in self._carried]
         read = [away.value(p, self._put) for p in self._read]
         packs = [self._put(pack) for pack in self.numbers.packs]
         count = self._put(np.full((), steps, np.int32))
         try:
-            results: Results = self._compiled(carried, read, self.batches.values, packs, count)
+            results: LoopResults = self._compiled(carried, read, self.batches.values, packs, count)
             wrong, number = (int(look(v)) for v in results.fault)
         except jax.errors.JaxRuntimeError as error:
             raise self._in_words(error) from error
@@ -199,7 +199,7 @@ class Machine:
         count = len(self._carried)
         memory = self._loop.memory(values[:count], values[count:])
         numbers = [self._put(column[0]) for column in self.numbers.handed]
-        self.body(Given(memory, [self._put(a) for a in self.inputs], numbers), note)
+        self.body(StepInputs(memory, [self._put(a) for a in self.inputs], numbers), note)
 
     # -------------------------------------------------------------------- compiling
 
@@ -208,7 +208,7 @@ class Machine:
         if not self.plan.moved and all(i.kind != "writes" for i in self.plan.instructions):
             return 1
         nbytes = sum(array.nbytes for array in self.inputs)
-        return max(1, min(MOST, ROOM // max(nbytes, 1)))
+        return max(1, min(MOST, MAX_BATCH_BYTES // max(nbytes, 1)))
 
     def _compile(self) -> None:
         roles = self._loop.roles

@@ -182,10 +182,10 @@ def span_of(array: Array) -> Span:
 def _part(span: Span, seen: Sequence[Tensor]) -> Array:
     """A stretch of numbers inside of an array."""
     for tensor in seen:
-        whole = span_of(tensor.data)
-        if whole.start <= span.start and span.stop <= whole.stop:
+        all_of_it = span_of(tensor.data)
+        if all_of_it.start <= span.start and span.stop <= all_of_it.stop:
             size = tensor.data.itemsize
-            first, last = ((at - whole.start) // size for at in span)
+            first, last = ((at - all_of_it.start) // size for at in span)
             part: Array = tensor.data.reshape(-1)[first:last]
             return part
     raise NotWorthIt("memory that no instruction sees as a whole")

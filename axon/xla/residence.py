@@ -40,8 +40,8 @@ def look(value: Traced) -> Array:
 
 
 def _same_bits(a: Array, b: Array) -> bool:
-    whole = np.dtype(f"u{a.itemsize}")
-    return np.array_equal(a.reshape(-1).view(whole), b.reshape(-1).view(whole))
+    unsigned = np.dtype(f"u{a.itemsize}")
+    return np.array_equal(a.reshape(-1).view(unsigned), b.reshape(-1).view(unsigned))
 
 
 _pieces: "WeakValueDictionary[tuple[object, ...], Piece]" = WeakValueDictionary()

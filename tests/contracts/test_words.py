@@ -26,7 +26,7 @@ KIND = [
     *("program/show.py", "program/trace.py"),
 ]
 GIVEN = {  # arguments that users give keep their names
-    "kind": {*KIND, "layers/embedding.py", "xla/devices.py"},  # the last is JAX's name
+    "kind": {*KIND, "layers/embedding.py", "xla/devices.py", "xla/machine.py"},  # JAX's name
     "room": {"ops/warp.py", "layers/augmentation.py"},
 }
 
