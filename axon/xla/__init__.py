@@ -18,6 +18,6 @@ def lower(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Lo
     Raises:
         NotWorthIt: it sees memory in a way that cannot be told to XLA.
     """
-    from axon.xla.machine import Machine
+    from axon.xla.machine import XlaMachine
 
-    return Machine(plan, inputs, outputs, options())
+    return XlaMachine(plan, inputs, outputs, options())

@@ -37,14 +37,14 @@ class StepResults(NamedTuple):
     faults: list[tuple[Traced, Traced]]  # of what may fail: does it, and what is wrong
 
 
-class Parts(NamedTuple):
+class FlatParts(NamedTuple):
     """A flat result that was made piece by piece."""
 
     ends: list[tuple[int, int]]
     values: list[Traced]
 
 
-class Body:
+class StepBody:
     """A step as a function; ``time`` is called after each instruction, if it is given."""
 
     def __init__(
@@ -86,11 +86,11 @@ class Body:
 class _Run:
     """One tracing of a step: what every piece, and every result, is at this moment."""
 
-    def __init__(self, body: Body, given: StepInputs) -> None:
+    def __init__(self, body: StepBody, given: StepInputs) -> None:
         self.plan, self.outer = body.plan, body.outer
         self.columns, self.wanted = body.numbers.reads, body.taken
         self.memory, self.numbers = given.memory, given.numbers
-        self.values: dict[int, Traced | Parts] = {}
+        self.values: dict[int, Traced | FlatParts] = {}
         for root, number in self.outer.given.items():
             self.values[root] = given.batch[number]
         self.latest: list[Traced] = []
@@ -124,7 +124,7 @@ class _Run:
         for t, value in zip(instruction.changed, self.latest, strict=True):
             self.write(t, _checked(value, t))
 
-    def _put(self, instruction: Instruction, value: Traced | Parts) -> None:
+    def _put(self, instruction: Instruction, value: Traced | FlatParts) -> None:
         """Keep a result, also where it belongs."""
         out = instruction.out
         self.values[id(out)] = value
@@ -141,19 +141,19 @@ class _Run:
         self.latest = [value for values in made for value in values]
         columns = [list(column) for column in zip(*made, strict=True)]
         if instruction.kind == "fills":
-            self._put(instruction, Parts(ends, columns[0]))
+            self._put(instruction, FlatParts(ends, columns[0]))
             return
         for t, values in zip(instruction.changed, columns, strict=True):
             if self.outer.inner(t):
-                self.values[id(t)] = Parts(ends, values)
+                self.values[id(t)] = FlatParts(ends, values)
             else:
-                self._store(t, Parts(ends, values))
+                self._store(t, FlatParts(ends, values))
 
     def _parts(self, tensor: Tensor, ends: list[tuple[int, int]]) -> list[Traced]:
         """A flat tensor cut at these ends."""
         if self.outer.inner(tensor):
             value = self.values.get(id(tensor))
-            if isinstance(value, Parts) and value.ends == ends:
+            if isinstance(value, FlatParts) and value.ends == ends:
                 return value.values
         else:
             pieces = self.outer.numbers(tensor)
@@ -174,7 +174,7 @@ class _Run:
             return perform(view.primitive, values, view.meta)[0]
         if self.outer.inner(tensor):
             value = self.values[id(tensor)]
-            return jnp.concatenate(value.values) if isinstance(value, Parts) else value
+            return jnp.concatenate(value.values) if isinstance(value, FlatParts) else value
         if not tensor.size:
             return jnp.zeros(tensor.shape, tensor.dtype)
         values = [self.memory[p] for p in self.outer.numbers(tensor)]
@@ -197,10 +197,10 @@ class _Run:
         else:
             self._store(tensor, value)
 
-    def _store(self, tensor: Tensor, value: Traced | Parts) -> None:
+    def _store(self, tensor: Tensor, value: Traced | FlatParts) -> None:
         """Put values into the pieces of memory that a contiguous tensor outside consists of."""
         pieces = self.outer.numbers(tensor)
-        if isinstance(value, Parts):
+        if isinstance(value, FlatParts):
             if len(pieces) == len(value.values):
                 for p, part in zip(pieces, value.values, strict=True):
                     self.memory[p] = part.reshape(self.outer.places[p].array.shape)

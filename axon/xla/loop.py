@@ -13,7 +13,7 @@ from jax import numpy as jnp
 from axon.backend import Array
 from axon.parameter import Buffer, Parameter
 from axon.xla.batches import Batches
-from axon.xla.body import Body, StepInputs, StepResults
+from axon.xla.body import StepBody, StepInputs, StepResults
 from axon.xla.outer import Outer
 
 PRECISIONS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
@@ -68,7 +68,7 @@ class Loop:
         roles: of the pieces.
     """
 
-    def __init__(self, body: Body, batches: Batches, ahead: int, roles: PieceRoles) -> None:
+    def __init__(self, body: StepBody, batches: Batches, ahead: int, roles: PieceRoles) -> None:
         self.body, self.batches, self.ahead, self.roles = body, batches, ahead, roles
 
     def __call__(
@@ -128,7 +128,7 @@ def _first(faults: Sequence[tuple[Traced, Traced]]) -> Fault:
 # ------------------------------------------------------------------------------------ roles
 
 
-def roles_of(body: Body, arrays: Sequence[Array], inputs: Sequence[Array]) -> PieceRoles:
+def roles_of(body: StepBody, arrays: Sequence[Array], inputs: Sequence[Array]) -> PieceRoles:
     """Find out what a step reads and writes, by tracing it once.
 
     Args:

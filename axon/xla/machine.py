@@ -19,10 +19,10 @@ from axon.program.lowerings import DeviceOptions
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.xla.batches import Batches
-from axon.xla.body import Body, StepInputs
+from axon.xla.body import StepBody, StepInputs
 from axon.xla.devices import chosen
 from axon.xla.loop import Loop, LoopResults, roles_of, settings
-from axon.xla.numbers import Numbers, Split
+from axon.xla.numbers import HostSplit, Numbers
 from axon.xla.outer import Outer
 from axon.xla.primitives import errors
 from axon.xla.residence import away, look, piece
@@ -33,7 +33,7 @@ MAX_BATCH_BYTES = 2**26  # bytes of batches in one go
 SECONDS = 0.2  # that one go may take: nothing interrupts it
 
 
-class Machine:
+class XlaMachine:
     """Runs a program by XLA.
 
     Args:
@@ -60,8 +60,8 @@ class Machine:
         self.sharding = Sharding(chosen(options.device))
         self.ahead = self._ahead()
         outer = Outer(plan, inputs, outputs)
-        self.numbers = Numbers(plan, outer, Split(plan, outer, outputs), self.ahead)
-        self.body = Body(plan, outputs, outer, self.numbers)
+        self.numbers = Numbers(plan, outer, HostSplit(plan, outer, outputs), self.ahead)
+        self.body = StepBody(plan, outputs, outer, self.numbers)
         self.batches = Batches(self.inputs, self.ahead, self.sharding)
         self.pieces = [piece(place, self.sharding.state) for place in outer.places]
         self.bytes = sum(p.array.nbytes for p in self.pieces) + self.batches.nbytes

@@ -19,7 +19,7 @@ from axon.xla.outer import Outer, Span, span_of
 FLOAT = np.dtype(np.float64)
 
 
-class Split:
+class HostSplit:
     """Which instructions stay with NumPy.
 
     Attributes:
@@ -124,7 +124,7 @@ class Numbers:
         changed: the arrays that are changed.
     """
 
-    def __init__(self, plan: Plan, outer: Outer, split: Split, ahead: int) -> None:
+    def __init__(self, plan: Plan, outer: Outer, split: HostSplit, ahead: int) -> None:
         self.plan, self.outer, self.split, self.ahead = plan, outer, split, ahead
         self.arrays: dict[int, Array] = {}
         self._late: dict[int, Array] = {}

@@ -24,7 +24,7 @@ class Span(NamedTuple):
     stop: int
 
 
-class Place(NamedTuple):
+class Stretch(NamedTuple):
     """A piece of memory: where it is, and the array that Python sees there."""
 
     span: Span
@@ -154,12 +154,12 @@ class Outer:
                     cuts.update(start + end for end in ends)
             changes = before != sum(map(len, self.cuts.values()))
 
-    def _cut(self, seen: Sequence[Tensor]) -> list[Place]:
+    def _cut(self, seen: Sequence[Tensor]) -> list[Stretch]:
         """Each piece in the shape in which it is seen, if it is."""
         arrays = {self.spans[id(t)]: t.data for t in seen if t.size and t.data.ndim < 2}
         arrays.update({self.spans[id(t)]: t.data for t in seen if t.size and t.data.ndim > 1})
         return [
-            Place(span, arrays[span] if span in arrays else _part(span, seen))
+            Stretch(span, arrays[span] if span in arrays else _part(span, seen))
             for region in self.regions
             for span in self._stretches(region)
         ]

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array as Traced
 
 from axon.backend import Array
-from axon.xla.outer import Place, Span
+from axon.xla.outer import Span, Stretch
 
 
 class Piece:
@@ -47,7 +47,7 @@ def _same_bits(a: Array, b: Array) -> bool:
 _pieces: "WeakValueDictionary[tuple[object, ...], Piece]" = WeakValueDictionary()
 
 
-def piece(place: Place, owner: object) -> Piece:
+def piece(place: Stretch, owner: object) -> Piece:
     """The piece at this place: programs of one model share it.
 
     Args:
