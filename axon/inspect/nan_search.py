@@ -60,7 +60,8 @@ class NaNSearch(Callback):
 
     def run(self, step: Step, inputs: list[Array], feed: Feed, start: int) -> list[Array]:
         """Run a step on a batch of a feed, looking at each result."""
-        feed.fill(start, start + len(inputs[0]), inputs)
+        if inputs:  # an update alone has none
+            feed.fill(start, start + len(inputs[0]), inputs)
         step.done = 1
         tensors = [Tensor(a) for a in inputs]
         names = {**step.labels(), **dict(zip(map(id, tensors), step.names, strict=False))}
@@ -92,7 +93,7 @@ class NaNSearch(Callback):
         return None
 
     def _placed(self, step: Step, error: FloatingPointError) -> str:
-        phase = "training" if step is self.model.trainer.train else "validation"
+        phase = "validation" if step.name == self.model.trainer.test.name else "training"
         return (
             f"epoch {self._epoch}, batch {self._batch} of {phase}: {error} The weights are those "
             "before this step."

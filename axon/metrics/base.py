@@ -1,7 +1,7 @@
 """What every metric does: it is shown batch after batch, and says at the end how good they were."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,6 +71,18 @@ class Metric(Configurable, ABC):
     @abstractmethod
     def reset(self) -> None:
         """Forget everything."""
+
+    def merge(self, states: "Sequence[Mapping[str, Any]]") -> dict[str, Any] | None:
+        """What several metrics like this one saw, each other samples, as if one had seen it all.
+
+        With it, ``fit(shards=...)`` measures each shard of a batch where it is computed. None, as
+        here, where that cannot be told from what was kept: the metric is shown whole batches then.
+
+        Args:
+            states: what ``state_dict`` gave for each of them.
+        """
+        del states
+        return None
 
     def accepted(self, y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
         """Targets and predictions as Tensors, after a look at them; ``fit`` has looked before."""
@@ -194,6 +206,10 @@ class MeanMetric(Accumulator):
             add_in_place(self._total, (scores * sample_weight).sum())
             add_in_place(self._count, sample_weight.sum())
 
+    def merge(self, states: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+        """The sums of totals and of counts; None for a leaf that keeps more than these."""
+        return added(states) if set(self.tensors()) == {"total", "count"} else None
+
     def result(self) -> float:
         """The mean so far; NaN before the first sample that weighs anything."""
         count = float(self._count.data)
@@ -224,6 +240,15 @@ class Mean(MeanMetric):
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Not used: values come in through ``add_mean``."""
         raise NotImplementedError(f"{self.name}: use add_mean(mean, count).")
+
+
+def added(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The sums of accumulators that are nothing but sums, in the order of the states.
+
+    >>> added([{"total": 1.0}, {"total": 2.0}])
+    {'total': 3.0}
+    """
+    return {name: sum(state[name] for state in states) for name in states[0]}
 
 
 def zero(shape: Shape = ()) -> Tensor:

@@ -1,5 +1,6 @@
 """Which classes are taken for which."""
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from axon.checks import integer, one_number
 from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import compete, labels
-from axon.metrics.base import Accumulator, spread_over, zero
+from axon.metrics.base import Accumulator, added, spread_over, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.ops import add_in_place, argmax, take_gradient, where
 
@@ -53,6 +54,10 @@ class ConfusionMatrix(Accumulator):
         counted = where(known, w, 0.0)
         add_in_place(self._matrix.reshape(n * n), take_gradient(counted, cell, shape=(n * n,)))
         add_in_place(self._outside, where(known, 0.0, w).sum())
+
+    def merge(self, states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """The counts together."""
+        return added(states)
 
     def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
         """One-hot rows for several outputs, 0 and 1 for a single one; ``result`` judges labels."""

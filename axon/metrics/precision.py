@@ -1,6 +1,7 @@
 """Precision, recall and F1: what became of the samples that are, or are called, positive."""
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from axon.checks import integer, one_number, one_of
 from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import compete, labels
-from axon.metrics.base import Accumulator, spread_over, zero
+from axon.metrics.base import Accumulator, added, spread_over, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
 from axon.ops import add_in_place, argmax
 
@@ -65,6 +66,10 @@ class Positives(Accumulator):
         for sums, marks in ((self._hits, both), (self._called, called), (self._actual, yes)):
             counted = marks if spread is None else marks * spread
             add_in_place(sums, counted.sum(axis=axes))
+
+    def merge(self, states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """The counts together."""
+        return added(states)
 
     def accept(self, y_true: Array, output_shape: Shape, loss: Loss | None = None) -> None:
         """Labels or one-hot rows where outputs compete, else 0 and 1 for each output."""

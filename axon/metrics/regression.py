@@ -1,9 +1,11 @@
 """How far numbers are from their targets."""
 
+from collections.abc import Mapping, Sequence
 from math import sqrt
 
 import numpy as np
 
+from axon.backend import Array
 from axon.core import Tensor
 from axon.losses.base import over_features, same_shape
 from axon.metrics.base import Accumulator, MeanMetric, spread_over, zero
@@ -98,6 +100,22 @@ class R2Score(Accumulator):
         add_in_place(self._sums, (away * w).sum(axis=0))
         add_in_place(self._squares, (square(away) * w).sum(axis=0))
         add_in_place(self._errors, (square(p - y) * w).sum(axis=0))
+
+    def merge(self, states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """All distances from the first origin that there is: sum (y - o) = sum (y - p) + n (p - o).
+
+        Squares likewise: sum (y - o)^2 = sum (y - p)^2 + 2 (p - o) sum (y - p) + n (p - o)^2.
+        """
+        merged = {name: np.zeros(np.shape(states[-1][name])) for name in states[-1]}
+        for state in states:
+            fresh = merged["samples"] == 0
+            merged["origin"] = np.where(fresh, state["origin"], merged["origin"])
+            apart = np.where(state["samples"] == 0, 0.0, state["origin"] - merged["origin"])
+            n, sums = state["count"], state["sums"]
+            moved = {"sums": apart * n, "squares": 2 * apart * sums + apart**2 * n}
+            for name in ("samples", "count", "errors", *moved):
+                merged[name] = merged[name] + state[name] + moved.get(name, 0.0)
+        return merged
 
     def result(self) -> float:
         """The score so far."""

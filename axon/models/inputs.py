@@ -180,9 +180,10 @@ class Reader:
         steps: int | None = None,
         shuffle: bool = False,
         class_weight: ClassWeight = None,
+        shards: int = 1,
     ) -> None:
         self.owner, self.trainer, self.model = owner, trainer, trainer.model
-        self.shuffle, self.class_weight = shuffle, class_weight
+        self.shuffle, self.class_weight, self.shards = shuffle, class_weight, shards
         self.batch_size = None if batch_size is None else integer(owner, "batch_size", batch_size)
         self.steps = None if steps is None else integer(owner, "steps", steps)
 
@@ -210,7 +211,7 @@ class Reader:
         with all_or_nothing(self.model) as back:
             feed, kept = self._feed(*given, share)
             tested = self._validation(kept, *held_out)
-            self.trainer.prepare(feed)
+            self.trainer.prepare(feed, self.shards)
         feed.back = back
         return feed, tested
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import islice
 from time import perf_counter
 from types import FrameType
+from typing import Any
 
 from axon._moved import renamed
 from axon.blas import one_blas_thread
@@ -24,7 +25,7 @@ from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.first_batch import first_look
 from axon.models.identity import identity
 from axon.models.network import Network
-from axon.models.training import Trainer
+from axon.models.training import AnySums, Sharded, Trainer
 from axon.optimizers import Optimizer
 from axon.program import Step
 from axon.random import get_state, set_state
@@ -45,6 +46,7 @@ class Fit:
         epochs: the numbers of the epochs.
         callbacks: whom to tell; one of them may keep backups.
         validation_freq: validate every so many epochs.
+        sharded: the steps, if each batch is cut into shards.
 
     Attributes:
         epoch, batch: how many epochs, and batches of the next one, are done.
@@ -59,15 +61,19 @@ class Fit:
         epochs: range,
         callbacks: Callbacks,
         validation_freq: int = 1,
+        sharded: Sharded | None = None,
     ) -> None:
         self.trainer, self.model = trainer, trainer.model
         self.feed, self.validation = feed, validation
         self.epochs, self.callbacks, self.validation_freq = epochs, callbacks, validation_freq
-        self.backup = backup_of(callbacks)
+        self.backup, self.sharded = backup_of(callbacks), sharded
+        if sharded:
+            sharded.begin()
         self.epoch, self.batch = epochs.start, 0
-        self._steps = trainer.train, trainer.test, predicting
+        self._steps = [trainer.train, trainer.test, predicting]
+        self._steps += sharded.steps if sharded else []
         self._resumed: State | None = None  # what has still to be put back
-        self._sums = Sums.of(trainer)
+        self._sums = Sums.of(trainer, sharded)
         self._began = self._updates()
 
     def run(self) -> None:
@@ -101,13 +107,15 @@ class Fit:
         self.callbacks.on_epoch_begin(self.epoch, None)
         self._put_back()
         ahead = self.epochs.stop * len(self.feed)  # also if it did not begin at 0
-        return Pass(self.trainer, self.trainer.train, self.feed, self.callbacks, ahead, self)
+        step = self.sharded.shard if self.sharded else self.trainer.train
+        return Pass(self.trainer, step, self.feed, self.callbacks, ahead, self, self.sharded)
 
     def _end_epoch(self, logs: Logs) -> Logs:
         epoch = self.epoch
         if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
             times = self.epochs.stop // self.validation_freq
-            results = evaluate(self.trainer, self.validation, self.callbacks, times)
+            of_test = (self.trainer, self.validation, self.callbacks, times, self.sharded)
+            results = evaluate(*of_test)
             logs.update((f"val_{name}", value) for name, value in results.items())
         self.callbacks.on_epoch_end(epoch, logs)
         self.epoch, self.batch = epoch + 1, 0
@@ -120,10 +128,10 @@ class Fit:
         self.backup.after_batches(self, count)
         return self.model.stop_training
 
-    def sums(self) -> "Sums":
+    def sums(self) -> AnySums:
         """What the epoch under way has measured so far; nothing if it begins now."""
         if not self.batch:
-            self._sums = Sums.of(self.trainer)
+            self._sums = Sums.of(self.trainer, self.sharded)
         return self._sums
 
     def _updates(self) -> float:
@@ -181,7 +189,8 @@ class Fit:
     @cached_property
     def identity(self) -> dict[str, str]:
         """What must be the same for a state to fit, each in words that people can compare."""
-        return identity(self.trainer, self.feed, self.validation, self.validation_freq)
+        found = identity(self.trainer, self.feed, self.validation, self.validation_freq)
+        return {**found, "shards": str(self.sharded.count)} if self.sharded else found
 
     def state(self, begun: bool = True) -> State:
         """All that the rest of the run depends on, besides the data and the program that calls.
@@ -198,7 +207,7 @@ class Fit:
             "trainable": [module.trainable for module in self.model.modules()],
             "learns": [p.requires_grad for p in self.model.parameters()],
             "optimizer": self.trainer.optimizer.state_dict(),
-            "metrics": [metric.state_dict() for metric in self._watched()],
+            "metrics": self._sums.state_dict() if self.batch else [],
             "callbacks": self.callbacks.state_dict() if begun else {},
             "source": self.feed.state_dict(),
             "validation": {} if self.validation is None else self.validation.state_dict(),
@@ -243,19 +252,12 @@ class Fit:
         for p, learns in zip(self.model.parameters(), state["learns"], strict=True):
             p.requires_grad = learns
         self.trainer.optimizer.load_state_dict(state["optimizer"])
-        for metric, seen in zip(self._watched(), state["metrics"], strict=True):
-            metric.load_state_dict(seen)
+        if self.batch:
+            self._sums.load_state_dict(state["metrics"])
         for step, shapes in zip(self._steps, state.get("shapes", ()), strict=False):
             step.cache.load_state_dict(shapes)
         self.trainer.warned = state["warned"]
         set_state(state["random"])
-
-    def _watched(self) -> tuple[Metric, ...]:
-        """The metrics, with what the epoch under way has measured so far; none between epochs."""
-        if not self.batch:
-            return ()
-        self._sums.take()
-        return self._sums.metrics
 
 
 def demand_untrained(what: str, model: Network, optimizer: Optimizer) -> None:
@@ -289,6 +291,7 @@ class Pass:
         callbacks: whom to tell, if there is anybody.
         ahead: how many steps the present call makes, all in all; 0 if that is not known.
         fit: whose epoch it is, which may be half done; None for a test.
+        sharded: who does the step, if each batch is cut into shards.
     """
 
     def __init__(
@@ -299,11 +302,12 @@ class Pass:
         callbacks: Callbacks | None = None,
         ahead: int = 0,
         fit: Fit | None = None,
+        sharded: Sharded | None = None,
     ) -> None:
         self.trainer, self.step, self.feed = trainer, step, feed
-        self.ahead, self.fit = ahead, fit
-        self.sums = Sums.of(trainer) if fit is None else fit.sums()
-        phase = "train" if step is trainer.train else "test"
+        self.ahead, self.fit, self.sharded = ahead, fit, sharded
+        self.sums = Sums.of(trainer, sharded) if fit is None else fit.sums()
+        phase = "train" if fit is not None else "test"
         self.begins, self.ends = (
             callbacks.listeners(f"on_{phase}_batch_{when}") if callbacks else []
             for when in ("begin", "end")
@@ -340,6 +344,8 @@ class Pass:
         if not (trainer.looking or (step.name in trainer.looked and step.heeds_all)):
             with first_look(trainer, step, self.feed.back):
                 return self.steps(batch)
+        if self.sharded is not None:
+            return self._shards(self.sharded, batch)
         variant = trainer.variant(step)  # whoever was told, or yields batches, may freeze a layer
         step.expect(self.ahead)
         inputs, busy = step.inputs(*feed.specs(stop - start)), trainer.busy(step)
@@ -364,6 +370,17 @@ class Pass:
             lock.changing = False
         return done
 
+    def _shards(self, sharded: Sharded, batch: Batch) -> int:
+        """Run the step on a batch that is cut into shards, or on one that is one shard's."""
+        lock = self.trainer.locks()[0]
+        lock.changing = self.fit is not None
+        try:
+            work = sharded.measure if self.fit is None else sharded.learn
+            work(batch, self.sums, self.ahead)
+        finally:
+            lock.changing = False
+        return 1
+
     def _most(self, batch: Batch) -> int:
         """How many of the coming steps may be made before anybody has to look around."""
         feed, start, stop = batch
@@ -379,10 +396,17 @@ class Pass:
         return hold(self.trainer.locks(), self.sums.results)
 
 
-def evaluate(trainer: Trainer, feed: AnyFeed, callbacks: Callbacks, times: int = 1) -> Logs:
+def evaluate(
+    trainer: Trainer,
+    feed: AnyFeed,
+    callbacks: Callbacks,
+    times: int = 1,
+    sharded: Sharded | None = None,
+) -> Logs:
     """Loss and metrics on data that nothing is learned from; once of so many times."""
     callbacks.on_test_begin(None)
-    testing = Pass(trainer, trainer.test, feed, callbacks, times * len(feed))
+    step = sharded.test if sharded else trainer.test
+    testing = Pass(trainer, step, feed, callbacks, times * len(feed), sharded=sharded)
     if isinstance(feed, ArrayFeed) and not (testing.begins or testing.ends):
         one_blas_thread.run(hold, trainer.locks(), testing.batches)  # with the same weights
     else:
@@ -414,10 +438,10 @@ class Sums:
         self.done = False  # nobody will ask again
         self._aside: dict[int, State] = {}
 
-    @classmethod
-    def of(cls, trainer: Trainer) -> "Sums":
+    @staticmethod
+    def of(trainer: Trainer, sharded: Sharded | None = None) -> AnySums:
         """A fresh one, for what is to be measured next."""
-        return cls((trainer.mean_loss, *trainer.metrics))
+        return sharded.sums() if sharded else Sums((trainer.mean_loss, *trainer.metrics))
 
     def take(self) -> None:
         """Let the metrics hold what this one has seen: nothing, at first."""
@@ -449,6 +473,17 @@ class Sums:
         logs = self.logs()
         self.done = True
         return logs
+
+    def state_dict(self) -> list[Any]:
+        """What was seen so far, by each metric."""
+        self.take()
+        return [metric.state_dict() for metric in self.metrics]
+
+    def load_state_dict(self, states: list[Any]) -> None:
+        """Go on from there."""
+        self.take()
+        for metric, seen in zip(self.metrics, states, strict=True):
+            metric.load_state_dict(seen)
 
 
 def __getattr__(name: str) -> object:

@@ -23,7 +23,7 @@ from axon.models import forms, inputs, on_batch, profiling, saving, weights
 from axon.models.loop import Fit, demand_untrained, evaluate
 from axon.models.network import Network
 from axon.models.prediction import FEW, Predictor, mask_behind, rows_at_a_time
-from axon.models.training import Trainer, shaped
+from axon.models.training import Sharded, Trainer, shaped
 from axon.program import Program, Step
 from axon.report import write as write_report
 
@@ -61,7 +61,7 @@ class Model(Network):
             self._trainer.looked.clear()
 
     def _steps(self) -> list[Step]:
-        trained = [self._trainer.train, self._trainer.test] if self._trainer else []
+        trained = self._trainer.steps if self._trainer else []
         return [*trained, self._predictor.step]
 
     # -------------------------------------------------------------------- compile
@@ -146,6 +146,7 @@ class Model(Network):
         validation_freq: int = 1,
         debug: str | None = None,
         resume: Any = None,
+        shards: int | None = None,
     ) -> History:
         """Train on arrays, or on an iterable of batches.
 
@@ -172,6 +173,10 @@ class Model(Network):
             debug: "nan" stops at the first operation whose result is NaN or infinite and names it.
             resume: a folder: go on from the backup there, if there is one, and keep it up to date;
                 it is the same as ``callbacks=[BackupAndRestore(folder, delete_checkpoint=False)]``.
+            shards: cut each batch into so many parts, 2, 4, 8 ..., whose gradients are added up by
+                a fixed tree: the same bits in one process and in any number of MPI ranks that
+                divides it, ``mpiexec -n 4 python -m mpi4py train.py`` (docs/devices.md). Random
+                layers and batch normalization work shard by shard.
 
         Returns:
             The History, with loss and metrics of each epoch.
@@ -188,9 +193,11 @@ class Model(Network):
         initial_epoch = integer("fit", "initial_epoch", initial_epoch, least=0)
         validation_freq = integer("fit", "validation_freq", validation_freq)
         batch_size = integer("fit", "batch_size", batch_size)
+        sharded = None if shards is None else _cut(trainer, shards)
         progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
         progress = with_backup(progress, resume, verbose)
-        reader = inputs.Reader("fit", trainer, batch_size, steps_per_epoch, shuffle, class_weight)
+        of_epoch = (batch_size, steps_per_epoch, shuffle, class_weight, shards or 1)
+        reader = inputs.Reader("fit", trainer, *of_epoch)
         held_out = (validation_data, validation_batch_size, validation_steps)
         feed, validation = reader.for_fit((x, y, sample_weight), validation_split, held_out)
         history = self.history = History()
@@ -198,7 +205,7 @@ class Model(Network):
         params["validation_freq"] = validation_freq
         everyone = Callbacks([history, *progress], self, params)
         of_run = (feed, validation, range(initial_epoch, epochs), everyone, validation_freq)
-        Fit(trainer, self._predictor.step, *of_run).run()
+        Fit(trainer, self._predictor.step, *of_run, sharded).run()
         return history
 
     def train(
@@ -326,3 +333,9 @@ class Model(Network):
     def plot(self, path: Any = None, show_shapes: bool = True, expand_nested: bool = False) -> Any:
         """Draw layers and what flows between them: a matplotlib Figure, written to ``path``."""
         return diagram.plot(self, path, show_shapes, expand_nested)
+
+
+def _cut(trainer: Trainer, shards: int) -> Sharded:
+    from axon.models.shards import sharded_by  # few runs need it
+
+    return sharded_by(trainer, shards)

@@ -1,7 +1,7 @@
 """Trainer: the steps that models replay to learn and to be tested, and what they measure."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
-from axon.models.feeds import AnyFeed, ArrayFeed
+from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.network import Network, kept_by
 from axon.modes import GradMode, Mode, TrainingMode, no_grad
 from axon.ops.compare import both
@@ -34,6 +34,61 @@ class Search(Protocol):
         """Run it on the batch of a feed that begins at ``start``."""
 
 
+class AnySums(Protocol):
+    """What one measuring has seen: ``loop.Sums``, or of each shard alone, ``shards.ShardSums``."""
+
+    def take(self) -> None:
+        """Let the metrics hold what this one has seen."""
+
+    def logs(self, recorded: bool = False) -> Logs:
+        """The results so far, by name; if asked, only of those that are cheap at any time."""
+
+    def results(self) -> Logs:
+        """The results in the end."""
+
+    def state_dict(self) -> list[Any]:
+        """What was seen so far."""
+
+    def load_state_dict(self, states: list[Any]) -> None:
+        """Go on from there."""
+
+
+class Sharded(Protocol):
+    """Steps on batches that are cut into shards: ``shards.py``, which few runs need."""
+
+    count: int
+    outside: list[Metric]
+    shard: Step
+    test: Step
+
+    @property
+    def steps(self) -> list[Step]:
+        """All of them."""
+
+    def backward(self, scored: "Scored") -> list[Tensor]:
+        """What follows a forward pass; the results of the program."""
+
+    def begin(self) -> None:
+        """Get ready for a fit."""
+
+    def sums(self) -> AnySums:
+        """Fresh sums for what is to be measured next."""
+
+    def learn(self, batch: Batch, sums: Any, ahead: int) -> None:
+        """Learn from one batch."""
+
+    def measure(self, batch: Batch, sums: Any, ahead: int) -> None:
+        """See how good the model is on one batch."""
+
+
+class Scored(NamedTuple):
+    """What comes of a forward pass: the loss, of how many it is the mean, what is kept of it."""
+
+    loss: Tensor
+    number: int | Tensor
+    kept: list[Tensor]  # predictions, perhaps weights, for metrics that are not recorded
+
+
 class Trainer:
     """What ``compile`` makes: loss, optimizer and metrics, joined with a model into steps.
 
@@ -45,6 +100,7 @@ class Trainer:
             nothing, and records nothing.
         looked: the steps whose first batch was looked at.
         looking: whether this is a first batch: does what the model makes of it fit?
+        sharded: the steps of the latest ``fit(shards=...)``, or None.
         search: who watches each step (``inspect/nan_search.py``), or None.
     """
 
@@ -59,12 +115,13 @@ class Trainer:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.metrics, self.mean_loss = list(metrics), Mean("loss")
         self._order: Array = np.arange(0)
-        self._all_recorded = all(metric.recorded for metric in self.metrics)
+        self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
         self.warned = False
         self._reduction: Reduction | None = None
         self.looked: set[str] = set()
         self.looking = False
         self.search: Search | None = None
+        self.sharded: Sharded | None = None
         self._locks: tuple[tuple[Lock, ...], ...] = ((), ())  # of the model; of all that takes part
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
@@ -93,8 +150,8 @@ class Trainer:
     turns = locks  # what a step that was pickled once asks for
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({"_reduction": None, **pickled(state)})
-        self._all_recorded = all(metric.recorded for metric in self.metrics)
+        vars(self).update({"_reduction": None, "sharded": None, **pickled(state)})
+        self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
 
     @classmethod
     def of(cls, model: Network, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
@@ -114,29 +171,32 @@ class Trainer:
 
     # -------------------------------------------------------------------- what is recorded
 
-    def _train(self, *columns: Tensor) -> list[Tensor]:
-        """Forward, backward and update, in one program."""
+    def _train(self, *columns: Tensor, sharded: Sharded | None = None) -> list[Tensor]:
+        """Forward, backward and update, in one program; of a shard all but the update."""
         self.optimizer.zero_grad()
-        width = self.model.width
+        width, outside = self.model.width, sharded.outside if sharded else self.unrecorded
         with GradMode(True), TrainingMode(True):  # whatever surrounds the call
             y_pred = self.model.forward(*columns[:width])
-            loss, *outputs = self._scored(y_pred, *columns[width:])
+            scored = self._scored(outside, y_pred, *columns[width:])
         with Mode("phase", "backward"):
-            loss.backward()
-            self._reduce()
+            if sharded is not None:
+                return sharded.backward(scored)
+            scored.loss.backward()
+            self.reduce()
         with Mode("phase", "update"):
             self.optimizer.apply()
-            self._constrain()
-        return [loss, *outputs]
+            self.constrain()
+        return [scored.loss, *scored.kept]
 
-    def _reduce(self) -> None:
+    def reduce(self) -> None:
         """Let the reduction, if there is one, change the gradients: neighbours as one Tensor."""
         if self.reduction is not None:
             pairs = [(group, runs(group.with_gradients())) for group in self.optimizer.groups]
             with no_grad():
                 self.reduction([group.gradients(*ends) for group, found in pairs for ends in found])
 
-    def _constrain(self) -> None:
+    def constrain(self) -> None:
+        """Let parameters keep to their constraints."""
         for p in self.optimizer.parameters:
             if p.constraint is not None and p.requires_grad:
                 p.assign(p.constraint(p.detach()))
@@ -145,18 +205,19 @@ class Trainer:
         """Learn from the gradients that wait, if there were too few batches for an update."""
         if one_blas_thread.run(self.optimizer.complete):
             with no_grad():
-                self._constrain()
+                self.constrain()
 
-    def _test(self, *columns: Tensor) -> list[Tensor]:
+    def _test(self, *columns: Tensor, sharded: Sharded | None = None) -> list[Tensor]:
         """Forward only."""
-        width = self.model.width
+        width, outside = self.model.width, sharded.outside if sharded else self.unrecorded
         for x in columns[:width]:
             x.requires_grad = x.dtype.kind == "f"  # a graph: by it the loss finds the logits
         with GradMode(True), TrainingMode(False):
             y_pred = self.model.forward(*columns[:width])
-            return self._scored(y_pred, *columns[width:])
+            scored = self._scored(outside, y_pred, *columns[width:])
+        return [scored.loss, *scored.kept]
 
-    def _scored(self, y_pred: Tensor, y: Tensor, *w: Tensor) -> list[Tensor]:
+    def _scored(self, outside: Sequence[Metric], y_pred: Tensor, y: Tensor, *w: Tensor) -> Scored:
         """The loss, and the predictions if a metric wants them after the step."""
         if self.looking:
             self.loss.demand(y, y_pred)
@@ -166,28 +227,32 @@ class Trainer:
             for p in self.model.parameters():
                 if p.regularizer is not None:
                     loss = loss + p.regularizer(p)
-            self.mean_loss.add_mean(loss, len(y) if real is None else real.astype(np.float64).sum())
+            number = len(y) if real is None else real.astype(np.float64).sum()
+            self.mean_loss.add_mean(loss, number)
             seen, weights = y_pred.detach(), w if real is None else (weighing(real, *w),)
             seen.mask = None  # the weights tell it
             for metric in self.metrics:
-                if metric.recorded:
+                if metric not in outside:
                     metric.update(y, seen, *weights)
                 elif self.looking:
                     _show(metric, y, seen, *weights)
-        if self._all_recorded:
-            return [loss]
-        return [loss, seen] if real is None else [loss, seen, *weights]
+        kept = [seen] if real is None else [seen, *weights]
+        return Scored(loss, number, kept if outside else [])
 
-    def prepare(self, feed: AnyFeed) -> None:
+    def prepare(self, feed: AnyFeed, shards: int = 1) -> None:
         """Let the optimizer take charge of the parameters.
 
         It moves them, so nobody else works with them meanwhile.
+
+        Args:
+            feed: what is learned from.
+            shards: into how many parts each batch is cut.
 
         Raises:
             ValueError: there is nothing that training could change, or a batch is too small.
         """
         if isinstance(feed, ArrayFeed):
-            self._demand_large(feed)
+            self._demand_large(feed, shards)
         change(self.locks(), self._prepare)
 
     def _prepare(self) -> None:
@@ -201,18 +266,20 @@ class Trainer:
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]
 
-    def _demand_large(self, feed: ArrayFeed) -> None:
+    def _demand_large(self, feed: ArrayFeed, shards: int) -> None:
         """Say before the first step, and not in the last one, that a batch is too small."""
         least = self.model.least_batch
-        if feed.smallest < least:
+        if max(feed.smallest // shards, 1) < least:
             layer = next(
                 m for m in self.model.modules() if not list(m.children()) and m.least_batch == least
             )
+            cut = f", cut into {shards} shards, leaves one that" if shards > 1 else ","
             raise ValueError(
                 f"layer {layer.name!r} ({layer!r}): the last batch of an epoch, {feed.size} "
-                f"samples in batches of {feed.batch_size}, is a single sample, hence a single "
+                f"samples in batches of {feed.batch_size}{cut} is a single sample, hence a single "
                 "value for each channel, which minus its mean is always 0. Use larger batches, "
-                "or another batch_size that leaves no rest of 1; or LayerNormalization; or freeze "
+                f"or another batch_size that leaves no rest of {'1' if shards < 2 else 'so few'}; "
+                f"{'or fewer shards; ' if shards > 1 else ''}or LayerNormalization; or freeze "
                 "the layer with trainable=False."
             )
 
@@ -270,7 +337,7 @@ class Trainer:
         """Whether Python has something to do between two runs of a step."""
         learns = step is self.train
         waits = learns and (self.optimizer.phase or self.optimizer.schedule is not None)
-        return bool(waits) or self.search is not None or not self._all_recorded
+        return bool(waits) or self.search is not None or bool(self.unrecorded)
 
     def after(self, step: Step, inputs: list[Array], outputs: list[Array]) -> None:
         """Do what is not recorded, when a step has run: count, hand on, and look at the loss."""
@@ -278,21 +345,25 @@ class Trainer:
             self.optimizer.advance()
         loss, *kept = outputs
         if kept:
-            self._gather(inputs, *kept)
+            self.hand_on(self.unrecorded, self.to_hand_on(inputs, kept))
         value = float(loss) if step.done == 1 else self.mean_loss.result()
         if value - value != 0.0 and not self.warned:  # NaN or infinite
-            self._warn(value)
+            self.warn(value)
 
-    def _gather(self, inputs: list[Array], y_pred: Array, *weight: Array) -> None:
-        """Hand what the batch gave to the metrics that keep it; the memory is used again."""
+    def to_hand_on(self, inputs: list[Array], kept: Sequence[Array]) -> list[Array]:
+        """What metrics that are not recorded are given: copies, as the memory is used again."""
         y, *w = inputs[self.model.width :]
-        kept = [array.copy() for array in (y, y_pred, *(weight or w))]
-        with Mode("checked", True):
-            for metric in self.metrics:
-                if not metric.recorded:
-                    metric.update(*kept)
+        y_pred, *weight = kept
+        return [array.copy() for array in (y, y_pred, *(weight or w))]
 
-    def _warn(self, value: float) -> None:
+    def hand_on(self, outside: Sequence[Metric], columns: Sequence[Array]) -> None:
+        """Hand what a batch gave to the metrics that are not part of the program."""
+        with Mode("checked", True):
+            for metric in outside:
+                metric.update(*columns)
+
+    def warn(self, value: float) -> None:
+        """Say once that the loss is no number."""
         from warnings import warn
 
         self.warned = True
@@ -320,9 +391,14 @@ class Trainer:
             self._order = feed.order
 
     @property
+    def steps(self) -> list[Step]:
+        """The steps, those of the latest fit first."""
+        return [*(self.sharded.steps if self.sharded else ()), self.train, self.test]
+
+    @property
     def programs(self) -> list[Program]:
         """Every program recorded so far."""
-        return [*self.train.programs.values(), *self.test.programs.values()]
+        return [program for step in self.steps for program in step.programs.values()]
 
 
 def _show(metric: Metric, *columns: Tensor) -> None:

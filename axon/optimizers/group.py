@@ -61,7 +61,7 @@ class Group:
         """Add gradients to those that wait; the last of ``count`` summands makes them a mean."""
         for start, stop in runs(parameters):
             total = self.kept("accumulated", start, stop)
-            fresh = _part(self.memory.gradients, start, stop)
+            fresh = self.fresh(start, stop)
             if count:
                 complete_mean(total, fresh, count=count)
             else:
@@ -88,6 +88,10 @@ class Group:
         """Gradients between two elements of the memory: means of several, if they are gathered."""
         if "accumulated" in self.state:
             return self.kept("accumulated", start, stop)
+        return _part(self.memory.gradients, start, stop)
+
+    def fresh(self, start: int, stop: int) -> Tensor:
+        """What the latest backward pass left between two elements of the memory."""
         return _part(self.memory.gradients, start, stop)
 
     def kept(self, name: str, start: int, stop: int) -> Tensor:

@@ -1,0 +1,584 @@
+"""The training step of ``fit(shards=8)``: the same bits in one process and in several.
+
+A batch is cut into a fixed number of shards, however many ranks there are. Each shard is a replay
+of forward and backward; its gradients, times what its samples weigh, go to a row of their own. Then
+the update is a replay, too: it begins with ``all_reduce``, which adds up the rows of all ranks by a
+tree over the shards, and that is the only place where ranks need each other.
+
+    shard    forward, backward                           once for each shard of this rank
+    update   all_reduce, mean, optimizer, constraints    once for each batch
+
+Whatever a forward pass leaves in a model goes the same way: each shard starts from what the batch
+before left, and the mean of what they changed is what stays. Random layers draw by step and shard.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count, pairwise
+from typing import Any
+
+import numpy as np
+
+from axon.backend import Array, DType
+from axon.callbacks import Logs
+from axon.checks import integer
+from axon.core import Tensor
+from axon.layers.noise import Noise
+from axon.metrics import Metric
+from axon.metrics.base import ALMOST_NONE
+from axon.models.feeds import ArrayFeed, Batch
+from axon.models.loop import Sums
+from axon.models.network import Network, kept_by
+from axon.models.training import Scored, Trainer, Variant
+from axon.modes import Mode, no_grad
+from axon.ops import maximum
+from axon.optimizers.group import Group, runs
+from axon.parameter import Parameter
+from axon.program import Step
+from axon.ranks import all_reduce, world
+
+UNLIKE = (
+    "fit(shards=...): two shards of a batch, of different sizes, reached different parameters. The "
+    "same parameters must get gradients whatever the number of samples: let the model's forward "
+    "not ask for it, or leave shards out."
+)
+WORDS, APART = 2**32, 0x9E3779B1  # seeds are words; those of two shards are as far apart as can be
+State = dict[str, Array]  # of a metric: its accumulators by name
+
+
+class Sharded:
+    """The steps of a fit that is cut into shards, and what they share.
+
+    Args:
+        trainer: what ``compile`` made.
+        shards: how many, a power of two.
+
+    Attributes:
+        own: the shards of this process, neighbours.
+        shard, update, test: the steps.
+        inside, outside: metrics that are part of the programs, and those that are handed whole
+            batches: they do not say how what several of them saw is merged.
+    """
+
+    def __init__(self, trainer: Trainer, shards: int) -> None:
+        self.trainer, self.count, self.world = trainer, shards, world()
+        self.own = self.world.own(shards)
+        watched = (trainer.mean_loss, *trainer.metrics)
+        self.inside = [metric for metric in watched if _can_merge(metric)]
+        self.outside = [metric for metric in trainer.metrics if not _can_merge(metric)]
+        plain = trainer.train
+        common = (plain.eager, True, plain.state, plain.settings, trainer.locks)
+        self.shard = Step("shard", partial(plain.function, sharded=self), [], self._labels, *common)
+        self.update = Step("update", self._update, [], self._labels, *common)
+        self.test = Step(
+            "evaluate", partial(trainer.test.function, sharded=self), [], self._labels, *common
+        )
+        self._carried = Carried(trainer)
+        self._rows: dict[Variant, Rows] = {}  # by what the recording of a shard depends on
+        self._key: Variant = ()  # of the shard at hand
+        self._filled: Rows | None = None  # by the shards of the batch at hand
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()  # a copy of a model has steps of its own
+
+    @property
+    def steps(self) -> list[Step]:
+        """All of them."""
+        return [self.update, self.shard, self.test]
+
+    def begin(self) -> None:
+        """Get ready for a fit; the model may have changed since the one before."""
+        self.shard.names = self.test.names = self.trainer.train.names
+        self._carried = Carried(self.trainer)
+
+    # -------------------------------------------------------------------- what is recorded
+
+    def backward(self, scored: Scored) -> list[Tensor]:
+        """Gradients of what the samples of a shard cost together."""
+        weight, told = _weight(scored)
+        scored.loss.backward(weight)
+        self._arrange()
+        return [scored.loss, *told, *scored.kept]
+
+    def _arrange(self) -> None:
+        """Decide what a row holds: which parameters have gradients, tells the backward pass."""
+        reached = [(group, group.with_gradients()) for group in self.trainer.optimizer.groups]
+        alike = (r for r in self._rows.values() if r.suit(reached, self._carried.floats))
+        rows = next(alike, None) or Rows(reached, self._carried.floats, len(self.own))
+        self._rows[self._key] = rows
+
+    def _update(self) -> list[Tensor]:
+        """Add up the gradients of all shards, and learn from their mean."""
+        rows = self._rows_filled
+        with no_grad():
+            loss = rows.reduce(self.count)
+        for p in rows.reached:
+            p.grad = p.home
+        with Mode("phase", "backward"):
+            self.trainer.reduce()
+        with Mode("phase", "update"):
+            self.trainer.optimizer.apply()
+            self.trainer.constrain()
+        return [loss]
+
+    def _labels(self) -> dict[int, str]:
+        parts = [part for rows in self._rows.values() for part in rows.parts]
+        ours = {id(part.rows): "shards' gradients" for part in parts}
+        ours.update((id(part.total), "sums of all shards") for part in parts)
+        return {**self.trainer.train.labels(), **ours}
+
+    # -------------------------------------------------------------------- while it runs
+
+    def learn(self, batch: Batch, sums: "ShardSums", ahead: int) -> None:
+        """Learn from one batch."""
+        trainer, (feed, start, stop) = self.trainer, batch
+        ends = cut(stop - start, self.count)
+        variant = trainer.variant(trainer.train)
+        self._expect(feed, ends, ahead)
+        self._filled = None
+        with self._carried.the_same_for_each():
+            for row, shard in enumerate(self.own):
+                if ends[shard] < ends[shard + 1]:
+                    sums.at(shard)
+                    place = start + ends[shard], start + ends[shard + 1]
+                    sums.keep(shard, self._one(variant, feed, *place, shard, row))
+            if self._filled is None:  # nothing is left for this process: it sees what others see
+                sums.at(None)
+                self._one(variant, feed, start, start + ends[1], 0, None)
+        for row, shard in enumerate(self.own):
+            if ends[shard] == ends[shard + 1]:
+                self._rows_filled.clear(row)
+        key = (*variant, trainer.optimizer.phase, self._rows_filled.number)
+        (loss,) = self._run(self.update, [], key, feed, start)
+        trainer.optimizer.advance()
+        sums.hand_on_kept()
+        self.look_at(float(loss[0]))
+
+    def _expect(self, feed: ArrayFeed, ends: Sequence[int], ahead: int) -> None:
+        """Let kernels be chosen as if this process did all shards: the same ones on all ranks."""
+        self.shard.expect(ahead * self.count)
+        self.update.expect(ahead)
+        for size in dict.fromkeys(b - a for a, b in pairwise(ends) if a < b):
+            self.shard.cache.is_first(feed.specs(size))
+
+    def _one(
+        self, variant: Variant, feed: ArrayFeed, start: int, stop: int, shard: int, row: int | None
+    ) -> list[Array]:
+        """Run one shard; returns what metrics want that are handed whole batches."""
+        inputs = self.shard.inputs(*feed.specs(stop - start))
+        self._key = (*variant, stop - start)
+        with self._carried.of(shard):
+            loss, *rest = self._run(self.shard, inputs, variant, feed, start)
+        weight, seen = float(stop - start), rest
+        if len(rest) > bool(self.outside):  # a mask says what counts
+            weight, seen = float(rest[0]), rest[1:]
+        rows = self._rows[self._key]
+        if self._filled not in (None, rows):
+            raise ValueError(UNLIKE)
+        self._filled = rows
+        if row is not None:
+            rows.put(row, float(loss), weight, self._carried)
+        return self.trainer.to_hand_on(inputs, seen) if seen else []
+
+    @property
+    def _rows_filled(self) -> "Rows":
+        assert self._filled is not None
+        return self._filled
+
+    def _run(
+        self, step: Step, inputs: list[Array], key: Variant, feed: ArrayFeed, start: int
+    ) -> list[Array]:
+        if self.trainer.search is not None:
+            return self.trainer.search.run(step, inputs, feed, start)
+        return step.run(inputs, key, feed if inputs else None, start)
+
+    def measure(self, batch: Batch, sums: "ShardSums", ahead: int) -> None:
+        """See how good the model is on one batch, if it is this process's turn."""
+        feed, start, stop = batch
+        specs, number = feed.specs(stop - start), sums.next()
+        self.test.expect(ahead)
+        self.test.cache.is_first(specs)
+        shard = number % self.count
+        if shard in self.own:
+            sums.at(shard)
+            inputs = self.test.inputs(*specs)
+            rest = self._run(self.test, inputs, (), feed, start)[1:]
+            sums.keep(number, self.trainer.to_hand_on(inputs, rest) if rest else [])
+        if shard == self.count - 1:
+            sums.hand_on_kept()
+
+    def look_at(self, loss: float) -> None:
+        """Warn of a loss that is no number, in all processes: each knows the whole loss."""
+        if not np.isfinite(loss) and not self.trainer.warned:
+            self.trainer.warn(loss)
+
+    def sums(self) -> "ShardSums":
+        """Fresh sums for what is to be measured next."""
+        return ShardSums(self)
+
+
+def sharded_by(trainer: Trainer, shards: int) -> Sharded:
+    """The steps on batches that are cut into so many shards; kept for the next fit alike.
+
+    Raises:
+        TypeError, ValueError: it is no number of shards, or this model's batches cannot be cut.
+    """
+    demand_shards(trainer.model, shards)
+    kept = trainer.sharded
+    if not isinstance(kept, Sharded) or kept.count != shards:
+        kept = trainer.sharded = Sharded(trainer, shards)
+    return kept
+
+
+def demand_shards(model: Network, shards: object) -> None:
+    """Raise an error unless batches of a model can be cut into so many parts.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: not 1, 2, 4, 8 ...; or the model takes a fixed number of samples at a time.
+    """
+    number = integer("fit", "shards", shards)
+    if number & (number - 1):
+        below = 1 << (number.bit_length() - 1)
+        raise ValueError(
+            f"fit: shards must be a power of two, so that sums over them make a tree, got "
+            f"{number}. Choose {below} or {2 * below}."
+        )
+    if model.only_batch is not None:
+        raise ValueError(
+            f"fit: model {model.name!r} takes {model.only_batch} samples at a time, as its file "
+            "says, so its batches cannot be cut. Leave shards out."
+        )
+
+
+def cut(size: int, shards: int) -> list[int]:
+    """Where shards begin and end: as ``np.array_split`` cuts, the first ones are the larger.
+
+    >>> cut(10, 4), cut(2, 4)
+    ([0, 3, 6, 8, 10], [0, 1, 2, 2, 2])
+    """
+    each, more = divmod(size, shards)
+    return [shard * each + min(shard, more) for shard in range(shards + 1)]
+
+
+def _weight(scored: Scored) -> tuple[float | Tensor, list[Tensor]]:
+    """What a shard weighs in the batch; and again if the program has to tell it."""
+    if isinstance(scored.number, int):
+        return float(scored.number), []
+    weight = maximum(scored.number, ALMOST_NONE)
+    return weight.astype(scored.loss.dtype), [weight]
+
+
+def _can_merge(metric: Metric) -> bool:
+    return metric.recorded and metric.merge([metric.state_dict()]) is not None
+
+
+# ------------------------------------------------------------------------------------ rows
+
+
+class Part:
+    """What a row holds in one type: gradients, changes of other tensors, a loss and a weight.
+
+    Attributes:
+        gradients: where in a row, of which group, which stretch of its memory.
+        floats: where in a row, which tensor.
+        rows: (shards of this process, n).
+        total: (n,) the sum over all shards.
+    """
+
+    def __init__(
+        self, dtype: DType, stretches: list[tuple[Group, int, int]], floats: list[Tensor], own: int
+    ) -> None:
+        self.gradients: list[tuple[slice, Group, int, int]] = []
+        self.floats: list[tuple[slice, Tensor]] = []
+        size = 0
+        for group, start, stop in stretches:
+            self.gradients.append((slice(size, size + stop - start), group, start, stop))
+            size += stop - start
+        for tensor in floats:
+            self.floats.append((slice(size, size + tensor.size), tensor))
+            size += tensor.size
+        self.rows = Tensor(np.zeros((own, size + 2), dtype))
+        self.total = Tensor(np.zeros(size + 2, dtype))
+
+    def put(self, row: int, loss: float, weight: float, carried: "Carried") -> None:
+        """Lay down what a shard gave."""
+        line = self.rows.data[row]
+        for place, group, start, stop in self.gradients:
+            line[place] = group.memory.gradients.data[start:stop]
+        for place, tensor in self.floats:
+            change = line[place].reshape(tensor.shape)
+            np.subtract(tensor.data, carried.before(tensor), out=change)
+            np.multiply(change, weight, out=change)
+        line[-2:] = loss * weight, weight
+
+    def reduce(self, shards: int) -> Tensor:
+        """Add up all rows, and hand the means on; returns that of the loss, (1,)."""
+        all_reduce(self.total, self.rows, shards=shards)
+        weight = self.total[-1:]
+        for place, group, start, stop in self.gradients:
+            group.fresh(start, stop).assign(self.total[place] / weight)
+        for place, tensor in self.floats:
+            tensor.assign(tensor + (self.total[place] / weight).reshape(tensor.shape))
+        loss: Tensor = self.total[-2:-1] / weight
+        return loss
+
+
+_numbers = count()
+
+
+class Rows:
+    """A row for each shard of this process, in each type that parameters have.
+
+    Args:
+        reached: the parameters of each group that have a gradient.
+        floats: what else a forward pass changes.
+        own: how many shards this process has.
+    """
+
+    def __init__(
+        self,
+        reached: list[tuple[Group, list[Parameter]]],
+        floats: list[Tensor],
+        own: int,
+    ) -> None:
+        self.number = next(_numbers)  # programs that are bound to others are others
+        self.reached = [p for _, parameters in reached for p in parameters]
+        self._made_for = _signature(reached, floats)
+        types = dict.fromkeys([*(group.dtype for group, _ in reached), *(t.dtype for t in floats)])
+        self.parts = [
+            Part(
+                dtype,
+                [(g, *ends) for g, found in reached if g.dtype == dtype for ends in runs(found)],
+                [t for t in floats if t.dtype == dtype],
+                own,
+            )
+            for dtype in types
+        ]
+
+    def suit(self, reached: list[tuple[Group, list[Parameter]]], floats: list[Tensor]) -> bool:
+        """Whether they were made for these."""
+        return self._made_for == _signature(reached, floats)
+
+    def put(self, row: int, loss: float, weight: float, carried: "Carried") -> None:
+        """Lay down what a shard gave."""
+        for part in self.parts:
+            part.put(row, loss, weight, carried)
+
+    def clear(self, row: int) -> None:
+        """An empty shard: it counts nothing."""
+        for part in self.parts:
+            part.rows.data[row] = 0
+
+    def reduce(self, shards: int) -> Tensor:
+        """Add up the rows of all shards, and hand on their means; returns the mean loss, (1,)."""
+        losses = [part.reduce(shards) for part in self.parts]
+        return losses[0]
+
+
+def _signature(
+    reached: list[tuple[Group, list[Parameter]]], floats: list[Tensor]
+) -> list[tuple[object, ...]]:
+    groups = [(group, *runs(parameters)) for group, parameters in reached]
+    return [*groups, *((id(t), t.shape) for t in floats)]
+
+
+class Carried:
+    """What a forward pass leaves in a model: running means, counts, keys of random layers.
+
+    Numbers with a fraction are averaged over the shards. Whole numbers must come out alike.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        model = trainer.model
+        tensors = [*model.named_buffers().values(), *kept_by((*model.modules(), trainer.loss))]
+        found = {id(t): t for t in tensors if not isinstance(t, Parameter)}
+        self.floats = [t for t in found.values() if t.dtype.kind == "f"]
+        self.others = [t for t in found.values() if t.dtype.kind != "f"]
+        self._names = {id(t): name for name, t in model.named_buffers().items()}
+        keys = (m.seed_state for m in model.modules() if isinstance(m, Noise))
+        self._keys = list({id(key): key for key in keys}.values())
+        self._before: dict[int, Array] = {}
+        self._after: dict[int, Array] = {}
+
+    def before(self, tensor: Tensor) -> Array:
+        """What it held before the batch."""
+        return self._before[id(tensor)]
+
+    @contextmanager
+    def the_same_for_each(self) -> Iterator[None]:
+        """Let shards begin from the same values; then all is as it was, but for whole numbers."""
+        tensors = (*self.floats, *self.others)
+        self._before, self._after = {id(t): t.data.copy() for t in tensors}, {}
+        try:
+            yield
+        except BaseException:
+            self._after = {}
+            raise
+        finally:
+            for tensor in tensors:
+                tensor.data[...] = self._after.get(id(tensor), self._before[id(tensor)])
+
+    @contextmanager
+    def of(self, shard: int) -> Iterator[None]:
+        """Let a shard begin; random layers draw other numbers than in any other one."""
+        for tensor in (*self.floats, *self.others):
+            tensor.data[...] = self._before[id(tensor)]
+        for key in self._keys:
+            key.data[0] = (int(key.data[0]) + shard * APART) % WORDS
+        yield
+        for key in self._keys:
+            key.data[0] = self._before[id(key)][0]
+        for tensor in self.others:
+            left = self._after.setdefault(id(tensor), tensor.data.copy())
+            if not np.array_equal(left, tensor.data):
+                self._demand_alike(tensor, left)
+
+    def _demand_alike(self, tensor: Tensor, left: Array) -> None:
+        name = self._names.get(id(tensor), "a Tensor that a layer keeps")
+        raise ValueError(
+            f"fit(shards=...): {name}, whole numbers, came out of two shards of a batch as {left} "
+            f"and {tensor.data}. Numbers with a fraction are averaged over the shards; whole ones "
+            "must not depend on the samples. Keep them as floats, or leave shards out."
+        )
+
+
+# ------------------------------------------------------------------------------------ sums
+
+
+class ShardSums:
+    """What one measuring has seen, for each shard alone; merged in the order of their numbers.
+
+    It stands where ``loop.Sums`` stands without shards, and metrics hold one shard at a time.
+    """
+
+    def __init__(self, sharded: Sharded) -> None:
+        self.sharded, self.world = sharded, sharded.world
+        self.inside = sharded.inside
+        self.metrics = (sharded.trainer.mean_loss, *sharded.trainer.metrics)
+        self.done = False
+        self._whole = Sums(sharded.outside)
+        self._tensors = [metric.tensors() for metric in self.inside]
+        self._at: int | None = None  # the shard whose sums the metrics hold
+        self._seen: dict[int, list[State]] = {}  # of the shards of this process
+        self._batch = 0
+        self._kept: dict[int, list[Array]] = {}  # by batch: what metrics have still to be handed
+
+    # -------------------------------------------------------------------- whose turn it is
+
+    def take(self) -> None:
+        """Let the metrics hold what this one has seen, of the shard at hand."""
+        for number, metric in enumerate(self.inside):
+            if metric._held_by is not self:
+                if metric._held_by is not None:
+                    metric._held_by._put_aside(metric)
+                vars(metric)["_held_by"] = None
+                metric.reset()
+                self._load(number, self._at)
+                vars(metric)["_held_by"] = self
+
+    def _put_aside(self, metric: Metric) -> None:
+        if not self.done:
+            self._keep(self.inside.index(metric), self._at)
+
+    def at(self, shard: int | None) -> None:
+        """Let the metrics go on with the sums of a shard; None: with what nobody will ask for."""
+        self.take()
+        if shard == self._at and shard is not None:
+            return
+        for number in range(len(self.inside)):
+            self._keep(number, self._at)
+            self._load(number, shard)
+        self._at = shard
+
+    def _keep(self, number: int, shard: int | None) -> None:
+        if shard is None:
+            return
+        seen = self._of(shard)[number]
+        for name, tensor in self._tensors[number].items():
+            if name in seen and seen[name].shape == tensor.shape:
+                np.copyto(seen[name], tensor.data)
+            else:
+                seen[name] = tensor.data.copy()
+
+    def _load(self, number: int, shard: int | None) -> None:
+        seen = {} if shard is None else self._of(shard)[number]
+        if not seen:
+            self.inside[number].reset()
+        for name, values in seen.items():
+            tensor = self._tensors[number][name]
+            if tensor.shape == values.shape:
+                np.copyto(tensor.data, values)
+            else:  # the first batch gives some their shape
+                tensor.data = values.copy()
+
+    def _of(self, shard: int) -> list[State]:
+        if shard not in self._seen:
+            self._seen[shard] = [{} for _ in self.inside]
+        return self._seen[shard]
+
+    # -------------------------------------------------------------------- metrics of whole batches
+
+    def next(self) -> int:
+        """The number of the batch that comes, from 0."""
+        self._batch += 1
+        return self._batch - 1
+
+    def keep(self, number: int, columns: list[Array]) -> None:
+        """Take note of what metrics are to be handed of a whole batch, or a shard."""
+        if columns:
+            self._kept[number] = columns
+
+    def hand_on_kept(self) -> None:
+        """Hand it to them, in the order of the numbers, in all processes."""
+        if self.sharded.outside:
+            found = self.world.gather(self._kept, what="what metrics are handed")
+            columns = {number: given for kept in found for number, given in kept.items()}
+            self._whole.take()
+            for number in sorted(columns):
+                self.sharded.trainer.hand_on(self.sharded.outside, columns[number])
+            self._kept = {}
+
+    # -------------------------------------------------------------------- results
+
+    def logs(self, recorded: bool = False) -> Logs:
+        """The results so far, by name; if asked, only of those that are cheap at any time."""
+        self.hand_on_kept()
+        self._merge()
+        self._whole.take()
+        shown = (m for m in self.metrics if m.scalar and (m.recorded or not recorded))
+        return {m.name: m.result() for m in shown}
+
+    def _merge(self) -> None:
+        """Let the metrics hold what all shards have seen together."""
+        states = self._states()
+        self.at(None)
+        for number, metric in enumerate(self.inside):
+            merged = metric.merge([seen[number] for seen in states if seen[number]])
+            if merged is not None:
+                metric.load_state_dict(merged)
+
+    def _states(self) -> list[list[State]]:
+        """What each shard has seen, of all processes."""
+        self.at(None)
+        own = [self._of(shard) for shard in self.sharded.own]
+        return [seen for part in self.world.gather(own, what="sums of metrics") for seen in part]
+
+    def results(self) -> Logs:
+        """The results in the end."""
+        logs = self.logs()
+        self.sharded.look_at(logs["loss"])
+        self.done = True
+        return logs
+
+    def state_dict(self) -> list[Any]:
+        """What was seen, of each shard; and by metrics that are handed whole batches."""
+        return [self._states(), self._whole.state_dict()]
+
+    def load_state_dict(self, state: list[Any]) -> None:
+        """Go on from there."""
+        states, whole = state
+        self.at(None)
+        self._seen = {shard: states[shard] for shard in self.sharded.own}
+        self._whole.load_state_dict(whole)
