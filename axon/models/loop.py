@@ -25,7 +25,7 @@ from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.first_batch import first_look
 from axon.models.identity import identity
 from axon.models.network import Network
-from axon.models.training import AnySums, Sharded, Trainer
+from axon.models.training import AnySums, Shards, Trainer
 from axon.optimizers import Optimizer
 from axon.program import Step
 from axon.random import get_state, set_state
@@ -61,7 +61,7 @@ class Fit:
         epochs: range,
         callbacks: Callbacks,
         validation_freq: int = 1,
-        sharded: Sharded | None = None,
+        sharded: Shards | None = None,
     ) -> None:
         self.trainer, self.model = trainer, trainer.model
         self.feed, self.validation = feed, validation
@@ -302,7 +302,7 @@ class Pass:
         callbacks: Callbacks | None = None,
         ahead: int = 0,
         fit: Fit | None = None,
-        sharded: Sharded | None = None,
+        sharded: Shards | None = None,
     ) -> None:
         self.trainer, self.step, self.feed = trainer, step, feed
         self.ahead, self.fit, self.sharded = ahead, fit, sharded
@@ -370,7 +370,7 @@ class Pass:
             lock.changing = False
         return done
 
-    def _shards(self, sharded: Sharded, batch: Batch) -> int:
+    def _shards(self, sharded: Shards, batch: Batch) -> int:
         """Run the step on a batch that is cut into shards, or on one that is one shard's."""
         lock = self.trainer.locks()[0]
         lock.changing = self.fit is not None
@@ -401,7 +401,7 @@ def evaluate(
     feed: AnyFeed,
     callbacks: Callbacks,
     times: int = 1,
-    sharded: Sharded | None = None,
+    sharded: Shards | None = None,
 ) -> Logs:
     """Loss and metrics on data that nothing is learned from; once of so many times."""
     callbacks.on_test_begin(None)
@@ -439,7 +439,7 @@ class Sums:
         self._aside: dict[int, State] = {}
 
     @staticmethod
-    def of(trainer: Trainer, sharded: Sharded | None = None) -> AnySums:
+    def of(trainer: Trainer, sharded: Shards | None = None) -> AnySums:
         """A fresh one, for what is to be measured next."""
         return sharded.sums() if sharded else Sums((trainer.mean_loss, *trainer.metrics))
 

@@ -23,7 +23,7 @@ from axon.models import forms, inputs, on_batch, profiling, saving, weights
 from axon.models.loop import Fit, demand_untrained, evaluate
 from axon.models.network import Network
 from axon.models.prediction import FEW, Predictor, mask_behind, rows_at_a_time
-from axon.models.training import Sharded, Trainer, shaped
+from axon.models.training import Shards, Trainer, shaped
 from axon.program import Program, Step
 from axon.report import write as write_report
 
@@ -335,7 +335,7 @@ class Model(Network):
         return diagram.plot(self, path, show_shapes, expand_nested)
 
 
-def _cut(trainer: Trainer, shards: int) -> Sharded:
+def _cut(trainer: Trainer, shards: int) -> Shards:
     from axon.models.shards import sharded_by  # few runs need it
 
     return sharded_by(trainer, shards)

@@ -75,9 +75,9 @@ class Sharded:
             "evaluate", partial(trainer.test.function, sharded=self), [], self._labels, *common
         )
         self._carried = Carried(trainer)
-        self._rows: dict[Variant, Rows] = {}  # by what the recording of a shard depends on
+        self._rows: dict[Variant, ShardRows] = {}  # by what the recording of a shard depends on
         self._key: Variant = ()  # of the shard at hand
-        self._filled: Rows | None = None  # by the shards of the batch at hand
+        self._filled: ShardRows | None = None  # by the shards of the batch at hand
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         return type(None), ()  # a copy of a model has steps of its own
@@ -105,7 +105,7 @@ class Sharded:
         """Decide what a row holds: which parameters have gradients, tells the backward pass."""
         reached = [(group, group.with_gradients()) for group in self.trainer.optimizer.groups]
         alike = (r for r in self._rows.values() if r.suit(reached, self._carried.floats))
-        rows = next(alike, None) or Rows(reached, self._carried.floats, len(self.own))
+        rows = next(alike, None) or ShardRows(reached, self._carried.floats, len(self.own))
         self._rows[self._key] = rows
 
     def _update(self) -> list[Tensor]:
@@ -182,7 +182,7 @@ class Sharded:
         return self.trainer.to_hand_on(inputs, seen) if seen else []
 
     @property
-    def _rows_filled(self) -> "Rows":
+    def _rows_filled(self) -> "ShardRows":
         assert self._filled is not None
         return self._filled
 
@@ -277,7 +277,7 @@ def _can_merge(metric: Metric) -> bool:
 # ------------------------------------------------------------------------------------ rows
 
 
-class Part:
+class RowsOfType:
     """What a row holds in one type: gradients, changes of other tensors, a loss and a weight.
 
     Attributes:
@@ -328,7 +328,7 @@ class Part:
 _numbers = count()
 
 
-class Rows:
+class ShardRows:
     """A row for each shard of this process, in each type that parameters have.
 
     Args:
@@ -348,7 +348,7 @@ class Rows:
         self._made_for = _signature(reached, floats)
         types = dict.fromkeys([*(group.dtype for group, _ in reached), *(t.dtype for t in floats)])
         self.parts = [
-            Part(
+            RowsOfType(
                 dtype,
                 [(g, *ends) for g, found in reached if g.dtype == dtype for ends in runs(found)],
                 [t for t in floats if t.dtype == dtype],
@@ -458,7 +458,7 @@ class ShardSums:
         self.inside = sharded.inside
         self.metrics = (sharded.trainer.mean_loss, *sharded.trainer.metrics)
         self.done = False
-        self._whole = Sums(sharded.outside)
+        self._outside = Sums(sharded.outside)
         self._tensors = [metric.tensors() for metric in self.inside]
         self._at: int | None = None  # the shard whose sums the metrics hold
         self._seen: dict[int, list[State]] = {}  # of the shards of this process
@@ -535,7 +535,7 @@ class ShardSums:
         if self.sharded.outside:
             found = self.world.gather(self._kept, what="what metrics are handed")
             columns = {number: given for kept in found for number, given in kept.items()}
-            self._whole.take()
+            self._outside.take()
             for number in sorted(columns):
                 self.sharded.trainer.hand_on(self.sharded.outside, columns[number])
             self._kept = {}
@@ -546,7 +546,7 @@ class ShardSums:
         """The results so far, by name; if asked, only of those that are cheap at any time."""
         self.hand_on_kept()
         self._merge()
-        self._whole.take()
+        self._outside.take()
         shown = (m for m in self.metrics if m.scalar and (m.recorded or not recorded))
         return {m.name: m.result() for m in shown}
 
@@ -574,11 +574,11 @@ class ShardSums:
 
     def state_dict(self) -> list[Any]:
         """What was seen, of each shard; and by metrics that are handed whole batches."""
-        return [self._states(), self._whole.state_dict()]
+        return [self._states(), self._outside.state_dict()]
 
     def load_state_dict(self, state: list[Any]) -> None:
         """Go on from there."""
-        states, whole = state
+        states, outside = state
         self.at(None)
         self._seen = {shard: states[shard] for shard in self.sharded.own}
-        self._whole.load_state_dict(whole)
+        self._outside.load_state_dict(outside)

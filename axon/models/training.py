@@ -53,7 +53,7 @@ class AnySums(Protocol):
         """Go on from there."""
 
 
-class Sharded(Protocol):
+class Shards(Protocol):
     """Steps on batches that are cut into shards: ``shards.py``, which few runs need."""
 
     count: int
@@ -121,7 +121,7 @@ class Trainer:
         self.looked: set[str] = set()
         self.looking = False
         self.search: Search | None = None
-        self.sharded: Sharded | None = None
+        self.sharded: Shards | None = None
         self._locks: tuple[tuple[Lock, ...], ...] = ((), ())  # of the model; of all that takes part
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
@@ -171,7 +171,7 @@ class Trainer:
 
     # -------------------------------------------------------------------- what is recorded
 
-    def _train(self, *columns: Tensor, sharded: Sharded | None = None) -> list[Tensor]:
+    def _train(self, *columns: Tensor, sharded: Shards | None = None) -> list[Tensor]:
         """Forward, backward and update, in one program; of a shard all but the update."""
         self.optimizer.zero_grad()
         width, outside = self.model.width, sharded.outside if sharded else self.unrecorded
@@ -207,7 +207,7 @@ class Trainer:
             with no_grad():
                 self.constrain()
 
-    def _test(self, *columns: Tensor, sharded: Sharded | None = None) -> list[Tensor]:
+    def _test(self, *columns: Tensor, sharded: Shards | None = None) -> list[Tensor]:
         """Forward only."""
         width, outside = self.model.width, sharded.outside if sharded else self.unrecorded
         for x in columns[:width]:

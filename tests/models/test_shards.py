@@ -2,14 +2,15 @@
 
 import copy
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import axon
-from axon import constraints, layers, losses, metrics, optimizers, regularizers
+from axon import constraints, losses, metrics, optimizers, regularizers
 from axon.callbacks import BackupAndRestore, Callback, LambdaCallback
-from axon.layers import BatchNormalization, Dense, Dropout, Layer, LSTM, Masking
+from axon.layers import LSTM, BatchNormalization, Dense, Dropout, Layer, Masking
 from axon.layers.noise import Noise
 from axon.metrics import Accumulator, MeanMetric, Metric
 from axon.models import Sequential
@@ -135,7 +136,7 @@ def test_every_metric(metric, task):
 def test_a_batch_is_cut_as_numpy_cuts(size, shards):
     ends = cut(size, shards)
     wanted = [len(part) for part in np.array_split(np.arange(size), shards)]
-    assert [b - a for a, b in zip(ends, ends[1:], strict=False)] == wanted
+    assert [b - a for a, b in pairwise(ends)] == wanted
 
 
 @pytest.mark.parametrize("shards", [1, 2, 8, 16])
@@ -498,7 +499,7 @@ def test_what_is_not_finite_is_named():
 
 def test_targets_that_do_not_fit_change_nothing():
     model = small("categorical_cross_entropy", last=None)
-    with pytest.raises(ValueError, match="softmax|probabilit"):
+    with pytest.raises(ValueError, match=r"softmax|probabilit"):
         model.fit(X, LABELS, verbose=0, shards=4)
     assert model.input_shape is None
 
