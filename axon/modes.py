@@ -30,6 +30,11 @@ class _Modes(threading.local):
 modes = _Modes()
 
 
+def follow() -> None:
+    """From now on this process writes and prints nothing: another, which does the same, leads."""
+    _Modes.leads = False
+
+
 class SwitchesKept:
     """If a ``with`` block ends by an error or an interrupt, all switches are as they were."""
 

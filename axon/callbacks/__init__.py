@@ -8,6 +8,7 @@ from axon.callbacks.dispatcher import Callbacks
 from axon.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
 from axon.callbacks.history import Best, History
 from axon.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from axon.callbacks.output import say
 from axon.callbacks.progress import LinePrinter, LossPrinter, ProgressBar, fitted, measured, printer
 from axon.callbacks.pruning import OptunaPruning
 from axon.callbacks.tensorboard import TensorBoard

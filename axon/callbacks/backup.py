@@ -4,17 +4,20 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from axon.callbacks.base import Callback, State
 from axon.callbacks.dispatcher import Callbacks
+from axon.callbacks.output import say
 from axon.checks import integer
 from axon.files.atomic import DamagedFile, check_writable
+from axon.modes import modes
 from axon.program.lowerings import in_full
 from axon.version import __version__
 
+T = TypeVar("T")
 FORMAT = 1
 FILE, LOCK = "run.backup", "run.lock"
 UNITS = {"s": 1, "min": 60, "h": 3600}
@@ -49,6 +52,9 @@ class Run(Protocol):
 
     def restore(self, state: State) -> None:
         """Go on from there."""
+
+    def shared(self, value: T) -> T:
+        """What the process that leads has, of those that learn together."""
 
 
 class NoBackup:
@@ -127,6 +133,10 @@ class BackupAndRestore(Callback):
     @contextmanager
     def guarding(self, run: Run) -> Iterator[None]:
         """Begin or go on, and keep others out of the folder until the run ends."""
+        if not modes.leads:
+            self._begin(run)
+            yield
+            return
         self._make_folder()
         with _alone(os.path.join(self.backup_dir, LOCK)):
             self._begin(run)
@@ -142,9 +152,11 @@ class BackupAndRestore(Callback):
     def after_batches(self, run: Run, count: int) -> None:
         """Save, if it is time to."""
         self._since += count
-        now = time.monotonic()
-        if self._since >= self._batches or now - self._saved >= self._seconds:
+        if self._since >= self._batches or (self._seconds < np.inf and run.shared(self._late())):
             self.save(run)
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._saved >= self._seconds
 
     def after_epoch(self, run: Run) -> None:
         """Save, if it is epochs that count, or where training ends."""
@@ -160,8 +172,10 @@ class BackupAndRestore(Callback):
         """
         from axon.files import archive
 
-        whose = {"format": FORMAT, "made_by": run.identity, "made_with": _with()}
-        archive.write(self.path, {**whose, "run": run.state(begun)})
+        state = run.state(begun)  # where several processes learn together, all of them give theirs
+        if modes.leads:
+            whose = {"format": FORMAT, "made_by": run.identity, "made_with": _with()}
+            archive.write(self.path, {**whose, "run": state})
         self._since, self._saved = 0, time.monotonic()
 
     # -------------------------------------------------------------------- how a run begins
@@ -199,10 +213,11 @@ class BackupAndRestore(Callback):
 
     def _begin(self, run: Run) -> None:
         self.demand_storable(run, begun=False)
-        if not os.path.exists(self.path):
+        found = _read(self.path) if modes.leads and os.path.exists(self.path) else None
+        backup = run.shared(found)
+        if backup is None:
             self.save(run, begun=False)  # so that the first minutes are safe, and the disk large
             return
-        backup = _read(self.path)
         _demand_same(self.path, backup["made_by"], run.identity)
         _demand_epochs(self.path, backup["run"], run)
         _warn_of(backup["made_with"])
@@ -212,7 +227,7 @@ class BackupAndRestore(Callback):
             raise DamagedFile(f"{self.path}: {error} is missing. {_anew(self.path)}") from error
         self._since, self._saved = 0, time.monotonic()
         if self.verbose:
-            print(f"Resuming from {self.path}: {_place(run.epoch, run.batch)}.", flush=True)
+            say(f"Resuming from {self.path}: {_place(run.epoch, run.batch)}.")
 
     def _delete(self) -> None:
         for name in (FILE, LOCK):

@@ -19,6 +19,8 @@ class Callback:
 
     Attributes:
         state_names: the attributes that ``state_dict`` keeps, so that a run can be resumed.
+        writes: all it does is to write or print. Of ranks that learn together (``fit(shards=8)``)
+            only the first one tells it anything; all others are told on all of them.
 
     >>> class Stop(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
@@ -26,6 +28,7 @@ class Callback:
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[bool] = False
 
     model: Any = None
     params: Params

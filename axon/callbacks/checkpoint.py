@@ -35,6 +35,7 @@ class ModelCheckpoint(Callback):
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("best", "batches")
+    writes: ClassVar[bool] = True
 
     def __init__(
         self,

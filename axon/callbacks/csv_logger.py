@@ -25,6 +25,7 @@ class CSVLogger(Callback):
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("columns", "written")
+    writes: ClassVar[bool] = True
 
     def __init__(
         self, filename: "str | os.PathLike[str]", separator: str = ",", append: bool = False

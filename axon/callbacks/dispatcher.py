@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from axon.callbacks.base import HOOKS, Callback, LambdaCallback, Params, State, check
+from axon.modes import modes
 
 Hook = Callable[..., None]
 ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
@@ -47,8 +48,9 @@ class Callbacks:
 
     def _find(self, hook: str) -> list[Hook]:
         names = [hook, ALIASES[hook]] if hook in ALIASES else [hook]
-        pairs = ((getattr(c, name), name) for c in self.callbacks for name in names)
-        return [found for found, name in pairs if _overridden(found, name)]
+        pairs = ((c, getattr(c, name), name) for c in self.callbacks for name in names)
+        told = [(c, found) for c, found, name in pairs if _overridden(found, name)]
+        return [_unheard if c.writes and not modes.leads else found for c, found in told]
 
     def listens(self, hook: str) -> bool:
         """Whether anybody wants to be told: if not, nothing has to be measured for it."""
@@ -106,6 +108,10 @@ class Callbacks:
             number = sum(type(c).__name__ == class_name for c in named.values())
             named[f"{class_name}_{number}" if number else class_name] = callback
         return named
+
+
+def _unheard(*details: object) -> None:
+    """Stands for a hook of who only writes, in a process that does not: there are as many hooks."""
 
 
 def _overridden(method: Hook, hook: str) -> bool:

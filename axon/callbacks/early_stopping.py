@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from axon.backend import Array
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
+from axon.callbacks.output import say
 from axon.checks import finite, integer
 
 
@@ -103,7 +104,7 @@ class EarlyStopping(Callback):
             return
         self._running = False
         if self.verbose and self.stopped_epoch is not None:
-            print(self._report(), flush=True)
+            say(self._report())
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 
@@ -141,5 +142,5 @@ class TerminateOnNaN(Callback):
             raise RuntimeError(
                 f"{text}. Try a smaller learning rate, or look for huge values in x and y."
             )
-        print(f"{text}, training ends.", flush=True)
+        say(f"{text}, training ends.")
         self.model.stop_training = True

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
+from axon.callbacks.output import say
 from axon.checks import integer, is_number
 
 
@@ -102,7 +103,7 @@ class ReduceLROnPlateau(Callback):
         self.model.optimizer.learning_rate = after
         self.wait, self.cooldown_counter = 0, self.cooldown
         if self.verbose:
-            print(f"Epoch {epoch + 1}: learning rate reduced to {after:.4g}.", flush=True)
+            say(f"Epoch {epoch + 1}: learning rate reduced to {after:.4g}.")
 
 
 class LearningRateScheduler(Callback):
@@ -143,7 +144,7 @@ class LearningRateScheduler(Callback):
             )
         self.model.optimizer.learning_rate = float(rate)
         if self.verbose:
-            print(f"Epoch {epoch + 1}: learning rate {float(rate):.4g}.", flush=True)
+            say(f"Epoch {epoch + 1}: learning rate {float(rate):.4g}.")
 
 
 def _takes_two(schedule: Callable[..., Any]) -> bool:

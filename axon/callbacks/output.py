@@ -1,6 +1,14 @@
-"""A place for the files that callbacks write."""
+"""Where callbacks write: files and lines. Of ranks that learn together, only the first one does."""
 
 import os
+
+from axon.modes import modes
+
+
+def say(text: str) -> None:
+    """Print a line, at once."""
+    if modes.leads:
+        print(text, flush=True)
 
 
 def prepare(owner: str, path: str) -> None:
@@ -13,6 +21,8 @@ def prepare(owner: str, path: str) -> None:
     """
     import tempfile
 
+    if not modes.leads:
+        return
     folder = os.path.dirname(path.partition("{")[0]) or "."
     try:
         os.makedirs(folder, exist_ok=True)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from axon import clock
 from axon.callbacks.base import Callback, Logs
@@ -16,6 +16,8 @@ PAUSE = 0.1  # seconds between two pictures of the bar, at least
 class LossPrinter(Callback):
     """Print ``Epoch 1/50 - Loss: 2.3026``, as ``train`` does."""
 
+    writes: ClassVar[bool] = True
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Print one line."""
         loss = (logs or {})["loss"]
@@ -24,6 +26,8 @@ class LossPrinter(Callback):
 
 class LinePrinter(Callback):
     """Print one line per epoch: time, loss, metrics."""
+
+    writes: ClassVar[bool] = True
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock."""
@@ -43,6 +47,7 @@ class ProgressBar(Callback):
     measured. Where the number of steps is not known, they are counted without a bar.
     """
 
+    writes: ClassVar[bool] = True
     _drawn = 0  # characters on the line, to be wiped out
     _seen = 0  # steps since the clock was started: fewer than are done, if a run goes on
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.events import Events, picture
@@ -36,6 +36,8 @@ class TensorBoard(Callback):
         OSError: the folder cannot be written, before training begins.
         ValueError: histogram_freq or update_freq is something else.
     """
+
+    writes: ClassVar[bool] = True
 
     def __init__(
         self,

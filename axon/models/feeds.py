@@ -187,6 +187,11 @@ class StreamFeed:
     def __len__(self) -> int:
         return self.steps or 0
 
+    @property
+    def waiting(self) -> Sequence[ArrayFeed]:
+        """Batches that were taken to be looked at: the first one, until it is learned from."""
+        return tuple(self._waiting)
+
     def _begin(self) -> None:
         """Start over, and note what it takes to yield the same once more."""
         self._before = {"random": get_state(others=True), "own": self._own()}

@@ -8,13 +8,13 @@ takes part. User's code, callbacks and whatever yields batches, runs between tha
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from functools import cached_property
 from itertools import islice
 from time import perf_counter
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from axon._moved import renamed
 from axon.blas import one_blas_thread
@@ -30,6 +30,7 @@ from axon.optimizers import Optimizer
 from axon.program import Step
 from axon.random import get_state, set_state
 
+T = TypeVar("T")
 SLICE = 0.05  # seconds of steps: after that, others may have the locks
 _under_way: "list[Fit]" = []
 _beginning = Lock()
@@ -83,7 +84,10 @@ class Fit:
             RuntimeError: the model, or its optimizer, is being trained already.
         """
         logs: Logs = {}
-        with self._alone(), self.backup.guarding(self):
+        with self._together(), self._alone(), self.backup.guarding(self):
+            if self.sharded:
+                feeds = {"data": self.feed, "validation data": self.validation}
+                self.sharded.demand_alike(feeds, self.callbacks, self.identity)
             try:
                 self.callbacks.on_train_begin(None)
                 self.backup.demand_storable(self)
@@ -118,6 +122,9 @@ class Fit:
             results = evaluate(*of_test)
             logs.update((f"val_{name}", value) for name, value in results.items())
         self.callbacks.on_epoch_end(epoch, logs)
+        if self.sharded:
+            self.sharded.end_epoch(epoch, logs)
+            self.model.stop_training = self.sharded.any(self.model.stop_training)
         self.epoch, self.batch = epoch + 1, 0
         self.backup.after_epoch(self)
         return logs
@@ -126,7 +133,17 @@ class Fit:
         """So many more batches of this epoch are done; whether training is to end."""
         self.batch += count
         self.backup.after_batches(self, count)
+        if self.sharded and self._told_of_batches:  # only then somebody may have stopped it
+            self.model.stop_training = self.sharded.any(self.model.stop_training)
         return self.model.stop_training
+
+    @property
+    def _told_of_batches(self) -> bool:
+        return any(self.callbacks.listens(f"on_train_batch_{when}") for when in ("begin", "end"))
+
+    def shared(self, value: T) -> T:
+        """What the process that leads has, of those that learn together."""
+        return self.sharded.shared(value) if self.sharded else value
 
     def sums(self) -> AnySums:
         """What the epoch under way has measured so far; nothing if it begins now."""
@@ -139,6 +156,9 @@ class Fit:
         return float(self.trainer.optimizer.iterations.data)
 
     # -------------------------------------------------------------------- one at a time
+
+    def _together(self) -> AbstractContextManager[None]:
+        return self.sharded.together() if self.sharded else nullcontext()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from axon.callbacks import (
     fitted,
     measured,
     printer,
+    say,
     with_backup,
 )
 from axon.checks import integer
@@ -260,7 +261,7 @@ class Model(Network):
         results = evaluate(self.trainer, feed, told)
         if printer(verbose):
             first, *others = measured(results)
-            print(fitted(first, others), flush=True)
+            say(fitted(first, others))
         return shaped(results, return_dict)
 
     def predict(

@@ -12,26 +12,27 @@ Whatever a forward pass leaves in a model goes the same way: each shard starts f
 before left, and the mean of what they changed is what stays. Random layers draw by step and shard.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import count, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from axon.backend import Array, DType
-from axon.callbacks import Logs
+from axon.callbacks import Callbacks, Logs
 from axon.checks import integer
 from axon.core import Tensor
 from axon.layers.noise import Noise
 from axon.metrics import Metric
 from axon.metrics.base import ALMOST_NONE
-from axon.models.feeds import ArrayFeed, Batch
+from axon.models import agreement
+from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.loop import Sums
 from axon.models.network import Network, kept_by
 from axon.models.training import Scored, Trainer, Variant
-from axon.modes import Mode, no_grad
+from axon.modes import Mode, follow, no_grad
 from axon.ops import maximum
 from axon.optimizers.group import Group, runs
 from axon.parameter import Parameter
@@ -43,6 +44,7 @@ UNLIKE = (
     "same parameters must get gradients whatever the number of samples: let the model's forward "
     "not ask for it, or leave shards out."
 )
+T = TypeVar("T")
 WORDS, APART = 2**32, 0x9E3779B1  # seeds are words; those of two shards are as far apart as can be
 State = dict[str, Array]  # of a metric: its accumulators by name
 
@@ -78,6 +80,7 @@ class Sharded:
         self._rows: dict[Variant, ShardRows] = {}  # by what the recording of a shard depends on
         self._key: Variant = ()  # of the shard at hand
         self._filled: ShardRows | None = None  # by the shards of the batch at hand
+        self._samples = 0  # a checksum of those seen in the epoch under way
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         return type(None), ()  # a copy of a model has steps of its own
@@ -91,6 +94,40 @@ class Sharded:
         """Get ready for a fit; the model may have changed since the one before."""
         self.shard.names = self.test.names = self.trainer.train.names
         self._carried = Carried(self.trainer)
+        self._samples = 0
+
+    # -------------------------------------------------------------------- with other ranks
+
+    def together(self) -> AbstractContextManager[None]:
+        """What all ranks do together: if one fails, so do the others."""
+        return self.world.together("fit")
+
+    def demand_alike(
+        self, feeds: Mapping[str, AnyFeed | None], callbacks: Callbacks, identity: Mapping[str, str]
+    ) -> None:
+        """Demand that all ranks begin with the same data, weights, random numbers and settings."""
+        if self.world.size > 1:
+            words = agreement.words_of(self.trainer, feeds, callbacks, identity)
+            agreement.demand_alike(self.world, words)
+
+    def end_epoch(self, epoch: int, logs: Logs) -> None:
+        """Demand that all ranks have come to the same weights by the same samples."""
+        if self.world.size > 1:
+            words = {
+                **agreement.weights_in_words(self.trainer),
+                "samples": f"{self._samples:08x}",
+                "logs": ", ".join(f"{name}={value!r}" for name, value in logs.items()),
+            }
+            agreement.demand_alike(self.world, words, f"epoch {epoch + 1}")
+            self._samples = 0
+
+    def any(self, wish: bool) -> bool:
+        """Whether one of the ranks has this wish."""
+        return any(self.world.gather(wish, "who wants to stop"))
+
+    def shared(self, value: T) -> T:
+        """What the rank that leads has."""
+        return self.world.share(value, "what the first rank has")
 
     # -------------------------------------------------------------------- what is recorded
 
@@ -136,6 +173,9 @@ class Sharded:
         ends = cut(stop - start, self.count)
         variant = trainer.variant(trainer.train)
         self._expect(feed, ends, ahead)
+        if self.world.size > 1:
+            row = int(feed.numbers[start])
+            self._samples = agreement.sample_in_words(feed.columns, row, self._samples)
         self._filled = None
         with self._carried.the_same_for_each():
             for row, shard in enumerate(self.own):
@@ -225,6 +265,8 @@ def sharded_by(trainer: Trainer, shards: int) -> Sharded:
         TypeError, ValueError: it is no number of shards, or this model's batches cannot be cut.
     """
     demand_shards(trainer.model, shards)
+    if world().rank:
+        follow()
     kept = trainer.sharded
     if not isinstance(kept, Sharded) or kept.count != shards:
         kept = trainer.sharded = Sharded(trainer, shards)

@@ -1,7 +1,8 @@
 """Trainer: the steps that models replay to learn and to be tested, and what they measure."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from axon import losses, metrics, optimizers
 from axon._moved import pickled
 from axon.backend import Array
 from axon.blas import one_blas_thread
-from axon.callbacks import Logs
+from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
@@ -23,6 +24,7 @@ from axon.optimizers.group import runs
 from axon.program import Feed, Program, Step
 from axon.settings import versions
 
+T = TypeVar("T")
 Variant = tuple[object, ...]  # what a recording freezes, besides shapes and types
 Reduction = Callable[[list[Tensor]], None]
 
@@ -70,6 +72,23 @@ class Shards(Protocol):
 
     def begin(self) -> None:
         """Get ready for a fit."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """What all ranks do together."""
+
+    def demand_alike(
+        self, feeds: Mapping[str, AnyFeed | None], callbacks: Callbacks, identity: Mapping[str, str]
+    ) -> None:
+        """Demand that all ranks begin alike."""
+
+    def end_epoch(self, epoch: int, logs: Logs) -> None:
+        """Demand that all ranks have come to the same."""
+
+    def any(self, wish: bool) -> bool:
+        """Whether one of the ranks has this wish."""
+
+    def shared(self, value: T) -> T:
+        """What the rank that leads has."""
 
     def sums(self) -> AnySums:
         """Fresh sums for what is to be measured next."""
