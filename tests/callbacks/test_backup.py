@@ -797,7 +797,7 @@ def test_batches_between_backups(freq):
 
 def test_other_versions_are_warned_of(tmp_path, monkeypatch):
     broken_off(tmp_path)
-    monkeypatch.setattr("axon.callbacks.backup.setting", lambda: "other")
+    monkeypatch.setattr("axon.callbacks.backup.in_full", lambda: "other")
     with pytest.warns(
         RuntimeWarning, match="not with the same bits: kernels numpy then, other now"
     ):
