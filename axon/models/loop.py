@@ -85,9 +85,7 @@ class Fit:
         """
         logs: Logs = {}
         with self._together(), self._alone(), self.backup.guarding(self):
-            if self.sharded:
-                feeds = {"data": self.feed, "validation data": self.validation}
-                self.sharded.demand_alike(feeds, self.callbacks, self.identity)
+            self._demand_alike()
             try:
                 self.callbacks.on_train_begin(None)
                 self.backup.demand_storable(self)
@@ -159,6 +157,12 @@ class Fit:
 
     def _together(self) -> AbstractContextManager[None]:
         return self.sharded.together() if self.sharded else nullcontext()
+
+    def _demand_alike(self) -> None:
+        """Let ranks that learn together compare what they begin with."""
+        if self.sharded:
+            feeds = {"data": self.feed, "validation data": self.validation}
+            self.sharded.demand_alike(feeds, self.callbacks, self.identity)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -170,30 +170,36 @@ class Sharded:
     def learn(self, batch: Batch, sums: "ShardSums", ahead: int) -> None:
         """Learn from one batch."""
         trainer, (feed, start, stop) = self.trainer, batch
-        ends = cut(stop - start, self.count)
+        ends = [start + end for end in cut(stop - start, self.count)]
         variant = trainer.variant(trainer.train)
         self._expect(feed, ends, ahead)
-        if self.world.size > 1:
-            row = int(feed.numbers[start])
-            self._samples = agreement.sample_in_words(feed.columns, row, self._samples)
-        self._filled = None
-        with self._carried.the_same_for_each():
-            for row, shard in enumerate(self.own):
-                if ends[shard] < ends[shard + 1]:
-                    sums.at(shard)
-                    place = start + ends[shard], start + ends[shard + 1]
-                    sums.keep(shard, self._one(variant, feed, *place, shard, row))
-            if self._filled is None:  # nothing is left for this process: it sees what others see
-                sums.at(None)
-                self._one(variant, feed, start, start + ends[1], 0, None)
-        for row, shard in enumerate(self.own):
-            if ends[shard] == ends[shard + 1]:
-                self._rows_filled.clear(row)
+        self._pull(variant, feed, ends, sums)
         key = (*variant, trainer.optimizer.phase, self._rows_filled.number)
         (loss,) = self._run(self.update, [], key, feed, start)
         trainer.optimizer.advance()
         sums.hand_on_kept()
         self.look_at(float(loss[0]))
+        if self.world.size > 1:
+            row = int(feed.numbers[start])
+            self._samples = agreement.sample_in_words(feed.columns, row, self._samples)
+
+    def _pull(
+        self, variant: Variant, feed: ArrayFeed, ends: Sequence[int], sums: "ShardSums"
+    ) -> None:
+        """Fill the rows of this process, a shard each; of an empty shard with nothing."""
+        self._filled = None
+        places = {shard: (ends[shard], ends[shard + 1]) for shard in self.own}
+        with self._carried.the_same_for_each():
+            for row, (shard, (first, last)) in enumerate(places.items()):
+                if first < last:
+                    sums.at(shard)
+                    sums.keep(shard, self._one(variant, feed, first, last, shard, row))
+            if self._filled is None:  # nothing is left for this process: it sees what others see
+                sums.at(None)
+                self._one(variant, feed, ends[0], ends[1], 0, None)
+        for row, (first, last) in enumerate(places.values()):
+            if first == last:
+                self._rows_filled.clear(row)
 
     def _expect(self, feed: ArrayFeed, ends: Sequence[int], ahead: int) -> None:
         """Let kernels be chosen as if this process did all shards: the same ones on all ranks."""
