@@ -54,7 +54,7 @@ def communicator(timeout: float) -> "Intracomm | None":
 
 def _imported(start: Start | None, timeout: float) -> "Intracomm":
     try:
-        with _watched(timeout):
+        with watched(timeout):
             return wait_until_every_rank_has_started()
     except (ImportError, RuntimeError) as error:
         who = start.launcher if start else "this process"
@@ -78,8 +78,8 @@ def wait_until_every_rank_has_started() -> "Intracomm":
 
 
 @contextmanager
-def _watched(timeout: float) -> Iterator[None]:
-    """End this process if MPI does not begin in time: its C code would wait for ever.
+def watched(timeout: float) -> Iterator[None]:
+    """End this process if MPI does not come to an end in time: its C code would wait for ever.
 
     It lets no other thread of Python run meanwhile, so the watch is one of C, too.
     """

@@ -6,6 +6,7 @@ that fails tells the others; one that ends says so. Then all raise an error that
 
 import atexit
 import faulthandler
+import math
 import os
 import pickle
 import sys
@@ -19,7 +20,7 @@ import numpy as np
 
 from axon.checks import is_integer
 from axon.modes import Mode
-from axon.ranks.start import communicator
+from axon.ranks.start import communicator, watched
 from axon.threads import cores, leave_cores
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ T = TypeVar("T")
 
 class RankError(RuntimeError):
     """Another rank stopped, or did not answer in time; the message names it."""
+
+    __module__ = "axon.ranks"  # as whoever reads a traceback would import it
 
 
 class _RankSettings:
@@ -97,11 +100,14 @@ class World:
 
     def __init__(self, comm: "Intracomm | None" = None) -> None:
         self.rank, self.size, self.hosts, self.tag = 0, 1, ["this host"], 1
-        self._stopped: dict[int, tuple[int, str, float]] = {}  # when, why, and heard when
+        self._stopped: dict[int, tuple[int, str]] = {}  # who failed: with which tag, and why
+        self._ended: dict[int, tuple[float, str]] = {}  # who is at its end: heard when, and why
         self._reason = ""  # why this rank ends, if something failed
         self._broken = ""  # why nobody can be reached any more
         self._together = False
         self._kept: list[Request] = []  # of messages that nobody may ever take
+        self._comm: Intracomm
+        self._news: Intracomm | None = None  # where ranks tell that they stop
         if comm is not None:
             self._join(comm)
 
@@ -111,14 +117,12 @@ class World:
 
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.hosts = ["host unknown"] * self.size
-        self._comm = self._news = comm
+        self._comm, self._news = comm, None
         self._any, self._all_done = MPI.ANY_SOURCE, MPI.Request.Testall
         self._error = MPI.Exception
         self.hosts = self.gather(MPI.Get_processor_name(), "the start")
-        for name in ("_comm", "_news"):
-            made, request = comm.Idup()
-            self.wait([(self.rank, request)], "the start")
-            setattr(self, name, made)
+        with watched(get_timeout()):
+            self._comm, self._news = comm.Dup(), comm.Dup()
         self._share_cores()
         self._watch_ends()
 
@@ -217,7 +221,7 @@ class World:
     def _look(self, asked: Requests, what: str, waited: float) -> None:
         """Whether it makes sense to go on waiting."""
         self._hear()
-        for rank, (tag, why, _) in self._stopped.items():
+        for rank, (tag, why) in self._stopped.items():
             if tag == self.tag:
                 raise RankError(f"{self.name(rank)} stopped: {why}")
         if waited > get_timeout():
@@ -227,17 +231,19 @@ class World:
                 "may hang, or a connection be cut. If it only needs longer, "
                 f"axon.ranks.set_timeout(seconds) or {VARIABLE} gives it more time."
             )
-        ended = [r for r, (tag, *_) in self._stopped.items() if tag == 0]
-        late = [r for r in ended if time.perf_counter() - self._stopped[r][2] > LATE]
+        late = [r for r, (heard, _) in self._ended.items() if time.perf_counter() > heard + LATE]
         for rank in set(late) & set(_waiting(asked)) if late else ():
-            why = self._stopped[rank][1] or "it came to the end of its program"
-            raise RankError(f"{self.name(rank)} has ended, while others wait, in: {what}. {why}")
+            why = self._ended[rank][1] or "it came to the end of its program."
+            raise RankError(f"{self.name(rank)} has ended, and others wait, in: {what}. {why}")
 
     def _hear(self) -> None:
         """Take note of who has stopped or ended."""
-        while self._news.iprobe(self._any):
+        while self._news is not None and self._news.iprobe(self._any):
             rank, tag, why = self._news.recv(source=self._any)
-            self._stopped[rank] = tag, why, time.perf_counter()
+            if tag:
+                self._stopped[rank] = tag, why
+            else:
+                self._ended[rank] = time.perf_counter(), why
 
     def _lost(self, why: str) -> RankError:
         """The error after which nobody can be reached; the job will be ended."""
@@ -285,6 +291,8 @@ class World:
 
     def _tell(self, tag: int, why: str) -> None:
         """Tell all others that this rank has stopped; nobody waits for their answers."""
+        if self._news is None:
+            return
         with suppress(self._error):
             for rank in self.others:
                 self._kept.append(self._news.isend((self.rank, tag, why), rank, 1))
@@ -310,24 +318,23 @@ class World:
             return
         sys.stdout.flush()
         self._tell(0, self._reason)
-        until = time.perf_counter() + GRACE
-        while self._reason and not self._broken and len(self._ended()) < self.size - 1:
-            if time.perf_counter() > until:
-                break
-            time.sleep(PAUSE)
-        if self._broken or (self._reason and len(self._ended()) < self.size - 1):
+        if self._broken or not self._all_end(GRACE if self._reason else math.inf):
             self.abort()
 
-    def _ended(self) -> list[int]:
-        self._hear()
-        return [rank for rank, (tag, *_) in self._stopped.items() if tag == 0]
+    def _all_end(self, seconds: float) -> bool:
+        """Wait until the others come to their ends, too, as MPI would do; whether they do."""
+        until = time.perf_counter() + seconds
+        while len(self._ended) < self.size - 1 and time.perf_counter() < until:
+            self._hear()
+            time.sleep(PAUSE / 10)
+        return len(self._ended) == self.size - 1
 
     def abort(self) -> None:
         """End all ranks at once, and this one even if MPI cannot."""
         sys.stderr.flush()
         with open(os.devnull, "w") as nowhere:
             faulthandler.dump_traceback_later(GRACE, exit=True, file=nowhere)
-            self._news.Abort(1)
+            self._comm.Abort(1)
 
     # -------------------------------------------------------------------- shards
 
@@ -342,11 +349,10 @@ class World:
         """
         fitting = possible(shards)
         if self.size not in fitting:
-            numbers = ", ".join(map(str, fitting))
+            numbers = " or ".join(map(str, fitting))
             raise ValueError(
-                f"{shards} shards cannot be shared out evenly among {self.size} ranks. Start "
-                f"{numbers} ranks, or choose other shards: a power of two, such as 8, goes with "
-                "each smaller one."
+                f"{shards} shards cannot be shared out among {self.size} ranks. Start {numbers} "
+                "ranks, or choose a power of two of shards, such as 8: each smaller one divides it."
             )
         each = shards // self.size
         return range(self.rank * each, (self.rank + 1) * each)

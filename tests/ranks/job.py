@@ -1,0 +1,135 @@
+"""What ranks do in these tests: ``mpiexec -n 4 python tests/ranks/job.py NAME``."""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+import axon
+from axon.ranks import RankError, all_reduce, world
+
+
+def say(*words: object) -> None:
+    """A line in one piece, with the rank before it."""
+    os.write(1, f"{world().rank}: {' '.join(map(str, words))}\n".encode())
+
+
+def caught(what: str, function, *arguments: object) -> None:
+    try:
+        function(*arguments)
+        say(what, "no error")
+    except BaseException as error:
+        say(what, f"{type(error).__name__}: {error}")
+
+
+def talk() -> None:
+    """All that works, and all errors that leave the ranks in step."""
+    ranks = world()
+    say("size", ranks.size, len(ranks.hosts), axon.ranks.rank() == ranks.rank)
+    values = ranks.gather({"a": [np.arange(3) * ranks.rank, "x" * 100_000 * ranks.rank]})
+    say("gather", [(v["a"][0].tolist(), len(v["a"][1])) for v in values])
+    say("share", ranks.share({"rank": ranks.rank, "numbers": np.arange(2)}))
+    say("threads", axon.get_threads())
+    axon.ranks.barrier()
+    caught("three", ranks.own, 3)
+    for number in range(2):  # and again: after an error all are in step
+        caught("error", fail, 1, ValueError("no such column"))
+        caught("interrupt", fail, ranks.size - 1, KeyboardInterrupt())
+        caught("all", fail, None, ValueError("all alike"))
+        say("still", ranks.gather(number), axon.modes.modes.leads)
+    with ranks.together("a fit"):
+        say("leads", axon.modes.modes.leads)
+        with ranks.together("an inner one"):
+            ranks.barrier()
+
+
+def fail(who: int | None, error: BaseException) -> None:
+    """One rank, or all, fail among several sums."""
+    with world().together("a fit"):
+        for step in range(5):
+            if step == 3 and who in (None, world().rank):
+                raise error
+            sums(1000)
+
+
+def sums(size: int, dtype: type = np.float32) -> bytes:
+    rows = np.random.default_rng(3).normal(size=(8, size)).astype(dtype)
+    total = np.full(size, np.nan, dtype)
+    own = world().own(8)
+    all_reduce(total, rows[own.start : own.stop], shards=8)
+    (a, b, c, d, e, f, g, h) = rows
+    wanted = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    assert total.tobytes() == wanted.tobytes(), (size, dtype)
+    return total.tobytes()
+
+
+def tree() -> None:
+    """Sums of many sizes and types, in memory of any order."""
+    for size in (0, 1, 5, 1000, 1023, 1025, 30_001, 209_387):
+        for dtype in (np.float16, np.float32, np.float64):
+            sums(size, dtype)
+    ranks = world()
+    rows = np.random.default_rng(1).normal(size=(8, 50, 40))
+    total, flat = np.zeros((40, 50)).T, np.zeros((50, 40))
+    own = rows[ranks.own(8).start : ranks.own(8).stop]
+    all_reduce(total, np.asfortranarray(own), shards=8)
+    all_reduce(flat, own, shards=8)
+    assert (total == flat).all()
+    caught("shape", lambda: all_reduce(np.zeros(3), np.zeros((3, 3)), shards=8))
+    say("ok")
+
+
+def late() -> None:
+    """One rank does not come."""
+    axon.ranks.set_timeout(1.5)
+    ranks = world()
+    with ranks.together("a fit"):
+        sums(1000)
+        if ranks.rank == 1:
+            time.sleep(60)
+        sums(1000)
+
+
+def ends(way: str) -> None:
+    """One rank ends, while the others wait for it."""
+    ranks = world()
+    try:
+        with ranks.together("a fit"):
+            sums(1000)
+            if ranks.rank == 1:
+                {
+                    "error": lambda: int("x"),
+                    "exit": lambda: sys.exit(3),
+                    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+                    "interrupt": lambda: os.kill(os.getpid(), signal.SIGINT),
+                }[way]()
+                time.sleep(60)
+            sums(1000)
+    except RankError as error:
+        say(error)
+        raise
+
+
+def leaves(way: str) -> None:
+    """One rank fails outside of what they do together, or is at its end."""
+    ranks = world()
+    if ranks.rank == 1:
+        {"error": lambda: int("x"), "exit": lambda: sys.exit(3), "end": sys.exit}[way]()
+    caught("waiting", ranks.barrier)
+    sys.exit(5)
+
+
+def waits() -> None:
+    """All work until somebody stops them."""
+    for step in range(2000):
+        with world().together("a fit"):
+            sums(1000)
+            if step == 5:
+                say("at work")
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,134 @@
+"""What ranks tell each other: sums, values, and above all that something went wrong."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.ranks.launch import (
+    EACH,
+    Job,
+    Mpi,
+    end,
+    mpich,
+    needs_mpich,
+    needs_other,
+    other,
+    run,
+    start,
+)
+
+JOB = str(Path(__file__).with_name("job.py"))
+each_mpi = pytest.mark.parametrize("mpi", EACH)
+Found = Callable[[], Mpi | None]
+
+
+def of(job: Job, rank: int) -> list[str]:
+    """What one rank said, in order."""
+    lines = (line.partition(": ") for line in job.out.split("\n"))
+    return [text for who, _, text in lines if who == str(rank)]
+
+
+@each_mpi
+def test_ranks_talk_and_stay_in_step_after_errors(mpi: Found) -> None:
+    job = run(mpi(), 4, JOB, "talk")
+    assert job.code == 0, job.err
+    assert "WARN" not in job.err
+    for rank in range(4):
+        said = of(job, rank)
+        assert said[0] == "size 4 4 True"
+        sizes = [([0, r, 2 * r], 100_000 * r) for r in range(4)]
+        assert said[1] == f"gather {sizes}"
+        assert said[2] == "share {'rank': 0, 'numbers': array([0, 1])}"
+        assert said[3] == "threads 1"
+        assert "3 shards cannot be shared out among 4 ranks. Start 1 or 3 ranks" in said[4]
+        named = [re.sub(r"\(.*?\)", "(host)", line) for line in said[5:]]
+        # where all fail, one that comes late may have been told
+        named = [re.sub("^all RankError: rank . .host. stopped: ", "all ", n) for n in named]
+        told = "RankError: rank {} (host) stopped: "
+        expected = [
+            f"error {'' if rank == 1 else told.format(1)}ValueError: no such column",
+            f"interrupt {'' if rank == 3 else told.format(3)}KeyboardInterrupt"
+            + (": " if rank == 3 else ""),
+            "all ValueError: all alike",
+        ]
+        again = ["still [0, 0, 0, 0] True", "still [1, 1, 1, 1] True"]
+        assert named == [*expected, again[0], *expected, again[1], f"leads {rank == 0}"]
+
+
+@pytest.mark.parametrize(
+    ("mpi", "ranks"),
+    [
+        pytest.param(mpich, 2, marks=needs_mpich),
+        pytest.param(mpich, 8, marks=needs_mpich),
+        pytest.param(other, 4, marks=needs_other),
+    ],
+)
+def test_sums_have_the_bits_of_the_tree(mpi: Found, ranks: int) -> None:
+    job = run(mpi(), ranks, JOB, "tree")
+    assert job.code == 0, job.err
+    each = 8 // ranks
+    for rank in range(ranks):
+        (shape, ok) = of(job, rank)
+        assert ok == "ok"
+        assert f"expected the {each} shards of this rank, each of shape (3,)" in shape
+
+
+@each_mpi
+def test_who_does_not_come_is_named_and_the_job_ends(mpi: Found) -> None:
+    begun = time.monotonic()
+    job = run(mpi(), 4, JOB, "late")
+    assert job.code not in (0, None)
+    assert time.monotonic() - begun < 30
+    assert re.search(r"rank 1 \(.*\) did not answer within 1.5 seconds, in: the sum", job.err)
+    assert "AXON_RANKS_TIMEOUT gives it more time" in job.err
+
+
+@each_mpi
+@pytest.mark.parametrize("way", ["error", "exit", "interrupt"])
+def test_a_rank_that_fails_tells_the_others(mpi: Found, way: str) -> None:
+    job = run(mpi(), 4, JOB, "ends", way)
+    why = {"error": "ValueError: invalid literal", "exit": "SystemExit: 3"}
+    assert job.code != 0
+    for rank in (0, 2, 3):
+        (said,) = of(job, rank)
+        assert re.match(rf"rank 1 \(.*\) stopped: {why.get(way, 'KeyboardInterrupt')}", said)
+
+
+@each_mpi
+def test_a_killed_rank_ends_the_job(mpi: Found) -> None:
+    job = run(mpi(), 4, JOB, "ends", "kill")
+    assert job.code in (9, 137)
+
+
+@each_mpi
+@pytest.mark.parametrize("way", ["error", "exit", "end"])
+def test_nobody_waits_for_a_rank_that_has_ended(mpi: Found, way: str) -> None:
+    job = run(mpi(), 3, JOB, "leaves", way)
+    assert job.code != 0
+    for rank in (0, 2):
+        (said,) = of(job, rank)
+        assert re.match(r"waiting RankError: rank 1 \(.*\) has ended, and others wait", said)
+        assert ("invalid literal" in said) == (way == "error")
+
+
+@each_mpi
+def test_the_same_with_mpi4pys_own_way_to_start(mpi: Found) -> None:
+    job = run(mpi(), 4, "-m", "mpi4py", JOB, "ends", "error")
+    assert job.code != 0
+    assert "ValueError: invalid literal" in job.err
+
+
+@each_mpi
+def test_ctrl_c_in_the_terminal_ends_all(mpi: Found) -> None:
+    found = mpi()
+    assert found is not None
+    process = start(found, 2, JOB, "waits")
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    assert end(process, 30).code != 0
