@@ -61,7 +61,7 @@ class Formula(NamedTuple):
     def __str__(self) -> str:
         """A line for each call; numbers stand for versions, letters for what is given."""
         names: dict[int, str] = {}
-        lines = []
+        lines: list[str] = []
         for version in self.versions:
             if version.function == "given":
                 names[id(version)] = "xyzabcdefgh"[version.args[0]]

@@ -24,9 +24,11 @@ from axon.symbols.places import Cells, Way, indices_of, way_to
 from axon.symbols.symbol import BEGINS, MAKES, function_of
 from axon.xla.rules import RULES
 
-MOST = 1000  # calls in a formula: XLA takes some milliseconds to compile each
+MOST = 300  # calls in a formula: XLA takes about 0.03 s to compile each
 TINY: Shape = (2,)  # enough to see what happens to each number
 BYTES = np.dtype(np.uint8)
+Spec = tuple[Shape, DType]
+Specs = tuple[Spec, ...]
 TRUTH = np.dtype(np.bool_)
 
 
@@ -48,7 +50,7 @@ def perform(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.A
     What has no rule and decides by values, or has a very long formula, is done on the host by
     NumPy: a warning names it, once.
     """
-    if p.name in RULES and p.__module__.startswith("axon."):
+    if p.name in RULES and _ours(p):
         found = RULES[p.name](*values, **meta)
         return list(found) if p.writes else [found]
     try:
@@ -63,12 +65,17 @@ def perform(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.A
 
 def _derived(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.Array]:
     specs = tuple((v.shape, np.dtype(v.dtype)) for v in values)
-    if p.facts.alone and p.kind == "fills":
-        tiny = _formula(p, tuple((TINY, dtype) for _, dtype in specs), _Frozen(meta))
+    if p.facts.alone and p.kind == "fills" and _ours(p):  # a user's may ask for its size
+        tiny = _formula(p, tuple((TINY, dtype) for _, dtype in specs), meta)
         if tiny.by_number:
             shape, _ = p.result(*(_stand_in(*spec) for spec in specs), **meta)
             return _Evaluation([jnp.broadcast_to(v, shape) for v in values], shape).run(tiny)
-    return _Evaluation(values).run(_formula(p, specs, _Frozen(meta)))
+    return _Evaluation(values).run(_formula(p, specs, meta))
+
+
+def _ours(p: Primitive) -> bool:
+    """Whether it comes with AXON: a user's own may have the same name."""
+    return p.__module__.startswith("axon.")
 
 
 def _stand_in(shape: Shape, dtype: DType) -> Array:
@@ -77,22 +84,44 @@ def _stand_in(shape: Shape, dtype: DType) -> Array:
 
 
 class _Frozen:
-    """Metadata, which may hold lists and slices, as a key."""
+    """Metadata, which may hold lists and slices, as a key; 1 and 1.0 and True are three.
+
+    Raises:
+        TypeError: if it is hashed, and there is something inside that cannot be.
+    """
 
     def __init__(self, meta: Meta) -> None:
-        self.meta = meta
-        self.text = repr(sorted(meta.items()))
+        self.meta, self.key = meta, _key(meta)
 
     def __hash__(self) -> int:
-        return hash(self.text)
+        return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Frozen) and self.text == other.text
+        return isinstance(other, _Frozen) and self.key == other.key
+
+
+def _key(value: object) -> tuple[Any, ...]:
+    if isinstance(value, dict):
+        return tuple((name, *_key(value[name])) for name in sorted(value))
+    if isinstance(value, tuple | list):
+        return (type(value), *map(_key, value))
+    if isinstance(value, slice):
+        return (slice, *map(_key, (value.start, value.stop, value.step)))
+    return (type(value), value, str(value) if isinstance(value, float) else "")  # 0.0 and -0.0
+
+
+def _formula(p: Primitive, specs: Specs, meta: Meta) -> Formula:
+    """What the kernel would do."""
+    frozen = _Frozen(meta)
+    try:
+        hash(frozen)
+    except TypeError:
+        return _derive.__wrapped__(p, specs, frozen)
+    return _derive(p, specs, frozen)
 
 
 @lru_cache(maxsize=4096)
-def _formula(p: Primitive, specs: tuple[tuple[Shape, DType], ...], meta: _Frozen) -> Formula:
-    """What the kernel would do."""
+def _derive(p: Primitive, specs: Specs, meta: _Frozen) -> Formula:
     try:
         formula = formula_of(p, [np.zeros(*spec) for spec in specs], meta.meta)
     except Exception as error:  # a user's kernel can do anything
@@ -269,7 +298,14 @@ def _called(name: str, args: list[Any], options: dict[str, Any], dtype: DType) -
         made = _each(name, args, options)
     if not np.can_cast(made.dtype, dtype, free) and name not in MAKES and name != "copyto":
         raise NotDerived(f"{name}: numbers of type {made.dtype} do not go to {dtype}")
-    return made.astype(dtype)
+    return _converted(made, dtype)
+
+
+def _converted(x: jax.Array, dtype: DType) -> jax.Array:
+    """The numbers as another type. XLA makes 0 of NaN times a truth value turned into a float."""
+    if x.dtype == TRUTH and dtype.kind == "f":
+        x = x.astype(np.int8)
+    return x.astype(dtype)
 
 
 def _array(value: Any, dtype: DType) -> jax.Array:
@@ -292,7 +328,7 @@ def _each(name: str, args: list[Any], options: dict[str, Any]) -> jax.Array:
     """Number by number, in the type in which NumPy computes."""
     inputs = [a if isinstance(a, jax.Array | int | float) else np.asarray(a) for a in args]
     loop = _loop(name, inputs, options.get("dtype"))
-    arrays = [_array(x, dtype).astype(dtype) for x, dtype in zip(inputs, loop, strict=False)]
+    arrays = [_converted(_array(x, dtype), dtype) for x, dtype in zip(inputs, loop, strict=False)]
     function = _EACH.get(name) or getattr(jnp, name)
     return function(*arrays)
 
@@ -332,10 +368,10 @@ _EACH: dict[str, Callable[..., jax.Array]] = {"absolute": _absolute, "remainder"
 
 
 def _reduction(name: str) -> Callable[..., jax.Array]:
-    function = {"add": jnp.sum, "maximum": jnp.max, "minimum": jnp.min}[name]
+    function: Any = {"add": jnp.sum, "maximum": jnp.max, "minimum": jnp.min}[name]
 
     def reduce(x: jax.Array, *, wanted: DType, axis: Any = 0, **options: Any) -> jax.Array:
-        return function(x.astype(options.pop("dtype", wanted)), axis=axis, **options)
+        return function(_converted(x, options.pop("dtype", wanted)), axis=axis, **options)
 
     return reduce
 
@@ -345,7 +381,7 @@ def _product(name: str) -> Callable[..., jax.Array]:
         dtype = np.result_type(a.dtype, b.dtype)
         if dtype == TRUTH:
             return getattr(jnp, name)(a.astype(np.int32), b.astype(np.int32)) != 0
-        return getattr(jnp, name)(a.astype(dtype), b.astype(dtype))
+        return getattr(jnp, name)(_converted(a, dtype), _converted(b, dtype))
 
     return multiply
 
@@ -365,7 +401,7 @@ def _take(
 
 
 def _scattered(x: jax.Array, indices: jax.Array, values: Any) -> jax.Array:
-    return x.at[indices].add(_array(values, x.dtype).astype(x.dtype))
+    return x.at[indices].add(_converted(_array(values, x.dtype), x.dtype))
 
 
 _MANY: dict[str, Callable[..., jax.Array]] = {
@@ -416,7 +452,7 @@ def _on_host(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.
     return [_as_type(x, dtype).reshape(shape) for x, (shape, dtype) in pairs]
 
 
-def _outcome(p: Primitive, specs: Sequence[tuple[Shape, DType]], meta: Meta) -> tuple[Shape, DType]:
+def _outcome(p: Primitive, specs: Sequence[Spec], meta: Meta) -> Spec:
     if p.kind == "views":
         out = p.kernel(*(np.zeros(*spec) for spec in specs), xp=np, **meta)
         return out.shape, out.dtype

@@ -1,4 +1,4 @@
-"""What optimizers compute from Python's numbers."""
+"""What optimizers and metrics compute from Python's numbers."""
 
 from jax import numpy as jnp
 
@@ -16,4 +16,9 @@ def adam_scalars(
     return (both.astype(out.dtype),)
 
 
-RULES: dict[str, Rule] = {"adam_scalars": adam_scalars}
+def add_mean(total: Traced, number: Traced, mean: Traced, *, count: int) -> tuple[Traced, Traced]:
+    """Count and the sum of so many values, in float64 as Python computes them."""
+    return total + mean.astype(total.dtype) * count, number + count
+
+
+RULES: dict[str, Rule] = {"adam_scalars": adam_scalars, "add_mean": add_mean}

@@ -1,0 +1,360 @@
+"""Each primitive by XLA against NumPy's kernel: by a rule, or derived from the kernel."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from axon.backend import known
+from axon.core import Primitive, primitive
+from axon.operators import PRIMITIVES
+from tests.contracts.primitives import NAMES, OURS, outcome, sample
+from tests.samples.primitives import SAMPLES
+
+jax = pytest.importorskip("jax", reason="XLA comes with the extra jax")
+primitives = pytest.importorskip("axon.xla.primitives")
+
+# Relative to the largest number of a result; sums come in another order, and powers, logarithms
+# and the like are other approximations.
+CLOSE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 4e-15, np.dtype(np.float16): 2e-3}
+LOOSE = {"normal": 4.0}  # times as far: cos(2 pi v) near 0
+
+# Where NaN and infinity do something else.
+OTHERWISE = {
+    "adam_scalars": "no such counters; Python raises an error",
+    "affine_maps": "no such moves; of NaN comes 0, in NumPy the smallest integer",
+    "corner_maps": "likewise",
+    "conv2d": "padding is multiplied, too, so more of the result is NaN",
+    "conv2d_input": "likewise",
+    "conv2d_weight": "likewise",
+    "recurrence_backward": "infinity times 0 is added up elsewhere",
+}
+
+Arrays = list[np.ndarray]
+
+
+def by_xla(p: Primitive, cases: list[tuple[Arrays, dict]]) -> Callable[..., list[Arrays]]:
+    """One compiled function of all cases."""
+
+    def function(every: list[Arrays]) -> list[Any]:
+        pairs = zip(every, cases, strict=True)
+        return [primitives.perform(p, values, meta) for values, (_, meta) in pairs]
+
+    with jax.enable_x64(True):
+        compiled = jax.jit(function).lower([arrays for arrays, _ in cases]).compile()
+
+    def call(every: list[Arrays]) -> list[Arrays]:
+        with jax.enable_x64(True):
+            return [[np.asarray(x) for x in results] for results in compiled(every)]
+
+    return call
+
+
+def assert_alike(got: Arrays, wanted: Arrays, times: float = 1.0) -> None:
+    assert [(g.shape, g.dtype) for g in got] == [(w.shape, w.dtype) for w in wanted]
+    for g, w in zip(got, wanted, strict=True):
+        if w.dtype in CLOSE:
+            largest = float(np.abs(w[np.isfinite(w)]).max(initial=0.0))
+            close = CLOSE[w.dtype] * times
+            np.testing.assert_allclose(g, w, rtol=close, atol=close * min(largest, 1e30))
+        else:
+            np.testing.assert_array_equal(g, w)
+
+
+def poisoned(arrays: Arrays, value: float) -> Arrays:
+    """The same with this value as first number of each array of floats."""
+    copies = [a.copy() for a in arrays]
+    for a in copies:
+        if a.dtype.kind == "f" and a.size:
+            a.flat[0] = value
+    return copies
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_primitive_on_every_sample(name: str) -> None:
+    p = OURS[name]
+    samples = range(len(SAMPLES[name].samples))
+    cases = [sample(name, i, dtype) for dtype in (np.float32, np.float64) for i in samples]
+    call = by_xla(p, cases)
+    for poison in (None, np.nan, -np.inf)[: 1 if name in OTHERWISE else 3]:
+        given = [arrays if poison is None else poisoned(arrays, poison) for arrays, _ in cases]
+        wanted = [by_numpy(p, a, meta) for a, (_, meta) in zip(given, cases, strict=True)]
+        for got, want in zip(call(given), wanted, strict=True):
+            assert_alike(got, want, LOOSE.get(name, 1.0))
+
+
+def test_ours_are_derived_or_have_a_rule() -> None:
+    """No primitive of ours runs on the host: it would be named by a warning, which is an error."""
+    assert set(primitives.RULES) < set(NAMES)
+    for name in set(NAMES) - set(primitives.RULES):
+        for dtype in (np.float32, np.float64):
+            traced(OURS[name], *sample(name, 0, dtype))
+
+
+def traced(p: Primitive, arrays: Arrays, meta: dict) -> None:
+    with jax.enable_x64(True):
+        jax.eval_shape(lambda *values: primitives.perform(p, values, meta), *arrays)
+
+
+# ------------------------------------------------------------------------------------ types, shapes
+
+ALONE = sorted(name for name in NAMES if OURS[name].facts.alone and OURS[name].kind == "fills")
+TYPES = [np.dtype(t) for t in "?bBhHiIlLefd"]
+SPECIAL = [0, 1, -1, 2, 3, -5, 7, 100, 127, 128, 255, 256, 32767, 65535, 2**31 - 1, 2**53 + 1]
+
+
+def numbers(dtype: np.dtype, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Numbers that such an array holds: whole ones, or fractions, or limits of the type."""
+    random = np.random.default_rng(seed)
+    if dtype.kind == "f":
+        return random.choice([*np.arange(-6, 7) / 4, np.nan, np.inf, -0.0], shape).astype(dtype)
+    if dtype.kind == "b":
+        return random.random(shape) < 0.5
+    limits = np.iinfo(dtype)
+    some = [n for n in (*SPECIAL, limits.min, limits.max) if limits.min <= n <= limits.max]
+    return random.choice(np.array(some, dtype), shape)
+
+
+def at_once(p: Primitive, arrays: Arrays, meta: dict) -> Arrays:
+    """By XLA, one operation after another."""
+    with jax.enable_x64(True):
+        values = [jax.numpy.asarray(a) for a in arrays]
+        return [np.asarray(x) for x in primitives.perform(p, values, meta)]
+
+
+def by_numpy(p: Primitive, arrays: Arrays, meta: dict) -> Arrays:
+    with np.errstate(all="ignore"):
+        return outcome(p, [a.copy() for a in arrays], meta)
+
+
+SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(ALONE), SHAPES, st.data())
+def test_any_types_and_shapes_number_by_number(name: str, shape: tuple, data: Any) -> None:
+    inputs, meta = SAMPLES[name].samples[0]
+    arrays = []
+    for seed in range(len(inputs)):
+        ones = data.draw(st.tuples(*(st.booleans() for _ in shape)))
+        shown = tuple(1 if one else n for n, one in zip(shape, ones, strict=True))
+        dropped = data.draw(st.integers(0, len(shape)))
+        arrays.append(numbers(data.draw(st.sampled_from(TYPES)), shown[dropped:], seed))
+    if OURS[name].floats:
+        arrays = [a.astype(np.float32) if a.dtype.kind != "f" else a for a in arrays]
+    try:
+        wanted = by_numpy(OURS[name], arrays, meta)
+    except (ValueError, TypeError):  # negative integer powers, - of truth values
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what XLA has no types for is done on the host
+        got = at_once(OURS[name], arrays, meta)
+    assert_alike(got, wanted, 30)
+
+
+# ------------------------------------------------------------------------------------ own ones
+
+
+@pytest.fixture
+def own() -> Any:
+    """Makes primitives that are gone afterwards, and forgets what has been told of them."""
+    before = dict(PRIMITIVES)
+    primitives._told.clear()
+    primitives.errors.clear()
+    yield lambda kernel, **facts: primitive(**facts)(kernel)
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)
+    primitives._told.clear()
+    primitives.errors.clear()
+
+
+def wave(out: Any, x: Any, *, xp: Any, rate: float = 2.0) -> None:
+    xp.multiply(x, rate, out=out)
+    xp.sin(out, out=out)
+    xp.add(out, x, out=out)
+
+
+def test_an_own_kernel_runs_on_the_device(own: Any) -> None:
+    p = own(wave)
+    x = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)
+    assert_alike(at_once(p, [x], {}), by_numpy(p, [x], {}))
+    assert_alike(at_once(p, [x], {"rate": 0.5}), by_numpy(p, [x], {"rate": 0.5}))
+
+
+def test_metadata_that_are_equal_but_of_other_types_are_not_mixed_up(own: Any) -> None:
+    def scaled(out: Any, x: Any, *, xp: Any, by: Any) -> None:
+        xp.copyto(out, by if isinstance(by, float) else -by)
+
+    p = own(scaled)
+    x = np.ones(2)
+    for by in (1, 1.0, True, 0.0, -0.0, [1][0]):
+        (got,) = at_once(p, [x], {"by": by})
+        (wanted,) = by_numpy(p, [x], {"by": by})
+        assert got.tobytes() == wanted.tobytes(), by
+
+
+def test_metadata_that_are_no_key_are_looked_at_each_time(own: Any) -> None:
+    def shifted(out: Any, x: Any, *, xp: Any, by: Any) -> None:
+        xp.add(x, by, out=out)
+
+    p, x = own(shifted), np.ones(2)
+    for by in (np.array([1.0, 2.0]), np.array([3.0, 4.0])):
+        assert_alike(at_once(p, [x], {"by": by}), [x + by])
+
+
+def test_a_kernel_that_asks_for_its_size_gets_the_size_it_has(own: Any) -> None:
+    def averaged(out: Any, x: Any, *, xp: Any) -> None:
+        xp.divide(x, x.size, out=out)
+
+    x = np.arange(30.0)
+    assert_alike(at_once(own(averaged), [x], {}), [x / 30])
+
+
+def decides(out: Any, x: Any, *, xp: Any) -> None:
+    if xp.maximum.reduce(x, axis=None) > 1:
+        xp.negative(x, out=out)
+    else:
+        xp.copyto(out, x)
+
+
+def leaves(out: Any, x: Any, *, xp: Any) -> None:
+    out[...] = np.sort(x, axis=0)
+
+
+@pytest.mark.parametrize("kernel", [decides, leaves])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool", "float16"])
+def test_what_decides_by_values_runs_on_the_host_and_is_named_once(
+    kernel: Any, dtype: str, own: Any
+) -> None:
+    p = own(kernel)
+    x = np.array([[3, 1], [2, 4]]).astype(dtype)
+    if dtype == "bool" and kernel is decides:
+        return  # - of truth values
+    with pytest.warns(RuntimeWarning, match=f"primitive '{kernel.__name__}' runs on the host"):
+        got = at_once(p, [x], {})
+    assert_alike(got, by_numpy(p, [x], {}))
+    assert_alike(at_once(p, [x[:1]], {}), by_numpy(p, [x[:1]], {}))  # no second warning
+
+
+def test_the_host_is_asked_in_each_step_of_a_scan_and_for_large_arrays(own: Any) -> None:
+    p = own(decides)
+    x = np.full((3, 400_000), 1.5)
+    x[1] = 0.5
+
+    def step(carry: Any, row: Any) -> Any:
+        (y,) = primitives.perform(p, [row], {})
+        return carry + y.sum(), y[0]
+
+    with jax.enable_x64(True):
+        with pytest.warns(RuntimeWarning, match="decides"):
+            total, firsts = jax.jit(lambda x: jax.lax.scan(step, 0.0, x))(x)
+        assert float(total) == (-1.5 + 0.5 - 1.5) * 400_000
+        assert np.asarray(firsts).tolist() == [-1.5, 0.5, -1.5]
+
+
+def test_an_own_primitive_that_writes_changes_only_what_it_says(own: Any) -> None:
+    def takes(total: Any, largest: Any, x: Any, *, xp: Any, many: bool) -> None:
+        if many and float(x[0]) < 0:
+            return
+        xp.add(total, x, out=total)
+        xp.maximum(largest, x, out=largest)
+
+    p = own(takes, kind="writes", writes=2)
+    arrays = [np.zeros(2), np.ones(2), np.array([3.0, 0.5])]
+    assert_alike(at_once(p, arrays, {"many": False}), [np.array([3.0, 0.5]), np.array([3.0, 1.0])])
+    with pytest.warns(RuntimeWarning, match="takes"):
+        got = at_once(p, arrays, {"many": True})
+    assert_alike(got, [np.array([3.0, 0.5]), np.array([3.0, 1.0])])
+    assert [a.tolist() for a in arrays] == [[0, 0], [1, 1], [3, 0.5]]
+
+
+def test_an_own_error_is_kept(own: Any) -> None:
+    def picky(out: Any, x: Any, *, xp: Any) -> None:
+        if known(x.min() < 0):
+            raise ValueError("no negative numbers, please.")
+        xp.sqrt(x, out=out)
+
+    p = own(picky, can_fail=True)
+    with pytest.warns(RuntimeWarning, match="perhaps in order to raise an error"):
+        assert at_once(p, [np.array([4.0])], {})[0].tolist() == [2.0]
+    with pytest.raises(jax.errors.JaxRuntimeError, match="no negative numbers"):
+        at_once(p, [np.array([-4.0])], {})
+    (error,) = primitives.errors
+    assert isinstance(error, ValueError)
+
+
+def test_an_own_primitive_of_a_name_that_has_a_rule_is_its_own(own: Any) -> None:
+    def softmax(out: Any, x: Any, *, xp: Any) -> None:
+        xp.add(x, 1, out=out)
+
+    assert at_once(own(softmax), [np.zeros(2)], {})[0].tolist() == [1, 1]
+
+
+def test_a_formula_that_would_take_minutes_to_compile_is_done_on_the_host(own: Any) -> None:
+    def counts(out: Any, x: Any, *, xp: Any, times: int) -> None:
+        xp.copyto(out, x)
+        for _ in range(times):
+            xp.add(out, 1, out=out)
+
+    p, x = own(counts), np.zeros(2)
+    assert at_once(p, [x], {"times": 100})[0].tolist() == [100, 100]
+    with pytest.warns(RuntimeWarning, match=f"more than {primitives.MOST}"):
+        assert at_once(p, [x], {"times": 1000})[0].tolist() == [1000, 1000]
+
+
+# ------------------------------------------------------------------------------------ memory
+
+ENDS = st.integers(-5, 5) | st.none()
+SLICES = st.builds(slice, ENDS, ENDS, st.sampled_from([1, 2, -1, -2]))
+MOVES = st.lists(st.tuples(st.sampled_from(["slice", "turn", "flat", "bits", "new"]), SLICES))
+
+
+def moved(x: Any, moves: list[tuple[str, slice]]) -> Any:
+    """A view of a view of a view."""
+    for move, index in moves[:4]:
+        if move == "slice" and x.ndim:
+            x = x[index]
+        elif move == "turn":
+            x = x.transpose(tuple(reversed(range(x.ndim))))
+        elif move == "new":
+            x = x[..., None]
+        elif move == "flat" and x.flags.c_contiguous:
+            x = x.reshape(-1)
+        elif move == "bits" and x.dtype.kind == "f":
+            x = x.view(f"i{x.itemsize}")
+    return x
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
+    st.lists(st.tuples(MOVES, MOVES), min_size=1, max_size=4),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_views_of_views_are_read_and_written(shape: tuple, moves: list, dtype: Any) -> None:
+    def shuffles(out: Any, x: Any, *, xp: Any, dtype: Any) -> None:
+        xp.copyto(out, x)
+        for number, (there, here) in enumerate(moves):
+            target, source = moved(out, there), moved(out if number % 2 else x, here)
+            if source.size:
+                source = source[(0,) * source.ndim + (...,)]
+            if target.size and source.size:
+                xp.copyto(target, source, casting="unsafe")
+            target, source = moved(out, there), moved(x, there)
+            if target.dtype.kind == "f" and target.size:
+                xp.add(target, source, out=target)
+
+    before = dict(PRIMITIVES)
+    try:
+        p = primitive(shuffles)
+        x = np.arange(1, np.prod(shape) + 1, dtype=dtype).reshape(shape)
+        got = at_once(p, [x], {"dtype": dtype})
+        wanted = by_numpy(p, [x], {"dtype": dtype})
+        assert got[0].tobytes() == wanted[0].tobytes()
+    finally:
+        PRIMITIVES.clear()
+        PRIMITIVES.update(before)
