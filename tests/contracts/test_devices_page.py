@@ -6,13 +6,14 @@ A block below a comment such as ``<!-- train.py -->`` is that file.
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ranks.launch import mpich
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
@@ -21,11 +22,9 @@ ENVIRONMENT = {"AXON_NUM_THREADS": "1", "AXON_KERNELS": "numpy", "PYTHONPATH": s
 
 
 def mpiexec() -> str:
-    """The launcher beside this Python, or wherever it is found."""
-    pytest.importorskip("mpi4py", reason="needs the extra mpi: mpi4py is not installed")
-    beside = os.path.dirname(sys.executable)
-    found = shutil.which("mpiexec", path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
-    return found or pytest.skip("needs an MPI: there is no mpiexec (pip install mpich)")
+    """The launcher of this Python's MPI."""
+    mpi = mpich()
+    return str(mpi.mpiexec) if mpi else pytest.skip("needs mpi4py and an MPI: mpiexec")
 
 
 def lay(folder: Path, name: str) -> Path:
