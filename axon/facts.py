@@ -29,6 +29,8 @@ class Facts(NamedTuple):
             and the metadata; they count instead of ``flops``.
         overwrites: what it changes first, it does not read.
         chooses: of the first input it reads as much as it hands out.
+        reads: how many numbers it reads, by the shapes of the inputs and the result, and the
+            metadata, where these decide and not how many numbers the inputs hold.
         can_fail: the kernel looks at values, and raises an error for some.
         drawn: the result is random and depends on nothing but a key.
     """
@@ -41,6 +43,7 @@ class Facts(NamedTuple):
     multiply_adds: Callable[..., int] | None = None
     overwrites: bool = False
     chooses: bool = False
+    reads: Callable[..., int] | None = None
     can_fail: bool = False
     drawn: bool = False
 

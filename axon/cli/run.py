@@ -154,6 +154,7 @@ class TrainingRun:
                 epochs=s["epochs"],
                 validation_data=target.of(task.test),
                 callbacks=[*self.backup, _Lost()],
+                shards=s["shards"],
             )
         self._demand_finite(history)
         target.put_back(model)

@@ -110,6 +110,11 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--precision", type=click.Choice(PRECISIONS), help="For --kernels jax: of products of numbers."
 )
+@click.option(
+    "--shards",
+    type=click.IntRange(1),
+    help="Cut each batch into 2, 4, 8 ... parts, for as many processes of mpiexec, or fewer.",
+)
 @click.option("--save", type=A_FILE, help="Write the model, such as net.axon.")
 @click.option("--plot", is_flag=True, help="Write curves and mistakes as PNG, beside the model.")
 @click.option("--report", type=A_FILE, help="Write all about the run, such as run.html.")

@@ -27,7 +27,7 @@ SEED = "Call axon.set_random_seed(7), the same on all ranks, before the model is
 DATA = "Each rank is given all of the data, the same, and takes its own rows of each batch."
 INSTALL = "Install the same versions on all hosts."
 FIXES = {
-    **{"weights": SEED, "optimizer": SEED, "random numbers": SEED},
+    **{"weights": SEED, "random numbers": SEED},
     **{"axon": INSTALL, "numpy": INSTALL, "python": INSTALL},
     "kernels": "Choose the same ones: axon.set_kernels or AXON_KERNELS; is Numba everywhere?",
     "machine": "Bits of different processors differ: start all ranks on hosts of one type.",
@@ -64,7 +64,7 @@ def demand_alike(world: World, words: Words, since: str = "") -> None:
 
 
 def _fix(name: str) -> str:
-    return FIXES.get(name, DATA if "data" in name else OTHER)
+    return FIXES.get(name, DATA if name.endswith((", arrays", ", checksum")) else OTHER)
 
 
 def _by_rank(values: list[str]) -> str:
@@ -99,7 +99,7 @@ def words_of(
         "callbacks on batches": ", ".join(h for h in listens if callbacks.listens(h)) or "none",
         "random numbers": _random_words(),
         **weights_in_words(trainer),
-        **{name: text for name, feed in feeds.items() for text in _first_batch(feed)},
+        **{f"{n}, checksum": text for n, feed in feeds.items() for text in _first_batch(feed)},
     }
 
 
@@ -111,7 +111,8 @@ def weights_in_words(trainer: Trainer) -> dict[str, str]:
     counted = [t.data for t in (optimizer.iterations, *optimizer.numbers.values())]
     return {
         "weights": checksum([t.data for t in inside]),
-        "optimizer": checksum([*remembered, *counted, np.array(optimizer.learning_rate)]),
+        "optimizer's memory": checksum([*remembered, *counted]),
+        "learning rate": repr(optimizer.learning_rate),
     }
 
 
@@ -133,7 +134,8 @@ def _random_words() -> str:
         stream(name)  # without a seed, each process begins it elsewhere
     state = get_state()
     places = repr([state["streams"][name] for name in DRAWN]).encode()
-    return f"seed {state['seed']}, at {crc32(places):08x}"
+    seed = "no seed" if state["seed"] is None else f"seed {state['seed']}"
+    return f"{seed}, at {crc32(places):08x}"
 
 
 def _first_batch(feed: AnyFeed | None) -> list[str]:

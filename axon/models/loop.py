@@ -8,7 +8,7 @@ takes part. User's code, callbacks and whatever yields batches, runs between tha
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cached_property
 from itertools import islice
@@ -84,7 +84,7 @@ class Fit:
             RuntimeError: the model, or its optimizer, is being trained already.
         """
         logs: Logs = {}
-        with self._together(), self._alone(), self.backup.guarding(self):
+        with self._alone(), self.backup.guarding(self):
             self._demand_alike()
             try:
                 self.callbacks.on_train_begin(None)
@@ -154,9 +154,6 @@ class Fit:
         return float(self.trainer.optimizer.iterations.data)
 
     # -------------------------------------------------------------------- one at a time
-
-    def _together(self) -> AbstractContextManager[None]:
-        return self.sharded.together() if self.sharded else nullcontext()
 
     def _demand_alike(self) -> None:
         """Let ranks that learn together compare what they begin with."""

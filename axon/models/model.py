@@ -1,6 +1,7 @@
 """Model, which joins layers with a loss and an optimizer; trains, tests and predicts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from axon import losses, metrics, optimizers
@@ -194,20 +195,20 @@ class Model(Network):
         initial_epoch = integer("fit", "initial_epoch", initial_epoch, least=0)
         validation_freq = integer("fit", "validation_freq", validation_freq)
         batch_size = integer("fit", "batch_size", batch_size)
-        sharded = None if shards is None else _cut(trainer, shards)
-        progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
-        progress = with_backup(progress, resume, verbose)
-        of_epoch = (batch_size, steps_per_epoch, shuffle, class_weight, shards or 1)
-        reader = inputs.Reader("fit", trainer, *of_epoch)
-        held_out = (validation_data, validation_batch_size, validation_steps)
-        feed, validation = reader.for_fit((x, y, sample_weight), validation_split, held_out)
-        history = self.history = History()
-        params = {"epochs": epochs, "steps": len(feed) or None, "batch_size": batch_size}
-        params["validation_freq"] = validation_freq
-        everyone = Callbacks([history, *progress], self, params)
-        of_run = (feed, validation, range(initial_epoch, epochs), everyone, validation_freq)
-        Fit(trainer, self._predictor.step, *of_run, sharded).run()
-        return history
+        with _cut(trainer, shards) as sharded:
+            progress = [*nan_search.searches(debug), *printer(verbose), *check(callbacks)]
+            progress = with_backup(progress, resume, verbose)
+            of_epoch = (batch_size, steps_per_epoch, shuffle, class_weight, shards or 1)
+            reader = inputs.Reader("fit", trainer, *of_epoch)
+            held_out = (validation_data, validation_batch_size, validation_steps)
+            feed, validation = reader.for_fit((x, y, sample_weight), validation_split, held_out)
+            history = self.history = History()
+            params = {"epochs": epochs, "steps": len(feed) or None, "batch_size": batch_size}
+            params["validation_freq"] = validation_freq
+            everyone = Callbacks([history, *progress], self, params)
+            of_run = (feed, validation, range(initial_epoch, epochs), everyone, validation_freq)
+            Fit(trainer, self._predictor.step, *of_run, sharded).run()
+            return history
 
     def train(
         self,
@@ -336,7 +337,13 @@ class Model(Network):
         return diagram.plot(self, path, show_shapes, expand_nested)
 
 
-def _cut(trainer: Trainer, shards: int) -> Shards:
-    from axon.models.shards import sharded_by  # few runs need it
+@contextmanager
+def _cut(trainer: Trainer, shards: int | None) -> Iterator[Shards | None]:
+    """The steps on batches that are cut, if they are to be: all ranks are in here together."""
+    if shards is None:
+        yield None
+        return
+    from axon.models.shards import together  # few runs need it
 
-    return sharded_by(trainer, shards)
+    with together(trainer, shards) as sharded:
+        yield sharded

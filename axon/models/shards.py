@@ -13,7 +13,7 @@ before left, and the mean of what they changed is what stays. Random layers draw
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from itertools import count, pairwise
 from typing import Any, TypeVar
@@ -97,10 +97,6 @@ class Sharded:
         self._samples = 0
 
     # -------------------------------------------------------------------- with other ranks
-
-    def together(self) -> AbstractContextManager[None]:
-        """What all ranks do together: if one fails, so do the others."""
-        return self.world.together("fit")
 
     def demand_alike(
         self, feeds: Mapping[str, AnyFeed | None], callbacks: Callbacks, identity: Mapping[str, str]
@@ -264,6 +260,15 @@ class Sharded:
         return ShardSums(self)
 
 
+@contextmanager
+def together(trainer: Trainer, shards: int) -> Iterator[Sharded]:
+    """What all ranks do together, with the steps of a fit: if one fails, the others are told."""
+    if world().rank:
+        follow()  # also afterwards: model.save is for the first rank
+    with world().together("fit"):
+        yield sharded_by(trainer, shards)
+
+
 def sharded_by(trainer: Trainer, shards: int) -> Sharded:
     """The steps on batches that are cut into so many shards; kept for the next fit alike.
 
@@ -271,8 +276,6 @@ def sharded_by(trainer: Trainer, shards: int) -> Sharded:
         TypeError, ValueError: it is no number of shards, or this model's batches cannot be cut.
     """
     demand_shards(trainer.model, shards)
-    if world().rank:
-        follow()
     kept = trainer.sharded
     if not isinstance(kept, Sharded) or kept.count != shards:
         kept = trainer.sharded = Sharded(trainer, shards)

@@ -1,7 +1,6 @@
 """Trainer: the steps that models replay to learn and to be tested, and what they measure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -72,9 +71,6 @@ class Shards(Protocol):
 
     def begin(self) -> None:
         """Get ready for a fit."""
-
-    def together(self) -> AbstractContextManager[None]:
-        """What all ranks do together."""
 
     def demand_alike(
         self, feeds: Mapping[str, AnyFeed | None], callbacks: Callbacks, identity: Mapping[str, str]

@@ -71,6 +71,9 @@ def _elementwise(instruction: Instruction) -> int:
 
 def _bytes_read(instruction: Instruction) -> int:
     inputs, facts = instruction.inputs, instruction.primitive.facts
+    if facts.reads is not None:
+        read = facts.reads(*_shapes(instruction), **instruction.meta)
+        return read * instruction.out.dtype.itemsize
     if facts.overwrites:
         inputs = inputs[1:]
     if facts.chooses:

@@ -8,11 +8,12 @@ others' sums of its chunk of the numbers, adds them up, and hands out the result
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, Shape
 from axon.core import primitive
 from axon.ranks.world import World, world
 
@@ -41,12 +42,17 @@ def _workspace(total: Array, rows: Array, shards: int) -> Specs:
     return [*alone, ((size,), dtype), ((ranks, _chunk(size, dtype, ranks)), dtype)]
 
 
+def _read(total: Shape, rows: Shape, out: Shape, *, shards: int) -> int:
+    """All ranks' summands count, so that kernels are chosen alike whatever the number of ranks."""
+    return shards * prod(total)
+
+
 def _chunk(size: int, dtype: np.dtype, ranks: int) -> int:
     """How many numbers a rank adds up at most: all if they are few."""
     return size if size * dtype.itemsize <= SMALL else -(-size // ranks)
 
 
-@primitive(kind="writes", writes=1, workspace=_workspace, overwrites=True)
+@primitive(kind="writes", writes=1, workspace=_workspace, overwrites=True, reads=_read)
 def all_reduce(total: Array, rows: Array, *, shards: int, workspace: list[Array], xp: Any) -> None:
     """Sum over the shards of all ranks: total = rows[0] + rows[1] + ... by a fixed binary tree.
 
