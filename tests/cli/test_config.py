@@ -24,7 +24,7 @@ def same(a, b):
 OPTIONS = {
     "digits": ("digits", "--epochs", 2, "--hidden", "32", "--optimizer", "nadam", "--seed", 7),
     "cnn": ("digits", "--model", "cnn", "--epochs", 1, "--learning-rate", 0.01),
-    "numbers": ("h.csv", "--epochs", 2, "--batch-size", 7),
+    "numbers": ("h.csv", "--epochs", 2, "--batch-size", 7, "--shards", 4),
 }
 
 
@@ -50,6 +50,7 @@ def test_every_option_is_in_the_file(tmp_path):
     (folder / 'q"\\.csv').write_text("a,y\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n0,v\n")
     options = ["--save", "n.axon", "--plot", "--report", "r.html", "--backup", "b", "--hidden", ""]
     options += ["--image-size", "4x5", "--target", "y", "--kernels", "numpy", "--classes", "u,v"]
+    options += ["--shards", "4"]
     text, _ = run("train", 'q"\\.csv', *options, "--dump-config", cwd=folder)
     found = tomllib.loads(text)
     made_with = found.pop("made_with")
@@ -67,6 +68,7 @@ def test_every_option_is_in_the_file(tmp_path):
         "classes": ["u", "v"],
         "image_size": "4x5",
         "kernels": "numpy",
+        "shards": 4,
         "save": "n.axon",
         "plot": True,
         "report": "r.html",

@@ -10,12 +10,16 @@ import pytest
 import axon
 from axon import constraints, losses, metrics, optimizers, regularizers
 from axon.callbacks import BackupAndRestore, Callback, LambdaCallback
+from axon.core import Tensor
 from axon.layers import LSTM, BatchNormalization, Dense, Dropout, Layer, Masking
 from axon.layers.noise import Noise
 from axon.metrics import Accumulator, MeanMetric, Metric
 from axon.models import Sequential
 from axon.models.shards import cut
 from axon.ops import add_in_place, maximum
+from axon.program.cost import nanoseconds
+from axon.program.trace import Instruction
+from axon.ranks import all_reduce
 from tests.samples.layers import SAMPLES, TEXTS, around, ids
 from tests.samples.losses import LABELS, LOSSES, NUMBERS, X
 from tests.samples.metrics import METRICS
@@ -443,19 +447,6 @@ def test_a_second_fit_replays_what_the_first_has_recorded():
         model.fit(X, NUMBERS, 5, verbose=0, shards=4)
 
 
-def test_kernels_of_the_first_run_are_those_of_all(tmp_path):
-    """Compiled kernels have bits of their own: whether a program was recorded must not tell."""
-    pytest.importorskip("numba")
-    x, y = random.normal(size=(64, 20)).astype("f4"), random.normal(size=(64, 3)).astype("f4")
-    with axon.program.lowerings.Kernels("fast"):
-        one, _ = trained(small, x, y, 8, 64, 4)
-        two, _ = trained(small, x, y, 8, 64, 2)
-        two.fit(x, y, 64, 4, initial_epoch=2, verbose=0, shards=8)
-        assert two.trainer.sharded.shard.compiled
-    assert bits(one) != bits(trained(small, x, y, 8, 64, 2)[0])
-    axon.set_random_seed(3)
-
-
 # ------------------------------------------------------------------------------------ errors
 
 
@@ -517,3 +508,14 @@ def test_shards_of_a_batch_reach_the_same_parameters():
     model.compile("mse", "sgd")
     with pytest.raises(ValueError, match="reached different parameters"):
         model.fit(X[:5], NUMBERS[:5], verbose=0, shards=2)
+
+
+def test_the_work_of_a_sum_does_not_tell_how_many_ranks_share_it():
+    """By it kernels are chosen, which must be the same ones whatever the number of ranks."""
+    total = Tensor(np.zeros(1000, "f4"))
+    all_rows, half = (Tensor(np.zeros((own, 1000), "f4")) for own in (8, 4))
+    works = [
+        nanoseconds(Instruction(all_reduce, (total, rows), total, {"shards": 8}))
+        for rows in (all_rows, half)
+    ]
+    assert works[0] == works[1] > 8 * 4000 * 0.1
