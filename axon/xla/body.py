@@ -5,6 +5,7 @@ computed from what it shows whenever somebody reads it; who writes to a view rep
 """
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,7 @@ class StepBody:
                 raise
             if time is not None:
                 time(number, run.latest)
+        run.number = len(self.plan.instructions)
         outputs = [run.read(t) for t in self.outputs]
         return StepResults(run.memory, outputs, run.taken, run.faults)
 
@@ -203,14 +205,14 @@ class _Run:
         if isinstance(value, FlatParts):
             if len(pieces) == len(value.values):
                 for p, part in zip(pieces, value.values, strict=True):
-                    self.memory[p] = part.reshape(self.outer.places[p].array.shape)
+                    self.memory[p] = part.reshape(self.outer.shapes[p])
                 return
             value = jnp.concatenate(value.values)
         flat, start = value.reshape(-1), 0
         for p in pieces:
-            array = self.outer.places[p].array
-            self.memory[p] = flat[start : start + array.size].reshape(array.shape)
-            start += array.size
+            shape = self.outer.shapes[p]
+            self.memory[p] = flat[start : start + prod(shape)].reshape(shape)
+            start += prod(shape)
 
 
 def _checked(value: Traced, like: Tensor) -> Traced:

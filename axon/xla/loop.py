@@ -98,19 +98,29 @@ class Loop:
             k, results = state
             return (k < steps) & (results.fault[0] < 0)
 
-        begin = self._begin(lambda: step(jnp.int32(0), carried), carried)
-        return lax.while_loop(goes_on, once, (jnp.int32(0), begin))[1]
+        begin = self._begin(step, self.shaped(carried))
+        end = lax.while_loop(goes_on, once, (jnp.int32(0), begin))[1]
+        return end._replace(carried=[v.reshape(-1) for v in end.carried])
+
+    def shaped(self, carried: Sequence[Traced]) -> list[Traced]:
+        """What is changed, in the shapes that instructions see."""
+        shapes = self.body.outer.shapes
+        return [v.reshape(shapes[n]) for n, v in zip(self.roles.carried, carried, strict=True)]
 
     def memory(self, carried: Sequence[Traced], read: Sequence[Traced]) -> dict[int, Traced]:
         """The values of all pieces."""
         memory = dict(zip(self.roles.carried, carried, strict=True))
-        memory.update(zip(self.roles.read, read, strict=True))
+        shapes = self.body.outer.shapes
+        flat = zip(self.roles.read, read, strict=True)
+        memory.update((n, v.reshape(shapes[n])) for n, v in flat)
         memory.update((n, jnp.asarray(value)) for n, value in self.roles.fixed.items())
         return memory
 
-    def _begin(self, step: Callable[[], StepResults], carried: list[Traced]) -> LoopResults:
-        """Room for what comes of steps."""
-        made = jax.eval_shape(lambda: step()[1:3])
+    def _begin(
+        self, step: Callable[[Traced, list[Traced]], StepResults], carried: list[Traced]
+    ) -> LoopResults:
+        """Space for what comes of steps."""
+        made = jax.eval_shape(lambda: step(jnp.int32(0), carried)[1:3])
         outputs = [jnp.zeros(s.shape, s.dtype) for s in made[0]]
         taken = [jnp.zeros((self.ahead, *s.shape), s.dtype) for s in made[1]]
         return LoopResults(carried, outputs, taken, _first([]))

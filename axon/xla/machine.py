@@ -60,7 +60,8 @@ class XlaMachine:
         self.sharding = Sharding(chosen(options.device))
         self.ahead = self._ahead()
         outer = Outer(plan, inputs, outputs)
-        self.numbers = Numbers(plan, outer, HostSplit(plan, outer, outputs), self.ahead)
+        split = HostSplit(plan, outer, inputs)
+        self.numbers = Numbers(plan, outputs, outer, split, self.ahead)
         self.body = StepBody(plan, outputs, outer, self.numbers)
         self.batches = Batches(self.inputs, self.ahead, self.sharding)
         self.pieces = [piece(place, self.sharding.state) for place in outer.places]
@@ -144,7 +145,7 @@ class XlaMachine:
                 array[...] = look(value)
             away.keep(self._carried, results.carried)
         except BaseException:
-            away.lose()
+            away.lose(self._carried)
             raise
         self._most = self._afterwards(steps, perf_counter() - began)
 
@@ -197,7 +198,7 @@ class XlaMachine:
         pieces = (*self._carried, *self._read)
         values = [away.value(p, self._put) for p in pieces]
         count = len(self._carried)
-        memory = self._loop.memory(values[:count], values[count:])
+        memory = self._loop.memory(self._loop.shaped(values[:count]), values[count:])
         numbers = [self._put(column[0]) for column in self.numbers.handed]
         self.body(StepInputs(memory, [self._put(a) for a in self.inputs], numbers), note)
 
@@ -215,7 +216,10 @@ class XlaMachine:
         self._carried = [self.pieces[n] for n in roles.carried]
         self._read = [self.pieces[n] for n in roles.read]
         given = (
-            *([self._spec(p.array) for p in part] for part in (self._carried, self._read)),
+            *(
+                [self._spec(p.array.reshape(-1)) for p in part]
+                for part in (self._carried, self._read)
+            ),
             self.batches.specs,
             [self._spec(pack) for pack in self.numbers.packs],
             self._spec(np.zeros((), np.int32)),

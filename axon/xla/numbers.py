@@ -14,105 +14,52 @@ from axon.backend import Array, xp
 from axon.core import Tensor
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
+from axon.symbols.host import FEW, parted
 from axon.xla.outer import Outer, Span, span_of
 
 FLOAT = np.dtype(np.float64)
 
 
 class HostSplit:
-    """Which instructions stay with NumPy.
+    """Which instructions stay with NumPy, and which tensors it has.
 
     Attributes:
         before: numbers of instructions that depend on no batch.
-        after: numbers of instructions on whose results nothing on the device depends.
+        after: numbers of instructions that read what a step gave.
     """
 
-    def __init__(self, plan: Plan, outer: Outer, outputs: Sequence[Tensor]) -> None:
+    def __init__(self, plan: Plan, outer: Outer, inputs: Sequence[Tensor]) -> None:
         self.plan, self.outer = plan, outer
-        self.made: set[int] = set()  # ids of results that NumPy makes before
-        self.elsewhere: set[Span] = set()  # memory that others change
-        self.before = self._before()
-        self.after = self._after(outputs)
+        parts = parted(plan, inputs)
+        self.before, self.after = set(parts.before), set(parts.after)
+        self.made = {plan.root(plan.instructions[n].out) for n in self.before}
+        self._first = {span_of(a) for n in self.before for a in self.changes(plan.instructions[n])}
+        on_device = [plan.instructions[n] for n in parts.device]
+        self._on_device = {span_of(a) for i in on_device for a in self.changes(i)}
+        self._late = {span_of(a) for n in self.after for a in self.changes(plan.instructions[n])}
 
     def known(self, tensor: Tensor) -> bool:
-        """Whether NumPy has a tensor before the step: one of its own, or a number in float64."""
+        """Whether NumPy has a tensor before the step: its own result, or a number in float64."""
         if self.outer.inner(tensor):
             return self.plan.root(tensor) in self.made
-        return self._number(tensor) and span_of(tensor.data) not in self.elsewhere
+        if any(_meet(span, tensor.data) for span in self._first):
+            return True
+        return self.kept(tensor) and span_of(tensor.data) not in self._late
 
-    def _number(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a single number in float64, outside in memory of its own."""
-        if tensor.size != 1 or tensor.dtype != FLOAT:
+    def kept(self, tensor: Tensor) -> bool:
+        """Whether a tensor outside is a number in float64 that no device changes."""
+        few = tensor.dtype == FLOAT and 0 < tensor.size <= FEW
+        if not few or not tensor.data.flags.c_contiguous or not self.outer.alone(tensor.data):
             return False
-        return self.outer.inner(tensor) or self.outer.alone(tensor.data)
+        return span_of(tensor.data) not in self._on_device
 
-    def _before(self) -> set[int]:
-        while True:
-            found: set[int] = set()
-            self.made = set()
-            size = len(self.elsewhere)
-            for number, instruction in enumerate(self.plan.instructions):
-                if self._can_come_before(instruction):
-                    found.add(number)
-                    self.made.add(self.plan.root(instruction.out))
-                elif instruction.kind != "views":
-                    self.elsewhere.update(self._changed(instruction))
-            if size == len(self.elsewhere):
-                return found
-
-    def _can_come_before(self, instruction: Instruction) -> bool:
-        live = [self.known(t) for t in instruction.inputs]
-        constant = (t.size == 1 and not self.outer.inner(t) for t in instruction.inputs)
-        if not any(live) or not all(a or b for a, b in zip(live, constant, strict=True)):
-            return False
+    def changes(self, instruction: Instruction) -> Iterator[Array]:
+        """The arrays outside that an instruction changes, the stretches that they lie in."""
+        if id(instruction.out) in self.plan.moved:
+            yield self.plan.moved[id(instruction.out)].data
         if instruction.kind == "writes":
-            return all(self.known(t) for t in instruction.changed)
-        return instruction.out.size == 1 and all(map(self._of_numbers, self._changed(instruction)))
-
-    def _of_numbers(self, span: Span) -> bool:
-        return span.stop - span.start == FLOAT.itemsize and span not in self.elsewhere
-
-    def _changed(self, instruction: Instruction) -> list[Span]:
-        """The outer memory that an instruction changes."""
-        moved = self.plan.moved.get(id(instruction.out))
-        outside = [t for t in instruction.changed if not self.outer.inner(t)]
-        shown = [self.outer.shown(t) for t in (*outside, *([moved] if moved is not None else []))]
-        return [span_of(t.data) for t in shown]
-
-    def _after(self, outputs: Sequence[Tensor]) -> set[int]:
-        """Start with all that might be, and give up what something else needs."""
-        found = {n for n, i in enumerate(self.plan.instructions) if self._can_come_after(n, i)}
-        while True:
-            wanted = {self.plan.root(t) for t in outputs}
-            read: set[Span] = set()
-            changed: set[Span] = set()
-            for number, instruction in enumerate(self.plan.instructions):
-                if number not in found:
-                    wanted.update(self.plan.root(t) for t in instruction.inputs)
-                    read.update(self._touched(instruction))
-                    changed.update(self._changed(instruction))
-            left = {
-                n for n in found if not self._is_needed(self.plan.instructions[n], wanted, read)
-            }
-            left = {n for n in left if not changed & set(self._touched(self.plan.instructions[n]))}
-            if left == found:
-                return found
-            found = left
-
-    def _can_come_after(self, number: int, instruction: Instruction) -> bool:
-        if number in self.before or not all(t.size == 1 for t in instruction.inputs):
-            return False
-        if instruction.kind == "writes":
-            return all(self._number(t) and not self.outer.inner(t) for t in instruction.changed)
-        return self._number(instruction.out) and instruction.kind == "fills"
-
-    def _is_needed(self, instruction: Instruction, wanted: set[int], read: set[Span]) -> bool:
-        made = instruction.kind != "writes" and self.plan.root(instruction.out) in wanted
-        return made or bool(read & set(self._changed(instruction)))
-
-    def _touched(self, instruction: Instruction) -> list[Span]:
-        outside = [t for t in instruction.inputs if not self.outer.inner(t) and t.size]
-        return [span_of(self.outer.shown(t).data) for t in outside] + self._changed(instruction)
+            outside = (t for t in instruction.changed if not self.outer.inner(t))
+            yield from (self.outer.shown(t).data for t in outside)
 
 
 class Numbers:
@@ -124,21 +71,23 @@ class Numbers:
         changed: the arrays that are changed.
     """
 
-    def __init__(self, plan: Plan, outer: Outer, split: HostSplit, ahead: int) -> None:
+    def __init__(
+        self, plan: Plan, outputs: Sequence[Tensor], outer: Outer, split: HostSplit, ahead: int
+    ) -> None:
         self.plan, self.outer, self.split, self.ahead = plan, outer, split, ahead
         self.arrays: dict[int, Array] = {}
         self._late: dict[int, Array] = {}
         self.handed: list[Array] = []
         self.taken: list[tuple[int, Tensor]] = []
         self.changed: dict[Span, Array] = {}
-        self._places: dict[tuple[int, int], int] = {}  # (address, changes so far) -> column
-        self._counts: dict[int, int] = {}
+        self._places: dict[tuple[Span, int], int] = {}  # (where, changes so far) -> column
+        self._counts: dict[Span, int] = {}
         self._before: list[tuple[Callable[[], Any] | None, Array, Array]] = []
         self._after: list[Callable[[], Any]] = []
         self._feeds: list[tuple[Array, int]] = []
         self._own: list[tuple[Array, int]] = []
         self.reads: dict[tuple[int, int], int] = {}  # (instruction, tensor) -> column
-        self._walk()
+        self._walk(outputs)
         self._pack()
 
     def unpacked(self, packs: Sequence[Any], k: Any) -> list[Any]:
@@ -193,26 +142,31 @@ class Numbers:
 
     # -------------------------------------------------------------------- how it is bound
 
-    def _walk(self) -> None:
+    def _walk(self, outputs: Sequence[Tensor]) -> None:
         for number, instruction in enumerate(self.plan.instructions):
             if number in self.split.before:
                 self._bind_before(instruction)
             elif number in self.split.after:
                 self._bind_after(number, instruction)
             elif instruction.kind != "views":
-                for t in instruction.inputs:
-                    if self.split.known(t):
-                        self.reads[number, id(t)] = self._column(t)
-            elif self.split.known(instruction.inputs[0]):
-                self.reads[number, id(instruction.inputs[0])] = self._column(instruction.inputs[0])
+                self._note(number, instruction.inputs)
+        self._note(len(self.plan.instructions), outputs)
+
+    def _note(self, number: int, tensors: Sequence[Tensor]) -> None:
+        """What an instruction on the device reads of NumPy's numbers, also through views."""
+        for t in tensors:
+            if self.split.known(t):
+                self.reads[number, id(t)] = self._column(t)
+            elif id(t) in self.outer.views:
+                self._note(number, self.outer.views[id(t)].inputs)
 
     def _bind_before(self, instruction: Instruction) -> None:
         call = self._bound(instruction, self.arrays)
         if call is not None:
             self._before.append((call, _NOTHING, _NOTHING))
-        for array in self._changes(instruction):
-            at = span_of(array).start
-            self._counts[at] = self._counts.get(at, 0) + 1
+        for array in self.split.changes(instruction):
+            span = span_of(array)
+            self._counts[span] = self._counts.get(span, 0) + 1
 
     def _bind_after(self, number: int, instruction: Instruction) -> None:
         for t in instruction.inputs:
@@ -221,7 +175,7 @@ class Numbers:
             if self.split.known(t):
                 self._late[id(t)] = np.empty(t.shape, t.dtype)
                 self._own.append((self._late[id(t)], self._column(t)))
-            elif self.outer.inner(t) or t.dtype != FLOAT:
+            elif self.outer.inner(t) or not self.split.kept(t):
                 self._late[id(t)] = np.empty(t.shape, t.dtype)
                 self._feeds.append((self._late[id(t)], len(self.taken)))
                 self.taken.append((number, t))
@@ -243,26 +197,25 @@ class Numbers:
             moved = self.plan.moved.get(id(out))
             place[id(out)] = xp.empty(out.shape, out.dtype) if moved is None else moved.data
             arrays.insert(0, place[id(out)])
-        for array in self._changes(instruction):
+        for array in self.split.changes(instruction):
             self.changed[span_of(array)] = array
         return partial(p.kernel, *arrays, xp=xp, **options)
-
-    def _changes(self, instruction: Instruction) -> Iterator[Array]:
-        """The arrays outside that an instruction changes."""
-        if id(instruction.out) in self.plan.moved:
-            yield self.plan.moved[id(instruction.out)].data
-        yield from (t.data for t in instruction.changed if not self.outer.inner(t))
 
     def _column(self, tensor: Tensor) -> int:
         """The column of what a number is now, in the order of the program."""
         array = self.arrays.get(id(tensor), tensor.data)
-        at = span_of(array).start
-        place = (at, self._counts.get(at, 0))
+        changes = sum(n for span, n in self._counts.items() if _meet(span, array))
+        place = (span_of(array), changes)
         if place not in self._places:
             self._places[place] = len(self.handed)
             self.handed.append(np.zeros((self.ahead, *tensor.shape), tensor.dtype))
             self._before.append((None, self.handed[-1], array))
         return self._places[place]
+
+
+def _meet(span: Span, array: Array) -> bool:
+    other = span_of(array)
+    return span.start < other.stop and other.start < span.stop
 
 
 _NOTHING = np.empty(0)

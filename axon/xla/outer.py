@@ -48,8 +48,7 @@ class Outer:
 
     Attributes:
         places: the pieces, by address.
-        written: the numbers of those that some instruction changes.
-        unread: the numbers of those that are written whole before anything reads them.
+        shapes: theirs, on the device.
     """
 
     def __init__(self, plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
@@ -66,6 +65,7 @@ class Outer:
                 self._note(t)
         self._agree()
         self.places = self._cut(list(seen.values()))
+        self.shapes = [place.array.shape for place in self.places]
         self._first = {place.span.start: i for i, place in enumerate(self.places)}
 
     def inner(self, tensor: Tensor) -> bool:

@@ -19,7 +19,7 @@ class Piece:
 
     Attributes:
         array: what Python sees.
-        value: what the device has, or None.
+        value: what the device has, in a line, whatever shapes programs give it; or None.
     """
 
     def __init__(self, array: Array) -> None:
@@ -28,8 +28,8 @@ class Piece:
 
     def fresh(self, put: Callable[[Array], Traced]) -> Traced:
         """The values on the device, which are uploaded if Python has others."""
-        if self.value is None or not _same_bits(self.array, look(self.value)):
-            self.value = put(self.array)
+        if self.value is None or not _same_bits(self.array.reshape(-1), look(self.value)):
+            self.value = put(self.array.reshape(-1))
         return self.value
 
 
@@ -41,7 +41,7 @@ def look(value: Traced) -> Array:
 
 def _same_bits(a: Array, b: Array) -> bool:
     unsigned = np.dtype(f"u{a.itemsize}")
-    return np.array_equal(a.reshape(-1).view(unsigned), b.reshape(-1).view(unsigned))
+    return np.array_equal(a.view(unsigned), b.view(unsigned))
 
 
 _pieces: "WeakValueDictionary[tuple[object, ...], Piece]" = WeakValueDictionary()
@@ -102,7 +102,11 @@ class Away(threading.local):
         if not self.pieces:
             self.numbers = {}
             return
-        values = [(p.array, look(p.value)) for p in self.pieces.values() if p.value is not None]
+        values = [
+            (p.array.reshape(-1), look(p.value))
+            for p in self.pieces.values()
+            if p.value is not None
+        ]
         try:
             _copy(values)
         except KeyboardInterrupt:
@@ -111,9 +115,13 @@ class Away(threading.local):
             raise
         self.pieces, self.numbers = {}, {}
 
-    def lose(self) -> None:
-        """Forget what is on the device: a step has failed, and arrays hold what was before."""
-        for held in self.pieces.values():
+    def lose(self, given: Sequence[Piece]) -> None:
+        """Forget what is on the device: a step has failed, and arrays hold what was before.
+
+        Args:
+            given: what the step was given, which is no longer there.
+        """
+        for held in (*self.pieces.values(), *given):
             held.value = None
         for array, before in self.numbers.values():
             array[...] = before
