@@ -52,6 +52,16 @@ def leave_cores(number: int) -> None:
         _settings.number = None  # as many as "auto" is now, when somebody asks again
 
 
+class InOrder:
+    """While a ``with`` block lasts, pieces of work come one after another, in their order."""
+
+    def __enter__(self) -> None:
+        self.before, _settings.number = _settings.number, 1
+
+    def __exit__(self, *_: object) -> None:
+        _settings.number = self.before
+
+
 class _ThreadSettings:
     number: int | None = None  # None: nobody has asked yet
     by_itself = True  # nobody chose a number

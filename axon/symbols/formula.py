@@ -25,9 +25,9 @@ from axon.symbols.symbol import (
     questions,
     xp,
 )
-from axon.threads import get_threads, set_threads
+from axon.threads import InOrder
 
-_one_at_a_time = Lock()  # kernels of constants keep symbols, and the number of threads is set
+_one_at_a_time = Lock()  # questions are noted in one list
 
 
 class Formula(NamedTuple):
@@ -88,14 +88,9 @@ def formula_of(p: Primitive, arrays: Sequence[Array], meta: Meta) -> Formula:
     >>> print(formula_of(ops.multiply, [np.ones(3), np.ones(3)], {}))
     %0 = multiply(x, y)
     """
-    with _one_at_a_time:
-        threads = get_threads()
-        set_threads(1)  # pieces of a product are versions one of another
+    with _one_at_a_time, InOrder():  # pieces of a product are versions one of another
         questions.clear()
-        try:
-            results = _run(p, arrays, meta)
-        finally:
-            set_threads(threads)
+        results = _run(p, arrays, meta)
         return Formula(_in_order(results), results, bool(questions))
 
 

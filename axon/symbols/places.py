@@ -8,11 +8,11 @@ whole memory, and ``indices_of`` tells their numbers in it, where no such way ex
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from axon.backend import Array, Shape
+from axon.backend import Shape
 
 
 class Cells(NamedTuple):
@@ -84,17 +84,17 @@ def way_to(cells: Cells, home: Shape) -> Way | None:
     return Way(grid, tuple(slices), flipped, (*rest, *(at[i] for i in sorted(at))), shape)
 
 
-def indices_of(cells: Cells) -> Array:
-    """Which numbers of the flat memory lie at a place.
+def indices_of(cells: Cells, xp: Any = np) -> Any:
+    """Which numbers of the flat memory lie at a place; ``xp`` says by which library.
 
     >>> indices_of(Cells(0, (2, 3), (1, 1)))
     array([[0, 1, 2],
            [1, 2, 3]])
     """
-    total = np.full(cells.shape, cells.offset, np.int64)
+    total = xp.full(cells.shape, cells.offset)
     for axis, (size, stride) in enumerate(zip(cells.shape, cells.strides, strict=True)):
         behind = len(cells.shape) - axis - 1
-        total += (np.arange(size) * stride).reshape(-1, *(1,) * behind)
+        total = total + (xp.arange(size) * stride).reshape(-1, *(1,) * behind)
     return total
 
 

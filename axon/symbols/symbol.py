@@ -120,6 +120,8 @@ class Symbol:
     __array_ufunc__ = None  # np.exp(symbol) is an error: kernels compute by xp
     __bool__ = __float__ = __int__ = __index__ = __array__ = item = tolist = _refuse
     __array_function__ = astype = copy = _refuse
+    __eq__ = __ne__ = __le__ = __ge__ = _refuse
+    __hash__ = object.__hash__
 
     def __init__(self, shadow: Array, memory: SymbolMemory) -> None:
         self.shadow, self.memory = shadow, memory
@@ -202,11 +204,16 @@ def _write(name: str, out: Symbol, args: Sequence[object], options: Keywords) ->
     return out
 
 
+def _shadow(value: object) -> Any:
+    return value.shadow if isinstance(value, Symbol) else value
+
+
 def _made(name: str, args: Sequence[object], options: Keywords) -> Symbol:
     """A result in memory of its own."""
-    shadows = [a.shadow if isinstance(a, Symbol) else a for a in args]
+    shadows = map(_shadow, args)
     with np.errstate(all="ignore"):
-        out = np.zeros_like(np.asarray(function_of(name)(*shadows, **options)))
+        like = {key: _shadow(value) for key, value in options.items()}
+        out = np.zeros_like(np.asarray(function_of(name)(*shadows, **like)))
     return _write(name, fresh(out.shape, out.dtype, "unwritten"), args, options)
 
 
@@ -236,13 +243,20 @@ class SymbolFunction:
             )
         self.name = name
 
-    def __call__(self, *args: Any, out: Symbol | None = None, **options: Any) -> Symbol:
+    def __call__(self, *args: Any, out: Any = None, **options: Any) -> Symbol:
         """Write it down: a new version of the memory of ``out``, or of memory of its own."""
         if self.name in ("copyto", "add.at"):
             out, *args = args  # type: ignore[assignment]
+        if isinstance(out, tuple) or len(args) > self._takes():
+            raise TypeError(f"xp.{self.name}: say out=, by name, and one array.")
         if out is None:
             return _made(self.name, args, options)
         return _write(self.name, out, args, options)
+
+    def _takes(self) -> int:
+        """How many arguments without a name: those that are no place for the result."""
+        function = function_of(self.name)
+        return function.nin if isinstance(function, np.ufunc) else 2 + (self.name != "argmax")
 
     reduce = property(lambda self: SymbolFunction(f"{self.name}.reduce"))
     at = property(lambda self: SymbolFunction(f"{self.name}.at"))

@@ -50,12 +50,13 @@ def perform(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.A
     What has no rule and decides by values, or has a very long formula, is done on the host by
     NumPy: a warning names it, once.
     """
+    values = [jnp.asarray(v) for v in values]
     if p.name in RULES and _ours(p):
         found = RULES[p.name](*values, **meta)
         return list(found) if p.writes else [found]
     try:
         return _derived(p, values, meta)
-    except NotDerived as error:
+    except (NotDerived, TypeError, ValueError, OverflowError) as error:
         _tell(p.name, str(error))
     return _on_host(p, values, meta)
 
@@ -189,7 +190,7 @@ class _Evaluation:
         cells = _cells(place)
         way = way_to(cells, memory.shape)
         if way is None:
-            return memory.reshape(-1)[indices_of(cells)]
+            return memory.reshape(-1)[indices_of(cells, jnp)]
         return jnp.broadcast_to(_walked(memory, way), place.shape)
 
     def _written(self, place: Spot, value: jax.Array) -> jax.Array:
@@ -263,7 +264,7 @@ def _put(memory: jax.Array, cells: Cells, value: jax.Array) -> jax.Array:
     """The memory, with this value at some cells of it."""
     way = way_to(cells, memory.shape)
     if way is None or way.shape != cells.shape:
-        flat = memory.reshape(-1).at[indices_of(cells)].set(value)
+        flat = memory.reshape(-1).at[indices_of(cells, jnp)].set(value)
         return flat.reshape(memory.shape)
     turned = value.reshape([way.sliced[axis] for axis in way.order])
     x = lax.rev(turned.transpose(np.argsort(way.order)), way.flipped)
@@ -326,6 +327,8 @@ def _constant(name: str, args: list[Any], options: dict[str, Any]) -> jax.Array:
 
 def _each(name: str, args: list[Any], options: dict[str, Any]) -> jax.Array:
     """Number by number, in the type in which NumPy computes."""
+    if set(options) - {"dtype", "where"}:
+        raise NotDerived(f"{name} with {', '.join(options)}")
     inputs = [a if isinstance(a, jax.Array | int | float) else np.asarray(a) for a in args]
     loop = _loop(name, inputs, options.get("dtype"))
     arrays = [_converted(_array(x, dtype), dtype) for x, dtype in zip(inputs, loop, strict=False)]

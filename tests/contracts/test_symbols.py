@@ -161,3 +161,15 @@ def test_what_is_read_before_it_is_written_shows() -> None:
 
     x = np.ones(2)
     assert evaluate(mended(reads, x), [x])[0][0] != 1.0
+
+
+def test_a_formula_leaves_the_number_of_threads_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(axon.threads._settings, "number", 7)
+    seen = []
+
+    def asks(out: Any, x: Any, *, xp: Any) -> None:
+        seen.append(axon.get_threads())
+        xp.copyto(out, x)
+
+    mended(asks, np.ones(2))
+    assert (seen, axon.get_threads()) == ([1], 7)

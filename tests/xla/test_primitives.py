@@ -287,6 +287,57 @@ def test_an_own_error_is_kept(own: Any) -> None:
     assert isinstance(error, ValueError)
 
 
+def positional(out: Any, x: Any, *, xp: Any) -> None:
+    xp.add(x, x, out)
+
+
+def grouped(out: Any, x: Any, *, xp: Any) -> None:
+    xp.add(x, x, out=(out,))
+
+
+def compares(out: Any, x: Any, *, xp: Any) -> None:
+    xp.copyto(out, x)
+    xp.copyto(out, 7, where=x == 2)
+
+
+def at_most(out: Any, x: Any, *, xp: Any) -> None:
+    xp.clip(x, min=2, max=3, out=out)
+
+
+def third(out: Any, x: Any, *, xp: Any) -> None:
+    xp.clip(x, 2, 3, out)
+
+
+def windows(out: Any, x: Any, *, xp: Any) -> None:
+    seen = xp.lib.stride_tricks.as_strided(x, (x.size - 1, 2), (x.itemsize, x.itemsize))
+    xp.copyto(out, x)
+    xp.add.reduce(seen, axis=1, out=out[1:])
+
+
+def chosen(out: Any, x: Any, *, xp: Any) -> None:
+    xp.copyto(out, 0)
+    xp.maximum(x, 2, out=out, where=xp.greater(x, 1))
+    out[0] = xp.add.reduce(x, where=xp.less_equal(x, 3), initial=10)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "host"),
+    [
+        *((kernel, True) for kernel in (positional, grouped, compares, at_most, third)),
+        *((kernel, False) for kernel in (windows, chosen)),
+    ],
+)
+def test_other_ways_of_writing_kernels_are_understood_or_left_to_the_host(
+    kernel: Any, host: bool, own: Any
+) -> None:
+    p, x = own(kernel), np.array([1.0, 2.0, 4.0, 3.0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        got = at_once(p, [x], {})
+    assert len(caught) == host
+    assert_alike(got, by_numpy(p, [x], {}))
+
+
 def test_an_own_primitive_of_a_name_that_has_a_rule_is_its_own(own: Any) -> None:
     def softmax(out: Any, x: Any, *, xp: Any) -> None:
         xp.add(x, 1, out=out)
