@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -13,7 +14,7 @@ import numpy as np
 import axon
 from axon.cli.info import blas
 from axon.cli.output import json_line, plural, print_pairs, print_table
-from axon.program.lowerings import DEVICE, PRECISION, VARIABLE, setting
+from axon.program.lowerings import VARIABLE, setting, without_effect
 
 Findings = dict[str, object]  # of one way to compute; "missing": what it lacks, and what brings it
 PATIENCE = 120  # seconds for JAX to start a device and say what it is
@@ -127,11 +128,12 @@ def _choice(found: dict[str, Findings]) -> tuple[str, str]:
         lack = found["jax"].get("missing")
         kernels = f"none: {lack}" if lack else str(found["jax"]["chosen"])
         return kernels, because
-    unused = [name for name in (DEVICE, PRECISION) if os.environ.get(name)]
-    if unused:
-        because += f"; {' and '.join(unused)}: for jax only, without effect"
+    if said := without_effect(told):
+        because += f"; {said}"
     try:
-        kernels = setting()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is said here
+            kernels = setting()
     except ImportError as error:
         return f"none: {error}", because
     if told != "auto":

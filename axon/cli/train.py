@@ -17,7 +17,7 @@ from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
 from axon.files.atomic import check_writable
 from axon.names import readable
-from axon.program.lowerings import CHOICES, PRECISIONS, VARIABLE, Kernels
+from axon.program.lowerings import CHOICES, PRECISIONS, VARIABLE, Kernels, without_effect
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
 OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # options that change no run
@@ -177,6 +177,8 @@ def _kernels(settings: Settings, otherwise: str | None = None) -> Kernels:
     for name in ("device", "precision"):
         if settings[name] and kernels != "jax":
             raise click.UsageError(f"--{name} is for --kernels jax, and the kernels are {kernels}.")
+    if said := without_effect(kernels):
+        note(f"{said}. For it: --kernels jax.")
     return Kernels(kernels, settings["device"], settings["precision"])
 
 

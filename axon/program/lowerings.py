@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from axon.backend import Array
 from axon.clock import compiling
 from axon.core import Tensor
+from axon.modes import modes
 from axon.program.plan import Plan
 
 VARIABLE, DEVICE, PRECISION = "AXON_KERNELS", "AXON_DEVICE", "AXON_PRECISION"
@@ -126,10 +127,18 @@ def setting() -> str:
     """The choice, one of CHOICES; without Numba, whose import it spares, no "auto"."""
     if _settings.kernels is None:
         kernels = _checked(VARIABLE, os.environ.get(VARIABLE, "auto") or "auto")
+        if said := without_effect(kernels):
+            _warn(said)
         _choose(kernels, _options(VARIABLE, kernels, None, None))
     if _settings.kernels == "auto" and not _there():
         return "numpy"
     return str(_settings.kernels)
+
+
+def without_effect(kernels: str) -> str:
+    """Say which variables have no effect, since these kernels know no device."""
+    told = [name for name in (DEVICE, PRECISION) if os.environ.get(name) and kernels != "jax"]
+    return f"{' and '.join(told)}: for jax only, without effect on {kernels!r}" if told else ""
 
 
 def options() -> DeviceOptions:
@@ -177,7 +186,10 @@ class Kernels:
 def _checked(owner: str, kernels: str) -> str:
     if kernels not in CHOICES:
         known = ", ".join(map(repr, CHOICES[:-1]))
-        raise ValueError(f"{owner}: expected {known} or {CHOICES[-1]!r}, got {kernels!r}.")
+        raise ValueError(
+            f"{owner}: expected {known} or {CHOICES[-1]!r}, got {kernels!r}. For a GPU or TPU: "
+            f"set_kernels('jax', device='gpu'), or {VARIABLE}=jax and {DEVICE}=gpu."
+        )
     return kernels
 
 
@@ -211,6 +223,8 @@ def _device(name: str, device: str) -> str:
 def _choose(kernels: str, options: DeviceOptions) -> None:
     """Settle on these kernels, if they can be used."""
     about = _demand(kernels, options) if kernels in LOWERINGS else ""
+    if kernels != "jax":
+        type(modes).leads = True  # who computes alone has nobody that writes for it
     s = _settings
     s.kernels, s.options, s.about = kernels, options, about
 
@@ -231,7 +245,7 @@ def _works() -> bool:
             _settings.works = _there() and compiling.run(_imported)
         except Exception as error:  # Numba fails in many ways where it is broken or too old
             _settings.works = False
-            _warn(f"numba cannot be used ({type(error).__name__}: {error})")
+            _warn_of_fast(f"numba cannot be used ({type(error).__name__}: {error})")
     return _settings.works
 
 
@@ -262,15 +276,17 @@ def _demand(name: str, options: DeviceOptions) -> str:
     return str(lowering.demand(options))
 
 
+def _warn_of_fast(what: str) -> None:
+    _warn(
+        f"{what}, so NumPy's kernels do the work. pip install -U 'axon-nn[fast]' may mend it; "
+        f"{VARIABLE}=numpy ends this warning."
+    )
+
+
 def _warn(what: str) -> None:
     from warnings import warn
 
-    warn(
-        f"{what}, so NumPy's kernels do the work. pip install -U 'axon-nn[fast]' may mend it; "
-        f"{VARIABLE}=numpy ends this warning.",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+    warn(what, RuntimeWarning, stacklevel=3)
 
 
 def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> LoweredPlan | None:
@@ -285,5 +301,5 @@ def compiled(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) ->
         if _settings.kernels == name:  # it was asked for
             raise
         _settings.works = False
-        _warn(f"the compiled kernels failed ({type(error).__name__}: {error})")
+        _warn_of_fast(f"the compiled kernels failed ({type(error).__name__}: {error})")
         return None

@@ -6,6 +6,7 @@ from math import prod
 import jax
 import numpy as np
 from jax import lax
+from jax.sharding import NamedSharding
 
 from axon.backend import Array, aligned_bytes, carve
 from axon.xla.sharding import Sharding
@@ -31,7 +32,8 @@ class Batches:
     @property
     def specs(self) -> list[jax.ShapeDtypeStruct]:
         """What the values are."""
-        return [jax.ShapeDtypeStruct(*s, sharding=self.sharding.state) for s in self.shapes]
+        pairs = zip(self.shapes, self._where(), strict=True)
+        return [jax.ShapeDtypeStruct(*spec, sharding=where) for spec, where in pairs]
 
     def batch(self, values: Sequence[jax.Array], k: jax.Array) -> list[jax.Array]:
         """The batch of one step, while the loop is traced."""
@@ -40,6 +42,11 @@ class Batches:
             return found
         where = [self.sharding.batch(a.shape[0]) if a.ndim else self.sharding.state for a in found]
         return [lax.with_sharding_constraint(a, w) for a, w in zip(found, where, strict=True)]
+
+    def _where(self) -> list[NamedSharding]:
+        """Where they lie, for each input: a device is handed its own rows of each batch."""
+        state, rows = self.sharding.state, [a.shape[0] if a.ndim else 0 for a in self.inputs]
+        return [self.sharding.batch(n, axis=1) if n else state for n in rows]
 
     def suit(self, columns: Sequence[Array]) -> bool:
         """Whether batches can be picked from these columns."""
@@ -51,7 +58,7 @@ class Batches:
         self._make()
         for into, array in zip(self.host, inputs, strict=True):
             into[0] = array
-        self._hand_over()
+        self._hand_over(1)
 
     def pick(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> None:
         """The batches of so many steps: which samples, ``order`` tells from ``start`` on."""
@@ -66,7 +73,7 @@ class Batches:
                 for k in range(steps):
                     part = slice(k * rows, (k + 1) * rows)
                     np.copyto(flat[part], column[numbers[part]], casting="unsafe")
-        self._hand_over()
+        self._hand_over(steps)
 
     def _make(self) -> None:
         if self.host:
@@ -76,11 +83,16 @@ class Batches:
         self.host = [carve(aligned_bytes(size), 0, *spec) for size, spec in pairs]
         self.values = []
 
-    def _hand_over(self) -> None:
-        """Let the device have them; nothing to do where it reads the same memory."""
-        if not self.values:
+    def _hand_over(self, steps: int) -> None:
+        """Let the device have so many of them; nothing to do where it reads the same memory."""
+        if self.sharding.devices.size > 1:
+            if not self.values:
+                self.sharding.demand_same("the first batch", [a[:steps] for a in self.host])
+            pairs = zip(self.host, self._where(), strict=True)
+            self.values = [self.sharding.put(a, where) for a, where in pairs]
+        elif not self.values:
             self.values = [jax.device_put(a, self.sharding.state) for a in self.host]
-            self.shared = self.sharding.devices.size == 1 and all(
+            self.shared = all(
                 v.unsafe_buffer_pointer() == a.ctypes.data
                 for v, a in zip(self.values, self.host, strict=True)
                 if a.size

@@ -4,6 +4,7 @@ import sys
 
 import jax
 
+from axon.modes import modes
 from axon.program.lowerings import DeviceOptions
 
 OLDEST = 0, 10  # of JAX, that this is tried with
@@ -25,16 +26,21 @@ _demand_version()  # first of all: what is imported next may not be there in old
 def demand(options: DeviceOptions) -> str:
     """Demand that there are such devices; what they are, in words.
 
+    Where several hosts compute together, the first one writes files, prints and plots.
+
     Raises:
         RuntimeError: there is none, or none of this number.
     """
     found = chosen(options.device)
     if options.precision == "tf32" and found[0].platform == "cpu":
         _warn_of_tf32()
+    hosts = {d.process_index for d in found}
+    type(modes).leads = jax.process_index() == 0 or len(hosts) == 1
     several = f"{len(found)} x " if len(found) > 1 else ""
     model = found[0].device_kind
     names = found[0].platform if model == found[0].platform else f"{found[0].platform} {model}"
-    return f"({several}{names}, {options.precision})"
+    where = f" on {len(hosts)} hosts" if len(hosts) > 1 else ""
+    return f"({several}{names}{where}, {options.precision})"
 
 
 def listed() -> list[dict[str, object]]:
@@ -115,5 +121,5 @@ def _warn_of_tf32() -> None:
         "precision 'tf32' has no effect on the CPU: it computes in float32. TF32 is a format of "
         "NVIDIA's tensor cores.",
         UserWarning,
-        stacklevel=2,
+        stacklevel=6,  # of who calls set_kernels
     )

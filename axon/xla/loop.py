@@ -27,11 +27,13 @@ class PieceRoles(NamedTuple):
         carried: numbers of those that it changes.
         read: numbers of those that it only reads.
         fixed: single numbers that are part of what is compiled: number of the piece -> value.
+        begins: numbers of those that are read before they are changed, if ever.
     """
 
     carried: list[int]
     read: list[int]
     fixed: dict[int, Array]
+    begins: list[int]
 
 
 class LoopResults(NamedTuple):
@@ -154,11 +156,10 @@ def roles_of(body: StepBody, arrays: Sequence[Array], inputs: Sequence[Array]) -
 
     numbers = [jax.ShapeDtypeStruct(c.shape[1:], c.dtype) for c in body.numbers.handed]
     jax.eval_shape(step, dict(enumerate(map(spec, arrays))), list(map(spec, inputs)), numbers)
-    read, written = watched[0].read, watched[0].written
-    kept = _kept(body.outer)
-    single = (n for n in read - written if arrays[n].size == 1 and n not in kept)
-    fixed = {n: arrays[n].copy() for n in single}
-    return PieceRoles(sorted(written), sorted(read - written - set(fixed)), fixed)
+    begins, carried = list(watched[0].read), list(watched[0].written)
+    kept, read = _kept(body.outer), [n for n in begins if n not in carried]
+    fixed = {n: arrays[n].copy() for n in read if arrays[n].size == 1 and n not in kept}
+    return PieceRoles(carried, [n for n in read if n not in fixed], fixed, begins)
 
 
 def spec(array: Array | np.generic) -> jax.ShapeDtypeStruct:
@@ -174,18 +175,22 @@ def _kept(outer: Outer) -> set[int]:
 
 
 class _Watched(dict[int, Any]):
-    """Memory that notes what is read before it is written, and what is written."""
+    """Memory that notes what is read before it is written, and what is written.
+
+    In the order of the program: hosts that compute together compile the same, though their memory
+    lies at other addresses.
+    """
 
     def __init__(self, values: dict[int, Any]) -> None:
         super().__init__(values)
-        self.read: set[int] = set()
-        self.written: set[int] = set()
+        self.read: dict[int, None] = {}
+        self.written: dict[int, None] = {}
 
     def __getitem__(self, number: int) -> Any:
         if number not in self.written:
-            self.read.add(number)
+            self.read[number] = None
         return super().__getitem__(number)
 
     def __setitem__(self, number: int, value: Any) -> None:
-        self.written.add(number)
+        self.written[number] = None
         super().__setitem__(number, value)

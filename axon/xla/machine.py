@@ -66,7 +66,7 @@ class XlaMachine:
         self.batches = Batches(self.inputs, self.ahead, self.sharding)
         self.pieces = [piece(place, self.sharding.state) for place in outer.places]
         self.bytes = sum(p.array.nbytes for p in self.pieces) + self.batches.nbytes
-        self._most, self._process = 1, os.getpid()
+        self._most, self._process, self._begins = 1, os.getpid(), True
         with settings(self.precision):
             roles = roles_of(self.body, [p.array for p in self.pieces], self.inputs)
         self._loop = Loop(self.body, self.batches, self.ahead, roles)
@@ -125,6 +125,10 @@ class XlaMachine:
                 "processes by 'spawn' or 'forkserver', or do axon.set_kernels('numpy') in them."
             )
         away.begin(self.pieces)
+        if self._begins:  # and not before: a step that was recorded has not been taken back yet
+            state = [self.pieces[n].array for n in self._loop.roles.begins]
+            self.sharding.demand_same("what it begins with", state, self._text)
+            self._begins = False
         fixed = self._loop.roles.fixed
         changed = [n for n, v in fixed.items() if self.pieces[n].array.tobytes() != v.tobytes()]
         if changed:  # by Python, which nobody expected: from now on it is asked for
@@ -166,6 +170,8 @@ class XlaMachine:
 
     def _afterwards(self, steps: int, seconds: float) -> int:
         """How many steps the next go may take, after so many took so long."""
+        if self.sharding.several_hosts:  # clocks differ, and all have to go round as often
+            return min(self.ahead, max(self._most, 2 * steps))
         if seconds > SECONDS:
             return max(1, steps // 2)
         return min(self.ahead, max(self._most, 2 * steps)) if seconds < SECONDS / 2 else self._most
@@ -226,8 +232,10 @@ class XlaMachine:
         )
         with settings(self.precision):
             jitted = jax.jit(self._loop, donate_argnums=0, out_shardings=self.sharding.state)
+            lowered = jitted.lower(*given)
+            self._text = lowered.as_text() if self.sharding.several_hosts else ""
             try:
-                self._compiled = jitted.lower(*given).compile()
+                self._compiled = lowered.compile()
             except jax.errors.JaxRuntimeError as error:
                 raise self._in_words(error) from error
 

@@ -5,6 +5,7 @@ the rows for, and adds one sum over all devices where gradients are needed.
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 from math import gcd
 
 import jax
@@ -39,12 +40,32 @@ class Sharding:
         self.state = self._over(1, PartitionSpec())
         self.several_hosts = len({d.process_index for d in devices}) > 1
 
-    def batch(self, rows: int) -> NamedSharding:
-        """Where a batch of so many rows lies: each part on one device, if it can be."""
-        return self._over(gcd(rows, self.devices.size), PartitionSpec("data"))
+    def batch(self, rows: int, axis: int = 0) -> NamedSharding:
+        """Where a batch lies that has so many rows along an axis: as many parts as there can be."""
+        return self._over(gcd(rows, self.devices.size), PartitionSpec(*[None] * axis, "data"))
 
     def _over(self, parts: int, spec: PartitionSpec) -> NamedSharding:
         return NamedSharding(Mesh(self.devices.reshape(parts, -1), ("data", "copies")), spec)
+
+    def demand_same(self, what: str, arrays: Sequence[Array], program: str = "") -> None:
+        """Demand that all hosts hold the same numbers, of which each then takes its part.
+
+        Raises:
+            ValueError: one of them differs; on all of them.
+        """
+        if not self.several_hosts:
+            return
+        digest = sha256(program.encode())
+        for array in arrays:
+            digest.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+        told = process_allgather(np.frombuffer(digest.digest(), np.uint8))
+        others = [host for host, row in enumerate(told) if not np.array_equal(row, told[0])]
+        if others:
+            raise ValueError(
+                f"{len(told)} hosts compute together, and {what} is not the same on host "
+                f"{others[0]} as on host 0. All have to do the same: the same script and data, "
+                "and axon.set_random_seed(...) before the model is made."
+            )
 
     def put(self, array: Array, where: NamedSharding) -> jax.Array:
         """A copy of an array on the devices: JAX on a CPU would otherwise share NumPy's memory."""

@@ -88,7 +88,7 @@ def test_devices_are_listed(two_gpus, tmp_path):
     printed, _ = run("devices", cwd=tmp_path, OMPI_COMM_WORLD_SIZE="4", AXON_DEVICE="gpu")
     found = rows(printed)
     assert found[0] == "Kernels auto: numpy; for long work, fast"
-    assert found[1].endswith("is not set; AXON_DEVICE: for jax only, without effect")
+    assert found[1].endswith("is not set; AXON_DEVICE: for jax only, without effect on 'auto'")
     assert found[5].startswith("fast cpu Numba 1.2.3, ")
     assert found[6:] == [
         "jax gpu:0 H200, 107 GB; JAX 1.2.3",
@@ -162,3 +162,11 @@ def test_a_device_is_for_jax(tmp_path):
     options = ["--kernels", "numpy", "--precision", "tf32"]
     message = fails("train", "digits", *options, cwd=tmp_path, code=2)
     assert "--precision is for --kernels jax, and the kernels are numpy." in message
+
+
+def test_variables_without_effect_are_told(tmp_path):
+    options = ["--epochs", 1, "--dump-config"]
+    _, said = run(
+        "train", "digits", *options, cwd=tmp_path, AXON_DEVICE="gpu", AXON_PRECISION="tf32"
+    )
+    assert "AXON_DEVICE and AXON_PRECISION: for jax only, without effect on 'auto'. For" in said

@@ -89,7 +89,10 @@ def test_wrong_variables(module, monkeypatch, variable, value, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"kernels": "gpu"}, r"set_kernels: expected .* got 'gpu'"),
+        (
+            {"kernels": "gpu"},
+            r"set_kernels: expected .* got 'gpu'.*set_kernels\('jax', device='gpu'\)",
+        ),
         ({"kernels": "jax", "device": "vulkan"}, r"set_kernels: device: expected .* got 'vulkan'"),
         ({"kernels": "jax", "device": "gpu:"}, r"got 'gpu:'"),
         ({"kernels": "jax", "device": "gpu:-1"}, r"got 'gpu:-1'"),
@@ -160,6 +163,16 @@ def test_what_fails_in_a_lowering_that_was_asked_for_is_said(
         step.run(step.inputs(((2,), np.dtype("f4"))))
 
 
+def test_variables_without_effect_are_warned_of(module, monkeypatch):
+    lowerings._settings.kernels = None
+    monkeypatch.setenv(lowerings.DEVICE, "gpu")
+    with pytest.warns(RuntimeWarning, match="AXON_DEVICE: for jax only, without effect on 'auto'"):
+        lowerings.setting()
+    lowerings.setting()
+    axon.set_kernels("jax")
+    assert lowerings.options() == DeviceOptions("gpu")
+
+
 def run(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
@@ -169,7 +182,7 @@ def run(code: str) -> str:
 def test_auto_takes_no_device_and_loads_none() -> None:
     code = """
 import os, sys
-os.environ |= {"AXON_KERNELS": "auto", "AXON_DEVICE": "gpu"}
+os.environ["AXON_KERNELS"] = "auto"
 import numpy as np, axon
 model = axon.Sequential([axon.layers.Dense(3)])
 model.compile("mse", "adam")
