@@ -33,3 +33,4 @@ def _as_many_threads() -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--fuzz 5000``: so many random programs (tests/fuzz/test_fuzz.py) instead of a few."""
     parser.addoption("--fuzz", type=int, default=0, help="how many random programs to run")
+    parser.addoption("--ranks-all", action="store_true", help="the long series of tests/ranks")

@@ -4,15 +4,17 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 
 from axon.cli.output import wrapped
+from axon.cli.ranks import TAKE_PART, together
 from axon.names import printable
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, RuntimeError, ArithmeticError)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+AROUND = "axon.cli.around"  # where a context keeps what is done around its command
 
 
 class Commands(click.Group):
@@ -22,11 +24,20 @@ class Commands(click.Group):
         """In the order in which they are used."""
         return list(self.commands)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, before its arguments are looked at."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in TAKE_PART and AROUND in ctx.meta:
+            ctx.meta[AROUND].enter_context(together(name))
+        return name, command, rest
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; errors end it with a line, Ctrl-C with code 130."""
         _demand_streams()
         try:
-            with _short_warnings():
+            with _short_warnings(), ExitStack() as ctx.meta[AROUND]:
                 return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             notes = getattr(stop, "__notes__", ())  # of the command, see ``add_note``

@@ -16,12 +16,15 @@ from axon.callbacks import BackupAndRestore, Callback, History
 from axon.cli import config, network
 from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
 from axon.cli.output import note, print_pairs
+from axon.cli.ranks import SHARDS
 from axon.files.atomic import atomic, check_writable
 from axon.metrics.scores import errors
 from axon.models import Model
 from axon.models.saving import other_format
+from axon.modes import modes
 from axon.names import readable
 from axon.program.lowerings import in_full, options, setting
+from axon.ranks import world
 
 FEW = 10_000  # below so many training samples, batches are smaller and epochs more
 SETTINGS = "run.toml"  # the settings of a run, in the folder of its backup
@@ -102,9 +105,17 @@ class TrainingRun:
         s["batch_size"] = s["batch_size"] or (32 if few else 128)
         s["epochs"] = s["epochs"] or (30 if few else 5)
         s["learning_rate"] = float(self.optimizer.learning_rate)
+        s["shards"] = s["shards"] or self._shards()
         s["kernels"] = setting()
         if setting() == "jax":
             s["device"], s["precision"] = options().device or None, options().precision
+
+    def _shards(self) -> int | None:
+        """What several processes share out, where nobody chose it."""
+        if world().size == 1:
+            return None
+        note(f"{world().size} processes learn together: each batch in {SHARDS} shards (--shards).")
+        return SHARDS
 
     def made_with(self) -> dict[str, str]:
         """What the bits depend on besides the settings."""
@@ -197,7 +208,9 @@ class TrainingRun:
     # -------------------------------------------------------------------- afterwards
 
     def write(self, model: Model, history: History, results: Mapping[str, float]) -> None:
-        """Write what was asked for."""
+        """Write what was asked for; of several processes, the first one does."""
+        if not modes.leads:
+            return
         s, task, (x, y) = self.settings, self.task, self.task.test
         if s["save"]:
             model.metadata |= results

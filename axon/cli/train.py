@@ -15,9 +15,11 @@ from axon.cli import config
 from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
-from axon.files.atomic import check_writable
+from axon.files.atomic import atomic, check_writable
+from axon.modes import modes
 from axon.names import readable
 from axon.program.lowerings import CHOICES, PRECISIONS, VARIABLE, Kernels, without_effect
+from axon.ranks import RankError
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
 OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # options that change no run
@@ -113,7 +115,8 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--shards",
     type=click.IntRange(1),
-    help="Cut each batch into 2, 4, 8 ... parts, for as many processes of mpiexec, or fewer.",
+    help="Cut each batch into 2, 4, 8 ... parts, for as many processes or fewer.  [default: 8 under "
+    "mpiexec, else none]",
 )
 @click.option("--save", type=A_FILE, help="Write the model, such as net.axon.")
 @click.option("--plot", is_flag=True, help="Write curves and mistakes as PNG, beside the model.")
@@ -164,7 +167,8 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
             click.echo(run.text(), nl=False)
             return
         if dump_config:
-            dump_config.write_text(run.text(), encoding="utf-8")
+            with atomic(dump_config) as stream:
+                stream.write(run.text().encode())
             run.written.append(dump_config)
         if settings["backup"]:
             run.keep()
@@ -215,6 +219,8 @@ def _claim(folder: Path) -> None:
     """Make the folder of a backup; one that holds a run already is not touched."""
     from axon.callbacks import backup_position
 
+    if not modes.leads:
+        return
     if (folder / SETTINGS).exists() or (folder.is_dir() and backup_position(folder) is not None):
         raise click.ClickException(
             f"{folder} holds the backup of a run. Go on with it: axon resume {folder}. Or delete "
@@ -229,13 +235,16 @@ def _claim(folder: Path) -> None:
 
 
 def _watched(run: TrainingRun) -> None:
-    """Train; on Ctrl-C say how to go on."""
+    """Train; on Ctrl-C, be it on another rank, say how to go on."""
     try:
         run.train()
-    except KeyboardInterrupt as stop:
+    except (KeyboardInterrupt, RankError) as stop:
+        if isinstance(stop, RankError) and not stop.interrupted:
+            raise
         backup = run.settings["backup"]
-        stop.add_note(f"Go on with: axon resume {backup}" if backup else "Nothing was saved.")
-        raise
+        ended = KeyboardInterrupt()
+        ended.add_note(f"Go on with: axon resume {backup}" if backup else "Nothing was saved.")
+        raise ended from stop
 
 
 @click.command(short_help="Go on with a run that was interrupted.")

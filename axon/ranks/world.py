@@ -41,9 +41,18 @@ T = TypeVar("T")
 
 
 class RankError(RuntimeError):
-    """Another rank stopped, or did not answer in time; the message names it."""
+    """Another rank stopped, or did not answer in time; the message names it.
+
+    Attributes:
+        interrupted: it was stopped by Ctrl-C.
+        lost: it cannot be reached any more; the job will be ended.
+    """
 
     __module__ = "axon.ranks"  # as whoever reads a traceback would import it
+
+    def __init__(self, message: str, interrupted: bool = False, lost: bool = False) -> None:
+        super().__init__(message)
+        self.interrupted, self.lost = interrupted, lost
 
 
 class _RankSettings:
@@ -206,7 +215,7 @@ class World:
         start = time.perf_counter()
         try:
             if self._broken:
-                raise RankError(self._broken)
+                raise self._lost(self._broken)
             while not self._all_done(requests):
                 waited = time.perf_counter() - start
                 if waited > SPIN:
@@ -223,7 +232,8 @@ class World:
         self._hear()
         for rank, (tag, why) in self._stopped.items():
             if tag == self.tag:
-                raise RankError(f"{self.name(rank)} stopped: {why}")
+                stopped = f"{self.name(rank)} stopped: {why}"
+                raise RankError(stopped, interrupted=why.startswith(KeyboardInterrupt.__name__))
         if waited > get_timeout():
             names = ", ".join(self.name(r) for r in _waiting(asked))
             raise self._lost(
@@ -248,7 +258,7 @@ class World:
     def _lost(self, why: str) -> RankError:
         """The error after which nobody can be reached; the job will be ended."""
         self._broken = why
-        return RankError(why)
+        return RankError(why, lost=True)
 
     def _leave(self, asked: Requests) -> None:
         """What was asked for is not wanted any more: nothing may arrive in that memory later."""

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -129,6 +130,21 @@ def waits() -> None:
             if step == 5:
                 say("at work")
             time.sleep(0.02)
+
+
+def works(folder: str) -> None:
+    """All work until the cable between them is cut; what they say of it is kept in files."""
+    mine = world().rank
+    try:
+        with world().together("a fit"):
+            for step in range(3000):
+                sums(20_000)
+                if step == 5:
+                    Path(folder, f"ready-{mine}").write_text(str(os.getpid()))
+                time.sleep(0.01)
+    except RankError as error:
+        Path(folder, f"ended-{mine}").write_text(str(error))
+        raise
 
 
 if __name__ == "__main__":
