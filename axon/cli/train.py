@@ -115,8 +115,8 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--shards",
     type=click.IntRange(1),
-    help="Cut each batch into 2, 4, 8 ... parts, for as many processes or fewer.  [default: 8 under "
-    "mpiexec, else none]",
+    help="Cut each batch into 2, 4, 8 ... parts, for so many processes or fewer.  "
+    "[default: 8 under mpiexec]",
 )
 @click.option("--save", type=A_FILE, help="Write the model, such as net.axon.")
 @click.option("--plot", is_flag=True, help="Write curves and mistakes as PNG, beside the model.")
