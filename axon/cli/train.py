@@ -167,9 +167,7 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
             click.echo(run.text(), nl=False)
             return
         if dump_config:
-            with atomic(dump_config) as stream:
-                stream.write(run.text().encode())
-            run.written.append(dump_config)
+            _write(run, dump_config)
         if settings["backup"]:
             run.keep()
         _watched(run)
@@ -196,6 +194,12 @@ def _check_dump(path: Path | None) -> None:
             "options instead, put --dump-config last."
         )
     check_writable(path)
+
+
+def _write(run: TrainingRun, path: Path) -> None:
+    with atomic(path) as stream:
+        stream.write(run.text().encode())
+    run.written.append(path)
 
 
 def _spare(ctx: click.Context, run: TrainingRun) -> None:
