@@ -12,6 +12,7 @@ from axon.inspect.diagram_layout import Edge, Layout, layout
 from axon.layers.base import Layer
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
+from axon.modes import modes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,7 +185,7 @@ def plot(
         _arrow(axes, drawing.boxes, edge, route)
     for box, place, width in zip(drawing.boxes, plan.places, drawing.widths, strict=True):
         _draw(axes, box, place, width, show_shapes)
-    if path is not None:
+    if path is not None and modes.leads:
         figure.savefig(path, dpi=150, format=form)
     return seen_by_notebooks(figure)
 

@@ -178,7 +178,8 @@ class Model(Network):
             shards: cut each batch into so many parts, 2, 4, 8 ..., whose gradients are added up by
                 a fixed tree: the same bits in one process and in any number of MPI ranks that
                 divides it, ``mpiexec -n 4 python -m mpi4py train.py`` (docs/devices.md). Random
-                layers and batch normalization work shard by shard.
+                layers and batch normalization work shard by shard; without these it is what plain
+                ``fit`` learns, to rounding. From then on only the first rank writes and prints.
 
         Returns:
             The History, with loss and metrics of each epoch.
@@ -341,6 +342,7 @@ class Model(Network):
 def _cut(trainer: Trainer, shards: int | None) -> Iterator[Shards | None]:
     """The steps on batches that are cut, if they are to be: all ranks are in here together."""
     if shards is None:
+        trainer.sharded = None  # its memory, and the programs that model.program would show
         yield None
         return
     from axon.models.shards import together  # few runs need it

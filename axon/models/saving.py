@@ -30,7 +30,8 @@ def save(model: Any, path: Path, include_optimizer: bool = True) -> None:
     what is frozen, ``metadata``, loss, metrics, optimizer and its state are kept. Of a class or a
     function of your own, the name and the arguments are: who loads the model passes it as
     ``custom_objects``. A nameless function as a loss, metric or schedule cannot be kept: a warning
-    says so, and the model has to be compiled again.
+    says so, and the model has to be compiled again. Of ranks that learned together
+    (``fit(shards=8)``), the first one writes, and the others, which have the same, nothing.
 
     Args:
         model: this one.

@@ -31,6 +31,8 @@ NO_PICKLE = (
 def save_weights(model: Module, path: Path) -> None:
     """Write all parameters and buffers by name to one file, whole or not at all.
 
+    Of ranks that learned together (``fit(shards=8)``), only the first one does.
+
     Args:
         model: this one.
         path: ``*.safetensors``; or ``*.npz``, which any other name means, too.

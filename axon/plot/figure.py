@@ -11,6 +11,7 @@ import numpy as np
 from axon.backend import Array
 from axon.containers import plain
 from axon.core import TensorLike
+from axon.modes import modes
 from axon.names import need, printable
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def plain_frame(axes: Axes, xlabel: str) -> None:
 
 def save(figure: Figure, path: "str | os.PathLike[str]") -> None:
     """Write a figure as PNG, at a resolution for screens."""
-    figure.savefig(path, dpi=DPI, format="png")
+    if modes.leads:  # of ranks that learn together, only the first one
+        figure.savefig(path, dpi=DPI, format="png")
 
 
 def clipped(text: object, space: int) -> str:

@@ -442,6 +442,7 @@ def test_a_second_fit_replays_what_the_first_has_recorded():
     model.fit(X, NUMBERS, 5, 3, verbose=0, shards=4)
     assert model.program is update
     model.fit(X, NUMBERS, 5, verbose=0)
+    assert model.program.name == "train"
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         other.fit(X, NUMBERS, 5, verbose=0, shards=4)
         model.fit(X, NUMBERS, 5, verbose=0, shards=4)
