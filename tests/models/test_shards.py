@@ -365,7 +365,7 @@ def test_an_evaluation_in_the_middle_of_an_epoch_disturbs_nothing():
     def of_run(looks):
         found = []
         look = LambdaCallback(
-            on_train_batch_end=lambda batch, logs: found.append(
+            on_train_batch_begin=lambda batch, logs: found.append(
                 model.evaluate(X, NUMBERS) if looks else None
             )
         )
@@ -375,6 +375,23 @@ def test_an_evaluation_in_the_middle_of_an_epoch_disturbs_nothing():
         return bits(model), history
 
     assert of_run(True) == of_run(False)
+
+
+def test_steps_by_hand_in_the_middle_of_an_epoch_leave_gradients_alone():
+    """They forget all gradients, also those that the update at hand is recorded for."""
+
+    def of_run(eager):
+        def by_hand(batch, logs):
+            if batch == 2:
+                model.train_on_batch(X, NUMBERS)
+
+        axon.set_random_seed(3)
+        model = small(optimizer=optimizers.SGD(0.1, gradient_accumulation_steps=6), eager=eager)
+        told = [LambdaCallback(on_train_batch_begin=by_hand)]
+        model.fit(X, NUMBERS, 2, 2, verbose=0, shards=2, callbacks=told)
+        return bits(model)
+
+    assert of_run(False) == of_run(True)
 
 
 # ------------------------------------------------------------------------------------ going on
@@ -484,8 +501,11 @@ def test_what_is_not_finite_is_named():
     bad = lambda y, p: axon.ops.log(p * 0.0)  # noqa: E731
     with pytest.raises(FloatingPointError, match="epoch 1, batch 1 of training: log made -inf"):
         made(bad).fit(X, NUMBERS, verbose=0, shards=4, debug="nan")
+    seen, model = [], made(bad)
+    told = [LambdaCallback(on_train_batch_end=lambda *_: seen.append(model.trainer.warned))]
     with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="the loss became"):
-        made(bad).fit(X, NUMBERS, verbose=0, shards=4)
+        model.fit(X, NUMBERS, 5, verbose=0, shards=4, callbacks=told)
+    assert seen == [True] * 3  # at once
     as_plain(small, X, NUMBERS, debug="nan")
 
 
