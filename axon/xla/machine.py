@@ -164,6 +164,10 @@ class XlaMachine:
             wrong, number = (int(look(v)) for v in results.fault)
         except jax.errors.JaxRuntimeError as error:
             raise self._in_words(error) from error
+        if errors:  # a kernel on the host has raised it
+            first = errors[0]
+            errors.clear()
+            raise first
         if wrong >= 0:
             _complain(self.body.can_fail[wrong], number)
         return results
@@ -244,10 +248,6 @@ class XlaMachine:
 
     def _in_words(self, error: Exception) -> BaseException:
         """What XLA means."""
-        if errors:  # a kernel on the host has raised it
-            first = errors[0]
-            errors.clear()
-            return first
         if "RESOURCE_EXHAUSTED" not in str(error):
             return error
         device = self.sharding.devices[0]

@@ -417,15 +417,16 @@ _MANY: dict[str, Callable[..., jax.Array]] = {
 # ------------------------------------------------------------------------------------ the host
 
 _told: set[str] = set()
-errors: list[BaseException] = []  # what kernels on the host have raised: XLA tells less
+errors: list[BaseException] = []  # of kernels on the host: for who waits for the results to raise
 
 
 def _tell(name: str, why: str) -> None:
     if name not in _told:
         _told.add(name)
         warn(
-            f"primitive {name!r} runs on the host, by NumPy, and slows down each step: {why}. A "
-            "kernel that computes by xp alone, and decides nothing by values, runs on the device.",
+            f"primitive {name!r} runs on the host, by NumPy, and slows down each step: "
+            f"{why.rstrip('.')}. A kernel that computes by xp alone, and decides nothing by "
+            "values, runs on the device.",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -442,9 +443,9 @@ def _on_host(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.
         try:
             with np.errstate(all="ignore"):
                 out = p.run(arrays, meta)
-        except BaseException as error:
+        except BaseException as error:  # raised here, it would leave other devices waiting
             errors.append(error)
-            raise
+            return [np.zeros(shape.shape, BYTES) for shape in shapes]
         results = arrays[: p.writes] or [out]
         return [np.ascontiguousarray(x).reshape(-1).view(BYTES) for x in results]
 

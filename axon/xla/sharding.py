@@ -37,15 +37,19 @@ class Sharding:
 
     def __init__(self, devices: Sequence[jax.Device]) -> None:
         self.devices = np.array(devices)
-        self.state = self._over(1, PartitionSpec())
+        factors = _primes(len(devices))  # one mesh for all: a program may know of one only
+        self.mesh = Mesh(self.devices.reshape(factors), [f"axis {i}" for i in range(len(factors))])
+        self.state = NamedSharding(self.mesh, PartitionSpec())
         self.several_hosts = len({d.process_index for d in devices}) > 1
 
     def batch(self, rows: int, axis: int = 0) -> NamedSharding:
         """Where a batch lies that has so many rows along an axis: as many parts as there can be."""
-        return self._over(gcd(rows, self.devices.size), PartitionSpec(*[None] * axis, "data"))
-
-    def _over(self, parts: int, spec: PartitionSpec) -> NamedSharding:
-        return NamedSharding(Mesh(self.devices.reshape(parts, -1), ("data", "copies")), spec)
+        parts, names = gcd(rows, self.devices.size), []
+        for name, size in self.mesh.shape.items():
+            if parts % size == 0:
+                parts //= size
+                names.append(name)
+        return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, tuple(names)))
 
     def demand_same(self, what: str, arrays: Sequence[Array], program: str = "") -> None:
         """Demand that all hosts hold the same numbers, of which each then takes its part.
@@ -81,3 +85,18 @@ class Sharding:
         if array.is_fully_replicated:
             return np.array(array.addressable_data(0))
         return np.array(process_allgather(array, tiled=True))
+
+
+def _primes(number: int) -> list[int]:
+    """The prime factors of a number, the smallest first; of 1 itself.
+
+    >>> _primes(12)
+    [2, 2, 3]
+    """
+    factors, divisor = [], 2
+    while number > 1:
+        while number % divisor == 0:
+            factors.append(divisor)
+            number //= divisor
+        divisor += 1
+    return factors or [1]

@@ -281,9 +281,8 @@ def test_an_own_error_is_kept(own: Any) -> None:
     p = own(picky, can_fail=True)
     with pytest.warns(RuntimeWarning, match="perhaps in order to raise an error"):
         assert at_once(p, [np.array([4.0])], {})[0].tolist() == [2.0]
-    with pytest.raises(jax.errors.JaxRuntimeError, match="no negative numbers"):
-        at_once(p, [np.array([-4.0])], {})
-    (error,) = primitives.errors
+    at_once(p, [np.array([-4.0])], {})
+    (error,) = primitives.errors  # which the machine raises
     assert isinstance(error, ValueError)
 
 
