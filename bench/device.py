@@ -41,7 +41,7 @@ SECTIONS = (
     Section("start", "first", 60, "what JAX finds, and how long it takes"),
     Section("losses", "first", 100, "small networks by each optimizer: losses beside NumPy's"),
     Section("bits", "again", 40, "the same weights, bit for bit, in another process"),
-    Section("primitives", "again", 60, "every primitive on every sample, beside NumPy"),
+    Section("primitives", "again", 90, "every primitive on every sample, beside NumPy"),
     Section("workloads", "speed", 110, "samples a second beside native JAX"),
     Section("torch", "torch", 50, "PyTorch, eager and by CUDA graphs"),
     Section("rates", "rates", 50, "products and convolutions, TFLOP/s"),

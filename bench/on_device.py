@@ -227,36 +227,36 @@ def bits(s: Setting) -> Found:
 
 
 def primitives(s: Setting) -> Found:
-    """Every primitive on every sample, in float32, beside NumPy's kernel."""
+    """Every primitive on every sample, in float32, beside NumPy's kernel; first samples first."""
+    import os
     import warnings
+    from concurrent.futures import ThreadPoolExecutor
 
-    import jax
-
-    from axon.core import PRIMITIVES
+    from axon.xla import primitives as by_xla
     from axon.xla.devices import chosen
-    from axon.xla.primitives import perform
     from tests.samples.primitives import SAMPLES
 
-    done, wrong, host = 0, {}, set()
     names = s.pick(["relu", "matmul", "adam_update"], list(SAMPLES))
     device = chosen(axon_device(s))[0]
-    with jax.enable_x64(True), jax.default_matmul_precision("float32"), jax.default_device(device):
-        for count, name in enumerate(names):
-            for number, (inputs, meta) in enumerate(SAMPLES[name].samples):
-                with warnings.catch_warnings(record=True) as said:
-                    warnings.simplefilter("always")
-                    off = difference(jax, perform, PRIMITIVES[name], inputs, meta)
-                done += 1
-                if any("runs on the host" in str(w.message) for w in said):
-                    host.add(name)
-                if not (isinstance(off, float) and off < NUMBERS):
-                    wrong[f"{name}, sample {number}"] = off
-            if count % 10 == 9 or count == len(names) - 1:
-                yield "samples", done
-                yield "by the host", sorted(host)
+    most = max(len(SAMPLES[name].samples) for name in names)
+    pairs = [(n, k) for k in range(most) for n in names if k < len(SAMPLES[n].samples)]
+    seen, wrong = set(), {}
+    warnings.simplefilter("ignore")  # what runs on the host is listed below
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # most of it is compiling
+        found = threads.map(
+            lambda pair: difference(device, *SAMPLES[pair[0]].samples[pair[1]], pair[0]), pairs
+        )
+        for done, ((name, number), off) in enumerate(zip(pairs, found, strict=True), 1):
+            seen.add(name)
+            if not (isinstance(off, float) and off < NUMBERS):
+                wrong[f"{name}, sample {number}"] = off
+            if done % 20 == 0 or done == len(pairs):
+                yield "samples", f"{done} of {len(pairs)}"
+                yield "by the host", sorted(by_xla._told)
                 yield "off, or failed", wrong
-                answer = f"{count + 1 - len({w.split(',')[0] for w in wrong})} of {count + 1}"
-                yield "?primitives within rounding", f"{answer}, {len(SAMPLES)} in all"
+                right = len(seen) - len({w.split(",")[0] for w in wrong})
+                answer = f"{right} of {len(seen)}, on {done} of {len(pairs)} samples"
+                yield "?primitives within rounding", answer
 
 
 def axon_device(s: Setting) -> str:
@@ -268,17 +268,28 @@ def axon_device(s: Setting) -> str:
     return lowerings.options().device
 
 
-def difference(jax: Any, perform: Any, p: Any, inputs: Any, meta: Any) -> float | str:
+def difference(device: Any, inputs: Any, meta: Any, name: str) -> float | str:
     """How far the results of one sample are off, relative to the largest; or what fails."""
-    arrays = [single(np.asarray(a)) for a in inputs]
+    import jax
+
+    import axon.models
+    import axon.ranks  # noqa: F401  # each registers primitives
+    from axon.core import PRIMITIVES
+    from axon.xla.primitives import perform
+
     try:
-        values = [jax.numpy.asarray(a) for a in arrays]
-        found = jax.jit(lambda *v: perform(p, v, meta))(*values)
-        copies = [a.copy() for a in arrays]
-        with np.errstate(all="ignore"):
+        p, arrays = PRIMITIVES[name], [single(np.asarray(a)) for a in inputs]
+        with (
+            jax.enable_x64(True),
+            jax.default_matmul_precision("float32"),
+            jax.default_device(device),
+            np.errstate(all="ignore"),
+        ):
+            found = jax.jit(lambda *v: perform(p, v, meta))(*map(jax.numpy.asarray, arrays))
+            copies = [a.copy() for a in arrays]
             out = p.run(copies, meta)
-        wanted = copies[: p.writes] if p.writes else [np.asarray(out)]
-        return max(apart(np.asarray(a), b) for a, b in zip(found, wanted, strict=True))
+            wanted = copies[: p.writes] if p.writes else [np.asarray(out)]
+            return max(apart(np.asarray(a), b) for a, b in zip(found, wanted, strict=True))
     except Exception as error:
         return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 

@@ -97,9 +97,10 @@ def set_kernels(kernels: str, device: str | None = None, precision: str | None =
             compiled before, so that the same call always gives the same bits.
         device: for "jax": "cpu", "gpu" ("cuda" says the same) or "tpu", all of them that are
             there; "gpu:0", one of them. None: as AXON_DEVICE says, else what JAX takes first.
-        precision: for "jax", of products and convolutions of float32 numbers: "float32"; "tf32",
-            about 3 digits, several times as fast on NVIDIA's tensor cores; "bfloat16", about 2
-            digits. Sums and weights stay float32. None: as AXON_PRECISION says, else "float32".
+        precision: for "jax", of products and convolutions of float32 numbers, whose sums, like
+            weights, stay float32: "float32"; "tf32", about 3 digits, on NVIDIA's tensor cores;
+            "bfloat16", the least that XLA takes for them: about 2 digits on a TPU, TF32 on NVIDIA.
+            A CPU computes in float32 always. None: as AXON_PRECISION says, else "float32".
 
     Raises:
         ValueError: anything else; a device or precision for kernels that know none.

@@ -32,8 +32,8 @@ def demand(options: DeviceOptions) -> str:
         RuntimeError: there is none, or none of this number.
     """
     found = chosen(options.device)
-    if options.precision == "tf32" and found[0].platform == "cpu":
-        _warn_of_tf32()
+    if options.precision != "float32" and found[0].platform == "cpu":
+        _warn_of_no_effect(options.precision)
     hosts = {d.process_index for d in found}
     type(modes).leads = jax.process_index() == 0 or len(hosts) == 1
     several = f"{len(found)} x " if len(found) > 1 else ""
@@ -114,12 +114,12 @@ def _cure(platform: str) -> str:
     return "JAX_PLATFORMS, if it is set, must allow it."
 
 
-def _warn_of_tf32() -> None:
+def _warn_of_no_effect(precision: str) -> None:
     from warnings import warn
 
     warn(
-        "precision 'tf32' has no effect on the CPU: it computes in float32. TF32 is a format of "
-        "NVIDIA's tensor cores.",
+        f"precision {precision!r} has no effect on the CPU: it computes in float32. TF32 is for "
+        "NVIDIA's tensor cores, bfloat16 for TPUs.",
         UserWarning,
         stacklevel=6,  # of who calls set_kernels
     )

@@ -143,6 +143,7 @@ def test_devices_of_the_jax_that_is_here(tmp_path):
 
 
 @with_jax
+@pytest.mark.filterwarnings("ignore:precision 'bfloat16' has no effect on the CPU")
 def test_the_device_of_a_run_is_in_its_file(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     options = ["--kernels", "jax", "--device", "cpu:0", "--precision", "bfloat16"]
