@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-OPEN_MPI, MPICH = "Open MPI's mpiexec", "MPICH's mpiexec"
-SIZES = {"OMPI_COMM_WORLD_SIZE": OPEN_MPI, "PMI_SIZE": MPICH, "SLURM_NTASKS": "Slurm"}
+OPEN_MPI, MPICH, SLURM = "Open MPI's mpiexec", "MPICH's mpiexec", "Slurm"
+SIZES = {"OMPI_COMM_WORLD_SIZE": OPEN_MPI, "PMI_SIZE": MPICH, "SLURM_NTASKS": SLURM}
 SIGNS = {"PMIX_RANK": "a launcher (PMIx)", "MPI_LOCALNRANKS": MPICH}
 
 
@@ -31,7 +31,7 @@ def started(environment: Mapping[str, str]) -> Start | None:
     """
     for variable, launcher in SIZES.items():
         value = environment.get(variable, "")
-        if value.isdecimal() and (launcher != "Slurm" or int(value) > 1):
+        if value.isdecimal() and (launcher != SLURM or int(value) > 1):
             return Start(launcher, int(value))
     return next((Start(SIGNS[sign], 0) for sign in SIGNS if sign in environment), None)
 
@@ -48,14 +48,16 @@ def communicator(timeout: float) -> "Intracomm | None":
         return None
     comm = _imported(start, timeout)
     if start is not None and start.size > 1 and comm.Get_size() == 1:
-        raise RuntimeError(_singleton(start))
+        raise _lone_task(start) if start.launcher == SLURM else ForeignMPIError(start)
     return comm if comm.Get_size() > 1 else None
 
 
 def _imported(start: Start | None, timeout: float) -> "Intracomm":
     try:
         with watched(timeout):
-            return wait_until_every_rank_has_started()
+            return wait_until_every_rank_has_started(start)
+    except ForeignMPIError:
+        raise
     except (ImportError, RuntimeError) as error:
         who = start.launcher if start else "this process"
         raise ImportError(
@@ -65,14 +67,19 @@ def _imported(start: Start | None, timeout: float) -> "Intracomm":
         ) from error
 
 
-def wait_until_every_rank_has_started() -> "Intracomm":
-    """Import mpi4py, which begins MPI. Its name is what a traceback shows if that never ends."""
+def wait_until_every_rank_has_started(start: Start | None) -> "Intracomm":
+    """Import mpi4py, and begin MPI. Its name is what a traceback shows if that never ends."""
     import mpi4py
-    from mpi4py import MPI
 
     if int(mpi4py.__version__.partition(".")[0]) < 4:
         raise ImportError(f"mpi4py is {mpi4py.__version__}, and AXON needs 4.0 or newer")
+    if "mpi4py.MPI" not in sys.modules:  # look at the library before it looks for the others
+        mpi4py.rc.initialize, mpi4py.rc.finalize = False, True
+    from mpi4py import MPI
+
     if not MPI.Is_initialized():
+        if start is not None and start.launcher == OPEN_MPI and "Open MPI" not in _library():
+            raise ForeignMPIError(start)
         MPI.Init_thread()
     return MPI.COMM_WORLD
 
@@ -91,20 +98,28 @@ def watched(timeout: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _singleton(start: Start) -> str:
-    """Why MPI may know of one process where several were started."""
+class ForeignMPIError(RuntimeError):
+    """mpi4py loaded another MPI than that of the launcher."""
+
+    def __init__(self, start: Start) -> None:
+        super().__init__(
+            f"{start.launcher} started {start.size} ranks, but mpi4py loaded another MPI "
+            f"({_library()}), in which this process is alone. Start it by the mpiexec of that MPI, "
+            "such as the one beside this Python, or install the MPI that belongs to the launcher."
+        )
+
+
+def _library() -> str:
+    """The MPI that mpi4py loaded: "MPICH Version: 5.0.2"."""
     from mpi4py import MPI
 
-    library = MPI.Get_library_version().split("\n")[0].split(",")[0].replace("\t", " ").strip()
-    if start.launcher == "Slurm":
-        return (
-            f"Slurm has {start.size} tasks (SLURM_NTASKS), but MPI ({library}) knows of this "
-            "process alone: each task would train by itself and write over the others' files. "
-            "Start it by srun --mpi=pmix (or pmi2; srun --mpi=list says what there is) or by "
-            "mpiexec; or, to train in one process of this allocation, unset SLURM_NTASKS."
-        )
-    return (
-        f"{start.launcher} started {start.size} ranks, but mpi4py loaded another MPI ({library}), "
-        "which knows of this process alone. Start it by the mpiexec of that MPI, beside this "
-        "Python, or install the MPI that belongs to the launcher."
+    return " ".join(MPI.Get_library_version().split("\n")[0].split(",")[0].split())
+
+
+def _lone_task(start: Start) -> RuntimeError:
+    return RuntimeError(
+        f"Slurm has {start.size} tasks (SLURM_NTASKS), but MPI ({_library()}) knows of this "
+        "process alone: each task would train by itself and write over the others' files. Start "
+        "it by srun --mpi=pmix (or pmi2; srun --mpi=list says what there is) or by mpiexec; or, "
+        "to train in one process of this allocation, unset SLURM_NTASKS."
     )

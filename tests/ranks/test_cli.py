@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from axon.callbacks import backup_position
-from tests.ranks.launch import Job, environment, mpich, needs_mpich, run
+from tests.ranks.launch import Job, end, environment, mpich, needs_mpich, run, start
 from tests.ranks.test_fit import alone
 
 AXON = ("-m", "axon")
@@ -148,3 +148,17 @@ def read_until(terminal: int, words: bytes, seconds: float) -> bytes:
                 return said
             said += some
     return said
+
+
+@needs_mpich
+def test_an_interrupt_of_one_rank_stops_all(tmp_path: Path) -> None:
+    found = mpich()
+    assert found is not None
+    job = start(found, 2, *AXON, "train", "digits", "--epochs", "999", "--backup", str(tmp_path))
+    assert job.stdout is not None
+    assert "Epoch 2/999" in next(line for line in job.stdout if "Epoch 2" in line)
+    os.kill(children(job.pid)[-1], signal.SIGINT)
+    ended = end(job, 30)
+    assert ended.code == 130
+    assert ended.err.count("Stopped.") == 1
+    assert f"Go on with: axon resume {tmp_path}" in ended.err
