@@ -6,6 +6,7 @@ A block below a comment such as ``<!-- train.py -->`` is that file.
 import hashlib
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,30 @@ def test_a_network_learns_by_xla(tmp_path: Path) -> None:
     assert (tmp_path / "net.axon").is_file()
 
 
+def test_two_hosts_are_one_machine(tmp_path: Path) -> None:
+    pytest.importorskip("jax", reason="needs the extra jax: JAX is not installed")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    lay(tmp_path, "hosts.py")
+    hosts = {**os.environ, **ENVIRONMENT, "FIRST_HOST": address, "HOSTS": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "hosts.py"],
+            cwd=tmp_path,
+            env={**hosts, "JOB_COMPLETION_INDEX": str(number)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    printed = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert losses(printed[0])[-1] < losses(printed[0])[0]
+    assert "Epoch" not in printed[1]
+    assert (tmp_path / "net.axon").is_file()
+
+
 # ------------------------------------------------------------------------------------ searches
 
 
@@ -135,15 +160,16 @@ def test_the_slurm_job_that_fails_is_started_again(
 
 def test_the_files_for_kubernetes_can_be_read() -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    names = [name for name in FILES if name.endswith(".yaml")]
-    assert len(names) >= 2
-    for name in names:
-        for part in yaml.safe_load_all(FILES[name]):
-            assert {"apiVersion", "kind", "metadata", "spec"} <= part.keys()
-            assert found_in(part, "restartPolicy") in (["OnFailure"], ["OnFailure"] * 2)
-            assert found_in(part, "backoffLimit") == [5]
-            command = found_in(part, "command")[0]
-            assert command[-4:] == ["python", "-m", "mpi4py", "/app/train.py"]
+    jobs = [
+        part for name in FILES if name.endswith(".yaml") for part in yaml.safe_load_all(FILES[name])
+    ]
+    assert [job["kind"] for job in jobs] == ["Job", "MPIJob", "Service", "Job"]
+    for job in jobs:
+        assert {"apiVersion", "kind", "metadata", "spec"} <= job.keys()
+        if job["kind"] != "Service":
+            assert set(found_in(job, "restartPolicy")) == {"OnFailure"}
+            assert found_in(job, "backoffLimit") == [5]
+            assert found_in(job, "command")[0][-1].removeprefix("/app/") in FILES
 
 
 def found_in(tree: Any, key: str) -> list[Any]:
