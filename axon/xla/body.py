@@ -39,10 +39,14 @@ class StepResults(NamedTuple):
 
 
 class FlatParts(NamedTuple):
-    """A flat result that was made piece by piece."""
+    """A flat result that was made piece by piece, each in the shape of its memory."""
 
     ends: list[tuple[int, int]]
     values: list[Traced]
+
+    def flat(self) -> Traced:
+        """All of it."""
+        return jnp.concatenate([v.reshape(-1) for v in self.values])
 
 
 class StepBody:
@@ -138,7 +142,7 @@ class _Run:
         inputs = [self._parts(t, ends) if t.size == n else self.read(t) for t in instruction.inputs]
         made: list[list[Traced]] = []
         for k in range(len(ends)):
-            given = [v[k] if isinstance(v, list) else v for v in inputs]
+            given = _alike([v[k] if isinstance(v, list) else v for v in inputs])
             made.append(list(perform(instruction.primitive, given, instruction.meta)))
         self.latest = [value for values in made for value in values]
         columns = [list(column) for column in zip(*made, strict=True)]
@@ -160,7 +164,7 @@ class _Run:
         else:
             pieces = self.outer.numbers(tensor)
             if len(pieces) == len(ends):
-                return [self.memory[p].reshape(-1) for p in pieces]
+                return [self.memory[p] for p in pieces]
         flat = self.read(tensor).reshape(-1)
         return [flat[a:b] for a, b in ends]
 
@@ -176,7 +180,7 @@ class _Run:
             return perform(view.primitive, values, view.meta)[0]
         if self.outer.inner(tensor):
             value = self.values[id(tensor)]
-            return jnp.concatenate(value.values) if isinstance(value, FlatParts) else value
+            return value.flat() if isinstance(value, FlatParts) else value
         if not tensor.size:
             return jnp.zeros(tensor.shape, tensor.dtype)
         values = [self.memory[p] for p in self.outer.numbers(tensor)]
@@ -207,12 +211,18 @@ class _Run:
                 for p, part in zip(pieces, value.values, strict=True):
                     self.memory[p] = part.reshape(self.outer.shapes[p])
                 return
-            value = jnp.concatenate(value.values)
+            value = value.flat()
         flat, start = value.reshape(-1), 0
         for p in pieces:
             shape = self.outer.shapes[p]
             self.memory[p] = flat[start : start + prod(shape)].reshape(shape)
             start += prod(shape)
+
+
+def _alike(values: list[Traced]) -> list[Traced]:
+    """Parts of one size in one shape: that of the memory, so that a loop over them is simple."""
+    shape = max((v.shape for v in values), key=lambda shape: (prod(shape), len(shape)))
+    return [v.reshape(shape) if v.size == prod(shape) > 1 else v for v in values]
 
 
 def _checked(value: Traced, like: Tensor) -> Traced:

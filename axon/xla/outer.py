@@ -48,7 +48,8 @@ class Outer:
 
     Attributes:
         places: the pieces, by address.
-        shapes: theirs, on the device.
+        shapes: theirs, on the device: those of an optimizer's state are as the parameters' are, so
+            that what is done with both is a simple loop.
     """
 
     def __init__(self, plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
@@ -67,6 +68,8 @@ class Outer:
         self.places = self._cut(list(seen.values()))
         self.shapes = [place.array.shape for place in self.places]
         self._first = {place.span.start: i for i, place in enumerate(self.places)}
+        for instruction in plan.instructions:
+            self._shape_alike(instruction)
 
     def inner(self, tensor: Tensor) -> bool:
         """Whether a tensor is an input, a result, or a view of one."""
@@ -153,6 +156,17 @@ class Outer:
                 for cuts, start in lines:
                     cuts.update(start + end for end in ends)
             changes = before != sum(map(len, self.cuts.values()))
+
+    def _shape_alike(self, instruction: Instruction) -> None:
+        """Give pieces that meet in an instruction the shape of the one that has most axes."""
+        count = len(self.parted(instruction))
+        if not count:
+            return
+        rows = [self.numbers(t) for t in _long(instruction) if not self.inner(t)]
+        for met in zip(*(row for row in rows if len(row) == count), strict=True):
+            shape = max((self.shapes[n] for n in met), key=len)
+            for n in met:
+                self.shapes[n] = shape
 
     def _cut(self, seen: Sequence[Tensor]) -> list[Stretch]:
         """Each piece in the shape in which it is seen, if it is."""
