@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
         "--contestants",
         **options,
         choices=list(CONTESTANTS),
-        default=list(CONTESTANTS),
+        default=[name for name in CONTESTANTS if name != "axon-jax"],  # see bench/xla.py
         help=", ".join(CONTESTANTS),
     )
     parser.add_argument("--output", type=Path, help="a folder; without it, those of the project")

@@ -55,6 +55,13 @@ CONTESTANTS = {
         "import axon",
         environment=(("AXON_KERNELS", "fast"),),
     ),
+    "axon-jax": Contestant(
+        "AXON by XLA",
+        "with_axon:Axon",
+        ("axon-nn", "jax"),
+        "import axon",
+        environment=(("AXON_KERNELS", "jax"),),
+    ),
     "torch": Contestant("PyTorch, eager", "with_torch:Eager", ("torch",), "import torch"),
     "torch-compile": Contestant(
         "PyTorch, torch.compile", "with_torch:Compiled", ("torch",), "import torch"
