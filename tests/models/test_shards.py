@@ -51,18 +51,19 @@ def bits(model):
     return [w.tobytes() for w in (*model.get_weights(), *model.optimizer.state().values())]
 
 
-def as_plain(make, x, y, shards=4, rtol=2e-4, **options):
-    """As plain ``fit`` to rounding; twice, and eagerly, the same bits."""
+def as_plain(make, x, y, shards=4, rtol=2e-4, twice=False, **options):
+    """As plain ``fit`` to rounding; if asked, the same bits once more."""
     plain, history = trained(make, x, y, None, **options)
     model, found = trained(make, x, y, shards, **options)
-    again, same = trained(make, x, y, shards, **options)
     assert list(found) == list(history)
     for name, values in history.items():
         np.testing.assert_allclose(found[name], values, rtol=rtol, atol=1e-5, err_msg=name)
     for a, b in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-5)
-    assert bits(model) == bits(again)
-    assert repr(found) == repr(same)
+    if twice:
+        again, same = trained(make, x, y, shards, **options)
+        assert bits(model) == bits(again)
+        assert repr(found) == repr(same)
     return model, plain
 
 
@@ -99,7 +100,7 @@ def test_every_layer_on_whole_numbers(make, weighted):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_every_loss(make, last, y, weighted):
     options = {"sample_weight": np.linspace(0, 2, 11)} if weighted else {}
-    as_plain(lambda: small(make(), optimizers.SGD(0.05), last=last), X, y, **options)
+    as_plain(lambda: small(make(), optimizers.SGD(0.05), last=last), X, y, twice=True, **options)
 
 
 @pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
@@ -161,7 +162,7 @@ def test_regularizers_constraints_and_frozen_layers():
         model.compile("mse", optimizers.Adam(0.05, clipnorm=0.5), ["mae"])
         return model
 
-    model, _ = as_plain(make, X, NUMBERS)
+    model, _ = as_plain(make, X, NUMBERS, twice=True)
     assert len(model.optimizer.groups) == 2  # float32 and float64
     assert np.linalg.norm(model.layers[-1].weights.numpy(), axis=0).max() <= 0.5 + 1e-6
 
