@@ -171,7 +171,7 @@ class Sharded:
         self._expect(feed, ends, ahead)
         self._pull(variant, feed, ends, sums)
         key = (*variant, trainer.optimizer.phase, self._rows_filled.number)
-        (loss,) = self._run(self.update, [], key, feed, start)
+        (loss,) = self._run(self.update, self.update.inputs(), key, feed, start)
         trainer.optimizer.advance()
         sums.hand_on_kept()
         self.look_at(float(loss[0]))
