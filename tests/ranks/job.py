@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import axon
-from axon.ranks import RankError, all_reduce, world
+from axon.ranks import RankError, World, all_reduce, world
 
 
 def say(*words: object) -> None:
@@ -40,10 +40,29 @@ def talk() -> None:
         caught("interrupt", fail, ranks.size - 1, KeyboardInterrupt())
         caught("all", fail, None, ValueError("all alike"))
         say("still", ranks.gather(number), axon.modes.modes.leads)
+    say("late message", late_message(ranks))
     with ranks.together("a fit"):
         say("leads", axon.modes.modes.leads)
         with ranks.together("an inner one"):
             ranks.barrier()
+
+
+def late_message(ranks: World) -> float:
+    """Rank 2 fails; what rank 1 sends to rank 0 then is not wanted any more."""
+    array = np.zeros(4)
+    try:
+        with ranks.together("a fit"):
+            if ranks.rank == 2:
+                raise ValueError("no such column")
+            if ranks.rank == 1:
+                time.sleep(0.3)
+                ranks.wait(ranks.send({0: array + 1}), "a late message")
+            if ranks.rank == 0:
+                ranks.wait(ranks.receive({1: array}), "a late message")
+    except (ValueError, RankError):
+        pass
+    ranks.barrier()
+    return float(array.sum())
 
 
 def fail(who: int | None, error: BaseException) -> None:
