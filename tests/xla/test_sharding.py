@@ -176,9 +176,11 @@ except RuntimeError as error:
 def test_arrays_on_devices():
     code = """
 import jax
+from axon.backend import aligned_bytes
 from axon.xla.sharding import Sharding
 sharding = Sharding(jax.devices())
-x = np.arange(24, dtype="f4").reshape(6, 4)
+x = aligned_bytes(96).view("f4").reshape(6, 4)  # memory that JAX would share
+x[:] = np.arange(24).reshape(6, 4)
 for where in (sharding.state, sharding.batch(6), sharding.batch(4, axis=1)):
     there = sharding.put(x, where)
     before = x.copy()
