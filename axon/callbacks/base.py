@@ -21,6 +21,8 @@ class Callback:
         state_names: the attributes that ``state_dict`` keeps, so that a run can be resumed.
         writes: all it does is to write or print. Of ranks that learn together (``fit(shards=8)``)
             only the first one tells it anything; all others are told on all of them.
+        together: its hooks after batches look at their number and the logs alone, so that they may
+            be called for some batches at once, when the last of these is done.
 
     >>> class Stop(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
@@ -29,6 +31,7 @@ class Callback:
 
     state_names: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[bool] = False
+    together: ClassVar[bool] = False
 
     model: Any = None
     params: Params

@@ -60,6 +60,12 @@ class Callbacks:
         """Whom to tell, in order."""
         return self._listeners[hook]
 
+    def together(self, hook: str) -> bool:
+        """Whether all who listen to a hook may be told of some batches at once."""
+        names = {hook, ALIASES.get(hook, hook)}
+        each = [c for c in self.callbacks if not c.together]
+        return not any(_overridden(getattr(c, name), name) for c in each for name in names)
+
     def demand_possible(self, measured: Sequence[str]) -> None:
         """Let each say what can be known to go wrong before training begins."""
         others = any(_may_add(callback) for callback in self.callbacks)

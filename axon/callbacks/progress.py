@@ -48,6 +48,8 @@ class ProgressBar(Callback):
     """
 
     writes: ClassVar[bool] = True
+    together: ClassVar[bool] = True
+
     _drawn = 0  # characters on the line, to be wiped out
     _seen = 0  # steps since the clock was started: fewer than are done, if a run goes on
 

@@ -68,6 +68,8 @@ class Machine:
         bytes: what it takes.
     """
 
+    patience = 0.0  # whatever a step changes is in memory when it is done
+
     def __init__(self, tables: Tables) -> None:
         self.outputs, self.bytes, self.names = tables.outputs, tables.nbytes, tables.names
         self.levels, self.tasks, self._entries, self._arguments = (

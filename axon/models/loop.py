@@ -333,6 +333,7 @@ class Pass:
             callbacks.listeners(f"on_{phase}_batch_{when}") if callbacks else []
             for when in ("begin", "end")
         )
+        self.together = not callbacks or callbacks.together(f"on_{phase}_batch_end")
         watched = fit is not None and fit.backup.keeps  # by a clock, perhaps
         self.seconds = 0.0 if watched else SLICE
 
@@ -347,7 +348,8 @@ class Pass:
             done = hold(trainer.locks(), self.steps, batch)
             logs = hold(trainer.locks(), self.sums.logs, True) if self.ends else {}
             for tell in self.ends:
-                tell(number, logs)
+                for n in range(number, number + done):
+                    tell(n, logs)
             if done > 1:
                 deque(islice(coming, done - 1), maxlen=0)
             number += done
@@ -370,7 +372,8 @@ class Pass:
         variant = trainer.variant(step)  # whoever was told, or yields batches, may freeze a layer
         step.expect(self.ahead)
         inputs, busy = step.inputs(*feed.specs(stop - start)), trainer.busy(step)
-        done, most, until = 0, self._most(batch), perf_counter() + self.seconds
+        done, most = 0, self._most(batch)
+        until = perf_counter() + (self.seconds and max(self.seconds, step.patience))
         lock, learns = trainer.locks()[0], step is trainer.train
         lock.changing = learns
         try:
@@ -405,7 +408,7 @@ class Pass:
     def _most(self, batch: Batch) -> int:
         """How many of the coming steps may be made before anybody has to look around."""
         feed, start, stop = batch
-        if self.begins or self.ends or self.trainer.looking:
+        if self.begins or (self.ends and not self.together) or self.trainer.looking:
             return 1
         alike = feed.alike(start, stop)
         if self.fit is None:

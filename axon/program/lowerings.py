@@ -47,10 +47,12 @@ class LoweredPlan(Protocol):
     Attributes:
         outputs: the arrays that hold the results of the latest step.
         bytes: about how much memory it takes.
+        patience: seconds that steps should last before ``flush`` is called.
     """
 
     outputs: list[Array]
     bytes: int
+    patience: float
 
     def run(self) -> None:
         """Do one step."""
@@ -69,7 +71,7 @@ class LoweredPlan(Protocol):
         """Do one step; the seconds that each instruction of the plan took."""
 
     def flush(self) -> None:
-        """Wait until all that was begun is done, and the outputs can be read."""
+        """Let all arrays that a step changes hold what was computed."""
 
 
 class NotWorthIt(Exception):

@@ -78,6 +78,11 @@ class Program:
         finally:
             self.flush()
 
+    @property
+    def patience(self) -> float:
+        """Seconds of steps that a ``flush`` is worth."""
+        return 0.0 if self.machine is None else self.machine.patience
+
     def flush(self) -> None:
         """Let all arrays hold what was computed, wherever that was."""
         if self.machine is not None:

@@ -160,6 +160,11 @@ class Step:
             self._heed()
             return [t.data for t in self.function(*map(Tensor, inputs))]
 
+    @property
+    def patience(self) -> float:
+        """Seconds that steps should last before ``flush`` is called, so that it costs little."""
+        return 0.0 if self.latest is None else self.latest.patience
+
     def flush(self) -> None:
         """Let all arrays hold what was computed, wherever that was."""
         if self.latest is not None:

@@ -31,6 +31,8 @@ from axon.xla.sharding import Sharding
 MOST = 1024  # steps in one go
 MAX_BATCH_BYTES = 2**26  # bytes of batches in one go
 SECONDS = 0.2  # that one go may take: nothing interrupts it
+LONGEST = 2.0  # seconds that Python may be kept waiting for values, if that is worth it
+SHARE = 0.05  # of the time, at most, that values take to come back to Python
 
 
 class XlaMachine:
@@ -45,7 +47,10 @@ class XlaMachine:
     Attributes:
         outputs: the arrays that hold the results of the latest step.
         bytes: what it takes on the device, about, besides results.
+        patience: seconds of steps for which it pays to bring values back.
     """
+
+    patience = 0.0
 
     def __init__(
         self,
@@ -115,7 +120,10 @@ class XlaMachine:
 
     def flush(self) -> None:
         """Let NumPy's arrays hold all that was computed."""
+        began, fresh = perf_counter(), bool(away.pieces)
         away.flush()
+        if fresh:
+            self.patience = min((perf_counter() - began) / SHARE, LONGEST)
 
     def _begin(self) -> None:
         """Have on the device what Python sees."""
