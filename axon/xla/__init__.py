@@ -7,8 +7,9 @@ import jax.
 from collections.abc import Sequence
 
 from axon.core import Tensor
-from axon.program.lowerings import LoweredPlan, options
+from axon.program.lowerings import LoweredPlan, NotWorthIt, options
 from axon.program.plan import Plan
+from axon.program.trace import Instruction
 from axon.xla.devices import demand
 
 
@@ -16,8 +17,17 @@ def lower(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Lo
     """The machine that runs a plan by XLA, where the settings say.
 
     Raises:
-        NotWorthIt: it sees memory in a way that cannot be told to XLA.
+        NotWorthIt: it sees memory in a way that cannot be told to XLA, or talks to other ranks.
     """
+    if any(map(_talks, plan.instructions)):
+        raise NotWorthIt("it talks to other ranks, which a device does not know")
     from axon.xla.machine import XlaMachine
 
     return XlaMachine(plan, inputs, outputs, options())
+
+
+def _talks(instruction: Instruction) -> bool:
+    """Whether an instruction adds up what several ranks have: not all summands are here."""
+    if instruction.primitive.name != "all_reduce":
+        return False
+    return len(instruction.inputs[1].data) < instruction.meta["shards"]

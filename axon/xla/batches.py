@@ -1,52 +1,60 @@
-"""Batches on the device: some at a time, so that one compiled loop goes over them."""
+"""Batches on the device: those of some steps at a time, so that one compiled loop goes over them."""
 
 from collections.abc import Sequence
 from math import prod
 
 import jax
 import numpy as np
+from jax import Array as Traced
 from jax import lax
-from jax.sharding import NamedSharding
+from jax import numpy as jnp
 
 from axon.backend import Array, aligned_bytes, carve
+from axon.xla.columns import DeviceColumns
 from axon.xla.sharding import Sharding
+
+SHARES = ("cpu",)  # platforms whose devices read NumPy's memory as it is
 
 
 class Batches:
-    """Room for the batches of some steps, for each input.
+    """The batches of some steps, for each input.
 
     On a CPU NumPy picks the rows, in memory that the device reads as it is. Elsewhere the device
-    has all the data, and picks them itself, if there is room.
+    has all the data, if there is room for it, and picks them itself.
+
+    Args:
+        inputs: the arrays that hold one batch.
+        ahead: how many steps.
+        sharding: where they lie.
 
     Attributes:
         values: what the loop is handed: (steps, rows, ...) for each input.
+        nbytes: what they take.
     """
 
     def __init__(self, inputs: Sequence[Array], ahead: int, sharding: Sharding) -> None:
         self.inputs, self.ahead, self.sharding = inputs, ahead, sharding
         self.shapes = [((ahead, *a.shape), a.dtype) for a in inputs]
         self.nbytes = sum(prod(shape) * dtype.itemsize for shape, dtype in self.shapes)
-        self.host: list[Array] = []
-        self.values: list[jax.Array] = []
+        self.specs = [
+            jax.ShapeDtypeStruct(*spec, sharding=self._where(a))
+            for spec, a in zip(self.shapes, inputs, strict=True)
+        ]
+        self.values: list[Traced] = []
+        self._host: list[Array] = []
+        first = sharding.devices[0]
+        self._shares = sharding.devices.size == 1 and first.platform in SHARES
+        self._columns = DeviceColumns(self.specs, sharding)
+        lies = [spec.sharding for spec in self.specs]
+        self._lay = jax.jit(_first_laid, donate_argnums=0, out_shardings=lies)
 
-    @property
-    def specs(self) -> list[jax.ShapeDtypeStruct]:
-        """What the values are."""
-        pairs = zip(self.shapes, self._where(), strict=True)
-        return [jax.ShapeDtypeStruct(*spec, sharding=where) for spec, where in pairs]
-
-    def batch(self, values: Sequence[jax.Array], k: jax.Array) -> list[jax.Array]:
+    def batch(self, values: Sequence[Traced], k: Traced) -> list[Traced]:
         """The batch of one step, while the loop is traced."""
         found = [lax.dynamic_index_in_dim(v, k, keepdims=False) for v in values]
         if self.sharding.devices.size == 1:
             return found
         where = [self.sharding.batch(a.shape[0]) if a.ndim else self.sharding.state for a in found]
         return [lax.with_sharding_constraint(a, w) for a, w in zip(found, where, strict=True)]
-
-    def _where(self) -> list[NamedSharding]:
-        """Where they lie, for each input: a device is handed its own rows of each batch."""
-        state, rows = self.sharding.state, [a.shape[0] if a.ndim else 0 for a in self.inputs]
-        return [self.sharding.batch(n, axis=1) if n else state for n in rows]
 
     def suit(self, columns: Sequence[Array]) -> bool:
         """Whether batches can be picked from these columns."""
@@ -55,47 +63,83 @@ class Batches:
 
     def one(self, inputs: Sequence[Array]) -> None:
         """A single batch is there."""
-        self._make()
-        for into, array in zip(self.host, inputs, strict=True):
-            into[0] = array
-        self._hand_over(1)
-
-    def pick(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> None:
-        """The batches of so many steps: which samples, ``order`` tells from ``start`` on."""
-        self._make()
-        for column, into in zip(columns, self.host, strict=True):
-            rows = into.shape[1]
-            numbers = order[start : start + steps * rows]
-            flat = into[:steps].reshape(-1, *into.shape[2:])
-            if column.dtype == into.dtype and column.flags.c_contiguous:
-                np.take(column, numbers, axis=0, out=flat, mode="clip")
-            else:
-                for k in range(steps):
-                    part = slice(k * rows, (k + 1) * rows)
-                    np.copyto(flat[part], column[numbers[part]], casting="unsafe")
-        self._hand_over(steps)
-
-    def _make(self) -> None:
-        if self.host:
+        if self._shares:
+            for into, array in zip(self._room(), inputs, strict=True):
+                into[0] = array
+            self._share()
             return
-        nbytes = [prod(shape) * dtype.itemsize for shape, dtype in self.shapes]
-        pairs = zip(nbytes, self.shapes, strict=True)
-        self.host = [carve(aligned_bytes(size), 0, *spec) for size, spec in pairs]
-        self.values = []
+        if not self.values:
+            self.sharding.demand_same("the first batch", inputs)
+            self.values = [self._put(a, s) for a, s in zip(self._room(), self.specs, strict=True)]
+        alone = [self.sharding.put(a, self._where(a, 0)) for a in inputs]
+        self.values = self._lay(self.values, alone)
 
-    def _hand_over(self, steps: int) -> None:
-        """Let the device have so many of them; nothing to do where it reads the same memory."""
-        if self.sharding.devices.size > 1:
+    def pick(
+        self, columns: Sequence[Array], order: Array, start: int, steps: int, anew: bool
+    ) -> None:
+        """The batches of so many steps.
+
+        Args:
+            columns: one array of samples for each input.
+            order: which samples, in turn.
+            start: where in ``order`` the first batch begins.
+            steps: how many.
+            anew: Python may have changed the columns since the last time.
+        """
+        numbers = order[start : start + steps * self.inputs[0].shape[0]]
+        if not self._shares and self._columns.hold(columns, anew):
+            self.values = self._columns.pick(numbers)
+            return
+        for column, into in zip(columns, self._room(), strict=True):
+            _picked(column, numbers, into[:steps])
+        if self._shares:
+            self._share()
+        else:
             if not self.values:
-                self.sharding.demand_same("the first batch", [a[:steps] for a in self.host])
-            pairs = zip(self.host, self._where(), strict=True)
-            self.values = [self.sharding.put(a, where) for a, where in pairs]
-        elif not self.values:
-            self.values = [jax.device_put(a, self.sharding.state) for a in self.host]
-            self.shared = all(
+                self.sharding.demand_same("the first batch", [a[:steps] for a in self._host])
+            pairs = zip(self._host, self.specs, strict=True)
+            self.values = [self._put(a, spec) for a, spec in pairs]
+
+    def _where(self, array: Array, axis: int = 1) -> jax.sharding.NamedSharding:
+        """Where batches of an input lie: each device has its own rows."""
+        if not array.ndim:
+            return self.sharding.state
+        return self.sharding.batch(array.shape[0], axis=axis)
+
+    def _put(self, array: Array, spec: jax.ShapeDtypeStruct) -> Traced:
+        return self.sharding.put(array, spec.sharding)
+
+    def _room(self) -> list[Array]:
+        """Where NumPy picks rows."""
+        if not self._host:
+            sizes = [prod(shape) * dtype.itemsize for shape, dtype in self.shapes]
+            pairs = zip(sizes, self.shapes, strict=True)
+            self._host = [carve(aligned_bytes(size), 0, *spec) for size, spec in pairs]
+        return self._host
+
+    def _share(self) -> None:
+        """Let the device have them: once, if it reads the same memory."""
+        if not self.values or not self._shares:
+            self.values = [jax.device_put(a, self.sharding.state) for a in self._host]
+            self._shares = all(
                 v.unsafe_buffer_pointer() == a.ctypes.data
-                for v, a in zip(self.values, self.host, strict=True)
+                for v, a in zip(self.values, self._host, strict=True)
                 if a.size
             )
-        elif not self.shared:
-            self.values = [self.sharding.put(a, self.sharding.state) for a in self.host]
+
+
+def _picked(column: Array, numbers: Array, into: Array) -> None:
+    """Copy rows of a column, converting their type on the way."""
+    flat, rows = into.reshape(-1, *into.shape[2:]), into.shape[1]
+    if column.dtype == into.dtype and column.flags.c_contiguous:
+        np.take(column, numbers, axis=0, out=flat, mode="clip")
+        return
+    for start in range(0, len(flat), rows):  # a batch at a time, for the sake of memory
+        part = slice(start, start + rows)
+        np.copyto(flat[part], column[numbers[part]], casting="unsafe")
+
+
+def _first_laid(values: list[Traced], batch: list[Traced]) -> list[Traced]:
+    """The values, with this batch as that of the first step."""
+    put = lax.dynamic_update_index_in_dim
+    return [put(v, b, jnp.int32(0), 0) for v, b in zip(values, batch, strict=True)]

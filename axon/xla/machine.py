@@ -113,8 +113,11 @@ class XlaMachine:
             return 0
         steps = min(steps, self._most)
         with jax.enable_x64(True):
+            began, anew = perf_counter(), not away.pieces
             self._begin()
-            self.batches.pick(columns, order, start, steps)
+            self.batches.pick(columns, order, start, steps, anew)
+            if anew:
+                self.patience = self._worth(perf_counter() - began)
             self._go(steps)
         return steps
 
@@ -123,7 +126,11 @@ class XlaMachine:
         began, fresh = perf_counter(), bool(away.pieces)
         away.flush()
         if fresh:
-            self.patience = min((perf_counter() - began) / SHARE, LONGEST)
+            self.patience = max(self.patience, self._worth(perf_counter() - began))
+
+    def _worth(self, seconds: float) -> float:
+        """How long steps should last for something that takes so long."""
+        return min(seconds / SHARE, LONGEST)
 
     def _begin(self) -> None:
         """Have on the device what Python sees."""

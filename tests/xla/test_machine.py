@@ -501,3 +501,77 @@ def test_the_program_says_who_does_it():
     text = str(model.trainer.train.latest)
     assert "replayed by XLA on cpu instead" in text
     assert model.profile(X[:4], Y[:4], repeats=2).phases
+
+
+# ------------------------------------------------------------------------------------ data
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Devices do not read NumPy's memory, as on a graphics card."""
+    from axon.xla import batches
+
+    monkeypatch.setattr(batches, "SHARES", ())
+
+
+def learned(change=None, x=X):
+    data = x.copy()
+    model = small()
+    listeners = [] if change is None else [Epochs(lambda m: change(data))]
+    fit_options = {"epochs": 3, "verbose": 0, "callbacks": listeners}
+    axon.set_random_seed(4)
+    history = model.fit(data, Y, 4, **fit_options).history
+    return [*history.values(), *model.get_weights(), model.predict(data), *model.evaluate(data, Y)]
+
+
+def alter(data):
+    data[[3, 7]] = data[[7, 3]]  # the sums stay
+    data[5] *= 2
+
+
+@pytest.mark.parametrize("change", [None, alter])
+@pytest.mark.parametrize("x", [X, (X * 9).astype("uint8")], ids=["floats", "bytes"])
+def test_data_that_lie_on_the_device_give_the_same_bits(change, x, request):
+    wanted = learned(change, x)
+    request.getfixturevalue("elsewhere")
+    assert all(map(np.array_equal, learned(change, x), wanted))
+
+
+def test_data_go_to_the_device_once(elsewhere, monkeypatch):
+    from axon.xla.sharding import Sharding
+
+    put, sizes = Sharding.put, []
+
+    def watched(self, array, where):
+        sizes.append(array.size)
+        return put(self, array, where)
+
+    monkeypatch.setattr(Sharding, "put", watched)
+    model = small()
+    fit(model, 5)
+    assert sizes.count(X.size) == 1
+
+
+def test_data_that_do_not_fit_are_picked_by_numpy(elsewhere, monkeypatch):
+    wanted = learned()
+    from axon.xla import columns
+
+    monkeypatch.setattr(columns, "UNKNOWN", 100)
+    assert all(map(np.array_equal, learned(), wanted))
+
+
+def test_a_bar_does_not_slow_steps_down(monkeypatch):
+    """It is told of several batches at once, with the numbers of each."""
+    from axon.callbacks.progress import ProgressBar
+
+    told, went = [], []
+    monkeypatch.setattr(ProgressBar, "on_train_batch_end", lambda self, n, logs=None: told.append(n))
+    model = small()
+    fit(model, 1)
+    machine = model.trainer.train.latest.machine
+    monkeypatch.setattr(machine, "_most", 100)
+    go = machine._go
+    monkeypatch.setattr(machine, "_go", lambda steps: (went.append(steps), go(steps)))
+    fit(model, 1, callbacks=[ProgressBar()])
+    assert told == list(range(11))
+    assert went == [11]
