@@ -1,4 +1,4 @@
-"""Batches on the device: those of some steps at a time, so that one compiled loop goes over them."""
+"""Batches on the device: those of some steps, so that one compiled loop goes over them."""
 
 from collections.abc import Sequence
 from math import prod

@@ -1,4 +1,4 @@
-"""All the data on the device, which picks batches itself: they go there once, and not once an epoch.
+"""All the data on the device, which picks batches itself: they go there once, not once an epoch.
 
 They stay as long as they are the same: whenever Python may have changed them, it is looked whether
 it has. For that, sums of all numbers are kept, by their places in blocks and by blocks.

@@ -565,7 +565,9 @@ def test_a_bar_does_not_slow_steps_down(monkeypatch):
     from axon.callbacks.progress import ProgressBar
 
     told, went = [], []
-    monkeypatch.setattr(ProgressBar, "on_train_batch_end", lambda self, n, logs=None: told.append(n))
+    monkeypatch.setattr(
+        ProgressBar, "on_train_batch_end", lambda self, n, logs=None: told.append(n)
+    )
     model = small()
     fit(model, 1)
     machine = model.trainer.train.latest.machine
