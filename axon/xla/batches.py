@@ -64,13 +64,13 @@ class Batches:
     def one(self, inputs: Sequence[Array]) -> None:
         """A single batch is there."""
         if self._shares:
-            for into, array in zip(self._room(), inputs, strict=True):
+            for into, array in zip(self._buffers(), inputs, strict=True):
                 into[0] = array
             self._share()
             return
         if not self.values:
             self.sharding.demand_same("the first batch", inputs)
-            self.values = [self._put(a, s) for a, s in zip(self._room(), self.specs, strict=True)]
+            self.values = [self._put(a, s) for a, s in zip(self._buffers(), self.specs, strict=True)]
         alone = [self.sharding.put(a, self._where(a, 0)) for a in inputs]
         self.values = self._lay(self.values, alone)
 
@@ -90,7 +90,7 @@ class Batches:
         if not self._shares and self._columns.hold(columns, anew):
             self.values = self._columns.pick(numbers)
             return
-        for column, into in zip(columns, self._room(), strict=True):
+        for column, into in zip(columns, self._buffers(), strict=True):
             _picked(column, numbers, into[:steps])
         if self._shares:
             self._share()
@@ -109,8 +109,8 @@ class Batches:
     def _put(self, array: Array, spec: jax.ShapeDtypeStruct) -> Traced:
         return self.sharding.put(array, spec.sharding)
 
-    def _room(self) -> list[Array]:
-        """Where NumPy picks rows."""
+    def _buffers(self) -> list[Array]:
+        """Where NumPy lays the rows that it picks."""
         if not self._host:
             sizes = [prod(shape) * dtype.itemsize for shape, dtype in self.shapes]
             pairs = zip(sizes, self.shapes, strict=True)
