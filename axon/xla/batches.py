@@ -70,7 +70,9 @@ class Batches:
             return
         if not self.values:
             self.sharding.demand_same("the first batch", inputs)
-            self.values = [self._put(a, s) for a, s in zip(self._buffers(), self.specs, strict=True)]
+            self.values = [
+                self._put(a, s) for a, s in zip(self._buffers(), self.specs, strict=True)
+            ]
         alone = [self.sharding.put(a, self._where(a, 0)) for a in inputs]
         self.values = self._lay(self.values, alone)
 
