@@ -10,7 +10,6 @@ import math
 import os
 import pickle
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from axon.checks import is_integer
+from axon.locks import Lock
 from axon.modes import Mode
 from axon.ranks.start import communicator, watched
 from axon.threads import cores, leave_cores
@@ -398,7 +398,7 @@ def _waiting(asked: Sequence[tuple[int, "Request"]]) -> list[int]:
 
 # ------------------------------------------------------------------------------------ made once
 
-_lock = threading.Lock()
+_lock = Lock()
 _made: list[World] = []
 
 
@@ -409,7 +409,10 @@ def world() -> World:
         ImportError, RuntimeError: this process was started as one of many, and cannot find them.
         RankError: they do not answer.
     """
-    with _lock:
-        if not _made:
-            _made.append(World(communicator(get_timeout())))
-        return _made[0]
+    return _made[0] if _made else _lock.run(_make)
+
+
+def _make() -> World:
+    if not _made:
+        _made.append(World(communicator(get_timeout())))
+    return _made[0]

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from axon.backend import Array
 from axon.core import Primitive
 from axon.facts import Meta
+from axon.locks import Lock
 from axon.symbols.symbol import (
     BEGINS,
     EACH,
@@ -88,7 +88,11 @@ def formula_of(p: Primitive, arrays: Sequence[Array], meta: Meta) -> Formula:
     >>> print(formula_of(ops.multiply, [np.ones(3), np.ones(3)], {}))
     %0 = multiply(x, y)
     """
-    with _one_at_a_time, InOrder():  # pieces of a product are versions one of another
+    return _one_at_a_time.run(_derive, p, arrays, meta)
+
+
+def _derive(p: Primitive, arrays: Sequence[Array], meta: Meta) -> Formula:
+    with InOrder():  # pieces of a product are versions one of another
         questions.clear()
         results = _run(p, arrays, meta)
         return Formula(_in_order(results), results, bool(questions))
