@@ -20,7 +20,6 @@ from axon.xla.rules.values import Rule, Traced, empty, like, together, zeros_aro
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 NARROW = 16  # channels: for fewer the taps of a row make one product together
-MANY = 64  # taps: too many products
 
 Convolve = Callable[[Traced, Traced, ConvolutionSizes], Traced]
 
@@ -115,37 +114,22 @@ def _input_forward(g: Traced, w: Traced, c: ConvolutionSizes) -> Traced:
 
 
 def _weight_products(x: Traced, g: Traced, c: ConvolutionSizes) -> Traced:
-    """What each tap saw, times g: one product for each tap, or for each row of taps."""
+    """What each tap saw, times g: one product for each tap, or for each row of taps.
+
+    In a loop, whose inputs XLA computes once: written down, each product would make them anew.
+    """
     KH, KW, C, _ = c.kernel
-    if KH * KW > MANY:
-        return _weight_forward(x, g, c)
-    images = framed(x, c.windows)
+    images, width = framed(x, c.windows), KW if C < NARROW else 1
+    every = (0, 1, 2)
 
-    def product(*taps: tuple[int, int]) -> Traced:
+    def product(_: None, first: Traced) -> tuple[None, Traced]:
+        taps = [(first // KW, first % KW + k) for k in range(width)]
         row = [seen(images, tap, c.windows, c.counts) for tap in taps]
-        left = row[0] if len(row) == 1 else jnp.concatenate(row, -1)
-        every = (0, 1, 2)
-        return lax.dot_general(left, g, ((every, every), ((), ())))
+        left = row[0] if width == 1 else jnp.concatenate(row, -1)
+        return None, lax.dot_general(left, g, ((every, every), ((), ())))
 
-    if C >= NARROW:
-        return jnp.stack([product(tap) for tap in c.windows.taps()]).reshape(c.kernel)
-    rows = [product(*((kh, kw) for kw in range(KW))) for kh in range(KH)]
-    return jnp.stack(rows).reshape(c.kernel)
-
-
-def _weight_forward(x: Traced, g: Traced, c: ConvolutionSizes) -> Traced:
-    """A convolution of the channels, as if they were images, with g, as if it were a kernel."""
-    images = lax.optimization_barrier(framed(x, c.windows).transpose(3, 1, 2, 0))
-    kernel = lax.optimization_barrier(g.transpose(1, 2, 0, 3))
-    y = lax.conv_general_dilated(
-        images,
-        kernel,
-        c.windows.dilation,
-        "VALID",
-        rhs_dilation=c.windows.strides,
-        dimension_numbers=LAYOUT,
-    )
-    return y[:, : c.kernel[0], : c.kernel[1]].transpose(1, 2, 0, 3)
+    firsts = jnp.arange(0, KH * KW, width, dtype=jnp.int32)
+    return lax.scan(product, None, firsts)[1].reshape(c.kernel)
 
 
 # ------------------------------------------------------------------------------------ channels

@@ -45,7 +45,8 @@ def seen(framed: Traced, tap: Tap, windows: Windows, counts: Sequence[int]) -> T
     if isinstance(tap[0], int):
         limits = (N, *(a + n for a, n in zip(corner, spans, strict=True)), C)
         return lax.slice(framed, (0, *corner, 0), limits, (1, *windows.strides, 1))
-    region = lax.dynamic_slice(framed, (0, *corner, 0), (N, *spans, C))
+    start = [jnp.asarray(n, jnp.int32) for n in (0, *corner, 0)]
+    region = lax.dynamic_slice(framed, start, (N, *spans, C))
     return region[:, :: windows.strides[0], :: windows.strides[1]]
 
 
