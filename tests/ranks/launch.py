@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "AXON_OTHER_MPI"
+JOB, TRAIN = (str(Path(__file__).with_name(name)) for name in ("job.py", "train.py"))
 LIMIT = 100  # seconds: a job that takes longer hangs, and is killed
 
 
@@ -78,10 +79,26 @@ needs_mpich = pytest.mark.skipif(mpich() is None, reason="needs mpi4py and an MP
 needs_other = pytest.mark.skipif(
     other() is None, reason=f"needs Open MPI in the environment that {VARIABLE} names"
 )
-EACH: list[Callable[[], Mpi | None]] = [
+Found = Callable[[], Mpi | None]
+EACH: list[Found] = [
     pytest.param(mpich, id="mpich", marks=needs_mpich),
     pytest.param(other, id="openmpi", marks=needs_other),
 ]
+
+
+def of(job: Job, rank: int) -> list[str]:
+    """What one rank said, in order."""
+    lines = (line.partition(": ") for line in job.out.split("\n"))
+    return [text for who, _, text in lines if who == str(rank)]
+
+
+def alone(*command: str, **changes: str) -> list[str]:
+    """What one process says, with no launcher."""
+    job = subprocess.run(
+        [sys.executable, *command], env=environment(**changes), capture_output=True, text=True
+    )
+    assert job.returncode == 0, job.stderr
+    return [line.partition(": ")[2] for line in job.stdout.splitlines()]
 
 
 def environment(**changes: str) -> dict[str, str]:

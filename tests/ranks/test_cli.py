@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from axon.callbacks import backup_position
-from tests.ranks.launch import Job, end, environment, mpich, needs_mpich, run, start
-from tests.ranks.test_fit import alone
+from tests.ranks.launch import (
+    Job,
+    alone,
+    end,
+    environment,
+    mpich,
+    needs_mpich,
+    run,
+    start,
+)
 
 AXON = ("-m", "axon")
 FEW = ("train", "digits", "--epochs", "2")

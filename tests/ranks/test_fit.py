@@ -1,38 +1,28 @@
 """``fit(shards=8)`` gives one digest of all weights, whatever shares the shards out."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.ranks.launch import (
     EACH,
-    environment,
+    TRAIN,
+    Found,
+    alone,
     mpich,
     needs_mpich,
     needs_other,
+    of,
     other,
     run,
 )
-from tests.ranks.test_world import Found, of
 
-TRAIN = str(Path(__file__).with_name("train.py"))
 NETS = ("mlp", "cnn", "lstm")
 MANY = [
     *(pytest.param(mpich, n, id=f"mpich-{n}", marks=needs_mpich) for n in (2, 4, 8)),
     *(pytest.param(other, n, id=f"openmpi-{n}", marks=needs_other) for n in (2,)),
 ]
-
-
-def alone(*command: str, **changes: str) -> list[str]:
-    """What one process says, with no launcher."""
-    job = subprocess.run(
-        [sys.executable, *command], env=environment(**changes), capture_output=True, text=True
-    )
-    assert job.returncode == 0, job.stderr
-    return [line.partition(": ")[2] for line in job.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.ranks.launch import Job, end, environment, mpich, needs_mpich
-from tests.ranks.test_fit import TRAIN, alone
-from tests.ranks.test_world import JOB, of
+from tests.ranks.launch import (
+    JOB,
+    TRAIN,
+    Job,
+    alone,
+    end,
+    environment,
+    mpich,
+    needs_mpich,
+    of,
+)
 
 NAMES = ("one", "two")
 # What MPICH takes for ssh: [-x] HOST COMMAND...

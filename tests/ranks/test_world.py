@@ -4,34 +4,25 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from axon.threads import cores
 from tests.ranks.launch import (
     EACH,
-    Job,
-    Mpi,
+    JOB,
+    Found,
     end,
     mpich,
     needs_mpich,
     needs_other,
+    of,
     other,
     run,
     start,
 )
 
-JOB = str(Path(__file__).with_name("job.py"))
 each_mpi = pytest.mark.parametrize("mpi", EACH)
-Found = Callable[[], Mpi | None]
-
-
-def of(job: Job, rank: int) -> list[str]:
-    """What one rank said, in order."""
-    lines = (line.partition(": ") for line in job.out.split("\n"))
-    return [text for who, _, text in lines if who == str(rank)]
 
 
 @each_mpi
