@@ -9,13 +9,22 @@ import pytest
 
 import axon
 from axon import constraints, losses, metrics, optimizers, regularizers
-from axon.callbacks import BackupAndRestore, Callback, LambdaCallback
+from axon.callbacks import (
+    BackupAndRestore,
+    Callback,
+    CSVLogger,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+)
 from axon.core import Tensor
 from axon.layers import LSTM, BatchNormalization, Dense, Dropout, Layer, Masking
 from axon.layers.noise import Noise
 from axon.metrics import Accumulator, MeanMetric, Metric
 from axon.models import Sequential
+from axon.models.agreement import demand_alike
 from axon.models.shards import cut
+from axon.modes import Mode
 from axon.ops import add_in_place, maximum
 from axon.program.cost import nanoseconds
 from axon.program.trace import Instruction
@@ -541,3 +550,54 @@ def test_the_work_of_a_sum_does_not_tell_how_many_ranks_share_it():
         for rows in (all_rows, half)
     ]
     assert works[0] == works[1] > 8 * 4000 * 0.1
+
+
+# ------------------------------------------------------------------------------------ ranks
+
+
+class Ranks:
+    """Two ranks, of which the other one says of itself what is given."""
+
+    size = 2
+
+    def __init__(self, **other):
+        self.other = other
+
+    def gather(self, value, what):
+        return [value, {**value, **self.other}]
+
+
+def test_what_ranks_differ_in_is_listed_with_the_way_to_mend_it():
+    words = {"numpy": "2.0", "weights": "0a", "data, checksum": "1b", "loss": "MSE()"}
+    demand_alike(Ranks(), words)
+    with pytest.raises(ValueError, match="the ranks are not alike") as error:
+        demand_alike(Ranks(numpy="2.1", **{"data, checksum": "1c"}), words)
+    listed, fixes = str(error.value).splitlines()[1:3], str(error.value).splitlines()[3:]
+    assert listed == [
+        "  numpy: 2.0 on rank 0; 2.1 on rank 1",
+        "  data, checksum: 1b on rank 0; 1c on rank 1",
+    ]
+    assert len(fixes) == 2
+    assert fixes[0] == "Install the same versions on all hosts."
+    with pytest.raises(ValueError, match="have drifted apart in epoch 3:\n  weights: 0a on rank 0"):
+        demand_alike(Ranks(weights="ff"), words, "epoch 3")
+
+
+def test_a_process_that_does_not_lead_writes_and_prints_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = [
+        CSVLogger("log.csv"),
+        ModelCheckpoint("models/{epoch}.axon", verbose=1),
+        LearningRateScheduler(lambda epoch: 0.01, verbose=1),
+    ]
+    with Mode("leads", False):
+        model = small()
+        history = model.fit(X, NUMBERS, 5, 2, verbose=2, callbacks=told, resume=tmp_path / "run")
+        model.save("a.axon")
+        model.save_weights("no/such/folder/a.safetensors")
+        history.to_csv("history.csv")
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().out == ""
+    assert len(history.history["loss"]) == 2
+    model.save("a.axon")
+    assert (tmp_path / "a.axon").exists()
