@@ -17,7 +17,7 @@ from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.xla.numbers import Numbers
 from axon.xla.outer import Outer
-from axon.xla.primitives import perform
+from axon.xla.primitives import is_ours, perform
 from axon.xla.rules import FAULTS
 
 
@@ -63,9 +63,7 @@ class StepBody:
         self.with_numpy = numbers.split.before | numbers.split.after
         self.taken = {(number, id(t)): t for number, t in numbers.taken}
         self.can_fail = [
-            i
-            for n, i in enumerate(plan.instructions)
-            if i.primitive.name in FAULTS and n not in self.with_numpy
+            i for n, i in enumerate(plan.instructions) if _may_fail(i) and n not in self.with_numpy
         ]
 
     def __call__(
@@ -120,9 +118,8 @@ class _Run:
             self._in_parts(instruction, ends)
             return
         values = [self.read(t) for t in instruction.inputs]
-        name = instruction.primitive.name
-        if name in FAULTS:
-            self.faults.append(FAULTS[name](*values))
+        if _may_fail(instruction):
+            self.faults.append(FAULTS[instruction.primitive.name](*values))
         self.latest = list(perform(instruction.primitive, values, instruction.meta))
         if instruction.kind == "fills":
             self._put(instruction, _checked(self.latest[0], instruction.out))
@@ -217,6 +214,11 @@ class _Run:
             shape = self.outer.shapes[p]
             self.memory[p] = flat[start : start + prod(shape)].reshape(shape)
             start += prod(shape)
+
+
+def _may_fail(instruction: Instruction) -> bool:
+    """Whether it is one of AXON's that take an index, which may be too large."""
+    return instruction.primitive.name in FAULTS and is_ours(instruction.primitive)
 
 
 def _alike(values: list[Traced]) -> list[Traced]:

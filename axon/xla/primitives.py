@@ -51,7 +51,7 @@ def perform(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.A
     NumPy: a warning names it, once.
     """
     values = [jnp.asarray(v) for v in values]
-    if p.name in RULES and _ours(p):
+    if p.name in RULES and is_ours(p):
         found = RULES[p.name](*values, **meta)
         return list(found) if p.writes else [found]
     try:
@@ -66,7 +66,7 @@ def perform(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.A
 
 def _derived(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.Array]:
     specs = tuple((v.shape, np.dtype(v.dtype)) for v in values)
-    if p.facts.alone and p.kind == "fills" and _ours(p):  # a user's may ask for its size
+    if p.facts.alone and p.kind == "fills" and is_ours(p):  # a user's may ask for its size
         tiny = _formula(p, tuple((TINY, dtype) for _, dtype in specs), meta)
         if tiny.by_number:
             shape, _ = p.result(*(_stand_in(*spec) for spec in specs), **meta)
@@ -74,7 +74,7 @@ def _derived(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.
     return _Evaluation(values).run(_formula(p, specs, meta))
 
 
-def _ours(p: Primitive) -> bool:
+def is_ours(p: Primitive) -> bool:
     """Whether it comes with AXON: a user's own may have the same name."""
     return p.__module__.startswith("axon.")
 

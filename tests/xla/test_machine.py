@@ -13,6 +13,7 @@ import pytest
 import axon
 from axon import Tensor, ops
 from axon.callbacks import Callback
+from axon.core import primitive
 from axon.layers import BatchNormalization, Dense, Dropout, Embedding, Flatten
 from axon.models import Sequential
 from axon.optimizers import SGD, Adam, Nadam
@@ -577,3 +578,46 @@ def test_a_bar_does_not_slow_steps_down(monkeypatch):
     fit(model, 1, callbacks=[ProgressBar()])
     assert told == list(range(11))
     assert went == [11]
+
+
+# ------------------------------------------------------------------------------------ shards
+
+
+@pytest.mark.parametrize("limit", [{"clipnorm": 0.5}, {"global_clipnorm": 0.5}, {"clipvalue": 0.1}])
+def test_shards_with_limited_gradients_learn_as_with_numpy(limit):
+    weights = []
+    for kernels in ("numpy", "jax"):
+        with Kernels(kernels):
+            model = small(Adam(0.01, **limit))
+            fit(model, shards=2)
+            weights.append(np.concatenate([w.reshape(-1) for w in model.get_weights()]))
+    assert np.allclose(*weights, atol=1e-4)
+
+
+def test_sums_over_ranks_are_numpys_and_nobody_is_told_that_they_are_slow(recwarn):
+    model = small()
+    fit(model, shards=2)
+    sharded = model.trainer.sharded
+    assert sharded.shard.compiled
+    assert not sharded.update.compiled
+    assert not recwarn.list
+
+
+# ------------------------------------------------------------------------------------ names
+
+
+def test_a_primitive_of_ones_own_may_be_called_as_one_of_axons():
+    def named(name):
+        def kernel(out, x, *, xp):
+            xp.add(x, 1, out=out)
+
+        kernel.__name__ = name
+        return primitive(floats=True)(kernel)
+
+    take, all_reduce = named("take"), named("all_reduce")
+    step = Step("own", lambda x: [take(all_reduce(x))], ["x"])
+    (x,) = step.inputs(((2,), np.dtype("f4")))
+    for value in (1, 5):
+        x[:] = value
+        assert step.run([x])[0].tolist() == [value + 2, value + 2]
+    assert step.compiled
