@@ -25,17 +25,18 @@ class Parted(NamedTuple):
     after: list[int]
 
 
-def parted(plan: Plan, inputs: Sequence[Tensor]) -> Parted:
+def parted(plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> Parted:
     """Part a plan: done in that order, it gives the same bits.
 
     Args:
         plan: the plan.
         inputs: what changes with each batch.
+        outputs: the results, which are there when the device is done.
 
     A model of float64 numbers stays on the device, however small: what the host does first depends
     on nothing that the device changes, and what it does last is read by nobody in the step.
     """
-    uses = _Uses(plan, inputs)
+    uses = _Uses(plan, inputs, outputs)
     few = {i for i in range(len(plan.instructions)) if uses.few(i)}
     before = _largest(few, uses.free)
     after = _largest(few - before, uses.last)
@@ -60,9 +61,10 @@ def _largest(some: set[int], holds: Callable[[int, set[int]], bool]) -> set[int]
 class _Uses:
     """Which instruction reads and writes what: memory is told by its root, or where it begins."""
 
-    def __init__(self, plan: Plan, inputs: Sequence[Tensor]) -> None:
+    def __init__(self, plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         self.plan = plan
         self.batch = {self.memory(t) for t in inputs}
+        self.wanted = {self.memory(t) for t in outputs}
         self.read: list[set[int]] = []
         self.written: list[set[int]] = []
         for instruction in plan.instructions:
@@ -108,6 +110,7 @@ class _Uses:
         gives = self.written[number] or {self.memory(self.plan.instructions[number].out)}
         return (
             not self.read[number] & self.batch
+            and not gives & self.wanted
             and not any((self.read[i] | self.written[i]) & gives for i in elsewhere)
             and not any(i > number and self.written[i] & self.read[number] for i in elsewhere)
         )

@@ -65,7 +65,7 @@ class XlaMachine:
         self.sharding = Sharding(chosen(options.device))
         self.ahead = self._ahead()
         outer = Outer(plan, inputs, outputs)
-        split = HostSplit(plan, outer, inputs)
+        split = HostSplit(plan, outer, inputs, outputs)
         self.numbers = Numbers(plan, outputs, outer, split, self.ahead)
         self.body = StepBody(plan, outputs, outer, self.numbers)
         self.batches = Batches(self.inputs, self.ahead, self.sharding)

@@ -28,9 +28,11 @@ class HostSplit:
         after: numbers of instructions that read what a step gave.
     """
 
-    def __init__(self, plan: Plan, outer: Outer, inputs: Sequence[Tensor]) -> None:
+    def __init__(
+        self, plan: Plan, outer: Outer, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> None:
         self.plan, self.outer = plan, outer
-        parts = parted(plan, inputs)
+        parts = parted(plan, inputs, outputs)
         self.before, self.after = set(parts.before), set(parts.after)
         self.made = {plan.root(plan.instructions[n].out) for n in self.before}
         self._first = {span_of(a) for n in self.before for a in self.changes(plan.instructions[n])}

@@ -621,3 +621,38 @@ def test_a_primitive_of_ones_own_may_be_called_as_one_of_axons():
         x[:] = value
         assert step.run([x])[0].tolist() == [value + 2, value + 2]
     assert step.compiled
+
+
+# ------------------------------------------------------------------------------------ float64
+
+
+def test_a_model_in_float64_learns_as_with_numpy():
+    found = []
+    for kernels in ("numpy", "jax"):
+        with Kernels(kernels):
+            axon.set_random_seed(3)
+            model = Sequential([Dense(6, "tanh", dtype="float64"), Dense(3, dtype="float64")])
+            model.build((5,))
+            model.compile("mse", Adam(0.01))
+            losses = model.fit(X, X[:, :3], 8, epochs=2, verbose=0).history["loss"]
+            found.append(np.concatenate([losses, *(w.ravel() for w in model.get_weights())]))
+            assert model.trainer.train.compiled == (kernels == "jax")
+    assert np.allclose(*found, rtol=1e-12, atol=1e-13)
+
+
+def test_results_in_float64_are_those_of_their_step():
+    total = Tensor(np.zeros((), "float64"))
+
+    def add(x):
+        seen = (x * x).sum()
+        new = total + seen.astype("float64")
+        total.assign(new)
+        return [new, total, new * 2]
+
+    step = Step("sum", add, ["x"], state=lambda: [total])
+    (x,) = step.inputs(((3,), np.dtype("f4")))
+    for value, wanted in (1, 3), (2, 15), (3, 42), (1, 45):
+        x[:] = value
+        assert [float(v) for v in step.run([x])] == [wanted, wanted, 2 * wanted]
+    assert step.compiled
+    assert total.item() == 45
