@@ -1,7 +1,6 @@
 """Each primitive by XLA against NumPy's kernel: by a rule, or derived from the kernel."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,14 @@ from hypothesis import strategies as st
 from axon.backend import known
 from axon.core import Primitive, primitive
 from axon.operators import PRIMITIVES
-from tests.contracts.primitives import NAMES, OURS, outcome, sample
+from tests.contracts.primitives import NAMES, OURS, sample
 from tests.samples.primitives import SAMPLES
 
 jax = pytest.importorskip("jax", reason="XLA comes with the extra jax")
-primitives = pytest.importorskip("axon.xla.primitives")
 
-# Relative to the largest number of a result; sums come in another order, and powers, logarithms
-# and the like are other approximations.
-CLOSE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 4e-15, np.dtype(np.float16): 2e-3}
+from axon.xla import primitives  # noqa: E402
+from tests.xla.performed import Arrays, assert_alike, by_numpy, by_xla  # noqa: E402
+
 LOOSE = {"normal": 4.0}  # times as far: cos(2 pi v) near 0
 
 # Where NaN and infinity do something else.
@@ -34,36 +32,6 @@ OTHERWISE = {
     "recurrence_backward": "infinity times 0 is added up elsewhere",
 }
 
-Arrays = list[np.ndarray]
-
-
-def by_xla(p: Primitive, cases: list[tuple[Arrays, dict]]) -> Callable[..., list[Arrays]]:
-    """One compiled function of all cases."""
-
-    def function(every: list[Arrays]) -> list[Any]:
-        pairs = zip(every, cases, strict=True)
-        return [primitives.perform(p, values, meta) for values, (_, meta) in pairs]
-
-    with jax.enable_x64(True):
-        compiled = jax.jit(function).lower([arrays for arrays, _ in cases]).compile()
-
-    def call(every: list[Arrays]) -> list[Arrays]:
-        with jax.enable_x64(True):
-            return [[np.asarray(x) for x in results] for results in compiled(every)]
-
-    return call
-
-
-def assert_alike(got: Arrays, wanted: Arrays, times: float = 1.0) -> None:
-    assert [(g.shape, g.dtype) for g in got] == [(w.shape, w.dtype) for w in wanted]
-    for g, w in zip(got, wanted, strict=True):
-        if w.dtype in CLOSE:
-            largest = float(np.abs(w[np.isfinite(w)]).max(initial=0.0))
-            close = CLOSE[w.dtype] * times
-            np.testing.assert_allclose(g, w, rtol=close, atol=close * min(largest, 1e30))
-        else:
-            np.testing.assert_array_equal(g, w)
-
 
 def poisoned(arrays: Arrays, value: float) -> Arrays:
     """The same with this value as first number of each array of floats."""
@@ -76,28 +44,14 @@ def poisoned(arrays: Arrays, value: float) -> Arrays:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_primitive_on_every_sample(name: str) -> None:
-    p = OURS[name]
+    """By its rule or its formula: of one that runs on the host a warning tells, an error here."""
     samples = range(len(SAMPLES[name].samples))
-    cases = [sample(name, i, dtype) for dtype in (np.float32, np.float64) for i in samples]
-    call = by_xla(p, cases)
+    cases = [(name, *sample(name, i, t)) for t in (np.float32, np.float64) for i in samples]
+    call = by_xla(cases)
     for poison in (None, np.nan, -np.inf)[: 1 if name in OTHERWISE else 3]:
-        given = [arrays if poison is None else poisoned(arrays, poison) for arrays, _ in cases]
-        wanted = [by_numpy(p, a, meta) for a, (_, meta) in zip(given, cases, strict=True)]
-        for got, want in zip(call(given), wanted, strict=True):
-            assert_alike(got, want, LOOSE.get(name, 1.0))
-
-
-def test_ours_are_derived_or_have_a_rule() -> None:
-    """No primitive of ours runs on the host: it would be named by a warning, which is an error."""
-    assert set(primitives.RULES) < set(NAMES)
-    for name in set(NAMES) - set(primitives.RULES):
-        for dtype in (np.float32, np.float64):
-            traced(OURS[name], *sample(name, 0, dtype))
-
-
-def traced(p: Primitive, arrays: Arrays, meta: dict) -> None:
-    with jax.enable_x64(True):
-        jax.eval_shape(lambda *values: primitives.perform(p, values, meta), *arrays)
+        given = [arrays if poison is None else poisoned(arrays, poison) for _, arrays, _ in cases]
+        for got, arrays, (_, _, meta) in zip(call(given), given, cases, strict=True):
+            assert_alike(got, by_numpy(OURS[name], arrays, meta), LOOSE.get(name, 1.0))
 
 
 # ------------------------------------------------------------------------------------ types, shapes
@@ -124,11 +78,6 @@ def at_once(p: Primitive, arrays: Arrays, meta: dict) -> Arrays:
     with jax.enable_x64(True):
         values = [jax.numpy.asarray(a) for a in arrays]
         return [np.asarray(x) for x in primitives.perform(p, values, meta)]
-
-
-def by_numpy(p: Primitive, arrays: Arrays, meta: dict) -> Arrays:
-    with np.errstate(all="ignore"):
-        return outcome(p, [a.copy() for a in arrays], meta)
 
 
 SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)

@@ -1,4 +1,7 @@
-"""Each rule does what the kernel of its primitive does, on every sample and at the edges."""
+"""Each rule does what the kernel of its primitive does, at the edges too.
+
+All samples are in test_primitives.py, of rules as well.
+"""
 
 from typing import Any
 
@@ -7,61 +10,25 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.contracts.primitives import OURS, SAMPLES, cast, outcome
+from tests.contracts.primitives import OURS, SAMPLES, cast
 
 jax = pytest.importorskip("jax", reason="the rules are XLA's (extra jax)")
 
 from axon.xla.rules import FAULTS, RULES  # noqa: E402
+from tests.xla import performed  # noqa: E402
+from tests.xla.performed import Case  # noqa: E402
 
 quick = settings(max_examples=12, deadline=None, derandomize=True)
-Case = tuple[str, list[np.ndarray], dict[str, Any]]
-TOLERANCES = {np.dtype("f4"): 3e-5, np.dtype("f8"): 1e-12}
 
 
-def by_rules(*cases: Case) -> list[list[np.ndarray]]:
-    """What rules give, compiled together, which takes far less time than one by one."""
-
-    def every(given: list[list[Any]]) -> list[Any]:
-        return [RULES[n](*values, **m) for (n, _, m), values in zip(cases, given, strict=True)]
-
-    with jax.enable_x64(True):
-        outs = jax.jit(every)([arrays for _, arrays, _ in cases])
-    return [[np.asarray(x) for x in (o if isinstance(o, tuple) else (o,))] for o in outs]
-
-
-def by_rule(name: str, arrays: list[np.ndarray], meta: dict[str, Any]) -> list[np.ndarray]:
-    """What one gives."""
-    return by_rules((name, arrays, meta))[0]
-
-
-def assert_agree(*cases: Case) -> None:
-    """By rule and by kernel: the same shapes, types and numbers."""
-    for (name, arrays, meta), got in zip(cases, by_rules(*cases), strict=True):
-        arrays = [np.array(a) for a in arrays]
-        with np.errstate(all="ignore"):
-            wanted = outcome(OURS[name], arrays, meta)
-        assert_close(got, wanted)
-
-
-def assert_close(got: list[np.ndarray], wanted: list[np.ndarray]) -> None:
-    """The same shapes and types, and numbers that rounding alone parts."""
-    assert [(g.shape, g.dtype) for g in got] == [(w.shape, w.dtype) for w in wanted]
-    for g, w in zip(got, wanted, strict=True):
-        close = TOLERANCES.get(w.dtype, 0.0)
-        np.testing.assert_allclose(g, w, rtol=close, atol=close)
+def assert_agree(*cases: Case) -> list[list[np.ndarray]]:
+    """By rule and by kernel the same; inputs are random, and sums may cancel."""
+    return performed.assert_agree(*cases, times=15)
 
 
 def test_there_is_a_rule_only_for_what_exists() -> None:
     assert set(RULES) | set(FAULTS) <= set(OURS)
     assert set(FAULTS) == {name for name, p in OURS.items() if p.facts.can_fail}
-
-
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("name", sorted(RULES))
-def test_a_rule_does_what_the_kernel_does(name: str, dtype: str) -> None:
-    """On every sample."""
-    samples = SAMPLES[name].samples
-    assert_agree(*((name, cast(inputs, np.dtype(dtype)), meta) for inputs, meta in samples))
 
 
 # ------------------------------------------------------------------------------------ windows
@@ -117,7 +84,7 @@ def test_convolutions_of_many_taps_or_channels(images: Any, kernel: Any, meta: A
 def test_convolutions_as_other_devices_do_them(name: str, monkeypatch: Any) -> None:
     """By XLA's own ways back, which are too slow on a CPU, but the same."""
     monkeypatch.setattr(jax.lax, "platform_dependent", lambda *args, cpu, default: default(*args))
-    test_a_rule_does_what_the_kernel_does(name, "f8")
+    assert_agree(*((name, cast(inputs, np.dtype("f8")), m) for inputs, m in SAMPLES[name].samples))
 
 
 @quick
@@ -149,8 +116,7 @@ def test_an_infinite_gradient_reaches_one_pixel_only() -> None:
     meta = {"pool_size": (2, 2), "strides": (1, 1), "shape": (1, 3, 3, 1)}
     g = np.full((1, 2, 2, 1), np.inf, np.float32)
     index = np.array([0, 1, 2, 3], np.uint8).reshape(1, 2, 2, 1)
-    assert_agree(("max_pool2d_gradient", [g, index], meta))
-    (out,) = by_rule("max_pool2d_gradient", [g, index], meta)
+    [(out,)] = assert_agree(("max_pool2d_gradient", [g, index], meta))
     assert not np.isnan(out).any()
 
 
@@ -167,16 +133,16 @@ def test_softmax_at_the_edges(axis: int) -> None:
     x[4, 2, 2] = np.inf
     assert_agree(("softmax", [x], {"axis": axis}))
     assert_agree(("softmax", [x[:0]], {"axis": 1}))
-    (y,) = by_rule("softmax", [x[:1]], {"axis": 2})
+    [(y,)] = assert_agree(("softmax", [x[:1]], {"axis": 2}))
     assert y.min() == np.finfo(np.float32).tiny  # its logarithm is finite
 
 
 def test_rows_far_from_zero_keep_their_variance() -> None:
     x = np.float32(1000.0) + np.random.default_rng(0).normal(size=(64, 100)).astype(np.float32)
     assert_agree(("channel_moments", [x.astype(np.float64)], {}))
-    (moments,) = by_rule("channel_moments", [x], {})
+    [(moments,)] = assert_agree(("channel_moments", [x], {}))
     np.testing.assert_allclose(moments[1], x.astype(np.float64).var(0), rtol=1e-4)
-    (y,) = by_rule("standardize", [x], {"epsilon": 1e-3})
+    [(y,)] = performed.assert_agree(("standardize", [x], {"epsilon": 1e-3}), times=100)
     np.testing.assert_allclose(y.std(-1), 1.0, rtol=1e-3)
 
 

@@ -31,14 +31,8 @@ def channel_affine_gradient(g: Traced, x: Traced, p: Traced) -> Traced:
     return jnp.stack([-p[1] * total, _total(g * (x - p[0])), total])
 
 
-def channel_scale(x: Traced, slope: Traced) -> Traced:
-    """X times the slope of its channel."""
-    return x * slope.astype(x.dtype)
-
-
 RULES: dict[str, Rule] = {
     "channel_moments": channel_moments,
     "channel_affine": channel_affine,
     "channel_affine_gradient": channel_affine_gradient,
-    "channel_scale": channel_scale,
 }

@@ -1,13 +1,11 @@
-"""Rows looked up, parts cut out and put back, values joined."""
+"""Rows looked up and added to, values joined."""
 
 from collections.abc import Callable
-from typing import Any
 
 from jax import numpy as jnp
 
 from axon.backend import Shape
-from axon.ops.pad import Pair
-from axon.xla.rules.values import Rule, Traced, empty, together, zeros_around
+from axon.xla.rules.values import Rule, Traced, empty, together
 
 LONG = 2**31  # rows that 32 bits cannot count
 
@@ -40,49 +38,16 @@ def take_gradient(g: Traced, indices: Traced, *, shape: Shape) -> Traced:
     return out.at[_counted(indices, shape[0])].add(g, mode="promise_in_bounds")
 
 
-def slice_gradient(g: Traced, *, shape: Shape, index: Any) -> Traced:
-    """Zeros around g, and between its numbers if only every other was cut out."""
-    if empty(g.shape):
-        return jnp.zeros(shape, g.dtype)
-    ends, gaps, flipped = [], [], []
-    for axis, (part, size) in enumerate(zip(_parts(index, len(shape)), shape, strict=True)):
-        places = range(size)[part]
-        first, last = min(places[0], places[-1]), max(places[0], places[-1])
-        ends.append((first, size - 1 - last))
-        gaps.append(abs(places.step) - 1 if len(places) > 1 else 0)
-        flipped += [axis] if places.step < 0 else []
-    kept = [len(range(n)[p]) for p, n in zip(_parts(index, len(shape)), shape, strict=True)]
-    full = g.reshape(kept)
-    return zeros_around(jnp.flip(full, flipped) if flipped else full, ends, gaps)
-
-
-def _parts(index: Any, ndim: int) -> list[slice]:
-    """A slice for each axis; a number is a slice of one."""
-    given = [p for p in (index if isinstance(index, tuple) else (index,)) if p is not None]
-    if Ellipsis not in given:
-        given.append(Ellipsis)
-    place = given.index(Ellipsis)
-    given[place : place + 1] = [slice(None)] * (ndim - len(given) + 1)
-    return [p if isinstance(p, slice) else slice(p, p + 1 or None) for p in given]
-
-
 def concatenate(*xs: Traced, axis: int = -1) -> Traced:
     """One behind another."""
     return jnp.concatenate(together(*xs), axis)
-
-
-def pad(x: Traced, *, padding: tuple[Pair, ...]) -> Traced:
-    """Zeros around x."""
-    return zeros_around(x, padding)
 
 
 RULES: dict[str, Rule] = {
     "take": take,
     "lookup": lookup,
     "take_gradient": take_gradient,
-    "slice_gradient": slice_gradient,
     "concatenate": concatenate,
-    "pad": pad,
 }
 
 # ------------------------------------------------------------------------------------ faults

@@ -13,15 +13,6 @@ from axon.xla.rules.values import Rule, Traced, empty, like
 BORDER = ((0, 0), (1, 2), (1, 2), (0, 0))  # a pixel before, two behind
 
 
-def corner_maps(shares: Traced, **meta: Pair) -> Traced:
-    """Maps that move by whole pixels."""
-    far = np.array(meta["room"], np.float64)
-    place = jnp.floor(shares.astype(jnp.float64) * (far + 1))
-    place = jnp.maximum(jnp.minimum(place, far), 0) * ONE
-    turn = jnp.broadcast_to(jnp.eye(2, dtype=jnp.int64) * ONE, (len(shares), 2, 2))
-    return jnp.concatenate([turn, place.astype(jnp.int64)[..., None]], axis=2)
-
-
 def warp(
     x: Traced,
     maps: Traced,
@@ -85,4 +76,4 @@ def warp_adjoint(g: Traced, maps: Traced, *, shape: Shape, **meta: Any) -> Trace
     return x
 
 
-RULES: dict[str, Rule] = {"corner_maps": corner_maps, "warp": warp, "warp_adjoint": warp_adjoint}
+RULES: dict[str, Rule] = {"warp": warp, "warp_adjoint": warp_adjoint}
