@@ -145,8 +145,9 @@ def _first_batch(feed: AnyFeed | None) -> list[str]:
     return [checksum(batch.columns) for batch in feed.waiting]
 
 
-def sample_in_words(columns: Sequence[Array], row: int, found: int) -> int:
-    """A checksum of one sample, added to that of others: all ranks are shown the same ones."""
+def sample_in_words(columns: Sequence[Array], row: int, size: int, found: int) -> int:
+    """A checksum of one sample of a batch, and the batch's size, added to that of others."""
+    found = crc32(str(size).encode(), found)
     for column in columns:
         found = crc32(np.ascontiguousarray(column[row]).tobytes(), found)
     return found

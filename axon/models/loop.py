@@ -159,7 +159,8 @@ class Fit:
         """Let ranks that learn together compare what they begin with."""
         if self.sharded:
             feeds = {"data": self.feed, "validation data": self.validation}
-            self.sharded.demand_alike(feeds, self.callbacks, self.identity)
+            wanted = {"epochs": f"{self.epochs.start} to {self.epochs.stop}"}
+            self.sharded.demand_alike(feeds, self.callbacks, {**self.identity, **wanted})
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -176,8 +176,8 @@ class Sharded:
         sums.hand_on_kept()
         self.look_at(float(loss[0]))
         if self.world.size > 1:
-            row = int(feed.numbers[start])
-            self._samples = agreement.sample_in_words(feed.columns, row, self._samples)
+            row, size = int(feed.numbers[start]), stop - start
+            self._samples = agreement.sample_in_words(feed.columns, row, size, self._samples)
 
     def _pull(
         self, variant: Variant, feed: ArrayFeed, ends: Sequence[int], sums: "ShardSums"

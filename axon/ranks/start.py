@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 OPEN_MPI, MPICH, SLURM = "Open MPI's mpiexec", "MPICH's mpiexec", "Slurm"
 SIZES = {"OMPI_COMM_WORLD_SIZE": OPEN_MPI, "PMI_SIZE": MPICH, "SLURM_NTASKS": SLURM}
+PARENT = "AXON_RANK_PROCESS"  # what a rank starts inherits the launcher's variables, and is no rank
 SIGNS = {"PMIX_RANK": "a launcher (PMIx)", "MPI_LOCALNRANKS": MPICH}
 
 
@@ -43,13 +44,18 @@ def communicator(timeout: float) -> "Intracomm | None":
         ImportError: there is a launcher, and mpi4py or an MPI library is missing.
         RuntimeError: the launcher speaks of many, and MPI knows of one.
     """
+    if os.environ.get(PARENT) == str(os.getppid()):
+        return None  # a rank has started this process, for work of its own
     start = started(os.environ)
     if start is None and "mpi4py.MPI" not in sys.modules:
         return None
     comm = _imported(start, timeout)
     if start is not None and start.size > 1 and comm.Get_size() == 1:
         raise _lone_task(start) if start.launcher == SLURM else ForeignMPIError(start)
-    return comm if comm.Get_size() > 1 else None
+    if comm.Get_size() == 1:
+        return None
+    os.environ[PARENT] = str(os.getpid())
+    return comm
 
 
 def _imported(start: Start | None, timeout: float) -> "Intracomm":

@@ -118,9 +118,9 @@ def _branch(rows: "list[Array]", out: Array, waiting: "list[Array]", xp: Any) ->
 def _at_once(ranks: World, out: Array, rows: Array, workspace: "list[Array]", xp: Any) -> None:
     """Few numbers: everybody sends theirs to everybody, and adds up all."""
     waiting, mine, received = workspace
-    asked = ranks.receive({r: received[r] for r in ranks.others})
+    asked = ranks.receive({r: received[r] for r in ranks.others}, True)
     add_up(list(rows), mine, waiting, xp)
-    ranks.wait(asked + ranks.send(dict.fromkeys(ranks.others, mine)), WHAT)
+    ranks.wait(asked + ranks.send(dict.fromkeys(ranks.others, mine), True), WHAT, True)
     add_up([mine if r == ranks.rank else received[r] for r in range(ranks.size)], out, waiting, xp)
 
 
@@ -130,7 +130,7 @@ def _in_chunks(ranks: World, out: Array, rows: Array, workspace: "list[Array]", 
     size, own = out.size, ranks.rank
     cuts = [slice(size * r // ranks.size, size * (r + 1) // ranks.size) for r in range(ranks.size)]
     length = cuts[own].stop - cuts[own].start
-    asked = ranks.receive({r: received[r][:length] for r in ranks.others})
+    asked = ranks.receive({r: received[r][:length] for r in ranks.others}, True)
     for r in [*ranks.others, own]:
         part = mine[cuts[r]]
         if len(rows) == 1:
@@ -138,12 +138,13 @@ def _in_chunks(ranks: World, out: Array, rows: Array, workspace: "list[Array]", 
         else:
             add_up([row[cuts[r]] for row in rows], part, waiting, xp)
         if r != own:
-            asked += ranks.send({r: part})
-    ranks.wait(asked, WHAT)
+            asked += ranks.send({r: part}, True)
+    ranks.wait(asked, WHAT, True)
     chunks = [part if r == own else received[r][:length] for r in range(ranks.size)]
     add_up(chunks, out[cuts[own]], waiting, xp)
-    asked = ranks.receive({r: out[cuts[r]] for r in ranks.others})
-    ranks.wait(asked + ranks.send(dict.fromkeys(ranks.others, out[cuts[own]])), WHAT)
+    asked = ranks.receive({r: out[cuts[r]] for r in ranks.others}, True)
+    sent = ranks.send(dict.fromkeys(ranks.others, out[cuts[own]]), True)
+    ranks.wait(asked + sent, WHAT, True)
 
 
 WHAT = "the sum over all shards"

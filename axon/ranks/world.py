@@ -10,6 +10,7 @@ import math
 import os
 import pickle
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,7 +35,9 @@ SPIN = 2e-3  # seconds in which a rank that waits does nothing else
 PAUSE = 1e-2  # seconds: the longest pause between two looks
 LATE = 0.2  # seconds that what a rank sent before it ended may still be under way
 GRACE = 5.0  # seconds that the others have for an end of their own, when one has failed
-TAGS = 30_000  # MPI allows 32,767
+APART = 1.0  # seconds after which a message of something else means that ranks are out of step
+TAGS = 15_000  # MPI allows 32,767; there are two kinds of each
+HEAD = 100  # bytes before those of values: how many there are, and what they are
 
 Requests = list[tuple[int, "Request"]]  # with whom
 T = TypeVar("T")
@@ -114,6 +117,8 @@ class World:
         self._reason = ""  # why this rank ends, if something failed
         self._broken = ""  # why nobody can be reached any more
         self._together = False
+        self._inside: dict[str, int] = {}  # the thread that is in ``together``
+        self._process = os.getpid()
         self._kept: list[Request] = []  # of messages that nobody may ever take
         self._comm: Intracomm
         self._news: Intracomm | None = None  # where ranks tell that they stop
@@ -128,6 +133,7 @@ class World:
         self.hosts = ["host unknown"] * self.size
         self._comm, self._news = comm, None
         self._any, self._all_done = MPI.ANY_SOURCE, MPI.Request.Testall
+        self._any_tag, self._status = MPI.ANY_TAG, MPI.Status
         self._error = MPI.Exception
         self.hosts = self.gather(MPI.Get_processor_name(), "the start")
         with watched(get_timeout()):
@@ -185,29 +191,45 @@ class World:
 
     def _exchange(self, data: bytes, to: list[int], of: list[int], what: str) -> dict[int, Any]:
         """Send bytes to some ranks, and receive those of others: first how many, then they."""
-        length = np.array([len(data)])
-        lengths = {r: np.zeros_like(length) for r in of}
-        self.wait(self.receive(lengths) + self.send(dict.fromkeys(to, length)), what)
-        told = {r: np.empty(int(lengths[r][0]), np.uint8) for r in of}
+        head = np.frombuffer(f"{len(data):<20}{what:<80.80}".encode()[:HEAD], np.uint8)
+        heads = {r: np.empty_like(head) for r in of}
+        self.wait(self.receive(heads) + self.send(dict.fromkeys(to, head)), what)
+        for r, of_rank in heads.items():
+            if (of_rank[20:] != head[20:]).any():
+                raise self._out_of_step(r, what, bytes(of_rank[20:]).decode(errors="replace"))
+        told = {r: np.empty(int(bytes(of_rank[:20])), np.uint8) for r, of_rank in heads.items()}
         sent = dict.fromkeys(to, np.frombuffer(data, np.uint8))
         self.wait(self.receive(told) + self.send(sent), what)
         return told
 
-    def send(self, arrays: dict[int, Any]) -> Requests:
+    def send(self, arrays: dict[int, Any], sums: bool = False) -> Requests:
         """Begin to send an array to each of these ranks; C-contiguous, and kept until then."""
-        return [(r, self._comm.Isend(_bytes(a), r, self.tag)) for r, a in arrays.items()]
+        tag = self._tag(sums)
+        return [(r, self._comm.Isend(_bytes(a), r, tag)) for r, a in arrays.items()]
 
-    def receive(self, arrays: dict[int, Any]) -> Requests:
+    def receive(self, arrays: dict[int, Any], sums: bool = False) -> Requests:
         """Begin to receive, into these arrays, what each of these ranks sends."""
-        return [(r, self._comm.Irecv(_bytes(a), r, self.tag)) for r, a in arrays.items()]
+        tag = self._tag(sums)
+        return [(r, self._comm.Irecv(_bytes(a), r, tag)) for r, a in arrays.items()]
+
+    def _tag(self, sums: bool) -> int:
+        """What a message carries: one of values is never taken for a part of a sum."""
+        if self._process != os.getpid():
+            raise RuntimeError(
+                f"ranks: this process was forked from {self.name(self.rank)}, and MPI's ways to "
+                "the others are its parent's. Let multiprocessing spawn its processes; or, to "
+                "train in this one alone, leave shards out."
+            )
+        return 2 * self.tag + sums
 
     # -------------------------------------------------------------------- waiting
 
-    def wait(self, asked: Requests, what: str) -> None:
+    def wait(self, asked: Requests, what: str, sums: bool = False) -> None:
         """Wait until messages have come and gone.
 
         Raises:
             RankError: a rank stopped, or ended, or did not answer in time.
+            RuntimeError: a rank sent something else.
         """
         if not asked:
             return
@@ -220,6 +242,8 @@ class World:
                 waited = time.perf_counter() - start
                 if waited > SPIN:
                     self._look(asked, what, waited)
+                    if waited > APART:
+                        self._demand_in_step(asked, what, sums)
                     time.sleep(min(waited / 20, PAUSE))
         except BaseException as error:
             self._leave(asked)
@@ -231,7 +255,7 @@ class World:
         """Whether it makes sense to go on waiting."""
         self._hear()
         for rank, (tag, why) in self._stopped.items():
-            if tag == self.tag:
+            if tag == self.tag and _waiting(asked):  # what it sent before that counts
                 stopped = f"{self.name(rank)} stopped: {why}"
                 raise RankError(stopped, interrupted=why.startswith(KeyboardInterrupt.__name__))
         if waited > get_timeout():
@@ -245,6 +269,22 @@ class World:
         for rank in set(late) & set(_waiting(asked)) if late else ():
             why = self._ended[rank][1] or "it came to the end of its program."
             raise RankError(f"{self.name(rank)} has ended, and others wait, in: {what}. {why}")
+
+    def _demand_in_step(self, asked: Requests, what: str, sums: bool) -> None:
+        """No rank that is waited for may have sent what belongs to something else, or later."""
+        for rank in _waiting(asked):
+            if self._comm.iprobe(rank, 2 * self.tag + (not sums)):
+                raise self._out_of_step(rank, what, "something else" if sums else "a sum")
+            found = self._status()  # of its first message, which may be one of a fit that failed
+            if self._comm.iprobe(rank, self._any_tag, found) and found.Get_tag() // 2 > self.tag:
+                raise self._out_of_step(rank, what, "something later")
+
+    def _out_of_step(self, rank: int, what: str, other: str) -> RuntimeError:
+        return RuntimeError(
+            f"ranks are out of step: {self.name(self.rank)} is in: {what}; {self.name(rank)} is "
+            f"in: {other.strip()}. All ranks have to do the same in the same order: fit with the "
+            "same arguments, as many batches from what yields them, axon.ranks.barrier() as often."
+        )
 
     def _hear(self) -> None:
         """Take note of who has stopped or ended."""
@@ -278,8 +318,18 @@ class World:
 
         Raises:
             RankError: another rank has failed, with its error's text.
+            RuntimeError: another thread is in here, or ranks do not do the same.
         """
-        if self._together or self.size == 1:
+        if self.size == 1:
+            yield
+            return
+        me = threading.get_ident()
+        if self._inside.setdefault("thread", me) != me:
+            raise RuntimeError(
+                f"{what}: another thread of {self.name(self.rank)} is learning with the other "
+                "ranks. They do one thing at a time: one thread after the other, in the same order."
+            )
+        if self._together:
             yield
             return
         self._together = True
@@ -295,13 +345,14 @@ class World:
         finally:
             self._together = False
             self._turn()
+            self._inside.clear()
 
     def _turn(self) -> None:
         self.tag = self.tag % TAGS + 1
 
     def _tell(self, tag: int, why: str) -> None:
         """Tell all others that this rank has stopped; nobody waits for their answers."""
-        if self._news is None:
+        if self._news is None or self._process != os.getpid():
             return
         with suppress(self._error):
             for rank in self.others:

@@ -171,6 +171,9 @@ def unlike():
     caught("data", lambda: learned(network(), X + rank))
     caught("reading", lambda: learned(network(), batch_size=32 + rank))
     caught("batch", lambda: learned(network(), batch_size=32 + 8 * rank))
+    caught("epochs", lambda: learned(network(), epochs=3 + rank))
+    parts = [(X[:32], Y[:32]), (X[32 : 56 - 8 * rank], Y[32 : 56 - 8 * rank])]
+    caught("sizes", lambda: learned(network(), parts, None))
     caught("rate", lambda: learned(rated(0.1 + rank)))
     listens = [Listens(lambda model: None)] if rank == 0 else []
     caught("listens", lambda: learned(network(), callbacks=listens))

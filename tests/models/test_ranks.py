@@ -69,6 +69,8 @@ def test_what_differs_is_told_by_all_and_nobody_waits() -> None:
         "Call axon.set_random_seed.7.",
         "data": "data, checksum: .*Each rank is given all of the data",
         "batch": "data, batch_size: 32 on rank 0; 40 on rank 1 .* with the same arguments",
+        "epochs": "epochs: 0 to 3 on rank 0; 0 to 4 on rank 1 .* with the same arguments",
+        "sizes": "drifted apart in epoch 1: .*samples: .* whatever yields batches",
         "rate": "learning rate: 0.1 on rank 0; 1.1 on rank 1",
         "listens": "callbacks on batches: on_train_batch_end on rank 0; none on rank 1",
         "stream": "data, checksum: .*Each rank is given all of the data",

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +75,39 @@ def fail(who: int | None, error: BaseException) -> None:
             if step == 3 and who in (None, world().rank):
                 raise error
             sums(1000)
+
+
+def apart() -> None:
+    """Ranks that do not do the same; then once more, to see that they are in step again."""
+    ranks = world()
+    mine = ranks.rank
+    for _ in range(2):
+        caught("sum", together, ranks.barrier if mine == 3 else lambda: sums(1000))
+        caught("words", together, lambda: ranks.gather(1, f"values of kind {min(mine, 1)}"))
+    say("still", ranks.gather(mine))
+    caught("outside", ranks.barrier if mine else lambda: together(ranks.barrier))
+
+
+def together(function: Callable[[], object]) -> None:
+    with world().together("a fit"):
+        function()
+
+
+def no_ranks() -> None:
+    """What a rank starts is no rank: a thread, a fork, another program."""
+    ranks = world()
+    thread = threading.Thread(target=caught, args=("thread", together, ranks.barrier))
+    with ranks.together("a fit"):
+        thread.start()
+        thread.join()
+    if not (child := os.fork()):
+        caught("fork", together, ranks.barrier)
+        os._exit(0)
+    os.waitpid(child, 0)
+    code = "import axon; print(axon.ranks.rank(), axon.ranks.size())"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    say("program", other.stdout.strip() or other.stderr)
+    caught("still", together, ranks.barrier)
 
 
 def sums(size: int, dtype: type = np.float32) -> bytes:

@@ -72,6 +72,32 @@ def test_sums_have_the_bits_of_the_tree(mpi: Found, ranks: int) -> None:
 
 
 @each_mpi
+def test_ranks_that_do_not_do_the_same_are_named(mpi: Found) -> None:
+    job = run(mpi(), 4, JOB, "apart")
+    assert job.code == 0, job.err
+    lines = [re.sub(r" \(.*?\)", "", line) for rank in range(4) for line in of(job, rank)]
+    told = "{} (RankError: rank . stopped: )?RuntimeError: ranks are out of step: .* All ranks have"
+    for way in ("sum", "words"):
+        assert len([line for line in lines if re.match(told.format(way), line)]) == 8, lines
+    both = r"rank . is in: values of kind .; rank . is in: values of kind .\."
+    assert [line for line in lines if re.search(both, line)]
+    assert lines.count("still [0, 1, 2, 3]") == 4
+    outside = [line for line in lines if line.startswith("outside ") and "no error" not in line]
+    assert len(outside) == 4
+
+
+@each_mpi
+def test_what_a_rank_starts_is_no_rank(mpi: Found) -> None:
+    job = run(mpi(), 2, JOB, "no_ranks")
+    assert job.code == 0, job.err
+    for rank in range(2):
+        (thread, fork, *rest) = of(job, rank)
+        assert re.match(r"thread RuntimeError: a fit: another thread of rank . \(", thread)
+        assert re.match(r"fork RuntimeError: ranks: this process was forked from rank . \(", fork)
+        assert rest == ["program 0 1", "still no error"]
+
+
+@each_mpi
 def test_who_does_not_come_is_named_and_the_job_ends(mpi: Found) -> None:
     begun = time.monotonic()
     job = run(mpi(), 4, JOB, "late")
