@@ -116,8 +116,7 @@ class World:
         self._ended: dict[int, tuple[float, str]] = {}  # who is at its end: heard when, and why
         self._reason = ""  # why this rank ends, if something failed
         self._broken = ""  # why nobody can be reached any more
-        self._together = False
-        self._inside: dict[str, int] = {}  # the thread that is in ``together``
+        self._inside: dict[str, list[int]] = {}  # the thread that is in ``together``
         self._process = os.getpid()
         self._kept: list[Request] = []  # of messages that nobody may ever take
         self._comm: Intracomm
@@ -320,19 +319,9 @@ class World:
             RankError: another rank has failed, with its error's text.
             RuntimeError: another thread is in here, or ranks do not do the same.
         """
-        if self.size == 1:
+        if self.size == 1 or self._is_inside(what):
             yield
             return
-        me = threading.get_ident()
-        if self._inside.setdefault("thread", me) != me:
-            raise RuntimeError(
-                f"{what}: another thread of {self.name(self.rank)} is learning with the other "
-                "ranks. They do one thing at a time: one thread after the other, in the same order."
-            )
-        if self._together:
-            yield
-            return
-        self._together = True
         self._turn()
         try:
             with Mode("leads", self.rank == 0):
@@ -343,9 +332,19 @@ class World:
                 self._tell(self.tag, told(error))
             raise
         finally:
-            self._together = False
             self._turn()
             self._inside.clear()
+
+    def _is_inside(self, what: str) -> bool:
+        """Whether this thread does something together already; no other thread may."""
+        me = [threading.get_ident()]
+        first = self._inside.setdefault("thread", me)
+        if first != me:
+            raise RuntimeError(
+                f"{what}: another thread of {self.name(self.rank)} is learning with the other "
+                "ranks. They do one thing at a time: one thread after the other, in the same order."
+            )
+        return first is not me
 
     def _turn(self) -> None:
         self.tag = self.tag % TAGS + 1
