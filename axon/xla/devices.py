@@ -1,5 +1,6 @@
 """Devices: those that JAX has here, and what is wrong with those that it has not."""
 
+import os
 import sys
 
 import jax
@@ -8,6 +9,7 @@ from axon.modes import modes
 from axon.program.lowerings import DeviceOptions
 
 OLDEST = 0, 10  # of JAX, that this is tried with
+FAILURES = RuntimeError, AssertionError  # the latter where JAX_PLATFORMS names what is not there
 CUDA = "pip install 'jax[cuda13]'"
 
 
@@ -23,14 +25,34 @@ def _demand_version() -> None:
 _demand_version()  # first of all: what is imported next may not be there in older ones
 
 
+_users: list[int] = []  # the process that began to use JAX
+
+
+def demand_own_process() -> None:
+    """Demand that this process is not a fork of one that uses JAX: it would wait for ever.
+
+    Raises:
+        RuntimeError: it is.
+    """
+    if not _users:
+        _users.append(os.getpid())
+    if _users[0] != os.getpid():
+        raise RuntimeError(
+            "a forked process cannot go on with XLA, whose threads have stayed behind. Start "
+            "processes by 'spawn' or 'forkserver', or do axon.set_kernels('numpy') in them."
+        )
+
+
 def demand(options: DeviceOptions) -> str:
     """Demand that there are such devices; what they are, in words.
 
     Where several hosts compute together, the first one writes files, prints and plots.
 
     Raises:
-        RuntimeError: there is none, or none of this number.
+        RuntimeError: there is none, or none of this number; or JAX is told to compile nothing.
     """
+    if jax.config.jax_disable_jit:
+        raise RuntimeError("XLA does nothing but compiled programs: take JAX_DISABLE_JIT away.")
     found = chosen(options.device)
     if options.precision != "float32" and found[0].platform == "cpu":
         _warn_of_no_effect(options.precision)
@@ -45,6 +67,7 @@ def demand(options: DeviceOptions) -> str:
 
 def listed() -> list[dict[str, object]]:
     """All devices of this host, those that JAX takes first at the beginning."""
+    _of("")  # says in words what is wrong
     first = jax.local_devices()
     others = [] if first[0].platform == "cpu" else jax.local_devices(backend="cpu")
     return [
@@ -78,9 +101,10 @@ def chosen(device: str) -> list[jax.Device]:
 
 def _of(platform: str) -> list[jax.Device]:
     """All devices of a platform; of the one that JAX takes first, if none is named."""
+    demand_own_process()
     try:
         return jax.devices(platform or None)
-    except RuntimeError as error:
+    except FAILURES as error:
         there = "no device at all" if not platform else _there()
         what = f"device {platform!r}" if platform else "device"
         raise RuntimeError(f"JAX cannot use a {what}: it has {there}. {_cure(platform)}") from error
@@ -90,8 +114,8 @@ def _there() -> str:
     """What JAX has, in words."""
     try:
         found = jax.local_devices()
-    except RuntimeError as error:
-        return f"none ({error})"
+    except FAILURES as error:
+        return f"none ({error or 'JAX_PLATFORMS allows for none'})"
     return ", ".join(f"{d.platform}:{n} ({d.device_kind})" for n, d in enumerate(found))
 
 

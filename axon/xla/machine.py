@@ -5,7 +5,6 @@ it is told: so bits do not depend on how steps are grouped. A program on a devic
 while steps run; ``flush`` lets NumPy's arrays hold the values.
 """
 
-import os
 from collections.abc import Sequence
 from time import perf_counter
 
@@ -20,7 +19,7 @@ from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.xla.batches import Batches
 from axon.xla.body import StepBody, StepInputs
-from axon.xla.devices import chosen
+from axon.xla.devices import chosen, demand_own_process
 from axon.xla.loop import Loop, LoopResults, roles_of, settings
 from axon.xla.numbers import HostSplit, Numbers
 from axon.xla.outer import Outer
@@ -71,7 +70,7 @@ class XlaMachine:
         self.batches = Batches(self.inputs, self.ahead, self.sharding)
         self.pieces = [piece(place, self.sharding.state) for place in outer.places]
         self.bytes = sum(p.array.nbytes for p in self.pieces) + self.batches.nbytes
-        self._most, self._process, self._begins = 1, os.getpid(), True
+        self._most, self._begins = 1, True
         with settings(self.precision):
             roles = roles_of(self.body, [p.array for p in self.pieces], self.inputs)
         self._loop = Loop(self.body, self.batches, self.ahead, roles)
@@ -134,11 +133,7 @@ class XlaMachine:
 
     def _begin(self) -> None:
         """Have on the device what Python sees."""
-        if os.getpid() != self._process:
-            raise RuntimeError(
-                "a forked process cannot go on with XLA, whose threads have stayed behind. Start "
-                "processes by 'spawn' or 'forkserver', or do axon.set_kernels('numpy') in them."
-            )
+        demand_own_process()
         away.begin(self.pieces)
         if self._begins:  # and not before: a step that was recorded has not been taken back yet
             state = [self.pieces[n].array for n in self._loop.roles.begins]

@@ -1,5 +1,7 @@
 """What is said of devices that are not there, and of options without effect."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -31,6 +33,22 @@ def test_a_device_that_is_not_there(monkeypatch, device, platform, said):
     with pytest.raises(RuntimeError, match=said):
         axon.set_kernels("jax", device)
     assert lowerings.in_full() == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"JAX_PLATFORMS": "cuda"}, "no device at all. JAX_PLATFORMS, if it is set, must allow it"),
+        ({"JAX_DISABLE_JIT": "1"}, "take JAX_DISABLE_JIT away"),
+    ],
+)
+def test_variables_of_jax_that_leave_nothing_to_do_are_named(variables, said):
+    program = "import axon; axon.set_kernels('jax')"
+    environment = {**os.environ, **variables}
+    given = [sys.executable, "-c", program]
+    ended = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
+    assert "RuntimeError: " in ended.stderr
+    assert said in ended.stderr
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
