@@ -14,6 +14,9 @@ from tests.contracts.primitives import OURS, outcome
 # and the like are other approximations.
 CLOSE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 4e-15, np.dtype(np.float16): 2e-3}
 
+# How well LLVM optimizes is not what these tests ask, and it takes half of the time.
+QUICK = {"xla_backend_optimization_level": 0}
+
 Arrays = list[np.ndarray]
 Meta = dict[str, Any]
 Case = tuple[str, Arrays, Meta]
@@ -27,7 +30,7 @@ def by_xla(cases: list[Case]) -> Callable[[list[Arrays]], list[Arrays]]:
         return [perform(OURS[name], values, meta) for values, (name, _, meta) in pairs]
 
     with jax.enable_x64(True):
-        compiled = jax.jit(function).lower([arrays for _, arrays, _ in cases]).compile()
+        compiled = jax.jit(function).lower([arrays for _, arrays, _ in cases]).compile(QUICK)
 
     def call(every: list[Arrays]) -> list[Arrays]:
         with jax.enable_x64(True):

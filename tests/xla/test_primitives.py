@@ -17,7 +17,7 @@ from tests.samples.primitives import SAMPLES
 jax = pytest.importorskip("jax", reason="XLA comes with the extra jax")
 
 from axon.xla import primitives  # noqa: E402
-from tests.xla.performed import Arrays, assert_alike, by_numpy, by_xla  # noqa: E402
+from tests.xla.performed import QUICK, Arrays, assert_alike, by_numpy, by_xla  # noqa: E402
 
 LOOSE = {"normal": 4.0}  # times as far: cos(2 pi v) near 0
 
@@ -74,10 +74,14 @@ def numbers(dtype: np.dtype, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def at_once(p: Primitive, arrays: Arrays, meta: dict) -> Arrays:
-    """By XLA, one operation after another."""
+    """By XLA, all operations in one program."""
+
+    def function(*values: Any) -> list[Any]:
+        return primitives.perform(p, values, meta)
+
     with jax.enable_x64(True):
-        values = [jax.numpy.asarray(a) for a in arrays]
-        return [np.asarray(x) for x in primitives.perform(p, values, meta)]
+        compiled = jax.jit(function).lower(*arrays).compile(QUICK)
+        return [np.asarray(x) for x in compiled(*arrays)]
 
 
 SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
