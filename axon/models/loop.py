@@ -479,9 +479,12 @@ class Sums:
             metric._held_by._put_aside(metric)
         vars(metric)["_held_by"] = None  # after an interrupt now, nobody takes it for theirs
         metric.reset()
+        self._bring_back(metric)
+        vars(metric)["_held_by"] = self  # no setting: programs need not know
+
+    def _bring_back(self, metric: Metric) -> None:
         if id(metric) in self._aside:
             metric.load_state_dict(self._aside.pop(id(metric)))
-        vars(metric)["_held_by"] = self  # no setting: programs need not know
 
     def _put_aside(self, metric: Metric) -> None:
         if not self.done:

@@ -498,19 +498,18 @@ class Carried:
 # ------------------------------------------------------------------------------------ sums
 
 
-class ShardSums:
+class ShardSums(Sums):
     """What one measuring has seen, for each shard alone; merged in the order of their numbers.
 
-    It stands where ``loop.Sums`` stands without shards, and metrics hold one shard at a time.
+    Metrics that can be merged hold the sums of one shard at a time.
     """
 
     def __init__(self, sharded: Sharded) -> None:
         self.sharded, self.world = sharded, sharded.world
-        self.inside = sharded.inside
-        self.metrics = (sharded.trainer.mean_loss, *sharded.trainer.metrics)
-        self.done = False
+        super().__init__(sharded.inside)
+        self._shown = (sharded.trainer.mean_loss, *sharded.trainer.metrics)
         self._outside = Sums(sharded.outside)
-        self._tensors = [metric.tensors() for metric in self.inside]
+        self._tensors = [metric.tensors() for metric in self.metrics]
         self._at: int | None = None  # the shard whose sums the metrics hold
         self._seen: dict[int, list[State]] = {}  # of the shards of this process
         self._batch = 0
@@ -518,27 +517,19 @@ class ShardSums:
 
     # -------------------------------------------------------------------- whose turn it is
 
-    def take(self) -> None:
-        """Let the metrics hold what this one has seen, of the shard at hand."""
-        for number, metric in enumerate(self.inside):
-            if metric._held_by is not self:
-                if metric._held_by is not None:
-                    metric._held_by._put_aside(metric)
-                vars(metric)["_held_by"] = None
-                metric.reset()
-                self._load(number, self._at)
-                vars(metric)["_held_by"] = self
+    def _bring_back(self, metric: Metric) -> None:
+        self._load(self.metrics.index(metric), self._at)
 
     def _put_aside(self, metric: Metric) -> None:
         if not self.done:
-            self._keep(self.inside.index(metric), self._at)
+            self._keep(self.metrics.index(metric), self._at)
 
     def at(self, shard: int | None) -> None:
         """Let the metrics go on with the sums of a shard; None: with what nobody will ask for."""
         self.take()
         if shard == self._at and shard is not None:
             return
-        for number in range(len(self.inside)):
+        for number in range(len(self.metrics)):
             self._keep(number, self._at)
             self._load(number, shard)
         self._at = shard
@@ -556,7 +547,7 @@ class ShardSums:
     def _load(self, number: int, shard: int | None) -> None:
         seen = {} if shard is None else self._of(shard)[number]
         if not seen:
-            self.inside[number].reset()
+            self.metrics[number].reset()
         for name, values in seen.items():
             tensor = self._tensors[number][name]
             if tensor.shape == values.shape:
@@ -566,7 +557,7 @@ class ShardSums:
 
     def _of(self, shard: int) -> list[State]:
         if shard not in self._seen:
-            self._seen[shard] = [{} for _ in self.inside]
+            self._seen[shard] = [{} for _ in self.metrics]
         return self._seen[shard]
 
     # -------------------------------------------------------------------- metrics of whole batches
@@ -598,14 +589,14 @@ class ShardSums:
         self.hand_on_kept()
         self._merge()
         self._outside.take()
-        shown = (m for m in self.metrics if m.scalar and (m.recorded or not recorded))
+        shown = (m for m in self._shown if m.scalar and (m.recorded or not recorded))
         return {m.name: m.result() for m in shown}
 
     def _merge(self) -> None:
         """Let the metrics hold what all shards have seen together."""
         states = self._states()
         self.at(None)
-        for number, metric in enumerate(self.inside):
+        for number, metric in enumerate(self.metrics):
             merged = metric.merge([seen[number] for seen in states if seen[number]])
             if merged is not None:
                 metric.load_state_dict(merged)
