@@ -134,11 +134,11 @@ class World:
         self._any, self._all_done = MPI.ANY_SOURCE, MPI.Request.Testall
         self._any_tag, self._status = MPI.ANY_TAG, MPI.Status
         self._error = MPI.Exception
+        self._watch_ends()
         self.hosts = self.gather(MPI.Get_processor_name(), "the start")
         with watched(get_timeout()):
             self._comm, self._news = comm.Dup(), comm.Dup()
         self._share_cores()
-        self._watch_ends()
 
     def _share_cores(self) -> None:
         """Ranks of one host share its cores, unless the launcher gave each its own."""
@@ -378,7 +378,8 @@ class World:
             return
         sys.stdout.flush()
         self._tell(0, self._reason)
-        if self._broken or not self._all_end(GRACE if self._reason else math.inf):
+        unheard = self._news is None  # it has failed before there was a way to say so
+        if unheard or self._broken or not self._all_end(GRACE if self._reason else math.inf):
             self.abort()
 
     def _all_end(self, seconds: float) -> bool:

@@ -177,6 +177,16 @@ def leaves(way: str) -> None:
     sys.exit(5)
 
 
+def begins() -> None:
+    """One rank is interrupted before they have found each other, while the others wait for it."""
+
+    from mpi4py import MPI
+
+    if MPI.COMM_WORLD.Get_rank() == 1:
+        MPI.Get_processor_name = lambda: int("interrupted")
+    say("begun", world().size)
+
+
 def waits() -> None:
     """All work until somebody stops them."""
     for step in range(2000):

@@ -119,6 +119,16 @@ def test_a_rank_that_fails_tells_the_others(mpi: Found, way: str) -> None:
 
 
 @each_mpi
+def test_a_rank_that_fails_while_they_find_each_other_ends_the_job(mpi: Found) -> None:
+    begun = time.monotonic()
+    job = run(mpi(), 3, JOB, "begins")
+    assert job.code not in (0, None)
+    assert time.monotonic() - begun < 30
+    assert "ValueError: invalid literal" in job.err
+    assert "begun" not in job.out
+
+
+@each_mpi
 def test_a_killed_rank_ends_the_job(mpi: Found) -> None:
     job = run(mpi(), 4, JOB, "ends", "kill")
     assert job.code in (9, 137)
