@@ -71,6 +71,7 @@ class XlaMachine:
         self.pieces = [piece(place, self.sharding.state) for place in outer.places]
         self.bytes = sum(p.array.nbytes for p in self.pieces) + self.batches.nbytes
         self._most, self._begins = 1, True
+        self._since: object = None  # when data were looked at: see there
         with settings(self.precision):
             roles = roles_of(self.body, [p.array for p in self.pieces], self.inputs)
         self._loop = Loop(self.body, self.batches, self.ahead, roles)
@@ -112,9 +113,10 @@ class XlaMachine:
             return 0
         steps = min(steps, self._most)
         with jax.enable_x64(True):
-            began, anew = perf_counter(), not away.pieces
+            began, anew = perf_counter(), self._since is not away.since
             self._begin()
             self.batches.pick(columns, order, start, steps, anew)
+            self._since = away.since
             if anew:
                 self.patience = self._worth(perf_counter() - began)
             self._go(steps)

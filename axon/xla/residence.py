@@ -67,11 +67,13 @@ class Away(threading.local):
     Attributes:
         pieces: by id.
         numbers: what NumPy's numbers were when arrays and device agreed.
+        since: another object after each time that Python may have looked, and changed something.
     """
 
     def __init__(self) -> None:
         self.pieces: dict[int, Piece] = {}
         self.numbers: dict[Span, tuple[Array, Array]] = {}
+        self.since = object()
 
     def begin(self, pieces: Iterable[Piece]) -> None:
         """A step begins; what is on the device but no piece of it comes back first."""
@@ -99,6 +101,7 @@ class Away(threading.local):
 
     def flush(self) -> None:
         """Let NumPy's arrays hold the values; also if somebody interrupts it."""
+        self.since = object()
         if not self.pieces:
             self.numbers = {}
             return
@@ -121,6 +124,7 @@ class Away(threading.local):
         Args:
             given: what the step was given, which is no longer there.
         """
+        self.since = object()
         for held in (*self.pieces.values(), *given):
             held.value = None
         for array, before in self.numbers.values():

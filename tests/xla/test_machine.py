@@ -520,13 +520,13 @@ def elsewhere(monkeypatch):
     monkeypatch.setattr(batches, "SHARES", ())
 
 
-def learned(change=None, x=X):
+def learned(change=None, x=X, rows=4):
     data = x.copy()
     model = small()
     listeners = [] if change is None else [Epochs(lambda m: change(data))]
     fit_options = {"epochs": 3, "verbose": 0, "callbacks": listeners}
     axon.set_random_seed(4)
-    history = model.fit(data, Y, 4, **fit_options).history
+    history = model.fit(data, Y, rows, **fit_options).history
     return [*history.values(), *model.get_weights(), model.predict(data), *model.evaluate(data, Y)]
 
 
@@ -541,6 +541,12 @@ def test_data_that_lie_on_the_device_give_the_same_bits(change, x, request):
     wanted = learned(change, x)
     request.getfixturevalue("elsewhere")
     assert all(map(np.array_equal, learned(change, x), wanted))
+
+
+def test_data_changed_between_epochs_that_begin_with_a_single_step_are_found(request):
+    wanted = learned(alter, rows=8)  # the last batch is smaller: what comes next is done alone
+    request.getfixturevalue("elsewhere")
+    assert all(map(np.array_equal, learned(alter, rows=8), wanted))
 
 
 def test_data_go_to_the_device_once(elsewhere, monkeypatch):
