@@ -42,6 +42,7 @@ class Batches:
         ]
         self.values: list[Traced] = []
         self._host: list[Array] = []
+        self._other: tuple[list[Array], list[Traced]] = [], []  # room where the next are laid
         first = sharding.devices[0]
         self._shares = sharding.devices.size == 1 and first.platform in SHARES
         self._columns = DeviceColumns(self.specs, sharding)
@@ -79,7 +80,7 @@ class Batches:
     def pick(
         self, columns: Sequence[Array], order: Array, start: int, steps: int, anew: bool
     ) -> None:
-        """The batches of so many steps.
+        """The batches of so many steps; those before may still be read meanwhile.
 
         Args:
             columns: one array of samples for each input.
@@ -92,6 +93,8 @@ class Batches:
         if not self._shares and self._columns.hold(columns, anew):
             self.values = self._columns.pick(numbers)
             return
+        if self._shares:
+            (self._host, self.values), self._other = self._other, (self._host, self.values)
         for column, into in zip(columns, self._buffers(), strict=True):
             _picked(column, numbers, into[:steps])
         if self._shares:

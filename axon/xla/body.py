@@ -13,6 +13,7 @@ from jax import Array as Traced
 from jax import numpy as jnp
 
 from axon.core import Tensor
+from axon.ops import matmul
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.xla.numbers import Numbers
@@ -120,12 +121,23 @@ class _Run:
         values = [self.read(t) for t in instruction.inputs]
         if _may_fail(instruction):
             self.faults.append(FAULTS[instruction.primitive.name](*values))
-        self.latest = list(perform(instruction.primitive, values, instruction.meta))
+        if self._turned(instruction):
+            self.latest = [_turned_product(instruction, *values)]
+        else:
+            self.latest = list(perform(instruction.primitive, values, instruction.meta))
         if instruction.kind == "fills":
             self._put(instruction, _checked(self.latest[0], instruction.out))
             return
         for t, value in zip(instruction.changed, self.latest, strict=True):
             self.write(t, _checked(value, t))
+
+    def _turned(self, instruction: Instruction) -> bool:
+        """Whether it is a product of batches of matrices, of which the first are turned round."""
+        view = self.outer.views.get(id(instruction.inputs[0])) if instruction.inputs else None
+        if instruction.primitive is not matmul or view is None or "axes" not in view.meta:
+            return False
+        n, m = (t.ndim for t in instruction.inputs)
+        return n == m > 2 and tuple(view.meta["axes"]) == (*range(n - 2), n - 1, n - 2)
 
     def _put(self, instruction: Instruction, value: Traced | FlatParts) -> None:
         """Keep a result, also where it belongs."""
@@ -219,6 +231,15 @@ class _Run:
 def _may_fail(instruction: Instruction) -> bool:
     """Whether it is one of AXON's that take an index, which may be too large."""
     return instruction.primitive.name in FAULTS and is_ours(instruction.primitive)
+
+
+def _turned_product(instruction: Instruction, a: Traced, b: Traced) -> Traced:
+    """A product as that of the matrices turned round, in the other order, turned round.
+
+    XLA's fast library on CPUs takes no matrices on the left that are turned round in memory.
+    """
+    turned = [v.swapaxes(-1, -2) for v in (b, a)]
+    return perform(instruction.primitive, turned, instruction.meta)[0].swapaxes(-1, -2)
 
 
 def _alike(values: list[Traced]) -> list[Traced]:

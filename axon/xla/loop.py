@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from math import prod
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from axon.backend import Array
 from axon.parameter import Buffer, Parameter
 from axon.xla.batches import Batches
 from axon.xla.body import StepBody, StepInputs, StepResults
-from axon.xla.outer import Outer
+from axon.xla.outer import Outer, Stretch
 
 PRECISIONS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 Fault = tuple[Traced, Traced]  # the number of an instruction that fails, and what is wrong
@@ -72,6 +73,7 @@ class Loop:
 
     def __init__(self, body: StepBody, batches: Batches, ahead: int, roles: PieceRoles) -> None:
         self.body, self.batches, self.ahead, self.roles = body, batches, ahead, roles
+        self.bundle()
 
     def __call__(
         self,
@@ -82,43 +84,61 @@ class Loop:
         steps: Traced,
     ) -> LoopResults:
         """So many steps: what is traced once, and compiled."""
+        begin, outside = self.unbundled(self.carried, carried), self.outside(read)
+        order = list(begin)
 
         def step(k: Traced, carried: list[Traced]) -> StepResults:
             batch = self.batches.batch(batches, k)
             numbers = self.body.numbers.unpacked(packs, k)
-            return self.body(StepInputs(self.memory(carried, read), batch, numbers))
+            memory = {**outside, **dict(zip(order, carried, strict=True))}
+            return self.body(StepInputs(memory, batch, numbers))
 
         def once(state: tuple[Traced, LoopResults]) -> tuple[Traced, LoopResults]:
             k, before = state
             made = step(k, before.carried)
             put = lax.dynamic_update_index_in_dim
             taken = [put(c, v, k, 0) for c, v in zip(before.taken, made.taken, strict=True)]
-            carried = [made.memory[n] for n in self.roles.carried]
+            carried = [made.memory[n] for n in order]
             return k + 1, LoopResults(carried, made.outputs, taken, _first(made.faults))
 
         def goes_on(state: tuple[Traced, LoopResults]) -> Traced:
             k, results = state
             return (k < steps) & (results.fault[0] < 0)
 
-        begin = self._begin(step, self.shaped(carried))
-        end = lax.while_loop(goes_on, once, (jnp.int32(0), begin))[1]
-        return end._replace(carried=[v.reshape(-1) for v in end.carried])
+        space = self._space(step, list(begin.values()))
+        end = lax.while_loop(goes_on, once, (jnp.int32(0), space))[1]
+        return end._replace(carried=self._bundled(dict(zip(order, end.carried, strict=True))))
 
-    def shaped(self, carried: Sequence[Traced]) -> list[Traced]:
-        """What is changed, in the shapes that instructions see."""
-        shapes = self.body.outer.shapes
-        return [v.reshape(shapes[n]) for n, v in zip(self.roles.carried, carried, strict=True)]
+    def bundle(self) -> tuple[list[Stretch], list[Stretch]]:
+        """Where the memory lies that is changed, and what is only read, as it comes and goes."""
+        outer = self.body.outer
+        self.carried, self.read = outer.bundles(self.roles.carried), outer.bundles(self.roles.read)
+        return [outer.bundle(b) for b in self.carried], [outer.bundle(b) for b in self.read]
 
-    def memory(self, carried: Sequence[Traced], read: Sequence[Traced]) -> dict[int, Traced]:
-        """The values of all pieces."""
-        memory = dict(zip(self.roles.carried, carried, strict=True))
-        shapes = self.body.outer.shapes
-        flat = zip(self.roles.read, read, strict=True)
-        memory.update((n, v.reshape(shapes[n])) for n, v in flat)
+    def unbundled(
+        self, bundles: Sequence[Sequence[int]], values: Sequence[Traced]
+    ) -> dict[int, Traced]:
+        """Pieces by number, in the shapes that instructions see."""
+        memory, shapes = {}, self.body.outer.shapes
+        for numbers, flat in zip(bundles, values, strict=True):
+            start = 0
+            for n in numbers:
+                stop = start + prod(shapes[n])
+                memory[n] = flat[start:stop].reshape(shapes[n])
+                start = stop
+        return memory
+
+    def outside(self, read: Sequence[Traced]) -> dict[int, Traced]:
+        """The pieces that no step changes."""
+        memory = self.unbundled(self.read, read)
         memory.update((n, jnp.asarray(value)) for n, value in self.roles.fixed.items())
         return memory
 
-    def _begin(
+    def _bundled(self, memory: dict[int, Traced]) -> list[Traced]:
+        rows = [[memory[n].reshape(-1) for n in numbers] for numbers in self.carried]
+        return [jnp.concatenate(row) if len(row) > 1 else row[0] for row in rows]
+
+    def _space(
         self, step: Callable[[Traced, list[Traced]], StepResults], carried: list[Traced]
     ) -> LoopResults:
         """Space for what comes of steps."""

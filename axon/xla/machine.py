@@ -5,7 +5,8 @@ it is told: so bits do not depend on how steps are grouped. A program on a devic
 while steps run; ``flush`` lets NumPy's arrays hold the values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 
 import jax
@@ -28,8 +29,9 @@ from axon.xla.residence import away, look, piece
 from axon.xla.sharding import Sharding
 
 MOST = 1024  # steps in one go
-MAX_BATCH_BYTES = 2**26  # bytes of batches in one go
-SECONDS = 0.2  # that one go may take: nothing interrupts it
+MAX_BATCH_BYTES = 2**25  # bytes of batches in one go, and of those for the next
+SECONDS = 0.04  # that one go may take: nothing interrupts it
+IN_TURN = 0.2  # seconds of goes one behind another, whose batches are picked meanwhile
 LONGEST = 2.0  # seconds that Python may be kept waiting for values, if that is worth it
 SHARE = 0.05  # of the time, at most, that values take to come back to Python
 
@@ -68,12 +70,12 @@ class XlaMachine:
         self.numbers = Numbers(plan, outputs, outer, split, self.ahead)
         self.body = StepBody(plan, outputs, outer, self.numbers)
         self.batches = Batches(self.inputs, self.ahead, self.sharding)
-        self.pieces = [piece(place, self.sharding.state) for place in outer.places]
-        self.bytes = sum(p.array.nbytes for p in self.pieces) + self.batches.nbytes
-        self._most, self._begins = 1, True
+        self._arrays = [place.array for place in outer.places]
+        self.bytes = sum(a.nbytes for a in self._arrays) + self.batches.nbytes
+        self._most, self._lasts, self._begins = 1, 0.0, True
         self._since: object = None  # when data were looked at: see there
         with settings(self.precision):
-            roles = roles_of(self.body, [p.array for p in self.pieces], self.inputs)
+            roles = roles_of(self.body, self._arrays, self.inputs)
         self._loop = Loop(self.body, self.batches, self.ahead, roles)
         self._compile()
 
@@ -111,16 +113,31 @@ class XlaMachine:
         """
         if not self.batches.suit(columns):
             return 0
-        steps = min(steps, self._most)
         with jax.enable_x64(True):
             began, anew = perf_counter(), self._since is not away.since
             self._begin()
-            self.batches.pick(columns, order, start, steps, anew)
+            go = min(steps, self._most)
+            self.batches.pick(columns, order, start, go, anew)
             self._since = away.since
             if anew:
                 self.patience = self._worth(perf_counter() - began)
-            self._go(steps)
-        return steps
+            return self._in_turn(columns, order, start, go, steps)
+
+    def _in_turn(
+        self, columns: Sequence[Array], order: Array, start: int, go: int, steps: int
+    ) -> int:
+        """Do go after go, for some time; the next batches are picked while the device works."""
+        rows, done, until = len(self.inputs[0]), 0, perf_counter() + IN_TURN
+        while True:
+            more = min(self._most, steps - done - go)
+            if self.sharding.several_hosts or perf_counter() + self._lasts > until:
+                more = 0
+            at = start + (done + go) * rows
+            pick = partial(self.batches.pick, columns, order, at, more, False) if more else None
+            self._go(go, pick)
+            done, go = done + go, more
+            if not go:
+                return done
 
     def flush(self) -> None:
         """Let NumPy's arrays hold all that was computed."""
@@ -136,26 +153,31 @@ class XlaMachine:
     def _begin(self) -> None:
         """Have on the device what Python sees."""
         demand_own_process()
-        away.begin(self.pieces)
+        away.begin((*self._carried, *self._read))
         if self._begins:  # and not before: a step that was recorded has not been taken back yet
-            state = [self.pieces[n].array for n in self._loop.roles.begins]
+            state = [self._arrays[n] for n in self._loop.roles.begins]
             self.sharding.demand_same("what it begins with", state, self._text)
             self._begins = False
         fixed = self._loop.roles.fixed
-        changed = [n for n, v in fixed.items() if self.pieces[n].array.tobytes() != v.tobytes()]
+        changed = [n for n, v in fixed.items() if self._arrays[n].tobytes() != v.tobytes()]
         if changed:  # by Python, which nobody expected: from now on it is asked for
             for number in changed:
                 del fixed[number]
             self._loop.roles.read.extend(changed)
             self._compile()
 
-    def _go(self, steps: int) -> None:
-        """Do some steps on batches that are there: all of them, or none."""
+    def _go(self, steps: int, meanwhile: Callable[[], None] | None = None) -> None:
+        """Do some steps on batches that are there: all of them, or none.
+
+        Args:
+            steps: how many.
+            meanwhile: what to do while the device works.
+        """
         began = perf_counter()
         try:
             away.remember(self.numbers.changed)
             self.numbers.run_before(steps)
-            results = self._steps(steps)
+            results = self._steps(steps, meanwhile)
             self.numbers.run_after([look(v) for v in results.taken], steps)
             for array, value in zip(self.outputs, results.outputs, strict=True):
                 array[...] = look(value)
@@ -163,16 +185,20 @@ class XlaMachine:
         except BaseException:
             away.lose(self._carried)
             raise
-        self._most = self._afterwards(steps, perf_counter() - began)
+        self._lasts = perf_counter() - began
+        self._most = self._afterwards(steps, self._lasts)
 
-    def _steps(self, steps: int) -> LoopResults:
+    def _steps(self, steps: int, meanwhile: Callable[[], None] | None) -> LoopResults:
         """Let the device do them, and wait for it."""
         carried = [away.value(p, self._put) for p in self._carried]
         read = [away.value(p, self._put) for p in self._read]
-        packs = [self._put(pack) for pack in self.numbers.packs]
-        count = self._put(np.full((), steps, np.int32))
+        packs, count = self.numbers.packs, np.full((), steps, np.int32)
+        if self.sharding.several_hosts:
+            packs, count = list(map(self._put, packs)), self._put(count)
         try:
             results: LoopResults = self._compiled(carried, read, self.batches.values, packs, count)
+            if meanwhile is not None:
+                meanwhile()
             wrong, number = (int(look(v)) for v in results.fault)
         except jax.errors.JaxRuntimeError as error:
             raise self._in_words(error) from error
@@ -217,10 +243,10 @@ class XlaMachine:
             seconds[number] = perf_counter() - began
             began = perf_counter()
 
-        pieces = (*self._carried, *self._read)
-        values = [away.value(p, self._put) for p in pieces]
-        count = len(self._carried)
-        memory = self._loop.memory(self._loop.shaped(values[:count]), values[count:])
+        carried, read = (
+            [away.value(p, self._put) for p in part] for part in (self._carried, self._read)
+        )
+        memory = self._loop.unbundled(self._loop.carried, carried) | self._loop.outside(read)
         numbers = [self._put(column[0]) for column in self.numbers.handed]
         self.body(StepInputs(memory, [self._put(a) for a in self.inputs], numbers), note)
 
@@ -234,9 +260,10 @@ class XlaMachine:
         return max(1, min(MOST, MAX_BATCH_BYTES // max(nbytes, 1)))
 
     def _compile(self) -> None:
-        roles = self._loop.roles
-        self._carried = [self.pieces[n] for n in roles.carried]
-        self._read = [self.pieces[n] for n in roles.read]
+        self._carried, self._read = (
+            [piece(place, self.sharding.state) for place in places]
+            for places in self._loop.bundle()
+        )
         given = (
             *(
                 [self._spec(p.array.reshape(-1)) for p in part]

@@ -16,6 +16,8 @@ from axon.program.lowerings import NotWorthIt
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 
+SMALL = 2**16  # bytes of a piece that may lie in an array with others: it is copied in each go
+
 
 class Span(NamedTuple):
     """Memory from one address up to another."""
@@ -65,6 +67,7 @@ class Outer:
             if number in self.spans:
                 self._note(t)
         self._agree()
+        self._arrays = [t.data for t in seen.values() if t.size]
         self.places = self._cut(list(seen.values()))
         self.shapes = [place.array.shape for place in self.places]
         self._first = {place.span.start: i for i, place in enumerate(self.places)}
@@ -113,6 +116,35 @@ class Outer:
         cuts = sorted(c - first.start for c in self.cuts.get(first.line, ()))
         ends = [0, *(c for c in cuts if 0 < c < n), n]
         return list(itertools.pairwise(ends)) if len(ends) > 2 else []
+
+    def bundles(self, numbers: Sequence[int]) -> list[list[int]]:
+        """Pieces that go to the device, and back, together: small ones that are neighbours.
+
+        Args:
+            numbers: of the pieces.
+        """
+        found: list[list[int]] = []
+        for number in sorted(numbers):
+            if found and found[-1][-1] == number - 1 and self._joins(found[-1], number):
+                found[-1].append(number)
+            else:
+                found.append([number])
+        return found
+
+    def bundle(self, numbers: Sequence[int]) -> Stretch:
+        """The memory of a bundle."""
+        if len(numbers) == 1:
+            return self.places[numbers[0]]
+        span = Span(self.places[numbers[0]].span.start, self.places[numbers[-1]].span.stop)
+        return Stretch(span, _part(span, self._arrays))
+
+    def _joins(self, bundle: Sequence[int], number: int) -> bool:
+        """Whether a piece goes together with those before it."""
+        first, last, own = (self.places[n] for n in (bundle[0], bundle[-1], number))
+        if max(last.array.nbytes, own.array.nbytes) > SMALL or last.span.stop != own.span.start:
+            return False
+        spans = map(span_of, self._arrays)
+        return any(s.start <= first.span.start and own.span.stop <= s.stop for s in spans)
 
     # -------------------------------------------------------------------- how it is cut
 
@@ -173,7 +205,7 @@ class Outer:
         arrays = {self.spans[id(t)]: t.data for t in seen if t.size and t.data.ndim < 2}
         arrays.update({self.spans[id(t)]: t.data for t in seen if t.size and t.data.ndim > 1})
         return [
-            Stretch(span, arrays[span] if span in arrays else _part(span, seen))
+            Stretch(span, arrays[span] if span in arrays else _part(span, self._arrays))
             for region in self.regions
             for span in self._stretches(region)
         ]
@@ -193,14 +225,13 @@ def span_of(array: Array) -> Span:
     return Span(start, start + array.nbytes)
 
 
-def _part(span: Span, seen: Sequence[Tensor]) -> Array:
+def _part(span: Span, seen: Sequence[Array]) -> Array:
     """A stretch of numbers inside of an array."""
-    for tensor in seen:
-        all_of_it = span_of(tensor.data)
+    for array in seen:
+        all_of_it = span_of(array)
         if all_of_it.start <= span.start and span.stop <= all_of_it.stop:
-            size = tensor.data.itemsize
-            first, last = ((at - all_of_it.start) // size for at in span)
-            part: Array = tensor.data.reshape(-1)[first:last]
+            first, last = ((at - all_of_it.start) // array.itemsize for at in span)
+            part: Array = array.reshape(-1)[first:last]
             return part
     raise NotWorthIt("memory that no instruction sees as a whole")
 

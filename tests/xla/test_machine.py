@@ -236,7 +236,7 @@ def test_parameters_are_in_pieces():
     model = small()
     fit(model, 1)
     machine = model.trainer.train.latest.machine
-    sizes = [machine.pieces[n].array.size for n in machine._loop.roles.carried]
+    sizes = [machine._arrays[n].size for n in machine._loop.roles.carried]
     assert sizes.count(30) == 4  # the first weights, their gradients, m and v
     assert max(sizes) == 30
     assert sum(p.size for p in model.parameters()) == 69
@@ -245,6 +245,7 @@ def test_parameters_are_in_pieces():
 # ------------------------------------------------------------------------------------ interrupts
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a callback
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interrupt_leaves_a_state_from_between_two_steps():
     """Whenever it comes: weights, counters and the optimizer's memory belong together."""
@@ -585,10 +586,61 @@ def test_a_bar_does_not_slow_steps_down(monkeypatch):
     machine = model.trainer.train.latest.machine
     monkeypatch.setattr(machine, "_most", 100)
     go = machine._go
-    monkeypatch.setattr(machine, "_go", lambda steps: (went.append(steps), go(steps)))
+    monkeypatch.setattr(machine, "_go", lambda steps, *_: (went.append(steps), go(steps)))
     fit(model, 1, callbacks=[ProgressBar()])
     assert told == list(range(11))
     assert went == [11]
+
+
+def test_the_next_batches_are_picked_while_the_device_works(monkeypatch):
+    model, other = small(), small()
+    for one in (model, other):
+        fit(one, 1)
+    machine, events = model.trainer.train.latest.machine, []
+
+    def spy(owner, name):
+        function = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given: (events.append(name), function(*given))[1])
+
+    spy(machine, "_compiled")
+    spy(machine.batches, "pick")
+    spy(machine.numbers, "run_after")
+    monkeypatch.setattr(machine, "_most", 3)
+    monkeypatch.setattr(machine, "_afterwards", lambda *_: 3)
+    monkeypatch.setattr("axon.xla.machine.IN_TURN", 100.0)
+    fit(model, 1)
+    monkeypatch.undo()
+    work = ["_compiled", "pick", "run_after"]
+    assert events == ["pick", *work * 3, "_compiled", "run_after"]  # 3, 3, 3 and 2 steps
+    fit(other, 1)
+    assert all(map(np.array_equal, model.get_weights(), other.get_weights()))
+
+
+def test_products_of_batches_whose_left_is_turned_are_done_the_other_way_round(monkeypatch):
+    """XLA's own loops for those take three times as long on a CPU."""
+    from axon.xla import body
+
+    found, turned = [], body._turned_product
+
+    def watched(instruction, a, b):
+        found.append((turned(instruction, a, b), a @ b))
+        return found[-1][0]
+
+    monkeypatch.setattr(body, "_turned_product", watched)
+    a, b = (Tensor(random.normal(size=(2, 3, 4, 5)).astype("float32")) for _ in "ab")
+    step = Step(
+        "gram", lambda x, y: [x.transpose(0, 1, 3, 2) @ y, x @ y.transpose(0, 1, 3, 2)], "xy"
+    )
+    inputs = step.inputs(*[((2, 3, 4, 5), np.dtype("float32"))] * 2)
+    for array, tensor in zip(inputs, (a, b), strict=True):
+        array[...] = tensor.data
+    for _ in range(2):
+        product, other = step.run(inputs)
+        x, y = a.data, b.data
+        assert np.allclose(product, x.swapaxes(2, 3) @ y, atol=1e-5)
+        assert np.allclose(other, x @ y.swapaxes(2, 3), atol=1e-5)
+    assert found
+    assert all(one.shape == (2, 3, 5, 5) == way.shape for one, way in found)
 
 
 # ------------------------------------------------------------------------------------ shards
