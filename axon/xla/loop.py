@@ -111,8 +111,11 @@ class Loop:
 
     def bundle(self) -> tuple[list[Stretch], list[Stretch]]:
         """Where the memory lies that is changed, and what is only read, as it comes and goes."""
-        outer = self.body.outer
-        self.carried, self.read = outer.bundles(self.roles.carried), outer.bundles(self.roles.read)
+        outer, alone = self.body.outer, self.batches.sharding.devices.size == 1
+        self.carried, self.read = (  # several devices would share out what is joined
+            outer.bundles(part) if alone else [[n] for n in part]
+            for part in (self.roles.carried, self.roles.read)
+        )
         return [outer.bundle(b) for b in self.carried], [outer.bundle(b) for b in self.read]
 
     def unbundled(
