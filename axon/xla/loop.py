@@ -96,18 +96,14 @@ class Loop:
         def once(state: tuple[Traced, LoopResults]) -> tuple[Traced, LoopResults]:
             k, before = state
             made = step(k, before.carried)
-            put = lax.dynamic_update_index_in_dim
-            taken = [put(c, v, k, 0) for c, v in zip(before.taken, made.taken, strict=True)]
-            carried = [made.memory[n] for n in order]
+            carried, taken = [made.memory[n] for n in order], _laid(k, made.taken, before.taken)
             return k + 1, LoopResults(carried, made.outputs, taken, _first(made.faults))
 
         def goes_on(state: tuple[Traced, LoopResults]) -> Traced:
-            k, results = state
-            return (k < steps) & (results.fault[0] < 0)
+            return (state[0] < steps) & (state[1].fault[0] < 0)
 
         space = self._space(step, list(begin.values()))
-        end = lax.while_loop(goes_on, once, (jnp.int32(0), space))[1]
-        return end._replace(carried=self._bundled(dict(zip(order, end.carried, strict=True))))
+        return self._bundled(lax.while_loop(goes_on, once, (jnp.int32(0), space))[1], order)
 
     def bundle(self) -> tuple[list[Stretch], list[Stretch]]:
         """Where the memory lies that is changed, and what is only read, as it comes and goes."""
@@ -137,9 +133,11 @@ class Loop:
         memory.update((n, jnp.asarray(value)) for n, value in self.roles.fixed.items())
         return memory
 
-    def _bundled(self, memory: dict[int, Traced]) -> list[Traced]:
-        rows = [[memory[n].reshape(-1) for n in numbers] for numbers in self.carried]
-        return [jnp.concatenate(row) if len(row) > 1 else row[0] for row in rows]
+    def _bundled(self, end: LoopResults, order: list[int]) -> LoopResults:
+        memory = {n: v.reshape(-1) for n, v in zip(order, end.carried, strict=True)}
+        rows = [[memory[n] for n in numbers] for numbers in self.carried]
+        joined = [jnp.concatenate(row) if len(row) > 1 else row[0] for row in rows]
+        return end._replace(carried=joined)
 
     def _space(
         self, step: Callable[[Traced, list[Traced]], StepResults], carried: list[Traced]
@@ -149,6 +147,12 @@ class Loop:
         outputs = [jnp.zeros(s.shape, s.dtype) for s in made[0]]
         taken = [jnp.zeros((self.ahead, *s.shape), s.dtype) for s in made[1]]
         return LoopResults(carried, outputs, taken, _first([]))
+
+
+def _laid(k: Traced, values: Sequence[Traced], columns: Sequence[Traced]) -> list[Traced]:
+    """The columns, with these values in a row."""
+    put = lax.dynamic_update_index_in_dim
+    return [put(c, v, k, 0) for c, v in zip(columns, values, strict=True)]
 
 
 def _first(faults: Sequence[tuple[Traced, Traced]]) -> Fault:

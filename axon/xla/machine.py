@@ -5,9 +5,10 @@ it is told: so bits do not depend on how steps are grouped. A program on a devic
 while steps run; ``flush`` lets NumPy's arrays hold the values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import jax
 import numpy as np
@@ -192,9 +193,7 @@ class XlaMachine:
         """Let the device do them, and wait for it."""
         carried = [away.value(p, self._put) for p in self._carried]
         read = [away.value(p, self._put) for p in self._read]
-        packs, count = self.numbers.packs, np.full((), steps, np.int32)
-        if self.sharding.several_hosts:
-            packs, count = list(map(self._put, packs)), self._put(count)
+        packs, count = self._counted(steps)
         try:
             results: LoopResults = self._compiled(carried, read, self.batches.values, packs, count)
             if meanwhile is not None:
@@ -209,6 +208,16 @@ class XlaMachine:
         if wrong >= 0:
             _complain(self.body.can_fail[wrong], number)
         return results
+
+    def _counted(self, steps: int) -> tuple[list[Any], Any]:
+        """The numbers that NumPy hands over, and how many steps: as they are, if that is possible.
+
+        Nobody changes them before the steps are done.
+        """
+        packs, count = self.numbers.packs, np.full((), steps, np.int32)
+        if not self.sharding.several_hosts:
+            return packs, count
+        return list(map(self._put, packs)), self._put(count)
 
     def _afterwards(self, steps: int, seconds: float) -> int:
         """How many steps the next go may take, after so many took so long."""
@@ -264,23 +273,22 @@ class XlaMachine:
             [piece(place, self.sharding.state) for place in places]
             for places in self._loop.bundle()
         )
-        given = (
-            *(
-                [self._spec(p.array.reshape(-1)) for p in part]
-                for part in (self._carried, self._read)
-            ),
-            self.batches.specs,
-            [self._spec(pack) for pack in self.numbers.packs],
-            self._spec(np.zeros((), np.int32)),
-        )
         with settings(self.precision):
             jitted = jax.jit(self._loop, donate_argnums=0, out_shardings=self.sharding.state)
-            lowered = jitted.lower(*given)
+            lowered = jitted.lower(*self._given())
             self._text = lowered.as_text() if self.sharding.several_hosts else ""
             try:
                 self._compiled = lowered.compile()
             except jax.errors.JaxRuntimeError as error:
                 raise self._in_words(error) from error
+
+    def _given(self) -> Iterator[Any]:
+        """What the loop is given, in shapes and types."""
+        for part in (self._carried, self._read):
+            yield [self._spec(p.array.reshape(-1)) for p in part]
+        yield self.batches.specs
+        yield [self._spec(pack) for pack in self.numbers.packs]
+        yield self._spec(np.zeros((), np.int32))
 
     def _spec(self, array: Array) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self.sharding.state)
