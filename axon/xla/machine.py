@@ -25,7 +25,7 @@ from axon.xla.devices import chosen, demand_own_process
 from axon.xla.loop import Loop, LoopResults, roles_of, settings
 from axon.xla.numbers import HostSplit, Numbers
 from axon.xla.outer import Outer
-from axon.xla.primitives import errors
+from axon.xla.primitives import noting
 from axon.xla.residence import away, look, piece
 from axon.xla.sharding import Sharding
 
@@ -74,6 +74,7 @@ class XlaMachine:
         self._arrays = [place.array for place in outer.places]
         self.bytes = sum(a.nbytes for a in self._arrays) + self.batches.nbytes
         self._most, self._lasts, self._begins = 1, 0.0, True
+        self._errors: list[BaseException] = []  # of kernels on the host
         self._since: object = None  # when data were looked at: see there
         with settings(self.precision):
             roles = roles_of(self.body, self._arrays, self.inputs)
@@ -201,9 +202,9 @@ class XlaMachine:
             wrong, number = (int(look(v)) for v in results.fault)
         except jax.errors.JaxRuntimeError as error:
             raise self._in_words(error) from error
-        if errors:  # a kernel on the host has raised it
-            first = errors[0]
-            errors.clear()
+        if self._errors:  # a kernel on the host has raised it
+            first = self._errors[0]
+            self._errors.clear()
             raise first
         if wrong >= 0:
             _complain(self.body.can_fail[wrong], number)
@@ -273,6 +274,7 @@ class XlaMachine:
             [piece(place, self.sharding.state) for place in places]
             for places in self._loop.bundle()
         )
+        noting.errors = self._errors
         with settings(self.precision):
             jitted = jax.jit(self._loop, donate_argnums=0, out_shardings=self.sharding.state)
             lowered = jitted.lower(*self._given())

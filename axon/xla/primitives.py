@@ -5,6 +5,7 @@ a version is an array of one type: writing to a part of it makes another array, 
 another type keeps the bits. NumPy says in which type a call computes, and XLA does it.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
@@ -417,7 +418,20 @@ _MANY: dict[str, Callable[..., jax.Array]] = {
 # ------------------------------------------------------------------------------------ the host
 
 _told: set[str] = set()
-errors: list[BaseException] = []  # of kernels on the host: for who waits for the results to raise
+
+
+class Noting(threading.local):
+    """Where errors of kernels on the host are noted, for who waits for the results to raise.
+
+    Attributes:
+        errors: the list for what this thread traces now; each program has one of its own.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+
+
+noting = Noting()
 
 
 def _tell(name: str, why: str) -> None:
@@ -435,6 +449,7 @@ def _tell(name: str, why: str) -> None:
 def _on_host(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.Array]:
     """Let NumPy's kernel do it. What goes over are bytes: a thread of XLA's knows no float64."""
     specs = [(v.shape, np.dtype(v.dtype)) for v in values]
+    errors = noting.errors
     wanted = specs[: p.writes] or [_outcome(p, specs, meta)]
 
     def kernel(*given: Array) -> list[Array]:

@@ -719,3 +719,30 @@ def test_results_in_float64_are_those_of_their_step():
         assert [float(v) for v in step.run([x])] == [wanted, wanted, 2 * wanted]
     assert step.compiled
     assert total.item() == 45
+
+
+@pytest.mark.filterwarnings("ignore:primitive 'picky' runs on the host:RuntimeWarning")
+def test_errors_on_the_host_are_raised_where_they_belong():
+    @primitive(floats=True)
+    def picky(out, x, *, xp):
+        if not (abs(x) < 100).all():
+            raise ValueError("too large")
+        xp.tanh(x, out=out)
+
+    def repeat(rows, value, found):
+        step = Step("picky", lambda x: [picky(x)], ["x"])
+        (x,) = step.inputs(((rows,), np.dtype("f4")))
+        for k in range(100):
+            x[:] = value if k > 3 else 1
+            try:
+                step.run([x])
+            except ValueError:
+                found.append(rows)
+
+    found = []
+    both = [threading.Thread(target=repeat, args=(*given, found)) for given in ((2, 1), (3, 999))]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert found == [3] * 96

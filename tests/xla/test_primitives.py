@@ -117,12 +117,12 @@ def own() -> Any:
     """Makes primitives that are gone afterwards, and forgets what has been told of them."""
     before = dict(PRIMITIVES)
     primitives._told.clear()
-    primitives.errors.clear()
+    primitives.noting.errors.clear()
     yield lambda kernel, **facts: primitive(**facts)(kernel)
     PRIMITIVES.clear()
     PRIMITIVES.update(before)
     primitives._told.clear()
-    primitives.errors.clear()
+    primitives.noting.errors.clear()
 
 
 def wave(out: Any, x: Any, *, xp: Any, rate: float = 2.0) -> None:
@@ -235,7 +235,7 @@ def test_an_own_error_is_kept(own: Any) -> None:
     with pytest.warns(RuntimeWarning, match="perhaps in order to raise an error"):
         assert at_once(p, [np.array([4.0])], {})[0].tolist() == [2.0]
     at_once(p, [np.array([-4.0])], {})
-    (error,) = primitives.errors  # which the machine raises
+    (error,) = primitives.noting.errors  # which the machine raises
     assert isinstance(error, ValueError)
 
 
