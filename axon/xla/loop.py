@@ -1,7 +1,7 @@
 """The loop over steps that is compiled, and what it is to a loop that memory is in pieces."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from axon.parameter import Buffer, Parameter
 from axon.xla.batches import Batches
 from axon.xla.body import StepBody, StepInputs, StepResults
 from axon.xla.outer import Outer, Stretch
+from axon.xla.rules.values import SEVERAL
 
 PRECISIONS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 Fault = tuple[Traced, Traced]  # the number of an instruction that fails, and what is wrong
@@ -53,12 +54,15 @@ class LoopResults(NamedTuple):
     fault: Fault
 
 
-def settings(precision: str) -> AbstractContextManager[object]:
-    """What JAX is to keep to while it traces: types of 64 bits, and how exact products are."""
-    stack = ExitStack()
-    stack.enter_context(jax.enable_x64(True))
-    stack.enter_context(jax.default_matmul_precision(PRECISIONS[precision]))
-    return stack
+@contextmanager
+def settings(precision: str, devices: int) -> Iterator[None]:
+    """What JAX, and rules, are to keep to while a program is traced: types of 64 bits, and more."""
+    before = SEVERAL.set(devices > 1)
+    try:
+        with jax.enable_x64(True), jax.default_matmul_precision(PRECISIONS[precision]):
+            yield
+    finally:
+        SEVERAL.reset(before)
 
 
 class Loop:

@@ -76,7 +76,7 @@ class XlaMachine:
         self._most, self._lasts, self._begins = 1, 0.0, True
         self._errors: list[BaseException] = []  # of kernels on the host
         self._since: object = None  # when data were looked at: see there
-        with settings(self.precision):
+        with settings(self.precision, self.sharding.devices.size):
             roles = roles_of(self.body, self._arrays, self.inputs)
         self._loop = Loop(self.body, self.batches, self.ahead, roles)
         self._compile()
@@ -236,7 +236,7 @@ class XlaMachine:
     def timed(self) -> list[float]:
         """Do a step, and each of its instructions alone; the seconds that each of these takes."""
         seconds = [0.0] * len(self.plan.instructions)
-        with settings(self.precision):
+        with settings(self.precision, self.sharding.devices.size):
             self._begin()
             self.batches.one(self.inputs)
             for _ in range(2):  # the first time compiles
@@ -275,7 +275,7 @@ class XlaMachine:
             for places in self._loop.bundle()
         )
         noting.errors = self._errors
-        with settings(self.precision):
+        with settings(self.precision, self.sharding.devices.size):
             jitted = jax.jit(self._loop, donate_argnums=0, out_shardings=self.sharding.state)
             lowered = jitted.lower(*self._given())
             self._text = lowered.as_text() if self.sharding.several_hosts else ""

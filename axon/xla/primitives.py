@@ -461,14 +461,17 @@ def _on_host(p: Primitive, values: Sequence[jax.Array], meta: Meta) -> list[jax.
         except BaseException as error:  # raised here, it would leave other devices waiting
             errors.append(error)
             return [np.zeros(shape.shape, BYTES) for shape in shapes]
-        results = arrays[: p.writes] or [out]
-        return [np.ascontiguousarray(x).reshape(-1).view(BYTES) for x in results]
+        return [_in_bytes(x) for x in arrays[: p.writes] or [out]]
 
     shapes = [jax.ShapeDtypeStruct((prod(s) * d.itemsize,), BYTES) for s, d in wanted]
     given = [_as_type(v, BYTES).reshape(-1) for v in values]
     results = jax.pure_callback(kernel, shapes, *given, vmap_method="sequential")
     pairs = zip(results, wanted, strict=True)
     return [_as_type(x, dtype).reshape(shape) for x, (shape, dtype) in pairs]
+
+
+def _in_bytes(x: Array) -> Array:
+    return np.ascontiguousarray(x).reshape(-1).view(BYTES)
 
 
 def _outcome(p: Primitive, specs: Sequence[Spec], meta: Meta) -> Spec:

@@ -7,7 +7,7 @@ ROOMS = {
     **{"inspect": 1740, "sklearn": 1790, "plot": 1670, "program": 1830, "metrics": 1450},
     **{"activations": 1150, "files": 920, "testing": 560, "report": 565, "core": 400},
     # xla: bundles of small pieces and picking ahead are what steps of a few microseconds need
-    **{"xla": 3400, "symbols": 750, "ranks": 800},
+    **{"xla": 3420, "symbols": 750, "ranks": 800},
 }
 SMALL = 400  # a room that stands in no list
 ENGINE = 11_800  # floors 0 to 2

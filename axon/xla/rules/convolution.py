@@ -3,7 +3,8 @@
 GPUs and TPUs have libraries for all of it. On CPUs XLA is fast at one thing: images without groups,
 with kernels in their plain layout; anything else runs up to a hundred times as long, above all
 inside of loops. There the ways back are written as such convolutions or as matrix products, groups
-are convolved one by one, and channels that are alone are multiplied tap by tap.
+are convolved one by one, and channels that are alone are multiplied tap by tap. Where several CPUs
+share a batch it is left to XLA, too: each of the products would be a sum over devices of its own.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from jax import numpy as jnp
 from axon.backend import Shape
 from axon.ops.windows import UNPADDED, ConvolutionSizes, Windows, convolution
 from axon.xla.rules.taps import ends_of, framed, over_taps, seen
-from axon.xla.rules.values import Rule, Traced, empty, like, together, zeros_around
+from axon.xla.rules.values import SEVERAL, Rule, Traced, empty, like, together, zeros_around
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 NARROW = 16  # channels: for fewer the taps of a row make one product together
@@ -50,6 +51,8 @@ def _by_platform(
 ) -> Traced:
     if empty(a.shape) or empty(b.shape):
         return jnp.zeros(out, a.dtype)
+    if SEVERAL.get():
+        return libraries(a, b, c)
     return lax.platform_dependent(
         a, b, cpu=lambda a, b: cpu(a, b, c), default=lambda a, b: libraries(a, b, c)
     )

@@ -1,6 +1,7 @@
 """What the rules share: types, and a few ways to shape values."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from axon.backend import Shape, promote
 
 Rule = Callable[..., Any]  # of values and metadata: a value, or a tuple of them
 Ends = tuple[int, int]
+SEVERAL: ContextVar[bool] = ContextVar("several devices share each batch", default=False)
 
 
 def together(*values: Traced) -> list[Traced]:
