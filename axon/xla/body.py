@@ -151,7 +151,7 @@ class _Run:
         inputs = [self._parts(t, ends) if t.size == n else self.read(t) for t in instruction.inputs]
         made: list[list[Traced]] = []
         for k in range(len(ends)):
-            given = _alike([v[k] if isinstance(v, list) else v for v in inputs])
+            given = _part_of(inputs, k)
             made.append(list(perform(instruction.primitive, given, instruction.meta)))
         self.latest = [value for values in made for value in values]
         columns = [list(column) for column in zip(*made, strict=True)]
@@ -242,10 +242,11 @@ def _turned_product(instruction: Instruction, a: Traced, b: Traced) -> Traced:
     return perform(instruction.primitive, turned, instruction.meta)[0].swapaxes(-1, -2)
 
 
-def _alike(values: list[Traced]) -> list[Traced]:
-    """Parts of one size in one shape: that of the memory, so that a loop over them is simple."""
-    shape = max((v.shape for v in values), key=lambda shape: (prod(shape), len(shape)))
-    return [v.reshape(shape) if v.size == prod(shape) > 1 else v for v in values]
+def _part_of(inputs: Sequence[list[Traced] | Traced], number: int) -> list[Traced]:
+    """A part of each input that has parts, all in one shape: that of the memory, with most axes."""
+    parts = [v[number] for v in inputs if isinstance(v, list)]
+    shape = max((part.shape for part in parts), key=len)
+    return [v[number].reshape(shape) if isinstance(v, list) else v for v in inputs]
 
 
 def _checked(value: Traced, like: Tensor) -> Traced:

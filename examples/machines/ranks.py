@@ -54,7 +54,8 @@ def main(epochs: int = 10, backup: str | None = None) -> float:
     for weights in model.get_weights():
         digest.update(weights.tobytes())
     who = f"Rank {axon.ranks.rank()} of {axon.ranks.size()}"
-    print(f"{who}: the digest of all weights is {digest.hexdigest()[:16]}", flush=True)
+    line = f"{who}: the digest of all weights is {digest.hexdigest()[:16]}\n"
+    print(line, end="", flush=True)  # at once, or the lines of ranks may mix
     return float(model.evaluate(x_test, y_test)[1])
 
 

@@ -22,9 +22,9 @@ from axon.models import Sequential
 from axon.operators import PRIMITIVES
 from axon.pieces import cut_of
 from axon.program import Step
+from axon.symbols import evaluate, formula_of
 from axon.testing import check_primitive
 from tests.contracts.primitives import assert_same_bits
-from tests.contracts.symbols import evaluate, formula_of
 
 RANDOM = np.random.default_rng(3)
 X = RANDOM.normal(size=(48, 4)).astype(np.float32)
