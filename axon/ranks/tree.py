@@ -90,8 +90,8 @@ def all_reduce(total: Array, rows: Array, *, shards: int, workspace: list[Array]
 
 
 def add_up(rows: "Sequence[Array]", out: Array, waiting: Array, xp: Any) -> None:
-    """Write the sum of some rows into ``out``, block by block."""
-    step = max(waiting.shape[1], 1)
+    """Write the sum of some rows into ``out``, block by block where sums have to wait."""
+    step = max(waiting.shape[1] if len(rows) > 2 else out.size, 1)
     for start in range(0, out.size, step):
         block = slice(start, min(start + step, out.size))
         spare = list(waiting[:, : block.stop - start])

@@ -32,7 +32,7 @@ from axon.xla.sharding import Sharding
 MOST = 1024  # steps in one go
 MAX_BATCH_BYTES = 2**25  # bytes of batches in one go, and of those for the next
 SECONDS = 0.2  # that one go may take: nothing interrupts it
-IN_TURN = 0.2  # seconds of goes one behind another, whose batches are picked meanwhile
+IN_TURN = 0.5  # seconds of goes one behind another, whose batches are picked meanwhile
 LONGEST = 2.0  # seconds that Python may be kept waiting for values, if that is worth it
 SHARE = 0.05  # of the time, at most, that values take to come back to Python
 
