@@ -37,6 +37,7 @@ from axon.layers.normalization import (
     LayerNormalization,
     RMSNormalization,
 )
+from axon.layers.packed import PackedDense, PackedEmbedding
 from axon.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,

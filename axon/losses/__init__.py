@@ -14,6 +14,7 @@ from axon.losses.cosine_similarity import CosineSimilarity
 from axon.losses.errors import Huber, LogCosh, MeanAbsoluteError, MeanSquaredError
 from axon.losses.hinge import Hinge, SquaredHinge
 from axon.losses.kl_divergence import KLDivergence
+from axon.losses.packed import PackedLoss
 from axon.losses.poisson import Poisson
 from axon.names import choose, missing
 
@@ -56,6 +57,8 @@ def get(loss: "str | type[Loss] | Loss | Callable[..., Tensor]") -> Loss:
     """
     return choose("loss", loss, LOSSES, Loss, "a name or a Loss", function=FunctionLoss)
 
+
+PackedLoss.by_name = staticmethod(get)
 
 _ELSEWHERE = {
     "SparseCategoricalCrossentropy": "CategoricalCrossEntropy, which takes labels, too",

@@ -22,6 +22,7 @@ from axon.ops.conv import conv2d, conv2d_input, conv2d_weight
 from axon.ops.elementwise import (
     absolute,
     add,
+    cos,
     divide,
     exp,
     log,
@@ -31,6 +32,7 @@ from axon.ops.elementwise import (
     negative,
     power,
     sign,
+    sin,
     sqrt,
     square,
     subtract,

@@ -7,6 +7,7 @@ from typing import Any
 from axon.backend import Array, floating
 from axon.bounds import (
     added,
+    between,
     divided,
     even,
     larger,
@@ -83,6 +84,18 @@ def sqrt(out: Array, x: Array, *, xp: Any) -> None:
     xp.sqrt(x, out=out)
 
 
+@primitive(result=floating, over=ANY, bounds=between(-1, 1))
+def sin(out: Array, x: Array, *, xp: Any) -> None:
+    """The sine of an angle in radians."""
+    xp.sin(x, out=out)
+
+
+@primitive(result=floating, over=ANY, bounds=between(-1, 1))
+def cos(out: Array, x: Array, *, xp: Any) -> None:
+    """The cosine of an angle in radians."""
+    xp.cos(x, out=out)
+
+
 @primitive(result=floating, over=ANY, bounds=rising(lambda x: inf if x > 700 else math.exp(x)))
 def exp(out: Array, x: Array, *, xp: Any) -> None:
     """e^x."""
@@ -133,6 +146,8 @@ sign.gradient(None)
 square.gradient(lambda g, y, x: g * x * 2.0)
 sqrt.gradient(lambda g, y, x: g * 0.5 / y)
 exp.gradient(lambda g, y, x: g * y)
+sin.gradient(lambda g, y, x: g * cos(x))
+cos.gradient(lambda g, y, x: -g * sin(x))
 log.gradient(lambda g, y, x: g / x)
 maximum.gradient(lambda g, z, x, y: g * _share(x, y), lambda g, z, x, y: g * _share(y, x))
 minimum.gradient(lambda g, z, x, y: g * _share(y, x), lambda g, z, x, y: g * _share(x, y))

@@ -37,6 +37,8 @@ from axon.layers import (
     MaxPooling2D,
     MultiHeadAttention,
     Normalization,
+    PackedDense,
+    PackedEmbedding,
     PositionalEmbedding,
     RandomCrop,
     RandomErasing,
@@ -70,6 +72,8 @@ SAMPLES = {
     "Dense of unknown input size": (lambda **s: Dense(4, "sigmoid", **s), (3,)),
     "Dense without bias": (lambda **s: Dense(3, 2, "linear", use_bias=False, **s), (3,)),
     "Dense with softmax": (lambda **s: Dense(3, 4, "softmax", **s), (3,)),
+    "PackedDense": (lambda **s: PackedDense(2, 3, "tanh", **s), (5,)),
+    "PackedDense of members": (lambda **s: PackedDense(2, 3, "tanh", **s), (2, 5)),
     "Dense along the last of two axes": (lambda **s: Dense(3, 2, "tanh", **s), (5, 3)),
     "Flatten": (Flatten, (2, 3)),
     "Rescaling": (lambda **s: Rescaling(0.5, -1.0, **s), (2, 3)),
@@ -123,7 +127,7 @@ SAMPLES = {
     "MultiHeadAttention": (lambda **s: MultiHeadAttention(2, 3, **s), (4, 5)),
     "TransformerBlock": (lambda **s: TransformerBlock(2, 6, activation="tanh", **s), (3, 4)),
 }
-ON_INTEGERS = {layers.Embedding}  # the samples above are floats; see TEXTS
+ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}  # the samples above are floats; see TEXTS
 
 
 def made(make, shape, **settings):
@@ -153,6 +157,7 @@ def reading(*parts):
 
 TEXTS = {  # networks on integers
     "Embedding": lambda: [Embedding(9, 3), Flatten(), Dense(2)],
+    "PackedEmbedding": lambda: [PackedEmbedding(2, 9, 3), Flatten(), Dense(2)],
     "Embedding, mask_zero, LSTM": reading(True, lambda: LSTM(3)),
     "Embedding, mask_zero, GRU": reading(True, lambda: layers.GRU(3)),
     "Embedding, mask_zero, both directions": reading(

@@ -5,7 +5,18 @@ from numba import njit
 
 from axon.fast.kernels.arguments import Address
 from axon.fast.kernels.declare import kernel
-from axon.fast.kernels.functions import CLOSE, TINY, exp, expm1, log, log1p, sigmoid_of, tanh_of
+from axon.fast.kernels.functions import (
+    CLOSE,
+    TINY,
+    cos,
+    exp,
+    expm1,
+    log,
+    log1p,
+    sigmoid_of,
+    sin,
+    tanh_of,
+)
 from axon.fast.kernels.intrinsics import bytes_, doubles, floats, words
 from axon.fast.kernels.walk import elementwise, walks
 
@@ -73,6 +84,8 @@ walks("exp", exp, cost=0.4)
 walks("log", log, cost=0.6)
 walks("sigmoid", sigmoid_of, cost=0.6)
 walks("tanh", tanh_of, cost=0.7)
+walks("sin", sin, cost=6.0)
+walks("cos", cos, cost=6.0)
 
 # ------------------------------------------------------------------------------------ two inputs
 

@@ -94,6 +94,48 @@ def expm1(x: float) -> float:
     return near if abs(x) < SMALL else exp(x) - ONE
 
 
+# ------------------------------------------------------------------------------------ waves
+
+D = np.float64
+TURNS = D(2 / np.pi)  # quarters of a turn in a radian
+RIGHT, RIGHT_MIDDLE, RIGHT_LOW = (  # pi / 2 in three parts, so that n times each is exact
+    D(float.fromhex("0x1.921fbp0")),
+    D(float.fromhex("0x1.5110bp-22")),
+    D(float.fromhex("0x1.18469898cc517p-44")),
+)
+FAR, FOUR, D_HALF, D_ONE = F(1e9), D(4), D(0.5), D(1)
+S3, S5, S7, S9 = D(-1 / 6), D(1 / 120), D(-1 / 5040), D(1 / 362880)
+K2, K4, K6, K8, K10 = D(-1 / 2), D(1 / 24), D(-1 / 720), D(1 / 40320), D(-1 / 3628800)
+
+
+@njit(forceinline=True)
+def _wave(x: float, later: float) -> float:
+    """The sine of x and ``later`` quarters of a turn, where n, below, is a whole number exactly."""
+    y = D(x)
+    n = np.floor(y * TURNS + D_HALF)
+    r = ((y - n * RIGHT) - n * RIGHT_MIDDLE) - n * RIGHT_LOW
+    q = r * r
+    up = r + r * q * (S3 + q * (S5 + q * (S7 + q * S9)))
+    across = D_ONE + q * (K2 + q * (K4 + q * (K6 + q * (K8 + q * K10))))
+    n = n + later
+    place = n - FOUR * np.floor(n / FOUR)  # 0 to 3
+    odd = place == D_ONE or place == D_ONE + D_ONE + D_ONE
+    z = across if odd else up
+    return F(-z if place > D_ONE + D_HALF else z)
+
+
+@njit(forceinline=True)
+def sin(x: float) -> float:
+    """The sine; of what is beyond a thousand million, and not finite, by the C library."""
+    return _wave(x, D(0)) if abs(x) < FAR else F(np.sin(D(x)))
+
+
+@njit(forceinline=True)
+def cos(x: float) -> float:
+    """The cosine, likewise."""
+    return _wave(x, D_ONE) if abs(x) < FAR else F(np.cos(D(x)))
+
+
 # ------------------------------------------------------------------------------------ bell curve
 
 Q0, Q1, Q2, Q3, Q4, Q5, Q6, Q7, Q8, Q9 = (F(q) for q in SHORT)

@@ -128,6 +128,8 @@ RULES: dict[str, Rule] = {
     "sign": unary("Sign"),
     "sqrt": unary("Sqrt"),
     "exp": unary("Exp"),
+    "sin": unary("Sin"),
+    "cos": unary("Cos"),
     "log": unary("Log"),
     "erf": unary("Erf"),
     "square": square,

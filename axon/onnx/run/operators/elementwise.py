@@ -71,27 +71,6 @@ def rounded(x: Tensor) -> Tensor:
     return low + up
 
 
-PI = (3.140625, 9.67653589793e-4)  # in two parts: multiples of the first are exact
-SERIES = (-1 / 6, -1 / 20, -1 / 42, -1 / 72, -1 / 110, -1 / 156, -1 / 210, -1 / 272, -1 / 342)
-
-
-def sine(x: Tensor, quarter: float = 0.0) -> Tensor:
-    """Sin x, and with ``quarter=0.5`` cos x: by its series, from the nearest multiple of pi.
-
-    >>> sine(Tensor([0.5])), sine(Tensor([0.5]), 0.5)
-    (Tensor([0.47942555], dtype=float32), Tensor([0.87758255], dtype=float32))
-    """
-    turns = floor(x.detach() * (1 / np.pi) + (0.5 - quarter))
-    odd = turns - floor(turns * 0.5) * 2.0
-    place = turns + quarter
-    r = (x - place * PI[0]) - place * PI[1]
-    square, total = ops.square(r), Tensor(np.ones((), x.dtype))
-    for factor in reversed(SERIES):
-        total = square * total * factor + 1.0
-    sign = odd * 2.0 - 1.0 if quarter else 1.0 - odd * 2.0
-    return r * total * sign
-
-
 @operator("Mod", layout=elementwise)
 def mod(x: Tensor, y: Tensor, /, *, fmod: int = 0) -> Tensor:
     """The rest of a division: with the sign of y, or with that of x if ``fmod`` is set."""
@@ -128,8 +107,8 @@ enter(
         "Floor": lambda x, /: floor(x),
         "Ceil": lambda x, /: x if is_integer(x) else -floor(-x),
         "Round": lambda x, /: rounded(x),
-        "Sin": lambda x, /: sine(x),
-        "Cos": lambda x, /: sine(x, 0.5),
+        "Sin": lambda x, /: ops.sin(x),
+        "Cos": lambda x, /: ops.cos(x),
         "Min": lambda *xs: reduce(ops.minimum, xs),
         "Max": lambda *xs: reduce(ops.maximum, xs),
         "Sum": lambda *xs: reduce(ops.add, xs),
