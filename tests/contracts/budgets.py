@@ -8,9 +8,11 @@ ROOMS = {
     **{"activations": 1150, "files": 920, "testing": 560, "report": 565, "core": 400},
     # xla: bundles of small pieces and picking ahead are what steps of a few microseconds need
     **{"xla": 3420, "symbols": 750, "ranks": 800},
+    # tabular: a new room; sources and kinds of columns are many
+    **{"tabular": 2300},
 }
 SMALL = 400  # a room that stands in no list
 ENGINE = 11_800  # floors 0 to 2
-HOUSE = 63_000
+HOUSE = 65_400
 LOOSE = 0.10  # of the signatures outside fast/ and of the kernels, those that say Any
-LONG = 45  # functions of more than 20 lines
+LONG = 47  # functions of more than 20 lines

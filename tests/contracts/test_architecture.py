@@ -37,7 +37,7 @@ FLOORS = {
     5: ["inspect", "convert", "report"],
     6: ["models", "testing"],
     7: ["onnx"],
-    8: ["sklearn"],
+    8: ["sklearn", "tabular"],
     9: ["cli", "__main__"],
 }
 ORDER = [room for rooms in FLOORS.values() for room in rooms]
@@ -177,7 +177,7 @@ def test_import_axon_loads_numpy_and_next_to_nothing_else() -> None:
     foreign = {m for m in added if m.split(".")[0] not in {*sys.stdlib_module_names, "axon"}}
     assert not foreign
     assert {m for m in added if not m.startswith(("axon", "_"))} <= ADDED
-    later = ("cli", "onnx", "plot", "ranks", "sklearn", "symbols", "testing", "xla")
+    later = ("cli", "onnx", "plot", "ranks", "sklearn", "symbols", "tabular", "testing", "xla")
     assert not any(m.startswith(tuple(f"axon.{room}" for room in later)) for m in added)
 
 

@@ -1,0 +1,366 @@
+"""Table: whatever holds rows and columns, as named columns in one of four plain forms.
+
+A column is an array of numbers or truth values, of dates (datetime64), or of text (objects, str or
+None for a gap). What a text means, a number perhaps, or a date, is decided in ``columns``.
+"""
+
+import bz2
+import csv
+import gzip
+import lzma
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from axon.backend import Array
+
+GAPS = frozenset(("", "na", "n/a", "nan", "none", "null", "?", "nil", "#n/a", "nat", "<na>"))
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+}
+SEPARATORS = ",;\t|"
+LOOKED_AT = 50  # lines, for the separator
+
+
+class Table(NamedTuple):
+    """Named columns.
+
+    Attributes:
+        names: of the columns.
+        columns: (rows,) each: numbers, truth values, dates, or text with None for gaps.
+        levels: the values of columns that say them, in order: pandas's categories.
+        ordered: names of those whose values are smaller and larger.
+        said: what had to be decided on the way, in sentences.
+    """
+
+    names: list[str]
+    columns: list[Array]
+    levels: dict[str, list[str]]
+    ordered: frozenset[str]
+    said: list[str]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.columns[0]) if self.columns else 0
+
+    def column(self, name: str) -> Array:
+        """The column of this name."""
+        return self.columns[self.names.index(name)]
+
+    def without(self, *names: str) -> "Table":
+        """The table but for some columns."""
+        kept = [i for i, name in enumerate(self.names) if name not in names]
+        columns = [self.columns[i] for i in kept]
+        return self._replace(names=[self.names[i] for i in kept], columns=columns)
+
+
+def read(data: Any) -> Table:
+    """Take a table as it comes.
+
+    Args:
+        data: a pandas or polars frame, a path of a CSV, TSV or Parquet file (also .gz, .bz2, .xz),
+            a list of dicts, a dict of columns, or an array (rows, columns), also a structured one.
+
+    Raises:
+        TypeError: it is nothing of these.
+        ValueError: it has no columns, or columns of different lengths, or a line of a file has more
+            cells than its head; the message says which.
+        FileNotFoundError: there is no such file.
+
+    >>> table = read([{"size": 1.5, "kind": "a"}, {"size": None, "kind": "b"}])
+    >>> table.names, table.columns[0]
+    (['size', 'kind'], array([1.5, nan]))
+    """
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, str | Path):
+        return read_file(Path(data))
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(data, pandas.DataFrame):
+        return _of_pandas(data)
+    if hasattr(data, "get_columns") and hasattr(data, "columns"):  # polars
+        return _of_columns({s.name: s.to_list() for s in data.get_columns()})
+    if isinstance(data, Mapping):
+        return _of_columns(data)
+    if isinstance(data, Sequence) and len(data) and all(isinstance(r, Mapping) for r in data):
+        names = list(dict.fromkeys(name for row in data for name in row))
+        return _of_columns({name: [row.get(name) for row in data] for name in names})
+    return _of_array(data)
+
+
+def _of_columns(columns: Mapping[Any, Any], said: list[str] | None = None) -> Table:
+    """A table of columns by name."""
+    names = [str(name) for name in columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"table: two columns are called {twice[0]!r}. Rename one of them.")
+    found = [plain_column(c) for c in columns.values()]
+    sizes = dict(zip(names, map(len, found), strict=True))
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"table: columns must have as many rows each; got {sizes}.")
+    return Table(names, found, {}, frozenset(), said or [])
+
+
+def _of_array(data: Any) -> Table:
+    """A table of an array: its columns are called x0, x1, ..."""
+    if hasattr(data, "toarray"):
+        raise TypeError(
+            "table: sparse matrices are not supported. Give x.toarray(), or use AxonClassifier or "
+            "AxonRegressor, which take them."
+        )
+    array = np.asarray(data)
+    if array.dtype.names:
+        return _of_columns({name: array[name] for name in array.dtype.names})
+    if array.dtype.kind == "c":
+        raise ValueError("table: Complex data not supported. Give real and imaginary parts apart.")
+    if array.ndim != 2:
+        raise ValueError(
+            f"table: expected rows and columns, a 2D array or a frame; got {type(data).__name__} "
+            f"of shape {array.shape}. Reshape your data: x.reshape(-1, 1) for one column."
+        )
+    return _of_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})
+
+
+def _of_pandas(frame: Any) -> Table:
+    """A table of a pandas frame, whatever the types of its columns."""
+    columns: dict[str, Any] = {}
+    levels: dict[str, list[str]] = {}
+    ordered = set()
+    for number, given in enumerate(frame.columns):
+        series, name = frame.iloc[:, number], str(given)
+        if name in columns:
+            raise ValueError(f"table: two columns are called {name!r}. Rename one of them.")
+        if hasattr(series, "cat") and str(series.dtype) == "category":
+            levels[name] = [str(v) for v in series.cat.categories]
+            if series.cat.ordered:
+                ordered.add(name)
+            codes = series.cat.codes.to_numpy()
+            values = np.array([*levels[name], None], object)
+            columns[name] = values[codes]
+            continue
+        if getattr(series.dtype, "tz", None) is not None:
+            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else "O"
+        if kind in "fiubMm":
+            columns[name] = series.to_numpy()
+        else:  # nullable types, Arrow's, objects
+            gaps = series.isna().to_numpy()
+            values = series.to_numpy(dtype=object, copy=True)
+            values[gaps] = None
+            columns[name] = values
+    return _of_columns(columns)._replace(levels=levels, ordered=frozenset(ordered))
+
+
+def plain_column(values: Any) -> Array:
+    """A column in one of the plain forms: numbers, truth values, dates, or text with None.
+
+    >>> plain_column([1, None, 2.5])
+    array([1. , nan, 2.5])
+    >>> plain_column(["a", " ", None, 3])
+    array(['a', None, None, '3'], dtype=object)
+    """
+    if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):
+        values = values.to_numpy()
+    array = values if isinstance(values, np.ndarray) else _objects(values)
+    if array.ndim != 1:
+        raise ValueError(f"table: a column is one value for each row; got shape {array.shape}.")
+    if array.dtype.kind in "fiub":
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype.kind == "M":
+        return array.astype("datetime64[s]")
+    if array.dtype.kind == "m":  # lengths of time, in seconds
+        return np.where(np.isnat(array), np.nan, array / np.timedelta64(1, "s"))
+    return _of_objects(array.astype(object).tolist())
+
+
+def _objects(values: Iterable[Any]) -> Array:
+    """Values as an array of objects, whatever they are."""
+    listed = list(values)
+    array = np.empty(len(listed), object)
+    array[:] = listed
+    return array
+
+
+def _of_objects(values: list[Any]) -> Array:
+    """The plain form of Python's objects, by what they are."""
+    kinds = {type(v) for v in values if v is not None and v is not _NAT and v == v}
+    if kinds and all(issubclass(k, bool | np.bool_) for k in kinds):
+        if all(isinstance(v, bool | np.bool_) for v in values):
+            return np.array(values, bool)
+        return np.array([np.nan if _is_gap(v) else float(v) for v in values])
+    if kinds and all(issubclass(k, _NUMBERS) and not issubclass(k, bool) for k in kinds):
+        whole = all(issubclass(k, int | np.integer) for k in kinds)
+        if whole and not any(map(_is_gap, values)) and max(map(abs, values)) < 2**62:
+            return np.array(values, np.int64)
+        return np.array([np.nan if _is_gap(v) else float(v) for v in values])
+    if kinds and all(issubclass(k, date | np.datetime64) for k in kinds):
+        return np.array([np.datetime64("NaT") if _is_gap(v) else _moment(v) for v in values])
+    strange = next((k for k in kinds if issubclass(k, _NO_CELLS)), None)
+    if strange is not None:
+        raise TypeError(
+            f"table: argument must be a string or a number in each cell, not {strange.__name__!r}."
+        )
+    out = np.empty(len(values), object)
+    out[:] = [None if _is_gap(v) or _is_gap_word(str(v)) else str(v).strip() for v in values]
+    return out
+
+
+_NUMBERS = (int, float, np.integer, np.floating, Decimal)
+_NO_CELLS = (dict, list, tuple, set, complex, np.ndarray)
+_NAT = np.datetime64("NaT")
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+
+
+def _is_gap_word(word: str) -> bool:
+    return word.strip().lower() in GAPS
+
+
+def _moment(value: Any) -> np.datetime64:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = (value - value.utcoffset()).replace(tzinfo=None)  # type: ignore[operator]
+    return np.datetime64(value, "s")
+
+
+# ------------------------------------------------------------------------------------ files
+
+
+def read_file(path: Path) -> Table:
+    """A table of a file: CSV, TSV, text of any usual separator and encoding, or Parquet.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ImportError: Parquet needs pyarrow.
+        ValueError: a line does not fit the head, or it holds no table.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"table: there is no file {str(path)!r}.")
+    if path.suffix in (".parquet", ".pq"):
+        return _of_parquet(path)
+    raw = path.read_bytes()
+    for suffix, unpack in PACKED.items():
+        if path.suffix == suffix:
+            raw = unpack(raw)
+    said: list[str] = []
+    return _of_text(_decoded(raw, said), str(path), said)
+
+
+def _of_parquet(path: Path) -> Table:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError(
+            f"table: {str(path)!r} is a Parquet file, and reading it needs pyarrow: "
+            "pip install pyarrow. Or give it as CSV."
+        ) from error
+    found = parquet.read_table(path)
+    return _of_columns({n: found.column(n).to_pylist() for n in found.column_names})
+
+
+def _decoded(raw: bytes, said: list[str]) -> str:
+    """Bytes as text: UTF-8, UTF-16 by its mark, else as Windows writes western languages."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        said.append("The file is not UTF-8; it was read as Windows-1252 (Latin-1).")
+        return raw.decode("cp1252", errors="replace")
+
+
+def _of_text(text: str, name: str, said: list[str]) -> Table:
+    """A table of the text of a file."""
+    separator, text = _separator(text)
+    lines = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    pairs = [(row, lines.line_num) for row in _filled(lines)]
+    rows, numbers = [row for row, _ in pairs], [number for _, number in pairs]
+    if not rows:
+        raise ValueError(f"table: {name!r} is empty: no line holds anything.")
+    head = [cell.strip() for cell in rows[0]]
+    if _is_data(head):
+        said.append("The file has no line of names; columns are called column 1, column 2, ...")
+        head = [f"column {i + 1}" for i in range(len(head))]
+    else:
+        rows, numbers = rows[1:], numbers[1:]
+    head = [cell or f"column {i + 1}" for i, cell in enumerate(head)]
+    _demand_even(rows, numbers, len(head), name)
+    columns = {n: list(c) for n, c in zip(_apart(head, said), zip(*rows, strict=True), strict=True)}
+    if not rows:
+        columns = {n: [] for n in head}
+    return Table(list(columns), [_cells(c) for c in columns.values()], {}, frozenset(), said)
+
+
+def _demand_even(rows: list[list[str]], numbers: list[int], width: int, name: str) -> None:
+    for row, line in zip(rows, numbers, strict=True):
+        if len(row) != width:
+            raise ValueError(
+                f"table: line {line} of {name!r} has {len(row)} cells, but the first line has "
+                f"{width}. Mend the line; a cell that contains the separator needs quotes."
+            )
+
+
+def _separator(text: str) -> tuple[str, str]:
+    """What stands between cells: said in a line sep=, or what cuts the first rows most evenly."""
+    if text[:4].lower() == "sep=" and len(text) > 4:
+        return text[4], text.split("\n", 1)[1] if "\n" in text else ""
+    return max(SEPARATORS, key=lambda separator: _evenness(text, separator)), text
+
+
+def _evenness(text: str, separator: str) -> tuple[bool, float, int]:
+    """Whether it cuts the first row; which share of rows as often as that; and how often."""
+    rows = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    widths = [len(row) for row in islice(_filled(rows), LOOKED_AT)]
+    if not widths or widths[0] < 2:
+        return False, 0.0, 0
+    return True, widths.count(widths[0]) / len(widths), widths[0]
+
+
+def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Rows that hold something, and are no comments."""
+    return (r for r in rows if any(cell.strip() for cell in r) and not r[0].startswith("#"))
+
+
+def _is_data(cells: list[str]) -> bool:
+    """Whether the first line of a file is no line of names: a number stands in it."""
+    return any(_is_float(cell) for cell in cells)
+
+
+def _is_float(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return not _is_gap_word(cell)
+
+
+def _apart(names: list[str], said: list[str]) -> list[str]:
+    """Names, each its own."""
+    found: list[str] = []
+    for name in names:
+        new, number = name, 2
+        while new in found:
+            new, number = f"{name}.{number}", number + 1
+        if new != name:
+            said.append(f"Two columns are called {name!r}; the later one is {new!r} here.")
+        found.append(new)
+    return found
+
+
+def _cells(cells: list[str]) -> Array:
+    """A column of a file: as numbers if all of it is, else as text with None for gaps."""
+    out = np.empty(len(cells), object)
+    known = {word: None if _is_gap_word(word) else word.strip() for word in set(cells)}
+    out[:] = [known[cell] for cell in cells]
+    return out
