@@ -1,7 +1,28 @@
-"""Tables as they come: text, gaps, dates and numbers, read and encoded for a network."""
+"""Tables as they come: text, gaps, dates and numbers, read, encoded, and learned by networks."""
+
+try:
+    import sklearn  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "axon.tabular needs scikit-learn, which is not installed. Run: pip install "
+        "'axon-nn[tabular]'"
+    ) from error
 
 from axon.tabular.columns import Column, Columns, Values
 from axon.tabular.encoding import Encoded, Encoder
+from axon.tabular.estimators import TabularClassifier, TabularRegressor
+from axon.tabular.network import Ensemble
 from axon.tabular.table import Table, read
 
-__all__ = ["Column", "Columns", "Encoded", "Encoder", "Table", "Values", "read"]
+__all__ = [
+    "Column",
+    "Columns",
+    "Encoded",
+    "Encoder",
+    "Ensemble",
+    "Table",
+    "TabularClassifier",
+    "TabularRegressor",
+    "Values",
+    "read",
+]

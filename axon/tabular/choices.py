@@ -1,0 +1,99 @@
+"""What is chosen for the user, by effort and by how many rows there are; found by trying."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from axon.backend import Array
+from axon.names import suggestion
+from axon.tabular.training import Course
+
+EFFORTS = ("fast", "good", "best")
+MEMBERS, WIDTHS, BINS = 8, (64, 64), 16
+FOLDS = 5  # of the effort "best"
+CROSS = 4  # folds of the effort "good" where rows are few
+SMALL, LARGE = 640, 20_000  # rows
+HELD = 0.15  # of the rows, where all members hold out the same
+STEPS = 8  # of an epoch, at least, or nearly
+STRATA = 10  # parts of equal size that numbers are cut into
+
+
+class Choices(NamedTuple):
+    """How an ensemble is made and trained.
+
+    Attributes:
+        members: how many networks, all in one program.
+        folds: parts of the rows; each member holds out one of them. 0: all hold out the same.
+        bins: of each number's piecewise linear encoding; 0: numbers are only scaled.
+        mixed: every other group of members reads the scaled numbers alone.
+        widths: neurons in each hidden layer.
+        plan: how long and how fast they learn.
+    """
+
+    members: int
+    folds: int
+    bins: int
+    mixed: bool
+    widths: tuple[int, ...]
+    plan: Course
+
+
+def choose(effort: str, rows: int, classes: int) -> Choices:
+    """What suits so many rows.
+
+    Args:
+        effort: "fast": one member; "good": eight; "best": five folds of eight.
+        rows: in the table.
+        classes: how many there are; 0 where numbers are predicted.
+
+    Raises:
+        ValueError: there is no such effort.
+
+    >>> choose("good", 500, 2).folds, choose("best", 500, 2).members
+    (4, 40)
+    """
+    if effort not in EFFORTS:
+        hint = suggestion(str(effort), list(EFFORTS))
+        raise ValueError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}.{hint}")
+    members = {"fast": 1, "good": MEMBERS, "best": FOLDS * MEMBERS}[effort]
+    folds = {"fast": 0, "good": CROSS if rows < LARGE else 0, "best": FOLDS}[effort]
+    few = max(32, 1 << (rows // STEPS).bit_length())
+    batch = min(128, few) if rows < LARGE else 256 if rows < 5 * LARGE else 512
+    epochs = 64 if rows < LARGE else max(12, int(64 * (LARGE / rows) ** 0.5))
+    rate = 0.04 if classes else 0.1
+    plan = Course(epochs=epochs, patience=max(4, epochs // 4), batch=batch, rate=rate)
+    mixed = rows < SMALL and members > 1
+    return Choices(members, min(folds, rows), BINS, mixed, WIDTHS, plan)
+
+
+def strata(y: Array) -> Array:
+    """Which part of the targets each row belongs to: its class, or a tenth of the numbers.
+
+    >>> strata(np.arange(20) / 7.0).tolist()[:4]
+    [0, 0, 1, 1]
+    """
+    first = y if y.ndim == 1 else y[:, 0]
+    if first.dtype.kind in "iu":
+        return first
+    ranks = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    return ranks * STRATA // len(first)
+
+
+def hold_out(parts: Array, choices: Choices, rng: np.random.Generator) -> Array:
+    """Which member may never see which row: (rows, members), True where it is held out.
+
+    Each fold has its share of each stratum.
+
+    Args:
+        parts: (rows,) the stratum of each row.
+        choices: how many members and folds.
+        rng: where chance comes from.
+    """
+    n, k = len(parts), choices.members
+    folds = choices.folds or max(2, min(n, round(1 / HELD)))
+    order = rng.permutation(n)
+    order = order[np.argsort(parts[order], kind="stable")]
+    fold = np.empty(n, np.intp)
+    fold[order] = np.arange(n) % folds
+    own = np.arange(k) % folds if choices.folds else np.zeros(k, np.intp)
+    return fold[:, None] == own

@@ -1,0 +1,167 @@
+"""From a table's values to an ensemble that has learned them; and back, to answers."""
+
+from math import log
+from typing import NamedTuple
+
+import numpy as np
+
+from axon.backend import Array
+from axon.blas import one_blas_thread
+from axon.core import Tensor
+from axon.modes import no_grad
+from axon.tabular.choices import Choices, hold_out
+from axon.tabular.columns import Values
+from axon.tabular.encoding import Encoded, Encoder
+from axon.tabular.network import Ensemble
+from axon.tabular.objectives import Goal
+from axon.tabular.training import Training
+
+LOOKED_AT = 1024  # rows from which the weights begin
+BLOCK = 1024  # rows that are predicted at a time
+FEW = 16
+COOLEST, WARMEST, TRIES = 0.3, 3.0, 47  # temperatures
+DOUBT = 3.0  # how many rows it takes to believe in another temperature than 1
+
+
+class Fitted(NamedTuple):
+    """An ensemble, and what goes before and behind it.
+
+    Attributes:
+        encoder: makes rows of a table's values.
+        net: the ensemble.
+        objective: what its outputs mean.
+        temperature: what logits are divided by, so that probabilities are calibrated.
+        losses: of the mean prediction of held rows, after each epoch.
+        best: the epoch whose weights were kept.
+    """
+
+    encoder: Encoder
+    net: Ensemble
+    objective: Goal
+    temperature: float
+    losses: list[float]
+    best: int
+
+    def answers(self, values: Values, chosen: Array | None = None) -> Array:
+        """The mean answer (n, outputs) for each row: of all members, or of the chosen ones.
+
+        Args:
+            values: the rows.
+            chosen: (n, members), 1 for those that are asked.
+        """
+        n = len(values.numbers)
+        made = np.empty((n, self.net.outputs))
+        for start in range(0, n, BLOCK):
+            part = slice(start, start + BLOCK)
+            z = outputs(self.net, columns_of(self.encoder.transform(_some(values, part))))
+            asked = None if chosen is None else chosen[part]
+            made[part] = self.objective.mean(z / self.temperature, asked)
+        return made
+
+
+def outputs(net: Ensemble, columns: list[Array]) -> Array:
+    """What each member says of rows: (n, members, outputs), by NumPy's kernels.
+
+    Rows are filled up to a power of 2, so that a row has the same bits among few and many.
+    """
+    n = len(columns[0])
+    rows = np.minimum(np.arange(max(FEW, 1 << (n - 1).bit_length())), n - 1)
+    with one_blas_thread, no_grad():
+        made: Array = net.forward(*(Tensor(c[rows]) for c in columns)).data
+    return made[:n]
+
+
+def _some(values: Values, rows: Array | slice) -> Values:
+    """Some of the rows."""
+    return values._replace(numbers=values.numbers[rows], codes=values.codes[rows])
+
+
+def columns_of(encoded: Encoded) -> list[Array]:
+    """What an ensemble's ``forward`` takes."""
+    ids = [encoded.ids.astype(np.int64)] if encoded.ids.shape[1] else []
+    return [encoded.x, *ids]
+
+
+def learn(
+    values: Values,
+    y: Array,
+    parts: Array,
+    objective: Goal,
+    choices: Choices,
+    rng: np.random.Generator,
+    counts: Array,
+) -> tuple[Fitted, Array]:
+    """Encode, begin, train, calibrate.
+
+    Args:
+        values: the table's.
+        y: targets (n, outputs), as the objective wants them.
+        parts: (n,) what to stratify by.
+        objective: what is to become small.
+        choices: how large, how long.
+        rng: where all chance comes from.
+        counts: (n,) how much each row counts.
+
+    Returns:
+        what was learned; and which rows (n, members) each member never saw.
+    """
+    encoder = Encoder.fit(values, choices.bins)
+    columns = columns_of(encoder.transform(values))
+    held = hold_out(parts, choices, rng)
+    weights = np.where(held, 0.0, (counts / counts.mean())[:, None]).astype(np.float32)
+    net = _network(encoder, columns, objective, y, choices, rng)
+    plan = choices.plan
+    training = Training(net, columns, y, weights, held, objective, plan, rng, counts).run()
+    temperature = _temperature(training) if objective.probabilities else 1.0
+    fitted = Fitted(encoder, net, objective, temperature, training.history, training.best)
+    return fitted, held
+
+
+def out_of_fold(fitted: Fitted, values: Values, held: Array) -> Array:
+    """Answers (n, outputs) of the members that never saw a row; NaN where all of them did."""
+    made = np.full((len(held), fitted.net.outputs), np.nan)
+    rows = np.flatnonzero(held.any(axis=1))
+    made[rows] = fitted.answers(_some(values, rows), held[rows].astype(np.float32))
+    return made
+
+
+def _network(
+    encoder: Encoder,
+    columns: list[Array],
+    objective: Goal,
+    y: Array,
+    choices: Choices,
+    rng: np.random.Generator,
+) -> Ensemble:
+    sizes = tuple(encoder.sizes[i] for i in encoder.large)
+    width = objective.outputs(y)
+    net = Ensemble(
+        encoder.width, choices.members, choices.widths, width, objective.activation, sizes
+    )
+    rows = rng.permutation(len(y))[:LOOKED_AT]
+    blind = _blind(encoder, choices) if choices.mixed else None
+    net.begin(columns[0][rows], [c[rows] for c in columns[1:]], rng, blind)
+    net.biases[-1].data[...] = objective.beginning(y)
+    return net
+
+
+def _blind(encoder: Encoder, choices: Choices) -> Array:
+    """Which inputs (inputs, members) are not for a member: bins, for every other group of them."""
+    blind = np.zeros((encoder.width, choices.members), bool)
+    start = len(encoder.center) + len(encoder.gaps)
+    stop = start + sum(max(len(edges) - 1, 0) for edges in encoder.edges)
+    blind[start:stop] = np.arange(choices.members) // max(choices.folds, 1) % 2 == 0
+    return blind
+
+
+def _temperature(training: Training) -> float:
+    """What makes the held rows likely; the fewer there are, the nearer to 1.
+
+    Where all of a few rows are right, nothing but that tells how sure one may be of others.
+    """
+    doubt = DOUBT / len(training.held)
+
+    def cost(t: float) -> float:
+        return training.judged(training.raw / t) + doubt * log(t) ** 2
+
+    return float(min(np.geomspace(COOLEST, WARMEST, TRIES), key=cost))

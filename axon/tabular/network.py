@@ -1,0 +1,162 @@
+"""The network for tables: several narrow networks, its members, in one program.
+
+Each member is a multilayer perceptron of its own. The first product reads the same rows for all of
+them, so it is one large matrix product; the later ones are a product for each member.
+"""
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from axon import activations, ops
+from axon.backend import FLOAT, Array, Shape
+from axon.core import Tensor
+from axon.models import Model
+from axon.parameter import Parameter
+
+EPSILON = 1e-6  # of what a spread is divided by
+
+
+class Ensemble(Model):
+    """k members, each of hidden layers and a last one; what comes out is (n, k, outputs).
+
+    y_k = W3_k f(W2_k f(W1_k (s_k x) + b1_k) + b2_k) + b3_k, with f(z) = z + a (g(z) - z), where g
+    is ``activation`` and a begins at 1: each neuron learns how much it bends.
+
+    Args:
+        inputs: numbers in an encoded row.
+        members: how many networks there are.
+        widths: neurons in each hidden layer of a member.
+        outputs: what a member gives for a row: a logit for each class, or numbers.
+        activation: the name of g.
+        sizes: how many values each embedded category has; then ``forward`` takes their codes, too.
+        dim: the length of an embedding; members share it.
+
+    >>> net = Ensemble(3, members=2, widths=(4,), outputs=1)
+    >>> net.begin(np.eye(3, dtype=np.float32), (), np.random.default_rng(0))
+    >>> net.forward(np.eye(3, dtype=np.float32)).shape
+    (3, 2, 1)
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        members: int = 8,
+        widths: Sequence[int] = (64, 64),
+        outputs: int = 1,
+        activation: str = "selu",
+        sizes: Sequence[int] = (),
+        dim: int = 8,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.members, self.outputs = inputs, members, outputs
+        self.widths, self.sizes, self.dim = tuple(widths), tuple(sizes), dim
+        self.activation = activation
+        first, wide = self.widths[0], inputs + dim * len(self.sizes)
+        if self.sizes:
+            self.table = _zeros("embedding/table", sum(self.sizes), dim)
+        self.scale = Parameter(np.ones((wide, members, 1), FLOAT), "scale")
+        self.weights = [_zeros("weights_0", wide, members, first)]
+        self.biases = [_zeros("bias_0", 1, members * first)]
+        self.bends = [Parameter(np.ones((1, members * first), FLOAT), "bend_0")]
+        for i, (a, b) in enumerate(zip(self.widths, (*self.widths[1:], outputs), strict=True), 1):
+            self.weights.append(_zeros(f"weights_{i}", members, a, b))
+            self.biases.append(_zeros(f"bias_{i}", members, 1, b))
+            if i < len(self.widths):
+                self.bends.append(Parameter(np.ones((members, 1, b), FLOAT), f"bend_{i}"))
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters, in the order of the layers."""
+        tables = [self.table] if self.sizes else []
+        return [*tables, self.scale, *self.weights, *self.biases, *self.bends]
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """All parameters by name."""
+        return {p.name: p for p in self.parameters()}
+
+    # -------------------------------------------------------------------- forward
+
+    def forward(self, x: Any, codes: Any = None) -> Any:
+        """What each member says of each row: (n, members, outputs).
+
+        Args:
+            x: encoded rows (n, inputs).
+            codes: (n, q) whole numbers, counted on from one category to the next, if there are any.
+        """
+        if not isinstance(x, Tensor):
+            rest = () if codes is None else (Tensor(codes),)
+            return self.forward(Tensor(np.asarray(x, FLOAT)), *rest).data
+        h = self._first(x if codes is None else self._joined(x, codes))
+        for i in range(1, len(self.weights)):
+            h = h @ self.weights[i] + self.biases[i]  # (members, n, width)
+            if i < len(self.bends):
+                h = self._bent(h, i)
+        return h.transpose(1, 0, 2)
+
+    def _joined(self, x: Tensor, codes: Tensor) -> Tensor:
+        """The rows with the embeddings of their codes: (n, inputs + q dim)."""
+        found = ops.lookup(self.table, codes)  # (n, q, dim)
+        return ops.concatenate([x, found.reshape(len(x), self.dim * len(self.sizes))], axis=1)
+
+    def _first(self, x: Tensor) -> Tensor:
+        """The first layer of all members at once: (members, n, width), a view."""
+        n, k, width = len(x), self.members, self.widths[0]
+        w = (self.weights[0] * self.scale).reshape(-1, k * width)
+        h = self._bent(x @ w + self.biases[0], 0)
+        return h.reshape(n, k, width).transpose(1, 0, 2)
+
+    def _bent(self, z: Tensor, i: int) -> Tensor:
+        g = activations.get(self.activation)(z)
+        return z + self.bends[i] * (g - z)
+
+    # -------------------------------------------------------------------- the beginning
+
+    def begin(
+        self,
+        x: Array,
+        codes: Sequence[Array],
+        rng: np.random.Generator,
+        blind: Array | None = None,
+    ) -> None:
+        """Draw the weights, such that neurons see what the data are like.
+
+        Weighted sums begin with a spread of 1 over these rows, and each neuron bends at one of
+        them. The last layer begins with small weights.
+
+        Args:
+            x: some encoded rows.
+            codes: their codes, if categories are embedded.
+            rng: where chance comes from.
+            blind: (inputs, members), True where a member never reads an input.
+        """
+        for p in self.parameters():
+            if "weights" in p.name or "table" in p.name:
+                p.data[...] = rng.standard_normal(p.shape, FLOAT)
+        if blind is not None:  # of a product of two that are 0 both gradients are 0: it stays
+            for p in (self.weights[0], self.scale):
+                p.data[: self.inputs] *= ~blind[:, :, None]
+        rows = Tensor(np.asarray(x, FLOAT))
+        h = self._joined(rows, Tensor(codes[0])).data if codes else rows.data
+        wide = h.shape[1]
+        z = (h @ self.weights[0].data.reshape(wide, -1)).reshape(len(h), self.members, -1)
+        h = self._settle(z.transpose(1, 0, 2), 0, (0, 2), rng)
+        for i in range(1, len(self.widths)):
+            h = self._settle(h @ self.weights[i].data, i, (0, 2), rng)
+        self.weights[-1].data *= 0.1 / sqrt(self.widths[-1])
+
+    def _settle(self, z: Array, i: int, axes: Shape, rng: np.random.Generator) -> Array:
+        """Scale and shift the sums z (members, n, width) of a layer; what comes out of it."""
+        spread = z.std(axis=1, keepdims=True) + EPSILON
+        w = self.weights[i].data
+        w /= spread.transpose(1, 0, 2) if i == 0 else spread
+        z = z / spread
+        at = rng.integers(z.shape[1], size=(len(z), 1, z.shape[2]))
+        shift = -np.take_along_axis(z, at, axis=1)
+        self.biases[i].data[...] = shift.reshape(self.biases[i].shape)
+        return activations.get(self.activation)(z + shift)
+
+
+def _zeros(name: str, *shape: int) -> Parameter:
+    return Parameter(np.zeros(shape, FLOAT), name)

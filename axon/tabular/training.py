@@ -1,0 +1,199 @@
+"""Training of an ensemble: all members at once, each on the rows that it may see.
+
+After each epoch all rows that are held out are predicted, each by the members that have never seen
+it; the weights of the epoch in which the *mean* of these predictions was best are kept.
+"""
+
+from collections.abc import Sequence
+from math import cos, log2, pi, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from axon.backend import Array
+from axon.blas import one_blas_thread
+from axon.core import Tensor
+from axon.models.feeds import ArrayFeed
+from axon.modes import GradMode, TrainingMode, no_grad
+from axon.optimizers import Adam
+from axon.parameter import Parameter
+from axon.program import Step
+from axon.tabular.network import Ensemble
+from axon.tabular.objectives import Goal
+
+JUDGED = 2048  # held rows, at most, by which an epoch is judged
+PARTS = 8  # how often in an epoch the rate follows its schedule
+
+
+class Course(NamedTuple):
+    """How long and how fast an ensemble learns.
+
+    Attributes:
+        epochs: at most.
+        patience: epochs without a better one, after which it ends.
+        batch: rows in a step.
+        rate: how far the weights of a neuron with one input move in a step, at first.
+        decay: how much of the weights each step takes away, times the rate.
+        cycles: how often the rate rises and falls.
+    """
+
+    epochs: int = 64
+    patience: int = 16
+    batch: int = 128
+    rate: float = 0.04
+    decay: float = 0.0
+    cycles: int = 4
+
+
+def coslog(t: float, cycles: int = 4) -> float:
+    """A rate that falls to 0 and rises again, ever more slowly; t from 0 to 1.
+
+    >>> [round(coslog(t), 2) for t in (0.0, 1 / 15, 0.2, 1.0)]
+    [0.0, 0.0, 0.0, 0.0]
+    """
+    return 0.5 * (1 - cos(2 * pi * log2(1 + (2**cycles - 1) * t)))
+
+
+class Training:
+    """One run: the ensemble, the rows, who may see which, and what was best so far.
+
+    Args:
+        net: the ensemble, begun.
+        columns: encoded rows and, perhaps, codes.
+        y: targets, as ``objective`` wants them.
+        weights: (n, members): how much each row counts for each member; 0 where it is held out.
+        held: (n, members): which rows a member never sees.
+        objective: what is to become small.
+        plan: how long and how fast.
+        rng: in which order rows are seen.
+        counts: (n,) how much each row counts where they are judged.
+    """
+
+    def __init__(
+        self,
+        net: Ensemble,
+        columns: Sequence[Array],
+        y: Array,
+        weights: Array,
+        held: Array,
+        objective: Goal,
+        plan: Course,
+        rng: np.random.Generator,
+        counts: Array,
+    ) -> None:
+        self.net, self.objective, self.plan, self.rng = net, objective, plan, rng
+        self.columns, self.y, self.weights = list(columns), y, weights
+        seen = np.flatnonzero(weights.any(axis=1))
+        judged = np.flatnonzero(held.any(axis=1) & (counts > 0))
+        self.held = np.sort(rng.permutation(judged)[:JUDGED])
+        self.hidden = held[self.held].astype(np.float32)  # who never sees it
+        self.counts = counts
+        batch = min(plan.batch, max(1, len(seen)))
+        entry = [c.dtype for c in (*self.columns, y, weights)]
+        self.feed = ArrayFeed([*self.columns, y, weights], entry, batch, seen)
+        self.feed.size = len(seen)
+        self.feed.steps = max(1, len(seen) // batch)
+        names = [f"x{i}" for i in range(len(columns))]
+        self.step = Step("learn", self._learn, [*names, "y", "weights"])
+        self.looking = Step("look", self._look, names)
+        self.optimizers = [self._optimizer(p) for p in _paces(net)]
+        self.rates = [float(o.learning_rate) for o in self.optimizers]
+        self.history: list[float] = []
+        self.best, self.best_loss = 0, float(np.inf)
+
+    def _optimizer(self, pace: "Pace") -> Adam:
+        rate = self.plan.rate * pace.factor
+        made = Adam(
+            rate, 0.9, 0.95, 1e-8, weight_decay=(self.plan.decay if pace.decays else 0) or None
+        )
+        made.build(pace.parameters)
+        return made
+
+    # -------------------------------------------------------------------- the programs
+
+    def _learn(self, *columns: Tensor) -> list[Tensor]:
+        """Forward, backward and update."""
+        *x, y, weights = columns
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        with GradMode(True), TrainingMode(True):
+            loss = self.objective.loss(self.net.forward(*x), y, weights)
+        loss.backward()
+        for optimizer in self.optimizers:
+            optimizer.apply()
+        return [loss]
+
+    def _look(self, *columns: Tensor) -> list[Tensor]:
+        with no_grad(), TrainingMode(False):
+            return [self.net.forward(*columns)]
+
+    # -------------------------------------------------------------------- epochs
+
+    def run(self) -> "Training":
+        """Train until it gets no better; the best weights are in the ensemble then."""
+        one_blas_thread.run(self._run)
+        return self
+
+    def _run(self) -> None:
+        plan = self.plan
+        self.step.expect(plan.epochs * self.feed.steps)
+        held = self.looking.inputs(*((c[self.held].shape, c.dtype) for c in self.columns))
+        for array, column in zip(held, self.columns, strict=True):
+            array[...] = column[self.held]
+        self.looking.expect(plan.epochs)
+        kept: list[Array] = []
+        for epoch in range(plan.epochs):
+            self._epoch(epoch)
+            raw = self.looking.run(held)[0].copy()
+            loss = self.judged(raw)
+            self.history.append(loss)
+            if loss < self.best_loss or not kept:
+                self.best_loss, self.best = loss, epoch
+                kept = [p.data.copy() for p in self.net.parameters()]
+                self.raw = raw
+            elif epoch - self.best >= plan.patience:
+                break
+        for p, values in zip(self.net.parameters(), kept, strict=True):
+            p.data[...] = values
+
+    def judged(self, raw: Array) -> float:
+        """How good the mean of those who never saw a row is, over all held rows."""
+        mean = self.objective.mean(raw, self.hidden)
+        return self.objective.score(mean, self.y[self.held], self.counts[self.held])
+
+    def _epoch(self, epoch: int) -> None:
+        feed, size = self.feed, self.feed.batch_size
+        self.rng.shuffle(feed.numbers)
+        inputs = self.step.inputs(*feed.specs(size))
+        done, each = 0, max(1, feed.steps // PARTS)
+        while done < feed.steps:
+            t = (epoch + done / feed.steps) / self.plan.epochs
+            self._set_rates(t)
+            ahead = min(each, feed.steps - done)
+            while ahead:
+                self.step.run(inputs, (), feed, done * size, ahead, True)
+                done, ahead = done + self.step.done, ahead - self.step.done
+        self.step.flush()
+
+    def _set_rates(self, t: float) -> None:
+        share = max(coslog(t, self.plan.cycles), 1e-3)
+        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
+            optimizer.learning_rate = rate * share
+
+
+class Pace(NamedTuple):
+    """Parameters that learn equally fast."""
+
+    parameters: list[Parameter]
+    factor: float
+    decays: bool = False
+
+
+def _paces(net: Ensemble) -> list[Pace]:
+    """Weights learn the more slowly the more of them a neuron adds up."""
+    first, *later = net.weights
+    made = [Pace([first], 1 / sqrt(len(first)), True)]
+    made += [Pace([w], 1 / sqrt(w.shape[1]), True) for w in later]
+    made += [Pace(net.biases, 0.1), Pace(net.bends, 0.1)]
+    made.append(Pace([net.scale], 6.0 / sqrt(len(net.scale))))
+    return [*made, Pace([net.table], 0.1)] if net.sizes else made

@@ -1,0 +1,172 @@
+"""The packed ensemble: members are what they would be alone; held rows are never learned from."""
+
+import numpy as np
+import pytest
+
+from axon.core import Tensor
+from axon.tabular.choices import Choices, choose, hold_out, strata
+from axon.tabular.network import Ensemble
+from axon.tabular.objectives import Classes, YesOrNo, Amounts, Quantiles
+from axon.tabular.training import Course, Training, coslog
+
+RNG = np.random.default_rng
+
+
+def begun(members=2, outputs=2, sizes=(), activation="selu", inputs=3):
+    net = Ensemble(inputs, members, (5, 4), outputs, activation, sizes, dim=2)
+    rng = RNG(1)
+    codes = [rng.integers(sum(sizes), size=(20, len(sizes)))] if sizes else []
+    net.begin(rng.standard_normal((20, inputs)), codes, rng)
+    return net
+
+
+def selu(z):
+    return 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * np.expm1(z))
+
+
+def test_each_member_is_a_network_of_its_own():
+    net = begun()
+    for p in net.parameters():
+        p.data[...] += 0.1 * RNG(2).standard_normal(p.shape)
+    x = RNG(3).standard_normal((7, 3)).astype(np.float32)
+    found = net.forward(x)
+    for k in range(2):
+        h = x * net.scale.data[:, k, 0]
+        w, b, a = net.weights[0].data[:, k], net.biases[0].data.reshape(2, -1)[k], net.bends[0].data
+        z = h @ w + b
+        z = z + a.reshape(2, -1)[k] * (selu(z) - z)
+        z = z @ net.weights[1].data[k] + net.biases[1].data[k]
+        z = z + net.bends[1].data[k] * (selu(z) - z)
+        z = z @ net.weights[2].data[k] + net.biases[2].data[k]
+        np.testing.assert_allclose(found[:, k], z, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_those_of_finite_differences():
+    net = begun(sizes=(3, 4))
+    rng = RNG(5)
+    x, codes = rng.standard_normal((6, 3)), rng.integers(7, size=(6, 2))
+    y = np.eye(2)[rng.integers(2, size=6)]
+    for p in net.parameters():
+        p.data = p.data.astype(np.float64)
+    columns = Tensor(x), Tensor(codes)
+    weights = rng.random((6, 2))
+
+    def loss():
+        return Classes().loss(net.forward(*columns), Tensor(y), Tensor(weights))
+
+    loss().backward()
+    for p in net.parameters():
+        way = rng.standard_normal(p.shape)
+        exact = float((p.grad.data * way).sum())
+        sides = []
+        for sign in (1, -1):
+            p.data += sign * 1e-5 * way
+            sides.append(float(loss().data))
+            p.data -= sign * 1e-5 * way
+        assert exact == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-5, abs=1e-8), p.name
+
+
+def test_sums_begin_with_a_spread_of_1():
+    net, x = begun(activation="mish"), RNG(1).standard_normal((20, 3)).astype(np.float32)
+    z = (x @ net.weights[0].data.reshape(3, -1)).std(axis=0)
+    np.testing.assert_allclose(z, 1, rtol=1e-4)
+
+
+def test_a_blind_member_never_reads_the_input():
+    net = Ensemble(3, 2, (8,), 1, "mish")
+    blind = np.array([[False, False], [False, False], [True, False]])
+    x, rng = RNG(0).standard_normal((200, 3)).astype(np.float32), RNG(1)
+    net.begin(x, (), rng, blind)
+    run(net, x, x[:, 2:], Amounts(), np.zeros((200, 2), bool) | (np.arange(200) < 40)[:, None])
+    other = x.copy()
+    other[:, 2] += 1
+    before, after = net.forward(x), net.forward(other)
+    assert np.array_equal(before[:, 0], after[:, 0])
+    assert np.abs(before[:, 1] - after[:, 1]).min() > 0.1
+
+
+def run(net, x, y, objective, held, **plan):
+    weights = (~held).astype(np.float32)
+    made = Course(**{"epochs": 20, "batch": 32, **plan})
+    return Training(net, [x], y, weights, held, objective, made, RNG(3), np.ones(len(x))).run()
+
+
+def test_held_rows_are_never_learned_from():
+    rng = RNG(0)
+    x = rng.standard_normal((120, 3)).astype(np.float32)
+    y = np.sin(x[:, :1] * 2).astype(np.float32)
+    held = np.arange(120)[:, None] % 3 == np.arange(3)
+    weights = []
+    for change in (0, 1):  # other targets in the rows that member 0 never sees
+        net = Ensemble(3, 3, (8,), 1, "mish")
+        net.begin(x, (), RNG(1))
+        other = np.where(held[:, :1], y + 5 * change, y).astype(np.float32)
+        run(net, x, other, Amounts(), held, epochs=1)
+        weights.append([p.data.copy() for p in net.weights])
+    assert np.array_equal(weights[0][0][:, 0], weights[1][0][:, 0])
+    assert np.array_equal(weights[0][1][0], weights[1][1][0])
+    assert not np.array_equal(weights[0][1][1], weights[1][1][1])
+
+
+def test_the_best_epoch_comes_back():
+    rng = RNG(0)
+    x = rng.standard_normal((60, 3)).astype(np.float32)
+    y = rng.standard_normal((60, 1)).astype(np.float32)  # nothing to learn: later is worse
+    held = np.repeat(np.arange(60)[:, None] % 3 == 0, 2, axis=1)
+    net = Ensemble(3, 2, (32,), 1, "mish")
+    net.begin(x, (), RNG(1))
+    training = run(net, x, y, Amounts(), held, epochs=40, patience=10, rate=0.3)
+    now = training.judged(net.forward(x[training.held]))
+    assert now == pytest.approx(min(training.history), rel=1e-4)
+    assert now < training.history[-1]
+    assert len(training.history) == min(40, training.best + 11)
+
+
+def test_the_mean_is_of_those_who_never_saw_a_row():
+    z = np.array([[[0.0], [2.0], [7.0]]])
+    assert Amounts().mean(z, np.array([[1.0, 0.0, 1.0]])).tolist() == [[3.5]]
+    assert Amounts().mean(z).tolist() == [[3.0]]
+
+
+@pytest.mark.parametrize("objective", [Classes(), YesOrNo(), Amounts(), Quantiles((0.25, 0.5))])
+def test_what_is_learned_is_what_is_judged(objective):
+    rng = RNG(0)
+    y = np.eye(2)[rng.integers(2, size=9)] if not isinstance(objective, Quantiles) else None
+    y = rng.standard_normal((9, 1)) if y is None else y
+    z = np.sort(rng.standard_normal((9, 1, 2)), axis=-1)
+    learned = objective.each(Tensor(z), Tensor(y)).data[:, 0]
+    judged = objective.losses(objective.answers(z)[:, 0], y)
+    np.testing.assert_allclose(learned, judged, rtol=1e-5)
+
+
+def test_rates_rise_and_fall_four_times():
+    t = np.linspace(0, 1, 4001)
+    rates = np.array([coslog(v) for v in t])
+    peaks = (rates[1:-1] > rates[:-2]) & (rates[1:-1] >= rates[2:])
+    assert peaks.sum() == 4
+    assert rates.max() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("effort", ["fast", "good", "best"])
+@pytest.mark.parametrize("rows", [2, 3, 7, 100, 3_000, 50_000])
+def test_every_member_learns_and_holds_out(effort, rows):
+    choices = choose(effort, rows, 2)
+    held = hold_out(np.arange(rows) % 2, choices, RNG(0))
+    assert held.shape == (rows, choices.members)
+    assert held.any(axis=0).all()
+    assert not held.all(axis=0).any()
+    if choices.folds:
+        assert held.any(axis=1).all()
+
+
+def test_folds_have_their_share_of_each_class():
+    y = np.repeat([0, 1], [90, 10])
+    plan = Choices(5, 5, 0, False, (4,), Course())
+    held = hold_out(y, plan, RNG(0))
+    assert (held[90:].sum(axis=0) == 2).all()
+    assert strata(np.array([[3.0], [1.0], [2.0]])).tolist() == [6, 0, 3]
+
+
+def test_an_unknown_effort_is_refused():
+    with pytest.raises(ValueError, match="expected one of fast, good, best, got 'goood'"):
+        choose("goood", 10, 2)
