@@ -1,7 +1,7 @@
 """Tables as they come: text, gaps, dates and numbers, read, encoded, and learned by networks."""
 
 try:
-    import sklearn  # noqa: F401
+    import sklearn
 except ImportError as error:
     raise ImportError(
         "axon.tabular needs scikit-learn, which is not installed. Run: pip install "

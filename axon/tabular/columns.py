@@ -17,7 +17,7 @@ from axon.backend import Array
 from axon.tabular import reading
 from axon.tabular.table import Table
 
-KINDS = ("number", "category", "ordered", "date", "text", "left out")
+ROLES = ("number", "category", "ordered", "date", "text", "left out")
 GAP, UNSEEN, FIRST = 0, 1, 2  # codes of a category: a gap, a value never seen; then its values
 MOST_VALUES = 5000  # of a category: rarer ones count as never seen
 WORDS = 32  # numbers that hashed words make
@@ -33,7 +33,7 @@ class Column:
 
     Attributes:
         name: its own.
-        kind: one of ``KINDS``.
+        role: one of ``ROLES``.
         values: of a category, in the order of its codes from 2 on; of an ordered one, in its order.
         style: how text means numbers, or dates: a NumberStyle's two signs; or "dmy" and the like.
         parts: of a date, those that vary; the first is the time in days since ``since``.
@@ -45,7 +45,7 @@ class Column:
     """
 
     name: str
-    kind: str
+    role: str
     values: tuple[str, ...] = ()
     style: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
@@ -121,13 +121,13 @@ class Columns:
         seen: dict[bytes, str] = {}
         for name, values in zip(table.names, table.columns, strict=True):
             column = _found(table, name, values, wanted.get(name), found.said)
-            if column.kind != "left out" and name not in wanted:
-                twin = seen.setdefault(_print_of(column, values), name)
-                if twin != name:
-                    column = replace(column, kind="left out", why=f"the same as {twin!r}")
+            if column.role != "left out" and name not in wanted:
+                same = seen.setdefault(_print_of(column, values), name)
+                if same != name:
+                    column = replace(column, role="left out", why=f"the same as {same!r}")
             found.columns.append(column)
         for column in found.columns:
-            if column.kind == "left out":
+            if column.role == "left out":
                 found.said.append(f"Column {column.name!r} is left out: {column.why}.")
         if not found.used:
             why = "; ".join(f"{c.name!r}: {c.why}" for c in found.columns[:10])
@@ -137,7 +137,7 @@ class Columns:
     @property
     def used(self) -> list[Column]:
         """Those that are not left out."""
-        return [c for c in self.columns if c.kind != "left out"]
+        return [c for c in self.columns if c.role != "left out"]
 
     def values(self, table: Table, said: list[str] | None = None) -> Values:
         """A table in numbers; columns may come in any order.
@@ -154,7 +154,7 @@ class Columns:
         pairs = [(c, table.column(c.name)) for c in self.used]
         numbers, codes = [], []
         for column, values in pairs:
-            if column.kind == "category":
+            if column.role == "category":
                 codes.append(_codes(column, values, told))
             else:
                 numbers += _numbers(column, values)
@@ -162,9 +162,9 @@ class Columns:
         return Values(
             np.stack(numbers, axis=1) if numbers else np.empty((rows, 0)),
             np.stack(codes, axis=1) if codes else np.empty((rows, 0), np.int32),
-            tuple(name for c, _ in pairs if c.kind != "category" for name in _names(c)),
-            tuple(c.name for c, _ in pairs if c.kind == "category"),
-            tuple(len(c.values) + FIRST for c, _ in pairs if c.kind == "category"),
+            tuple(name for c, _ in pairs if c.role != "category" for name in _names(c)),
+            tuple(c.name for c, _ in pairs if c.role == "category"),
+            tuple(len(c.values) + FIRST for c, _ in pairs if c.role == "category"),
         )
 
     def _demand_there(self, table: Table, said: list[str]) -> None:
@@ -206,19 +206,19 @@ class Columns:
         lines = [f"{'column':{width}}  {'kind':8}  gaps  different  values"]
         for c in self.columns:
             shown = c.why or c.span or ", ".join(c.values[:6]) + ", ..." * (len(c.values) > 6)
-            lines.append(f"{c.name:{width}}  {c.kind:8} {c.gaps:5} {c.distinct:10}  {shown}")
+            lines.append(f"{c.name:{width}}  {c.role:8} {c.gaps:5} {c.distinct:10}  {shown}")
         return "\n".join(line.rstrip() for line in lines)
 
 
 def _wanted(told: dict[str, Sequence[str]], names: Sequence[str]) -> dict[str, str]:
-    """Name -> kind, for what users say."""
+    """Name -> role, for what users say."""
     wanted: dict[str, str] = {}
-    for kind, given in told.items():
+    for role, given in told.items():
         for name in [given] if isinstance(given, str) else given:
             if name not in names:
                 raise ValueError(f"table: there is no column {name!r}. There are: {list(names)}.")
-            if wanted.setdefault(name, kind) != kind:
-                raise ValueError(f"table: {name!r} cannot be {wanted[name]} and {kind} at once.")
+            if wanted.setdefault(name, role) != role:
+                raise ValueError(f"table: {name!r} cannot be {wanted[name]} and {role} at once.")
     return wanted
 
 
@@ -322,15 +322,15 @@ def _number(name: str, values: Array, style: tuple[str, ...], asked: bool = Fals
     real = numbers[~np.isnan(numbers)]
     column = Column(name, "number", style=style, gaps=len(numbers) - len(real))
     if not len(real):
-        return replace(column, kind="left out", why="it is all gaps")
+        return replace(column, role="left out", why="it is all gaps")
     distinct = np.unique(real)
     column = replace(
         column, distinct=len(distinct), span=f"{distinct[0]:.6g} to {distinct[-1]:.6g}"
     )
     if len(distinct) == 1 and not column.gaps:
-        return replace(column, kind="left out", why=f"it is always {distinct[0]:.6g}", span="")
+        return replace(column, role="left out", why=f"it is always {distinct[0]:.6g}", span="")
     if not asked and len(real) == len(numbers) and _counts(name, numbers, distinct):
-        return replace(column, kind="left out", why="it numbers the rows: an id", span="")
+        return replace(column, role="left out", why="it numbers the rows: an id", span="")
     return column
 
 
@@ -357,7 +357,7 @@ def _date(name: str, moments: Array, style: tuple[str, ...]) -> Column:
     column = Column(name, "date", style=style, gaps=int(gaps.sum()))
     real = moments[~gaps]
     if not len(real):
-        return replace(column, kind="left out", why="it is all gaps")
+        return replace(column, role="left out", why="it is all gaps")
     distinct = np.unique(real)
     column = replace(
         column,
@@ -366,7 +366,7 @@ def _date(name: str, moments: Array, style: tuple[str, ...]) -> Column:
         since=float(distinct[0].astype("datetime64[s]").astype(np.int64)),
     )
     if len(distinct) == 1:
-        return replace(column, kind="left out", why=f"it is always {distinct[0]}", span="")
+        return replace(column, role="left out", why=f"it is always {distinct[0]}", span="")
     parts = _parts(column, real)
     varying = [part for part in PARTS if len(np.unique(parts[part])) > 1]
     return replace(column, parts=tuple(varying))
@@ -384,9 +384,9 @@ def _category(name: str, values: Array, levels: Sequence[str] | None = None) -> 
 def _varying(column: Column, values: Array) -> Column:
     """The column, or left out if it says nothing."""
     if column.distinct == 0:
-        return replace(column, kind="left out", why="it is all gaps")
+        return replace(column, role="left out", why="it is all gaps")
     if column.distinct == 1 and not column.gaps:
-        return replace(column, kind="left out", why=f"it is always {column.values[0]!r}", values=())
+        return replace(column, role="left out", why=f"it is always {column.values[0]!r}", values=())
     return column
 
 
@@ -423,9 +423,9 @@ def _print_of(column: Column, values: Array) -> bytes:
 
 def _names(column: Column) -> Iterator[str]:
     """What the numbers of a column are called."""
-    if column.kind == "date":
+    if column.role == "date":
         yield from (f"{column.name}: {part}" for part in column.parts)
-    elif column.kind == "text":
+    elif column.role == "text":
         yield from (f"{column.name}: words {i}" for i in range(WORDS))
     else:
         yield column.name
@@ -433,12 +433,12 @@ def _names(column: Column) -> Iterator[str]:
 
 def _numbers(column: Column, values: Array) -> list[Array]:
     """A column as one or several columns of numbers."""
-    if column.kind == "ordered":
+    if column.role == "ordered":
         ranks = {value: float(i) for i, value in enumerate(column.values)}
         return [np.array([ranks.get(v, np.nan) for v in _text(values).tolist()])]
-    if column.kind == "text":
+    if column.role == "text":
         return list(_hashed(_text(values).tolist()).T)
-    if column.kind == "date":
+    if column.role == "date":
         parts = _parts(column, _moments(column, values))
         return [parts[part] for part in column.parts]
     numbers = _as_numbers(column, values)

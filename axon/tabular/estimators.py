@@ -14,7 +14,7 @@ from axon.tabular.choices import choose, strata
 from axon.tabular.columns import Columns, Values
 from axon.tabular.encoding import targets_scaled
 from axon.tabular.fitted import Fitted, learn, out_of_fold
-from axon.tabular.objectives import Classes, YesOrNo, Amounts, Goal, Quantiles
+from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
 from axon.tabular.table import Table, read
 
 
@@ -126,8 +126,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         self.classes_, codes = np.unique(y.reshape(len(y)), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"{type(self).__name__}: y holds one class, {self.classes_.tolist()[0]!r}, in all of its "
-                f"{len(y)} rows; there is nothing to tell apart. Give rows of another class, too."
+                f"{type(self).__name__}: y holds one class, {self.classes_.tolist()[0]!r}, in all "
+                f"of its {len(y)} rows. Give rows of another class, too."
             )
         onehot = np.eye(len(self.classes_), dtype=np.float32)[codes]
         return onehot, codes, Classes()

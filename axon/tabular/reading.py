@@ -30,9 +30,9 @@ class NumberStyle(NamedTuple):
     def pattern(self) -> re.Pattern[str]:
         """What a number looks like."""
         group = re.escape(self.thousands)
-        whole = rf"(\d{{1,3}}({group}\d{{3}})+|\d+)" if group else r"\d+"
+        integer = rf"(\d{{1,3}}({group}\d{{3}})+|\d+)" if group else r"\d+"
         fraction = rf"({re.escape(self.decimal)}\d*)?"
-        return re.compile(rf"[+-]?({whole}{fraction}|{re.escape(self.decimal)}\d+)(e[+-]?\d+)?")
+        return re.compile(rf"[+-]?({integer}{fraction}|{re.escape(self.decimal)}\d+)(e[+-]?\d+)?")
 
     def number(self, word: str) -> float:
         """The number that a word means; a percentage as a share of 1."""

@@ -88,7 +88,7 @@ def read(data: Any) -> Table:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(data, pandas.DataFrame):
         return _of_pandas(data)
-    if hasattr(data, "get_columns") and hasattr(data, "columns"):  # polars
+    if getattr(data, "get_columns", None) is not None:  # polars
         return _of_columns({s.name: s.to_list() for s in data.get_columns()})
     if isinstance(data, Mapping):
         return _of_columns(data)
@@ -113,7 +113,7 @@ def _of_columns(columns: Mapping[Any, Any], said: list[str] | None = None) -> Ta
 
 def _of_array(data: Any) -> Table:
     """A table of an array: its columns are called x0, x1, ..."""
-    if hasattr(data, "toarray"):
+    if getattr(data, "toarray", None) is not None:
         raise TypeError(
             "table: sparse matrices are not supported. Give x.toarray(), or use AxonClassifier or "
             "AxonRegressor, which take them."
@@ -140,7 +140,7 @@ def _of_pandas(frame: Any) -> Table:
         series, name = frame.iloc[:, number], str(given)
         if name in columns:
             raise ValueError(f"table: two columns are called {name!r}. Rename one of them.")
-        if hasattr(series, "cat") and str(series.dtype) == "category":
+        if str(series.dtype) == "category":
             levels[name] = [str(v) for v in series.cat.categories]
             if series.cat.ordered:
                 ordered.add(name)
@@ -150,8 +150,8 @@ def _of_pandas(frame: Any) -> Table:
             continue
         if getattr(series.dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else "O"
-        if kind in "fiubMm":
+        letter = series.dtype.kind if isinstance(series.dtype, np.dtype) else "O"
+        if letter in "fiubMm":
             columns[name] = series.to_numpy()
         else:  # nullable types, Arrow's, objects
             gaps = series.isna().to_numpy()
@@ -169,7 +169,7 @@ def plain_column(values: Any) -> Array:
     >>> plain_column(["a", " ", None, 3])
     array(['a', None, None, '3'], dtype=object)
     """
-    if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):
+    if getattr(values, "to_numpy", None) is not None and not isinstance(values, np.ndarray):
         values = values.to_numpy()
     array = values if isinstance(values, np.ndarray) else _objects(values)
     if array.ndim != 1:
@@ -193,19 +193,19 @@ def _objects(values: Iterable[Any]) -> Array:
 
 def _of_objects(values: list[Any]) -> Array:
     """The plain form of Python's objects, by what they are."""
-    kinds = {type(v) for v in values if v is not None and v is not _NAT and v == v}
-    if kinds and all(issubclass(k, bool | np.bool_) for k in kinds):
+    types = {type(v) for v in values if v is not None and v is not _NAT and v == v}
+    if types and all(issubclass(k, bool | np.bool_) for k in types):
         if all(isinstance(v, bool | np.bool_) for v in values):
             return np.array(values, bool)
         return np.array([np.nan if _is_gap(v) else float(v) for v in values])
-    if kinds and all(issubclass(k, _NUMBERS) and not issubclass(k, bool) for k in kinds):
-        whole = all(issubclass(k, int | np.integer) for k in kinds)
-        if whole and not any(map(_is_gap, values)) and max(map(abs, values)) < 2**62:
+    if types and all(issubclass(k, _NUMBERS) and not issubclass(k, bool) for k in types):
+        integers = all(issubclass(k, int | np.integer) for k in types)
+        if integers and not any(map(_is_gap, values)) and max(map(abs, values)) < 2**62:
             return np.array(values, np.int64)
         return np.array([np.nan if _is_gap(v) else float(v) for v in values])
-    if kinds and all(issubclass(k, date | np.datetime64) for k in kinds):
+    if types and all(issubclass(k, date | np.datetime64) for k in types):
         return np.array([np.datetime64("NaT") if _is_gap(v) else _moment(v) for v in values])
-    strange = next((k for k in kinds if issubclass(k, _NO_CELLS)), None)
+    strange = next((k for k in types if issubclass(k, _NO_CELLS)), None)
     if strange is not None:
         raise TypeError(
             f"table: argument must be a string or a number in each cell, not {strange.__name__!r}."

@@ -32,6 +32,9 @@ GIVEN = {  # arguments that users give keep their names
 
 # Classes of one name in two places, and why.
 SAME = {
+    "Columns": "the matrix of a convolution's windows, and what a table's columns are",
+    "Table": "the columns of a data set, and a table as a user has it",
+    "Values": "what a lowering works with, and a table in numbers",
     "Activation": "a layer, and the type of the functions that it and others take",
     "MeanAbsoluteError": "a loss and a metric, as users know them from elsewhere",
     "MeanSquaredError": "a loss and a metric, as users know them from elsewhere",

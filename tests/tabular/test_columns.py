@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
+
 from axon.tabular import Columns, Encoder, read
 from axon.tabular.table import Table
 
@@ -23,7 +25,7 @@ def found(data: Any, **told: Any) -> tuple[Table, Columns]:
 
 
 def kinds(columns: Columns) -> dict[str, str]:
-    return {c.name: c.kind for c in columns.columns}
+    return {c.name: c.role for c in columns.columns}
 
 
 MIXED = {

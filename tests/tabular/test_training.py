@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
+
 from axon.core import Tensor
 from axon.tabular.choices import Choices, choose, hold_out, strata
 from axon.tabular.network import Ensemble
-from axon.tabular.objectives import Classes, YesOrNo, Amounts, Quantiles
+from axon.tabular.objectives import Amounts, Classes, Quantiles, YesOrNo
 from axon.tabular.training import Course, Training, coslog
 
 RNG = np.random.default_rng
