@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.backend import Array
-from axon.tabular.columns import FIRST, GAP, Values
+from axon.tabular import binning
+from axon.tabular.columns import FIRST, GAP, UNSEEN, Values
 
 CLIP = 3.0  # from about here on numbers are drawn in
 FEW_VALUES = 8  # a category of more has ids
 LARGEST = 5.0
+FURTHEST = 1e6  # a scaled number is as good as this far out: its square stays finite in float32
+BATCH = 16384  # rows that are encoded at once
 
 
 class Encoded(NamedTuple):
@@ -37,9 +40,34 @@ class Encoded(NamedTuple):
         return (self.x, self.ids) if self.ids.shape[1] else self.x
 
 
+class Compact(NamedTuple):
+    """The same as ``Encoded`` with two numbers instead of a row of bins for each binned column.
+
+    In a row of bins all before one are 1, and all behind it 0: that one, and what it holds, tell
+    all of it.
+
+    Attributes:
+        x: (rows, inputs without bins) float32.
+        bins: (rows, binned columns) int32: places among all bins, those of all columns in a row.
+        fractions: (rows, binned columns) float32: what is there, from 0 to 1.
+        ids: (rows, q) int32.
+    """
+
+    x: Array
+    bins: Array
+    fractions: Array
+    ids: Array
+
+    def __getitem__(self, rows: Any) -> "Compact":  # type: ignore[override]
+        return Compact(*(part[rows] for part in self))
+
+
 @dataclass
 class Encoder:
     """How values are encoded; made by ``fit``.
+
+    Inputs of a network come in this order: scaled numbers, gaps of numbers, bins, small categories,
+    how frequent the value of each large category is.
 
     Attributes:
         center, factor: (p,) for the scaling of numbers: (x - center) * factor.
@@ -47,7 +75,7 @@ class Encoder:
         edges: ends of bins, for each column; none where it is only scaled.
         sizes: of all categories.
         large: which categories have ids.
-        gap_codes: which categories have gaps.
+        gap_codes: which categories had gaps: others take a gap for a value never seen.
         frequencies: of each large category, by code.
     """
 
@@ -57,126 +85,272 @@ class Encoder:
     edges: list[Array]
     sizes: tuple[int, ...]
     large: list[int]
+    gap_codes: list[int]
     frequencies: list[Array]
 
     @classmethod
-    def fit(cls, values: Values, bins: int = 0) -> "Encoder":
+    def fit(cls, values: Values, bins: int = 0, y: Array | None = None) -> "Encoder":
         """Find out how to encode.
 
         Args:
             values: the rows to learn from.
             bins: how many there may be for a number; 0 for none.
+            y: (rows,) classes as integers, or (rows, ...) numbers: bins end where a small decision
+                tree would split, instead of at quantiles.
+
+        Raises:
+            ValueError: there are no rows; a number is infinite; bins are no number of bins.
+            ImportError: ``y`` is given and scikit-learn is missing.
         """
-        numbers = values.numbers
-        center, factor = _scales(numbers)
-        gaps = np.flatnonzero(np.isnan(numbers).any(axis=0))
-        edges = [_edges(column, bins) for column in numbers.T]
+        numbers, codes = values.numbers, values.codes
+        _demand_usable(numbers, bins, y)
+        found = [binning.scale_and_edges(column, bins, y) for column in numbers.T]
         large = [i for i, size in enumerate(values.sizes) if size - FIRST > FEW_VALUES]
-        frequencies = [_frequencies(values.codes[:, i], values.sizes[i]) for i in large]
-        return cls(center, factor, gaps, edges, values.sizes, large, frequencies)
+        return cls(
+            np.array([center for center, _, _ in found], np.float64),
+            np.array([factor for _, factor, _ in found], np.float64),
+            np.flatnonzero(np.isnan(numbers).any(axis=0)),
+            [edges for _, _, edges in found],
+            tuple(values.sizes),
+            large,
+            np.flatnonzero((codes == GAP).any(axis=0)).tolist(),
+            [_frequencies(codes[:, i], values.sizes[i]) for i in large],
+        )
+
+    @property
+    def places(self) -> int:
+        """How many bins all columns have together."""
+        return sum(max(len(edges) - 1, 0) for edges in self.edges)
 
     @property
     def width(self) -> int:
         """Inputs of a network."""
-        places = sum(max(len(e) - 1, 0) for e in self.edges)
-        small = sum(size - 1 for i, size in enumerate(self.sizes) if i not in self.large)
-        return len(self.center) + len(self.gaps) + places + small + len(self.large)
+        small = sum(self._columns_of(i) for i in range(len(self.sizes)))
+        return len(self.center) + len(self.gaps) + self.places + small + len(self.large)
 
     @property
     def ids(self) -> int:
         """How many ids there are."""
         return sum(self.sizes[i] for i in self.large)
 
-    def transform(self, values: Values) -> Encoded:
-        """Encode rows."""
-        numbers, rows = values.numbers, len(values.numbers)
+    def _columns_of(self, category: int) -> int:
+        """A column for each value (two share one), and one for gaps, if there were any."""
+        if category in self.large:
+            return 0
+        known = self.sizes[category] - FIRST
+        return (1 if known == 2 else known) + (category in self.gap_codes)
+
+    def transform(self, values: Values, said: list[str] | None = None) -> Encoded:
+        """Encode rows.
+
+        Args:
+            values: of the same columns as those it was fitted on.
+            said: is given a sentence for columns with gaps that had none before.
+
+        Raises:
+            ValueError: columns are not those it was fitted on; a number is infinite.
+        """
+        self._demand_fitting(values)
+        self._tell_new_gaps(values, said)
+        rows = len(values.numbers)
         x = np.empty((rows, self.width), np.float32)
-        filled = np.where(np.isnan(numbers), self.center, numbers)
-        z = (filled - self.center) * self.factor
-        at = len(self.center)
-        x[:, :at] = z / np.sqrt(1 + np.square(z / CLIP))
-        at = _put(x, at, np.isnan(numbers[:, self.gaps]))
-        for column, edges in zip(filled.T, self.edges, strict=True):
+        for i in range(0, rows, BATCH):
+            part, numbers = x[i : i + BATCH], self._filled(values.numbers[i : i + BATCH])
+            at = self._put_numbers(part, values.numbers[i : i + BATCH], numbers)
+            for column, edges in zip(numbers.T, self.edges, strict=True):
+                if len(edges):
+                    at = _put(part, at, binning.positions(column, edges))
+            self._put_categories(part, at, values.codes[i : i + BATCH])
+        return Encoded(x, self._ids(values.codes))
+
+    def compact(self, values: Values, said: list[str] | None = None) -> Compact:
+        """Encode rows, with two numbers for all bins of a column: see ``transform``."""
+        self._demand_fitting(values)
+        self._tell_new_gaps(values, said)
+        rows, binned = len(values.numbers), sum(len(edges) > 0 for edges in self.edges)
+        x = np.empty((rows, self.width - self.places), np.float32)
+        bins, fractions = np.empty((rows, binned), np.int32), np.empty((rows, binned), np.float32)
+        for i in range(0, rows, BATCH):
+            part, numbers = slice(i, i + BATCH), self._filled(values.numbers[i : i + BATCH])
+            at = self._put_numbers(x[part], values.numbers[part], numbers)
+            self._put_categories(x[part], at, values.codes[part])
+            self._locate(numbers, bins[part], fractions[part])
+        return Compact(x, bins, fractions, self._ids(values.codes))
+
+    def spread(self, compact: Compact) -> Encoded:
+        """The same numbers as ``transform`` gives, of rows (a batch, say) in the short form."""
+        x = np.empty((len(compact.x), self.width), np.float32)
+        at = len(self.center) + len(self.gaps)
+        x[:, :at] = compact.x[:, :at]
+        x[:, at + self.places :] = compact.x[:, at:]
+        counts = [len(edges) - 1 for edges in self.edges if len(edges)]
+        start = 0
+        for k, count in enumerate(counts):
+            here = compact.bins[:, k : k + 1] - start
+            steps = np.arange(count)
+            row = np.where(steps == here, compact.fractions[:, k : k + 1], steps < here)
+            at = _put(x, at, row)
+            start += count
+        return Encoded(x, compact.ids)
+
+    # -------------------------------------------------------------------- parts
+
+    def _filled(self, numbers: Array) -> Array:
+        return np.where(np.isnan(numbers), self.center, numbers)
+
+    def _locate(self, numbers: Array, bins: Array, fractions: Array) -> None:
+        start, k = 0, 0
+        for column, edges in zip(numbers.T, self.edges, strict=True):
             if len(edges):
-                at = _put(x, at, _positions(column, edges))
+                places, fractions[:, k] = binning.located(column, edges)
+                bins[:, k] = start + places
+                start, k = start + len(edges) - 1, k + 1
+
+    def _put_numbers(self, x: Array, numbers: Array, filled: Array) -> int:
+        with np.errstate(over="ignore"):  # a number beyond all others may be: it is drawn in
+            z = np.clip((filled - self.center) * self.factor, -FURTHEST, FURTHEST)
+        at = _put(x, 0, z / np.sqrt(1 + np.square(z / CLIP)))
+        return _put(x, at, np.isnan(numbers[:, self.gaps]))
+
+    def _put_categories(self, x: Array, at: int, codes: Array) -> None:
         for i, size in enumerate(self.sizes):
-            if i not in self.large:  # a gap has a column of its own, a value never seen has none
-                codes = np.maximum(values.codes[:, i] - 1, -1)
-                codes = np.where(values.codes[:, i] == GAP, 0, np.where(codes == 0, -1, codes))
-                at = _put(x, at, codes[:, None] == np.arange(size - 1))
+            if i in self.large:
+                continue
+            column = codes[:, i, None]
+            if i in self.gap_codes:
+                at = _put(x, at, column == GAP)
+            if size - FIRST == 2:  # -1 and 1; a gap, and a value never seen, lie between them
+                at = _put(x, at, np.where(column >= FIRST, 2.0 * (column - FIRST) - 1, 0.0))
+            else:
+                at = _put(x, at, column == np.arange(FIRST, size))
         for i, known in zip(self.large, self.frequencies, strict=True):
-            at = _put(x, at, known[values.codes[:, i]][:, None])
+            at = _put(x, at, known[codes[:, i]][:, None])
+
+    def _ids(self, codes: Array) -> Array:
         starts = np.cumsum([0, *(self.sizes[i] for i in self.large)])[:-1]
-        ids = values.codes[:, self.large] + starts.astype(np.int32)
-        return Encoded(x, ids.astype(np.int32))
+        ids = codes[:, self.large].copy()
+        for k, i in enumerate(self.large):
+            if i not in self.gap_codes:  # nothing was learned for gaps: a value never seen
+                ids[ids[:, k] == GAP, k] = UNSEEN
+        return (ids + starts).astype(np.int32)
+
+    def _demand_fitting(self, values: Values) -> None:
+        found = (values.numbers.shape[1], tuple(values.sizes))
+        if found != (len(self.center), tuple(self.sizes)):
+            raise ValueError(
+                f"encoder: it was fitted on {len(self.center)} numbers and categories of sizes "
+                f"{list(self.sizes)}, got {found[0]} and {list(found[1])}. Make the values with "
+                "the same Columns."
+            )
+        _demand_finite(values.numbers)
+
+    def _tell_new_gaps(self, values: Values, said: list[str] | None) -> None:
+        if said is None:
+            return
+        new = np.setdiff1d(np.flatnonzero(np.isnan(values.numbers).any(axis=0)), self.gaps)
+        names = [values.number_names[i] for i in new.tolist()]
+        if names:
+            said.append(f"Gaps in {names[:10]}, where none were before, are filled with medians.")
 
     # -------------------------------------------------------------------- files
 
     def to_arrays(self) -> dict[str, Array]:
         """All of it, in arrays by name."""
-        named = {"center": self.center, "factor": self.factor, "gaps": self.gaps}
-        named.update({f"edges.{i}": e for i, e in enumerate(self.edges)})
-        named.update({f"frequencies.{i}": f for i, f in enumerate(self.frequencies)})
         return {
-            **named,
+            "center": self.center,
+            "factor": self.factor,
+            "gaps": np.asarray(self.gaps, np.int64),
+            "edges": np.concatenate([np.empty(0), *self.edges]),
+            "edge_counts": np.array([len(e) for e in self.edges], np.int64),
             "sizes": np.array(self.sizes, np.int64),
             "large": np.array(self.large, np.int64),
+            "gap_codes": np.array(self.gap_codes, np.int64),
+            "frequencies": np.concatenate([np.empty(0, np.float32), *self.frequencies]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> "Encoder":
-        """The encoder that ``to_arrays`` described."""
-        large = arrays["large"].tolist()
+        """The encoder that ``to_arrays`` described.
+
+        Raises:
+            ValueError: arrays are missing, or do not fit each other.
+        """
+        missing = [name for name in ARRAYS if name not in arrays]
+        if missing:
+            raise ValueError(f"encoder: the file lacks {missing}; it needs {list(ARRAYS)}.")
+        _demand_matching(arrays)
+        sizes, large = arrays["sizes"].tolist(), arrays["large"].tolist()
         return cls(
             arrays["center"],
             arrays["factor"],
             arrays["gaps"],
-            [arrays[f"edges.{i}"] for i in range(len(arrays["center"]))],
-            tuple(arrays["sizes"].tolist()),
+            _cut(arrays["edges"], arrays["edge_counts"]),
+            tuple(sizes),
             large,
-            [arrays[f"frequencies.{i}"] for i in range(len(large))],
+            arrays["gap_codes"].tolist(),
+            _cut(arrays["frequencies"], np.array([sizes[i] for i in large], np.int64)),
+        )
+
+
+ARRAYS = (
+    *("center", "factor", "gaps", "edges", "edge_counts", "sizes"),
+    *("large", "gap_codes", "frequencies"),
+)
+
+
+def _cut(joined: Array, counts: Array) -> list[Array]:
+    """One array for each count."""
+    return np.split(joined, np.cumsum(counts)[:-1]) if len(counts) else []
+
+
+def _demand_matching(arrays: dict[str, Array]) -> None:
+    columns, categories = len(arrays["center"]), len(arrays["sizes"])
+    limits = (("gaps", columns), ("large", categories), ("gap_codes", categories))
+    if not (all(_within(arrays[name], n) for name, n in limits) and _fits(arrays, columns)):
+        raise ValueError(
+            f"encoder: the file's arrays do not fit each other ({columns} numbers, {categories} "
+            "categories). It was damaged, or written by hand: train the model once more."
+        )
+
+
+def _within(places: Array, limit: int) -> bool:
+    return bool(((places >= 0) & (places < limit)).all())
+
+
+def _fits(arrays: dict[str, Array], columns: int) -> bool:
+    """Whether lengths agree, numbers are finite and edges in order."""
+    counts, edges = arrays["edge_counts"], arrays["edges"]
+    return bool(
+        len(arrays["factor"]) == len(counts) == columns
+        and (counts >= 0).all()
+        and counts.sum() == len(edges)
+        and len(arrays["frequencies"]) == arrays["sizes"][arrays["large"]].sum()
+        and all(np.isfinite(arrays[name]).all() for name in ("center", "factor", "edges"))
+        and all((np.diff(part) > 0).all() for part in _cut(edges, counts))
+    )
+
+
+def _demand_usable(numbers: Array, bins: int, y: Array | None) -> None:
+    if not len(numbers):
+        raise ValueError("encoder: there are no rows to learn from.")
+    if bins < 0 or bins != int(bins):
+        raise ValueError(f"encoder: bins must be 0 or a number of bins such as 16, got {bins!r}.")
+    if y is not None and len(y) != len(numbers):
+        raise ValueError(f"encoder: {len(numbers)} rows need as many targets, got {len(y)}.")
+    _demand_finite(numbers)
+
+
+def _demand_finite(numbers: Array) -> None:
+    if np.isinf(numbers).any():
+        row, column = np.argwhere(np.isinf(numbers))[0].tolist()
+        raise ValueError(
+            f"encoder: number {column} of row {row + 1} is infinite; give a finite one, or NaN."
         )
 
 
 def _put(x: Array, at: int, part: Array) -> int:
     x[:, at : at + part.shape[1]] = part
     return at + part.shape[1]
-
-
-def _scales(numbers: Array) -> tuple[Array, Array]:
-    """The median of each column, and 1 / its spread: quartiles, where they differ."""
-    center, factor = np.zeros(numbers.shape[1]), np.ones(numbers.shape[1])
-    for i, column in enumerate(numbers.T):
-        real = column[~np.isnan(column)]
-        low, center[i], high = np.quantile(real, (0.25, 0.5, 0.75))
-        spread = (high - low) / 1.349  # of a normal distribution, its standard deviation
-        if spread <= 0:
-            spread = real.std() or 1.0
-        factor[i] = 1 / spread
-    return center, factor
-
-
-def _edges(column: Array, bins: int) -> Array:
-    """Ends of bins that hold about as many rows each; none if values are too few for it."""
-    real = column[~np.isnan(column)]
-    if bins < 2 or len(real) < 4:
-        return np.empty(0)
-    distinct = np.unique(real)
-    if len(distinct) <= 2:
-        return np.empty(0)
-    if len(distinct) <= bins + 1:
-        return distinct
-    return np.unique(np.quantile(real, np.linspace(0, 1, bins + 1)))
-
-
-def _positions(column: Array, edges: Array) -> Array:
-    """Piecewise linear: in each bin how far a number has come, from 0 to 1.
-
-    >>> _positions(np.array([0.5, 3.0]), np.array([0.0, 1.0, 2.0, 4.0]))
-    array([[0.5, 0. , 0. ],
-           [1. , 1. , 0.5]])
-    """
-    return np.clip((column[:, None] - edges[:-1]) / np.diff(edges), 0, 1)
 
 
 def _frequencies(codes: Array, size: int) -> Array:
