@@ -12,6 +12,7 @@ from axon.tabular.columns import Column, Columns, Values
 from axon.tabular.encoding import Encoded, Encoder
 from axon.tabular.estimators import TabularClassifier, TabularRegressor
 from axon.tabular.network import Ensemble
+from axon.tabular.state import from_state, to_state
 from axon.tabular.table import Table, read
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "TabularClassifier",
     "TabularRegressor",
     "Values",
+    "from_state",
     "read",
+    "to_state",
 ]

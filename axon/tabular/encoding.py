@@ -15,7 +15,7 @@ from axon.tabular import binning
 from axon.tabular.columns import FIRST, GAP, UNSEEN, Values
 
 CLIP = 3.0  # from about here on numbers are drawn in
-FEW_VALUES = 8  # a category of more has ids
+FEW_VALUES = 60  # a category of more has ids
 LARGEST = 5.0
 FURTHEST = 1e6  # a scaled number is as good as this far out: its square stays finite in float32
 BATCH = 16384  # rows that are encoded at once

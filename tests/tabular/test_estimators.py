@@ -115,11 +115,11 @@ def test_a_copy_by_pickle_predicts_the_same():
 
 def test_many_values_are_embedded():
     rng = np.random.default_rng(0)
-    code = rng.integers(30, size=900)
-    worth = rng.standard_normal(30)
+    code = rng.integers(70, size=1800)
+    worth = rng.standard_normal(70)
     table = {"town": [f"t{c}" for c in code]}
     model = TabularRegressor("good", random_state=0).fit(table, worth[code])
-    assert model.fitted_.net.sizes == (32,)
+    assert model.fitted_.net.sizes == (72,)
     assert model.score(table, worth[code]) > 0.95
     assert np.isfinite(model.predict({"town": ["t1", "nowhere", None]})).all()
 
