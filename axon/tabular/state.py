@@ -34,18 +34,7 @@ def to_state(model: TabularEstimator) -> tuple[dict[str, Any], dict[str, Array]]
     True
     """
     fitted = model.fitted_
-    net = {name: getattr(fitted.net, name) for name in NETWORK}
-    config = {
-        "estimator": type(model).__name__,
-        "settings": {k: _plain(v) for k, v in model.get_params().items()},
-        "names": model.feature_names_in_.tolist(),
-        "columns": model.columns_.to_config(),
-        "network": {k: list(v) if isinstance(v, tuple) else v for k, v in net.items()},
-        "goal": type(fitted.objective).__name__,
-        "temperature": fitted.temperature,
-        "losses": fitted.losses,
-        "best": fitted.best,
-    }
+    config = _config(model, fitted)
     arrays = {f"network/{k}": p.data.copy() for k, p in fitted.net.named_parameters().items()}
     arrays.update({f"encoder/{k}": a for k, a in fitted.encoder.to_arrays().items()})
     if isinstance(model, TabularClassifier):
@@ -84,6 +73,21 @@ def from_state(config: dict[str, Any], arrays: dict[str, Array]) -> TabularEstim
     for name, value in parts.items():
         setattr(model, name, value)
     return model
+
+
+def _config(model: TabularEstimator, fitted: Fitted) -> dict[str, Any]:
+    """What both estimators have, as JSON can hold it."""
+    return {
+        "estimator": type(model).__name__,
+        "settings": {k: _plain(v) for k, v in model.get_params().items()},
+        "names": model.feature_names_in_.tolist(),
+        "columns": model.columns_.to_config(),
+        "network": {name: _plain(getattr(fitted.net, name)) for name in NETWORK},
+        "goal": type(fitted.objective).__name__,
+        "temperature": fitted.temperature,
+        "losses": fitted.losses,
+        "best": fitted.best,
+    }
 
 
 def _fitted(config: dict[str, Any], arrays: dict[str, Array], quantiles: Any) -> Fitted:
