@@ -81,5 +81,5 @@ def own_arguments(optimizer: type) -> tuple[str, ...]:
     from inspect import Parameter, signature  # only who saves pays for it
 
     more = (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)
-    takes = list(signature(optimizer).parameters.values())
-    return tuple(p.name for p in takes[1:] if p.kind not in more)
+    takes = list(signature(optimizer.__init__).parameters.values())  # type: ignore[misc]
+    return tuple(p.name for p in takes[2:] if p.kind not in more)  # after self and the rate
