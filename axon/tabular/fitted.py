@@ -149,8 +149,9 @@ def _blind(encoder: Encoder, choices: Choices) -> Array:
     """Which inputs (inputs, members) are not for a member: bins, for every other group of them."""
     blind = np.zeros((encoder.width, choices.members), bool)
     start = len(encoder.center) + len(encoder.gaps)
-    stop = start + sum(max(len(edges) - 1, 0) for edges in encoder.edges)
-    blind[start:stop] = np.arange(choices.members) // max(choices.folds, 1) % 2 == 0
+    blind[start : start + encoder.places] = (
+        np.arange(choices.members) // max(choices.folds, 1) % 2 == 0
+    )
     return blind
 
 

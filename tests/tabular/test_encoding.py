@@ -36,10 +36,10 @@ def mixed(rows: int = 500) -> Values:
     skewed[::7] = np.nan
     zeros = np.where(rng.random(rows) < 0.8, 0, skewed)
     codes = np.stack(
-        [rng.integers(0, 5, rows), rng.integers(2, 4, rows), rng.integers(1, 40, rows)]
+        [rng.integers(0, 5, rows), rng.integers(2, 4, rows), rng.integers(1, 90, rows)]
     )
     numbers = (rng.normal(size=rows), skewed, np.nan_to_num(zeros), rng.integers(0, 5, rows))
-    return values_of(*numbers, codes=codes.T.astype(np.int32), sizes=(5, 4, 40))
+    return values_of(*numbers, codes=codes.T.astype(np.int32), sizes=(5, 4, 90))
 
 
 def piecewise(x: float, edges: Array) -> list[float]:
@@ -164,16 +164,16 @@ def test_a_small_category_has_a_column_for_each_value_and_for_gaps_that_were_lea
 
 def test_large_categories_have_ids_in_one_range_and_frequencies() -> None:
     codes = np.array([[2, 5], [2, 6], [3, 7]], np.int32)
-    rows = values_of(np.zeros(3), codes=codes, sizes=(20, 30))
+    rows = values_of(np.zeros(3), codes=codes, sizes=(120, 130))
     encoder = Encoder.fit(rows)
     x, ids = encoder.transform(rows)
-    assert ids.tolist() == [[2, 25], [2, 26], [3, 27]]
+    assert ids.tolist() == [[2, 125], [2, 126], [3, 127]]
     assert ids.dtype == np.int32
-    expected = np.log1p([2, 2, 1]) - np.log1p(3 / 20)
+    expected = np.log1p([2, 2, 1]) - np.log1p(3 / 120)
     np.testing.assert_allclose(x[:, 1], expected, rtol=1e-6)
-    assert encoder.ids == 50
-    gap = values_of(np.zeros(1), codes=np.zeros((1, 2), np.int32), sizes=(20, 30))
-    assert encoder.transform(gap).ids.tolist() == [[1, 21]]  # as a value never seen
+    assert encoder.ids == 250
+    gap = values_of(np.zeros(1), codes=np.zeros((1, 2), np.int32), sizes=(120, 130))
+    assert encoder.transform(gap).ids.tolist() == [[1, 121]]  # as a value never seen
 
 
 # ------------------------------------------------------------------------------------ all of it
