@@ -13,6 +13,7 @@ from axon.fast.kernels.lookup import FAULT, demand_no_fault
 from axon.fast.loops import CLOCK, MAX_WORDS, WORKSPACE, lead, now
 from axon.fast.memory import address_of
 from axon.fast.workers import workers
+from axon.program.lowerings import Coming
 
 SLICE = 0.05  # seconds: after that, Python may look around (a key pressed, say)
 
@@ -111,7 +112,14 @@ class Machine:
     def flush(self) -> None:
         """Wait until all is done that was begun: it is, as soon as a step returns."""
 
-    def several(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> int:
+    def several(
+        self,
+        columns: Sequence[Array],
+        order: Array,
+        start: int,
+        steps: int,
+        coming: Coming | None = None,
+    ) -> int:
         """Do some steps, each of which fetches its batch; 0 if the kernels cannot do all of it.
 
         Args:
@@ -119,6 +127,7 @@ class Machine:
             order: which samples, in turn.
             start: where in ``order`` the first batch begins.
             steps: how many at most; fewer, if they take long.
+            coming: a number that changes between them.
         """
         kernels = [_fetching(c, slot) for c, slot in zip(columns, self._inputs, strict=True)]
         if not self.complete or not self._feeds or order.dtype != np.int64 or None in kernels:
@@ -127,7 +136,7 @@ class Machine:
         began = perf_counter()
         try:
             self._feed(kernels, columns, order, start)
-            self._run(steps)
+            steps = self._changing(steps, coming) if coming else self._run(steps)
         finally:
             self._starve()
         self._seconds = (perf_counter() - began) / steps
@@ -166,7 +175,15 @@ class Machine:
             lines[number] += sum(int(clock[e]) for e in entries) * seconds / max(ticks, 1)
         return lines
 
-    def _run(self, steps: int) -> None:
+    def _changing(self, steps: int, coming: Coming) -> int:
+        """Do steps between which a number changes; how many, if it cannot be told further on."""
+        for step in range(steps):
+            if step and not coming.set(step):
+                return step
+            self._run(1, step)
+        return steps
+
+    def _run(self, steps: int, first: int = 0) -> int:
         """Do some steps; more than one only if NumPy has no part in them."""
         crew = workers(self._parallel)
         self._demand_workspace(crew.size)
@@ -176,9 +193,10 @@ class Machine:
             if isinstance(segment, Left):
                 segment.call()
             else:
-                crew.run(self._where, *segment, 0, steps)
+                crew.run(self._where, *segment, first, steps)
                 if self._notes and self._fault[0]:
                     demand_no_fault(self._fault)
+        return steps
 
     def _feed(
         self, kernels: Sequence[str | None], columns: Sequence[Array], order: Array, start: int

@@ -382,7 +382,8 @@ class Pass:
                 at = start + done * (stop - start)
                 key = (*variant, trainer.optimizer.phase) if learns else variant
                 if trainer.search is None:
-                    outputs = step.run(inputs, key, feed, at, 1 if busy else most - done, True)
+                    count, coming = 1 if busy else most - done, trainer.coming(step)
+                    outputs = step.run(inputs, key, feed, at, count, True, coming)
                 else:
                     outputs = trainer.search.run(step, inputs, feed, at)
                 done += step.done

@@ -21,6 +21,7 @@ from axon.ops.compare import both
 from axon.optimizers import Optimizer
 from axon.optimizers.group import runs
 from axon.program import Feed, Program, Step
+from axon.program.lowerings import Coming
 from axon.settings import versions
 
 T = TypeVar("T")
@@ -351,8 +352,12 @@ class Trainer:
     def busy(self, step: Step) -> bool:
         """Whether Python has something to do between two runs of a step."""
         learns = step is self.train
-        waits = learns and (self.optimizer.phase or self.optimizer.schedule is not None)
-        return bool(waits) or self.search is not None or bool(self.unrecorded)
+        waits = learns and bool(self.optimizer.phase)
+        return waits or self.search is not None or bool(self.unrecorded)
+
+    def coming(self, step: Step) -> Coming | None:
+        """The learning rates of the steps ahead, if they follow a schedule."""
+        return self.optimizer.coming() if step is self.train else None
 
     def after(self, step: Step, inputs: list[Array], outputs: list[Array]) -> None:
         """Do what is not recorded, when a step has run: count, hand on, and look at the loss."""

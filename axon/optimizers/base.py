@@ -20,6 +20,7 @@ from axon.optimizers.options import DEFAULTS, Options, checked, own_arguments
 from axon.optimizers.primitives import CLIPS, clip_as_set
 from axon.optimizers.state import Stateful
 from axon.parameter import Parameter, stretches
+from axon.program.lowerings import Coming
 
 GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
 
@@ -32,7 +33,8 @@ class Optimizer(Stateful, Configurable, ABC):
 
     Args:
         learning_rate: the size of a step, larger than 0; or how it changes, a schedule or any
-            function of the number of updates so far. Recorded programs follow when it is set.
+            function of the number of updates so far, and of nothing else, as it may be asked ahead.
+            Recorded programs follow when it is set.
         weight_decay: w <- w - learning_rate * weight_decay * w before each update (decoupled:
             Loshchilov and Hutter, 2019); None for none.
         exclude_from_weight_decay: no decay where the parameter's name contains one of these texts.
@@ -144,10 +146,20 @@ class Optimizer(Stateful, Configurable, ABC):
     def _follow(self) -> None:
         """Set the rate for the coming update, if a schedule is in charge."""
         if self._schedule is not None:
-            step = int(self.iterations.data)
-            owner = f"{type(self).__name__} at step {step}"
-            rate = number(owner, "the rate of its schedule", self._schedule(step), 0)
-            self._rate.data[...] = rate
+            self._rate.data[...] = self._scheduled(int(self.iterations.data))
+
+    def _scheduled(self, step: int) -> float:
+        """What the schedule says."""
+        assert self._schedule is not None
+        owner = f"{type(self).__name__} at step {step}"
+        return number(owner, "the rate of its schedule", self._schedule(step), 0)
+
+    def coming(self) -> Coming | None:
+        """The rates of the updates ahead, one in each step; None if the rate stays as it is."""
+        if self._schedule is None:
+            return None
+        now = int(self.iterations.data)
+        return Coming(self._rate.data, lambda step: self._scheduled(now + step))
 
     # -------------------------------------------------------------------- parameters and state
 

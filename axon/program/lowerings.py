@@ -41,6 +41,38 @@ class DeviceOptions(NamedTuple):
     precision: str = PRECISIONS[0]
 
 
+class Coming(NamedTuple):
+    """A number that Python changes between steps, and what it will be: a learning rate.
+
+    Attributes:
+        array: what programs read.
+        of_step: what it holds in the step after so many others; not asked for the first.
+    """
+
+    array: Array
+    of_step: Callable[[int], float]
+
+    def set(self, step: int) -> bool:
+        """Let the array hold what it will be; whether that could be told."""
+        for value in self.values(step, 1):
+            self.array[...] = value
+            return True
+        return False
+
+    def values(self, first: int, steps: int) -> list[float]:
+        """What it will be in some steps; up to the first of which it cannot be told.
+
+        Whoever comes to that step asks again, and so finds out what is wrong.
+        """
+        found: list[float] = []
+        try:
+            for step in range(first, first + steps):
+                found.append(self.of_step(step) if step else float(self.array))
+        except Exception:
+            return found
+        return found
+
+
 class LoweredPlan(Protocol):
     """What a lowering makes of a plan: it does the same on what the inputs hold.
 
@@ -57,7 +89,14 @@ class LoweredPlan(Protocol):
     def run(self) -> None:
         """Do one step."""
 
-    def several(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> int:
+    def several(
+        self,
+        columns: Sequence[Array],
+        order: Array,
+        start: int,
+        steps: int,
+        coming: Coming | None = None,
+    ) -> int:
         """Do some steps, each on its own rows of the columns; how many were done, perhaps none.
 
         Args:
@@ -65,6 +104,8 @@ class LoweredPlan(Protocol):
             order: the numbers of the samples, in turn.
             start: where in ``order`` the first batch begins.
             steps: how many at most.
+            coming: a number that changes between them. Where it cannot be told, the step before it
+                was the last; of the first one it is what the array holds.
         """
 
     def timed(self) -> list[float]:

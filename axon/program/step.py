@@ -124,6 +124,7 @@ class Step:
         start: int = 0,
         count: int = 1,
         stay: bool = False,
+        coming: lowerings.Coming | None = None,
     ) -> list[Array]:
         """Run on filled inputs, or on batches of a feed; ``done`` says on how many.
 
@@ -136,18 +137,21 @@ class Step:
             start: the first sample of the next batch in it.
             count: how many of the coming batches, which are as large, may be done in one go.
             stay: what it changes may stay on a device until ``flush`` is called.
+            coming: a number that changes between them, such as a learning rate.
         """
         if not one_blas_thread.entered:
-            return one_blas_thread.run(self.run, inputs, variant, feed, start, count, stay)
+            given = (inputs, variant, feed, start, count, stay, coming)
+            return one_blas_thread.run(self.run, *given)
         if not stay:
             try:
-                return self.run(inputs, variant, feed, start, count, True)
+                return self.run(inputs, variant, feed, start, count, True, coming)
             finally:
                 self.flush()
         program = self._same(inputs, variant)
         if feed is not None:
             if program is not None and program.machine is not None and count > 1:
-                self.done = program.machine.several(feed.columns, feed.numbers, start, count)
+                batches = (feed.columns, feed.numbers, start, count)
+                self.done = program.machine.several(*batches, coming)
                 if self.done:
                     return program.machine.outputs
             feed.fill(start, start + len(inputs[0]), inputs)

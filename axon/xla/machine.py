@@ -16,7 +16,7 @@ from jax import Array as Traced
 
 from axon.backend import Array
 from axon.core import Tensor
-from axon.program.lowerings import DeviceOptions
+from axon.program.lowerings import Coming, DeviceOptions
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.xla.batches import Batches
@@ -104,7 +104,14 @@ class XlaMachine:
             self.batches.one(self.inputs)
             self._go(1)
 
-    def several(self, columns: Sequence[Array], order: Array, start: int, steps: int) -> int:
+    def several(
+        self,
+        columns: Sequence[Array],
+        order: Array,
+        start: int,
+        steps: int,
+        coming: Coming | None = None,
+    ) -> int:
         """Do some steps, each on its own rows of the columns; how many were done.
 
         Args:
@@ -112,6 +119,7 @@ class XlaMachine:
             order: which samples, in turn.
             start: where in ``order`` the first batch begins.
             steps: how many at most; fewer, if they take long.
+            coming: a number that changes between them.
         """
         if not self.batches.suit(columns):
             return 0
@@ -123,10 +131,16 @@ class XlaMachine:
             self._since = away.since
             if anew:
                 self.patience = self._worth(perf_counter() - began)
-            return self._in_turn(columns, order, start, go, steps)
+            return self._in_turn(columns, order, start, go, steps, coming)
 
     def _in_turn(
-        self, columns: Sequence[Array], order: Array, start: int, go: int, steps: int
+        self,
+        columns: Sequence[Array],
+        order: Array,
+        start: int,
+        go: int,
+        steps: int,
+        coming: Coming | None,
     ) -> int:
         """Do go after go, for some time; the next batches are picked while the device works."""
         rows, done, until = len(self.inputs[0]), 0, perf_counter() + IN_TURN
@@ -134,9 +148,14 @@ class XlaMachine:
             more = min(self._most, steps - done - go)
             if self.sharding.several_hosts or perf_counter() + self._lasts > until:
                 more = 0
+            values = coming.values(done, go) if coming else None
+            if values is not None and len(values) < go:
+                go, more = len(values), 0
+            if not go:
+                return done
             at = start + (done + go) * rows
             pick = partial(self.batches.pick, columns, order, at, more, False) if more else None
-            self._go(go, pick)
+            self._go(go, pick, (coming.array, values) if coming and values else None)
             done, go = done + go, more
             if not go:
                 return done
@@ -168,17 +187,23 @@ class XlaMachine:
             self._loop.roles.read.extend(changed)
             self._compile()
 
-    def _go(self, steps: int, meanwhile: Callable[[], None] | None = None) -> None:
+    def _go(
+        self,
+        steps: int,
+        meanwhile: Callable[[], None] | None = None,
+        changing: tuple[Array, list[float]] | None = None,
+    ) -> None:
         """Do some steps on batches that are there: all of them, or none.
 
         Args:
             steps: how many.
             meanwhile: what to do while the device works.
+            changing: an array of one number, and what it holds in each of them.
         """
         began = perf_counter()
         try:
             away.remember(self.numbers.changed)
-            self.numbers.run_before(steps)
+            self.numbers.run_before(steps, changing)
             results = self._steps(steps, meanwhile)
             self.numbers.run_after([look(v) for v in results.taken], steps)
             for array, value in zip(self.outputs, results.outputs, strict=True):

@@ -123,9 +123,11 @@ class Numbers:
             own[id(column)] = self.handed[number] = view
         self._before = [(call, own.get(id(c), c), a) for call, c, a in self._before]
 
-    def run_before(self, steps: int) -> None:
-        """Compute what so many steps are handed."""
+    def run_before(self, steps: int, changing: tuple[Array, Sequence[float]] | None = None) -> None:
+        """Compute what so many steps are handed, some array of one number being this in each."""
         for k in range(steps):
+            if changing is not None:
+                changing[0][...] = changing[1][k]
             for call, column, array in self._before:
                 if call is not None:
                     call()

@@ -12,6 +12,7 @@ from axon.optimizers.schedules import (
     SCHEDULES,
     CosineDecay,
     CosineDecayRestarts,
+    CosineLogarithmic,
     ExponentialDecay,
     InverseTimeDecay,
     LearningRateSchedule,
@@ -73,6 +74,14 @@ def test_polynomial_in_cycles():
     schedule = PolynomialDecay(0.1, 100, 0.0, cycle=True)
     wanted = {0: 0.1, 50: 0.05, 100: 0.0, 101: 0.1 * 99 / 200, 150: 0.025, 200: 0.0, 250: 0.1 / 6}
     assert {t: schedule(t) for t in wanted} == pytest.approx(wanted)
+
+
+def test_cosine_logarithmic():
+    schedule = CosineLogarithmic(0.1, 200, cycles=4)
+    for t in (0, 1, 5, 40, 77, 199):
+        wanted = 0.1 * 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t / 200)))
+        assert schedule(t) == pytest.approx(wanted, abs=1e-15)
+    assert schedule(200) == schedule(900) == 0.0
 
 
 def test_cosine_with_warmup():

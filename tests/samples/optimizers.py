@@ -5,6 +5,7 @@ from axon.optimizers import schedules
 from axon.optimizers.schedules import (
     CosineDecay,
     CosineDecayRestarts,
+    CosineLogarithmic,
     ExponentialDecay,
     InverseTimeDecay,
     OneCycle,
@@ -46,5 +47,6 @@ SCHEDULES = [
     PolynomialDecay(0.1, 10, end_learning_rate=0.01, power=2.0, cycle=True),
     CosineDecay(0.0, 20, alpha=0.1, warmup_target=0.1, warmup_steps=5),
     CosineDecayRestarts(0.1, 5, t_mul=1.5, m_mul=0.5, alpha=0.1),
+    CosineLogarithmic(0.1, 60, cycles=3),
     OneCycle(0.1, 20, 0.4, "linear", 10.0, 100.0, three_phase=True),
 ]
