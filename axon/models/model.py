@@ -99,7 +99,7 @@ class Model(Network):
             before.optimizer.release()
         self._predictor = Predictor(self, eager)
         if self.parameters():
-            self._trainer.optimizer.build(self.parameters())
+            self._trainer.optimizer.build(self.parameters(), self.named_parameters())
 
     @property
     def compiled(self) -> bool:

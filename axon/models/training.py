@@ -277,7 +277,8 @@ class Trainer:
             why = "all its layers are frozen" if parameters else "its layers have no parameters"
             fix = "Set layer.trainable = True" if parameters else "Add one, such as Dense(10)"
             raise ValueError(f"model {self.model.name!r} has nothing to train: {why}. {fix}.")
-        self.optimizer.build(parameters)
+        self.optimizer.build(parameters, self.model.named_parameters())
+        self.optimizer.demand_named()
         width = self.model.width
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]

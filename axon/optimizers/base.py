@@ -1,7 +1,8 @@
 """What every optimizer does. A leaf declares its state, its settings and its rule."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar, Unpack
 
@@ -16,7 +17,7 @@ from axon.modes import modes, no_grad
 from axon.ops import add_in_place
 from axon.optimizers import schedules
 from axon.optimizers.group import Group, runs
-from axon.optimizers.options import DEFAULTS, Options, checked, own_arguments
+from axon.optimizers.options import DEFAULTS, Options, checked, factors_of, own_arguments
 from axon.optimizers.primitives import CLIPS, clip_as_set
 from axon.optimizers.state import Stateful
 from axon.parameter import Parameter, stretches
@@ -47,10 +48,17 @@ class Optimizer(Stateful, Configurable, ABC):
         ema_momentum: how slowly the average forgets, in [0, 1).
         ema_overwrite_frequency: let it replace them every so many updates, too.
         gradient_accumulation_steps: update once in so many steps, or once in a shorter ``fit``.
+        multipliers: pattern -> factor of the learning rate, and so of the decay, of parameters:
+            ``{"bias": 0.1, "dense_1/*": 2.0}``. A pattern fits names (``dense_1/bias``) that
+            contain it; one with ``*``, ``?`` or ``[`` fits complete names. The last one that fits
+            wins; 0 lets parameters be. Those that have one factor and are neighbours in memory are
+            updated together.
+        decay_multipliers: pattern -> factor of ``weight_decay`` alone, likewise.
     """
 
     unheeded: ClassVar[frozenset[str]] = frozenset(
         {"learning_rate", "schedule", "_schedule", "groups", "parameters", "_averaging"}
+        | {"_names", "_rate"}
     )
     state_names: tuple[str, ...] = ()  # arrays like the parameters, which begin with 0
     state_begins: Mapping[str, float] = {}  # or with this
@@ -64,6 +72,9 @@ class Optimizer(Stateful, Configurable, ABC):
     ema_momentum: float
     ema_overwrite_frequency: int | None
     gradient_accumulation_steps: int | None
+    multipliers: dict[str, float] | None = None  # of one that was pickled before there were any
+    decay_multipliers: dict[str, float] | None = None
+    _names: tuple[str, ...] = ()  # of the parameters, if they have paths
 
     def __init__(
         self, learning_rate: float | Callable[[int], float], **options: Unpack[Options]
@@ -176,12 +187,26 @@ class Optimizer(Stateful, Configurable, ABC):
             )
         self._excluded = texts(type(self).__name__, "var_names", var_names)
 
-    def build(self, parameters: Sequence[Parameter]) -> None:
+    def build(
+        self, parameters: Sequence[Parameter], names: Mapping[str, Parameter] | None = None
+    ) -> None:
         """Take charge of these parameters, frozen ones too; state of the same ones is kept.
 
         Frozen ones receive no gradient, so ``step`` passes over them.
+
+        Args:
+            parameters: all of them.
+            names: what patterns are compared with; a parameter's own name, such as "bias", where
+                none is given. A model gives paths: ``model.named_parameters()``.
         """
         chosen = list({id(p): p for p in parameters}.values())
+        if names is not None:
+            paths = {id(p): name for name, p in reversed([*names.items()])}
+            called = tuple(paths.get(id(p), p.name) for p in chosen)
+        else:
+            same = [id(p) for p in chosen] == [id(p) for p in self.parameters]
+            called = (same and self._names) or tuple(p.name for p in chosen)
+        vars(self)["_names"] = called
         self._watch()
         if not self._in_charge(chosen):
             self._take(chosen)
@@ -201,6 +226,11 @@ class Optimizer(Stateful, Configurable, ABC):
         for name, parts in self._parts().items():
             for part, values in zip(parts, kept.get(name, ()), strict=False):
                 part[...] = values
+
+    def demand_named(self) -> None:
+        """Raise ValueError if a pattern of ``multipliers`` fits no parameter."""
+        for option in ("multipliers", "decay_multipliers"):
+            factors_of(type(self).__name__, option, getattr(self, option), self._names)
 
     def release(self) -> None:
         """Let other optimizers move the parameters: this one is not needed any more."""
@@ -271,6 +301,7 @@ class Optimizer(Stateful, Configurable, ABC):
                 "model whose sizes are not known yet has none before model.build(input_shape)."
             )
         self.build(self.parameters)
+        self.demand_named()
         phase = self.phase  # before iterations change
         with no_grad():
             reached = [(group, group.with_gradients()) for group in self.groups]
@@ -288,18 +319,45 @@ class Optimizer(Stateful, Configurable, ABC):
         pieces = [g.gradients(p.start, p.start + p.size) for g, ps in reached for p in ps]
         clip_as_set({name: getattr(self, name) for name in CLIPS}, pieces, self._norm)
         for group, parameters in reached:
-            if self.weight_decay:
-                self._decay(group, parameters)
-            self.change(group, parameters)
+            for factor, chosen in self._alike("multipliers", parameters):
+                with self._times(factor):
+                    if self.weight_decay:
+                        self._decay(group, chosen)
+                    self.change(group, chosen)
             if self.use_ema:
                 self._average(group, parameters, overwrites)
             if self._gathering:
                 group.state["accumulated"].assign(0.0)
 
     def _decay(self, group: Group, parameters: list[Parameter]) -> None:
-        share = self._rate * self.weight_decay
         decaying = [p for p in parameters if not any(text in p.name for text in self._excluded)]
-        group.decay(decaying, share.astype(group.dtype))
+        for factor, chosen in self._alike("decay_multipliers", decaying):
+            share = self._rate * ((self.weight_decay or 0.0) * factor)
+            group.decay(chosen, share.astype(group.dtype))
+
+    def _alike(
+        self, option: str, parameters: list[Parameter]
+    ) -> list[tuple[float, list[Parameter]]]:
+        """The parameters by their factors; without the option, all of them and 1."""
+        patterns = getattr(self, option)
+        if not patterns:
+            return [(1.0, parameters)]
+        found = factors_of(type(self).__name__, option, patterns, self._names)
+        factors = {id(p): factor for p, factor in zip(self.parameters, found, strict=True)}
+        parts: dict[float, list[Parameter]] = {}
+        for p in parameters:
+            parts.setdefault(factors[id(p)], []).append(p)
+        return [(factor, chosen) for factor, chosen in parts.items() if factor]
+
+    @contextmanager
+    def _times(self, factor: float) -> Iterator[None]:
+        """Let the learning rate be so many times as large while instructions are made."""
+        rate = self._rate
+        try:
+            vars(self)["_rate"] = rate if factor == 1.0 else rate * factor
+            yield
+        finally:
+            vars(self)["_rate"] = rate
 
     def _average(self, group: Group, parameters: list[Parameter], overwrites: bool) -> None:
         """The first average is the weights themselves."""

@@ -1,6 +1,6 @@
 """The options of every optimizer, each declared once: its type, its default and its check."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Annotated, NamedTuple, TypedDict, cast
 
@@ -21,6 +21,15 @@ def _switch(owner: str, name: str, value: object) -> bool:
     return value is True
 
 
+def _factors(owner: str, name: str, value: object) -> dict[str, float]:
+    expected = "a dict of patterns and numbers, such as {'bias': 0.1}"
+    demand(isinstance(value, Mapping), owner, name, expected, value)
+    given = dict(cast(Mapping[str, object], value))
+    for pattern in given:
+        demand(isinstance(pattern, str) and pattern != "", owner, name, expected, value)
+    return {p: number(owner, f"{name}[{p!r}]", factor, 0) for p, factor in given.items()}
+
+
 class Options(TypedDict, total=False):
     """Keyword arguments that every optimizer takes; ``Optimizer`` says what each of them does."""
 
@@ -33,6 +42,8 @@ class Options(TypedDict, total=False):
     ema_momentum: Annotated[float, Option(0.99, fraction)]
     ema_overwrite_frequency: Annotated[int | None, Option(None, integer)]
     gradient_accumulation_steps: Annotated[int | None, Option(None, integer)]
+    multipliers: Annotated[dict[str, float] | None, Option(None, _factors)]
+    decay_multipliers: Annotated[dict[str, float] | None, Option(None, _factors)]
 
 
 OPTIONS: dict[str, Option] = {
@@ -67,6 +78,41 @@ def checked(owner: str, given: Mapping[str, object]) -> Options:
     if values["ema_overwrite_frequency"] and not values["use_ema"]:
         raise ValueError(f"{owner}: ema_overwrite_frequency needs use_ema=True.")
     return cast(Options, values)
+
+
+def factors_of(
+    owner: str, name: str, patterns: Mapping[str, float] | None, names: Sequence[str]
+) -> list[float]:
+    """For each name the factor of the last pattern that fits it; 1 where none does.
+
+    A pattern fits names that contain it; one with ``*``, ``?`` or ``[`` is for complete names.
+
+    Args:
+        owner: the optimizer, for errors.
+        name: its option, for errors.
+        patterns: pattern -> factor.
+        names: of parameters, such as ``dense_1/bias``.
+
+    Raises:
+        ValueError: a pattern fits no name; the names are listed.
+
+    >>> names = ["dense/weights", "dense/bias", "out/bias"]
+    >>> factors_of("SGD", "multipliers", {"bias": 0.1, "out/*": 2}, names)
+    [1.0, 0.1, 2]
+    """
+    from fnmatch import fnmatchcase  # only who has patterns pays for it
+
+    found = [1.0] * len(names)
+    for pattern, factor in (patterns or {}).items():
+        glob = not {*"*?["}.isdisjoint(pattern)
+        fits = [fnmatchcase(n, pattern) if glob else pattern in n for n in names]
+        if names and not any(fits):
+            raise ValueError(
+                f"{owner}: {name}: no parameter fits {pattern!r}.{suggestion(pattern, [*names])} "
+                f"Their names: {', '.join(names)}."
+            )
+        found = [factor if fit else before for fit, before in zip(fits, found, strict=True)]
+    return found
 
 
 def _checked(owner: str, name: str, given: Mapping[str, object]) -> object:

@@ -75,6 +75,6 @@ def packed_optimizer(optimizer: Optimizer) -> Packed:
 def unpacked_optimizer(packed: Packed, network: Model) -> Optimizer:
     """The optimizer, in charge of the parameters of a network."""
     optimizer: Optimizer = packed["class"](**packed["config"])
-    optimizer.build(network.parameters())
+    optimizer.build(network.parameters(), network.named_parameters())
     optimizer.load_state_dict(packed["state"])
     return optimizer

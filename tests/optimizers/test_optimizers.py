@@ -1,5 +1,6 @@
 """The contract that every optimizer keeps. An optimizer without a sample below fails."""
 
+import copy
 import json
 import tracemalloc
 from functools import partial
@@ -1108,3 +1109,102 @@ def test_each_option_is_declared_with_its_type_default_and_check():
         default, check = every.OPTIONS[name]
         assert default is None or check("SGD", name, default) == default
         assert f"\n        {name}: " in Optimizer.__doc__
+
+
+# ------------------------------------------------------------------------------------ multipliers
+
+
+def parts_of_three():
+    values = [np.linspace(-1, 1, 6).reshape(2, 3), np.ones(3), np.full((3, 2), 0.5), np.zeros(2)]
+    return [
+        Parameter(v.astype("f8"), n) for v, n in zip(values, ["weights", "bias"] * 2, strict=True)
+    ]
+
+
+PATHS = ["dense/weights", "dense/bias", "out/weights", "out/bias"]
+
+
+def after_steps(optimizer, parameters, names, steps=4):
+    optimizer.build(parameters, dict(zip(names, parameters, strict=True)))
+    for step in range(steps):
+        for i, p in enumerate(parameters):
+            p.grad = Tensor(np.cos(np.arange(p.size) + step + i).reshape(p.shape))
+        optimizer.step()
+    return [p.data.copy() for p in parameters]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_multipliers_are_learning_rates_of_their_own(name):
+    """What one optimizer does to each part equals what one of its rate does to all."""
+    options = {"exclude_output": False} if name == "muon" else {}
+    make = partial(OPTIMIZERS[name], weight_decay=0.1, **options)
+    mixed = make(0.01, multipliers={"bias": 0.1, "out/*": 3.0, "out/bias": 0.5})
+    got = after_steps(mixed, parts_of_three(), PATHS)
+    for i, factor in enumerate([1.0, 0.1, 3.0, 0.5]):
+        alone = after_steps(make(0.01 * factor), parts_of_three(), PATHS)
+        np.testing.assert_allclose(got[i], alone[i], rtol=1e-12, atol=1e-14)
+
+
+def test_the_factor_0_lets_parameters_be_and_decay_has_factors_of_its_own():
+    begins = [p.data.copy() for p in parts_of_three()]
+    got = after_steps(SGD(0.1, multipliers={"bias": 0.0}), parts_of_three(), PATHS)
+    assert np.array_equal(got[1], begins[1])
+    assert not np.array_equal(got[0], begins[0])
+    settings = {"weight_decay": 0.2, "decay_multipliers": {"weights": 0.5, "bias": 0}}
+    got = after_steps(SGD(0.1, **settings), parts_of_three(), PATHS)
+    half = after_steps(SGD(0.1, weight_decay=0.1), parts_of_three(), PATHS)
+    none = after_steps(SGD(0.1), parts_of_three(), PATHS)
+    np.testing.assert_allclose(got[0], half[0], rtol=1e-14)
+    np.testing.assert_array_equal(got[1], none[1])
+
+
+def test_an_update_is_one_primitive_for_each_run_of_one_factor():
+    def updates(**options):
+        model = Sequential([Dense(3, 4), Dense(4, 2)])
+        model.compile("mse", SGD(0.1, **options))
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+        (program,) = model.trainer.train.programs.values()
+        return str(program).count("sgd_update")
+
+    assert updates() == updates(multipliers={"dense": 0.5}) == 1
+    assert updates(multipliers={"dense_1": 0.5}) == 2
+    assert updates(multipliers={"bias": 0.5}) == 4
+
+
+def test_multipliers_are_described_saved_and_loaded(tmp_path):
+    from axon.models import load_model
+
+    factors = {"bias": 0.1, "dense/*": 2.0}
+    model = Sequential([Dense(3, 4), Dense(4, 2)])
+    model.compile(
+        "mse", Adam(0.1, multipliers=factors, weight_decay=0.1, decay_multipliers=factors)
+    )
+    assert model.optimizer.config()["multipliers"] == factors
+    assert "multipliers" not in Adam(0.1).config()
+    x, y = np.ones((8, 3)), np.ones((8, 2))
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "net.axon")
+    again = load_model(tmp_path / "net.axon")
+    assert again.optimizer.multipliers == again.optimizer.decay_multipliers == factors
+    for other in (again, copy.deepcopy(model)):
+        other.fit(x, y, verbose=0)
+    model.fit(x, y, verbose=0)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_pattern_that_fits_nothing_is_an_error_that_lists_the_names():
+    model = Sequential([Dense(3, 4), Dense(2)])
+    model.compile("mse", SGD(0.1, multipliers={"dense_7/*": 0.1}))
+    before = model.layers[0].get_weights()
+    with pytest.raises(ValueError, match=r"no parameter fits 'dense_7/\*'.*dense/bias, dense_1/w"):
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    np.testing.assert_array_equal(before[0], model.layers[0].get_weights()[0])
+
+
+@pytest.mark.parametrize("wrong", [0.1, {"bias": "fast"}, {"bias": -1.0}, {"": 1.0}, {3: 1.0}])
+def test_multipliers_are_patterns_and_numbers(wrong):
+    with pytest.raises((TypeError, ValueError), match="SGD: multipliers"):
+        SGD(0.1, multipliers=wrong)
