@@ -72,7 +72,8 @@ def rules_for(
         if word not in known:
             from inspect import signature  # only an error pays for it
 
-            takes = [name for c in owner.__mro__[:-1] for name in signature(c.__init__).parameters]
+            makers = [vars(c).get("__init__", object.__init__) for c in owner.__mro__]
+            takes = [name for maker in makers for name in signature(maker).parameters]
             hint = ELSEWHERE.get(word) or suggestion(word, [*takes, *known])
             raise TypeError(f"{owner.__name__}: unexpected argument {word!r}.{hint}")
     return {word: known[word](value) for word, value in options.items() if value is not None}
