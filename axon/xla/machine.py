@@ -19,6 +19,7 @@ from axon.core import Tensor
 from axon.program.lowerings import Coming, DeviceOptions
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
+from axon.xla.announced import announced
 from axon.xla.batches import Batches
 from axon.xla.body import StepBody, StepInputs
 from axon.xla.devices import chosen, demand_own_process
@@ -300,7 +301,7 @@ class XlaMachine:
             for places in self._loop.bundle()
         )
         noting.errors = self._errors
-        with settings(self.precision, self.sharding.devices.size):
+        with announced(), settings(self.precision, self.sharding.devices.size):
             jitted = jax.jit(self._loop, donate_argnums=0, out_shardings=self.sharding.state)
             lowered = jitted.lower(*self._given())
             self._text = lowered.as_text() if self.sharding.several_hosts else ""

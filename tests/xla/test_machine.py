@@ -245,6 +245,19 @@ def test_parameters_are_in_pieces():
 # ------------------------------------------------------------------------------------ interrupts
 
 
+def test_it_is_said_once_that_xla_compiles_for_long(monkeypatch, capsys):
+    from axon.xla import announced
+
+    monkeypatch.setattr(announced, "_Waited", type("_Waited", (), {"spent": 0.0, "told": False}))
+    monkeypatch.setattr(announced, "SLOW", 1e9)
+    fit(small(), epochs=1)
+    assert announced.ANNOUNCED not in capsys.readouterr().err
+    monkeypatch.setattr(announced, "SLOW", 0.0)
+    for _ in range(2):
+        fit(small(), epochs=1)
+    assert capsys.readouterr().err.count(announced.ANNOUNCED) == 1
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a callback
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interrupt_leaves_a_state_from_between_two_steps():
