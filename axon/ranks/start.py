@@ -1,5 +1,6 @@
 """How this process was started: alone, or as one of many, and what may be wrong with that."""
 
+import atexit
 import faulthandler
 import os
 import sys
@@ -80,14 +81,28 @@ def wait_until_every_rank_has_started(start: Start | None) -> "Intracomm":
     if int(mpi4py.__version__.partition(".")[0]) < 4:
         raise ImportError(f"mpi4py is {mpi4py.__version__}, and AXON needs 4.0 or newer")
     if "mpi4py.MPI" not in sys.modules:  # look at the library before it looks for the others
-        mpi4py.rc.initialize, mpi4py.rc.finalize = False, True
+        mpi4py.rc.initialize = mpi4py.rc.finalize = False
     from mpi4py import MPI
 
     if not MPI.Is_initialized():
         if start is not None and start.launcher == OPEN_MPI and "Open MPI" not in _library():
             raise ForeignMPIError(start)
         MPI.Init_thread()
+        _finalize_here()
     return MPI.COMM_WORLD
+
+
+def _finalize_here() -> None:
+    """End MPI with this process: mpi4py's own way would end it in those it forks, too."""
+    from mpi4py import MPI
+
+    process = os.getpid()
+
+    def finalize() -> None:
+        if os.getpid() == process and not MPI.Is_finalized():
+            MPI.Finalize()
+
+    atexit.register(finalize)
 
 
 @contextmanager

@@ -104,6 +104,9 @@ def no_ranks() -> None:
         caught("fork", together, ranks.barrier)
         os._exit(0)
     os.waitpid(child, 0)
+    if not (child := os.fork()):
+        sys.exit(7)  # as a program ends, with all that is done at its end
+    say("exit", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     code = "import axon; print(axon.ranks.rank(), axon.ranks.size())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     say("program", other.stdout.strip() or other.stderr)

@@ -94,7 +94,7 @@ def test_what_a_rank_starts_is_no_rank(mpi: Found) -> None:
         (thread, fork, *rest) = of(job, rank)
         assert re.match(r"thread RuntimeError: a fit: another thread of rank . \(", thread)
         assert re.match(r"fork RuntimeError: ranks: this process was forked from rank . \(", fork)
-        assert rest == ["program 0 1", "still no error"]
+        assert rest == ["exit 7", "program 0 1", "still no error"]
 
 
 @each_mpi
