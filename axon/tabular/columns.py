@@ -118,7 +118,7 @@ class Columns:
         told = {"category": categorical, "number": numeric, "date": dates, "text": text}
         wanted = _wanted({**told, "left out": drop}, table.names)
         found = cls([], list(table.said))
-        seen: dict[bytes, str] = {}
+        seen: dict[int, str] = {}
         for name, values in zip(table.names, table.columns, strict=True):
             column = _found(table, name, values, wanted.get(name), found.said)
             if column.role != "left out" and name not in wanted:
@@ -263,7 +263,7 @@ def _of_words(name: str, values: Array, wanted: str | None, said: list[str]) -> 
         return _date(name, reading.moments(values.tolist(), order), (order,))
     if wanted is None:
         _demand_no_stray_word(name, values, words)
-    count = sum(v is not None for v in values.tolist())
+    count = len(values) - values.tolist().count(None)
     if wanted is None and len(words) == count >= 20 and _is_id(name, words):
         return _counted(Column(name, "left out", why="every row has another value: an id"), values)
     if wanted == "text" or (wanted is None and _is_prose(words, count)):
@@ -392,7 +392,7 @@ def _varying(column: Column, values: Array) -> Column:
 
 def _counted(column: Column, values: Array) -> Column:
     listed = values.tolist()
-    gaps = sum(v is None for v in listed)
+    gaps = listed.count(None)
     return replace(column, gaps=gaps, distinct=len(set(listed) - {None}))
 
 
@@ -407,15 +407,13 @@ def _is_prose(words: list[str], count: int) -> bool:
     return len(words) > max(0.5 * count, 50) and several > len(words) / 2
 
 
-def _print_of(column: Column, values: Array) -> bytes:
+def _print_of(column: Column, values: Array) -> int:
     """What two columns have in common that say the same."""
     if values.dtype.kind == "O":
-        return "\0".join("\1" if v is None else v for v in values.tolist()).encode()
-    return (
-        values.astype(np.float64, copy=False).tobytes()
-        if values.dtype.kind != "M"
-        else (b"date" + values.tobytes())
-    )
+        return hash(tuple(values.tolist()))
+    if values.dtype.kind == "M":
+        return hash(b"date" + values.tobytes())
+    return hash(values.astype(np.float64, copy=False).tobytes())
 
 
 # ------------------------------------------------------------------------------------ reading

@@ -4,31 +4,18 @@ A column is an array of numbers or truth values, of dates (datetime64), or of te
 None for a gap). What a text means, a number perhaps, or a date, is decided in ``columns``.
 """
 
-import bz2
-import csv
-import gzip
-import lzma
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from io import StringIO
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from axon.backend import Array
-
-GAPS = frozenset(("", "na", "n/a", "nan", "none", "null", "?", "nil", "#n/a", "nat", "<na>"))
-PACKED: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.decompress,
-    ".bz2": bz2.decompress,
-    ".xz": lzma.decompress,
-}
-SEPARATORS = ",;\t|"
-LOOKED_AT = 50  # lines, for the separator
+from axon.tabular.reading import GAPS
+from axon.tabular.sheets import read_sheet
 
 
 class Table(NamedTuple):
@@ -64,12 +51,14 @@ class Table(NamedTuple):
         return self._replace(names=[self.names[i] for i in kept], columns=columns)
 
 
-def read(data: Any) -> Table:
+def read(data: Any, *, header: bool | None = None, gaps: Iterable[str] = GAPS) -> Table:
     """Take a table as it comes.
 
     Args:
         data: a pandas or polars frame, a path of a CSV, TSV or Parquet file (also .gz, .bz2, .xz),
             a list of dicts, a dict of columns, or an array (rows, columns), also a structured one.
+        header: of a CSV file: whether its first line holds names; None finds out.
+        gaps: words that mean a gap, however they are capitalized, instead of the usual ones.
 
     Raises:
         TypeError: it is nothing of these.
@@ -83,8 +72,26 @@ def read(data: Any) -> Table:
     """
     if isinstance(data, Table):
         return data
+    words = frozenset(word.strip().lower() for word in gaps) | {""}
     if isinstance(data, str | Path):
-        return read_file(Path(data))
+        return read_file(Path(data), header, words)
+    return _spaced(_of_memory(data), words)
+
+
+def _spaced(table: Table, gaps: frozenset[str]) -> Table:
+    """The table with None where a word means a gap."""
+    return table._replace(columns=[_with_gaps(column, gaps) for column in table.columns])
+
+
+def _with_gaps(column: Array, gaps: frozenset[str]) -> Array:
+    if column.dtype.kind != "O":
+        return column
+    found = {word for word in set(column.tolist()) if word is not None and word.lower() in gaps}
+    return _objects(None if w in found else w for w in column.tolist()) if found else column
+
+
+def _of_memory(data: Any) -> Table:
+    """A table of what is no file."""
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(data, pandas.DataFrame):
         return _of_pandas(data)
@@ -211,7 +218,7 @@ def _of_objects(values: list[Any]) -> Array:
             f"table: argument must be a string or a number in each cell, not {strange.__name__!r}."
         )
     out = np.empty(len(values), object)
-    out[:] = [None if _is_gap(v) or _is_gap_word(str(v)) else str(v).strip() for v in values]
+    out[:] = [None if _is_gap(v) else str(v).strip() or None for v in values]
     return out
 
 
@@ -224,10 +231,6 @@ def _is_gap(value: Any) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
-def _is_gap_word(word: str) -> bool:
-    return word.strip().lower() in GAPS
-
-
 def _moment(value: Any) -> np.datetime64:
     if isinstance(value, datetime) and value.tzinfo is not None:
         value = (value - value.utcoffset()).replace(tzinfo=None)  # type: ignore[operator]
@@ -237,7 +240,7 @@ def _moment(value: Any) -> np.datetime64:
 # ------------------------------------------------------------------------------------ files
 
 
-def read_file(path: Path) -> Table:
+def read_file(path: Path, header: bool | None = None, gaps: frozenset[str] = GAPS) -> Table:
     """A table of a file: CSV, TSV, text of any usual separator and encoding, or Parquet.
 
     Raises:
@@ -248,13 +251,9 @@ def read_file(path: Path) -> Table:
     if not path.exists():
         raise FileNotFoundError(f"table: there is no file {str(path)!r}.")
     if path.suffix in (".parquet", ".pq"):
-        return _of_parquet(path)
-    raw = path.read_bytes()
-    for suffix, unpack in PACKED.items():
-        if path.suffix == suffix:
-            raw = unpack(raw)
-    said: list[str] = []
-    return _of_text(_decoded(raw, said), str(path), said)
+        return _spaced(_of_parquet(path), gaps)
+    sheet = read_sheet(path, header, gaps)
+    return Table(sheet.names, sheet.columns, {}, frozenset(), sheet.said)
 
 
 def _of_parquet(path: Path) -> Table:
@@ -267,100 +266,3 @@ def _of_parquet(path: Path) -> Table:
         ) from error
     found = parquet.read_table(path)
     return _of_columns({n: found.column(n).to_pylist() for n in found.column_names})
-
-
-def _decoded(raw: bytes, said: list[str]) -> str:
-    """Bytes as text: UTF-8, UTF-16 by its mark, else as Windows writes western languages."""
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        said.append("The file is not UTF-8; it was read as Windows-1252 (Latin-1).")
-        return raw.decode("cp1252", errors="replace")
-
-
-def _of_text(text: str, name: str, said: list[str]) -> Table:
-    """A table of the text of a file."""
-    separator, text = _separator(text)
-    lines = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    pairs = [(row, lines.line_num) for row in _filled(lines)]
-    rows, numbers = [row for row, _ in pairs], [number for _, number in pairs]
-    if not rows:
-        raise ValueError(f"table: {name!r} is empty: no line holds anything.")
-    head = [cell.strip() for cell in rows[0]]
-    if _is_data(head):
-        said.append("The file has no line of names; columns are called column 1, column 2, ...")
-        head = [f"column {i + 1}" for i in range(len(head))]
-    else:
-        rows, numbers = rows[1:], numbers[1:]
-    head = [cell or f"column {i + 1}" for i, cell in enumerate(head)]
-    _demand_even(rows, numbers, len(head), name)
-    columns = {n: list(c) for n, c in zip(_apart(head, said), zip(*rows, strict=True), strict=True)}
-    if not rows:
-        columns = {n: [] for n in head}
-    return Table(list(columns), [_cells(c) for c in columns.values()], {}, frozenset(), said)
-
-
-def _demand_even(rows: list[list[str]], numbers: list[int], width: int, name: str) -> None:
-    for row, line in zip(rows, numbers, strict=True):
-        if len(row) != width:
-            raise ValueError(
-                f"table: line {line} of {name!r} has {len(row)} cells, but the first line has "
-                f"{width}. Mend the line; a cell that contains the separator needs quotes."
-            )
-
-
-def _separator(text: str) -> tuple[str, str]:
-    """What stands between cells: said in a line sep=, or what cuts the first rows most evenly."""
-    if text[:4].lower() == "sep=" and len(text) > 4:
-        return text[4], text.split("\n", 1)[1] if "\n" in text else ""
-    return max(SEPARATORS, key=lambda separator: _evenness(text, separator)), text
-
-
-def _evenness(text: str, separator: str) -> tuple[bool, float, int]:
-    """Whether it cuts the first row; which share of rows as often as that; and how often."""
-    rows = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    widths = [len(row) for row in islice(_filled(rows), LOOKED_AT)]
-    if not widths or widths[0] < 2:
-        return False, 0.0, 0
-    return True, widths.count(widths[0]) / len(widths), widths[0]
-
-
-def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
-    """Rows that hold something, and are no comments."""
-    return (r for r in rows if any(cell.strip() for cell in r) and not r[0].startswith("#"))
-
-
-def _is_data(cells: list[str]) -> bool:
-    """Whether the first line of a file is no line of names: a number stands in it."""
-    return any(_is_float(cell) for cell in cells)
-
-
-def _is_float(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return not _is_gap_word(cell)
-
-
-def _apart(names: list[str], said: list[str]) -> list[str]:
-    """Names, each its own."""
-    found: list[str] = []
-    for name in names:
-        new, number = name, 2
-        while new in found:
-            new, number = f"{name}.{number}", number + 1
-        if new != name:
-            said.append(f"Two columns are called {name!r}; the later one is {new!r} here.")
-        found.append(new)
-    return found
-
-
-def _cells(cells: list[str]) -> Array:
-    """A column of a file: as numbers if all of it is, else as text with None for gaps."""
-    out = np.empty(len(cells), object)
-    known = {word: None if _is_gap_word(word) else word.strip() for word in set(cells)}
-    out[:] = [known[cell] for cell in cells]
-    return out
