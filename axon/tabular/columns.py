@@ -252,7 +252,7 @@ def _of_words(name: str, values: Array, wanted: str | None, said: list[str]) -> 
         return Column(name, "left out", why="it is all gaps", gaps=len(values))
     style = reading.number_style(words)
     if wanted == "number" or (wanted is None and style is not None):
-        return _number_of_words(name, values, words, style, said)
+        return _number_of_words(name, values, words, style, said, asked=wanted is not None)
     order = reading.date_order(words) if wanted in (None, "date") else None
     if wanted == "date" and order is None:
         raise ValueError(f"table: {name!r} holds no dates that can be read, such as {words[0]!r}.")
@@ -278,6 +278,7 @@ def _number_of_words(
     words: list[str],
     style: reading.NumberStyle | None,
     said: list[str],
+    asked: bool,
 ) -> Column:
     """A column of text that means numbers; what is no number is a gap, if that was asked for."""
     lenient = style is None
@@ -292,7 +293,7 @@ def _number_of_words(
     if style != reading.STYLES[0] or signs:
         example = next((w for w in words if not w.isdigit()), words[0])
         said.append(f"In {name!r}, {example!r} is read as {reading.numbers([example], style)[0]}.")
-    return replace(_number(name, numbers, tuple(style), lenient), lenient=lenient)
+    return replace(_number(name, numbers, tuple(style), asked), lenient=lenient)
 
 
 def _best_style(words: list[str]) -> reading.NumberStyle:

@@ -252,8 +252,8 @@ def read_file(path: Path, header: bool | None = None, gaps: frozenset[str] = GAP
         raise FileNotFoundError(f"table: there is no file {str(path)!r}.")
     if path.suffix in (".parquet", ".pq"):
         return _spaced(_of_parquet(path), gaps)
-    sheet = read_sheet(path, header, gaps)
-    return Table(sheet.names, sheet.columns, {}, frozenset(), sheet.said)
+    cells = read_sheet(path, header, gaps)
+    return Table(cells.names, cells.columns, {}, frozenset(), cells.said)
 
 
 def _of_parquet(path: Path) -> Table:
