@@ -33,7 +33,7 @@ BLOCK = 5000  # rows that are spread over the columns in one go
 Row = tuple[int, list[str]]  # the number of its last line, and its cells
 
 
-class Cells(NamedTuple):
+class FileColumns(NamedTuple):
     """What a file of cells holds.
 
     Attributes:
@@ -74,7 +74,7 @@ class _File(NamedTuple):
 
 def read_sheet(
     path: Path, header: bool | None = None, gaps: frozenset[str] = reading.GAPS
-) -> Cells:
+) -> FileColumns:
     """The columns of a CSV, TSV or text file, packed or not.
 
     Args:
@@ -102,7 +102,7 @@ def read_sheet(
         head = _longer(head, second[1], said)
     columns = _spread(rest, len(head), file.name, gaps)
     names = [cell or f"column {i + 1}" for i, cell in enumerate(head)]
-    return Cells(*_named(_apart(names, said), head, columns), said)
+    return FileColumns(*_named(_apart(names, said), head, columns), said)
 
 
 def _longer(head: list[str], row: list[str], said: list[str]) -> list[str]:
