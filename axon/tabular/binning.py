@@ -38,7 +38,8 @@ def _scale(real: Array) -> tuple[float, float]:
     if spread <= noise:
         far = np.abs(real / 2 - center / 2)
         far = far[far > noise]
-        spread = float(np.median(far)) / OFTEN_EQUAL if len(far) else 0.0
+        # a quantile, since np.median adds two numbers, which may overflow
+        spread = float(np.quantile(far, 0.5)) / OFTEN_EQUAL if len(far) else 0.0
     spread *= 2
     return float(center), float(1 / spread) if spread > 1 / np.finfo(np.float64).max else 0.0
 

@@ -9,7 +9,7 @@ from axon.backend import Array
 from axon.tabular import Encoder, Values, binning
 
 pytest.importorskip("hypothesis")
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -55,6 +55,7 @@ def piecewise(x: float, edges: Array) -> list[float]:
 
 @QUICK
 @given(COLUMNS, st.integers(0, 8))
+@example(np.array([-1e300, 0.0] + [np.finfo(np.float64).max] * 7), 0)
 def test_all_columns_become_finite_bounded_and_monotone(column: Array, bins: int) -> None:
     values = values_of(column)
     encoder = Encoder.fit(values, bins)
