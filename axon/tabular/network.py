@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from axon import activations, ops
+from axon import activations
 from axon.backend import FLOAT, Array, Shape
 from axon.core import Tensor
 from axon.models import Model
+from axon.ops import concatenate, lookup
 from axon.parameter import Parameter
 
 EPSILON = 1e-6  # of what a spread is divided by
@@ -97,8 +98,8 @@ class Ensemble(Model):
 
     def _joined(self, x: Tensor, codes: Tensor) -> Tensor:
         """The rows with the embeddings of their codes: (n, inputs + q dim)."""
-        found = ops.lookup(self.table, codes)  # (n, q, dim)
-        return ops.concatenate([x, found.reshape(len(x), self.dim * len(self.sizes))], axis=1)
+        found = lookup(self.table, codes)  # (n, q, dim)
+        return concatenate([x, found.reshape(len(x), self.dim * len(self.sizes))], axis=1)
 
     def _first(self, x: Tensor) -> Tensor:
         """The first layer of all members at once: (members, n, width), a view."""

@@ -115,7 +115,7 @@ def test_several_steps_are_done_in_one_go(monkeypatch):
 
     def spy(self, steps):
         done.append(steps)
-        run(self, steps)
+        return run(self, steps)
 
     monkeypatch.setattr(Machine, "_run", spy)
     x, y = data(32 * 40)

@@ -25,6 +25,8 @@ OPTIONS = [
     {"gradient_accumulation_steps": 2},
     {"gradient_accumulation_steps": 3, "use_ema": True, "ema_overwrite_frequency": 2},
     {"learning_rate": schedules.CosineDecay(0.01, 20)},
+    {"multipliers": {"bias": 0.5}},
+    {"weight_decay": 0.1, "decay_multipliers": {"bias": 0.0}},
 ]
 # Options of one's own.
 OWN = {
