@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from axon.backend import Array
 from axon.tabular.choices import choose, strata
-from axon.tabular.columns import Columns, Values
+from axon.tabular.columns import Columns
 from axon.tabular.encoding import targets_scaled
 from axon.tabular.fitted import Fitted, learn, out_of_fold
 from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
@@ -74,9 +74,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         self._apart = out_of_fold(self.fitted_, values, held)
         return self
 
-    def _values(self, X: Any) -> Values:
+    def _answers(self, X: Any) -> Array:
+        """What the members say together of rows."""
         check_is_fitted(self, "fitted_")
-        return self.columns_.values(read(X))
+        return self.fitted_.answers(self.columns_.values(read(X)))
 
 
 class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]
@@ -154,7 +155,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
 
     def predict_proba(self, X: Any) -> Array:
         """How likely each class is, (n, classes); each label, (n, labels)."""
-        return self.fitted_.answers(self._values(X))
+        return self._answers(X)
 
     def predict(self, X: Any) -> Array:
         """The likeliest class (n,); of several labels, 0 or 1 for each (n, labels)."""
@@ -211,7 +212,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """The targets of rows: (n,), or (n, targets); with ``quantiles`` (n, quantiles)."""
-        return self._unscaled(self.fitted_.answers(self._values(X)))
+        return self._unscaled(self._answers(X))
 
     def _unscaled(self, scaled: Array) -> Array:
         numbers = scaled * self._spread + self._mean

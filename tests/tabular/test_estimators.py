@@ -146,3 +146,11 @@ def test_what_cannot_be_learned_is_refused(case):
 def test_weights_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="a number >= 0 for each of the 240 rows"):
         TabularRegressor().fit(TABLE, NUMBER, -np.ones(240))
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_who_has_not_learned_says_so(kind: type) -> None:
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError, match=r"Call 'fit'"):
+        kind().predict([[1.0]])
