@@ -4,13 +4,18 @@ Each table is split five times, a fifth of its rows to test on; all have their d
 and take turns on each split. Written to bench/tables.md: the median loss of each table, ranks, the
 share of the best loss, accuracy or R2, seconds, and how far average ranks must be apart to differ.
 
-A folder holds CSV files (also .gz), the target in the last column, an empty cell for a gap.
+A folder holds CSV files (also .gz), the target in the last column, an empty cell for a gap. With
+``--results FILE`` each measurement is kept there at once, and none is made twice: an interrupted run
+goes on, and a contestant that changed is measured again by ``--again NAME`` alone.
 """
 
 import argparse
+import json
 import os
 import time
 import warnings
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -78,11 +83,38 @@ def judged(task: Task, answers: np.ndarray) -> tuple[float, float]:
 
 
 def measure(name: str, task: Task) -> Result:
-    """Let one contestant fit and predict."""
+    """Let one contestant fit and predict; one that fails is told, and is the last."""
     cpu, wall = time.process_time(), time.perf_counter()
-    answers = CONTESTANTS[name].run(task)
-    took = time.process_time() - cpu, time.perf_counter() - wall
-    return Result(*judged(task, answers), *took)
+    try:
+        result = judged(task, CONTESTANTS[name].run(task))
+    except Exception as error:
+        print(f"{name} failed: {type(error).__name__}: {error}"[:300], flush=True)
+        result = np.inf, -np.inf
+    return Result(*result, time.process_time() - cpu, time.perf_counter() - wall)
+
+
+class Record:
+    """What was measured so far, in a file, if one is named.
+
+    Args:
+        path: of a JSON file; None keeps nothing.
+        rows: how many a contestant may learn from: other numbers are other measurements.
+        again: contestants whose earlier measurements do not count.
+    """
+
+    def __init__(self, path: Path | None, rows: int, again: list[str]) -> None:
+        self.path, self.rows = path, rows
+        found = json.loads(path.read_text()) if path and path.exists() else {}
+        self.known = {k: v for k, v in found.items() if k.split("|")[2] not in again}
+
+    def result(self, table: str, seed: int, name: str, task: Callable[[], Task]) -> Result:
+        """What a contestant did on a split: known, or measured now."""
+        key = f"{table}|{seed}|{name}|{self.rows}"
+        if key not in self.known:
+            self.known[key] = list(measure(name, task()))
+            if self.path:
+                self.path.write_text(json.dumps(self.known, indent=0))
+        return Result(*self.known[key])
 
 
 # ------------------------------------------------------------------------------------ the report
@@ -166,6 +198,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="contestants, with commas between")
     parser.add_argument("--tables", default="", help="tables, with commas between")
     parser.add_argument("--write", type=Path, default=WRITTEN)
+    parser.add_argument("--results", type=Path, help="keeps what was measured; none is made twice")
+    parser.add_argument("--again", default="", help="contestants to measure again, with commas")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     wanted = [n for n in given.only.split(",") if n] or list(CONTESTANTS)
@@ -174,16 +208,17 @@ def main() -> None:
     chosen = [
         p for p in paths if not given.tables or p.name.split(".")[0] in given.tables.split(",")
     ]
+    record = Record(given.results, given.rows, given.again.split(","))
     results: Results = {}
     sizes: dict[str, int] = {}
     for path in chosen:
         table = path.name.split(".csv")[0]
         found: dict[str, list[Result]] = {n: [] for n in names}
         for seed in range(given.splits):
-            task = split(path, seed, given.rows)
+            task = cache(partial(split, path, seed, given.rows))
             for name in names[seed % len(names) :] + names[: seed % len(names)]:
-                found[name].append(measure(name, task))
-        results[table], sizes[table] = found, len(task.y) + len(task.y_test)
+                found[name].append(record.result(table, seed, name, task))
+        results[table], sizes[table] = found, len(load(path)[1])
         told = ", ".join(f"{n} {middle(found[n], 'loss'):.4g}" for n in names)
         print(f"{table}: {told}", flush=True)
         given.write.write_text(report(results, sizes, names, given.splits) + "\n")
