@@ -5,8 +5,8 @@ and take turns on each split. Written to bench/tables.md: the median loss of eac
 share of the best loss, accuracy or R2, seconds, and how far average ranks must be apart to differ.
 
 A folder holds CSV files (also .gz), the target in the last column, an empty cell for a gap. With
-``--results FILE`` each measurement is kept there at once, and none is made twice: an interrupted run
-goes on, and a contestant that changed is measured again by ``--again NAME`` alone.
+``--results FILE`` each measurement is kept there at once, and none is made twice: an interrupted
+run goes on, and a contestant that changed is measured again by ``--again NAME`` alone.
 """
 
 import argparse
