@@ -94,7 +94,8 @@ class Ensemble(Model):
             h = h @ self.weights[i] + self.biases[i]  # (members, n, width)
             if i < len(self.bends):
                 h = self._bent(h, i)
-        return h.transpose(1, 0, 2)
+        rows = h.transpose(1, 0, 2).reshape(h.shape[1], -1)  # in one piece, for what comes next
+        return rows.reshape(-1, self.members, self.outputs)
 
     def _joined(self, x: Tensor, codes: Tensor) -> Tensor:
         """The rows with the embeddings of their codes: (n, inputs + q dim)."""

@@ -5,7 +5,7 @@ it; the weights of the epoch in which the *mean* of these predictions was best a
 """
 
 from collections.abc import Sequence
-from math import cos, log2, pi, sqrt
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +16,14 @@ from axon.core import Tensor
 from axon.models.feeds import ArrayFeed
 from axon.modes import GradMode, TrainingMode, no_grad
 from axon.optimizers import Adam
-from axon.parameter import Parameter
+from axon.optimizers.schedules import CosineLogarithmic
 from axon.program import Step
 from axon.tabular.network import Ensemble
 from axon.tabular.objectives import Goal
 
+OTHERS, SCALE = 0.1, 6.0  # how fast biases, bends and embeddings learn; and the scale
 JUDGED = 2048  # held rows, at most, by which an epoch is judged
-PARTS = 8  # how often in an epoch the rate follows its schedule
+MEAN, SQUARES, EPSILON = 0.9, 0.95, 1e-8  # how slowly Adam forgets, and what it adds
 
 
 class Course(NamedTuple):
@@ -43,15 +44,6 @@ class Course(NamedTuple):
     rate: float = 0.04
     decay: float = 0.0
     cycles: int = 4
-
-
-def coslog(t: float, cycles: int = 4) -> float:
-    """A rate that falls to 0 and rises again, ever more slowly; t from 0 to 1.
-
-    >>> [round(coslog(t), 2) for t in (0.0, 1 / 15, 0.2, 1.0)]
-    [0.0, 0.0, 0.0, 0.0]
-    """
-    return 0.5 * (1 - cos(2 * pi * log2(1 + (2**cycles - 1) * t)))
 
 
 class Training:
@@ -94,19 +86,23 @@ class Training:
         self.feed.size = len(seen)
         self.feed.steps = max(1, len(seen) // batch)
         names = [f"x{i}" for i in range(len(columns))]
-        self.step = Step("learn", self._learn, [*names, "y", "weights"])
+        self.optimizer = self._optimizer()
+        self.step = Step("learn", self._learn, [*names, "y", "weights"], state=self._changed)
         self.looking = Step("look", self._look, names)
-        self.optimizers = [self._optimizer(p) for p in _paces(net)]
-        self.rates = [float(o.learning_rate) for o in self.optimizers]
         self.history: list[float] = []
         self.best, self.best_loss = 0, float(np.inf)
 
-    def _optimizer(self, pace: "Pace") -> Adam:
-        rate = self.plan.rate * pace.factor
+    def _optimizer(self) -> Adam:
+        plan, named = self.plan, self.net.named_parameters()
+        rate = CosineLogarithmic(plan.rate, plan.epochs * self.feed.steps, plan.cycles)
+        decays = {name: float(name.startswith("weights")) for name in named}
         made = Adam(
-            rate, 0.9, 0.95, 1e-8, weight_decay=(self.plan.decay if pace.decays else 0) or None
+            *(rate, MEAN, SQUARES, EPSILON),
+            weight_decay=plan.decay or None,
+            multipliers=paces(self.net),
+            decay_multipliers=decays,
         )
-        made.build(pace.parameters)
+        made.build([*named.values()], named)
         return made
 
     # -------------------------------------------------------------------- the programs
@@ -114,14 +110,18 @@ class Training:
     def _learn(self, *columns: Tensor) -> list[Tensor]:
         """Forward, backward and update."""
         *x, y, weights = columns
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
+        self.optimizer.zero_grad()
         with GradMode(True), TrainingMode(True):
             loss = self.objective.loss(self.net.forward(*x), y, weights)
         loss.backward()
-        for optimizer in self.optimizers:
-            optimizer.apply()
+        self.optimizer.apply()
         return [loss]
+
+    def _changed(self) -> list[Tensor]:
+        """What a step of learning changes."""
+        groups, iterations = self.optimizer.groups, self.optimizer.iterations
+        kept = [t for g in groups for t in (g.memory.values, *g.state.values())]
+        return [iterations, *kept]
 
     def _look(self, *columns: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):
@@ -143,7 +143,7 @@ class Training:
         self.looking.expect(plan.epochs)
         kept: list[Array] = []
         for epoch in range(plan.epochs):
-            self._epoch(epoch)
+            self._epoch()
             raw = self.looking.run(held)[0].copy()
             loss = self.judged(raw)
             self.history.append(loss)
@@ -161,39 +161,28 @@ class Training:
         mean = self.objective.mean(raw, self.hidden)
         return self.objective.score(mean, self.y[self.held], self.counts[self.held])
 
-    def _epoch(self, epoch: int) -> None:
+    def _epoch(self) -> None:
         feed, size = self.feed, self.feed.batch_size
         self.rng.shuffle(feed.numbers)
         inputs = self.step.inputs(*feed.specs(size))
-        done, each = 0, max(1, feed.steps // PARTS)
+        done = 0
         while done < feed.steps:
-            t = (epoch + done / feed.steps) / self.plan.epochs
-            self._set_rates(t)
-            ahead = min(each, feed.steps - done)
-            while ahead:
-                self.step.run(inputs, (), feed, done * size, ahead, True)
-                done, ahead = done + self.step.done, ahead - self.step.done
+            coming = self.optimizer.coming()
+            self.step.run(inputs, (), feed, done * size, feed.steps - done, True, coming)
+            self.optimizer.advance()
+            done += self.step.done
         self.step.flush()
 
-    def _set_rates(self, t: float) -> None:
-        share = max(coslog(t, self.plan.cycles), 1e-3)
-        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
-            optimizer.learning_rate = rate * share
 
+def paces(net: Ensemble) -> dict[str, float]:
+    """How fast each parameter learns: weights the more slowly the more of them a neuron adds up.
 
-class Pace(NamedTuple):
-    """Parameters that learn equally fast."""
-
-    parameters: list[Parameter]
-    factor: float
-    decays: bool = False
-
-
-def _paces(net: Ensemble) -> list[Pace]:
-    """Weights learn the more slowly the more of them a neuron adds up."""
+    >>> paces(Ensemble(4, widths=(16,)))["weights_1"]
+    0.25
+    """
     first, *later = net.weights
-    made = [Pace([first], 1 / sqrt(len(first)), True)]
-    made += [Pace([w], 1 / sqrt(w.shape[1]), True) for w in later]
-    made += [Pace(net.biases, 0.1), Pace(net.bends, 0.1)]
-    made.append(Pace([net.scale], 6.0 / sqrt(len(net.scale))))
-    return [*made, Pace([net.table], 0.1)] if net.sizes else made
+    made = {p.name: OTHERS for p in net.parameters()}
+    made[first.name] = 1 / sqrt(len(first))
+    made.update((w.name, 1 / sqrt(w.shape[1])) for w in later)
+    made[net.scale.name] = SCALE / sqrt(len(net.scale))
+    return made

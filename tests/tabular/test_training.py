@@ -9,7 +9,7 @@ from axon.core import Tensor
 from axon.tabular.choices import Choices, choose, hold_out, strata
 from axon.tabular.network import Ensemble
 from axon.tabular.objectives import Amounts, Classes, Quantiles, YesOrNo
-from axon.tabular.training import Course, Training, coslog
+from axon.tabular.training import Course, Training
 
 RNG = np.random.default_rng
 
@@ -139,14 +139,6 @@ def test_what_is_learned_is_what_is_judged(objective):
     learned = objective.each(Tensor(z), Tensor(y)).data[:, 0]
     judged = objective.losses(objective.answers(z)[:, 0], y)
     np.testing.assert_allclose(learned, judged, rtol=1e-5)
-
-
-def test_rates_rise_and_fall_four_times():
-    t = np.linspace(0, 1, 4001)
-    rates = np.array([coslog(v) for v in t])
-    peaks = (rates[1:-1] > rates[:-2]) & (rates[1:-1] >= rates[2:])
-    assert peaks.sum() == 4
-    assert rates.max() == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("effort", ["fast", "good", "best"])
