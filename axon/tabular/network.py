@@ -90,12 +90,10 @@ class Ensemble(Model):
             rest = () if codes is None else (Tensor(codes),)
             return self.forward(Tensor(np.asarray(x, FLOAT)), *rest).data
         h = self._first(x if codes is None else self._joined(x, codes))
-        for i in range(1, len(self.weights)):
-            h = h @ self.weights[i] + self.biases[i]  # (members, n, width)
-            if i < len(self.bends):
-                h = self._bent(h, i)
-        rows = h.transpose(1, 0, 2).reshape(h.shape[1], -1)  # in one piece, for what comes next
-        return rows.reshape(-1, self.members, self.outputs)
+        for i in range(1, len(self.widths)):
+            h = self._bent(h @ self.weights[i] + self.biases[i], i)  # (members, n, width)
+        last = (h @ self.weights[-1]).transpose(1, 0, 2).reshape(h.shape[1], -1)  # in one piece
+        return (last + self.biases[-1].reshape(1, -1)).reshape(-1, self.members, self.outputs)
 
     def _joined(self, x: Tensor, codes: Tensor) -> Tensor:
         """The rows with the embeddings of their codes: (n, inputs + q dim)."""
