@@ -167,6 +167,18 @@ class Columns:
             tuple(len(c.values) + FIRST for c, _ in pairs if c.role == "category"),
         )
 
+    def owners(self) -> tuple[Array, Array]:
+        """Which used column each number (p,) and each code (q,) of ``values`` comes from.
+
+        >>> from axon.tabular.table import read
+        >>> table = read({"born": ["2024-01-05", "2023-02-06"], "kind": ["a", "b"], "size": [1, 3]})
+        >>> [part.tolist() for part in Columns.find(table).owners()]
+        [[0, 0, 0, 0, 0, 2], [1]]
+        """
+        numbers = [i for i, c in enumerate(self.used) if c.role != "category" for _ in _names(c)]
+        codes = [i for i, c in enumerate(self.used) if c.role == "category"]
+        return np.array(numbers, np.intp), np.array(codes, np.intp)
+
     def _demand_there(self, table: Table, said: list[str]) -> None:
         missing = [c.name for c in self.used if c.name not in table.names]
         if missing:

@@ -133,6 +133,14 @@ class Encoder:
         """How many ids there are."""
         return sum(self.sizes[i] for i in self.large)
 
+    def sources(self) -> Array:
+        """Where each input of a network comes from: (width,), a number i, or p + i, a category."""
+        p = len(self.center)
+        bins = [i for i, edges in enumerate(self.edges) for _ in edges[1:]]
+        small = [p + i for i in range(len(self.sizes)) for _ in range(self._columns_of(i))]
+        large = [p + i for i in self.large]
+        return np.array([*range(p), *self.gaps.tolist(), *bins, *small, *large], np.intp)
+
     def _columns_of(self, category: int) -> int:
         """A column for each value (two share one), and one for gaps, if there were any."""
         if category in self.large:

@@ -89,23 +89,26 @@ class Ensemble(Model):
         if not isinstance(x, Tensor):
             rest = () if codes is None else (Tensor(codes),)
             return self.forward(Tensor(np.asarray(x, FLOAT)), *rest).data
-        h = self._first(x if codes is None else self._joined(x, codes))
+        h = x if codes is None else self.joined(x, codes)
+        return self.rest(h @ self.first())
+
+    def rest(self, sums: Tensor) -> Tensor:
+        """What follows the sums (n, members width) of the first layer: (n, members, outputs)."""
+        h = self._bent(sums + self.biases[0], 0)
+        h = h.reshape(-1, self.members, self.widths[0]).transpose(1, 0, 2)  # a view
         for i in range(1, len(self.widths)):
             h = self._bent(h @ self.weights[i] + self.biases[i], i)  # (members, n, width)
         last = (h @ self.weights[-1]).transpose(1, 0, 2).reshape(h.shape[1], -1)  # in one piece
         return (last + self.biases[-1].reshape(1, -1)).reshape(-1, self.members, self.outputs)
 
-    def _joined(self, x: Tensor, codes: Tensor) -> Tensor:
+    def joined(self, x: Tensor, codes: Tensor) -> Tensor:
         """The rows with the embeddings of their codes: (n, inputs + q dim)."""
         found = lookup(self.table, codes)  # (n, q, dim)
         return concatenate([x, found.reshape(len(x), self.dim * len(self.sizes))], axis=1)
 
-    def _first(self, x: Tensor) -> Tensor:
-        """The first layer of all members at once: (members, n, width), a view."""
-        n, k, width = len(x), self.members, self.widths[0]
-        w = (self.weights[0] * self.scale).reshape(-1, k * width)
-        h = self._bent(x @ w + self.biases[0], 0)
-        return h.reshape(n, k, width).transpose(1, 0, 2)
+    def first(self) -> Tensor:
+        """The first weights of all members as one matrix: (inputs + q dim, members width)."""
+        return (self.weights[0] * self.scale).reshape(-1, self.members * self.widths[0])
 
     def _bent(self, z: Tensor, i: int) -> Tensor:
         g = activations.get(self.activation)(z)
@@ -138,7 +141,7 @@ class Ensemble(Model):
             for p in (self.weights[0], self.scale):
                 p.data[: self.inputs] *= ~blind[:, :, None]
         rows = Tensor(np.asarray(x, FLOAT))
-        h = self._joined(rows, Tensor(codes[0])).data if codes else rows.data
+        h = self.joined(rows, Tensor(codes[0])).data if codes else rows.data
         wide = h.shape[1]
         z = (h @ self.weights[0].data.reshape(wide, -1)).reshape(len(h), self.members, -1)
         h = self._settle(z.transpose(1, 0, 2), 0, (0, 2), rng)
