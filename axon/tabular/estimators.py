@@ -3,10 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
+from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import d2_pinball_score
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from axon.backend import Array
@@ -16,6 +19,18 @@ from axon.tabular.encoding import targets_scaled
 from axon.tabular.fitted import Fitted, learn, out_of_fold
 from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
 from axon.tabular.table import Table, read
+from axon.tabular.targets import (
+    FEW,
+    amounts,
+    arranged,
+    class_factors,
+    demand_classes,
+    demand_quantiles,
+    demand_targets,
+    never_seen,
+    parted,
+    weights_of,
+)
 
 
 class TabularEstimator(BaseEstimator):  # type: ignore[misc]
@@ -40,12 +55,16 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         self.text, self.drop = text, drop
 
     @abstractmethod
-    def _targets(self, y: Array) -> tuple[Array, Array, Goal]:
+    def _codes(self, y: Array) -> Array:
+        """Targets in numbers: the place of each row's class, 0 and 1 for labels, or amounts."""
+
+    @abstractmethod
+    def _targets(self, codes: Array) -> tuple[Array, Array, Goal]:
         """Targets as the objective wants them, what to stratify by, and the objective."""
 
-    def _factors(self, y: Array) -> Array:
+    def _factors(self, codes: Array, weights: Array) -> Array:
         """How much each row counts for what it is."""
-        return np.ones(len(y))
+        return np.ones(len(codes))
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Learn to predict y from a table.
@@ -58,26 +77,74 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         Raises:
             ValueError: rows and targets do not fit, or nothing can be learned from them.
         """
-        table, y = _parted(read(X), y)
-        told = {k: getattr(self, k) for k in ("categorical", "numeric", "dates", "text", "drop")}
-        _demand_targets(type(self).__name__, table, y)
-        self.columns_ = Columns.find(table, **told)
-        self.feature_names_in_ = np.array(table.names, object)
-        self.n_features_in_ = len(table.names)
-        targets, parts, objective = self._targets(y)
-        counts = _weights(type(self).__name__, sample_weight, len(y)) * self._factors(y)
-        classes = objective.outputs(targets) if objective.probabilities else 0
-        choices = choose(self.effort, len(y), classes)
-        rng = _generator(self.random_state)
-        values = self.columns_.values(table)
-        self.fitted_, held = learn(values, targets, parts, objective, choices, rng, counts)
-        self._apart = out_of_fold(self.fitted_, values, held)
+        owner = type(self).__name__
+        table, y = parted(owner, read(X), y)
+        demand_targets(owner, table, y)
+        weights = weights_of(owner, sample_weight, len(y))
+        counted = np.flatnonzero(weights)  # rows that weigh nothing are as good as none
+        self.__dict__.pop("fitted_", None)  # not fitted any more, until it is again
+        self._learn(table, counted, self._codes(y[counted]), weights[counted])
         return self
+
+    def _learn(self, table: Table, counted: Array, codes: Array, weights: Array) -> None:
+        """Learn the targets of those rows that count."""
+        told = {k: getattr(self, k) for k in ("categorical", "numeric", "dates", "text", "drop")}
+        whole = len(counted) == table.rows
+        rows = table if whole else table.taken(counted)
+        columns = Columns.find(rows, **told)
+        values = columns.values(rows)
+        order, weights = arranged(values, codes, weights)
+        few = len(order) <= FEW
+        learned = values[order] if few else values
+        codes = codes[order] if few else codes
+        targets, parts, objective = self._targets(codes)
+        counts = weights * self._factors(codes, weights)
+        classes = objective.outputs(targets) if objective.probabilities else 0
+        choices = choose(self.effort, len(codes), classes)
+        rng = _generator(self.random_state)
+        fitted, held = learn(learned, targets, parts, objective, choices, rng, counts)
+        if few or not whole:
+            held = never_seen(held, counted[order], table.rows)
+            values = columns.values(table)
+        self._apart = out_of_fold(fitted, values, held)
+        self._take_names(columns, table)
+        self.fitted_ = fitted
+
+    def _take_names(self, columns: Columns, table: Table) -> None:
+        self.columns_ = columns
+        self.n_features_in_ = len(table.names)
+        self.__dict__.pop("feature_names_in_", None)
+        if table.named:
+            self.feature_names_in_ = np.array(table.names, object)
 
     def _answers(self, X: Any) -> Array:
         """What the members say together of rows."""
         check_is_fitted(self, "fitted_")
-        return self.fitted_.answers(self.columns_.values(read(X)))
+        return self.fitted_.answers(self.columns_.values(self._fitting(read(X))))
+
+    def _fitting(self, table: Table) -> Table:
+        """The table; an array, which has no names, must have as many columns as it learned from."""
+        if table.named:
+            return table
+        if len(table.names) != self.n_features_in_:
+            raise ValueError(
+                f"X has {len(table.names)} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        if "feature_names_in_" not in vars(self):
+            return table
+        warn(
+            f"X does not have valid feature names, but {type(self).__name__} was fitted with "
+            "feature names: its columns are taken in the order in which it learned from them.",
+            stacklevel=4,
+        )
+        return table._replace(names=self.feature_names_in_.tolist())
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = True
+        tags.target_tags.multi_output = True
+        return tags
 
 
 class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]
@@ -90,7 +157,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         effort: "fast", one network; "good", eight; "best", five folds of eight, which takes about
             five times as long and leaves predictions of all rows in ``out_of_fold_``.
         random_state: a whole number for the same bits each time, on any number of threads.
-        class_weight: "balanced" lets all classes count the same; None counts rows.
+        class_weight: "balanced" lets all classes count the same; a dict says what a row of each
+            class counts; None counts rows.
         categorical, numeric, dates, text, drop: names of columns that are such, or are left out.
 
     Attributes:
@@ -110,7 +178,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         effort: str = "good",
         random_state: int | np.random.RandomState | None = None,
         *,
-        class_weight: str | None = None,
+        class_weight: dict[Any, float] | str | None = None,
         categorical: Sequence[str] = (),
         numeric: Sequence[str] = (),
         dates: Sequence[str] = (),
@@ -121,37 +189,50 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         super().__init__(effort, random_state, text=text, drop=drop, **told)
         self.class_weight = class_weight
 
-    def _targets(self, y: Array) -> tuple[Array, Array, Goal]:
-        if y.ndim == 2 and y.shape[1] > 1:
+    def _codes(self, y: Array) -> Array:
+        owner = type(self).__name__
+        if y.ndim == 2:
             return self._labels(y)
-        self.classes_, codes = np.unique(y.reshape(len(y)), return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__}: y holds one class, {self.classes_.tolist()[0]!r}, in all "
-                f"of its {len(y)} rows. Give rows of another class, too."
-            )
-        onehot = np.eye(len(self.classes_), dtype=np.float32)[codes]
-        return onehot, codes, Classes()
+        demand_classes(owner, y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        return codes.astype(np.int64)
 
-    def _labels(self, y: Array) -> tuple[Array, Array, Goal]:
+    def _labels(self, y: Array) -> Array:
         if not np.isin(y, (0, 1)).all():
             raise ValueError(
                 f"{type(self).__name__}: several labels are 0 or 1 each, (n, labels); got "
                 f"{sorted(set(y.ravel().tolist()))[:5]}. Several targets of classes: fit one each."
             )
         self.classes_ = [np.array([0, 1])] * y.shape[1]
-        return y.astype(np.float32), y[:, 0].astype(np.int64), YesOrNo()
+        return y.astype(np.int64)
 
-    def _factors(self, y: Array) -> Array:
-        if self.class_weight is None or (y.ndim == 2 and y.shape[1] > 1):
-            return np.ones(len(y))
-        if self.class_weight != "balanced":
+    def _targets(self, codes: Array) -> tuple[Array, Array, Goal]:
+        if codes.ndim == 2:
+            return codes.astype(np.float32), codes[:, 0], YesOrNo()
+        found = np.unique(codes)
+        if len(found) < 2:
             raise ValueError(
-                f"{type(self).__name__}: class_weight is 'balanced' or None, got "
-                f"{self.class_weight!r}."
+                f"{type(self).__name__}: y holds one class, {self.classes_[found].tolist()[0]!r}, "
+                f"in all of its {len(codes)} rows. Give rows of another class, too."
             )
-        _, codes, counts = np.unique(y.reshape(len(y)), return_inverse=True, return_counts=True)
-        return len(y) / (len(counts) * counts[codes])
+        onehot = np.eye(len(self.classes_), dtype=np.float32)[codes]
+        return onehot, codes, Classes()
+
+    def _factors(self, codes: Array, weights: Array) -> Array:
+        if codes.ndim == 2:
+            if self.class_weight is not None:
+                raise ValueError(
+                    f"{type(self).__name__}: class_weight is for classes, not for several labels; "
+                    f"got {self.class_weight!r}."
+                )
+            return np.ones(len(codes))
+        owner = type(self).__name__
+        return class_factors(owner, self.class_weight, self.classes_, codes, weights)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def predict_proba(self, X: Any) -> Array:
         """How likely each class is, (n, classes); each label, (n, labels)."""
@@ -200,19 +281,35 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         super().__init__(effort, random_state, text=text, drop=drop, **told)
         self.quantiles = quantiles
 
-    def _targets(self, y: Array) -> tuple[Array, Array, Goal]:
-        numbers = y.astype(np.float64)
-        self._flat = numbers.ndim == 1
-        columns = numbers.reshape(len(y), -1)
+    def _codes(self, y: Array) -> Array:
+        return amounts(type(self).__name__, y)
+
+    def _targets(self, codes: Array) -> tuple[Array, Array, Goal]:
+        self._flat = codes.ndim == 1
+        columns = codes.reshape(len(codes), -1)
         scaled, self._mean, self._spread = targets_scaled(columns)
         if self.quantiles is None:
             return scaled.astype(np.float32), strata(columns), Amounts()
-        _demand_quantiles(self.quantiles, columns)
+        demand_quantiles(self.quantiles, columns)
         return scaled.astype(np.float32), strata(columns), Quantiles(self.quantiles)
 
     def predict(self, X: Any) -> Array:
         """The targets of rows: (n,), or (n, targets); with ``quantiles`` (n, quantiles)."""
         return self._unscaled(self._answers(X))
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """R2; of quantiles, which share of a constant quantile's pinball loss is gone, on average.
+
+        Args:
+            X: rows.
+            y: their targets.
+            sample_weight: (n,) how much each row counts.
+        """
+        if self.quantiles is None:
+            return float(super().score(X, y, sample_weight))
+        pairs = zip(self.quantiles, self.predict(X).T, strict=True)
+        found = [d2_pinball_score(y, p, sample_weight=sample_weight, alpha=q) for q, p in pairs]
+        return float(np.mean(found))
 
     def _unscaled(self, scaled: Array) -> Array:
         numbers = scaled * self._spread + self._mean
@@ -225,60 +322,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         return self._unscaled(self._apart)
 
 
-# ------------------------------------------------------------------------------------ checks
-
-
-def _parted(table: Table, y: Any) -> tuple[Table, Array]:
-    """The table without its target, and the target: a column of it, or given beside it."""
-    if not isinstance(y, str):
-        return table, np.asarray(y)
-    if y not in table.names:
-        raise ValueError(f"y: there is no column {y!r}. There are: {table.names}.")
-    return table.without(y), table.column(y)
-
-
-def _demand_targets(owner: str, table: Table, y: Array) -> None:
-    if y.ndim not in (1, 2) or len(y) != table.rows:
-        raise ValueError(
-            f"{owner}: expected a target for each of the {table.rows} rows, got y of shape "
-            f"{y.shape}."
-        )
-    if table.rows < 2:
-        raise ValueError(f"{owner}: there is only 1 sample (row); at least 2 are needed.")
-    gaps = [v is None or v != v for v in y.ravel().tolist()]
-    if any(gaps):
-        row = gaps.index(True) // (y.shape[1] if y.ndim == 2 else 1)
-        raise ValueError(
-            f"{owner}: y has {sum(gaps)} gaps (NaN, None), the first in row {row + 1}. Leave rows "
-            "out whose target is not known."
-        )
-    if y.dtype.kind == "f" and np.isinf(y).any():
-        raise ValueError(f"{owner}: y is infinite in row {int(np.isinf(y).argmax()) + 1}.")
-
-
-def _demand_quantiles(quantiles: Sequence[float], y: Array) -> None:
-    fits = len(quantiles) > 0 and all(0 < q < 1 for q in quantiles)
-    if not fits or list(quantiles) != sorted(quantiles) or y.shape[1] > 1:
-        raise ValueError(
-            "TabularRegressor: quantiles are numbers between 0 and 1, in order, of one target; got "
-            f"{quantiles!r} for {y.shape[1]} targets."
-        )
-
-
-def _weights(owner: str, given: ArrayLike | None, rows: int) -> Array:
-    """How much each row counts."""
-    if given is None:
-        return np.ones(rows)
-    weights = np.asarray(given, np.float64)
-    if weights.shape != (rows,) or not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
-        raise ValueError(
-            f"{owner}: sample_weight is a number >= 0 for each of the {rows} rows, not all 0; got "
-            f"shape {weights.shape}, {weights.min(initial=0)} to {weights.max(initial=0)}."
-        )
-    return weights
-
-
 def _generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)
+    """Where all chance comes from: a whole number stands for itself, as NumPy has it."""
+    if isinstance(random_state, int | np.integer):
+        return np.random.default_rng(random_state)
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))

@@ -60,8 +60,9 @@ def from_state(config: dict[str, Any], arrays: dict[str, Array]) -> TabularEstim
         )
     model: TabularEstimator = ESTIMATORS[config["estimator"]](**config["settings"])
     model.columns_ = Columns.from_config(config["columns"])
-    model.feature_names_in_ = np.array(config["names"], object)
-    model.n_features_in_ = len(config["names"])
+    model.n_features_in_ = len(model.columns_.columns)
+    if config["named"]:
+        model.feature_names_in_ = np.array([c.name for c in model.columns_.columns], object)
     model.fitted_ = _fitted(config, arrays, getattr(model, "quantiles", None))
     parts: dict[str, Any] = {"_apart": arrays["out_of_fold"]}
     if isinstance(model, TabularClassifier):
@@ -80,7 +81,7 @@ def _config(model: TabularEstimator, fitted: Fitted) -> dict[str, Any]:
     return {
         "estimator": type(model).__name__,
         "settings": {k: _plain(v) for k, v in model.get_params().items()},
-        "names": model.feature_names_in_.tolist(),
+        "named": "feature_names_in_" in vars(model),
         "columns": model.columns_.to_config(),
         "network": {name: _plain(getattr(fitted.net, name)) for name in NETWORK},
         "goal": type(fitted.objective).__name__,

@@ -27,6 +27,7 @@ class Table(NamedTuple):
         levels: the values of columns that say them, in order: pandas's categories.
         ordered: names of those whose values are smaller and larger.
         said: what had to be decided on the way, in sentences.
+        named: whether names were given, and not made up as x0, x1, ...
     """
 
     names: list[str]
@@ -34,6 +35,7 @@ class Table(NamedTuple):
     levels: dict[str, list[str]]
     ordered: frozenset[str]
     said: list[str]
+    named: bool = True
 
     @property
     def rows(self) -> int:
@@ -49,6 +51,10 @@ class Table(NamedTuple):
         kept = [i for i, name in enumerate(self.names) if name not in names]
         columns = [self.columns[i] for i in kept]
         return self._replace(names=[self.names[i] for i in kept], columns=columns)
+
+    def taken(self, rows: Array) -> "Table":
+        """Some of the rows."""
+        return self._replace(columns=[column[rows] for column in self.columns])
 
 
 def read(data: Any, *, header: bool | None = None, gaps: Iterable[str] = GAPS) -> Table:
@@ -135,7 +141,7 @@ def _of_array(data: Any) -> Table:
             f"table: expected rows and columns, a 2D array or a frame; got {type(data).__name__} "
             f"of shape {array.shape}. Reshape your data: x.reshape(-1, 1) for one column."
         )
-    return _of_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})
+    return _of_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})._replace(named=False)
 
 
 def _of_pandas(frame: Any) -> Table:
@@ -204,21 +210,21 @@ def _of_objects(values: list[Any]) -> Array:
     if types and all(issubclass(k, bool | np.bool_) for k in types):
         if all(isinstance(v, bool | np.bool_) for v in values):
             return np.array(values, bool)
-        return np.array([np.nan if _is_gap(v) else float(v) for v in values])
+        return np.array([np.nan if is_gap(v) else float(v) for v in values])
     if types and all(issubclass(k, _NUMBERS) and not issubclass(k, bool) for k in types):
         integers = all(issubclass(k, int | np.integer) for k in types)
-        if integers and not any(map(_is_gap, values)) and max(map(abs, values)) < 2**62:
+        if integers and not any(map(is_gap, values)) and max(map(abs, values)) < 2**62:
             return np.array(values, np.int64)
-        return np.array([np.nan if _is_gap(v) else float(v) for v in values])
+        return np.array([np.nan if is_gap(v) else float(v) for v in values])
     if types and all(issubclass(k, date | np.datetime64) for k in types):
-        return np.array([np.datetime64("NaT") if _is_gap(v) else _moment(v) for v in values])
+        return np.array([np.datetime64("NaT") if is_gap(v) else _moment(v) for v in values])
     strange = next((k for k in types if issubclass(k, _NO_CELLS)), None)
     if strange is not None:
         raise TypeError(
             f"table: argument must be a string or a number in each cell, not {strange.__name__!r}."
         )
     out = np.empty(len(values), object)
-    out[:] = [None if _is_gap(v) else str(v).strip() or None for v in values]
+    out[:] = [None if is_gap(v) else str(v).strip() or None for v in values]
     return out
 
 
@@ -227,7 +233,8 @@ _NO_CELLS = (dict, list, tuple, set, complex, np.ndarray)
 _NAT = np.datetime64("NaT")
 
 
-def _is_gap(value: Any) -> bool:
+def is_gap(value: Any) -> bool:
+    """Whether a value stands for none: None, NaN, NaT, pandas's NA."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 

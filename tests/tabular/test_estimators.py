@@ -132,7 +132,12 @@ REFUSED = {
     "column": (TabularRegressor, "price", {}, "there is no column 'price'"),
     "effort": (TabularRegressor, NUMBER, {"effort": "god"}, "one of fast, good, best, got 'god'"),
     "quantiles": (TabularRegressor, NUMBER, {"quantiles": (0.9, 0.1)}, "numbers between 0 and 1"),
-    "weights": (TabularClassifier, CLASS, {"class_weight": "even"}, "'balanced' or None"),
+    "weights": (
+        TabularClassifier,
+        CLASS,
+        {"class_weight": "even"},
+        "'balanced', None, or a dict",
+    ),
 }
 
 
