@@ -74,7 +74,8 @@ class Values(NamedTuple):
     code_names: tuple[str, ...]
     sizes: tuple[int, ...]
 
-    def __getitem__(self, rows: Any) -> "Values":  # type: ignore[override]
+    def taken(self, rows: Array | slice) -> "Values":
+        """Some of the rows."""
         return self._replace(numbers=self.numbers[rows], codes=self.codes[rows])
 
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from axon.backend import Array
 from axon.tabular.choices import choose, strata
-from axon.tabular.columns import Columns
+from axon.tabular.columns import Columns, Values
 from axon.tabular.encoding import targets_scaled
 from axon.tabular.fitted import Fitted, learn, out_of_fold
 from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
@@ -31,6 +31,8 @@ from axon.tabular.targets import (
     parted,
     weights_of,
 )
+
+TOLD = ("categorical", "numeric", "dates", "text", "drop")  # what users say of columns
 
 
 class TabularEstimator(BaseEstimator):  # type: ignore[misc]
@@ -88,34 +90,37 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, table: Table, counted: Array, codes: Array, weights: Array) -> None:
         """Learn the targets of those rows that count."""
-        told = {k: getattr(self, k) for k in ("categorical", "numeric", "dates", "text", "drop")}
-        whole = len(counted) == table.rows
-        rows = table if whole else table.taken(counted)
-        columns = Columns.find(rows, **told)
+        all_count = len(counted) == table.rows
+        rows = table if all_count else table.taken(counted)
+        columns = Columns.find(rows, **{kind: getattr(self, kind) for kind in TOLD})
         values = columns.values(rows)
         order, weights = arranged(values, codes, weights)
         few = len(order) <= FEW
-        learned = values[order] if few else values
-        codes = codes[order] if few else codes
+        fitted, held = self._trained(
+            values.taken(order) if few else values, codes[order] if few else codes, weights
+        )
+        if few or not all_count:
+            held = never_seen(held, counted[order], table.rows)
+            values = columns.values(table)
+        self._apart = out_of_fold(fitted, values, held)
+        self.take_names(table.names, table.named)
+        self.columns_, self.fitted_ = columns, fitted
+
+    def _trained(self, values: Values, codes: Array, weights: Array) -> tuple[Fitted, Array]:
+        """What was learned of these targets, and which member never saw which row."""
         targets, parts, objective = self._targets(codes)
         counts = weights * self._factors(codes, weights)
         classes = objective.outputs(targets) if objective.probabilities else 0
         choices = choose(self.effort, len(codes), classes)
         rng = _generator(self.random_state)
-        fitted, held = learn(learned, targets, parts, objective, choices, rng, counts)
-        if few or not whole:
-            held = never_seen(held, counted[order], table.rows)
-            values = columns.values(table)
-        self._apart = out_of_fold(fitted, values, held)
-        self._take_names(columns, table)
-        self.fitted_ = fitted
+        return learn(values, targets, parts, objective, choices, rng, counts)
 
-    def _take_names(self, columns: Columns, table: Table) -> None:
-        self.columns_ = columns
-        self.n_features_in_ = len(table.names)
+    def take_names(self, names: list[str], named: bool) -> None:
+        """Take note of the columns that it learns from, by name if they had names."""
+        self.n_features_in_ = len(names)
         self.__dict__.pop("feature_names_in_", None)
-        if table.named:
-            self.feature_names_in_ = np.array(table.names, object)
+        if named:
+            self.feature_names_in_ = np.array(names, object)
 
     def _answers(self, X: Any) -> Array:
         """What the members say together of rows."""

@@ -60,9 +60,7 @@ def from_state(config: dict[str, Any], arrays: dict[str, Array]) -> TabularEstim
         )
     model: TabularEstimator = ESTIMATORS[config["estimator"]](**config["settings"])
     model.columns_ = Columns.from_config(config["columns"])
-    model.n_features_in_ = len(model.columns_.columns)
-    if config["named"]:
-        model.feature_names_in_ = np.array([c.name for c in model.columns_.columns], object)
+    model.take_names([c.name for c in model.columns_.columns], config["named"])
     model.fitted_ = _fitted(config, arrays, getattr(model, "quantiles", None))
     parts: dict[str, Any] = {"_apart": arrays["out_of_fold"]}
     if isinstance(model, TabularClassifier):

@@ -40,16 +40,20 @@ def parted(owner: str, table: Table, y: Any) -> tuple[Table, Array]:
             f"{owner}: 0 feature(s) (shape=({len(y)}, 0)) while a minimum of 1 is required: the "
             "table has no column to learn from."
         )
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        warn(
-            "A column-vector y was passed when a 1d array was expected. Change the shape of y to "
-            "(n_samples,), for example using ravel().",
-            DataConversionWarning,
-            stacklevel=3,
-        )
-        y = y[:, 0]
-    return table, y
+    return table, _flat(np.asarray(y))
+
+
+def _flat(y: Array) -> Array:
+    """Targets, those of one column as (n,)."""
+    if y.ndim != 2 or y.shape[1] != 1:
+        return y
+    warn(
+        "A column-vector y was passed when a 1d array was expected. Change the shape of y to "
+        "(n_samples,), for example using ravel().",
+        DataConversionWarning,
+        stacklevel=4,
+    )
+    return y[:, 0]
 
 
 def demand_targets(owner: str, table: Table, y: Array) -> None:
