@@ -92,7 +92,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         """Learn the targets of those rows that count."""
         all_count = len(counted) == table.rows
         rows = table if all_count else table.taken(counted)
-        columns = Columns.find(rows, **{kind: getattr(self, kind) for kind in TOLD})
+        columns = Columns.find(rows, **{name: getattr(self, name) for name in TOLD})
         values = columns.values(rows)
         order, weights = arranged(values, codes, weights)
         few = len(order) <= FEW
