@@ -72,7 +72,8 @@ LATER = (
         "losses",
         "metrics",
     ),
-    *("models", "onnx", "optimizers", "plot", "ranks", "regularizers", "sklearn", "testing"),
+    *("models", "onnx", "optimizers", "plot", "ranks", "regularizers", "sklearn", "tabular"),
+    "testing",
 )
 HOMES = {
     "Model": "models.model",

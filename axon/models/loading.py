@@ -77,6 +77,11 @@ def load(
 
 def _description(archive: Archive) -> Description:
     """What the file says of the model, if this version can read it."""
+    if "table.json" in archive and "model.json" not in archive:
+        raise ModelFileError(
+            f"{archive.where} holds a table estimator, not a network: axon.tabular.load(path) "
+            "reads it (pip install 'axon-nn[tabular]')."
+        )
     description: Any = archive.tree("model", MAX_JSON_BYTES)
     if not isinstance(description, dict) or type(description.get("format")) is not int:
         raise ModelFileError(f"{archive.where}: model.json does not describe an AXON model.")

@@ -11,6 +11,7 @@ except ImportError as error:
 from axon.tabular.columns import Column, Columns, Values
 from axon.tabular.encoding import Encoded, Encoder
 from axon.tabular.estimators import TabularClassifier, TabularRegressor
+from axon.tabular.loading import load
 from axon.tabular.network import Ensemble
 from axon.tabular.state import from_state, to_state
 from axon.tabular.table import Table, read
@@ -26,6 +27,7 @@ __all__ = [
     "TabularRegressor",
     "Values",
     "from_state",
+    "load",
     "read",
     "to_state",
 ]

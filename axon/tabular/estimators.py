@@ -1,5 +1,6 @@
 """TabularClassifier and TabularRegressor: a table as it comes, and what is to be predicted."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
@@ -18,6 +19,8 @@ from axon.tabular.columns import Columns, Values
 from axon.tabular.encoding import targets_scaled
 from axon.tabular.fitted import Fitted, learn, out_of_fold
 from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
+from axon.tabular.saving import save
+from axon.tabular.state import ESTIMATORS
 from axon.tabular.table import Table, read
 from axon.tabular.targets import (
     FEW,
@@ -40,6 +43,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
 
     columns_: Columns
     fitted_: Fitted
+    target_name_: str | None
+    metadata_: dict[str, Any]
 
     def __init__(
         self,
@@ -80,6 +85,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
             ValueError: rows and targets do not fit, or nothing can be learned from them.
         """
         owner = type(self).__name__
+        self.target_name_, self.metadata_ = y if isinstance(y, str) else None, {}
         table, y = parted(owner, read(X), y)
         demand_targets(owner, table, y)
         weights = weights_of(owner, sample_weight, len(y))
@@ -121,6 +127,19 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         self.__dict__.pop("feature_names_in_", None)
         if named:
             self.feature_names_in_ = np.array(names, object)
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Write all of it to one file, ``*.axon``, which ``axon.tabular.load`` reads.
+
+        Args:
+            path: the file; it is written whole, or not at all.
+
+        Raises:
+            NotFittedError: it has not learned anything yet.
+            TypeError, ValueError: something in it, or the name of the file, does not suit.
+            OSError: the file cannot be written; a file that was there is kept.
+        """
+        save(self, path)
 
     def _answers(self, X: Any) -> Array:
         """What the members say together of rows."""
@@ -169,6 +188,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     Attributes:
         classes_: in order; of several labels, a list of [0, 1] for each.
         columns_: what was found in the table; ``columns_.said`` in sentences.
+        target_name_: the column that is predicted, if it was named.
+        metadata_: a dict of notes, for what should travel in the file.
 
     >>> rows = [{"size": i / 3, "kind": "ab"[i % 2]} for i in range(40)]
     >>> model = TabularClassifier("fast", random_state=0).fit(rows, ["no"] * 20 + ["yes"] * 20)
@@ -325,6 +346,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         """Predictions of the rows learned from, by members that never saw them; else NaN."""
         check_is_fitted(self, "fitted_")
         return self._unscaled(self._apart)
+
+
+ESTIMATORS.update({e.__name__: e for e in (TabularClassifier, TabularRegressor)})
 
 
 def _generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
