@@ -13,7 +13,7 @@ from axon.fast.kernels.lookup import FAULT, demand_no_fault
 from axon.fast.loops import CLOCK, MAX_WORDS, WORKSPACE, lead, now
 from axon.fast.memory import address_of
 from axon.fast.workers import workers
-from axon.program.lowerings import Coming
+from axon.program.changing import Coming
 
 SLICE = 0.05  # seconds: after that, Python may look around (a key pressed, say)
 
@@ -127,7 +127,7 @@ class Machine:
             order: which samples, in turn.
             start: where in ``order`` the first batch begins.
             steps: how many at most; fewer, if they take long.
-            coming: a number that changes between them.
+            coming: numbers that change between them.
         """
         kernels = [_fetching(c, slot) for c, slot in zip(columns, self._inputs, strict=True)]
         if not self.complete or not self._feeds or order.dtype != np.int64 or None in kernels:
@@ -176,7 +176,7 @@ class Machine:
         return lines
 
     def _changing(self, steps: int, coming: Coming) -> int:
-        """Do steps between which a number changes; how many, if it cannot be told further on."""
+        """Do steps between which numbers change; how many, if these cannot be told further on."""
         for step in range(steps):
             if step and not coming.set(step):
                 return step

@@ -23,6 +23,7 @@ from axon.layers.normalization import LayerNormalization
 from axon.layers.options import LayerOptions
 from axon.ops.compare import where
 from axon.parameter import Parameter
+from axon.program.changing import Rate
 
 
 class MultiHeadAttention(Layer):
@@ -38,7 +39,7 @@ class MultiHeadAttention(Layer):
         num_heads: how many heads.
         key_dim: size of a query and a key in each head; None is features / num_heads.
         value_dim: size of a value in each head; None is ``key_dim``.
-        dropout: share of the attention that is left out at random while training.
+        dropout: share of the attention that is left out at random while training; or a schedule.
         use_bias: False leaves the b's out.
         output_dim: size of y; None is that of the query.
         kernel_initializer: how the W's begin.
@@ -60,7 +61,7 @@ class MultiHeadAttention(Layer):
         num_heads: int,
         key_dim: int | None = None,
         value_dim: int | None = None,
-        dropout: float = 0.0,
+        dropout: Rate = 0.0,
         use_bias: bool = True,
         *,
         output_dim: int | None = None,
@@ -257,7 +258,7 @@ class TransformerBlock(Layer):
         num_heads: int,
         intermediate_dim: int,
         key_dim: int | None = None,
-        dropout: float = 0.0,
+        dropout: Rate = 0.0,
         activation: "str | activations.Activation | None" = "relu",
         normalize_first: bool = True,
         causal: bool = False,

@@ -1,8 +1,12 @@
-"""Layers that draw random numbers while training, and pass on what comes otherwise."""
+"""Layers that draw random numbers while training, and pass on what comes otherwise.
+
+How much they disturb can change while a recorded program runs: rates are set by hand, or follow a
+schedule of ``axon.optimizers.schedules``.
+"""
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -13,9 +17,11 @@ from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
 from axon.layers.windows import Windowed
+from axon.modes import count_up
 from axon.ops.memory import add_in_place, copy
-from axon.ops.random import keep_mask, normal
+from axon.ops.random import dropout_mask, normal, threshold_of
 from axon.parameter import Buffer
+from axon.program.changing import Changing, ChangingNumber, Rate
 from axon.random import stream
 
 WORDS = 2**32  # seeds are random words
@@ -36,6 +42,7 @@ class Noise(Layer):
 
     on_mask = masks.EACH
     draws_from: ClassVar[str] = "dropout"  # the stream of random numbers that chooses the seed
+    strength: ClassVar[str] = ""  # the attribute, a ChangingNumber, that says how much is disturbed
 
     def __init__(self, seed: int | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -64,12 +71,71 @@ class Noise(Layer):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Inputs may have any shape."""
 
-    def fraction(self, argument: str, value: object) -> float:
-        """Check that an argument is at least 0 and less than 1."""
-        owner = type(self).__name__
-        if not is_number(value):
-            raise TypeError(f"{owner}: {argument} must be a number, got {value!r}.")
-        return fraction(owner, argument, value, " It is the share that is left out.")
+    # -------------------------------------------------------------------- how much is disturbed
+
+    def follow(self, step: int) -> None:
+        """Let the rate be what its schedule says after so many updates.
+
+        ``fit`` and ``train_on_batch`` do so; a loop of one's own does it before each step.
+        """
+        if self.strength:
+            self._changing.follow(integer(f"layer {self.name!r}", "step", step, least=0))
+
+    @property
+    def _changing(self) -> Changing:
+        number: ChangingNumber = getattr(type(self), self.strength)
+        return number.of(self)
+
+    def draws(self) -> bool:
+        """Whether anything is disturbed: not by a rate of 0.
+
+        Raises:
+            RuntimeError: the rate follows a schedule, and nobody has said how far that is.
+        """
+        self._changing.demand_told(f"layer {self.name!r}")
+        return self._changing.acts
+
+    def _change(self, name: str, value: object) -> None:
+        """A rate that is set anew is read by programs that were recorded, unless it is or was 0."""
+        if name != self.strength:
+            super()._change(name, value)
+            return
+        arguments, acted = self._present(), self._changing.acts
+        object.__setattr__(self, name, value)
+        vars(self)["_given"] = (), {**arguments, name: value}
+        if self._changing.acts != acted:
+            vars(self)["_version"] = count_up()
+
+    def _current(self, name: str, given: Any) -> Any:
+        """A rate that follows a schedule is described by that."""
+        schedule = self._changing.schedule if name == self.strength else None
+        return super()._current(name, given) if schedule is None else schedule
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A layer that was pickled when rates were plain attributes has one by its name."""
+        super().__setstate__(state)
+        if self.strength in vars(self):
+            object.__setattr__(self, self.strength, vars(self).pop(self.strength))
+
+
+def _share(owner: str, name: str, value: object) -> float:
+    """A number that is at least 0 and less than 1."""
+    if not is_number(value):
+        raise TypeError(f"{owner}: {name} must be a number or a schedule, got {value!r}.")
+    return fraction(owner, name, value, " It is the share that is left out.")
+
+
+def _threshold_and_value(rate: float) -> tuple[float, float]:
+    """What is compared with random words, and what is kept is multiplied with."""
+    return float(threshold_of(rate)), 1 / (1 - rate)
+
+
+def _deviation(rate: float) -> tuple[float]:
+    return ((rate / (1 - rate)) ** 0.5,)
+
+
+def _deviation_given(owner: str, name: str, value: object) -> float:
+    return finite(owner, name, value, least=0)
 
 
 class Dropout(Noise):
@@ -78,7 +144,9 @@ class Dropout(Noise):
     What is kept grows, so that the mean stays the same (Srivastava et al., 2014). Otherwise y = x.
 
     Args:
-        rate: share that is left out, at least 0 and less than 1.
+        rate: share that is left out, at least 0 and less than 1; or a schedule, a function of the
+            number of updates, such as ``PolynomialDecay(0.5, 1000, 0.0)``. Setting ``layer.rate``
+            changes it at once, in recorded programs, too.
         noise_shape: the shape of m, batch axis included, where it should repeat along some axes;
             its sizes are 1, the input's, or None for the input's.
         seed: a whole number, for the same numbers each time.
@@ -90,15 +158,18 @@ class Dropout(Noise):
     array([[1., 1., 1.]], dtype=float32)
     """
 
+    strength = "rate"
+    rate = ChangingNumber(_share, _threshold_and_value)
+
     def __init__(
         self,
-        rate: float,
+        rate: Rate,
         noise_shape: Sequence[int | None] | None = None,
         seed: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed, **options)
-        self.rate = self.fraction("rate", rate)
+        self.rate = rate
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def mask_shape(self, shape: Shape) -> Shape:
@@ -117,10 +188,12 @@ class Dropout(Noise):
 
     def disturb(self, x: Tensor) -> Tensor:
         """Multiply with a mask."""
-        if not self.rate:
+        if not self.draws():
             return x
+        threshold, value = self._changing.tensors
+        numbers = threshold.astype(np.int64), value.astype(x.dtype)
         shape = self.mask_shape(x.shape)
-        return x * keep_mask(self.key(), shape=shape, dtype=x.dtype, rate=self.rate)
+        return x * dropout_mask(self.key(), *numbers, shape=shape)
 
 
 class SpatialDropout1D(Windowed, Dropout):
@@ -130,7 +203,7 @@ class SpatialDropout1D(Windowed, Dropout):
     al., 2015).
 
     Args:
-        rate: share that is left out, at least 0 and less than 1.
+        rate: share that is left out, at least 0 and less than 1; or a schedule, as for Dropout.
         seed: a whole number, for the same numbers each time.
         options: name, dtype, trainable.
 
@@ -144,7 +217,7 @@ class SpatialDropout1D(Windowed, Dropout):
     axes = 1
 
     def __init__(
-        self, rate: float, seed: int | None = None, **options: Unpack[LayerOptions]
+        self, rate: Rate, seed: int | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(rate, seed=seed, **options)
 
@@ -168,7 +241,7 @@ class SpatialDropout2D(SpatialDropout1D):
     axes = 2
 
     def __init__(
-        self, rate: float, *, seed: int | None = None, **options: Unpack[LayerOptions]
+        self, rate: Rate, *, seed: int | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(rate, seed, **options)
 
@@ -177,7 +250,7 @@ class GaussianNoise(Noise):
     """Add noise while training: y = x + stddev z, where z is normal. Otherwise y = x.
 
     Args:
-        stddev: deviation of the noise, at least 0.
+        stddev: deviation of the noise, at least 0; or a schedule, as for Dropout.
         seed: a whole number, for the same numbers each time.
         options: name, dtype, trainable.
 
@@ -185,17 +258,21 @@ class GaussianNoise(Noise):
     (2, 3)
     """
 
+    strength = "stddev"
+    stddev = ChangingNumber(_deviation_given)
+
     def __init__(
-        self, stddev: float, seed: int | None = None, **options: Unpack[LayerOptions]
+        self, stddev: Rate, seed: int | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(seed, **options)
-        self.stddev = finite("GaussianNoise", "stddev", stddev, least=0)
+        self.stddev = stddev
 
     def disturb(self, x: Tensor) -> Tensor:
         """Add noise."""
-        if not self.stddev:
+        if not self.draws():
             return x
-        return x + normal(self.key(), shape=x.shape, dtype=x.dtype) * self.stddev
+        (size,) = self._changing.tensors
+        return x + normal(self.key(), shape=x.shape, dtype=x.dtype) * size.astype(x.dtype)
 
 
 class GaussianDropout(Noise):
@@ -204,7 +281,7 @@ class GaussianDropout(Noise):
     Mean and variance are those of Dropout, but nothing is left out altogether. Otherwise y = x.
 
     Args:
-        rate: of the Dropout that it is like, at least 0 and less than 1.
+        rate: of the Dropout that it is like, at least 0 and less than 1; or a schedule.
         seed: a whole number, for the same numbers each time.
         options: name, dtype, trainable.
 
@@ -212,15 +289,19 @@ class GaussianDropout(Noise):
     (2, 3)
     """
 
+    strength = "rate"
+    rate = ChangingNumber(_share, _deviation)
+
     def __init__(
-        self, rate: float, seed: int | None = None, **options: Unpack[LayerOptions]
+        self, rate: Rate, seed: int | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(seed, **options)
-        self.rate = self.fraction("rate", rate)
+        self.rate = rate
 
     def disturb(self, x: Tensor) -> Tensor:
         """Multiply with noise around 1."""
-        if not self.rate:
+        if not self.draws():
             return x
-        size = (self.rate / (1 - self.rate)) ** 0.5
-        return x * (normal(self.key(), shape=x.shape, dtype=x.dtype) * size + 1.0)
+        (size,) = self._changing.tensors
+        z = normal(self.key(), shape=x.shape, dtype=x.dtype)
+        return x * (z * size.astype(x.dtype) + 1.0)

@@ -113,6 +113,7 @@ def weights_in_words(trainer: Trainer) -> dict[str, str]:
         "weights": checksum([t.data for t in inside]),
         "optimizer's memory": checksum([*remembered, *counted]),
         "learning rate": repr(optimizer.learning_rate),
+        "rates in layers": repr([changing.value for changing in trainer.changing]),
     }
 
 

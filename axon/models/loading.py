@@ -24,6 +24,7 @@ from axon.models.sequential import Sequential
 from axon.modes import Mode
 from axon.names import Name, printable, suggestion
 from axon.optimizers import schedules
+from axon.optimizers.options import CHANGING
 from axon.version import __version__
 
 ByName = Mapping[str, Callable[..., Any]]  # classes, and functions, by name
@@ -194,7 +195,7 @@ def remake(description: Description, custom: ByName | None = None) -> Any:
 
 def known() -> ByName:
     """The classes that a file may name: layers, and what they may be given as arguments."""
-    return classes_in(layers, initializers, regularizers, constraints)
+    return classes_in(layers, initializers, regularizers, constraints, schedules)
 
 
 def classes_in(*modules: ModuleType) -> ByName:
@@ -295,7 +296,7 @@ def _compile(archive: Archive, model: Model, given: Description, custom: ByName)
 def _part(description: Description, custom: ByName, *modules: ModuleType) -> Any:
     """Make a loss, a metric or an optimizer; functions in it are looked up by name."""
     config = description["config"]
-    for argument in ("function", "learning_rate"):
+    for argument in ("function", "learning_rate", *CHANGING):
         name = config.get(argument)
         if isinstance(name, str) and name not in custom:
             raise ValueError(f"unknown function {name!r}. Pass custom_objects={{{name!r}: ...}}.")

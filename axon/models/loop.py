@@ -274,6 +274,7 @@ class Fit:
         for p, learns in zip(self.model.parameters(), state["learns"], strict=True):
             p.requires_grad = learns
         self.trainer.optimizer.load_state_dict(state["optimizer"])
+        self.trainer.follow()
         if self.batch:
             self._sums.load_state_dict(state["metrics"])
         for step, shapes in zip(self._steps, state.get("shapes", ()), strict=False):

@@ -8,6 +8,7 @@ import numpy as np
 from axon.backend import FLOAT, DType, Shape
 from axon.core import Tensor
 from axon.layers.module import Module, shape_after
+from axon.program.changing import Changing
 
 
 class Network(Module):
@@ -97,3 +98,8 @@ class Network(Module):
 def kept_by(parts: Iterable[object]) -> list[Tensor]:
     """The Tensors that are attributes of parts: parameters, buffers, and what users' own keep."""
     return [t for part in parts for t in dict(vars(part)).values() if isinstance(t, Tensor)]
+
+
+def changing_in(parts: Iterable[object]) -> list[Changing]:
+    """The numbers of parts that may change while programs run, such as rates of Dropout."""
+    return [c for part in parts for c in dict(vars(part)).values() if isinstance(c, Changing)]

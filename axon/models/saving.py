@@ -110,7 +110,7 @@ def _compile_arguments(trainer: Trainer, path: Path) -> dict[str, Any] | None:
     try:
         description = {
             "loss": trainer.loss.describe(),
-            "optimizer": _with_named_schedule(trainer.optimizer),
+            "optimizer": _with_named_schedules(trainer.optimizer),
             "metrics": [metric.describe() for metric in trainer.metrics],
             "eager": trainer.train.eager,
         }
@@ -127,12 +127,10 @@ def _compile_arguments(trainer: Trainer, path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _with_named_schedule(optimizer: Optimizer) -> dict[str, Any]:
-    description = optimizer.describe()
-    rate = description["config"]["learning_rate"]
-    if callable(rate):
-        description["config"]["learning_rate"] = optimizer._name_of("learning_rate", rate)
-    return description
+def _with_named_schedules(optimizer: Optimizer) -> dict[str, Any]:
+    description, config = optimizer.describe(), optimizer.config()
+    named = {k: optimizer._name_of(k, v) for k, v in config.items() if callable(v)}
+    return {**description, "config": {**config, **named}}
 
 
 def _in_charge(model: Any) -> bool:

@@ -170,6 +170,7 @@ class Sharded:
         key = (*variant, trainer.optimizer.phase, self._rows_filled.number)
         (loss,) = self._run(self.update, self.update.inputs(), key, feed, start)
         trainer.optimizer.advance()
+        trainer.follow()
         sums.hand_on_kept()
         self.look_at(float(loss[0]))
         if self.world.size > 1:

@@ -15,13 +15,13 @@ from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
-from axon.models.network import Network, kept_by
+from axon.models.network import Network, changing_in, kept_by
 from axon.modes import GradMode, Mode, TrainingMode, no_grad
 from axon.ops.compare import both
 from axon.optimizers import Optimizer
 from axon.optimizers.group import runs
 from axon.program import Feed, Program, Step
-from axon.program.lowerings import Coming
+from axon.program.changing import Changing, Coming, together
 from axon.settings import versions
 
 T = TypeVar("T")
@@ -116,6 +116,7 @@ class Trainer:
             nothing, and records nothing.
         looked: the steps whose first batch was looked at.
         looking: whether this is a first batch: does what the model makes of it fit?
+        changing: numbers in layers that may change between steps, such as rates of Dropout.
         sharded: the steps of the latest ``fit(shards=...)``, or None.
         search: who watches each step (``inspect/nan_search.py``), or None.
     """
@@ -138,6 +139,7 @@ class Trainer:
         self.looking = False
         self.search: Search | None = None
         self.sharded: Shards | None = None
+        self.changing: list[Changing] = []
         self._locks: tuple[tuple[Lock, ...], ...] = ((), ())  # of the model; of all that takes part
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
@@ -166,7 +168,7 @@ class Trainer:
     turns = locks  # what a step that was pickled once asks for
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({"_reduction": None, "sharded": None, **pickled(state)})
+        vars(self).update({"_reduction": None, "sharded": None, "changing": [], **pickled(state)})
         self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
 
     @classmethod
@@ -220,6 +222,7 @@ class Trainer:
     def complete(self) -> None:
         """Learn from the gradients that wait, if there were too few batches for an update."""
         if one_blas_thread.run(self.optimizer.complete):
+            self.follow()
             with no_grad():
                 self.constrain()
 
@@ -279,6 +282,8 @@ class Trainer:
             raise ValueError(f"model {self.model.name!r} has nothing to train: {why}. {fix}.")
         self.optimizer.build(parameters, self.model.named_parameters())
         self.optimizer.demand_named()
+        self.changing = changing_in(self.model.modules())
+        self.follow()
         width = self.model.width
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]
@@ -357,13 +362,24 @@ class Trainer:
         return waits or self.search is not None or bool(self.unrecorded)
 
     def coming(self, step: Step) -> Coming | None:
-        """The learning rates of the steps ahead, if they follow a schedule."""
-        return self.optimizer.coming() if step is self.train else None
+        """The rates of the steps ahead, of the optimizer and of layers that follow a schedule."""
+        if step is not self.train:
+            return None
+        if not self.changing:
+            return self.optimizer.coming()
+        now = int(self.optimizer.iterations.data)
+        return together((self.optimizer.coming(), *(c.coming(now) for c in self.changing)))
+
+    def follow(self) -> None:
+        """Let rates in layers be those of the coming update, where they follow a schedule."""
+        for changing in self.changing:
+            changing.follow(int(self.optimizer.iterations.data))
 
     def after(self, step: Step, inputs: list[Array], outputs: list[Array]) -> None:
         """Do what is not recorded, when a step has run: count, hand on, and look at the loss."""
         if step is self.train:
             self.optimizer.advance()
+            self.follow()
         loss, *kept = outputs
         if kept:
             self.hand_on(self.unrecorded, self.to_hand_on(inputs, kept))

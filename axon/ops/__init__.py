@@ -51,7 +51,7 @@ from axon.ops.pool import (
     max_pool2d_gradient,
     max_pool2d_pick,
 )
-from axon.ops.random import keep_mask, normal, uniform
+from axon.ops.random import dropout_mask, keep_mask, normal, uniform
 from axon.ops.recurrent import recurrence, recurrence_backward, recurrent_input
 from axon.ops.reduce import argmax, broadcast_to, max, sum, sum_to
 from axon.ops.shape import reshape, transpose

@@ -111,13 +111,75 @@ def keep_mask(
     >>> keep_mask(key, shape=(4,), dtype=np.dtype("f4"), rate=0.5)
     array([0., 2., 0., 2.], dtype=float32)
     """
+    threshold = constant(threshold_of(rate), _BITS, xp)
+    _fill_mask(out, key, threshold, 1 / (1 - rate), workspace, xp)
+
+
+def threshold_of(rate: float) -> int:
+    """As many of the 2^32 random words leave a number out.
+
+    >>> threshold_of(0.25) / 2**32
+    0.25
+    """
+    return min(round(rate * WORDS), WORDS - 1)
+
+
+def dropout_mask_shape(
+    key: Array, threshold: Array, value: Array, *, shape: Shape
+) -> tuple[Shape, DType]:
+    """The shape asked for, in the type of the value; also where wrong numbers are found."""
+    if (threshold.shape, value.shape) != ((), ()):
+        raise ValueError("expected single numbers for threshold and value.")
+    return uniform_shape(key, shape=shape, dtype=value.dtype)
+
+
+def dropout_mask_workspace(
+    key: Array, threshold: Array, value: Array, *, shape: Shape
+) -> list[tuple[Shape, DType]]:
+    """Workspace: that of keep_mask, and the threshold as a word."""
+    return [*keep_mask_workspace(key, shape=shape), ((1,), _BITS)]
+
+
+@primitive(
+    result=dropout_mask_shape,
+    workspace=dropout_mask_workspace,
+    drawn=True,
+    bounds=lambda asked, key, threshold, value: Bounds(0.0, value.bounds.high, True, "dropout"),
+)
+def dropout_mask(
+    out: Array,
+    key: Array,
+    threshold: Array,
+    value: Array,
+    *,
+    xp: Any,
+    workspace: list[Array],
+    shape: Shape,
+) -> None:
+    """0 where 32 random bits are below the threshold, else ``value``.
+
+    So it is ``keep_mask`` of a rate that can change: threshold = rate 2^32, value = 1 / (1 - rate).
+
+    >>> key = np.array([7, 0], np.uint32)
+    >>> numbers = np.array(threshold_of(0.5)), np.array(2, np.float32)
+    >>> dropout_mask(key, *numbers, shape=(4,))
+    array([0., 2., 0., 2.], dtype=float32)
+    """
+    *more, word = workspace
+    xp.copyto(word, threshold, casting="unsafe")
+    _fill_mask(out, key, word, value, more, xp)
+
+
+def _fill_mask(
+    out: Array, key: Array, threshold: Array, value: float | Array, workspace: list[Array], xp: Any
+) -> None:
+    """0 where a random word is below the threshold, a word, else the value."""
     *words, kept = workspace
     fill_hashes(key, words, xp)
-    threshold = min(round(rate * WORDS), WORDS - 1)
-    xp.greater_equal(words[0], constant(threshold, _BITS, xp), out=kept)
+    xp.greater_equal(words[0], threshold, out=kept)
     flat = out.reshape(-1)  # fresh memory, so this is a view
     xp.copyto(flat, kept)
-    xp.multiply(flat, 1 / (1 - rate), out=flat)
+    xp.multiply(flat, value, out=flat)
 
 
 def fill_hashes(key: Array, workspace: list[Array], xp: Any) -> None:
@@ -159,3 +221,4 @@ def _positions(size: int, xp: Any) -> Array:
 uniform.gradient(None)
 normal.gradient(None)
 keep_mask.gradient(None)
+dropout_mask.gradient(None, None, lambda g, y, key, threshold, value, **_: (g * y / value).sum())

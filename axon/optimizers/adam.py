@@ -17,6 +17,7 @@ from axon.ops import sqrt
 from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
+from axon.program.changing import Rate
 
 
 @primitive(kind="writes", writes=3, workspace=like_first(1), rows=by_rows, flops=10)
@@ -223,7 +224,7 @@ class AdamW(Adam):
     w <- w - rate weight_decay w, then as Adam.
 
     Args:
-        weight_decay: how fast weights shrink, in units of the learning rate.
+        weight_decay: how fast weights shrink, in units of the learning rate; or a schedule.
 
     The other arguments are those of Adam.
 
@@ -234,7 +235,7 @@ class AdamW(Adam):
     def __init__(
         self,
         learning_rate: float | Callable[[int], float] = 0.001,
-        weight_decay: float | None = 0.004,
+        weight_decay: Rate | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,

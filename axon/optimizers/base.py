@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
@@ -17,11 +17,19 @@ from axon.modes import modes, no_grad
 from axon.ops import add_in_place
 from axon.optimizers import schedules
 from axon.optimizers.group import Group, runs
-from axon.optimizers.options import DEFAULTS, Options, checked, factors_of, own_arguments
+from axon.optimizers.options import (
+    CHANGING,
+    DEFAULTS,
+    Options,
+    checked,
+    factors_of,
+    number_or_schedule,
+    own_arguments,
+)
 from axon.optimizers.primitives import CLIPS, clip_as_set
 from axon.optimizers.state import Stateful
 from axon.parameter import Parameter, stretches
-from axon.program.lowerings import Coming
+from axon.program.changing import Coming, Rate
 
 GATHERS, UPDATES = ("gathers",), ("updates",)  # phases of a step, if there is more than one
 
@@ -37,7 +45,7 @@ class Optimizer(Stateful, Configurable, ABC):
             function of the number of updates so far, and of nothing else, as it may be asked ahead.
             Recorded programs follow when it is set.
         weight_decay: w <- w - learning_rate * weight_decay * w before each update (decoupled:
-            Loshchilov and Hutter, 2019); None for none.
+            Loshchilov and Hutter, 2019); a number, or a schedule likewise; None for none.
         exclude_from_weight_decay: no decay where the parameter's name contains one of these texts.
         clipnorm: gradients of a parameter that are longer, as one vector, are shortened to this.
         clipvalue: numbers in gradients that are larger, or lower than its negative, are cut.
@@ -64,7 +72,7 @@ class Optimizer(Stateful, Configurable, ABC):
     state_begins: Mapping[str, float] = {}  # or with this
     number_begins: ClassVar[Mapping[str, float]] = {}  # numbers that updates change
 
-    weight_decay: float | None
+    weight_decay: Rate | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
@@ -75,6 +83,7 @@ class Optimizer(Stateful, Configurable, ABC):
     multipliers: dict[str, float] | None = None  # of one that was pickled before there were any
     decay_multipliers: dict[str, float] | None = None
     _names: tuple[str, ...] = ()  # of the parameters, if they have paths
+    _told: Mapping[str, Tensor] = {}  # what arguments are now that follow a schedule
 
     def __init__(
         self, learning_rate: float | Callable[[int], float], **options: Unpack[Options]
@@ -82,10 +91,11 @@ class Optimizer(Stateful, Configurable, ABC):
         chosen = checked(type(self).__name__, options)
         self._excluded = tuple(chosen.pop("exclude_from_weight_decay"))
         vars(self).update(chosen)
-        self._rate = Tensor(np.zeros((), np.float64))
-        self._norm = Tensor(np.zeros((), np.float64))
+        self._told = {"weight_decay": _zero()} if callable(self.weight_decay) else {}
+        self._rate = _zero()
+        self._norm = _zero()
         self._averaging = False  # the averages are newer than the weights
-        self.iterations = Tensor(np.zeros((), np.float64))
+        self.iterations = _zero()
         waiting = {"waiting": 0.0} if self._gathering else {}  # steps that made no update yet
         self.numbers = {
             k: Tensor(np.full((), v)) for k, v in {**self.number_begins, **waiting}.items()
@@ -154,23 +164,39 @@ class Optimizer(Stateful, Configurable, ABC):
         self._schedule = None if value is None else schedules.get(value)
         self._follow()
 
-    def _follow(self) -> None:
-        """Set the rate for the coming update, if a schedule is in charge."""
-        if self._schedule is not None:
-            self._rate.data[...] = self._scheduled(int(self.iterations.data))
+    def _changes_by_schedule(self, name: str, value: Rate) -> Rate:
+        """Check an argument that may follow a schedule: then programs read what it is now."""
+        found = number_or_schedule(type(self).__name__, name, value)
+        self._told = {**self._told, name: _zero()} if callable(found) else self._told
+        return found
 
-    def _scheduled(self, step: int) -> float:
-        """What the schedule says."""
-        assert self._schedule is not None
-        owner = f"{type(self).__name__} at step {step}"
-        return number(owner, "the rate of its schedule", self._schedule(step), 0)
+    def _follow(self) -> None:
+        """Set what follows a schedule for the coming update."""
+        if self._schedule is not None or self._told:
+            numbers = self._scheduled(int(self.iterations.data))
+            for tensor, number_ in zip(self._following(), numbers, strict=True):
+                tensor.data[...] = number_
+
+    def _following(self) -> list[Tensor]:
+        """The numbers that follow schedules: the learning rate, if it does, then the others."""
+        return [self._rate] * (self._schedule is not None) + [*self._told.values()]
+
+    def _scheduled(self, step: int) -> list[float]:
+        """What their schedules say."""
+        owner, found = f"{type(self).__name__} at step {step}", []
+        if self._schedule is not None:
+            found.append(number(owner, "the rate of its schedule", self._schedule(step), 0))
+        for name in self._told:
+            found.append(CHANGING[name](owner, name, getattr(self, name)(step)))
+        return found
 
     def coming(self) -> Coming | None:
-        """The rates of the updates ahead, one in each step; None if the rate stays as it is."""
-        if self._schedule is None:
+        """The rates of the updates ahead, one in each step; None if all stay as they are."""
+        if self._schedule is None and not self._told:
             return None
         now = int(self.iterations.data)
-        return Coming(self._rate.data, lambda step: self._scheduled(now + step))
+        arrays = tuple(tensor.data for tensor in self._following())
+        return Coming(arrays, lambda step: self._scheduled(now + step))
 
     # -------------------------------------------------------------------- parameters and state
 
@@ -331,8 +357,10 @@ class Optimizer(Stateful, Configurable, ABC):
 
     def _decay(self, group: Group, parameters: list[Parameter]) -> None:
         decaying = [p for p in parameters if not any(text in p.name for text in self._excluded)]
+        decay = self.weight_decay or 0.0
+        now = self._told["weight_decay"] if callable(decay) else decay
         for factor, chosen in self._alike("decay_multipliers", decaying):
-            share = self._rate * ((self.weight_decay or 0.0) * factor)
+            share: Tensor = self._rate * (now * factor)
             group.decay(chosen, share.astype(group.dtype))
 
     def _alike(
@@ -435,8 +463,8 @@ class Optimizer(Stateful, Configurable, ABC):
         own = {name: vars(self)[name] for name in own_arguments(type(self)) if name in vars(self)}
         options = {name: vars(self).get(name, self._excluded) for name in DEFAULTS}
         unusual = {k: v for k, v in options.items() if k not in own and v != DEFAULTS[k]}
-        rate = rate.describe() if isinstance(rate, Configurable) else rate
-        return {"learning_rate": rate, **own, **unusual}
+        settings = {"learning_rate": rate, **own, **unusual}
+        return {k: v.describe() if isinstance(v, Configurable) else v for k, v in settings.items()}
 
     def _takes(self, name: str, arguments: Mapping[str, object]) -> bool:
         """Options are arguments, too, if they are the usual ones."""
@@ -445,7 +473,8 @@ class Optimizer(Stateful, Configurable, ABC):
     _present = config
 
     def __repr__(self) -> str:
-        settings = {**self.config(), "learning_rate": self._schedule or self.learning_rate}
+        told = {name: getattr(self, name) for name in self._told}
+        settings = {**self.config(), "learning_rate": self._schedule or self.learning_rate, **told}
         arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
         return f"{type(self).__name__}({arguments})"
 
@@ -454,7 +483,7 @@ class ByPrimitive(Optimizer):
     """An optimizer whose rule is a primitive: of ``_updates`` the one that writes as many states.
 
     It takes the values, the states, the gradients, and ``per_step``; its metadata are attributes of
-    the same names.
+    the same names. Where one of these follows a schedule, it is that which takes it as an input.
     """
 
     _updates: ClassVar[tuple[Primitive, ...]]
@@ -462,13 +491,30 @@ class ByPrimitive(Optimizer):
     def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """Apply the primitive."""
         count = len(self.state_names)
-        update = next(p for p in self._updates if p.writes == 1 + count)
-        options = {name: getattr(self, name) for name in _metadata_of(update)}
-        update(values, *rest[:count], gradients, *rest[count:], **options)
+        some = [p for p in self._updates if p.writes == 1 + count]
+        update = next(p for p in some if self._told.keys().isdisjoint(_names_of(p).metadata))
+        taken = _names_of(update)
+        options = {name: getattr(self, name) for name in taken.metadata}
+        numbers = [
+            self._told[name].astype(values.dtype) for name in taken.arrays if name in self._told
+        ]
+        update(values, *rest[:count], gradients, *rest[count:], *numbers, **options)
+
+
+def _zero() -> Tensor:
+    return Tensor(np.zeros((), np.float64))
+
+
+class _Names(NamedTuple):
+    """What the arguments of a primitive are called."""
+
+    arrays: tuple[str, ...]
+    metadata: tuple[str, ...]
 
 
 @cache
-def _metadata_of(primitive: Primitive) -> tuple[str, ...]:
+def _names_of(primitive: Primitive) -> _Names:
     code = primitive.__wrapped__.__code__
-    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    return tuple(name for name in names if name not in ("xp", "workspace"))
+    names, count = code.co_varnames, code.co_argcount
+    metadata = names[count : count + code.co_kwonlyargcount]
+    return _Names(names[:count], tuple(n for n in metadata if n not in ("xp", "workspace")))

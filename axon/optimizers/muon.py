@@ -10,6 +10,7 @@ from axon.core import Tensor, primitive
 from axon.optimizers.adam import Adam
 from axon.optimizers.group import Group
 from axon.parameter import Parameter
+from axon.program.changing import Rate
 
 A, B, C = 3.4445, -4.7750, 2.0315  # of x -> A x + B x^3 + C x^5, which drives all of (0, 1] near 1
 
@@ -46,6 +47,42 @@ def muon_update(
     steps: int,
 ) -> None:
     """m <- momentum m + g; w <- w - rate orthogonal(m), or with nesterov of g + momentum m."""
+    _by_momentum(w, m, g, rate, momentum, workspace, nesterov, steps, xp)
+
+
+@primitive(
+    kind="writes",
+    writes=2,
+    workspace=_muon_update_workspace,
+    multiply_adds=_muon_update_multiply_adds,
+)
+def changing_muon_update(
+    w: Array,
+    m: Array,
+    g: Array,
+    rate: Array,
+    momentum: Array,
+    *,
+    xp: Any,
+    workspace: list[Array],
+    nesterov: bool,
+    steps: int,
+) -> None:
+    """As muon_update; the momentum may be another one in each step."""
+    _by_momentum(w, m, g, rate, momentum, workspace, nesterov, steps, xp)
+
+
+def _by_momentum(
+    w: Array,
+    m: Array,
+    g: Array,
+    rate: Array,
+    momentum: float | Array,
+    workspace: list[Array],
+    nesterov: bool,
+    steps: int,
+    xp: Any,
+) -> None:
     x, y, square, fourth, largest, size = workspace
     step = x if w.shape == x.shape else x.T  # so that x has no more rows than columns
     xp.multiply(m, momentum, out=m)
@@ -93,7 +130,7 @@ class Muon(Adam):
 
     Args:
         learning_rate: the size of a step; a number or a schedule.
-        momentum: how much of the last step is kept, in [0, 1).
+        momentum: how much of the last step is kept, in [0, 1); a number or a schedule.
         nesterov: look ahead along the momentum.
         ns_steps: how many iterations.
         rms_rate: see above; None for the first paper's s = sqrt(max(1, columns / rows)).
@@ -114,11 +151,11 @@ class Muon(Adam):
         self,
         learning_rate: float | Callable[[int], float] = 0.001,
         *,
-        momentum: float = 0.95,
+        momentum: Rate = 0.95,
         nesterov: bool = True,
         ns_steps: int = 5,
         rms_rate: float | None = 0.2,
-        weight_decay: float | None = 0.004,
+        weight_decay: Rate | None = 0.004,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -131,7 +168,10 @@ class Muon(Adam):
         self.adam_beta_2 = fraction("Muon", "adam_beta_2", adam_beta_2)
         options["weight_decay"] = weight_decay
         super().__init__(learning_rate, adam_beta_1, adam_beta_2, epsilon, **options)
-        self.momentum, self.nesterov = fraction("Muon", "momentum", momentum), bool(nesterov)
+        self.momentum, self.nesterov = (
+            self._changes_by_schedule("momentum", momentum),
+            bool(nesterov),
+        )
         self.ns_steps = integer("Muon", "ns_steps", ns_steps)
         self.rms_rate = None if rms_rate is None else positive("Muon", "rms_rate", rms_rate)
         self.adam_lr_ratio = positive("Muon", "adam_lr_ratio", adam_lr_ratio)
@@ -150,8 +190,13 @@ class Muon(Adam):
             shape = (prod(p.shape[:-1]), p.shape[-1])
             flat = group.values(start, stop), group.kept("m", start, stop)
             w, m, g = (t.reshape(shape) for t in (*flat, group.gradients(start, stop)))
-            options = {"momentum": self.momentum, "nesterov": self.nesterov}
-            muon_update(w, m, g, rate * self._factor(*shape), steps=self.ns_steps, **options)
+            pace = rate * self._factor(*shape)
+            options: dict[str, Any] = {"nesterov": self.nesterov, "steps": self.ns_steps}
+            told = self._told.get("momentum")
+            if told is None:
+                muon_update(w, m, g, pace, momentum=self.momentum, **options)
+            else:
+                changing_muon_update(w, m, g, pace, told.astype(w.dtype), **options)
 
     def matrices(self) -> list[Parameter]:
         """The parameters that are not left to Adam."""

@@ -6,7 +6,31 @@ from typing import Annotated, NamedTuple, TypedDict, cast
 
 from axon.checks import demand, fraction, integer, number, positive, texts
 from axon.names import suggestion
+from axon.optimizers import schedules
 from axon.optimizers.primitives import CLIPS
+from axon.program.changing import Rate
+
+# Arguments that may follow a schedule as the learning rate does, and what they may be in each step.
+CHANGING: dict[str, Callable[[str, str, object], float]] = {
+    "weight_decay": partial(number, least=0),
+    "momentum": fraction,
+}
+
+
+def number_or_schedule(owner: str, name: str, value: object) -> Rate:
+    """Return an argument of ``CHANGING``, checked; of a description, the schedule.
+
+    >>> number_or_schedule("SGD", "momentum", 0.9)
+    0.9
+    >>> number_or_schedule("SGD", "momentum", 1)
+    Traceback (most recent call last):
+    ValueError: SGD: momentum must be at least 0 and less than 1, got 1.
+    """
+    if isinstance(value, dict) or (callable(value) and not isinstance(value, type)):
+        schedule = schedules.get(value)
+        CHANGING[name](f"{owner} at step 0", name, schedule(0))
+        return schedule
+    return CHANGING[name](owner, name, value)
 
 
 class Option(NamedTuple):
@@ -33,7 +57,7 @@ def _factors(owner: str, name: str, value: object) -> dict[str, float]:
 class Options(TypedDict, total=False):
     """Keyword arguments that every optimizer takes; ``Optimizer`` says what each of them does."""
 
-    weight_decay: Annotated[float | None, Option(None, partial(number, least=0))]
+    weight_decay: Annotated[Rate | None, Option(None, number_or_schedule)]
     exclude_from_weight_decay: Annotated[tuple[str, ...] | list[str], Option((), texts)]
     clipnorm: Annotated[float | None, Option(None, positive)]
     clipvalue: Annotated[float | None, Option(None, positive)]

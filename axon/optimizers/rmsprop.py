@@ -9,6 +9,7 @@ from axon.core import primitive
 from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
+from axon.program.changing import Rate
 
 
 @primitive(kind="writes", writes=2, workspace=like_first(1), rows=by_rows, flops=9)
@@ -53,7 +54,45 @@ def rmsprop_momentum_update(
     centered: bool,
 ) -> None:
     """As rmsprop_update, but with momentum, and with v - mean^2 in the place of v if centered."""
-    (t,) = workspace
+    arrays = (w, v, mean, velocity, g, rate, momentum, workspace[0])
+    _by_momentum(*arrays, rho, epsilon, centered, xp)
+
+
+@primitive(kind="writes", writes=4, workspace=like_first(1), rows=by_rows)
+def changing_rmsprop_update(
+    w: Array,
+    v: Array,
+    mean: Array,
+    velocity: Array,
+    g: Array,
+    rate: Array,
+    momentum: Array,
+    *,
+    xp: Any,
+    workspace: list[Array],
+    rho: float,
+    epsilon: float,
+    centered: bool,
+) -> None:
+    """As rmsprop_momentum_update; the momentum may be another one in each step."""
+    arrays = (w, v, mean, velocity, g, rate, momentum, workspace[0])
+    _by_momentum(*arrays, rho, epsilon, centered, xp)
+
+
+def _by_momentum(
+    w: Array,
+    v: Array,
+    mean: Array,
+    velocity: Array,
+    g: Array,
+    rate: Array,
+    momentum: float | Array,
+    t: Array,
+    rho: float,
+    epsilon: float,
+    centered: bool,
+    xp: Any,
+) -> None:
     xp.multiply(g, g, out=t)
     xp.multiply(t, 1.0 - rho, out=t)
     xp.multiply(v, rho, out=v)
@@ -84,7 +123,7 @@ class RMSprop(ByPrimitive):
     Args:
         learning_rate: the size of a step; a number or a schedule.
         rho: how slowly the mean of the squares forgets, in [0, 1).
-        momentum: how much of the last step is kept, in [0, 1).
+        momentum: how much of the last step is kept, in [0, 1); a number or a schedule.
         epsilon: keeps the division finite; larger than 0.
         centered: divide by the deviation of the gradients, v less the square of their mean.
         options: weight decay, clipping and more, see ``Optimizer``.
@@ -93,21 +132,21 @@ class RMSprop(ByPrimitive):
     RMSprop(learning_rate=0.01, rho=0.9, momentum=0.0, epsilon=1e-07, centered=True)
     """
 
-    _updates = (rmsprop_update, rmsprop_momentum_update)
+    _updates = (rmsprop_update, rmsprop_momentum_update, changing_rmsprop_update)
     state_names: tuple[str, ...] = ("v",)
 
     def __init__(
         self,
         learning_rate: float | Callable[[int], float] = 0.001,
         rho: float = 0.9,
-        momentum: float = 0.0,
+        momentum: Rate = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
         self.rho = fraction("RMSprop", "rho", rho)
-        self.momentum = fraction("RMSprop", "momentum", momentum)
+        self.momentum = self._changes_by_schedule("momentum", momentum)
         self.epsilon = positive("RMSprop", "epsilon", epsilon)
         self.centered = bool(centered)
         if self.momentum or self.centered:

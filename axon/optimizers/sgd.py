@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from axon.backend import Array, like_first
-from axon.checks import fraction
 from axon.core import primitive
 from axon.optimizers.base import ByPrimitive
 from axon.optimizers.options import Options
 from axon.pieces import by_rows
+from axon.program.changing import Rate
 
 
 @primitive(kind="writes", writes=1, workspace=like_first(1), rows=by_rows, flops=2)
@@ -32,7 +32,35 @@ def momentum_update(
     nesterov: bool,
 ) -> None:
     """v <- momentum v + g; w <- w - rate v, or with nesterov w <- w - rate (g + momentum v)."""
-    (step,) = workspace
+    _by_momentum(w, v, g, rate, momentum, workspace[0], nesterov, xp)
+
+
+@primitive(kind="writes", writes=2, workspace=like_first(1), rows=by_rows, flops=4)
+def changing_momentum_update(
+    w: Array,
+    v: Array,
+    g: Array,
+    rate: Array,
+    momentum: Array,
+    *,
+    xp: Any,
+    workspace: list[Array],
+    nesterov: bool,
+) -> None:
+    """As momentum_update; the momentum may be another one in each step."""
+    _by_momentum(w, v, g, rate, momentum, workspace[0], nesterov, xp)
+
+
+def _by_momentum(
+    w: Array,
+    v: Array,
+    g: Array,
+    rate: Array,
+    momentum: float | Array,
+    step: Array,
+    nesterov: bool,
+    xp: Any,
+) -> None:
     xp.multiply(v, momentum, out=v)
     xp.add(v, g, out=v)
     if nesterov:
@@ -51,7 +79,7 @@ class SGD(ByPrimitive):
 
     Args:
         learning_rate: the size of a step; a number or a schedule.
-        momentum: how much of the last step is kept, in [0, 1).
+        momentum: how much of the last step is kept, in [0, 1); a number or a schedule.
         nesterov: look ahead along the momentum (Nesterov 1983; Sutskever et al. 2013).
         options: weight decay, clipping and more, see ``Optimizer``.
 
@@ -59,17 +87,20 @@ class SGD(ByPrimitive):
     SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
     """
 
-    _updates = (sgd_update, momentum_update)
+    _updates = (sgd_update, momentum_update, changing_momentum_update)
 
     def __init__(
         self,
         learning_rate: float | Callable[[int], float] = 0.01,
-        momentum: float = 0.0,
+        momentum: Rate = 0.0,
         nesterov: bool = False,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.momentum, self.nesterov = fraction("SGD", "momentum", momentum), bool(nesterov)
+        self.momentum, self.nesterov = (
+            self._changes_by_schedule("momentum", momentum),
+            bool(nesterov),
+        )
         if self.nesterov and not self.momentum:
             raise ValueError("SGD: nesterov=True needs a momentum larger than 0, for example 0.9.")
         if self.momentum:

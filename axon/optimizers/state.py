@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import Array, ArraySpec
-from axon.checks import is_number, positive
+from axon.checks import is_number
 from axon.core import Tensor
 from axon.layers.state import converted, side_by_side
 from axon.optimizers.group import Group
@@ -29,6 +29,9 @@ class Stateful:
     _averaging: bool
 
     def _follow(self) -> None: ...
+
+    def _scheduled(self, step: int) -> list[float]:
+        return []
 
     def state(self) -> dict[str, Array]:
         """The state arrays by name; writing into them changes the optimizer.
@@ -162,10 +165,9 @@ def _finite(owner: str, name: str, value: Any) -> float:
 
 
 def _demand_schedule(owner: str, optimizer: Stateful, iterations: float) -> None:
-    """Ask the schedule for its rate now: once numbers have changed, it would be too late."""
+    """Ask the schedules for their rates now: once numbers have changed, it would be too late."""
     try:
-        if optimizer._schedule is not None:
-            positive(owner, "the rate of the schedule", optimizer._schedule(int(iterations)) or 1.0)
+        optimizer._scheduled(int(iterations))
     except ArithmeticError as error:
         raise ValueError(f"{owner}: no schedule reaches {iterations:g}: {error}.") from None
 

@@ -16,6 +16,7 @@ from axon.backend import Array
 from axon.clock import compiling
 from axon.core import Tensor
 from axon.modes import modes
+from axon.program.changing import Coming
 from axon.program.plan import Plan
 
 VARIABLE, DEVICE, PRECISION = "AXON_KERNELS", "AXON_DEVICE", "AXON_PRECISION"
@@ -39,38 +40,6 @@ class DeviceOptions(NamedTuple):
 
     device: str = ""
     precision: str = PRECISIONS[0]
-
-
-class Coming(NamedTuple):
-    """A number that Python changes between steps, and what it will be: a learning rate.
-
-    Attributes:
-        array: what programs read.
-        of_step: what it holds in the step after so many others; not asked for the first.
-    """
-
-    array: Array
-    of_step: Callable[[int], float]
-
-    def set(self, step: int) -> bool:
-        """Let the array hold what it will be; whether that could be told."""
-        for value in self.values(step, 1):
-            self.array[...] = value
-            return True
-        return False
-
-    def values(self, first: int, steps: int) -> list[float]:
-        """What it will be in some steps; up to the first of which it cannot be told.
-
-        Whoever comes to that step asks again, and so finds out what is wrong.
-        """
-        found: list[float] = []
-        try:
-            for step in range(first, first + steps):
-                found.append(self.of_step(step) if step else float(self.array))
-        except Exception:
-            return found
-        return found
 
 
 class LoweredPlan(Protocol):
@@ -104,8 +73,8 @@ class LoweredPlan(Protocol):
             order: the numbers of the samples, in turn.
             start: where in ``order`` the first batch begins.
             steps: how many at most.
-            coming: a number that changes between them. Where it cannot be told, the step before it
-                was the last; of the first one it is what the array holds.
+            coming: numbers that change between them. Where they cannot be told, the step before was
+                the last; of the first one they are what the arrays hold.
         """
 
     def timed(self) -> list[float]:

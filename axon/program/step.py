@@ -11,6 +11,7 @@ from axon.locks import Lock
 from axon.modes import SwitchesKept, changes
 from axon.program import lowerings
 from axon.program.cache import Cache, Key, Spec
+from axon.program.changing import Coming
 from axon.program.compare import demand_same, imprints
 from axon.program.plan import Plan
 from axon.program.replay import OwnLock, Program
@@ -124,7 +125,7 @@ class Step:
         start: int = 0,
         count: int = 1,
         stay: bool = False,
-        coming: lowerings.Coming | None = None,
+        coming: Coming | None = None,
     ) -> list[Array]:
         """Run on filled inputs, or on batches of a feed; ``done`` says on how many.
 
@@ -137,7 +138,7 @@ class Step:
             start: the first sample of the next batch in it.
             count: how many of the coming batches, which are as large, may be done in one go.
             stay: what it changes may stay on a device until ``flush`` is called.
-            coming: a number that changes between them, such as a learning rate.
+            coming: numbers that change between them, such as a learning rate.
         """
         if not one_blas_thread.entered:
             given = (inputs, variant, feed, start, count, stay, coming)

@@ -16,7 +16,8 @@ from jax import Array as Traced
 
 from axon.backend import Array
 from axon.core import Tensor
-from axon.program.lowerings import Coming, DeviceOptions
+from axon.program.changing import Coming
+from axon.program.lowerings import DeviceOptions
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.xla.announced import announced
@@ -24,7 +25,7 @@ from axon.xla.batches import Batches
 from axon.xla.body import StepBody, StepInputs
 from axon.xla.devices import chosen, demand_own_process
 from axon.xla.loop import Loop, LoopResults, roles_of, settings
-from axon.xla.numbers import HostSplit, Numbers
+from axon.xla.numbers import HostSplit, Numbers, Told
 from axon.xla.outer import Outer
 from axon.xla.primitives import noting
 from axon.xla.residence import away, look, piece
@@ -120,7 +121,7 @@ class XlaMachine:
             order: which samples, in turn.
             start: where in ``order`` the first batch begins.
             steps: how many at most; fewer, if they take long.
-            coming: a number that changes between them.
+            coming: numbers that change between them.
         """
         if not self.batches.suit(columns):
             return 0
@@ -156,7 +157,7 @@ class XlaMachine:
                 return done
             at = start + (done + go) * rows
             pick = partial(self.batches.pick, columns, order, at, more, False) if more else None
-            self._go(go, pick, (coming.array, values) if coming and values else None)
+            self._go(go, pick, (coming, values) if coming and values else None)
             done, go = done + go, more
             if not go:
                 return done
@@ -192,14 +193,14 @@ class XlaMachine:
         self,
         steps: int,
         meanwhile: Callable[[], None] | None = None,
-        changing: tuple[Array, list[float]] | None = None,
+        changing: Told | None = None,
     ) -> None:
         """Do some steps on batches that are there: all of them, or none.
 
         Args:
             steps: how many.
             meanwhile: what to do while the device works.
-            changing: an array of one number, and what it holds in each of them.
+            changing: numbers that change between them, and what they are in each.
         """
         began = perf_counter()
         try:

@@ -12,12 +12,14 @@ import numpy as np
 
 from axon.backend import Array, xp
 from axon.core import Tensor
+from axon.program.changing import Coming
 from axon.program.plan import Plan
 from axon.program.trace import Instruction
 from axon.symbols.host import FEW, parted
 from axon.xla.outer import Outer, Span, span_of
 
 FLOAT = np.dtype(np.float64)
+Told = tuple[Coming, Sequence[Sequence[float]]]  # what changes, and what it is in each step
 
 
 class HostSplit:
@@ -123,11 +125,11 @@ class Numbers:
             own[id(column)] = self.handed[number] = view
         self._before = [(call, own.get(id(c), c), a) for call, c, a in self._before]
 
-    def run_before(self, steps: int, changing: tuple[Array, Sequence[float]] | None = None) -> None:
-        """Compute what so many steps are handed, some array of one number being this in each."""
+    def run_before(self, steps: int, changing: Told | None = None) -> None:
+        """Compute what so many steps are handed, where some numbers are told for each."""
         for k in range(steps):
             if changing is not None:
-                changing[0][...] = changing[1][k]
+                changing[0].put(changing[1][k])
             for call, column, array in self._before:
                 if call is not None:
                     call()

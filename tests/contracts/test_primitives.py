@@ -168,7 +168,7 @@ def test_numpy_in_numpy_out_tensor_in_tensor_out(name: str, number: int) -> None
 def test_whole_numbers_become_floats_where_results_are_not_whole(name: str) -> None:
     inputs, meta = SAMPLES[name].samples[0]
     whole = [np.ones(x.shape, np.int64) for x in inputs]
-    if OURS[name].kind == "writes" or "dtype" in meta or name == "where":
+    if OURS[name].kind == "writes" or "dtype" in meta or name in ("where", "dropout_mask"):
         return
     if not OURS[name].floats:
         assert OURS[name](*whole, **meta).dtype.kind == expected(name, whole, meta)[0].dtype.kind

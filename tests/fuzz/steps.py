@@ -32,8 +32,13 @@ COMPARE = "equal not_equal less less_equal greater greater_equal".split()
 REDUCE = "sum max argmax".split()
 SHAPED = "reshape transpose slice pad broadcast_to concatenate stack take matmul cast where".split()
 FAMILIES = [UNARY, UNARY, BINARY, BINARY, BINARY, COMPARE, REDUCE, SHAPED, SHAPED, SHAPED]
-NEVER = {"keep_mask", "uniform", "normal", "random_boxes"}  # draw numbers of their own
-ROUGH = {"muon_update": 1e-3, "rmsprop_momentum_update": 3e-3, "log_cosh": 1e-3}
+NEVER = {  # draw numbers of their own
+    *("keep_mask", "dropout_mask", "uniform", "normal", "random_boxes"),
+}
+ROUGH = {
+    **dict.fromkeys(("muon_update", "changing_muon_update", "log_cosh"), 1e-3),
+    **dict.fromkeys(("rmsprop_momentum_update", "changing_rmsprop_update"), 3e-3),
+}
 
 
 def drawn(seed: int) -> Spec:

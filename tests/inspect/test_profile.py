@@ -644,7 +644,7 @@ def test_a_prediction_has_one_phase():
 def test_a_prediction_needs_no_compile():
     model = Sequential([Dense(3, "relu"), Dropout(0.5)])
     found = model.profile(X, repeats=1)
-    assert "keep_mask" not in {t.name for t in found.lines}, "nothing is dropped"
+    assert "dropout_mask" not in {t.name for t in found.lines}, "nothing is dropped"
     assert model.predict(X).shape == (40, 3)
 
 

@@ -199,7 +199,7 @@ def test_a_rate_of_0_does_nothing_and_others_are_checked():
                 ValueError, match=f"{kind.__name__}: rate must be at least 0 and le"
             ):
                 kind(rate)
-        with pytest.raises(TypeError, match="rate must be a number, got 'half'"):
+        with pytest.raises(TypeError, match="rate must be a number or a schedule, got 'half'"):
             kind("half")
     for wrong in (-1, float("inf"), float("nan")):
         with pytest.raises(ValueError, match="stddev must be a finite number of at least 0"):

@@ -179,7 +179,7 @@ def test_activations_with_settings(name, opset):
 
 
 NEVER = {  # primitives that no inference program has, or that ONNX cannot say
-    *("uniform", "normal", "keep_mask"),  # random numbers
+    *("uniform", "normal", "keep_mask", "dropout_mask"),  # random numbers
     *("warp", "warp_adjoint", "affine_maps", "corner_maps", "random_boxes"),  # augmentation
     *("log_probability", "over_probability", "sigmoid_cross_entropy", "log_cosh"),  # losses
     *("conv2d_weight", "max_pool2d_argmax", "max_pool2d_pick"),  # the way back

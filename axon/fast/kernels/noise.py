@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from axon.fast.kernels.arguments import Address, Floats, Real
+from axon.fast.kernels.arguments import Address, Float, Floats, Integers, Real
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import cos_of_turns, log1p
 from axon.fast.kernels.intrinsics import unsigned
@@ -47,15 +47,29 @@ def start_of(row: int, n: int, key: int) -> Any:
     return U(row * n), a, b
 
 
+@njit(forceinline=True)
+def mask(rows: int, row: int, n: int, out: Any, key: int, threshold: int, value: float) -> None:
+    """0 where a hash is below the threshold, else ``value``."""
+    start, a, b = start_of(row, n, key)
+    for i in range(np.uint32(rows * n)):
+        at = U(start + U(i))
+        out[i] = value if mix(U(U(a * at) + b)) >= threshold else ZERO
+
+
 @kernel
 def keep_mask(
     rows: int, row: int, n: int, out: Floats, key: Address, threshold: int, value: Real
 ) -> None:
     """0 or ``value``: n numbers for each row, from number ``row`` on."""
-    start, a, b = start_of(row, n, key)
-    for i in range(np.uint32(rows * n)):
-        at = U(start + U(i))
-        out[i] = value if mix(U(U(a * at) + b)) >= U(threshold) else ZERO
+    mask(rows, row, n, out, key, U(threshold), value)
+
+
+@kernel
+def dropout_mask(
+    rows: int, row: int, n: int, out: Floats, key: Address, threshold: Integers, value: Float
+) -> None:
+    """As keep_mask, whose numbers lie in memory."""
+    mask(rows, row, n, out, key, U(threshold[0]), value)
 
 
 @kernel

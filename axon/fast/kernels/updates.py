@@ -3,7 +3,10 @@
 Arguments have the names that they have where the primitive is declared: the rule gives them so.
 """
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 
 from axon.fast.kernels.arguments import Double, Doubles, Float, Floats, LongReal, Real
 from axon.fast.kernels.declare import kernel
@@ -33,9 +36,9 @@ def adam_update(
 # ------------------------------------------------------------------------------------ others
 
 
-@kernel
-def momentum_update(
-    rows: int, w: Floats, v: Floats, g: Floats, rate: Float, momentum: Real, nesterov: bool
+@njit(forceinline=True)
+def by_momentum(
+    rows: int, w: Any, v: Any, g: Any, rate: float, momentum: float, nesterov: bool
 ) -> None:
     """v <- momentum v + g; w <- w - rate v, or with nesterov w <- w - rate (g + momentum v)."""
     if nesterov:
@@ -46,6 +49,22 @@ def momentum_update(
         for i in range(rows):
             v[i] = momentum * v[i] + g[i]
             w[i] -= rate * v[i]
+
+
+@kernel
+def momentum_update(
+    rows: int, w: Floats, v: Floats, g: Floats, rate: Float, momentum: Real, nesterov: bool
+) -> None:
+    """With one momentum for all steps."""
+    by_momentum(rows, w, v, g, rate, momentum, nesterov)
+
+
+@kernel
+def changing_momentum_update(
+    rows: int, w: Floats, v: Floats, g: Floats, rate: Float, momentum: Float, nesterov: bool
+) -> None:
+    """With a momentum that lies in memory."""
+    by_momentum(rows, w, v, g, rate, momentum, nesterov)
 
 
 @kernel
@@ -126,10 +145,10 @@ def rmsprop_update(
         w[i] -= rate * (g[i] / np.sqrt(v[i] + epsilon))
 
 
-@kernel
-def rmsprop_momentum_update(
-    rows: int, w: Floats, v: Floats, mean: Floats, velocity: Floats, g: Floats, rate: Float,
-    rho: LongReal, momentum: Real, epsilon: Real, centered: bool,
+@njit(forceinline=True)
+def rms_by_momentum(
+    rows: int, w: Any, v: Any, mean: Any, velocity: Any, g: Any, rate: float,
+    rho: float, momentum: float, epsilon: float, centered: bool,
 ) -> None:  # fmt: skip
     """As rmsprop_update, with momentum, and with v - mean^2 in the place of v if centered."""
     keep, rest = np.float32(rho), np.float32(1.0 - rho)
@@ -142,6 +161,24 @@ def rmsprop_momentum_update(
             t = t if not t < ZERO else ZERO
         velocity[i] = momentum * velocity[i] + rate * (g[i] / np.sqrt(t + epsilon))
         w[i] -= velocity[i]
+
+
+@kernel
+def rmsprop_momentum_update(
+    rows: int, w: Floats, v: Floats, mean: Floats, velocity: Floats, g: Floats, rate: Float,
+    rho: LongReal, momentum: Real, epsilon: Real, centered: bool,
+) -> None:  # fmt: skip
+    """With one momentum for all steps."""
+    rms_by_momentum(rows, w, v, mean, velocity, g, rate, rho, momentum, epsilon, centered)
+
+
+@kernel
+def changing_rmsprop_update(
+    rows: int, w: Floats, v: Floats, mean: Floats, velocity: Floats, g: Floats, rate: Float,
+    momentum: Float, rho: LongReal, epsilon: Real, centered: bool,
+) -> None:  # fmt: skip
+    """With a momentum that lies in memory."""
+    rms_by_momentum(rows, w, v, mean, velocity, g, rate, rho, momentum, epsilon, centered)
 
 
 @kernel

@@ -10,6 +10,7 @@ FIXED = 60.0  # nanoseconds that a call takes
 UPDATES = (
     *("sgd_update", "momentum_update", "adam_update", "amsgrad_update", "nadam_update"),
     *("adamax_update", "lion_update", "adagrad_update", "rmsprop_update"),
+    *("changing_momentum_update", "changing_rmsprop_update"),
     *("rmsprop_momentum_update", "shrink", "approach", "complete_mean", "limit_value"),
 )
 GIVEN = {"adagrad_update": {"one": 1.0}}  # what only the compiled kernel takes

@@ -58,6 +58,11 @@ def _keep(key: Any, shape: Any, dtype: Any, rate: float) -> Any:
     return np.where(bits >= floor(rate * 2**24) / 2**24, 1 / (1 - rate), 0.0).astype(dtype)
 
 
+def _dropped(key: Any, threshold: Any, value: Any, shape: Any) -> Any:
+    bits = _fractions(key, int(np.prod(shape))).reshape(shape)
+    return np.where(bits >= floor(threshold / 2**8) / 2**24, value, value * 0)
+
+
 def _boxes(shares: Any, size: Any, scale: Any, share: float) -> Any:
     found = np.zeros((len(shares), *size, 1), bool)
     for image, (chosen, large, ratio, down, right) in zip(found, shares, strict=True):
@@ -233,6 +238,23 @@ SAMPLES: dict[str, Case] = {
             {"shape": LARGE, "dtype": np.dtype(np.float32), "rate": 0.5},
         ),
         strided=False,
+    ),
+    "dropout_mask": Case(
+        _dropped,
+        [
+            (
+                (*key, np.array(int(rate * 2**32)), np.array(1 / (1 - rate))),
+                {"shape": meta["shape"]},
+            )
+            for key, meta in _keys()
+            for rate in (0.0, 0.25, 0.5)
+        ],
+        (
+            (np.array([1, 2], np.uint32), np.array(2**31), np.array(2.0)),
+            {"shape": LARGE},
+        ),
+        strided=False,
+        nan_shows=(2,),
     ),
     "random_boxes": Case(
         _boxes,
