@@ -11,6 +11,7 @@ except ImportError as error:
 from axon.tabular.columns import Column, Columns, Values
 from axon.tabular.encoding import Encoded, Encoder
 from axon.tabular.estimators import TabularClassifier, TabularRegressor
+from axon.tabular.explaining import Explanation
 from axon.tabular.loading import load
 from axon.tabular.network import Ensemble
 from axon.tabular.state import from_state, to_state
@@ -22,6 +23,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Ensemble",
+    "Explanation",
     "Table",
     "TabularClassifier",
     "TabularRegressor",

@@ -160,12 +160,21 @@ class Columns:
             else:
                 numbers += _numbers(column, values)
         rows = table.rows
-        return Values(
+        return self.named(
             np.stack(numbers, axis=1) if numbers else np.empty((rows, 0)),
             np.stack(codes, axis=1) if codes else np.empty((rows, 0), np.int32),
-            tuple(name for c, _ in pairs if c.role != "category" for name in _names(c)),
-            tuple(c.name for c, _ in pairs if c.role == "category"),
-            tuple(len(c.values) + FIRST for c, _ in pairs if c.role == "category"),
+        )
+
+    def named(self, numbers: Array, codes: Array) -> Values:
+        """Numbers (rows, p) and codes (rows, q) of all used columns, with their names."""
+        numeric = [c for c in self.used if c.role != "category"]
+        categories = [c for c in self.used if c.role == "category"]
+        return Values(
+            numbers,
+            codes,
+            tuple(name for c in numeric for name in _names(c)),
+            tuple(c.name for c in categories),
+            tuple(len(c.values) + FIRST for c in categories),
         )
 
     def owners(self) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -18,6 +18,7 @@ from axon.tabular.choices import choose, strata
 from axon.tabular.columns import Columns, Values
 from axon.tabular.encoding import targets_scaled
 from axon.tabular.fitted import Fitted, learn, out_of_fold
+from axon.tabular.insight import Insight
 from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
 from axon.tabular.saving import save
 from axon.tabular.state import ESTIMATORS
@@ -38,11 +39,9 @@ from axon.tabular.targets import (
 TOLD = ("categorical", "numeric", "dates", "text", "drop")  # what users say of columns
 
 
-class TabularEstimator(BaseEstimator):  # type: ignore[misc]
+class TabularEstimator(Insight):
     """What both do: read the table, find its columns, learn."""
 
-    columns_: Columns
-    fitted_: Fitted
     target_name_: str | None
     metadata_: dict[str, Any]
 
@@ -99,7 +98,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         all_count = len(counted) == table.rows
         rows = table if all_count else table.taken(counted)
         columns = Columns.find(rows, **{name: getattr(self, name) for name in TOLD})
-        values = columns.values(rows)
+        values = learned = columns.values(rows)
+        counts = weights * self._factors(codes, weights)
         order, weights = arranged(values, codes, weights)
         few = len(order) <= FEW
         fitted, held = self._trained(
@@ -111,6 +111,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         self._apart = out_of_fold(fitted, values, held)
         self.take_names(table.names, table.named)
         self.columns_, self.fitted_ = columns, fitted
+        self._gather(learned, codes, counts, held[counted], self._apart[counted])
 
     def _trained(self, values: Values, codes: Array, weights: Array) -> tuple[Fitted, Array]:
         """What was learned of these targets, and which member never saw which row."""
@@ -272,6 +273,20 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         return self.classes_[p.argmax(axis=1)]
 
     @property
+    def _outputs(self) -> list[str]:
+        if isinstance(self.classes_, list):
+            return [f"label {i}" for i in range(len(self.classes_))]
+        return [str(c) for c in self.classes_.tolist()]
+
+    @property
+    def _units(self) -> tuple[Array, Array]:
+        return np.ones(1), np.zeros(1)
+
+    @property
+    def _single(self) -> bool:
+        return False
+
+    @property
     def out_of_fold_(self) -> Array:
         """Probabilities of the rows learned from, by members that never saw them; else NaN."""
         check_is_fitted(self, "fitted_")
@@ -340,6 +355,21 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     def _unscaled(self, scaled: Array) -> Array:
         numbers = scaled * self._spread + self._mean
         return numbers[:, 0] if self._flat and self.quantiles is None else numbers
+
+    @property
+    def _outputs(self) -> list[str]:
+        if self.quantiles is not None:
+            return [f"{q:.4g} quantile" for q in self.quantiles]
+        count = len(self._mean)
+        return ["prediction"] if count == 1 else [f"target {i}" for i in range(count)]
+
+    @property
+    def _units(self) -> tuple[Array, Array]:
+        return self._spread, self._mean
+
+    @property
+    def _single(self) -> bool:
+        return self._flat and self.quantiles is None
 
     @property
     def out_of_fold_(self) -> Array:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from axon.backend import Array
 from axon.tabular.columns import Columns
 from axon.tabular.encoding import Encoder
+from axon.tabular.evidence import from_parts, to_parts
 from axon.tabular.fitted import Fitted
 from axon.tabular.network import Ensemble
 from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
@@ -47,6 +48,8 @@ def to_state(model: BaseEstimator) -> tuple[dict[str, Any], dict[str, Array]]:
     else:
         config["flat"] = vars(model)["_flat"]
         arrays.update({f"target/{name}": vars(model)[name] for name in NUMBERS})
+    config["evidence"], told = to_parts(vars(model)["_evidence"])
+    arrays.update({f"evidence/{name}": a for name, a in told.items()})
     return config, {**arrays, "out_of_fold": vars(model)["_apart"]}
 
 
@@ -66,7 +69,9 @@ def from_state(config: dict[str, Any], arrays: dict[str, Array]) -> BaseEstimato
     model.take_names([c.name for c in model.columns_.columns], config["named"])
     model.fitted_ = _fitted(config, arrays, getattr(model, "quantiles", None))
     model.target_name_, model.metadata_ = config["target"], dict(config["metadata"])
-    for name, value in _targets(config, arrays, model.fitted_.net.outputs).items():
+    told = from_parts(config["evidence"], _within("evidence/", arrays), model.columns_)
+    parts = {"_evidence": told, **_targets(config, arrays, model.fitted_.net.outputs)}
+    for name, value in parts.items():
         setattr(model, name, value)
     return model
 
@@ -109,12 +114,14 @@ def _fitted(config: dict[str, Any], arrays: dict[str, Array], quantiles: Any) ->
                 f"{p.shape}."
             )
         p.data[...] = arrays[f"network/{name}"]
-    start = "encoder/"
-    encoder = Encoder.from_arrays(
-        {k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)}
-    )
+    encoder = Encoder.from_arrays(_within("encoder/", arrays))
     goal = Quantiles(quantiles) if config["goal"] == "Quantiles" else GOALS[config["goal"]]()
     return Fitted(encoder, net, goal, config["temperature"], config["losses"], config["best"])
+
+
+def _within(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays whose names begin so, by what follows."""
+    return {k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)}
 
 
 def _demand_held(network: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
