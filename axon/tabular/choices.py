@@ -37,6 +37,16 @@ class Choices(NamedTuple):
     widths: tuple[int, ...]
     plan: Course
 
+    def with_folds(self, folds: int | None) -> "Choices":
+        """The same with so many folds, each held out by as many members; None: as they are.
+
+        >>> choose("good", 500, 2).with_folds(5).members
+        10
+        """
+        if folds is None:
+            return self
+        return self._replace(folds=folds, members=-(-self.members // folds) * folds)
+
 
 def choose(effort: str, rows: int, classes: int) -> Choices:
     """What suits so many rows.

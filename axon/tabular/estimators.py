@@ -35,6 +35,7 @@ from axon.tabular.targets import (
     parted,
     weights_of,
 )
+from axon.tabular.watching import EpochWatch
 
 TOLD = ("categorical", "numeric", "dates", "text", "drop")  # what users say of columns
 
@@ -55,10 +56,14 @@ class TabularEstimator(Insight):
         dates: Sequence[str] = (),
         text: Sequence[str] = (),
         drop: Sequence[str] = (),
+        folds: int | None = None,
+        time_limit: float | None = None,
+        verbose: int | str = 0,
     ) -> None:
         self.effort, self.random_state = effort, random_state
         self.categorical, self.numeric, self.dates = categorical, numeric, dates
         self.text, self.drop = text, drop
+        self.folds, self.time_limit, self.verbose = folds, time_limit, verbose
 
     @abstractmethod
     def _codes(self, y: Array) -> Array:
@@ -118,9 +123,14 @@ class TabularEstimator(Insight):
         targets, parts, objective = self._targets(codes)
         counts = weights * self._factors(codes, weights)
         classes = objective.outputs(targets) if objective.probabilities else 0
-        choices = choose(self.effort, len(codes), classes)
+        _demand_limits(type(self).__name__, self.folds, self.time_limit, len(codes))
+        choices = choose(self.effort, len(codes), classes).with_folds(self.folds)
         rng = _generator(self.random_state)
-        return learn(values, targets, parts, objective, choices, rng, counts)
+        watch = EpochWatch(choices.plan.epochs, self.time_limit, self.verbose)
+        try:
+            return learn(values, targets, parts, objective, choices, rng, counts, watch)
+        finally:
+            watch.close()
 
     def take_names(self, names: list[str], named: bool) -> None:
         """Take note of the columns that it learns from, by name if they had names."""
@@ -185,6 +195,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         class_weight: "balanced" lets all classes count the same; a dict says what a row of each
             class counts; None counts rows.
         categorical, numeric, dates, text, drop: names of columns that are such, or are left out.
+        folds: parts of the rows, each held out by other networks, so that ``out_of_fold_`` has
+            predictions of all rows; None: what the effort has.
+        time_limit: seconds, after which no other epoch begins; the bits depend on the machine then.
+        verbose: 0 nothing; 1 a bar in a terminal; 2 a line for each epoch.
 
     Attributes:
         classes_: in order; of several labels, a list of [0, 1] for each.
@@ -211,9 +225,13 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         dates: Sequence[str] = (),
         text: Sequence[str] = (),
         drop: Sequence[str] = (),
+        folds: int | None = None,
+        time_limit: float | None = None,
+        verbose: int | str = 0,
     ) -> None:
-        told = {"categorical": categorical, "numeric": numeric, "dates": dates}
-        super().__init__(effort, random_state, text=text, drop=drop, **told)
+        columns: Any = {"categorical": categorical, "numeric": numeric, "dates": dates}
+        super().__init__(effort, random_state, text=text, drop=drop, **columns)
+        self.folds, self.time_limit, self.verbose = folds, time_limit, verbose
         self.class_weight = class_weight
 
     def _codes(self, y: Array) -> Array:
@@ -298,6 +316,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
 
     Args:
         effort, random_state, categorical, numeric, dates, text, drop: as for TabularClassifier.
+        folds, time_limit, verbose: likewise.
         quantiles: of the target, such as (0.1, 0.5, 0.9), to be predicted instead of its mean.
 
     >>> rows = [{"size": i / 10, "kind": "ab"[i % 2]} for i in range(60)]
@@ -317,9 +336,13 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         dates: Sequence[str] = (),
         text: Sequence[str] = (),
         drop: Sequence[str] = (),
+        folds: int | None = None,
+        time_limit: float | None = None,
+        verbose: int | str = 0,
     ) -> None:
-        told = {"categorical": categorical, "numeric": numeric, "dates": dates}
-        super().__init__(effort, random_state, text=text, drop=drop, **told)
+        columns: Any = {"categorical": categorical, "numeric": numeric, "dates": dates}
+        super().__init__(effort, random_state, text=text, drop=drop, **columns)
+        self.folds, self.time_limit, self.verbose = folds, time_limit, verbose
         self.quantiles = quantiles
 
     def _codes(self, y: Array) -> Array:
@@ -379,6 +402,18 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
 
 
 ESTIMATORS.update({e.__name__: e for e in (TabularClassifier, TabularRegressor)})
+
+
+def _demand_limits(owner: str, folds: int | None, time_limit: float | None, rows: int) -> None:
+    if folds is not None and not (isinstance(folds, int | np.integer) and 2 <= folds <= rows):
+        raise ValueError(
+            f"{owner}: folds is a whole number from 2 to the number of rows, {rows}, or None; got "
+            f"{folds!r}."
+        )
+    if time_limit is not None and not 0 < time_limit < np.inf:
+        raise ValueError(
+            f"{owner}: time_limit is a number of seconds above 0, or None; got {time_limit!r}."
+        )
 
 
 def _generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:

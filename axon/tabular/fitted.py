@@ -1,5 +1,6 @@
 """From a table's values to an ensemble that has learned them; and back, to answers."""
 
+from collections.abc import Callable
 from math import log
 from typing import NamedTuple
 
@@ -90,6 +91,7 @@ def learn(
     choices: Choices,
     rng: np.random.Generator,
     counts: Array,
+    enough: Callable[[int, float], bool] = lambda epoch, loss: False,
 ) -> tuple[Fitted, Array]:
     """Encode, begin, train, calibrate.
 
@@ -101,6 +103,7 @@ def learn(
         choices: how large, how long.
         rng: where all chance comes from.
         counts: (n,) how much each row counts.
+        enough: is told of each epoch and its loss; True ends the training.
 
     Returns:
         what was learned; and which rows (n, members) each member never saw.
@@ -111,7 +114,7 @@ def learn(
     weights = np.where(held, 0.0, (counts / counts.mean())[:, None]).astype(np.float32)
     net = _network(encoder, columns, objective, y, choices, rng)
     plan = choices.plan
-    training = Training(net, columns, y, weights, held, objective, plan, rng, counts).run()
+    training = Training(net, columns, y, weights, held, objective, plan, rng, counts, enough).run()
     temperature = _temperature(training) if objective.probabilities else 1.0
     fitted = Fitted(encoder, net, objective, temperature, training.history, training.best)
     return fitted, held

@@ -4,7 +4,7 @@ After each epoch all rows that are held out are predicted, each by the members t
 it; the weights of the epoch in which the *mean* of these predictions was best are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ class Training:
         plan: how long and how fast.
         rng: in which order rows are seen.
         counts: (n,) how much each row counts where they are judged.
+        enough: is told of each epoch and its loss; True ends the run.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class Training:
         plan: Course,
         rng: np.random.Generator,
         counts: Array,
+        enough: Callable[[int, float], bool] = lambda epoch, loss: False,
     ) -> None:
+        self.enough = enough
         self.net, self.objective, self.plan, self.rng = net, objective, plan, rng
         self.columns, self.y, self.weights = list(columns), y, weights
         seen = np.flatnonzero(weights.any(axis=1))
@@ -151,7 +154,7 @@ class Training:
                 self.best_loss, self.best = loss, epoch
                 kept = [p.data.copy() for p in self.net.parameters()]
                 self.raw = raw
-            elif epoch - self.best >= plan.patience:
+            if self.enough(epoch, loss) or epoch - self.best >= plan.patience:
                 break
         for p, values in zip(self.net.parameters(), kept, strict=True):
             p.data[...] = values
