@@ -123,7 +123,9 @@ class Builder:
     def _tiny(self, placed: Sequence[Placed]) -> None:
         start = len(self.tables.entries)
         for p in placed:
-            self._enter(p.work.calls if p.work else (), p.number)
+            if p.work:
+                self.memory.place_workspace(p.work, 1, 1)
+                self._enter(p.work.calls, p.number)
         if placed:
             self._cut(start, 1, 1)
 

@@ -43,6 +43,7 @@ from axon.ops.join import concatenate, stack
 from axon.ops.matmul import matmul
 from axon.ops.memory import add_in_place, assign, cast, copy
 from axon.ops.pad import pad, upsample_bilinear, upsample_nearest
+from axon.ops.piecewise import piecewise_matmul, piecewise_matmul_gradient
 from axon.ops.pool import (
     average_pool2d,
     average_pool2d_gradient,

@@ -24,10 +24,10 @@ def matmul_shape(a: Array, b: Array) -> tuple[Shape, DType]:
 def matmul_workspace(a: Array, b: Array) -> list[tuple[Shape, DType]]:
     """Workspace: a copy of each input that BLAS could not read; NumPy would allocate it."""
     dtype = promote(a.dtype, b.dtype)
-    return [(x.shape, dtype) for x in (a, b) if not _readable(x, dtype)]
+    return [(x.shape, dtype) for x in (a, b) if not readable(x, dtype)]
 
 
-def _readable(x: Array, dtype: DType) -> bool:
+def readable(x: Array, dtype: DType) -> bool:
     """Whether x has the type of the result, and rows or columns that lie in one piece."""
     if x.dtype != dtype:
         return False
@@ -71,7 +71,7 @@ def matmul(out: Array, a: Array, b: Array, *, xp: Any, workspace: list[Array]) -
     """
     if workspace:
         spare = iter(workspace)
-        a, b = (x if _readable(x, out.dtype) else _moved(x, next(spare), xp) for x in (a, b))
+        a, b = (x if readable(x, out.dtype) else _moved(x, next(spare), xp) for x in (a, b))
     xp.matmul(a, b, out=out)
 
 

@@ -17,6 +17,7 @@ from axon.fast.kernels import (
     lookup,
     noise,
     norms,
+    piecewise,
     pooling,
     products,
     reductions,

@@ -10,6 +10,7 @@ from axon.fast.rules import (
     matmul,
     noise,
     norms,
+    piecewise,
     pooling,
     reduce,
     sequence,

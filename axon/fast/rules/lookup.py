@@ -11,7 +11,8 @@ SIZES = {"i8": 8, "i4": 4, "u1": 1}  # bytes of a number
 ACROSS = 16  # columns that belong together
 
 
-def _size(numbers: Tensor) -> int | None:
+def size_of_number(numbers: Tensor) -> int | None:
+    """The bytes of each, if they are of a type and lie as kernels read them."""
     return SIZES.get(numbers.dtype.str[1:]) if numbers.data.flags.c_contiguous else None
 
 
@@ -19,7 +20,7 @@ def _size(numbers: Tensor) -> int | None:
 def lookup(site: Site, instruction: Instruction) -> Work | None:
     """Rows of a table."""
     (table, numbers), out = instruction.inputs, instruction.out
-    size = _size(numbers)
+    size = size_of_number(numbers)
     if size is None or not flat(table) or not out.size:
         return None
     n, count = prod(table.shape[1:]), numbers.size
@@ -51,7 +52,7 @@ def _lines(g: Tensor, numbers: Tensor) -> dict[str, int] | None:
 def take_gradient(site: Site, instruction: Instruction) -> Work | None:
     """Each piece has some of the columns, so that sums are added up in order."""
     (g, numbers), out = instruction.inputs, instruction.out
-    size = _size(numbers)
+    size = size_of_number(numbers)
     laid = _lines(g, numbers)
     if size is None or laid is None or not single(g, out) or not g.size or not out.size:
         return None

@@ -11,6 +11,7 @@ from tests.samples.primitives.case import Case
 CHAPTERS = (
     *("activations", "conv", "losses", "norm", "ops", "optimizers", "random", "ranks", "sequence"),
     "waves",
+    "piecewise",
 )
 SAMPLES: dict[str, Case] = {}
 for name in CHAPTERS:

@@ -8,9 +8,10 @@ import numpy as np
 from axon.onnx.export.rules.shapes import resized
 from axon.onnx.export.rules.sizes import Size, Sizes
 from axon.onnx.export.rules.values import Value
-from axon.onnx.export.rules.writer import Rule, Writer
+from axon.onnx.export.rules.writer import INT64, Rule, Writer
 from axon.onnx.ir import inverse
 from axon.ops.pad import interpolation
+from axon.ops.piecewise import layout_of
 from axon.ops.windows import UNPADDED, Padding, Pair
 
 ONE: Pair = (1, 1)
@@ -62,6 +63,22 @@ def _interpolated(graph: Writer, a: Value, b: Value) -> Value | None:
     if images.ndim != 4 or images.shape[:2] != b.shape[:2]:
         return None
     return resized(graph, images, (times, 1), "linear").reshaped(graph.result.shape)
+
+
+def piecewise_matmul(
+    graph: Writer, bins: Value, fractions: Value, weights: Value, sizes: Sequence[int]
+) -> Value:
+    """The product of rows of bins, spread out."""
+    (shape, dtype), layout = graph.result, layout_of(tuple(sizes))
+    wide: Sizes = (*bins.shape[:-1], len(layout.owners))
+    owners, places = graph.constant(layout.owners, INT64), graph.constant(layout.places, INT64)
+    at, share = (
+        graph.op("Gather", graph.cast(x, kind), owners, axis=-1, shape=wide, dtype=kind)
+        for x, kind in ((bins, INT64), (fractions, dtype))
+    )
+    before, here = (graph.op(op, places, at, shape=wide, dtype=bool) for op in ("Less", "Equal"))
+    rows = graph.op("Where", here, share, graph.cast(before, dtype), shape=wide, dtype=dtype)
+    return graph.op("MatMul", rows, graph.cast(weights, dtype), shape=shape, dtype=dtype)
 
 
 # ------------------------------------------------------------------------------------ convolution
@@ -193,6 +210,7 @@ def pooling(op: str, **fixed: Any) -> Rule:
 
 RULES: dict[str, Rule] = {
     "matmul": matmul,
+    "piecewise_matmul": piecewise_matmul,
     "conv2d": conv2d,
     "conv2d_input": conv2d_input,
     "max_pool2d": pooling("MaxPool"),
