@@ -15,12 +15,18 @@ import numpy as np
 
 from axon.backend import Array
 from axon.tabular import reading
-from axon.tabular.table import Table
+from axon.tabular.cells import AnyColumn, plain_text
+from axon.tabular.reading import GAPS
+from axon.tabular.table import Table, read
+from axon.tabular.words import TextColumn
 
 ROLES = ("number", "category", "ordered", "date", "text", "left out")
 GAP, UNSEEN, FIRST = 0, 1, 2  # codes of a category: a gap, a value never seen; then its values
 MOST_VALUES = 5000  # of a category: rarer ones count as never seen
 WORDS = 32  # numbers that hashed words make
+FEW_ROWS = 20  # among so few, different values may happen
+LOOKED_AT = 5000  # texts, for words that return
+SHOWN, MANY = 5, 30  # names that a sentence lists, and an error
 DAY = 86400.0
 PARTS = ("time", "year", "month", "day of year", "weekday", "hour")
 MOSTLY = 0.9  # a text column with so many numbers was meant as numbers
@@ -35,9 +41,11 @@ class Column:
         name: its own.
         role: one of ``ROLES``.
         values: of a category, in the order of its codes from 2 on; of an ordered one, in its order.
-        style: how text means numbers, or dates: a NumberStyle's two signs; or "dmy" and the like.
+        style: how text means numbers: a NumberStyle's two signs, those of currencies and percent,
+            and "all" where each word has one; "truth" for True and False; of dates, "dmy" and the
+            like; of text, "words" or "pieces" of three letters.
         parts: of a date, those that vary; the first is the time in days since ``since``.
-        since: of a date, in seconds.
+        since, until: of a date, the first and the last, in seconds.
         why: it was left out.
         lenient: a word among numbers is a gap.
         gaps, distinct: counted in the rows to learn from.
@@ -50,6 +58,7 @@ class Column:
     style: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     since: float = 0.0
+    until: float = 0.0
     why: str = ""
     lenient: bool = False
     gaps: int = 0
@@ -86,10 +95,14 @@ class Columns:
     Attributes:
         columns: each of them, also those left out, in the table's order.
         said: what was decided, in sentences.
+        header: whether the file's first line held names; None where it was no file.
+        gaps: words that meant a gap; None for the usual ones.
     """
 
     columns: list[Column]
     said: list[str] = field(default_factory=list)
+    header: bool | None = None
+    gaps: tuple[str, ...] | None = None
 
     @classmethod
     def find(
@@ -118,22 +131,27 @@ class Columns:
         """
         told = {"category": categorical, "number": numeric, "date": dates, "text": text}
         wanted = _wanted({**told, "left out": drop}, table.names)
-        found = cls([], list(table.said))
-        seen: dict[int, str] = {}
+        found = cls([], list(table.said), table.header, tuple(sorted(table.gaps)))
+        if not table.rows:
+            raise ValueError("table: there are no rows to learn from.")
+        comma = _has_comma(table, wanted)
+        seen: dict[tuple[str, int], int] = {}
         for name, values in zip(table.names, table.columns, strict=True):
-            column = _found(table, name, values, wanted.get(name), found.said)
+            column = _found(table, name, values, wanted.get(name), comma, found.said)
             if column.role != "left out" and name not in wanted:
-                same = seen.setdefault(_print_of(column, values), name)
-                if same != name:
-                    column = replace(column, role="left out", why=f"the same as {same!r}")
+                same = seen.setdefault(_print_of(column, values), len(found.columns))
+                if same < len(found.columns):
+                    column = _told_apart(column, values, found.columns[same], table.columns[same])
             found.columns.append(column)
-        for column in found.columns:
-            if column.role == "left out":
-                found.said.append(f"Column {column.name!r} is left out: {column.why}.")
+        _tell_left_out(found)
         if not found.used:
             why = "; ".join(f"{c.name!r}: {c.why}" for c in found.columns[:10])
             raise ValueError(f"table: no column is left to learn from. {why or 'It has none.'}")
         return found
+
+    def read(self, data: Any) -> Table:
+        """Other rows, read as those to learn from: with the same line of names and gaps."""
+        return read(data, header=self.header, gaps=GAPS if self.gaps is None else self.gaps)
 
     @property
     def used(self) -> list[Column]:
@@ -152,18 +170,19 @@ class Columns:
         """
         told: list[str] = [] if said is None else said
         self._demand_there(table, told)
-        pairs = [(c, table.column(c.name)) for c in self.used]
-        numbers, codes = [], []
+        places = {name: i for i, name in enumerate(table.names)}
+        pairs = [(c, table.columns[places[c.name]]) for c in self.used]
+        widths = [len(list(_names(c))) for c, _ in pairs if c.role != "category"]
+        numbers = np.empty((table.rows, sum(widths)))
+        codes = np.empty((table.rows, len(pairs) - len(widths)), np.int32)
+        into, of_codes = iter(numbers.T), iter(codes.T)
         for column, values in pairs:
             if column.role == "category":
-                codes.append(_codes(column, values, told))
-            else:
-                numbers += _numbers(column, values)
-        rows = table.rows
-        return self.named(
-            np.stack(numbers, axis=1) if numbers else np.empty((rows, 0)),
-            np.stack(codes, axis=1) if codes else np.empty((rows, 0), np.int32),
-        )
+                next(of_codes)[...] = _codes(column, values, told)
+                continue
+            for part in _numbers(column, values, told):
+                next(into)[...] = part
+        return self.named(numbers, codes)
 
     def named(self, numbers: Array, codes: Array) -> Values:
         """Numbers (rows, p) and codes (rows, q) of all used columns, with their names."""
@@ -190,20 +209,26 @@ class Columns:
         return np.array(numbers, np.intp), np.array(codes, np.intp)
 
     def _demand_there(self, table: Table, said: list[str]) -> None:
-        missing = [c.name for c in self.used if c.name not in table.names]
+        there = set(table.names)
+        missing = [c.name for c in self.used if c.name not in there]
         if missing:
             raise ValueError(
-                f"table: missing columns {missing[:10]}. Those it learned from: "
-                f"{[c.name for c in self.used]}; those given: {table.names[:30]}."
+                f"table: missing columns {_listed(missing)}. Those it learned from: "
+                f"{_listed([c.name for c in self.used])}; those given: {_listed(table.names)}."
             )
         known = {c.name for c in self.columns}
         others = [name for name in table.names if name not in known]
         if others:
-            said.append(f"Columns that it did not learn from are ignored: {', '.join(others)}.")
+            said.append(f"Columns that it did not learn from are ignored: {_shown(others)}.")
 
     def to_config(self) -> dict[str, Any]:
         """All of it, as JSON can hold it."""
-        return {"columns": [asdict(c) for c in self.columns], "said": self.said}
+        return {
+            "columns": [asdict(c) for c in self.columns],
+            "said": self.said,
+            "header": self.header,
+            "gaps": None if self.gaps is None else list(self.gaps),
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Columns":
@@ -212,7 +237,13 @@ class Columns:
         rows: list[dict[str, Any]] = [
             {k: tuple(v) if k in lists else v for k, v in c.items()} for c in config["columns"]
         ]
-        return cls([Column(**row) for row in rows], list(config["said"]))
+        gaps = config.get("gaps")
+        return cls(
+            [Column(**row) for row in rows],
+            list(config["said"]),
+            config.get("header"),
+            None if gaps is None else tuple(gaps),
+        )
 
     def overview(self) -> str:
         """What was found, a line for each column.
@@ -247,100 +278,181 @@ def _wanted(told: dict[str, Sequence[str]], names: Sequence[str]) -> dict[str, s
 # ------------------------------------------------------------------------------------ finding
 
 
-def _found(table: Table, name: str, values: Array, wanted: str | None, said: list[str]) -> Column:
+def _found(
+    table: Table, name: str, values: AnyColumn, wanted: str | None, comma: bool, said: list[str]
+) -> Column:
     """What a column is."""
     if wanted == "left out":
         return Column(name, "left out", why="as was asked for")
-    if name in table.ordered and wanted is None:
-        return _counted(Column(name, "ordered", values=tuple(table.levels[name])), values)
-    if name in table.levels and wanted is None:
-        return _varying(_category(name, values, table.levels[name]), values)
+    if isinstance(values, TextColumn) and name in table.levels and wanted is None:
+        if name in table.ordered:
+            return _counted(Column(name, "ordered", values=tuple(table.levels[name])), values)
+        return _varying(_category(name, values, said, table.levels[name]))
+    if wanted == "category":
+        return _category(name, _text(values), said)
+    if wanted == "text":
+        return _prose(name, _text(values), said)
+    if isinstance(values, TextColumn):
+        return _of_words(name, values, wanted, comma, said)
+    if wanted == "date" and values.dtype.kind != "M":
+        return _date_of_numbers(name, values, said)
     if values.dtype.kind == "M":
-        as_text = wanted in ("category", "text")
-        return _category(name, _text(values)) if as_text else _date(name, values, ())
-    if values.dtype.kind == "O":
-        return _of_words(name, values, wanted, said)
-    if wanted in ("category", "text"):
-        return _category(name, _text(values))
-    if wanted == "date":
-        return _date(name, values.astype("datetime64[s]"), ())
-    return _number(name, values, (), asked=wanted is not None)
+        return _date(name, values, ())
+    return _number(name, values, ("truth",) * (values.dtype.kind == "b"), asked=wanted is not None)
 
 
-def _of_words(name: str, values: Array, wanted: str | None, said: list[str]) -> Column:
+def _of_words(
+    name: str, values: TextColumn, wanted: str | None, comma: bool, said: list[str]
+) -> Column:
     """What a column of text is."""
-    words = list(dict.fromkeys(v for v in values.tolist() if v is not None))
-    if not words:
+    if not len(values.distinct):
         return Column(name, "left out", why="it is all gaps", gaps=len(values))
-    style = reading.number_style(words)
-    if wanted == "number" or (wanted is None and style is not None):
-        return _number_of_words(name, values, words, style, said, asked=wanted is not None)
-    order = reading.date_order(words) if wanted in (None, "date") else None
+    if wanted != "date":
+        column = _number_of_words(name, values, wanted == "number", comma, said)
+        if column is not None:
+            return column
+    words = values.listed
+    order = values.once("order", lambda: reading.date_order(words))
     if wanted == "date" and order is None:
-        raise ValueError(f"table: {name!r} holds no dates that can be read, such as {words[0]!r}.")
+        return _date_of_numbers(name, values, said)
     if order is not None:
         if reading.is_ambiguous(words):
             written = {"dmy": "day before month", "mdy": "month before day"}[order]
             said.append(f"Dates of {name!r} could be read in two ways; taken: {written}.")
-        return _date(name, reading.moments(values.tolist(), order), (order,))
-    if wanted is None:
-        _demand_no_stray_word(name, values, words)
-    count = len(values) - values.tolist().count(None)
-    if wanted is None and len(words) == count >= 20 and _is_id(name, words):
+        return _date(name, _moments_of(values, order), (order,))
+    _demand_no_stray_word(name, values, words)
+    return _of_text(name, values, words, said)
+
+
+def _of_text(name: str, values: TextColumn, words: list[str], said: list[str]) -> Column:
+    """A category, free text, or what helps nobody."""
+    count = len(values) - values.gaps()
+    every = len(words) == count >= FEW_ROWS
+    if every and _is_id(name, words):
         return _counted(Column(name, "left out", why="every row has another value: an id"), values)
-    if wanted == "text" or (wanted is None and _is_prose(words, count)):
-        said.append(f"Column {name!r} is text: its words become {WORDS} numbers.")
-        return _counted(Column(name, "text"), values)
-    return _varying(_category(name, values), values)
+    several = sum(w.count(" ") >= 2 for w in words) > len(words) / 2
+    if not every and not (several and len(words) > max(0.5 * count, 50)):
+        return _varying(_category(name, values, said))
+    if _return(words):
+        return _prose(name, values, said)
+    why = "every row has another value" if every else "nearly every row has another value"
+    why += f", of words that do not return; text=[{name!r}] takes pieces of them"
+    return _counted(Column(name, "left out", why=why), values)
+
+
+def _prose(name: str, values: TextColumn, said: list[str]) -> Column:
+    """Free text: its words, or, where these do not return, all their pieces of three letters."""
+    style = "words" if _return(values.listed) else "pieces"
+    what = {"words": "words", "pieces": "pieces of three letters"}[style]
+    said.append(f"Column {name!r} is text: its {what} become {WORDS} numbers.")
+    return _counted(Column(name, "text", style=(style,)), values)
+
+
+def _return(texts: list[str]) -> bool:
+    """Whether most of the words of texts stand in another text, too."""
+    found = Counter(word for text in texts[:LOOKED_AT] for word in set(_words(text)))
+    again = sum(times for times in found.values() if times > 1)
+    return again > found.total() / 2
+
+
+# -------------------------------------------------------------------- numbers
+
+
+def _has_comma(table: Table, wanted: dict[str, str]) -> bool:
+    """Whether columns that can only be read with a decimal comma are there, and none with a point.
+
+    Such a file's "1.234" is 1234, though alone it would be 1.234.
+    """
+    columns = [
+        c
+        for name, c in zip(table.names, table.columns, strict=True)
+        if isinstance(c, TextColumn) and wanted.get(name, "number") == "number"
+    ]
+    written = [c for c in columns if c.plain() is None]
+    if not any(_decimals(c) == {","} for c in written):
+        return False
+    return not any(_decimals(c) == {"."} for c in columns)
+
+
+def _decimals(words: TextColumn) -> set[str]:
+    """Which decimal signs the words may have."""
+    return {style.decimal for style in _styles(words)}
+
+
+def _styles(words: TextColumn) -> list[reading.NumberStyle]:
+    return words.once("styles", lambda: reading.styles_of(words.listed))
 
 
 def _number_of_words(
-    name: str,
-    values: Array,
-    words: list[str],
-    style: reading.NumberStyle | None,
-    said: list[str],
-    asked: bool,
-) -> Column:
+    name: str, values: TextColumn, asked: bool, comma: bool, said: list[str]
+) -> Column | None:
     """A column of text that means numbers; what is no number is a gap, if that was asked for."""
-    lenient = style is None
-    if style is None:
-        style = _best_style(words)
-        numbers = reading.numbers(values.tolist(), style)
-        strange = sorted({w for w in words if np.isnan(reading.numbers([w], style)[0])})
-        said.append(f"In {name!r}, {', '.join(map(repr, strange[:5]))} and the like are gaps.")
-    else:
-        numbers = reading.numbers(values.tolist(), style)
-    signs = "".join(s for s in reading.CURRENCIES + "%" if any(s in w for w in words))
-    if style != reading.STYLES[0] or signs:
-        example = next((w for w in words if not w.isdigit()), words[0])
-        said.append(f"In {name!r}, {example!r} is read as {reading.numbers([example], style)[0]}.")
-    return replace(_number(name, numbers, tuple(style), asked), lenient=lenient)
+    plain = None if comma else values.plain()
+    if plain is not None:
+        _tell_unsure(name, values, said)
+        return _number(name, values.spread(plain, np.nan), tuple(USUAL), asked)
+    words = values.listed
+    if len(words) <= len("tf") and not np.isnan(reading.truths(words)).any():
+        return _number(name, values.spread(reading.truths(words), np.nan), ("truth",), asked)
+    fitting = sorted(_styles(values), key=lambda style: comma and style.decimal != ",")
+    if not fitting and not asked:
+        return None
+    style = fitting[0] if fitting else reading.best_style(words)
+    marks = reading.marks_of(words)
+    every = bool(marks) and all(reading.marks_of([word]) for word in words)
+    column = Column(name, "number", style=(*style, marks, "all" * every), lenient=not fitting)
+    _tell_style(column, words, said)
+    numbers = _as_numbers(column, values, said)
+    found = _number(name, numbers, column.style, asked)
+    return replace(found, lenient=column.lenient)
 
 
-def _best_style(words: list[str]) -> reading.NumberStyle:
-    """The style in which most of the words are numbers."""
-    fits = {
-        s: sum(bool(s.pattern().fullmatch(reading.bare(w))) for w in words) for s in reading.STYLES
-    }
-    return max(reading.STYLES, key=lambda s: fits[s])
+USUAL = reading.STYLES[0]
 
 
-def _demand_no_stray_word(name: str, values: Array, words: list[str]) -> None:
+def _tell_unsure(name: str, values: TextColumn, said: list[str]) -> None:
+    """Tell that "1.234" alone, in all rows, may be thousands as well."""
+    few = values.listed if len(values.distinct) < MOST_VALUES else []
+    pattern = reading.NumberStyle(",", ".").pattern()
+    odd = [w for w in few if "." in w]
+    if odd and all(map(pattern.fullmatch, few)):
+        said.append(f"In {name!r}, {odd[0]!r} is read as {float(odd[0])!r}, not as thousands.")
+
+
+def _tell_style(column: Column, words: list[str], said: list[str]) -> None:
+    """What is not written as Python writes numbers is told, by an example of each sort."""
+    name, style = column.name, reading.NumberStyle(*column.style[:2])
+    numbers = reading.numbers(words, style)
+    examples: dict[str, str] = {}
+    for word, number in zip(words, numbers.tolist(), strict=True):
+        sort = "(" * ("(" in word) + "%" * ("%" in word)
+        if number == number and not (reading.is_float(word) and float(word) == number):
+            examples.setdefault(sort, f"{word!r} is read as {number!r}")
+    if examples:
+        said.append(f"In {name!r}, {', '.join(examples.values())}.")
+    marks = column.style[2]
+    if len(marks) > 1:
+        said.append(f"In {name!r} stand several signs, {' and '.join(marks)}: numbers alone count.")
+    elif marks == "%" and not column.style[3]:
+        plain = next(w for w, n in zip(words, numbers.tolist(), strict=True) if "%" not in w)
+        said.append(f"In {name!r}, {plain!r} has no %, and is read as it stands.")
+
+
+def _demand_no_stray_word(name: str, values: TextColumn, words: list[str]) -> None:
     """A column of many numbers and few words was meant as numbers."""
     if len(words) < 20 or reading.share_of_numbers(words) < MOSTLY:
         return
-    style = _best_style(words)
-    wrong = next(w for w in words if np.isnan(reading.numbers([w], style)[0]))
-    row = values.tolist().index(wrong)
+    wrong = np.isnan(reading.numbers(words, reading.best_style(words)))
+    row, word = values.first(wrong)
     raise ValueError(
-        f"table: column {name!r} holds numbers, but {wrong!r} in row {row + 1}. Mend it; or say "
-        f"numeric=[{name!r}], and such words are gaps; or categorical=[{name!r}]."
+        f"table: column {name!r} holds numbers, but {word!r} in row {row + 1}. Mend it; or say "
+        f"numeric=[{name!r}], and such words are gaps; or categorical=[{name!r}]; or gaps=[...] "
+        "when reading, with all words that are gaps."
     )
 
 
 def _number(name: str, values: Array, style: tuple[str, ...], asked: bool = False) -> Column:
-    numbers = values.astype(np.float64)
+    numbers = values.astype(np.float64, copy=False)
     _demand_finite(name, numbers)
     real = numbers[~np.isnan(numbers)]
     column = Column(name, "number", style=style, gaps=len(numbers) - len(real))
@@ -368,43 +480,72 @@ def _demand_finite(name: str, numbers: Array) -> None:
 
 def _counts(name: str, numbers: Array, distinct: Array) -> bool:
     """Whether a column does nothing but number the rows."""
-    if len(numbers) < 20 or len(distinct) < len(numbers) or (distinct % 1).any():
+    if len(numbers) < FEW_ROWS or len(distinct) < len(numbers) or (distinct % 1).any():
         return False
-    steps = np.diff(distinct)
-    even = bool((steps == 1).all())
-    return even and (bool((np.diff(numbers) == 1).all()) or bool(ID_NAME.search(name)))
+    return bool(ID_NAME.search(name)) or bool((np.diff(numbers) == 1).all())
+
+
+# -------------------------------------------------------------------- dates
+
+
+def _date_of_numbers(name: str, values: AnyColumn, said: list[str]) -> Column:
+    """Dates that are said to be such, though they are written as numbers."""
+    amounts = values.astype(np.float64) if not isinstance(values, TextColumn) else None
+    if isinstance(values, TextColumn) and (plain := values.plain()) is not None:
+        amounts = values.spread(plain, np.nan)
+    found = None if amounts is None else reading.moments_of_numbers(amounts)
+    if found is None:
+        example = next((v for v in _text(values).listed), "nothing")
+        raise ValueError(
+            f"table: {name!r} holds no dates that can be read, such as {example!r}. Write them as "
+            "2024-01-31, or as a frame's dates; or leave them out of dates=."
+        )
+    moments, how = found
+    first = moments[~np.isnat(moments)][:1].astype("datetime64[D]")
+    said.append(f"Numbers of {name!r} are read as dates; the first one is {first[0]}.")
+    return _date(name, moments, (how,))
 
 
 def _date(name: str, moments: Array, style: tuple[str, ...]) -> Column:
     gaps = np.isnat(moments)
     column = Column(name, "date", style=style, gaps=int(gaps.sum()))
-    real = moments[~gaps]
-    if not len(real):
+    distinct = np.unique(moments[~gaps])
+    if not len(distinct):
         return replace(column, role="left out", why="it is all gaps")
-    distinct = np.unique(real)
+    seconds = distinct[[0, -1]].astype(reading.MOMENT).astype(np.int64).astype(np.float64)
     column = replace(
         column,
         distinct=len(distinct),
         span=f"{distinct[0]} to {distinct[-1]}".replace("T00:00:00", ""),
-        since=float(distinct[0].astype("datetime64[s]").astype(np.int64)),
+        since=float(seconds[0]),
+        until=float(seconds[1]),
     )
-    if len(distinct) == 1:
+    if len(distinct) == 1 and not column.gaps:
         return replace(column, role="left out", why=f"it is always {distinct[0]}", span="")
-    parts = _parts(column, real)
-    varying = [part for part in PARTS if len(np.unique(parts[part])) > 1]
+    parts = _parts(column, distinct)
+    varying = [p for p in PARTS if p == "time" or len(np.unique(parts[p])) > 1]
     return replace(column, parts=tuple(varying))
 
 
-def _category(name: str, values: Array, levels: Sequence[str] | None = None) -> Column:
-    counts = Counter(v for v in values.tolist() if v is not None)
-    known = sorted(counts) if levels is None else [v for v in levels if counts[v]]
+# -------------------------------------------------------------------- categories
+
+
+def _category(
+    name: str, words: TextColumn, said: list[str], levels: Sequence[str] | None = None
+) -> Column:
+    counts = dict(zip(words.listed, words.counts().tolist(), strict=True))
+    known = sorted(counts) if levels is None else [v for v in levels if counts.get(v)]
     if len(known) > MOST_VALUES:
-        frequent = {value for value, _ in counts.most_common(MOST_VALUES)}
+        frequent = set(sorted(known, key=lambda v: -counts[v])[:MOST_VALUES])
+        said.append(
+            f"Column {name!r} has {len(known)} values: all but the {MOST_VALUES} most frequent "
+            "count as never seen."
+        )
         known = [value for value in known if value in frequent]
-    return _counted(Column(name, "category", values=tuple(known)), values)
+    return _counted(Column(name, "category", values=tuple(known)), words)
 
 
-def _varying(column: Column, values: Array) -> Column:
+def _varying(column: Column) -> Column:
     """The column, or left out if it says nothing."""
     if column.distinct == 0:
         return replace(column, role="left out", why="it is all gaps")
@@ -413,30 +554,68 @@ def _varying(column: Column, values: Array) -> Column:
     return column
 
 
-def _counted(column: Column, values: Array) -> Column:
-    listed = values.tolist()
-    gaps = listed.count(None)
-    return replace(column, gaps=gaps, distinct=len(set(listed) - {None}))
+def _counted(column: Column, words: TextColumn) -> Column:
+    return replace(column, gaps=words.gaps(), distinct=len(words.distinct))
 
 
 def _is_id(name: str, words: list[str]) -> bool:
     """Whether words that are all different tell rows apart, and no more."""
-    return bool(ID_NAME.search(name)) or not any(" " in w.strip() for w in words)
+    return bool(ID_NAME.search(name)) or not any(" " in w for w in words)
 
 
-def _is_prose(words: list[str], count: int) -> bool:
-    """Whether a column is free text: nearly every row has another, of several words."""
-    several = sum(w.count(" ") >= 2 for w in words)
-    return len(words) > max(0.5 * count, 50) and several > len(words) / 2
+# -------------------------------------------------------------------- what says the same
 
 
-def _print_of(column: Column, values: Array) -> int:
-    """What two columns have in common that say the same."""
-    if values.dtype.kind == "O":
-        return hash(tuple(values.tolist()))
-    if values.dtype.kind == "M":
-        return hash(b"date" + values.tobytes())
-    return hash(values.astype(np.float64, copy=False).tobytes())
+def _print_of(column: Column, values: AnyColumn) -> tuple[str, int]:
+    """What two columns have in common that say the same; others hardly ever have it."""
+    return column.role, hash(_content(column, values).tobytes())
+
+
+def _content(column: Column, values: AnyColumn) -> Array:
+    """What a column says, as numbers of 8 bytes or 4."""
+    if column.role == "date":
+        return _moments(column, values).astype(reading.MOMENT).astype(np.int64)
+    if column.role == "number":
+        numbers = _as_numbers(column, values, [])
+        return np.where(np.isnan(numbers), np.nan, numbers + 0.0)  # one NaN, one 0
+    words = _text(values)
+    first = np.empty(len(words.distinct), np.int64)  # the last row that says it
+    first[words.codes[words.codes >= 0]] = np.flatnonzero(words.codes >= 0)
+    return words.spread(first, -1)
+
+
+def _told_apart(column: Column, values: AnyColumn, other: Column, others: AnyColumn) -> Column:
+    """The column; or left out, if it says what the other one does."""
+    a, b = _content(column, values), _content(other, others)
+    same = a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if column.role not in ("number", "date"):
+        same = same and sorted(_text(values).listed) == sorted(_text(others).listed)
+        same = same and (column.role != "ordered" or column.values == other.values)
+    return replace(column, role="left out", why=f"the same as {other.name!r}") if same else column
+
+
+def _tell_left_out(found: Columns) -> None:
+    """A sentence for each column that is left out; of many for one reason, one for all."""
+    gone: dict[str, list[Column]] = {}
+    for column in found.columns:
+        if column.role == "left out":
+            why = re.sub("always .*", "always the same", column.why)
+            gone.setdefault(re.sub("same as .*", "same as another one", why), []).append(column)
+    for why, columns in gone.items():
+        if len(columns) > SHOWN:
+            names = _shown([repr(c.name) for c in columns])
+            found.said.append(f"{len(columns)} columns are left out, each since {why}: {names}.")
+        else:
+            found.said += [f"Column {c.name!r} is left out: {c.why}." for c in columns]
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return f"{names[:MANY]}{more}"
 
 
 # ------------------------------------------------------------------------------------ reading
@@ -452,52 +631,125 @@ def _names(column: Column) -> Iterator[str]:
         yield column.name
 
 
-def _numbers(column: Column, values: Array) -> list[Array]:
+def _numbers(column: Column, values: AnyColumn, said: list[str]) -> Iterable[Array]:
     """A column as one or several columns of numbers."""
     if column.role == "ordered":
-        ranks = {value: float(i) for i, value in enumerate(column.values)}
-        return [np.array([ranks.get(v, np.nan) for v in _text(values).tolist()])]
+        return [_ranks(column, _text(values), said)]
     if column.role == "text":
-        return list(_hashed(_text(values).tolist()).T)
+        words = _text(values)
+        hashed = _hashed(words.listed, column.style)
+        return [words.spread(part, 0.0) for part in hashed.T]
     if column.role == "date":
-        parts = _parts(column, _moments(column, values))
+        moments = _moments(column, values)
+        _tell_range(column, moments, said)
+        parts = _parts(column, moments)
         return [parts[part] for part in column.parts]
-    numbers = _as_numbers(column, values)
+    numbers = _as_numbers(column, values, said)
     _demand_finite(column.name, numbers)
     return [numbers]
 
 
-def _as_numbers(column: Column, values: Array) -> Array:
-    if values.dtype.kind != "O":
+def _ranks(column: Column, words: TextColumn, said: list[str]) -> Array:
+    ranks = {value: float(i) for i, value in enumerate(column.values)}
+    found = np.array([ranks.get(word, np.nan) for word in words.listed])
+    _tell_unseen(column, words, np.isnan(found), said, ", and count as gaps")
+    return words.spread(found, np.nan)
+
+
+def _as_numbers(column: Column, values: AnyColumn, said: list[str]) -> Array:
+    if not isinstance(values, TextColumn):
         if values.dtype.kind == "M":
             raise ValueError(f"table: column {column.name!r} held numbers; now it holds dates.")
+        if "%" in column.style[2:3]:
+            said.append(f"Numbers of {column.name!r} are taken as shares: what was 12% is 0.12.")
         return values.astype(np.float64)
-    style = reading.NumberStyle(*(column.style or reading.STYLES[0]))
-    words = values.tolist()
-    numbers = reading.numbers(words, style)
-    wrong = [i for i in np.flatnonzero(np.isnan(numbers)) if words[i] is not None]
-    if wrong and not column.lenient:
-        raise ValueError(
-            f"table: column {column.name!r} holds numbers; row {wrong[0] + 1} says "
-            f"{words[wrong[0]]!r}, which is none. Give a number there, or a gap (None)."
-        )
-    return numbers
-
-
-def _moments(column: Column, values: Array) -> Array:
-    if values.dtype.kind == "M":
-        return values
-    if values.dtype.kind == "O":
-        words = values.tolist()
-        moments = reading.moments(words, column.style[0] if column.style else "ymd")
-        wrong = [i for i in np.flatnonzero(np.isnat(moments)) if words[i] is not None]
-        if wrong:
+    found = values.once(("numbers", column.style), lambda: _numbers_of(column, values))
+    wrong = np.isnan(found)
+    if wrong.any():
+        row, word = values.first(wrong)
+        if not column.lenient:
             raise ValueError(
-                f"table: column {column.name!r} holds dates; row {wrong[0] + 1} says "
-                f"{words[wrong[0]]!r}, which cannot be read as they were."
+                f"table: column {column.name!r} holds numbers{_example(column)}; row {row + 1} "
+                f"says {word!r}, which is none, or is written otherwise. Give a number there, or "
+                "a gap (None)."
             )
-        return moments
-    raise ValueError(f"table: column {column.name!r} held dates; now it holds numbers.")
+        said.append(f"In {column.name!r}, {word!r} and the like are gaps: they are no numbers.")
+    return values.spread(found, np.nan)
+
+
+def _numbers_of(column: Column, words: TextColumn) -> Array:
+    """The number of each different word; NaN for what is none, or contradicts the style."""
+    style = column.style or tuple(USUAL)
+    plain = words.plain()
+    if style == ("truth",):
+        truths = reading.truths(words.listed)
+        return truths if plain is None else np.where(np.isin(plain, (0, 1)), plain, np.nan)
+    marks, every = "".join(style[2:3]), "".join(style[3:])
+    if plain is not None and style[0] == "." and not ("%" in marks and every):
+        return plain
+    listed = words.listed
+    found = reading.numbers(listed, reading.NumberStyle(*style[:2]))
+    share = every == "all" and marks == "%"
+    for i, word in enumerate(listed):
+        if set(reading.marks_of([word])) - set(marks) or (share and "%" not in word and found[i]):
+            found[i] = np.nan
+    return found
+
+
+def _example(column: Column) -> str:
+    """How a column writes its numbers, if not as usual."""
+    style = column.style
+    if style == ("truth",):
+        return ", True and False"
+    if len(style) < 2 or (tuple(style[:2]) == tuple(USUAL) and not "".join(style[2:3])):
+        return ""
+    return f" such as '1{style[1]}234{style[0]}5{''.join(style[2:3])[:1]}'"
+
+
+def _moments(column: Column, values: AnyColumn) -> Array:
+    if isinstance(values, TextColumn):
+        moments = _moments_of(values, column.style[0] if column.style else "ymd")
+        wrong = np.isnat(moments) & (values.codes >= 0)
+    elif values.dtype.kind == "M":
+        return values
+    elif column.style and column.style[0] in reading.WAYS:
+        moments = reading.moments_by(values.astype(np.float64), column.style[0])
+        wrong = np.isnat(moments) & ~np.isnan(values.astype(np.float64))
+    else:
+        raise ValueError(f"table: column {column.name!r} held dates; now it holds numbers.")
+    if wrong.any():
+        row = int(wrong.argmax())
+        word = _text(values)[row : row + 1].listed[0]
+        raise ValueError(
+            f"table: column {column.name!r} holds dates; row {row + 1} says {word!r}, which "
+            "cannot be read as they were."
+        )
+    return moments
+
+
+def _moments_of(values: TextColumn, order: str) -> Array:
+    """Words as dates, in one order or as numbers."""
+
+    def found() -> Array:
+        if order not in reading.WAYS:
+            return reading.moments(values.listed, order)
+        plain = values.plain()
+        if plain is None:
+            return np.full(len(values.distinct), reading.NAT)
+        return reading.moments_by(plain, order)
+
+    return values.spread(values.once(("moments", order), found), reading.NAT)
+
+
+def _tell_range(column: Column, moments: Array, said: list[str]) -> None:
+    """Dates beyond those that were learned from."""
+    seconds = moments[~np.isnat(moments)].astype(reading.MOMENT).astype(np.int64)
+    beyond = (seconds < column.since) | (seconds > column.until)
+    if beyond.any():
+        said.append(
+            f"Dates of {column.name!r} lie beyond those it learned from, {column.span}, in "
+            f"{int(beyond.sum())} rows."
+        )
 
 
 def _parts(column: Column, moments: Array) -> dict[str, Array]:
@@ -517,49 +769,68 @@ def _parts(column: Column, moments: Array) -> dict[str, Array]:
     return {part: np.where(gaps, np.nan, numbers) for part, numbers in found.items()}
 
 
-def _codes(column: Column, values: Array, said: list[str]) -> Array:
+def _codes(column: Column, values: AnyColumn, said: list[str]) -> Array:
+    words = _text(values)
     numbers = {value: i + FIRST for i, value in enumerate(column.values)}
-    words = _text(values).tolist()
-    codes = np.array([GAP if w is None else numbers.get(w, UNSEEN) for w in words], np.int32)
-    new = sorted({w for w, c in zip(words, codes.tolist(), strict=True) if c == UNSEEN})
-    if new and len(column.values) < MOST_VALUES:
-        shown = ", ".join(map(repr, new[:5])) + ", ..." * (len(new) > 5)
-        said.append(f"Column {column.name!r} holds values that were never seen: {shown}.")
-    return codes
+    found = np.array([numbers.get(word, UNSEEN) for word in words.listed], np.int32)
+    if len(column.values) < MOST_VALUES:
+        _tell_unseen(column, words, found == UNSEEN, said)
+    if not column.gaps and words.gaps():
+        said.append(f"Column {column.name!r} has gaps, where none were before.")
+    return words.spread(found, GAP)
 
 
-def _text(values: Array) -> Array:
-    """A column as text, whatever it was; whole numbers without a fraction."""
-    if values.dtype.kind == "O":
+def _tell_unseen(
+    column: Column, words: TextColumn, new: Array, said: list[str], more: str = ""
+) -> None:
+    if new.any():
+        listed = words.listed
+        strange = sorted(repr(listed[i]) for i in np.flatnonzero(new))
+        said.append(
+            f"Column {column.name!r} holds values that were never seen{more}: {_shown(strange)}."
+        )
+
+
+def _text(values: AnyColumn) -> TextColumn:
+    """A column as text, whatever it was; numbers without a fraction where there is none."""
+    if isinstance(values, TextColumn):
         return values
     if values.dtype.kind == "M":
-        words = [None if w == "NaT" else w for w in values.astype(str).tolist()]
-    elif values.dtype.kind == "f":
-        words = [
-            None if v != v else f"{v:.0f}" if v == int(v) else repr(v) for v in values.tolist()
-        ]
-    else:
-        words = [str(v) for v in values.tolist()]
-    out = np.empty(len(words), object)
-    out[:] = words
-    return out
+        return TextColumn.of([None if w == "NaT" else w for w in values.astype(str).tolist()])
+    if values.dtype.kind == "f":
+        return TextColumn.of([None if v != v else plain_text(v) for v in values.tolist()])
+    return TextColumn.of([str(v) for v in values.tolist()])
 
 
-def _hashed(texts: Sequence[str | None]) -> Array:
-    """Words of each text, counted in ``WORDS`` places that a hash gives them, as 1 + log counts.
+def _hashed(texts: Sequence[str], style: tuple[str, ...] = ()) -> Array:
+    """Words of each text, counted in ``WORDS`` places that a hash gives them, as log(1 + count).
 
-    >>> _hashed(["red apple", "apple red", None]).shape
-    (3, 32)
+    Of the style "pieces": all pieces of three letters of each word.
+
+    >>> _hashed(["red apple", "apple red"]).shape
+    (2, 32)
     """
     counts = np.zeros((len(texts), WORDS))
     places: dict[str, int] = {}
+    parts_of = _pieces if style == ("pieces",) else _words
     for row, text in enumerate(texts):
-        for word in _words(text):
+        for word in parts_of(text):
             if word not in places:
                 places[word] = crc32(word.encode()) % WORDS
             counts[row, places[word]] += 1
     return np.log1p(counts)
 
 
-def _words(text: str | None) -> Iterable[str]:
-    return () if text is None else re.findall(r"\w+", text.lower())
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Three letters each, also where a word begins and ends.
+
+    >>> list(_pieces("A-12"))
+    ['<a>', '<12', '12>']
+    """
+    for word in _words(text):
+        framed = f"<{word}>"
+        yield from (framed[i : i + 3] for i in range(len(framed) - 2))

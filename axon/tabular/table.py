@@ -1,21 +1,23 @@
 """Table: whatever holds rows and columns, as named columns in one of four plain forms.
 
-A column is an array of numbers or truth values, of dates (datetime64), or of text (objects, str or
-None for a gap). What a text means, a number perhaps, or a date, is decided in ``columns``.
+A column is an array of numbers or truth values, of dates (datetime64), or a ``TextColumn``. What a
+word means, a number perhaps, or a date, is decided in ``columns``. What other libraries hold is
+taken apart in ``frames``.
 """
 
-import sys
+import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from axon.backend import Array
+from axon.tabular import frames
+from axon.tabular.cells import AnyColumn, plain_column
 from axon.tabular.reading import GAPS
 from axon.tabular.sheets import read_sheet
+from axon.tabular.words import TextColumn, cleaned, numbers_among
 
 
 class Table(NamedTuple):
@@ -23,19 +25,23 @@ class Table(NamedTuple):
 
     Attributes:
         names: of the columns.
-        columns: (rows,) each: numbers, truth values, dates, or text with None for gaps.
+        columns: (rows,) each: numbers, truth values, dates, or words.
         levels: the values of columns that say them, in order: pandas's categories.
         ordered: names of those whose values are smaller and larger.
         said: what had to be decided on the way, in sentences.
         named: whether names were given, and not made up as x0, x1, ...
+        header: of a file: whether its first line held names.
+        gaps: words that meant a gap, in small letters.
     """
 
     names: list[str]
-    columns: list[Array]
+    columns: list[AnyColumn]
     levels: dict[str, list[str]]
     ordered: frozenset[str]
     said: list[str]
     named: bool = True
+    header: bool | None = None
+    gaps: frozenset[str] = GAPS
 
     @property
     def rows(self) -> int:
@@ -43,8 +49,9 @@ class Table(NamedTuple):
         return len(self.columns[0]) if self.columns else 0
 
     def column(self, name: str) -> Array:
-        """The column of this name."""
-        return self.columns[self.names.index(name)]
+        """The column of this name; words as objects, None for gaps."""
+        found = self.columns[self.names.index(name)]
+        return found.array() if isinstance(found, TextColumn) else found
 
     def without(self, *names: str) -> "Table":
         """The table but for some columns."""
@@ -53,7 +60,11 @@ class Table(NamedTuple):
         return self._replace(names=[self.names[i] for i in kept], columns=columns)
 
     def taken(self, rows: Array) -> "Table":
-        """Some of the rows."""
+        """Some of the rows, by their numbers or by truth values.
+
+        >>> read({"size": [1, 2, 3]}).taken(np.array([2, 0])).columns
+        [array([3, 1])]
+        """
         return self._replace(columns=[column[rows] for column in self.columns])
 
 
@@ -61,10 +72,12 @@ def read(data: Any, *, header: bool | None = None, gaps: Iterable[str] = GAPS) -
     """Take a table as it comes.
 
     Args:
-        data: a pandas or polars frame, a path of a CSV, TSV or Parquet file (also .gz, .bz2, .xz),
-            a list of dicts, a dict of columns, or an array (rows, columns), also a structured one.
+        data: a frame of pandas or polars, a table of Arrow, a path of a CSV, TSV or Parquet file
+            (also .gz, .bz2, .xz) or an open file, a list of dicts or of rows, a dict of columns,
+            or an array (rows, columns), also a structured or a masked one.
         header: of a CSV file: whether its first line holds names; None finds out.
-        gaps: words that mean a gap, however they are capitalized, instead of the usual ones.
+        gaps: words that mean a gap, however they are capitalized, instead of the usual ones; of
+            numbers such as "-999", also the numbers.
 
     Raises:
         TypeError: it is nothing of these.
@@ -78,50 +91,93 @@ def read(data: Any, *, header: bool | None = None, gaps: Iterable[str] = GAPS) -
     """
     if isinstance(data, Table):
         return data
-    words = frozenset(word.strip().lower() for word in gaps) | {""}
+    words = frozenset(word.strip().lower() for word in _several(gaps)) | {""}
     if isinstance(data, str | Path):
-        return read_file(Path(data), header, words)
+        return _of_file(*_opened(data), header, words)
+    if isinstance(data, io.IOBase):
+        raw = data.read()
+        raw = raw.encode() if isinstance(raw, str) else raw
+        return _of_file(raw, str(getattr(data, "name", "the file")), header, words)
     return _spaced(_of_memory(data), words)
 
 
+def _several(gaps: Iterable[str]) -> list[str]:
+    if isinstance(gaps, str):
+        raise TypeError(f"read: gaps are several words: gaps=[{gaps!r}], not {gaps!r}.")
+    return [str(gap) for gap in gaps]
+
+
 def _spaced(table: Table, gaps: frozenset[str]) -> Table:
-    """The table with None where a word means a gap."""
-    return table._replace(columns=[_with_gaps(column, gaps) for column in table.columns])
-
-
-def _with_gaps(column: Array, gaps: frozenset[str]) -> Array:
-    if column.dtype.kind != "O":
-        return column
-    found = {word for word in set(column.tolist()) if word is not None and word.lower() in gaps}
-    return _objects(None if w in found else w for w in column.tolist()) if found else column
+    """The table with gaps where a word or a number means one."""
+    numbers = numbers_among(gaps)
+    columns: list[AnyColumn] = []
+    for column in table.columns:
+        if isinstance(column, TextColumn):
+            column = cleaned(column.distinct, column.codes, gaps)
+        elif numbers and column.dtype.kind in "fiu":
+            gone = np.isin(column, numbers)
+            column = np.where(gone, np.nan, column) if gone.any() else column
+        columns.append(column)
+    return table._replace(columns=columns, gaps=gaps)
 
 
 def _of_memory(data: Any) -> Table:
     """A table of what is no file."""
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(data, pandas.DataFrame):
-        return _of_pandas(data)
-    if getattr(data, "get_columns", None) is not None:  # polars
-        return _of_columns({s.name: s.to_list() for s in data.get_columns()})
+    taken = frames.taken_apart(data)
+    if taken is not None:
+        return Table(*taken)
     if isinstance(data, Mapping):
         return _of_columns(data)
-    if isinstance(data, Sequence) and len(data) and all(isinstance(r, Mapping) for r in data):
-        names = list(dict.fromkeys(name for row in data for name in row))
-        return _of_columns({name: [row.get(name) for row in data] for name in names})
+    if isinstance(data, Sequence) and len(data):
+        if all(isinstance(row, Mapping) for row in data):
+            return _of_dicts(data)
+        if all(isinstance(row, list | tuple) for row in data):
+            return _of_rows(data)
     return _of_array(data)
 
 
 def _of_columns(columns: Mapping[Any, Any], said: list[str] | None = None) -> Table:
     """A table of columns by name."""
-    names = [str(name) for name in columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"table: two columns are called {twice[0]!r}. Rename one of them.")
-    found = [plain_column(c) for c in columns.values()]
+    names = frames.demand_apart([str(name) for name in columns])
+    found = [plain_column(c, name) for name, c in zip(names, columns.values(), strict=True)]
     sizes = dict(zip(names, map(len, found), strict=True))
     if len(set(sizes.values())) > 1:
-        raise ValueError(f"table: columns must have as many rows each; got {sizes}.")
+        first = len(found[0])
+        odd = {name: size for name, size in sizes.items() if size != first}
+        shown = dict(list(odd.items())[:5])
+        raise ValueError(
+            f"table: columns must have as many rows each; {names[0]!r} has {first}, but got "
+            f"{shown}."
+        )
     return Table(names, found, {}, frozenset(), said or [])
+
+
+def _of_dicts(rows: Sequence[Mapping[Any, Any]]) -> Table:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    said = []
+    for name in names:
+        lacking = sum(name not in row for row in rows)
+        if lacking:
+            said.append(f"{lacking} of {len(rows)} rows lack {str(name)!r}: these are gaps.")
+    return _of_columns({name: [row.get(name) for row in rows] for name in names}, said)
+
+
+def _of_rows(rows: Sequence[Sequence[Any]]) -> Table:
+    """A table of rows; named tuples bring names."""
+    width = len(rows[0])
+    odd = next((i for i, row in enumerate(rows) if len(row) != width), None)
+    if odd is not None:
+        raise ValueError(
+            f"table: row {odd + 1} has {len(rows[odd])} values, but the first one has {width}."
+        )
+    if width and any(isinstance(v, list | tuple | np.ndarray) for v in rows[0]):
+        return _of_array(rows)  # which tells what is wrong
+    if not width:
+        raise ValueError("table: expected rows and columns; the rows have no values.")
+    given = getattr(rows[0], "_fields", None)
+    names = given or [f"x{i}" for i in range(width)]
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return _of_columns(columns)._replace(named=given is not None)
 
 
 def _of_array(data: Any) -> Table:
@@ -131,7 +187,7 @@ def _of_array(data: Any) -> Table:
             "table: sparse matrices are not supported. Give x.toarray(), or use AxonClassifier or "
             "AxonRegressor, which take them."
         )
-    array = np.asarray(data)
+    array = data if isinstance(data, np.ndarray) else np.asarray(data)
     if array.dtype.names:
         return _of_columns({name: array[name] for name in array.dtype.names})
     if array.dtype.kind == "c":
@@ -141,135 +197,49 @@ def _of_array(data: Any) -> Table:
             f"table: expected rows and columns, a 2D array or a frame; got {type(data).__name__} "
             f"of shape {array.shape}. Reshape your data: x.reshape(-1, 1) for one column."
         )
-    return _of_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})._replace(named=False)
-
-
-def _of_pandas(frame: Any) -> Table:
-    """A table of a pandas frame, whatever the types of its columns."""
-    columns: dict[str, Any] = {}
-    levels: dict[str, list[str]] = {}
-    ordered = set()
-    for number, given in enumerate(frame.columns):
-        series, name = frame.iloc[:, number], str(given)
-        if name in columns:
-            raise ValueError(f"table: two columns are called {name!r}. Rename one of them.")
-        if str(series.dtype) == "category":
-            levels[name] = [str(v) for v in series.cat.categories]
-            if series.cat.ordered:
-                ordered.add(name)
-            codes = series.cat.codes.to_numpy()
-            values = np.array([*levels[name], None], object)
-            columns[name] = values[codes]
-            continue
-        if getattr(series.dtype, "tz", None) is not None:
-            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        letter = series.dtype.kind if isinstance(series.dtype, np.dtype) else "O"
-        if letter in "fiubMm":
-            columns[name] = series.to_numpy()
-        else:  # nullable types, Arrow's, objects
-            gaps = series.isna().to_numpy()
-            values = series.to_numpy(dtype=object, copy=True)
-            values[gaps] = None
-            columns[name] = values
-    return _of_columns(columns)._replace(levels=levels, ordered=frozenset(ordered))
-
-
-def plain_column(values: Any) -> Array:
-    """A column in one of the plain forms: numbers, truth values, dates, or text with None.
-
-    >>> plain_column([1, None, 2.5])
-    array([1. , nan, 2.5])
-    >>> plain_column(["a", " ", None, 3])
-    array(['a', None, None, '3'], dtype=object)
-    """
-    if getattr(values, "to_numpy", None) is not None and not isinstance(values, np.ndarray):
-        values = values.to_numpy()
-    array = values if isinstance(values, np.ndarray) else _objects(values)
-    if array.ndim != 1:
-        raise ValueError(f"table: a column is one value for each row; got shape {array.shape}.")
-    if array.dtype.kind in "fiub":
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
-    if array.dtype.kind == "M":
-        return array.astype("datetime64[s]")
-    if array.dtype.kind == "m":  # lengths of time, in seconds
-        return np.where(np.isnat(array), np.nan, array / np.timedelta64(1, "s"))
-    return _of_objects(array.astype(object).tolist())
-
-
-def _objects(values: Iterable[Any]) -> Array:
-    """Values as an array of objects, whatever they are."""
-    listed = list(values)
-    array = np.empty(len(listed), object)
-    array[:] = listed
-    return array
-
-
-def _of_objects(values: list[Any]) -> Array:
-    """The plain form of Python's objects, by what they are."""
-    types = {type(v) for v in values if v is not None and v is not _NAT and v == v}
-    if types and all(issubclass(k, bool | np.bool_) for k in types):
-        if all(isinstance(v, bool | np.bool_) for v in values):
-            return np.array(values, bool)
-        return np.array([np.nan if is_gap(v) else float(v) for v in values])
-    if types and all(issubclass(k, _NUMBERS) and not issubclass(k, bool) for k in types):
-        integers = all(issubclass(k, int | np.integer) for k in types)
-        if integers and not any(map(is_gap, values)) and max(map(abs, values)) < 2**62:
-            return np.array(values, np.int64)
-        return np.array([np.nan if is_gap(v) else float(v) for v in values])
-    if types and all(issubclass(k, date | np.datetime64) for k in types):
-        return np.array([np.datetime64("NaT") if is_gap(v) else _moment(v) for v in values])
-    strange = next((k for k in types if issubclass(k, _NO_CELLS)), None)
-    if strange is not None:
-        raise TypeError(
-            f"table: argument must be a string or a number in each cell, not {strange.__name__!r}."
+    if not array.shape[1]:
+        raise ValueError(
+            f"table: 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
         )
-    out = np.empty(len(values), object)
-    out[:] = [None if is_gap(v) else str(v).strip() or None for v in values]
-    return out
-
-
-_NUMBERS = (int, float, np.integer, np.floating, Decimal)
-_NO_CELLS = (dict, list, tuple, set, complex, np.ndarray)
-_NAT = np.datetime64("NaT")
-
-
-def is_gap(value: Any) -> bool:
-    """Whether a value stands for none: None, NaN, NaT, pandas's NA."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
-
-
-def _moment(value: Any) -> np.datetime64:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        value = (value - value.utcoffset()).replace(tzinfo=None)  # type: ignore[operator]
-    return np.datetime64(value, "s")
+    return _of_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})._replace(named=False)
 
 
 # ------------------------------------------------------------------------------------ files
 
 
-def read_file(path: Path, header: bool | None = None, gaps: frozenset[str] = GAPS) -> Table:
-    """A table of a file: CSV, TSV, text of any usual separator and encoding, or Parquet.
+def _opened(given: str | Path) -> tuple[bytes | Path, str]:
+    """What is in a file, and its name; the path where it is a Parquet file.
 
     Raises:
         FileNotFoundError: there is none.
-        ImportError: Parquet needs pyarrow.
-        ValueError: a line does not fit the head, or it holds no table.
+        ValueError: it is an address, a folder, or text.
     """
+    if "://" in str(given)[:20]:
+        raise ValueError(
+            f"table: {str(given)!r} is an address; only files of this computer are read. Download "
+            "it first, or give a frame: pandas.read_csv(address)."
+        )
+    if "\n" in str(given):
+        raise ValueError(
+            "table: this text is no path of a file. Give the text of a CSV file as "
+            "io.StringIO(text)."
+        )
+    path = Path(given).expanduser()
+    if path.is_dir():
+        raise ValueError(f"table: {str(path)!r} is a folder; give one of its files.")
     if not path.exists():
         raise FileNotFoundError(f"table: there is no file {str(path)!r}.")
-    if path.suffix in (".parquet", ".pq"):
-        return _spaced(_of_parquet(path), gaps)
-    cells = read_sheet(path, header, gaps)
-    return Table(cells.names, cells.columns, {}, frozenset(), cells.said)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return path, str(path)
+    return path.read_bytes(), str(path)
 
 
-def _of_parquet(path: Path) -> Table:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImportError(
-            f"table: {str(path)!r} is a Parquet file, and reading it needs pyarrow: "
-            "pip install pyarrow. Or give it as CSV."
-        ) from error
-    found = parquet.read_table(path)
-    return _of_columns({n: found.column(n).to_pylist() for n in found.column_names})
+def _of_file(raw: bytes | Path, name: str, header: bool | None, gaps: frozenset[str]) -> Table:
+    """A table of a file: CSV, TSV, text of any usual separator and encoding, or Parquet."""
+    if isinstance(raw, Path):
+        return _spaced(Table(*frames.of_parquet(raw)), gaps)
+    if raw[:4] == b"PAR1":
+        return _spaced(Table(*frames.of_parquet(io.BytesIO(raw))), gaps)
+    found = read_sheet(raw, name, header, gaps)
+    columns: list[AnyColumn] = list(found.columns)
+    return Table(found.names, columns, {}, frozenset(), found.said, True, found.header, gaps)

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import DataConversionWarning
 
 from axon.backend import Array
+from axon.tabular.cells import is_gap
 from axon.tabular.columns import Values
-from axon.tabular.table import Table, is_gap
+from axon.tabular.table import Table
 
 FEW = 64  # up to so many rows their order is no matter, and a weight of 2 is the row twice
 

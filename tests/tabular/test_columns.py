@@ -265,7 +265,7 @@ def test_files(tmp_path: Path, raw: bytes, packed: bool) -> None:
     path.write_bytes(gzip.compress(raw) if packed else raw)
     table = read(path)
     assert table.names == ["name", "n"]
-    assert table.columns[0][0] == "ä"
+    assert table.column("name")[0] == "ä"
     assert_array_equal(Columns.find(table).values(table).numbers[:, 0], [1.5, 2])
 
 
