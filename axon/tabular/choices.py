@@ -10,6 +10,8 @@ from axon.tabular.training import Course
 
 EFFORTS = ("fast", "good", "best")
 MEMBERS, WIDTHS, BINS = 8, (64, 64), 16
+BIN_SCALE, CATEGORY_SCALE = 0.25, 0.5  # the size of inputs at first, except of few rows
+DECAY, DROPOUT = 0.5, 0.1  # where classes are told apart, except of few rows
 FOLDS = 5  # of the effort "best"
 CROSS = 4  # folds of the effort "good" where rows are few
 SMALL, LARGE = 640, 20_000  # rows
@@ -28,6 +30,8 @@ class Choices(NamedTuple):
         mixed: every other group of members reads the scaled numbers alone.
         widths: neurons in each hidden layer.
         plan: how long and how fast they learn.
+        bin_scale: what bins are multiplied with at first.
+        category_scale: what columns of categories are multiplied with at first.
     """
 
     members: int
@@ -36,6 +40,8 @@ class Choices(NamedTuple):
     mixed: bool
     widths: tuple[int, ...]
     plan: Course
+    bin_scale: float = 1.0
+    category_scale: float = 1.0
 
     def with_folds(self, folds: int | None) -> "Choices":
         """The same with so many folds, each held out by as many members; None: as they are.
@@ -67,13 +73,16 @@ def choose(effort: str, rows: int, classes: int) -> Choices:
         raise ValueError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}.{hint}")
     members = {"fast": 1, "good": MEMBERS, "best": FOLDS * MEMBERS}[effort]
     folds = {"fast": 0, "good": CROSS if rows < LARGE else 0, "best": FOLDS}[effort]
-    few = max(32, 1 << (rows // STEPS).bit_length())
-    batch = min(128, few) if rows < LARGE else 256 if rows < 5 * LARGE else 512
+    least = max(32, 1 << (rows // STEPS).bit_length())
+    batch = min(128, least) if rows < LARGE else 256 if rows < 5 * LARGE else 512
     epochs = 64 if rows < LARGE else max(12, int(64 * (LARGE / rows) ** 0.5))
     rate = 0.04 if classes else 0.1
-    plan = Course(epochs=epochs, patience=max(4, epochs // 4), batch=batch, rate=rate)
-    mixed = rows < SMALL and members > 1
-    return Choices(members, min(folds, rows), BINS, mixed, WIDTHS, plan)
+    few = rows < SMALL
+    scales = (1.0, 1.0) if few else (BIN_SCALE, CATEGORY_SCALE)
+    decay, dropout = (DECAY, DROPOUT) if classes and not few else (0.0, 0.0)
+    plan = Course(epochs, max(4, epochs // 4), batch, rate, decay, dropout)
+    mixed = few and members > 1
+    return Choices(members, min(folds, rows), BINS, mixed, WIDTHS, plan, *scales)
 
 
 def strata(y: Array) -> Array:

@@ -142,20 +142,25 @@ def _network(
         encoder.width, choices.members, choices.widths, width, objective.activation, sizes
     )
     rows = rng.permutation(len(y))[:LOOKED_AT]
-    blind = _blind(encoder, choices) if choices.mixed else None
-    net.begin(columns[0][rows], [c[rows] for c in columns[1:]], rng, blind)
+    scale = _scale(encoder, choices)
+    net.begin(columns[0][rows], [c[rows] for c in columns[1:]], rng, scale)
     net.biases[-1].data[...] = objective.beginning(y)
     return net
 
 
-def _blind(encoder: Encoder, choices: Choices) -> Array:
-    """Which inputs (inputs, members) are not for a member: bins, for every other group of them."""
-    blind = np.zeros((encoder.width, choices.members), bool)
+def _scale(encoder: Encoder, choices: Choices) -> Array:
+    """How large inputs (inputs, members) are at first; 0: bins, for every other group of members.
+
+    Sums over bins begin as rough as chance can be; the smaller bins are, the more of the smooth
+    numbers beside them is seen.
+    """
+    scale = np.ones((encoder.width, choices.members), np.float32)
     start = len(encoder.center) + len(encoder.gaps)
-    blind[start : start + encoder.places] = (
-        np.arange(choices.members) // max(choices.folds, 1) % 2 == 0
-    )
-    return blind
+    end = start + encoder.places
+    scale[start:end], scale[end:] = choices.bin_scale, choices.category_scale
+    if choices.mixed:
+        scale[start:end] *= np.arange(choices.members) // max(choices.folds, 1) % 2
+    return scale
 
 
 def _temperature(training: Training) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from axon import activations
 from axon.backend import FLOAT, Array, Shape
 from axon.core import Tensor
+from axon.layers import Dropout
 from axon.models import Model
 from axon.ops import concatenate, lookup
 from axon.parameter import Parameter
@@ -55,6 +56,7 @@ class Ensemble(Model):
         self.inputs, self.members, self.outputs = inputs, members, outputs
         self.widths, self.sizes, self.dim = tuple(widths), tuple(sizes), dim
         self.activation = activation
+        self.dropouts: list[Dropout] = []  # one behind each hidden layer, while it is trained
         first, wide = self.widths[0], inputs + dim * len(self.sizes)
         if self.sizes:
             self.table = _zeros("embedding/table", sum(self.sizes), dim)
@@ -94,10 +96,11 @@ class Ensemble(Model):
 
     def rest(self, sums: Tensor) -> Tensor:
         """What follows the sums (n, members width) of the first layer: (n, members, outputs)."""
-        h = self._bent(sums + self.biases[0], 0)
+        h = self._dropped(self._bent(sums + self.biases[0], 0), 0)
         h = h.reshape(-1, self.members, self.widths[0]).transpose(1, 0, 2)  # a view
         for i in range(1, len(self.widths)):
-            h = self._bent(h @ self.weights[i] + self.biases[i], i)  # (members, n, width)
+            h = h @ self.weights[i] + self.biases[i]  # (members, n, width)
+            h = self._dropped(self._bent(h, i), i)
         last = (h @ self.weights[-1]).transpose(1, 0, 2).reshape(h.shape[1], -1)  # in one piece
         return (last + self.biases[-1].reshape(1, -1)).reshape(-1, self.members, self.outputs)
 
@@ -114,6 +117,10 @@ class Ensemble(Model):
         g = activations.get(self.activation)(z)
         return z + self.bends[i] * (g - z)
 
+    def _dropped(self, h: Tensor, i: int) -> Tensor:
+        dropped: Tensor = self.dropouts[i](h) if self.dropouts else h
+        return dropped
+
     # -------------------------------------------------------------------- the beginning
 
     def begin(
@@ -121,7 +128,7 @@ class Ensemble(Model):
         x: Array,
         codes: Sequence[Array],
         rng: np.random.Generator,
-        blind: Array | None = None,
+        scale: Array | None = None,
     ) -> None:
         """Draw the weights, such that neurons see what the data are like.
 
@@ -132,18 +139,19 @@ class Ensemble(Model):
             x: some encoded rows.
             codes: their codes, if categories are embedded.
             rng: where chance comes from.
-            blind: (inputs, members), True where a member never reads an input.
+            scale: (inputs, members), what inputs are multiplied with at first; the smaller it is,
+                the less they say, and the more slowly they learn to say more; a member never
+                reads an input whose scale is 0.
         """
         for p in self.parameters():
             if "weights" in p.name or "table" in p.name:
                 p.data[...] = rng.standard_normal(p.shape, FLOAT)
-        if blind is not None:  # of a product of two that are 0 both gradients are 0: it stays
-            for p in (self.weights[0], self.scale):
-                p.data[: self.inputs] *= ~blind[:, :, None]
+        if scale is not None:  # of a product of two that are 0 both gradients are 0: it stays
+            self.scale.data[: self.inputs] = scale[:, :, None]
+            self.weights[0].data[: self.inputs] *= scale[:, :, None] != 0
         rows = Tensor(np.asarray(x, FLOAT))
         h = self.joined(rows, Tensor(codes[0])).data if codes else rows.data
-        wide = h.shape[1]
-        z = (h @ self.weights[0].data.reshape(wide, -1)).reshape(len(h), self.members, -1)
+        z = (h @ self.first().data).reshape(len(h), self.members, -1)
         h = self._settle(z.transpose(1, 0, 2), 0, (0, 2), rng)
         for i in range(1, len(self.widths)):
             h = self._settle(h @ self.weights[i].data, i, (0, 2), rng)

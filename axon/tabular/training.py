@@ -13,6 +13,7 @@ import numpy as np
 from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.core import Tensor
+from axon.layers import Dropout
 from axon.models.feeds import ArrayFeed
 from axon.modes import GradMode, TrainingMode, no_grad
 from axon.optimizers import Adam
@@ -23,6 +24,7 @@ from axon.tabular.objectives import Goal
 
 OTHERS, SCALE = 0.1, 6.0  # how fast biases, bends and embeddings learn; and the scale
 JUDGED = 2048  # held rows, at most, by which an epoch is judged
+SEEDS = 2**32
 MEAN, SQUARES, EPSILON = 0.9, 0.95, 1e-8  # how slowly Adam forgets, and what it adds
 
 
@@ -35,6 +37,7 @@ class Course(NamedTuple):
         batch: rows in a step.
         rate: how far the weights of a neuron with one input move in a step, at first.
         decay: how much of the weights each step takes away, times the rate.
+        dropout: share of what hidden layers say that is left out at random in each step.
         cycles: how often the rate rises and falls.
     """
 
@@ -43,6 +46,7 @@ class Course(NamedTuple):
     batch: int = 128
     rate: float = 0.04
     decay: float = 0.0
+    dropout: float = 0.0
     cycles: int = 4
 
 
@@ -90,6 +94,7 @@ class Training:
         self.feed.steps = max(1, len(seen) // batch)
         names = [f"x{i}" for i in range(len(columns))]
         self.optimizer = self._optimizer()
+        self.dropouts = self._dropouts()
         self.step = Step("learn", self._learn, [*names, "y", "weights"], state=self._changed)
         self.looking = Step("look", self._look, names)
         self.history: list[float] = []
@@ -108,6 +113,11 @@ class Training:
         made.build([*named.values()], named)
         return made
 
+    def _dropouts(self) -> list[Dropout]:
+        share, layers = self.plan.dropout, len(self.net.widths)
+        seeds = self.rng.integers(SEEDS, size=layers).tolist() if share else []
+        return [Dropout(share, seed=seed) for seed in seeds]
+
     # -------------------------------------------------------------------- the programs
 
     def _learn(self, *columns: Tensor) -> list[Tensor]:
@@ -124,7 +134,7 @@ class Training:
         """What a step of learning changes."""
         groups, iterations = self.optimizer.groups, self.optimizer.iterations
         kept = [t for g in groups for t in (g.memory.values, *g.state.values())]
-        return [iterations, *kept]
+        return [iterations, *kept, *(d.seed_state for d in self.dropouts)]
 
     def _look(self, *columns: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):
@@ -134,7 +144,11 @@ class Training:
 
     def run(self) -> "Training":
         """Train until it gets no better; the best weights are in the ensemble then."""
-        one_blas_thread.run(self._run)
+        self.net.dropouts = self.dropouts
+        try:
+            one_blas_thread.run(self._run)
+        finally:
+            self.net.dropouts = []
         return self
 
     def _run(self) -> None:

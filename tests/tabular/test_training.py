@@ -74,11 +74,22 @@ def test_sums_begin_with_a_spread_of_1():
     np.testing.assert_allclose(z, 1, rtol=1e-4)
 
 
+def test_inputs_of_a_small_scale_say_little_at_first():
+    x = RNG(1).standard_normal((200, 3)).astype(np.float32)
+    net = Ensemble(3, 2, (32,), 1, "mish")
+    net.begin(x, (), RNG(0), np.array([[1, 1], [1, 1], [0.1, 1]], np.float32))
+    read = np.abs(net.first().data.reshape(3, 2, 32)).mean(axis=2)
+    assert read[2, 0] < 0.2 * read[:2, 0].min()
+    assert read[2, 1] > 0.5 * read[:2, 1].min()
+    z = (x @ net.first().data).std(axis=0)
+    np.testing.assert_allclose(z, 1, rtol=1e-4)
+
+
 def test_a_blind_member_never_reads_the_input():
     net = Ensemble(3, 2, (8,), 1, "mish")
-    blind = np.array([[False, False], [False, False], [True, False]])
+    scale = np.array([[1, 1], [1, 1], [0, 1]], np.float32)
     x, rng = RNG(0).standard_normal((200, 3)).astype(np.float32), RNG(1)
-    net.begin(x, (), rng, blind)
+    net.begin(x, (), rng, scale)
     run(net, x, x[:, 2:], Amounts(), np.zeros((200, 2), bool) | (np.arange(200) < 40)[:, None])
     other = x.copy()
     other[:, 2] += 1
@@ -164,3 +175,37 @@ def test_folds_have_their_share_of_each_class():
 def test_an_unknown_effort_is_refused():
     with pytest.raises(ValueError, match="expected one of fast, good, best, got 'goood'"):
         choose("goood", 10, 2)
+
+
+def test_dropout_disturbs_training_alone():
+    x = RNG(0).standard_normal((128, 3)).astype(np.float32)
+    held, nets = np.arange(128)[:, None] % 4 == np.arange(2), {}
+    for share in (0.0, 0.5, 0.5):
+        net = Ensemble(3, 2, (16, 16), 1, "mish")
+        net.begin(x, (), RNG(1))
+        run(net, x, x[:, :1] ** 2, Amounts(), held, epochs=2, dropout=share)
+        nets.setdefault(share, []).append(net.forward(x))
+        assert np.array_equal(net.forward(x), nets[share][-1])
+    assert np.array_equal(*nets[0.5])  # its seed is the rng's
+    assert not np.array_equal(nets[0.0][0], nets[0.5][0])
+
+
+def test_dropout_leaves_a_share_of_each_hidden_layer_out():
+    x = RNG(1).standard_normal((400, 3)).astype(np.float32)
+    net, held = begun(activation="mish"), np.zeros((400, 2), bool)
+    held[:40] = True
+    run(net, x, x[:, :2], Amounts(), held, epochs=1)
+    assert not net.dropouts
+    made = Course(dropout=0.25)
+    learning = Training(net, [x], x, 1.0 * ~held, held, Amounts(), made, RNG(0), np.ones(400))
+    assert len(learning.dropouts) == len(net.widths)
+    kept = [(d(np.ones((400, 50)), training=True) > 0).mean() for d in learning.dropouts]
+    assert kept == pytest.approx([0.75] * 2, abs=0.02)
+
+
+def test_few_rows_are_left_as_they_are_and_numbers_are_never_dropped():
+    few, many, numbers = (choose("good", *of) for of in ((500, 2), (5000, 2), (5000, 0)))
+    assert (few.bin_scale, few.category_scale, few.plan.dropout, few.plan.decay) == (1, 1, 0, 0)
+    assert many.bin_scale < many.category_scale < 1
+    assert many.plan.dropout > 0 == numbers.plan.dropout
+    assert many.plan.decay > 0 == numbers.plan.decay
