@@ -96,8 +96,8 @@ class Ensemble(Model):
 
     def rest(self, sums: Tensor) -> Tensor:
         """What follows the sums (n, members width) of the first layer: (n, members, outputs)."""
-        h = self._dropped(self._bent(sums + self.biases[0], 0), 0)
-        h = h.reshape(-1, self.members, self.widths[0]).transpose(1, 0, 2)  # a view
+        h = self._bent(sums + self.biases[0], 0).reshape(-1, self.members, self.widths[0])
+        h = self._dropped(h.transpose(1, 0, 2), 0)  # a view
         for i in range(1, len(self.widths)):
             h = h @ self.weights[i] + self.biases[i]  # (members, n, width)
             h = self._dropped(self._bent(h, i), i)

@@ -116,7 +116,7 @@ class Training:
     def _dropouts(self) -> list[Dropout]:
         share, layers = self.plan.dropout, len(self.net.widths)
         seeds = self.rng.integers(SEEDS, size=layers).tolist() if share else []
-        return [Dropout(share, seed=seed) for seed in seeds]
+        return [Dropout(share, (1, None, None), seed) for seed in seeds]  # one mask for all members
 
     # -------------------------------------------------------------------- the programs
 

@@ -199,7 +199,7 @@ def test_dropout_leaves_a_share_of_each_hidden_layer_out():
     made = Course(dropout=0.25)
     learning = Training(net, [x], x, 1.0 * ~held, held, Amounts(), made, RNG(0), np.ones(400))
     assert len(learning.dropouts) == len(net.widths)
-    kept = [(d(np.ones((400, 50)), training=True) > 0).mean() for d in learning.dropouts]
+    kept = [(d(np.ones((2, 400, 50)), training=True) > 0).mean() for d in learning.dropouts]
     assert kept == pytest.approx([0.75] * 2, abs=0.02)
 
 
