@@ -245,22 +245,25 @@ class Columns:
             None if gaps is None else tuple(gaps),
         )
 
-    def overview(self) -> str:
+    def overview(self, width: int | None = None) -> str:
         """What was found, a line for each column.
 
-        >>> from axon.tabular.table import read
-        >>> table = read({"size": [1.5, 2.5, None], "kind": ["a", "b", "a"]})
-        >>> print(Columns.find(table).overview())
+        Args:
+            width: signs that a line may have; what is longer is cut and ends with "...".
+
+        >>> print(Columns([Column("born", "date", distinct=9, span="1990 to 1999")]).overview())
         column  kind      gaps  different  values
-        size    number       1          2  1.5 to 2.5
-        kind    category     0          2  a, b
+        born    date         0          9  1990 to 1999
         """
-        width = max(len("column"), *(len(c.name) for c in self.columns))
-        lines = [f"{'column':{width}}  {'kind':8}  gaps  different  values"]
+        longest = max([len(c.name) for c in self.columns] + [len("column")])
+        names = min(longest, 40 if width is None else max(width // 3, 8))
+        lines = [f"{'column':{names}}  {'kind':8}  gaps  different  values"]
         for c in self.columns:
             shown = c.why or c.span or ", ".join(c.values[:6]) + ", ..." * (len(c.values) > 6)
-            lines.append(f"{c.name:{width}}  {c.role:8} {c.gaps:5} {c.distinct:10}  {shown}")
-        return "\n".join(line.rstrip() for line in lines)
+            name = _cut_off(c.name, names)
+            lines.append(f"{name:{names}}  {c.role:8} {c.gaps:5} {c.distinct:10}  {shown}")
+        flat = [" ".join(line.splitlines()).rstrip() for line in lines]
+        return "\n".join(flat if width is None else [_cut_off(line, width) for line in flat])
 
 
 def _wanted(told: dict[str, Sequence[str]], names: Sequence[str]) -> dict[str, str]:
@@ -392,22 +395,28 @@ def _number_of_words(
         _tell_unsure(name, values, said)
         return _number(name, values.spread(plain, np.nan), tuple(USUAL), asked)
     words = values.listed
-    if len(words) <= len("tf") and not np.isnan(reading.truths(words)).any():
-        return _number(name, values.spread(reading.truths(words), np.nan), ("truth",), asked)
+    truths = reading.truths(words)
+    if not np.isnan(truths).any():
+        return _number(name, values.spread(truths, np.nan), TRUTH, asked)
     fitting = sorted(_styles(values), key=lambda style: comma and style.decimal != ",")
     if not fitting and not asked:
         return None
     style = fitting[0] if fitting else reading.best_style(words)
-    marks = reading.marks_of(words)
-    every = bool(marks) and all(reading.marks_of([word]) for word in words)
-    column = Column(name, "number", style=(*style, marks, "all" * every), lenient=not fitting)
-    _tell_style(column, words, said)
+    good = ~np.isnan(reading.numbers(words, style))
+    marks = [reading.marks_of([word]) for word, fits in zip(words, good, strict=True) if fits]
+    all_marks = reading.marks_of(marks)
+    every = "all" * (bool(marks) and all(marks))
+    column = Column(name, "number", style=(*style, all_marks, every), lenient=not fitting)
+    if not good.any() and not np.isnan(truths).all():
+        column = replace(column, style=TRUTH)
+    else:
+        _tell_style(column, words, said)
     numbers = _as_numbers(column, values, said)
     found = _number(name, numbers, column.style, asked)
     return replace(found, lenient=column.lenient)
 
 
-USUAL = reading.STYLES[0]
+USUAL, TRUTH = reading.STYLES[0], ("truth",)
 
 
 def _tell_unsure(name: str, values: TextColumn, said: list[str]) -> None:
@@ -609,6 +618,10 @@ def _tell_left_out(found: Columns) -> None:
             found.said += [f"Column {c.name!r} is left out: {c.why}." for c in columns]
 
 
+def _cut_off(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 3, 0)].rstrip() + "..."
+
+
 def _shown(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
 
@@ -681,9 +694,10 @@ def _numbers_of(column: Column, words: TextColumn) -> Array:
     """The number of each different word; NaN for what is none, or contradicts the style."""
     style = column.style or tuple(USUAL)
     plain = words.plain()
-    if style == ("truth",):
+    if style == TRUTH or (plain is None and (column.span, column.distinct) == ("0 to 1", 2)):
         truths = reading.truths(words.listed)
-        return truths if plain is None else np.where(np.isin(plain, (0, 1)), plain, np.nan)
+        if style == TRUTH or not np.isnan(truths).all():
+            return truths if plain is None else np.where(np.isin(plain, (0, 1)), plain, np.nan)
     marks, every = "".join(style[2:3]), "".join(style[3:])
     if plain is not None and style[0] == "." and not ("%" in marks and every):
         return plain
@@ -699,7 +713,7 @@ def _numbers_of(column: Column, words: TextColumn) -> Array:
 def _example(column: Column) -> str:
     """How a column writes its numbers, if not as usual."""
     style = column.style
-    if style == ("truth",):
+    if style == TRUTH:
         return ", True and False"
     if len(style) < 2 or (tuple(style[:2]) == tuple(USUAL) and not "".join(style[2:3])):
         return ""

@@ -155,7 +155,7 @@ class TabularEstimator(Insight):
     def _answers(self, X: Any) -> Array:
         """What the members say together of rows."""
         check_is_fitted(self, "fitted_")
-        return self.fitted_.answers(self.columns_.values(self._fitting(read(X))))
+        return self.fitted_.answers(self.columns_.values(self._fitting(self.columns_.read(X))))
 
     def _fitting(self, table: Table) -> Table:
         """The table; an array, which has no names, must have as many columns as it learned from."""

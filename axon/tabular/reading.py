@@ -348,5 +348,5 @@ def moments_by(amounts: Array, how: str) -> Array:
         years = (np.where(fits, integers, 1970) - 1970).astype("datetime64[Y]").astype(MOMENT)
         return np.where(fits, years, NAT)
     seconds = np.floor(amounts / _UNITS[how])
-    fits = np.abs(seconds) < 1e10  # nearly 300 years
+    fits = (np.abs(seconds) < 1e10) & (np.abs(seconds) >= 1e8)  # 1973 to 2286: no small numbers
     return np.where(fits, np.where(fits, seconds, 0).astype(MOMENT), NAT)

@@ -14,6 +14,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -94,6 +95,10 @@ class _File:
     def is_blank(self, line: bytes) -> bool:
         """Whether a line holds nothing, not even gaps."""
         return not line.strip(b" \n" if self.separator == "\t" else None)
+
+    def is_comment(self, start: int) -> bool:
+        """Whether a line begins with #."""
+        return self.raw[start : start + LARGEST].lstrip(b" ").startswith(b"#")
 
     def rows(self, start: int) -> Iterator[SheetRow]:
         """Rows, one by one, but for empty lines."""
@@ -223,19 +228,16 @@ def _filled(columns: list[TextColumn], said: list[str]) -> list[TextColumn]:
     last = max((int(end[0]) + 1 for end in ends if len(end)), default=rows)
     if last == rows:
         return columns
-    said.append(f"The last {rows - last} rows hold nothing and are passed over.")
+    said.append(f"Rows of gaps alone at the end are passed over: {rows - last}.")
     return [TextColumn(c.distinct, c.codes[:last]) for c in columns]
 
 
 def _tell_lines(file: _File, said: list[str]) -> None:
-    for lines, what in (
-        (file.comments, "begin with # and are comments"),
-        (file.blank, "are empty"),
-    ):
-        if lines:
-            shown = ", ".join(str(file.line(at)) for at in lines[:SHOWN])
-            more = ", ..." * (len(lines) > SHOWN)
-            said.append(f"{len(lines)} lines {what}, and passed over: {shown}{more}.")
+    for what, starts in (("Comments", file.comments), ("Empty lines", file.blank)):
+        if starts:
+            shown = ", ".join(str(file.line(at)) for at in starts[:SHOWN])
+            more = f" and {len(starts) - SHOWN} more" if len(starts) > SHOWN else ""
+            said.append(f"{what} are passed over: line {shown}{more}.")
 
 
 # ------------------------------------------------------------------------------------ opening
@@ -266,7 +268,7 @@ def _cut_at_blanks(file: _File, said: list[str]) -> None:
     if b'"' in file.raw or len(rows) < 2 or len(widths) != 1 or widths == {1}:
         return
     if any(all(reading.is_float(row[i].decode()) for row in rows[1:]) for i in range(*widths)):
-        said.append("AnyColumn are separated by blanks.")
+        said.append("Cells are separated by blanks.")
         file.raw = re.sub(rb"[ \t]*\n[ \t]*", b"\n", re.sub(rb"[ \t]+", b"\t", file.raw)).lstrip()
         file.separator = "\t"
 
@@ -321,19 +323,24 @@ def _encoding(raw: bytes) -> str:
 def _evenness(file: _File, separator: str) -> float:
     """Which share of rows it cuts as often as most of them; 0 if it does not cut the first one."""
     probe = _File(file.name, file.raw, separator, file.start)
-    try:
-        rows = list(islice(probe.rows(file.start), LOOKED_AT))
-    except ValueError:
-        return 0.0
-    widths = [len(r.cells) for r in rows if not r.cells[0].startswith("#")]
+    widths = []
+    with suppress(ValueError):  # quotes that do not end: what was before tells enough
+        for row in islice(probe.rows(file.start), LOOKED_AT):
+            widths += [len(row.cells)] * (not row.cells[0].startswith("#"))
     if not widths or widths[0] < 2:
         return 0.0
     return Counter(widths).most_common(1)[0][1] / len(widths)
 
 
 def _is_data(cells: list[str], gaps: frozenset[str]) -> bool:
-    """Whether the first line of a file is no line of names: a number stands in it."""
-    return any(reading.is_float(cell) and cell.lower() not in gaps for cell in cells)
+    """Whether the first line of a file is no line of names: a number stands in it.
+
+    Years in order, 2019 and 2020, are names of columns.
+    """
+    found = [c for c in cells if c.lower() not in gaps and reading.styles_of([c])]
+    years = [int(cell) for cell in found if re.fullmatch("1[5-9]..|2[01]..", cell)]
+    named = 1 < len(years) == len(found) and years == list(range(years[0], years[-1] + 1))
+    return bool(found) and not named
 
 
 def _apart(names: list[str], said: list[str]) -> list[str]:
@@ -430,7 +437,7 @@ def _fitting(file: _File, rows: Iterator[SheetRow], width: int, stop: int) -> It
             return
         if len(row.cells) == width:
             yield row.cells
-        elif row.cells[0].startswith("#"):
+        elif file.is_comment(row.start):
             file.comments.append(row.start)
         else:
             raise _uneven(file, row.line, len(row.cells), width)
@@ -524,7 +531,7 @@ def _pass_over(file: _File, start: int, starts: Array, ends: Array, width: int) 
         text = file.raw[begin : end + 1]
         if file.is_blank(text):
             file.blank.append(begin)
-        elif text.startswith(b"#"):
+        elif file.is_comment(begin):
             file.comments.append(begin)
         else:
             row = next(file.rows(begin))
@@ -532,7 +539,7 @@ def _pass_over(file: _File, start: int, starts: Array, ends: Array, width: int) 
 
 
 def _add_cells(column: _Gathered, raw: Array, starts: Array, ends: Array) -> None:
-    """AnyColumn of a block, to their column."""
+    """Cells of a block, to their column."""
     lengths = ends - starts
     width = int(lengths.max(initial=1))
     if width <= SHORT:

@@ -325,3 +325,11 @@ def rank_sum(x: Any, edges: Any) -> Any:
     """How many bins lie below a number, and how far it has come in its own."""
     bin_of = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
     return bin_of + (x - edges[bin_of]) / (edges[bin_of + 1] - edges[bin_of])
+
+
+def test_an_overview_of_any_width() -> None:
+    columns = Columns.find(read({"a name " * 9: ["x\ny", "z", "y"], "n": [1, 2, 4]}))
+    for width in (None, 30, 80):
+        lines = columns.overview(width).splitlines()
+        assert len(lines) == 3
+        assert width is None or max(map(len, lines)) <= width
