@@ -36,7 +36,7 @@ def adam_update(
 # ------------------------------------------------------------------------------------ others
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def by_momentum(
     rows: int, w: Any, v: Any, g: Any, rate: float, momentum: float, nesterov: bool
 ) -> None:
@@ -145,7 +145,7 @@ def rmsprop_update(
         w[i] -= rate * (g[i] / np.sqrt(v[i] + epsilon))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def rms_by_momentum(
     rows: int, w: Any, v: Any, mean: Any, velocity: Any, g: Any, rate: float,
     rho: float, momentum: float, epsilon: float, centered: bool,
