@@ -35,7 +35,16 @@ class Module(Configurable, ABC):
 
     unheeded: ClassVar[frozenset[str]] = frozenset(
         {"name", "chosen", "placed", "trainable", "_trainable", "input_shape", "output_shape"}
-        | {"_last", "_shapes", "_trainer", "_predictor", "history", "stop_training", "metadata"}
+        | {
+            "_last",
+            "_shapes",
+            "_narrower",
+            "_trainer",
+            "_predictor",
+            "history",
+            "stop_training",
+            "metadata",
+        }
     )
     refused: ClassVar[dict[str, str]] = {}  # methods that a subclass may not have, and why
 

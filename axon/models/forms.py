@@ -1,9 +1,11 @@
 """The forms that data come in: one rule for every method that takes them.
 
 Data are an array, a table, a tensor, or nested lists of them; for several inputs a tuple, a list or
-a dict by name. Whatever else can be read one by one yields **batches**: an iterator, a data loader,
-an object with numbered batches. A list may hold either. Where targets come along it holds samples,
-or inputs; where they do not, as in ``predict``, what lies in it tells:
+a dict by name. Where some of several may be left out, ``forward(self, x, ids=None)``, a tuple or a
+dict says which are there: a list of arrays may be samples. Whatever else can be read one by one
+yields **batches**: an iterator, a data loader, an object with numbered batches. A list may hold
+either. Where targets come along it holds samples, or inputs; where they do not, as in ``predict``,
+what lies in it tells:
 
 - tuples that hold arrays, or dicts, are batches;
 - arrays, or lists that hold arrays, have as many axes as a sample, or one more: then they are
@@ -53,25 +55,50 @@ def readable(x: Data) -> Iterable[Data] | None:
     return x if iterable else None
 
 
+def inputs_of(model: Network, x: Data) -> tuple[Data, ...]:
+    """The inputs of a model: one for most; a tuple, a list, or a dict by name, for several."""
+    takes = model.takes
+    names, least = takes
+    if isinstance(x, Mapping):
+        count = len(x)
+        if not least <= count <= len(names) or sorted(names[:count]) != sorted(x):
+            keys = " or ".join(str(list(names[:n])) for n in range(least, len(names) + 1))
+            raise ValueError(f"x: expected a dict with the keys {keys}, got {list(x)}.")
+        return tuple(x[name] for name in names[:count])
+    if len(names) == 1 or (least == 1 and not holds_inputs(model, x)):
+        return (x,)
+    if not isinstance(x, tuple | list) or not least <= len(x) <= len(names):
+        got = f"{type(x).__name__} of {len(x)}" if isinstance(x, tuple | list) else "one array"
+        raise ValueError(f"x: model {model.name!r} takes {takes}, got {got}.")
+    return tuple(x)
+
+
+def holds_inputs(model: Network, x: Data) -> bool:
+    """Whether a tuple holds inputs, of a model some of whose inputs may be left out."""
+    return isinstance(x, tuple) and model.takes.optional and all(map(is_array, x))
+
+
 def batches_in(model: Network, x: Data) -> Iterable[Data] | None:
     """Batches of inputs, if that is what x holds; None if it holds samples."""
     if type(x) is np.ndarray:
         return None
     if not isinstance(x, tuple | list):
         return readable(x)
+    if holds_inputs(model, x):
+        return None
     return x if x and _is_batch(model, x) else None
 
 
 def _is_batch(model: Network, x: Items) -> bool:
     """Whether a list holds batches: its first item tells."""
-    first, several = x[0], len(model.input_names) > 1
+    first, several = x[0], model.takes.least > 1
     if isinstance(first, Mapping):
         return True
     if isinstance(first, tuple | list):
         if isinstance(first, tuple) or not first or isinstance(first[0], tuple | list | Mapping):
             return _holds_arrays(first)
-        return _is_array(first[0]) and _has_batch_axis(model, first[0], _unlike(first))
-    if several or not _is_array(first):
+        return is_array(first[0]) and _has_batch_axis(model, first[0], _unlike(first))
+    if several or not is_array(first):
         return False
     return _has_batch_axis(model, first, _unlike(x))
 
@@ -81,12 +108,13 @@ def _holds_arrays(item: Items) -> bool:
     for value in item:
         inner = value.values() if isinstance(value, Mapping) else value
         several = isinstance(value, tuple | list | Mapping)
-        if any(map(_is_array, inner)) if several else _is_array(value):
+        if any(map(is_array, inner)) if several else is_array(value):
             return True
     return False
 
 
-def _is_array(value: Data) -> bool:
+def is_array(value: Data) -> bool:
+    """Whether this is an array, or a table, of at least one axis."""
     return arraylike(value) and bool(np.ndim(value))
 
 
@@ -111,7 +139,7 @@ def _axes(model: Network) -> int | None:
 
 def sole(model: Network, x: Data, y: Data) -> tuple[Data, Data]:
     """x and y of a model of one input that are given as those of several: (x,), [y]."""
-    if len(model.input_names) > 1 or not _is_only(x):
+    if model.takes.least > 1 or not _is_only(x):
         return x, y
     inner = x[0]
     rows, targets = len(inner), y[0] if _is_only(y) and len(y[0]) == len(inner) else y
@@ -121,7 +149,7 @@ def sole(model: Network, x: Data, y: Data) -> tuple[Data, Data]:
 
 
 def _is_only(value: object) -> bool:
-    return isinstance(value, tuple | list) and len(value) == 1 and _is_array(value[0])
+    return isinstance(value, tuple | list) and len(value) == 1 and is_array(value[0])
 
 
 def without_targets(model: Network, item: Data) -> Data:
@@ -132,7 +160,7 @@ def without_targets(model: Network, item: Data) -> Data:
     """
     if not isinstance(item, tuple | list) or not item:
         return item
-    first, inputs = item[0], len(model.input_names)
+    first, inputs = item[0], model.takes.least
     if isinstance(first, Mapping):
         return first
     if inputs > 1:
@@ -145,7 +173,7 @@ def without_targets(model: Network, item: Data) -> Data:
 
 def _is_pair(model: Network, item: list[Data]) -> bool:
     """Whether a list is [x, y] or the like, and not a list of samples."""
-    if not _is_array(item[0]):
+    if not is_array(item[0]):
         return False
     if _unlike(item):
         return True

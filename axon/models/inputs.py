@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -38,21 +38,16 @@ HeldOut = tuple[Data, int | None, int | None]  # data to validate on, samples at
 NOT_BUILT = {"stop_training", "metadata", "_trainer", "_predictor"}  # others change it
 
 
-def inputs_of(model: Network, x: Data) -> tuple[Data, ...]:
-    """The inputs of a model: one for most; a tuple, a list, or a dict by name, for several."""
-    names = model.input_names
-    if isinstance(x, Mapping):
-        if sorted(names) != sorted(x):
-            raise ValueError(f"x: expected a dict with the keys {names}, got {list(x)}.")
-        return tuple(x[name] for name in names)
-    if len(names) == 1:
-        return (x,)
-    if not isinstance(x, tuple | list) or len(x) != len(names):
-        got = f"{type(x).__name__} of {len(x)}" if isinstance(x, tuple | list) else "one array"
-        raise ValueError(
-            f"x: model {model.name!r} takes {len(names)} inputs, ({', '.join(names)}), got {got}."
-        )
-    return tuple(x)
+class Checked(NamedTuple):
+    """Columns that fit a model.
+
+    Attributes:
+        arrays: the inputs of the model, then targets and, perhaps, weights.
+        width: how many of them are inputs.
+    """
+
+    arrays: list[Array]
+    width: int
 
 
 def entry_dtype(model: Network, given: DType) -> DType:
@@ -83,16 +78,32 @@ def checked_inputs(model: Network, x: Data, wanted: DType | None = None) -> list
         x: one input, or several.
         wanted: the model's ``input_dtype``, if that is known.
     """
-    given = inputs_of(model, x)
+    given = forms.inputs_of(model, x)
     wanted = wanted or model.input_dtype
     floats = wanted if wanted.kind == "f" else entry_dtype(model, FLOAT)
     if len(given) == 1:
-        return [_as_wanted("x", samples("x", given[0], floats), wanted)]
+        return [_as_wanted("x", _single(model, given[0], floats), wanted)]
     arrays = [samples(f"x[{i}]", part, floats) for i, part in enumerate(given)]
     same_length(**{f"x[{i}]": a for i, a in enumerate(arrays)})
     for i, array in enumerate(arrays):
         demand_fits(f"x[{i}]", array, entry_dtype(model, array.dtype))
     return arrays
+
+
+def _single(model: Network, x: Data, dtype: DType) -> Array:
+    """The only input; arrays that form none were meant for several."""
+    try:
+        return samples("x", x, dtype)
+    except ValueError as error:
+        several = isinstance(x, tuple | list) and len(x) > 1 and all(map(forms.is_array, x))
+        if not several:
+            raise
+        takes = model.takes
+        hint = f" A tuple gives several: x=({', '.join(takes.names)})." if takes.optional else ""
+        raise ValueError(
+            f"{error} If these are inputs: model {model.name!r} takes {takes}, got "
+            f"{type(x).__name__} of {len(x)}.{hint}"
+        ) from None
 
 
 def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
@@ -106,8 +117,8 @@ def _as_wanted(argument: str, array: Array, wanted: DType) -> Array:
 
 def columns(
     trainer: Trainer, x: Data, y: Data, sample_weight: Data = None, class_weight: ClassWeight = None
-) -> list[Array]:
-    """Check x, y and weights against the model and each other: inputs, then targets and weights."""
+) -> Checked:
+    """Check x, y and weights against the model and each other."""
     model, loss = trainer.model, trainer.loss
     x, y = forms.sole(model, x, y)
     data = checked_inputs(model, x)
@@ -132,7 +143,7 @@ def columns(
     if sample_weight is not None:
         costs = output[:-1] if loss.together else output
         given.append(sample_weights(sample_weight, (n, *costs), dtype))
-    return with_class_weight(trainer, given, class_weight)
+    return with_class_weight(trainer, Checked(given, len(data)), class_weight)
 
 
 def fit_inputs(model: Network, data: list[Array]) -> Shape:
@@ -163,8 +174,7 @@ def demand_fitting(model: Network, data: list[Array]) -> None:
 
     If they do not fit, it stays as it was.
     """
-    known = model._shapes is not None and model._shapes[0] == tuple(d.shape[1:] for d in data)
-    if not known:
+    if not model.built_for(tuple(d.shape[1:] for d in data)):
         with all_or_nothing(model):
             fit_inputs(model, data)
 
@@ -234,20 +244,22 @@ class Reader:
 
     def _feed(
         self, x: Data, y: Data, sample_weight: Data = None, share: float = 0.0
-    ) -> tuple[AnyFeed, list[Array]]:
+    ) -> tuple[AnyFeed, Checked | None]:
         """Where batches are taken from, and the samples that are held out."""
         share = checked_share(share)
         if y is None:
-            return self._stream(x, sample_weight, share), []
+            return self._stream(x, sample_weight, share), None
         if not isinstance(x, tuple | list) and forms.readable(x) is not None:
             raise TypeError(
                 f"{self.owner}: x, a {type(x).__name__}, yields batches, which bring their targets "
                 "themselves, (x, y): leave y out. Or pass x as an array."
             )
-        given = columns(self.trainer, x, y, sample_weight)
-        given, kept = split(given, share) if share else (given, [])
+        given, kept = columns(self.trainer, x, y, sample_weight), None
+        if share:
+            first, last = split(given.arrays, share)
+            given, kept = given._replace(arrays=first), given._replace(arrays=last)
         given = with_class_weight(self.trainer, given, self.class_weight)
-        order = self.trainer.order(len(given[0])) if self.shuffle else None
+        order = self.trainer.order(len(given.arrays[0])) if self.shuffle else None
         size = self.batch_size or rows_at_a_time(self.model)
         return array_feed(self.model, given, size, order=order, steps=self.steps), kept
 
@@ -273,7 +285,7 @@ class Reader:
         return array_feed(self.model, columns(self.trainer, x, y, weight, self.class_weight))
 
     def _validation(
-        self, kept: list[Array], given: Data, size: int | None, steps: int | None
+        self, kept: Checked | None, given: Data, size: int | None, steps: int | None
     ) -> AnyFeed | None:
         """What to validate on: the samples held out, or data given for it."""
         if given is None:
@@ -303,17 +315,16 @@ def _is_data(given: list[Data]) -> bool:
     return not all(isinstance(item, tuple | list) for item in given)
 
 
-def with_class_weight(
-    trainer: Trainer, given: list[Array], class_weight: ClassWeight
-) -> list[Array]:
+def with_class_weight(trainer: Trainer, given: Checked, class_weight: ClassWeight) -> Checked:
     """Multiply the weight of each sample by that of its class."""
     if class_weight is None:
         return given
-    model, width = trainer.model, trainer.model.width
-    data, (targets, *weights) = given[:width], given[width:]
+    model, (arrays, width) = trainer.model, given
+    data, (targets, *weights) = arrays[:width], arrays[width:]
     ignored, dtype = trainer.loss.ignored, computed_in(model)
     found = class_weights(class_weight, targets, model.output_shape or (), dtype, ignored)
-    return [*data, targets, _product(weights[0], found) if weights else found]
+    weight = _product(weights[0], found) if weights else found
+    return Checked([*data, targets, weight], width)
 
 
 def _product(a: Array, b: Array) -> Array:
@@ -324,21 +335,31 @@ def _product(a: Array, b: Array) -> Array:
 
 def array_feed(
     model: Network,
-    given: list[Array],
+    given: Checked | list[Array],
     size: int | None = None,
     order: Array | None = None,
     steps: int | None = None,
 ) -> ArrayFeed:
-    """Hand out checked columns by batches of this size; all at once by default."""
-    return ArrayFeed(given, entry_of(model, given), size or len(given[0]), order, steps)
+    """Hand out checked columns by batches of this size; all at once by default.
+
+    Args:
+        model: whose.
+        given: the columns; in a list all are inputs.
+        size: samples in each batch.
+        order: see ``ArrayFeed``.
+        steps: see there.
+    """
+    arrays, width = given if isinstance(given, Checked) else (given, len(given))
+    entry = entry_of(model, arrays[:width])
+    return ArrayFeed(arrays, entry, size or len(arrays[0]), order, steps)
 
 
-def entry_of(model: Network, given: list[Array], wanted: DType | None = None) -> list[DType]:
-    """What each of the inputs, the first columns, is converted to; ``wanted`` as above."""
+def entry_of(model: Network, data: list[Array], wanted: DType | None = None) -> list[DType]:
+    """What each of the inputs is converted to; ``wanted`` as above."""
     wanted = wanted or model.input_dtype
     if wanted.kind == "f":
-        return [wanted] * model.width
-    return [entry_dtype(model, column.dtype) for column in given[: model.width]]
+        return [wanted] * len(data)
+    return [entry_dtype(model, column.dtype) for column in data]
 
 
 @contextmanager

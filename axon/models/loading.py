@@ -168,7 +168,9 @@ def rebuild(description: Description, custom: ByName) -> Any:
     model = remake(description, custom)
     shape = description["input_shape"]
     several = bool(shape) and isinstance(shape[0], list | tuple)
-    model.build(*map(tuple, shape if several else [shape]))
+    shapes = [*map(tuple, shape if several else [shape])]
+    for count in (len(shapes), *description.get("input_counts", ())):  # fewer build other layers
+        model.build(*shapes[:count])
     model.metadata = dict(description.get("metadata", {}))
     return model
 

@@ -366,6 +366,7 @@ class Pass:
         """
         trainer, step, (feed, start, stop) = self.trainer, self.step, batch
         self.sums.take()
+        trainer.take(feed)
         if not (trainer.looking or (step.name in trainer.looked and step.heeds_all)):
             with first_look(trainer, step, self.feed.back):
                 return self.steps(batch)

@@ -34,7 +34,8 @@ class Model(Network):
     """A network that can be trained. Sequential is one; write ``forward(self, x)`` for your own.
 
     Assign layers as attributes and call them in ``forward``, in any order, as often as you like. A
-    network with several inputs writes ``forward(self, a, b)`` and is given ``x=(a, b)``.
+    network with several inputs writes ``forward(self, a, b)`` and is given ``x=(a, b)``; those that
+    may be left out are None then, ``forward(self, a, b=None)``: give it ``x=(a, b)`` or ``x=a``.
 
     ``compile`` joins it with a loss and an optimizer. From then on the first batch of each shape is
     recorded, forward, backward and update, and every further one replays the recording.
@@ -55,7 +56,7 @@ class Model(Network):
     def changed(self) -> None:
         """Layers were added or replaced: shapes are found, and programs recorded, anew."""
         super().changed()
-        self._shapes = None
+        self._shapes, self._narrower = None, {}
         for step in self._steps():
             if step.programs:
                 hold(self._all_locks(), step.forget)

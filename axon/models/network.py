@@ -1,7 +1,8 @@
 """Network: layers joined, their inputs and shapes; nothing about how they are trained."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,50 @@ from axon.backend import FLOAT, DType, Shape
 from axon.core import Tensor
 from axon.layers.module import Module, shape_after
 from axon.program.changing import Changing
+
+
+class Takes(NamedTuple):
+    """What a model takes: the names of its inputs, of which the last may be left out.
+
+    Attributes:
+        names: of all, in order.
+        least: how many there have to be.
+    """
+
+    names: tuple[str, ...]
+    least: int
+
+    def __str__(self) -> str:
+        counts = f"{self.least} to {len(self.names)}" if self.optional else f"{self.least}"
+        several = "inputs" if len(self.names) > 1 else "input"
+        told = [n if i < self.least else f"{n}=None" for i, n in enumerate(self.names)]
+        return f"{counts} {several}, ({', '.join(told)})"
+
+    @property
+    def optional(self) -> bool:
+        """Whether some may be left out."""
+        return len(self.names) > self.least
+
+
+@lru_cache(maxsize=64)
+def taken_by(forward: Callable[..., Any]) -> Takes:
+    """What a ``forward`` takes: arguments without a value, then those that are None if left out.
+
+    >>> print(taken_by(lambda x, ids=None, mask=None: x))
+    1 to 2 inputs, (x, ids=None)
+    """
+    from inspect import signature  # numpy has loaded it
+
+    places = [
+        p for p in signature(forward).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    needed = [p.name for p in places if p.default is p.empty]
+    more: list[str] = []
+    for p in places[len(needed) :]:
+        if p.default is not None or p.name == "mask":
+            break
+        more.append(p.name)
+    return Takes((*needed, *more), len(needed))
 
 
 class Network(Module):
@@ -19,11 +64,13 @@ class Network(Module):
     """
 
     _follows: ClassVar[bool] = False
+    _narrower: Mapping[int, Shape] = {}  # of one that was pickled before there was any
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.stop_training = False
         self._shapes: tuple[tuple[Shape, ...], Shape] | None = None
+        self._narrower = {}  # fewer inputs that it was given, too -> output
 
     @property
     def layers(self) -> tuple[Module, ...]:
@@ -56,12 +103,19 @@ class Network(Module):
         return self._shapes[0] if self.width > 1 else self._shapes[0][0]
 
     @property
-    def input_names(self) -> list[str]:
-        """What ``forward`` calls its inputs."""
-        from inspect import signature  # numpy has loaded it
+    def takes(self) -> Takes:
+        """What ``forward`` takes."""
+        own = vars(self).get("forward")  # of an instance: whoever listens has put it there
+        if own is not None:
+            return taken_by.__wrapped__(own)
+        names, least = taken_by(type(self).forward)
+        return Takes(names[1:], least - 1)  # without self
 
-        takes = signature(self.forward).parameters.values()
-        return [p.name for p in takes if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
+    @property
+    def input_names(self) -> list[str]:
+        """What ``forward`` calls its inputs: those that it was built for, and has to be given."""
+        names, least = self.takes
+        return list(names[: max(least, self.width)])
 
     @property
     def width(self) -> int:
@@ -74,10 +128,44 @@ class Network(Module):
         return self._shapes[1] if self._shapes else None
 
     def build(self, *input_shapes: Shape) -> Shape:
-        """Build the layers for inputs of these shapes, by passing zeros through ``forward``."""
-        if self._shapes is None or self._shapes[0] != input_shapes:
-            self._shapes = input_shapes, self._shape_after(input_shapes)
-        return self._shapes[1]
+        """Build the layers for inputs of these shapes, by passing zeros through ``forward``.
+
+        Of inputs that may be left out it is built for as many as it was ever given.
+
+        Raises:
+            ValueError: it takes another number of inputs.
+        """
+        if self._shapes is not None and self._shapes[0] == input_shapes:
+            return self._shapes[1]
+        if self.built_for(input_shapes):
+            return self._narrower[len(input_shapes)]
+        self._demand_count(len(input_shapes))
+        output = self._shape_after(input_shapes)
+        self._remember(input_shapes, output)
+        return output
+
+    def built_for(self, input_shapes: tuple[Shape, ...]) -> bool:
+        """Whether it was built for inputs of these shapes, perhaps for more of them."""
+        if self._shapes is None:
+            return False
+        known, count = self._shapes[0], len(input_shapes)
+        return known == input_shapes or (count in self._narrower and known[:count] == input_shapes)
+
+    def _remember(self, input_shapes: tuple[Shape, ...], output: Shape) -> None:
+        """The most inputs count; of others that begin alike only how many, and what comes out."""
+        known, before = self._shapes or ((), ())
+        count = len(input_shapes)
+        if count < len(known) and known[:count] == input_shapes:
+            self._narrower = {**self._narrower, count: output}
+            return
+        wider = bool(known) and input_shapes[: len(known)] == known
+        self._narrower = {**self._narrower, len(known): before} if wider else {}
+        self._shapes = input_shapes, output
+
+    def _demand_count(self, count: int) -> None:
+        takes = self.takes
+        if takes.names and not takes.least <= count <= len(takes.names):
+            raise ValueError(f"model {self.name!r} takes {takes}, got {count}.")
 
     def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Shape:
         return shape_after(self.forward, input_shapes, [self.input_dtype] * len(input_shapes))

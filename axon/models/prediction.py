@@ -1,6 +1,6 @@
 """Prediction: the step that models replay where nothing is learned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -13,6 +13,7 @@ from axon.core import Tensor
 from axon.layers.masks import lay
 from axon.locks import hold
 from axon.models.feeds import ArrayFeed, StreamFeed
+from axon.models.forms import inputs_of
 from axon.models.network import Network, kept_by
 from axon.modes import TrainingMode, no_grad
 from axon.parameter import Parameter
@@ -51,13 +52,7 @@ def mask_behind(model: Network, x: Any, mask: Any = None) -> Any:
         x: what ``predict`` takes, or Tensors.
         mask: which steps of the (first) input are real, if its own mask does not say it.
     """
-    given = (
-        [x[name] for name in model.input_names]
-        if isinstance(x, Mapping)
-        else x
-        if model.width > 1
-        else [x]
-    )
+    given = inputs_of(model, x)
     if any(isinstance(t, Tensor) for t in given):
         return _mask(model, given, mask)
     arrays = [as_array(t, model.input_dtype) for t in given]

@@ -108,9 +108,10 @@ def _measured(
         return program, measured(program, repeats), min(_laps(fill, feed)), note
 
 
-def _shuffled(network: Network, given: list[Array], size: int) -> ArrayFeed:
+def _shuffled(network: Network, given: inputs.Checked | list[Array], size: int) -> ArrayFeed:
     """A single batch, to be gathered from all over the data as ``fit`` does."""
-    order = np.random.default_rng(0).permutation(len(given[0]))
+    arrays = given.arrays if isinstance(given, inputs.Checked) else given
+    order = np.random.default_rng(0).permutation(len(arrays[0]))
     return inputs.array_feed(network, given, size, order=order, steps=1)
 
 
@@ -139,8 +140,8 @@ def _recorded(
     from copy import copy  # numpy has loaded it
 
     step = copy(step)  # without programs: those of the model stay as they are
-    names = network.input_names
-    step.names = [*(names if len(names) == network.width else ["x"]), "y", "w"]
+    names, width = network.takes.names[: len(feed.entry)], len(feed.entry)
+    step.names = [*(names if len(names) == width else ["x"]), "y", "w"]
     rows = feed.smallest
     filled = step.inputs(*feed.specs(rows))
 

@@ -69,6 +69,7 @@ def describe(model: Any) -> dict[str, Any]:
     return {
         **{"format": FORMAT, "axon": __version__, "names": "marked", **model.describe()},
         **{"input_shape": model.input_shape, "metadata": model.metadata},
+        **({"input_counts": counts} if (counts := sorted(model._narrower)) else {}),
         "frozen": frozen_in(model),
     }
 

@@ -11,6 +11,7 @@ from axon.layers.masks import as_mask, lay
 from axon.layers.module import Module
 from axon.models.inputs import all_or_nothing
 from axon.models.model import Model
+from axon.models.network import Takes
 from axon.modes import Mode
 
 
@@ -182,9 +183,9 @@ class Sequential(Model):
         return getattr(first, "input_shape", None)
 
     @property
-    def input_names(self) -> list[str]:
+    def takes(self) -> Takes:
         """A chain has a single input."""
-        return ["x"]
+        return Takes(("x",), 1)
 
     def describe(self) -> dict[str, Any]:
         """Class, name, and what the layers say; one that stands here again says where it stood."""

@@ -243,7 +243,8 @@ class Sharded:
         if shard in self.own:
             sums.at(shard)
             inputs = self.test.inputs(*specs)
-            rest = self._run(self.test, inputs, (), feed, start)[1:]
+            variant = self.trainer.variant(self.test)
+            rest = self._run(self.test, inputs, variant, feed, start)[1:]
             sums.keep(number, self.trainer.to_hand_on(inputs, rest) if rest else [])
         if shard == self.count - 1:
             sums.hand_on_kept()

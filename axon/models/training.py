@@ -117,6 +117,7 @@ class Trainer:
         looked: the steps whose first batch was looked at.
         looking: whether this is a first batch: does what the model makes of it fit?
         changing: numbers in layers that may change between steps, such as rates of Dropout.
+        width: how many of the columns at hand are inputs of the model.
         sharded: the steps of the latest ``fit(shards=...)``, or None.
         search: who watches each step (``inspect/nan_search.py``), or None.
     """
@@ -140,6 +141,7 @@ class Trainer:
         self.search: Search | None = None
         self.sharded: Shards | None = None
         self.changing: list[Changing] = []
+        self.width = 1
         self._locks: tuple[tuple[Lock, ...], ...] = ((), ())  # of the model; of all that takes part
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
@@ -168,7 +170,8 @@ class Trainer:
     turns = locks  # what a step that was pickled once asks for
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({"_reduction": None, "sharded": None, "changing": [], **pickled(state)})
+        usual = {"_reduction": None, "sharded": None, "changing": list[Changing](), "width": 1}
+        vars(self).update({**usual, **pickled(state)})
         self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
 
     @classmethod
@@ -192,7 +195,7 @@ class Trainer:
     def _train(self, *columns: Tensor, sharded: Shards | None = None) -> list[Tensor]:
         """Forward, backward and update, in one program; of a shard all but the update."""
         self.optimizer.zero_grad()
-        width, outside = self.model.width, sharded.outside if sharded else self.unrecorded
+        width, outside = self.width, sharded.outside if sharded else self.unrecorded
         with GradMode(True), TrainingMode(True):  # whatever surrounds the call
             y_pred = self.model.forward(*columns[:width])
             scored = self._scored(outside, y_pred, *columns[width:])
@@ -228,7 +231,7 @@ class Trainer:
 
     def _test(self, *columns: Tensor, sharded: Shards | None = None) -> list[Tensor]:
         """Forward only."""
-        width, outside = self.model.width, sharded.outside if sharded else self.unrecorded
+        width, outside = self.width, sharded.outside if sharded else self.unrecorded
         for x in columns[:width]:
             x.requires_grad = x.dtype.kind == "f"  # a graph: by it the loss finds the logits
         with GradMode(True), TrainingMode(False):
@@ -272,9 +275,10 @@ class Trainer:
         """
         if isinstance(feed, ArrayFeed):
             self._demand_large(feed, shards)
-        change(self.locks(), self._prepare)
+        width = len(feed.entry) if isinstance(feed, ArrayFeed) else self.model.width
+        change(self.locks(), self._prepare, width)
 
-    def _prepare(self) -> None:
+    def _prepare(self, width: int) -> None:
         parameters = self.model.parameters()
         if not any(p.requires_grad for p in parameters):
             why = "all its layers are frozen" if parameters else "its layers have no parameters"
@@ -284,9 +288,17 @@ class Trainer:
         self.optimizer.demand_named()
         self.changing = changing_in(self.model.modules())
         self.follow()
-        width = self.model.width
+        self._name_columns(width)
+
+    def _name_columns(self, width: int) -> None:
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
         self.train.names = self.test.names = [*inputs, "y", "w"]
+        self.width = width
+
+    def take(self, feed: ArrayFeed) -> None:
+        """Get ready for batches of a feed: inputs that may be left out are there, or are not."""
+        if self.width != len(feed.entry):
+            self._name_columns(len(feed.entry))
 
     def _demand_large(self, feed: ArrayFeed, shards: int) -> None:
         """Say before the first step, and not in the last one, that a batch is too small."""
@@ -350,10 +362,11 @@ class Trainer:
 
     def variant(self, step: Step) -> Variant:
         """What a recording of a step freezes, besides shapes and types."""
+        width = (self.width,) if self.model.takes.optional else ()
         if step is not self.train:
-            return ()
+            return width
         layers = tuple(module.trainable for module in self.model.modules())
-        return (layers, *(p.requires_grad for p in self.optimizer.parameters))
+        return (*width, layers, *(p.requires_grad for p in self.optimizer.parameters))
 
     def busy(self, step: Step) -> bool:
         """Whether Python has something to do between two runs of a step."""
@@ -389,7 +402,7 @@ class Trainer:
 
     def to_hand_on(self, inputs: list[Array], kept: Sequence[Array]) -> list[Array]:
         """What metrics that are not recorded are given: copies, as the memory is used again."""
-        y, *w = inputs[self.model.width :]
+        y, *w = inputs[self.width :]
         y_pred, *weight = kept
         return [array.copy() for array in (y, y_pred, *(weight or w))]
 

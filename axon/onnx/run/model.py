@@ -10,6 +10,7 @@ from axon.backend import Array, DType, Shape, as_array
 from axon.core import Tensor
 from axon.layers.module import Module
 from axon.models.model import Model
+from axon.models.network import Takes
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import printable
 from axon.onnx.ir import ValueInfo, inverse
@@ -153,9 +154,9 @@ class GraphModel(Model):
         }
 
     @property
-    def input_names(self) -> list[str]:
+    def takes(self) -> Takes:
         """What the file calls the inputs."""
-        return [entry.name for entry in self.entries]
+        return Takes(tuple(entry.name for entry in self.entries), len(self.entries))
 
     @property
     def input_dtype(self) -> DType:
