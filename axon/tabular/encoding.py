@@ -118,9 +118,14 @@ class Encoder:
         )
 
     @property
+    def bins(self) -> tuple[int, ...]:
+        """How many bins each column has that has some."""
+        return tuple(len(edges) - 1 for edges in self.edges if len(edges))
+
+    @property
     def places(self) -> int:
         """How many bins all columns have together."""
-        return sum(max(len(edges) - 1, 0) for edges in self.edges)
+        return sum(self.bins)
 
     @property
     def width(self) -> int:
@@ -191,9 +196,8 @@ class Encoder:
         at = len(self.center) + len(self.gaps)
         x[:, :at] = compact.x[:, :at]
         x[:, at + self.places :] = compact.x[:, at:]
-        counts = [len(edges) - 1 for edges in self.edges if len(edges)]
         start = 0
-        for k, count in enumerate(counts):
+        for k, count in enumerate(self.bins):
             here = compact.bins[:, k : k + 1] - start
             steps = np.arange(count)
             row = np.where(steps == here, compact.fractions[:, k : k + 1], steps < here)

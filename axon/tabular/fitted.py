@@ -10,6 +10,7 @@ from axon.backend import Array
 from axon.blas import one_blas_thread
 from axon.core import Tensor
 from axon.modes import no_grad
+from axon.program import lowerings
 from axon.tabular.choices import Choices, hold_out
 from axon.tabular.columns import Values
 from axon.tabular.encoding import Encoded, Encoder
@@ -19,6 +20,8 @@ from axon.tabular.training import Training
 
 LOOKED_AT = 1024  # rows from which the weights begin
 BLOCK = 1024  # rows that are predicted at a time
+SPREAD = 10**7  # numbers: rows of more are not spread out to bins where NumPy learns
+COMPILED = 8e9  # multiplications: as many take NumPy about a second
 FEW = 16
 COOLEST, WARMEST, TRIES = 0.3, 3.0, 47  # temperatures
 DOUBT = 3.0  # how many rows it takes to believe in another temperature than 1
@@ -109,12 +112,15 @@ def learn(
         what was learned; and which rows (n, members) each member never saw.
     """
     encoder = Encoder.fit(values, choices.bins)
-    columns = columns_of(encoder.transform(values))
     held = hold_out(parts, choices, rng)
-    weights = np.where(held, 0.0, (counts / counts.mean())[:, None]).astype(np.float32)
-    net = _network(encoder, columns, objective, y, choices, rng)
-    plan = choices.plan
-    training = Training(net, columns, y, weights, held, objective, plan, rng, counts, enough).run()
+    net = _network(encoder, values, objective, y, choices, rng)
+    compiled = worth_compiling(net, len(y), choices.plan.epochs)
+    compact = bool(net.bins) and (_compiles(compiled) or len(y) * net.inputs > SPREAD)
+    columns = _compact(encoder, values) if compact else columns_of(encoder.transform(values))
+    weights = (~held).astype(np.float32)
+    weights *= (counts / counts.mean()).astype(np.float32)[:, None]
+    given = net, columns, y, weights, held, objective, choices.plan, rng, counts, enough
+    training = Training(*given, compact=compact, compiled=compiled).run()
     temperature = _temperature(training) if objective.probabilities else 1.0
     fitted = Fitted(encoder, net, objective, temperature, training.history, training.best)
     return fitted, held
@@ -128,22 +134,49 @@ def out_of_fold(fitted: Fitted, values: Values, held: Array) -> Array:
     return made
 
 
+def worth_compiling(net: Ensemble, rows: int, epochs: int) -> bool:
+    """Whether so much is to be learned that compiled kernels pay, if the user leaves it open.
+
+    By sizes alone, so that the bits are the same whatever was compiled before.
+
+    >>> net = Ensemble(340, members=8)
+    >>> worth_compiling(net, 400, 24), worth_compiling(net, 5000, 24)
+    (False, True)
+    """
+    return 3 * sum(p.size for p in net.parameters()) * rows * epochs > COMPILED
+
+
+def _compiles(worth: bool) -> bool:
+    """Whether compiled kernels will do it, as far as settings tell."""
+    return lowerings.setting() != "numpy" if worth else lowerings.setting() in lowerings.LOWERINGS
+
+
+def _compact(encoder: Encoder, values: Values) -> list[Array]:
+    """What an ensemble's ``forward_compact`` takes."""
+    x, bins, fractions, ids = encoder.compact(values)
+    starts = np.cumsum([0, *encoder.bins])[:-1]
+    places = (bins - starts).astype(np.min_scalar_type(max(encoder.bins)))
+    return [x, places, fractions, *([ids] if ids.shape[1] else [])]
+
+
 def _network(
     encoder: Encoder,
-    columns: list[Array],
+    values: Values,
     objective: Goal,
     y: Array,
     choices: Choices,
     rng: np.random.Generator,
 ) -> Ensemble:
-    sizes = tuple(encoder.sizes[i] for i in encoder.large)
-    width = objective.outputs(y)
     net = Ensemble(
-        encoder.width, choices.members, choices.widths, width, objective.activation, sizes
+        *(encoder.width, choices.members, choices.widths, objective.outputs(y)),
+        activation=objective.activation,
+        sizes=tuple(encoder.sizes[i] for i in encoder.large),
+        bins=encoder.bins,
+        at=len(encoder.center) + len(encoder.gaps),
     )
     rows = rng.permutation(len(y))[:LOOKED_AT]
-    scale = _scale(encoder, choices)
-    net.begin(columns[0][rows], [c[rows] for c in columns[1:]], rng, scale)
+    x, *codes = columns_of(encoder.transform(_some(values, rows)))
+    net.begin(x, codes, rng, _scale(encoder, choices))
     net.biases[-1].data[...] = objective.beginning(y)
     return net
 

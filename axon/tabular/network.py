@@ -1,7 +1,8 @@
 """The network for tables: several narrow networks, its members, in one program.
 
 Each member is a multilayer perceptron of its own. The first product reads the same rows for all of
-them, so it is one large matrix product; the later ones are a product for each member.
+them, so it is one large matrix product; the later ones are a product for each member. Rows of bins
+need not be multiplied: what a place and a fraction tell of them is looked up.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from axon import activations
-from axon.backend import FLOAT, Array, Shape
+from axon.backend import FLOAT, Array
 from axon.core import Tensor
 from axon.layers import Dropout
 from axon.models import Model
-from axon.ops import concatenate, lookup
+from axon.ops import concatenate, lookup, piecewise_matmul
 from axon.parameter import Parameter
 
 EPSILON = 1e-6  # of what a spread is divided by
@@ -35,6 +36,8 @@ class Ensemble(Model):
         activation: the name of g.
         sizes: how many values each embedded category has; then ``forward`` takes their codes, too.
         dim: the length of an embedding; members share it.
+        bins: how many bins each number that has some is written as, one behind another.
+        at: where they begin among the inputs.
 
     >>> net = Ensemble(3, members=2, widths=(4,), outputs=1)
     >>> net.begin(np.eye(3, dtype=np.float32), (), np.random.default_rng(0))
@@ -51,29 +54,37 @@ class Ensemble(Model):
         activation: str = "selu",
         sizes: Sequence[int] = (),
         dim: int = 8,
+        bins: Sequence[int] = (),
+        at: int = 0,
     ) -> None:
         super().__init__()
         self.inputs, self.members, self.outputs = inputs, members, outputs
         self.widths, self.sizes, self.dim = tuple(widths), tuple(sizes), dim
-        self.activation = activation
+        self.activation, self.bins, self.at = activation, tuple(bins), at
         self.dropouts: list[Dropout] = []  # one behind each hidden layer, while it is trained
-        first, wide = self.widths[0], inputs + dim * len(self.sizes)
+        first, places = self.widths[0], sum(self.bins)
+        self.wide = inputs + dim * len(self.sizes)
         if self.sizes:
             self.table = _zeros("embedding/table", sum(self.sizes), dim)
-        self.scale = Parameter(np.ones((wide, members, 1), FLOAT), "scale")
-        self.weights = [_zeros("weights_0", wide, members, first)]
+        if self.bins:
+            self.bin_scale = _ones("scale_bins", places, members, 1)
+            self.bin_weights = _zeros("weights_bins", places, members, first)
+        self.scale = _ones("scale", self.wide - places, members, 1)
+        self.weights = [_zeros("weights_0", self.wide - places, members, first)]
         self.biases = [_zeros("bias_0", 1, members * first)]
-        self.bends = [Parameter(np.ones((1, members * first), FLOAT), "bend_0")]
+        self.bends = [_ones("bend_0", 1, members * first)]
         for i, (a, b) in enumerate(zip(self.widths, (*self.widths[1:], outputs), strict=True), 1):
             self.weights.append(_zeros(f"weights_{i}", members, a, b))
             self.biases.append(_zeros(f"bias_{i}", members, 1, b))
             if i < len(self.widths):
-                self.bends.append(Parameter(np.ones((members, 1, b), FLOAT), f"bend_{i}"))
+                self.bends.append(_ones(f"bend_{i}", members, 1, b))
 
     def parameters(self) -> list[Parameter]:
-        """All parameters, in the order of the layers."""
+        """All parameters: neighbours learn equally fast, so that they are updated together."""
         tables = [self.table] if self.sizes else []
-        return [*tables, self.scale, *self.weights, *self.biases, *self.bends]
+        scales = [self.bin_scale, self.scale] if self.bins else [self.scale]
+        binned = [self.bin_weights] if self.bins else []
+        return [*tables, *scales, *binned, *self.weights, *self.biases, *self.bends]
 
     def named_parameters(self) -> dict[str, Parameter]:
         """All parameters by name."""
@@ -94,6 +105,23 @@ class Ensemble(Model):
         h = x if codes is None else self.joined(x, codes)
         return self.rest(h @ self.first())
 
+    def forward_compact(
+        self, x: Tensor, places: Tensor, fractions: Tensor, codes: Tensor | None = None
+    ) -> Tensor:
+        """The same of rows without bins, and where each number lies in its own.
+
+        Args:
+            x: (n, inputs without bins).
+            places: (n, c) whole numbers: in which bin of its column a number lies.
+            fractions: (n, c): how far it has come there, from 0 to 1.
+            codes: as for ``forward``.
+        """
+        h = x if codes is None else self.joined(x, codes)
+        looked_up = piecewise_matmul(
+            places, fractions, self._matrix(self.bin_weights, self.bin_scale), sizes=self.bins
+        )
+        return self.rest(h @ self._matrix(self.weights[0], self.scale) + looked_up)
+
     def rest(self, sums: Tensor) -> Tensor:
         """What follows the sums (n, members width) of the first layer: (n, members, outputs)."""
         h = self._bent(sums + self.biases[0], 0).reshape(-1, self.members, self.widths[0])
@@ -111,7 +139,14 @@ class Ensemble(Model):
 
     def first(self) -> Tensor:
         """The first weights of all members as one matrix: (inputs + q dim, members width)."""
-        return (self.weights[0] * self.scale).reshape(-1, self.members * self.widths[0])
+        w, at = self._matrix(self.weights[0], self.scale), self.at
+        if not self.bins:
+            return w
+        parts = [w[:at], self._matrix(self.bin_weights, self.bin_scale), w[at:]]
+        return concatenate([part for part in parts if len(part)], axis=0)
+
+    def _matrix(self, weights: Tensor, scale: Tensor) -> Tensor:
+        return (weights * scale).reshape(-1, self.members * self.widths[0])
 
     def _bent(self, z: Tensor, i: int) -> Tensor:
         g = activations.get(self.activation)(z)
@@ -147,26 +182,51 @@ class Ensemble(Model):
             if "weights" in p.name or "table" in p.name:
                 p.data[...] = rng.standard_normal(p.shape, FLOAT)
         if scale is not None:  # of a product of two that are 0 both gradients are 0: it stays
-            self.scale.data[: self.inputs] = scale[:, :, None]
-            self.weights[0].data[: self.inputs] *= scale[:, :, None] != 0
+            begins = np.ones((self.wide, self.members, 1), FLOAT)
+            begins[: self.inputs] = scale[:, :, None]
+            self._times(begins != 0)
+            self._set_scale(begins)
         rows = Tensor(np.asarray(x, FLOAT))
         h = self.joined(rows, Tensor(codes[0])).data if codes else rows.data
-        z = (h @ self.first().data).reshape(len(h), self.members, -1)
-        h = self._settle(z.transpose(1, 0, 2), 0, (0, 2), rng)
+        z = (h @ self.first().data).reshape(len(h), self.members, -1).transpose(1, 0, 2)
+        spread = z.std(axis=1, keepdims=True) + EPSILON
+        self._times(np.broadcast_to(1 / spread.transpose(1, 0, 2), (self.wide, *spread.shape[::2])))
+        h = self._shifted(z / spread, 0, rng)
         for i in range(1, len(self.widths)):
-            h = self._settle(h @ self.weights[i].data, i, (0, 2), rng)
+            z = h @ self.weights[i].data
+            spread = z.std(axis=1, keepdims=True) + EPSILON
+            self.weights[i].data /= spread
+            h = self._shifted(z / spread, i, rng)
         self.weights[-1].data *= 0.1 / sqrt(self.widths[-1])
 
-    def _settle(self, z: Array, i: int, axes: Shape, rng: np.random.Generator) -> Array:
-        """Scale and shift the sums z (members, n, width) of a layer; what comes out of it."""
-        spread = z.std(axis=1, keepdims=True) + EPSILON
-        w = self.weights[i].data
-        w /= spread.transpose(1, 0, 2) if i == 0 else spread
-        z = z / spread
+    def _times(self, factors: Array) -> None:
+        """Multiply the first weights, which lie in the order of a row."""
+        others, binned = self._parts(factors)
+        self.weights[0].data *= others
+        if self.bins:
+            self.bin_weights.data *= binned
+
+    def _set_scale(self, factors: Array) -> None:
+        others, binned = self._parts(factors)
+        self.scale.data[...] = others
+        if self.bins:
+            self.bin_scale.data[...] = binned
+
+    def _parts(self, of_row: Array) -> tuple[Array, Array]:
+        """What belongs to all inputs but bins, and what belongs to these."""
+        stop = self.at + sum(self.bins)
+        return np.concatenate([of_row[: self.at], of_row[stop:]]), of_row[self.at : stop]
+
+    def _shifted(self, z: Array, i: int, rng: np.random.Generator) -> Array:
+        """Shift the sums z (members, n, width) of a layer; what comes out of it."""
         at = rng.integers(z.shape[1], size=(len(z), 1, z.shape[2]))
         shift = -np.take_along_axis(z, at, axis=1)
         self.biases[i].data[...] = shift.reshape(self.biases[i].shape)
         return activations.get(self.activation)(z + shift)
+
+
+def _ones(name: str, *shape: int) -> Parameter:
+    return Parameter(np.ones(shape, FLOAT), name)
 
 
 def _zeros(name: str, *shape: int) -> Parameter:

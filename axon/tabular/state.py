@@ -17,7 +17,7 @@ from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {}  # by name; their own file puts them in
 GOALS: dict[str, type[Goal]] = {g.__name__: g for g in (Classes, YesOrNo, Amounts)}
-NETWORK = ("inputs", "members", "widths", "outputs", "activation", "sizes", "dim")
+NETWORK = ("inputs", "members", "widths", "outputs", "activation", "sizes", "dim", "bins", "at")
 NUMBERS = ("_mean", "_spread")  # of the target: by them predictions become numbers again
 
 

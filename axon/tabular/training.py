@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from axon.backend import Array
+from axon.backend import Array, DType
 from axon.blas import one_blas_thread
 from axon.core import Tensor
 from axon.layers import Dropout
@@ -23,6 +23,7 @@ from axon.tabular.network import Ensemble
 from axon.tabular.objectives import Goal
 
 OTHERS, SCALE = 0.1, 6.0  # how fast biases, bends and embeddings learn; and the scale
+MANY = 10**9  # steps: as many as make compiled kernels worth it for any network
 JUDGED = 2048  # held rows, at most, by which an epoch is judged
 SEEDS = 2**32
 MEAN, SQUARES, EPSILON = 0.9, 0.95, 1e-8  # how slowly Adam forgets, and what it adds
@@ -64,6 +65,8 @@ class Training:
         rng: in which order rows are seen.
         counts: (n,) how much each row counts where they are judged.
         enough: is told of each epoch and its loss; True ends the run.
+        compact: the columns are what ``Ensemble.forward_compact`` takes.
+        compiled: compiled kernels are worth it, where "auto" leaves that open.
     """
 
     def __init__(
@@ -78,9 +81,13 @@ class Training:
         rng: np.random.Generator,
         counts: Array,
         enough: Callable[[int, float], bool] = lambda epoch, loss: False,
+        compact: bool = False,
+        compiled: bool = False,
     ) -> None:
         self.enough = enough
         self.net, self.objective, self.plan, self.rng = net, objective, plan, rng
+        self.forward = net.forward_compact if compact else net.forward
+        self.ahead = MANY if compiled else 1
         self.columns, self.y, self.weights = list(columns), y, weights
         seen = np.flatnonzero(weights.any(axis=1))
         judged = np.flatnonzero(held.any(axis=1) & (counts > 0))
@@ -88,7 +95,7 @@ class Training:
         self.hidden = held[self.held].astype(np.float32)  # who never sees it
         self.counts = counts
         batch = min(plan.batch, max(1, len(seen)))
-        entry = [c.dtype for c in (*self.columns, y, weights)]
+        entry = [_entry(c) for c in (*self.columns, y, weights)]
         self.feed = ArrayFeed([*self.columns, y, weights], entry, batch, seen)
         self.feed.size = len(seen)
         self.feed.steps = max(1, len(seen) // batch)
@@ -125,7 +132,7 @@ class Training:
         *x, y, weights = columns
         self.optimizer.zero_grad()
         with GradMode(True), TrainingMode(True):
-            loss = self.objective.loss(self.net.forward(*x), y, weights)
+            loss = self.objective.loss(self.forward(*x), y, weights)
         loss.backward()
         self.optimizer.apply()
         return [loss]
@@ -138,7 +145,7 @@ class Training:
 
     def _look(self, *columns: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):
-            return [self.net.forward(*columns)]
+            return [self.forward(*columns)]
 
     # -------------------------------------------------------------------- epochs
 
@@ -153,11 +160,11 @@ class Training:
 
     def _run(self) -> None:
         plan = self.plan
-        self.step.expect(plan.epochs * self.feed.steps)
-        held = self.looking.inputs(*((c[self.held].shape, c.dtype) for c in self.columns))
+        self.step.expect(self.ahead)
+        held = self.looking.inputs(*((c[self.held].shape, _entry(c)) for c in self.columns))
         for array, column in zip(held, self.columns, strict=True):
             array[...] = column[self.held]
-        self.looking.expect(plan.epochs)
+        self.looking.expect(self.ahead)
         kept: list[Array] = []
         for epoch in range(plan.epochs):
             self._epoch()
@@ -191,15 +198,22 @@ class Training:
         self.step.flush()
 
 
+def _entry(column: Array) -> DType:
+    """What a program reads of a column: whole numbers are kept in few bytes, but read in 8."""
+    return np.dtype(np.int64) if column.dtype.kind in "iu" else column.dtype
+
+
 def paces(net: Ensemble) -> dict[str, float]:
     """How fast each parameter learns: weights the more slowly the more of them a neuron adds up.
 
     >>> paces(Ensemble(4, widths=(16,)))["weights_1"]
     0.25
     """
-    first, *later = net.weights
     made = {p.name: OTHERS for p in net.parameters()}
-    made[first.name] = 1 / sqrt(len(first))
-    made.update((w.name, 1 / sqrt(w.shape[1])) for w in later)
-    made[net.scale.name] = SCALE / sqrt(len(net.scale))
+    made.update((w.name, 1 / sqrt(w.shape[1])) for w in net.weights[1:])
+    scales, firsts = [net.scale], [net.weights[0]]
+    if net.bins:
+        scales, firsts = [*scales, net.bin_scale], [*firsts, net.bin_weights]
+    made.update((p.name, SCALE / sqrt(net.wide)) for p in scales)
+    made.update((p.name, 1 / sqrt(net.wide)) for p in firsts)
     return made

@@ -6,6 +6,8 @@ import pytest
 pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
 
 from axon.core import Tensor
+from axon.program.lowerings import Kernels
+from axon.tabular import TabularRegressor, fitted
 from axon.tabular.choices import Choices, choose, hold_out, strata
 from axon.tabular.network import Ensemble
 from axon.tabular.objectives import Amounts, Classes, Quantiles, YesOrNo
@@ -66,6 +68,87 @@ def test_gradients_are_those_of_finite_differences():
             sides.append(float(loss().data))
             p.data -= sign * 1e-5 * way
         assert exact == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-5, abs=1e-8), p.name
+
+
+def binned(members=2, sizes=(), scale=None):
+    """A net whose second and third input of five are a row of bins, and rows in both forms."""
+    net = Ensemble(5, members, (6, 4), 2, "mish", sizes, dim=2, bins=(2, 1), at=1)
+    rng = RNG(1)
+    places, fractions = rng.integers([2, 1], size=(40, 2)), rng.random((40, 2)).astype(np.float32)
+    others = rng.standard_normal((40, 2)).astype(np.float32)
+    one, two = fractions[:, :1], np.where(places[:, :1] == 1, 1, fractions[:, :1])
+    late = np.where(places[:, :1] == 1, one, 0)
+    x = np.hstack([others[:, :1], two, late, fractions[:, 1:], others[:, 1:]]).astype(np.float32)
+    codes = [rng.integers(sum(sizes), size=(40, len(sizes)))] if sizes else []
+    net.begin(x, codes, rng, scale)
+    for p in net.parameters():
+        p.data[...] *= 1 + 0.1 * rng.standard_normal(p.shape)
+    return net, [x, *codes], [others, places, fractions, *codes]
+
+
+@pytest.mark.parametrize("sizes", [(), (3, 4)])
+def test_rows_without_bins_say_the_same_as_rows_with_them(sizes):
+    net, dense, compact = binned(sizes=sizes)
+    for p in net.parameters():
+        p.data = p.data.astype(np.float64)
+    found = []
+    for forward, columns in ((net.forward, dense), (net.forward_compact, compact)):
+        z = forward(*map(Tensor, columns))
+        (z * z).sum().backward()
+        found.append([z.data, *(p.grad.data.copy() for p in net.parameters())])
+        for p in net.parameters():
+            p.grad = None
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_both_forms_of_rows_are_learned_alike():
+    losses = []
+    for compact in (False, True):
+        scale = np.array([[1, 1], [0, 1], [0, 1], [0, 1], [1, 1]], np.float32)
+        net, *forms = binned(scale=scale)
+        y = np.sin(3 * forms[0][0][:, :2])
+        held = np.repeat(np.arange(40)[:, None] % 4 == 0, 2, axis=1)
+        course = Course(epochs=5, batch=8, decay=0.01)
+        given = forms[compact], y, (~held).astype(np.float32), held, Amounts(), course
+        training = Training(net, *given, RNG(3), np.ones(40), compact=compact).run()
+        losses.append(training.history)
+        assert not net.bin_weights.data[:, 0].any()
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+    assert min(losses[0]) < 0.9 * losses[0][0]
+
+
+@pytest.mark.parametrize(("limit", "compiled"), [(0, True), (np.inf, False)])
+def test_sizes_alone_say_whether_compiled_kernels_learn(limit, compiled, monkeypatch):
+    pytest.importorskip("numba", reason="needs Numba, the extra 'fast'")
+    monkeypatch.setattr(fitted, "COMPILED", limit)
+    seen = []
+    monkeypatch.setattr(Training, "_run", _noting(Training._run, seen))
+    x = RNG(0).random((60, 2))
+    with Kernels("auto"):
+        TabularRegressor("fast", random_state=0).fit(x, x[:, 0])
+    (training,) = seen
+    assert training.step.compiled is training.looking.compiled is compiled
+    assert (len(training.columns) == 3) is compiled  # rows are spread out for NumPy only
+
+
+def test_what_is_said_of_kernels_counts_more_than_sizes(monkeypatch):
+    monkeypatch.setattr(fitted, "COMPILED", 0)
+    seen = []
+    monkeypatch.setattr(Training, "_run", _noting(Training._run, seen))
+    x = RNG(0).random((60, 2))
+    with Kernels("numpy"):
+        TabularRegressor("fast", random_state=0).fit(x, x[:, 0])
+    assert not seen[0].step.compiled
+    assert len(seen[0].columns) == 1
+
+
+def _noting(method, seen):
+    def noted(self):
+        seen.append(self)
+        method(self)
+
+    return noted
 
 
 def test_sums_begin_with_a_spread_of_1():
