@@ -398,3 +398,13 @@ def test_the_gradient_of_a_number_that_was_given_an_axis() -> None:
         return [y.detach(), grad(y.sum(), scale)]
 
     as_compiled(slopes, np.ones((7, 2), "f4"))
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 64), (2, 5, 7), (2, 6, 37)])
+def test_sums_between_axes_are_added_line_by_line(shape: Any) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype("f4")
+    wanted = np.zeros((shape[0], shape[2]), "f4")
+    for line in x.transpose(1, 0, 2):
+        wanted += line
+    for program in programs("sum", [((x,), {"axis": 1})]):
+        np.testing.assert_array_equal(program.run()[0], wanted)

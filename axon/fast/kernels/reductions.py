@@ -3,6 +3,8 @@
 Lines have n numbers each; a row has some lines.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -10,7 +12,7 @@ from axon.fast.kernels.arguments import Address, Floats, Integers
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.functions import TINY, exp, log
 from axon.fast.kernels.intrinsics import floats
-from axon.fast.kernels.vectors import LANES, load, store, vector, where_greater
+from axon.fast.kernels.vectors import LANES, by_vectors, load, store, vector, where_greater
 
 ZERO, ONE = np.float32(0), np.float32(1)
 TOGETHER = 2048  # numbers
@@ -46,15 +48,28 @@ def sum_all(rows: int, first: bool, n: int, out: Floats, x: Floats) -> None:
     out[0] = s if first else out[0] + s
 
 
+@njit(inline="always")
+def _sums(like: Any, at: int, given: Any) -> None:
+    """Some columns of n lines, ``step`` bytes apart, added up in registers, line by line."""
+    out, x, n, step = given
+    total = load(x + at, like)
+    for j in range(1, n):
+        total = total + load(x + at + j * step, like)
+    store(out + at, total)
+
+
 @kernel
 def sum_between(rows: int, lines: int, n: int, after: int, out: Address, x: Address) -> None:
     """Sums over lines: (lines, n, after) -> (lines, after)."""
+    whole = after // LANES * LANES
     for i in range(rows * lines):
-        y, a = floats(out + 4 * i * after, after), floats(x + 4 * i * n * after, n * after)
-        for k in range(after):
+        into, start = out + 4 * i * after, x + 4 * i * n * after
+        by_vectors(_sums, whole, (into, start, n, 4 * after))
+        y, a = floats(into, after), floats(start, n * after)
+        for k in range(whole, after):
             y[k] = a[k]
         for j in range(1, n):
-            for k in range(after):
+            for k in range(whole, after):
                 y[k] += a[j * after + k]
 
 
