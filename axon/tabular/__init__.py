@@ -8,6 +8,7 @@ except ImportError as error:
         "'axon-nn[tabular]'"
     ) from error
 
+from axon.tabular.board import Leaderboard, leaderboard
 from axon.tabular.columns import Column, Columns, Values
 from axon.tabular.encoding import Encoded, Encoder
 from axon.tabular.estimators import TabularClassifier, TabularRegressor
@@ -24,11 +25,13 @@ __all__ = [
     "Encoder",
     "Ensemble",
     "Explanation",
+    "Leaderboard",
     "Table",
     "TabularClassifier",
     "TabularRegressor",
     "Values",
     "from_state",
+    "leaderboard",
     "load",
     "read",
     "to_state",
