@@ -39,7 +39,7 @@ from axon.layers import (
 )
 from axon.models import Sequential
 from axon.optimizers import Adam
-from axon.optimizers.schedules import CosineDecay
+from axon.optimizers.schedules import CosineDecay, PolynomialDecay
 from axon.program.lowerings import set_kernels
 
 
@@ -57,10 +57,13 @@ def network(shape, scheduled, steps):
     model.add(MaxPooling2D(2))
     model.add(Flatten())
     model.add(GaussianNoise(0.1))
-    model.add(Dropout(0.3))
+    model.add(Dropout(PolynomialDecay(0.5, steps, 0.1) if scheduled else 0.3))
     model.add(Dense(10, activation="softmax"))
-    rate = CosineDecay(0.01, steps) if scheduled else 0.01
-    model.compile("categorical_cross_entropy", Adam(rate, weight_decay=1e-4), ["accuracy", "auc"])
+    optimizer = Adam(0.01, weight_decay=1e-4)
+    if scheduled:
+        decay, factors = PolynomialDecay(0.1, steps, 0.01), {"bias": 0.5}
+        optimizer = Adam(CosineDecay(0.01, steps), weight_decay=decay, multipliers=factors)
+    model.compile("categorical_cross_entropy", optimizer, ["accuracy", "auc"])
     return model
 
 

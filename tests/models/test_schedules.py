@@ -354,3 +354,63 @@ def test_what_is_no_schedule_is_refused():
         Adam(weight_decay=lambda step: -1.0)
     with pytest.raises(ValueError, match="Adam: weight_decay must be a number of at least 0"):
         Adam(weight_decay="much")
+
+
+# ------------------------------------------------------------------------------------ multipliers
+
+FACTORS = {"multipliers": {"bias": 0.1, "dense_1/*": 3.0}, "decay_multipliers": {"bias": 0.0}}
+MANY = {
+    "sgd": lambda: SGD(CosineDecay(0.05, 120), weight_decay=RISING, **FACTORS),
+    "momentum": lambda: SGD(0.01, momentum=FALLING, **FACTORS),
+    "adamw": lambda: AdamW(CosineDecay(0.003, 120), weight_decay=RISING, **FACTORS),
+}
+
+
+@pytest.mark.parametrize("kernels", ["fast", "jax"])
+@pytest.mark.parametrize("name", MANY)
+def test_multipliers_by_compiled_kernels(name, kernels):
+    if kernels == "jax" and name != "adamw":
+        pytest.skip("one is enough for XLA, which takes long to compile")
+    one, several = (fitted(MANY[name](), kernels, way) for way in (True, False))
+    demand_same_bits(one, several)
+    plain, without = (fitted(make(), "numpy") for make in (MANY[name], lambda: SGD(0.01)))
+    for a, b, c in zip(*(m.get_weights() for m in (several, plain, without)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+        assert np.abs(b - c).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_shards_keep_rates_multipliers_and_schedules(name):
+    """As plain fits to rounding; Dropout draws by shard, so its rate is looked at alone."""
+
+    def run(shards, between=()):
+        axon.set_random_seed(0)
+        model = Sequential([Dense(8, 6, "relu"), *between, Dense(6, 3, "softmax")])
+        model.compile("categorical_cross_entropy", MANY[name]())
+        model.fit(X, Y, batch_size=30, epochs=2, verbose=0, shards=shards)
+        return model
+
+    plain, cut, again = run(None), run(4), run(4)
+    demand_same_bits(cut, again)
+    assert cut.optimizer.learning_rate == plain.optimizer.learning_rate
+    for a, b in zip(cut.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+    dropping, same = (run(4, [Dropout(RISING, seed=1)]) for _ in range(2))
+    demand_same_bits(dropping, same)
+    assert dropping.layers[1].rate == RISING(36)
+
+
+def test_names_of_models_in_models():
+    inner = Sequential([Dense(4, "tanh"), Dense(4)], name="inner")
+    model = Sequential([inner, Dense(1)], name="outer")
+    model.build((3,))
+    names = list(model.named_parameters())
+    factors = {"inner/*": 0.0, "inner/dense_1/bias": 1.0}
+    model.compile("mse", SGD(0.1, multipliers=factors))
+    before = {name: p.numpy().copy() for name, p in model.named_parameters().items()}
+    model.fit(X[:, :3], X[:, :1], verbose=0)
+    moved = [n for n in names if not np.array_equal(before[n], model.named_parameters()[n].numpy())]
+    assert moved == ["inner/dense_1/bias", "dense/weights", "dense/bias"]
+    model.compile("mse", SGD(0.1, multipliers={"iner/*": 0.5}))
+    with pytest.raises(ValueError, match=r"no parameter fits 'iner/\*'.*inner/dense/weights"):
+        model.fit(X[:, :3], X[:, :1], verbose=0)

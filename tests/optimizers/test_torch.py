@@ -1,6 +1,7 @@
 """The same steps and the same learning rates as PyTorch's, where it is installed."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -77,9 +78,9 @@ def begin():
     return [generator.normal(size=s).astype("f4") for s in SHAPES]
 
 
-def train_ours(optimizer, starts, slopes):
+def train_ours(optimizer, starts, slopes, names=None):
     parameters = [Parameter(a.copy()) for a in starts]
-    optimizer.build(parameters)
+    optimizer.build(parameters, names and dict(zip(names, parameters, strict=True)))
     for given in slopes:
         for p, g in zip(parameters, given, strict=True):
             p.grad = Tensor(g.copy())
@@ -124,6 +125,66 @@ def test_twenty_steps(ours, theirs):
 def test_twenty_steps_clipped(options, clip):
     theirs = train_theirs(lambda p: optim.SGD(p, 0.1, 0.9), begin(), gradients(), clip)
     assert_close(train_ours(SGD(0.1, 0.9, **options), begin(), gradients()), theirs)
+
+
+NAMES = ["dense/weights", "dense/bias", "out/weights", "out/bias"]
+RMSPROP = partial(optim.RMSprop, alpha=0.9, eps=1e-14)
+DECAYS = {"bias": 0, "out/w": 3}
+# name -> (ours, of one rate, with what is asked for; theirs, by groups)
+GROUPED = {
+    "sgd": (lambda **more: SGD(0.1, **more), optim.SGD, {}),
+    "momentum": (lambda **more: SGD(0.1, 0.9, **more), optim.SGD, {"momentum": 0.9}),
+    "adam": (lambda **more: Adam(0.1, epsilon=1e-8, **more), optim.Adam, {"eps": 1e-8}),
+    "rmsprop": (
+        lambda **more: RMSprop(0.1, epsilon=1e-14, **more),
+        optim.RMSprop,
+        {"alpha": 0.9, "eps": 1e-14},
+    ),
+    "adamw": (
+        lambda **more: AdamW(
+            0.1, 0.2, epsilon=1e-8, decay_multipliers={"bias": 0, "out/w": 3}, **more
+        ),
+        optim.AdamW,
+        {"eps": 1e-8},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_multipliers_are_groups_of_parameters(name):
+    ours, kind, settings = GROUPED[name]
+    decays = [0.2, 0.0, 0.6, 0.0] if name == "adamw" else [0.0] * 4
+    rates = [0.1, 0.02, 0.3, 0.06]
+
+    def theirs(parameters):
+        alone = zip(parameters, rates, decays, strict=True)
+        groups = [{"params": [p], "lr": lr, "weight_decay": decay} for p, lr, decay in alone]
+        return kind(groups, **settings)
+
+    optimizer = ours(multipliers={"bias": 0.2, "out/*": 3.0, "out/b*": 0.6})
+    found = train_ours(optimizer, begin(), gradients(), NAMES)
+    assert_close(found, train_theirs(theirs, begin(), gradients()))
+
+
+def test_scheduled_decay_and_momentum_are_settings_of_groups_in_each_step():
+    decay, momentum = PolynomialDecay(0.3, 15, 0.0), CosineDecay(0.9, 18, alpha=0.2)
+
+    for ours, kind, settings in (
+        (AdamW(0.1, decay, epsilon=1e-8), optim.AdamW, {"weight_decay": decay}),
+        (SGD(0.1, momentum), optim.SGD, {"momentum": momentum}),
+        (SGD(0.1, momentum, True), partial(optim.SGD, nesterov=True), {"momentum": momentum}),
+        (RMSprop(0.1, 0.9, momentum, 1e-14), RMSPROP, {"momentum": momentum}),
+    ):
+        ((name, schedule),) = settings.items()
+        parameters = [torch.tensor(a, requires_grad=True) for a in begin()]
+        optimizer = kind(parameters, 0.1, **{name: schedule(0)})
+        for step, given in enumerate(gradients()):
+            optimizer.param_groups[0][name] = schedule(step)
+            for p, g in zip(parameters, given, strict=True):
+                p.grad = torch.tensor(g)
+            optimizer.step()
+        found = train_ours(ours, begin(), gradients())
+        assert_close(found, [p.detach().numpy() for p in parameters])
 
 
 @pytest.mark.parametrize(("rms_rate", "adjust"), [(None, "original"), (0.2, "match_rms_adamw")])
