@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import axon
+from axon import ops
 from axon._moved import ATTRIBUTES, MOVED, RENAMED, new_name
 
 INSIDE = {  # what lay in packages that have moved, and examples of what is asked of it
@@ -28,11 +29,25 @@ OLD = {f"axon.{old}": f"axon.{new}" for old, new in MOVED.items()} | INSIDE
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
     """Each test is the first to ask, and leaves nothing behind."""
+    of_same_name = vars(ops)["lookup"]  # a function, which the old module hides
     yield
     for old in [name for name in sys.modules if name.startswith("axon.") and new_name(name)]:
         del sys.modules[old]
         parent, _, name = old.rpartition(".")
         vars(sys.modules.get(parent, axon)).pop(name, None)
+    ops.lookup = of_same_name
+
+
+def test_a_function_of_the_same_name_is_there_afterwards() -> None:
+    """Another test of this process may need it: all names of ``axon.ops`` stay."""
+    before = dict(vars(ops))
+    inside = forgotten.__wrapped__()  # type: ignore[attr-defined]
+    next(inside)
+    with pytest.warns(DeprecationWarning, match="axon.ops.lookup has moved"):
+        importlib.import_module("axon.ops.lookup")
+    assert ops.lookup is not before["lookup"]
+    assert next(inside, None) is None
+    assert {n for n, value in before.items() if vars(ops).get(n) is not value} == set()
 
 
 @pytest.mark.parametrize("old", OLD)
