@@ -12,6 +12,7 @@ EFFORTS = ("fast", "good", "best")
 MEMBERS, WIDTHS, BINS = 8, (64, 64), 16
 BIN_SCALE, CATEGORY_SCALE = 0.25, 0.5  # the size of inputs at first, except of few rows
 DECAY, DROPOUT = 0.5, 0.1  # where classes are told apart, except of few rows
+EPOCHS, LEAST = 30, 12  # with three cycles of the rate; of four in 64 the last never paid
 FOLDS = 5  # of the effort "best"
 CROSS = 4  # folds of the effort "good" where rows are few
 SMALL, LARGE = 640, 20_000  # rows
@@ -75,12 +76,12 @@ def choose(effort: str, rows: int, classes: int) -> Choices:
     folds = {"fast": 0, "good": CROSS if rows < LARGE else 0, "best": FOLDS}[effort]
     least = max(32, 1 << (rows // STEPS).bit_length())
     batch = min(128, least) if rows < LARGE else 256 if rows < 5 * LARGE else 512
-    epochs = 64 if rows < LARGE else max(12, int(64 * (LARGE / rows) ** 0.5))
+    epochs = EPOCHS if rows < LARGE else max(LEAST, int(EPOCHS * (LARGE / rows) ** 0.5))
     rate = 0.04 if classes else 0.1
     few = rows < SMALL
     scales = (1.0, 1.0) if few else (BIN_SCALE, CATEGORY_SCALE)
     decay, dropout = (DECAY, DROPOUT) if classes and not few else (0.0, 0.0)
-    plan = Course(epochs, max(4, epochs // 4), batch, rate, decay, dropout)
+    plan = Course(epochs, epochs // 2 + 1, batch, rate, decay, dropout)
     mixed = few and members > 1
     return Choices(members, min(folds, rows), BINS, mixed, WIDTHS, plan, *scales)
 

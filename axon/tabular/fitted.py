@@ -20,6 +20,7 @@ from axon.tabular.training import Training
 
 LOOKED_AT = 1024  # rows from which the weights begin
 BLOCK = 1024  # rows that are predicted at a time
+ENCODED = 4096  # rows that are encoded at a time
 SPREAD = 10**7  # numbers: rows of more are not spread out to bins where NumPy learns
 COMPILED = 8e9  # multiplications: as many take NumPy about a second
 FEW = 16
@@ -116,7 +117,7 @@ def learn(
     net = _network(encoder, values, objective, y, choices, rng)
     compiled = worth_compiling(net, len(y), choices.plan.epochs)
     compact = bool(net.bins) and (_compiles(compiled) or len(y) * net.inputs > SPREAD)
-    columns = _compact(encoder, values) if compact else columns_of(encoder.transform(values))
+    columns = compact_columns(encoder, values) if compact else columns_of(encoder.transform(values))
     weights = (~held).astype(np.float32)
     weights *= (counts / counts.mean()).astype(np.float32)[:, None]
     given = net, columns, y, weights, held, objective, choices.plan, rng, counts, enough
@@ -151,12 +152,18 @@ def _compiles(worth: bool) -> bool:
     return lowerings.setting() != "numpy" if worth else lowerings.setting() in lowerings.LOWERINGS
 
 
-def _compact(encoder: Encoder, values: Values) -> list[Array]:
-    """What an ensemble's ``forward_compact`` takes."""
-    x, bins, fractions, ids = encoder.compact(values)
+def compact_columns(encoder: Encoder, values: Values) -> list[Array]:
+    """What an ensemble's ``forward_compact`` takes, in as few bytes as it can be."""
+    n, c, rest = len(values.numbers), len(encoder.bins), encoder.width - encoder.places
+    x, fractions = np.empty((n, rest), np.float32), np.empty((n, c), np.float32)
+    places = np.empty((n, c), np.min_scalar_type(max(encoder.bins)))
+    codes = np.empty((n, len(encoder.large)), np.int32)
     starts = np.cumsum([0, *encoder.bins])[:-1]
-    places = (bins - starts).astype(np.min_scalar_type(max(encoder.bins)))
-    return [x, places, fractions, *([ids] if ids.shape[1] else [])]
+    for start in range(0, n, ENCODED):
+        part = slice(start, start + ENCODED)
+        x[part], bins, fractions[part], codes[part] = encoder.compact(_some(values, part))
+        places[part] = bins - starts
+    return [x, places, fractions, *([codes] if codes.shape[1] else [])]
 
 
 def _network(

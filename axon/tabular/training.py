@@ -42,13 +42,13 @@ class Course(NamedTuple):
         cycles: how often the rate rises and falls.
     """
 
-    epochs: int = 64
+    epochs: int = 30
     patience: int = 16
     batch: int = 128
     rate: float = 0.04
     decay: float = 0.0
     dropout: float = 0.0
-    cycles: int = 4
+    cycles: int = 3
 
 
 class Training:

@@ -1,5 +1,7 @@
 """The packed ensemble: members are what they would be alone; held rows are never learned from."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from axon.core import Tensor
 from axon.program.lowerings import Kernels
 from axon.tabular import TabularRegressor, fitted
 from axon.tabular.choices import Choices, choose, hold_out, strata
+from axon.tabular.columns import Values
+from axon.tabular.encoding import Encoder
 from axon.tabular.network import Ensemble
 from axon.tabular.objectives import Amounts, Classes, Quantiles, YesOrNo
 from axon.tabular.training import Course, Training
@@ -141,6 +145,26 @@ def test_what_is_said_of_kernels_counts_more_than_sizes(monkeypatch):
         TabularRegressor("fast", random_state=0).fit(x, x[:, 0])
     assert not seen[0].step.compiled
     assert len(seen[0].columns) == 1
+
+
+def test_compact_columns_are_those_of_the_encoder_and_take_little_memory():
+    random = RNG(0)
+    numbers = random.standard_normal((100_000, 10))
+    numbers[::7, 3] = np.nan
+    codes = random.integers(0, 90, size=(100_000, 1)).astype(np.int32)
+    values = Values(numbers, codes, [f"n{i}" for i in range(10)], ["c"], [90])
+    encoder = Encoder.fit(values, 16)
+    tracemalloc.start()
+    columns = fitted.compact_columns(encoder, values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.6 * sum(c.nbytes for c in columns)  # spread out: 4 times as much
+    whole = encoder.compact(values)
+    starts = np.arange(10) * 16
+    for column, wanted in zip(
+        columns, (whole.x, whole.bins - starts, whole.fractions, whole.ids), strict=True
+    ):
+        assert np.array_equal(column, wanted)
 
 
 def _noting(method, seen):
