@@ -39,6 +39,8 @@ from axon.sklearn.pickling import (
 from axon.sklearn.random_state import Streams
 from axon.sklearn.rows import Rows, SparseBatches, in_order, scaled, weighed
 from axon.sklearn.settings import (
+    MAX_ROWS,
+    Function,
     MatrixLike,
     Parameters,
     fingerprint,
@@ -46,6 +48,7 @@ from axon.sklearn.settings import (
     rows_per_batch,
 )
 from axon.sklearn.stopping import HeldRows, Watch
+from axon.sklearn.unit import Unit
 from axon.sklearn.workers import modest
 
 
@@ -58,6 +61,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
     _optimizer: Optimizer
     _settled: str  # the settings that the optimizer was made with
     _compiled_for: Any  # loss, alpha and metrics that the network was compiled with
+    _spread: Array | None = None  # of the targets; pickles of older versions have none
 
     def _keep(self, given: dict[str, Any]) -> None:
         """Keep the arguments of a constructor as they are, each under its name."""
@@ -74,6 +78,10 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
     @abstractmethod
     def _shape(self, codes: Array) -> tuple[int, str]:
         """How many outputs these targets need, and the activation behind the last layer."""
+
+    @abstractmethod
+    def _unit(self, codes: Array, weights: Array | None) -> Unit | None:
+        """Where targets lie and how far they spread, if the network learns them so; or None."""
 
     @abstractmethod
     def _targets(self, codes: Array) -> Array:
@@ -109,12 +117,13 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         """
         anew = not (self.warm_start and self.__sklearn_is_fitted__())
         X, y, codes, weights = self._prepared(X, y, sample_weight, anew, None)
+        self._start_curves(self._holds_out(codes, weights), anew)
         modest()
         with self._streams:
-            self._make(codes, anew)
+            self._make(codes, weights, anew)
             self._compile()
             held_out = None
-            if self.early_stopping:
+            if self.validation_scores_ is not None:
                 X, codes, weights, held_out = self._split(X, y, codes, weights)
             watch = self._learn(self._rows(X, codes, weights), held_out, self.max_iter)
         if watch.exhausted:
@@ -130,15 +139,16 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         classes: Array | None = None,
     ) -> Self:
         """One pass over some rows; what was learned so far is kept."""
-        if self.early_stopping:
+        if self.early_stopping is True:
             raise ValueError(
                 f"{type(self).__name__}: partial_fit does not support early_stopping=True: it sees "
                 "only some rows at a time, so there are none to hold out."
             )
         X, y, codes, weights = self._prepared(X, y, sample_weight, anew, classes)
+        self._start_curves(False, anew)
         modest()
         with self._streams:
-            self._make(codes, anew)
+            self._make(codes, weights, anew)
             self._compile(reuse=True)
             self._learn(self._rows(X, codes, weights), None, epochs=1)
         return self
@@ -163,23 +173,35 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         if anew:
             self._streams = Streams(self.random_state)
             self.t_, self.loss_curve_ = 0, []
-        if anew or self.early_stopping != (self.validation_scores_ is not None):
-            self._start_curves()
         return X, y, codes, weights
 
-    def _start_curves(self) -> None:
-        watched = self.early_stopping
-        self.best_loss_ = None if watched else np.inf
+    def _holds_out(self, codes: Array, weights: Array | None) -> bool:
+        """Whether rows are held out: "auto" does so for classes of more rows than a batch has."""
+        if self.early_stopping != "auto":
+            return bool(self.early_stopping)
+        rows = len(codes) if weights is None else np.count_nonzero(weights)
+        return bool(is_classifier(self) and rows > MAX_ROWS) and self.n_iter_no_change != np.inf
+
+    def _start_curves(self, watched: bool, anew: bool) -> None:
+        """Begin curves anew, also where rows are held out now and were not before."""
+        if not anew and watched == (self.validation_scores_ is not None):
+            return
+        self.best_loss_ = None if watched and self.early_stopping is True else np.inf
         self.validation_scores_: list[float] | None = [] if watched else None
         self.best_validation_score_ = -np.inf if watched else None
 
-    def _make(self, codes: Array, anew: bool) -> None:
+    def _make(self, codes: Array, weights: Array | None, anew: bool) -> None:
         """Make network and optimizer, unless they go on; the latter if it is to be the same."""
         wanted = optimizer_of(self)
         settled = fingerprint(wanted)
         n_outputs, last = self._shape(codes)
         if anew:
-            self.model_ = network_of(self, self.n_features_in_, self.widths(n_outputs), last)
+            unit = self._unit(codes, weights)
+            self._spread = None if unit is None else unit.spread
+            ending = [] if unit is None else [unit.layer(self.dtype)]
+            self.model_ = network_of(
+                self, self.n_features_in_, self.widths(n_outputs), last, ending
+            )
             self.n_outputs_ = n_outputs
             self.out_activation_ = NAMES.get(last, last) if self.network is None else None
         if anew or settled != self._settled:
@@ -193,7 +215,8 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
             return
         inner, scale = self._loss(self._width)
         self._from_logits = bool(getattr(inner, "from_logits", False))
-        self._objective = Objective(inner, scale, kernels(self.model_), self.alpha)
+        found = kernels(self.model_)
+        self._objective = Objective(inner, scale, found, self.alpha, self._spread)
         self.model_.compile(self._objective, self._optimizer, list(self.metrics))
         self._compiled_for = chosen
 
@@ -205,11 +228,15 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
             "test_size": self.validation_fraction,
             "random_state": self._streams.seed,
         }
-        options["stratify"] = codes if is_classifier(self) and codes.ndim == 1 else None
         numbers = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
-        if options["stratify"] is not None:
+        alone = numbers[:0]  # the only rows of their classes
+        if is_classifier(self) and codes.ndim == 1:
+            if self.early_stopping == "auto":
+                single = np.bincount(codes[numbers])[codes[numbers]] == 1
+                numbers, alone = numbers[~single], numbers[single]
             options["stratify"] = codes[numbers]
         learn, test = train_test_split(numbers, **options)
+        learn = np.concatenate([learn, alone])
         if len(test) < 2:
             raise ValueError(
                 f"{type(self).__name__}: the validation set is too small: {len(test)} of "
@@ -250,12 +277,17 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         watch.restore()
         return watch
 
+    @property
+    def scored_by(self) -> str | Function | None:
+        """What the rows held out are scored by."""
+        return "loss" if self.early_stopping == "auto" and self.scoring is None else self.scoring
+
     def judge(self) -> tuple[Any, Any]:
         """Who is asked for predictions while training goes on, and the scorer who asks."""
         judge = object.__new__(type(self))  # a copy, which shares the network
         judge.__dict__.update(vars(self), history_=None)  # it counts as fitted
         judge.__dict__.pop("feature_names_in_", None)  # the rows held out have lost their names
-        named = None if self.scoring == "loss" else self.scoring
+        named = None if self.scored_by == "loss" else self.scoring
         return judge, check_scoring(judge, scoring=named)
 
     # -------------------------------------------------------------------- what was learned

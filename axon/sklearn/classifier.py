@@ -28,12 +28,17 @@ from axon.metrics import Metric
 from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
 from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
+from axon.sklearn.unit import Unit
 
 
 class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
     """A neural network that tells classes apart, with MLPClassifier's parameters and more.
 
     y holds classes of any kind, (n,), or 0 and 1 for each of several labels, (n, labels).
+
+    Names and defaults are MLPClassifier's, but for ``early_stopping``; X is numbers of about the
+    size of 1. For a table as it comes, with words, gaps and dates, and for better probabilities
+    without any setting, use ``axon.tabular.TabularClassifier``.
 
     Args:
         hidden_layer_sizes: neurons in each hidden layer.
@@ -59,11 +64,14 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
             its settings are the same.
         momentum: of "sgd", at least 0 and less than 1.
         nesterovs_momentum: of "sgd": look ahead along the momentum.
-        early_stopping: hold out rows, score them after each epoch, stop when the score does not
-            rise any more, and keep the best weights. Otherwise the loss decides.
+        early_stopping: True: hold out rows, score them after each epoch, stop when the score does
+            not rise any more, and keep the best weights. False: the loss decides, as it does by
+            default for an MLPClassifier, which grows ever surer of what is not so. "auto" holds out
+            rows where there are more than 200, and judges them by the loss, unless ``scoring``
+            says by what, or n_iter_no_change is infinite; ``partial_fit`` holds out none.
         validation_fraction: share of the rows that are held out.
-        scoring: what they are scored by: None for accuracy, a scorer's name, a function
-            (estimator, X, y), or "loss".
+        scoring: what they are scored by: None for accuracy (with "auto" the loss), a scorer's
+            name, a function (estimator, X, y), or "loss".
         beta_1: of "adam", "adamw", "adamax" and "nadam": how slowly the mean forgets.
         beta_2: of these: how slowly the mean of the squares forgets.
         epsilon: of these: keeps the division finite.
@@ -113,7 +121,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         scoring: str | Function | None = None,
         beta_1: float = 0.9,
@@ -232,6 +240,10 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
                 "-1 and 1."
             )
         return inner, 1.0
+
+    def _unit(self, codes: Array, weights: Array | None) -> Unit | None:
+        """Classes are no amounts."""
+        return None
 
     def _targets(self, codes: Array) -> Array:
         """Whole numbers for a loss that takes them, otherwise 0 and 1 for each output."""

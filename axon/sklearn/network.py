@@ -27,7 +27,13 @@ SPELLINGS = {"identity": "linear", "logistic": "sigmoid"}  # scikit-learn's -> A
 NAMES = {"linear": "identity", "sigmoid": "logistic"}  # and back
 
 
-def network_of(estimator: Parameters, n_features: int, widths: Sequence[int], last: str) -> Model:
+def network_of(
+    estimator: Parameters,
+    n_features: int,
+    widths: Sequence[int],
+    last: str,
+    ending: Sequence[Layer] = (),
+) -> Model:
     """Make the network, built for rows of ``n_features`` numbers.
 
     Args:
@@ -35,13 +41,14 @@ def network_of(estimator: Parameters, n_features: int, widths: Sequence[int], la
         n_features: numbers in a row.
         widths: how many numbers may come out; as many as the first, if there is a choice.
         last: the activation behind the last layer, unless a network was given.
+        ending: layers behind that, likewise.
 
     Raises:
         ValueError, TypeError: the parameters do not make a network of so many outputs.
     """
     given, n_outputs = estimator.network, widths[0]
     if given is None:
-        made: Model = Sequential(_layers(estimator, n_outputs, last))
+        made: Model = Sequential([*_layers(estimator, n_outputs, last), *ending])
     elif isinstance(given, Module):
         made = deepcopy(given)  # type: ignore[assignment]
         _reseed(made)

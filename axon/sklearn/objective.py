@@ -14,7 +14,7 @@ from axon.parameter import Parameter
 
 
 class Objective(Loss):
-    """mean over rows of (scale L(y_true, y_pred)) + alpha / (2 rows) sum(W^2).
+    """mean over rows of (scale L(y_true / spread, y_pred / spread)) + alpha / (2 rows) sum(W^2).
 
     The penalty is MLPClassifier's: alpha/2 times all squared weights, divided by the number of rows
     in the batch. It counts while training only, so that losses on other data are comparable.
@@ -24,9 +24,17 @@ class Objective(Loss):
         scale: what it is multiplied by.
         kernels: the weights W that are kept small.
         alpha: how strongly.
+        spread: (outputs,) what targets and predictions are divided by; None: by nothing.
     """
 
-    def __init__(self, inner: Loss, scale: float, kernels: list[Parameter], alpha: float) -> None:
+    def __init__(
+        self,
+        inner: Loss,
+        scale: float,
+        kernels: list[Parameter],
+        alpha: float,
+        spread: Array | None = None,
+    ) -> None:
         self.inner, self.scale, self.kernels = inner, scale, kernels if alpha else []
         self.name = inner.name  # type: ignore[misc]
         self.yes_from = inner.yes_from
@@ -34,6 +42,7 @@ class Objective(Loss):
         dtype = kernels[0].dtype if kernels else np.dtype(np.float32)
         self.factor = Tensor(np.zeros((), dtype))  # an array, which recorded programs follow
         self.alpha = alpha
+        self.unit = None if spread is None else Tensor((1 / spread).astype(dtype))
 
     def weigh(self, rows: int, total: float) -> None:
         """Take note of how many rows these stand for: the penalty of a heavy row is divided."""
@@ -41,6 +50,8 @@ class Objective(Loss):
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each row, (n,), and its share of the penalty."""
+        if self.unit is not None:
+            y_true, y_pred = y_true * self.unit, y_pred * self.unit
         cost = self.inner.per_sample(y_true, y_pred)
         if self.scale != 1:
             cost = cost * self.scale

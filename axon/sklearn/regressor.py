@@ -12,17 +12,22 @@ from axon import losses
 from axon.backend import Array
 from axon.callbacks import Callback
 from axon.layers.module import Module
-from axon.losses import Loss, MeanSquaredError, Poisson
+from axon.losses import Loss, MeanAbsoluteError, MeanSquaredError, Poisson
 from axon.metrics import Metric
 from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
 from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
+from axon.sklearn.unit import Unit, unit_of
 
 
 class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
     """A neural network that predicts numbers, with MLPRegressor's parameters and more.
 
     y holds numbers, (n,) or (n, outputs).
+
+    Names and defaults are MLPRegressor's, but for ``scale_targets``; X is numbers of about the size
+    of 1. For a table as it comes, with words, gaps and dates, and for better predictions without
+    any setting, use ``axon.tabular.TabularRegressor``.
 
     Args:
         hidden_layer_sizes: neurons in each hidden layer.
@@ -49,7 +54,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         momentum: of "sgd", at least 0 and less than 1.
         nesterovs_momentum: of "sgd": look ahead along the momentum.
         early_stopping: hold out rows, score them after each epoch, stop when the score does not
-            rise any more, and keep the best weights. Otherwise the loss decides.
+            rise any more, and keep the best weights. Otherwise ("auto", too) the loss decides.
         validation_fraction: share of the rows that are held out.
         scoring: what they are scored by: None for R^2, a scorer's name, a function
             (estimator, X, y), or "loss".
@@ -65,6 +70,12 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         metrics: names or Metrics to watch, for ``history_``.
         callbacks: AXON's or your own, used as they are, and told after every epoch.
         dtype: what is computed in, "float32" or "float64".
+        scale_targets: learn (y - center) / spread, whatever the unit of y; the last layer of the
+            network, a Normalization that is not learned, turns it back, so that ``predict`` and
+            ``model_`` are in y's unit, while ``loss_``, its curves and ``tol`` are in that of the
+            spread, and ``coefs_`` end before it. Only for squared and absolute errors, whose best
+            prediction does not depend on the unit, and without ``network``. The first rows of
+            ``partial_fit`` decide. False for an MLPRegressor's way.
 
     Attributes: ``model_`` the network, ``history_``, ``n_iter_``, ``loss_``,
     ``best_loss_``, ``loss_curve_``, ``validation_scores_``, ``best_validation_score_``, ``t_``,
@@ -76,6 +87,8 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
     >>> model.fit(x, np.sin(3 * x[:, 0])).score(x, np.sin(3 * x[:, 0])) > 0.9
     True
     """
+
+    scale_targets: bool = True  # pickles of older versions do not say
 
     def __init__(
         self,
@@ -98,7 +111,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
         scoring: str | Function | None = None,
         beta_1: float = 0.9,
@@ -111,6 +124,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         metrics: Sequence[str | Metric] = (),
         callbacks: Sequence[Callback] = (),
         dtype: str = "float32",
+        scale_targets: bool = True,
     ) -> None:
         self._keep(locals())
 
@@ -153,6 +167,13 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
             return MeanSquaredError(), width / 2
         inner = losses.get(self.loss)
         return inner, float(width) if self.loss == "poisson" else 1.0
+
+    def _unit(self, codes: Array, weights: Array | None) -> Unit | None:
+        """Those of the targets, where the loss means the same in any unit."""
+        inner, _ = self._loss(codes.shape[1])
+        alike = isinstance(inner, MeanSquaredError | MeanAbsoluteError)
+        given = self.network is not None
+        return None if given or not (alike and self.scale_targets) else unit_of(codes, weights)
 
     def _targets(self, codes: Array) -> Array:
         """The numbers themselves."""

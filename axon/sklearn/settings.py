@@ -64,7 +64,7 @@ class Parameters:
     warm_start: bool
     momentum: float
     nesterovs_momentum: bool
-    early_stopping: bool
+    early_stopping: bool | str
     validation_fraction: float
     scoring: str | Function | None
     beta_1: float
@@ -96,13 +96,16 @@ def _demanding(expected: str, fits: Callable[[Any], bool]) -> Callable[[str, str
     return lambda owner, name, value: demand(fits(value), owner, name, expected, value)
 
 
-FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm")
+FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "batch_norm")
 CHECKS: dict[str, Callable[[str, str, Any], object]] = {
     **dict.fromkeys(("alpha", "power_t", "tol"), partial(number, least=0)),
     **dict.fromkeys(("learning_rate_init", "epsilon"), positive),
     **dict.fromkeys(("momentum", "beta_1", "beta_2"), fraction),
     **dict.fromkeys(FLAGS, _demanding("True or False", lambda v: isinstance(v, bool | np.bool_))),
     "max_iter": integer,
+    "early_stopping": _demanding(
+        'True, False, or "auto"', lambda v: isinstance(v, bool | np.bool_) or v == "auto"
+    ),
     "batch_size": _demanding(
         '"auto" or a whole number of at least 1', lambda v: v == "auto" or _counts(v)
     ),

@@ -62,8 +62,9 @@ class Watch(Callback):
         estimator.n_iter_, estimator.t_ = epoch + 1, estimator.t_ + self.rows
         estimator.loss_ = loss
         estimator.loss_curve_.append(loss)
-        if self.held_out is None:
+        if estimator.best_loss_ is not None:
             estimator.best_loss_ = min(estimator.best_loss_, loss)
+        if self.held_out is None:
             self._count(loss)
         else:
             self._count(-self._score(self.held_out, logs))
@@ -80,7 +81,7 @@ class Watch(Callback):
     def _score(self, held_out: HeldRows, logs: Logs) -> float:
         """The score of the rows held out; the best weights are kept."""
         estimator = self.estimator
-        if estimator.scoring == "loss":
+        if estimator.scored_by == "loss":
             score = -logs["val_loss"]
         else:
             weighs = {} if held_out.weights is None else {"sample_weight": held_out.weights}
