@@ -224,16 +224,12 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         self, X: Any, y: Any, codes: Array, weights: Array | None
     ) -> tuple[Any, Array, Array | None, HeldRows]:
         """Hold out some rows, of each class as large a share, unless rows have several labels."""
-        options: dict[str, Any] = {
-            "test_size": self.validation_fraction,
-            "random_state": self._streams.seed,
-        }
         numbers = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
-        alone = numbers[:0]  # the only rows of their classes
+        alone, options = numbers[:0], self._share()
         if is_classifier(self) and codes.ndim == 1:
             if self.early_stopping == "auto":
                 single = np.bincount(codes[numbers])[codes[numbers]] == 1
-                numbers, alone = numbers[~single], numbers[single]
+                numbers, alone = numbers[~single], numbers[single]  # the only rows of their classes
             options["stratify"] = codes[numbers]
         learn, test = train_test_split(numbers, **options)
         learn = np.concatenate([learn, alone])
@@ -245,6 +241,10 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         part = [None, None] if weights is None else [weights[learn], weights[test]]
         held_out = HeldRows(X[test], y[test], self._targets(codes[test]), part[1])
         return X[learn], codes[learn], part[0], held_out
+
+    def _share(self) -> dict[str, Any]:
+        """How many rows are held out, and which."""
+        return {"test_size": self.validation_fraction, "random_state": self._streams.seed}
 
     def _rows(self, X: Any, codes: Array, weights: Array | None) -> Rows:
         """Rows as training takes them: weighed, and in order if they make a single batch."""
