@@ -1,7 +1,7 @@
 """Cells: the values of a column, whatever they are, in one of the plain forms."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -84,7 +84,9 @@ def of_objects(values: list[Any], name: str = "") -> AnyColumn:
         return _numbers(values)
     if types and all(issubclass(k, date | np.datetime64) for k in types):
         return np.array([NAT if is_gap(v) else _moment(v) for v in values], "datetime64[s]")
-    strange = next((k for k in types if issubclass(k, _NO_CELLS)), None)
+    if types and all(issubclass(k, timedelta | np.timedelta64) for k in types):
+        return lengths_of_time(np.array([None if is_gap(v) else v for v in values], "m8[us]"))
+    strange = next((k for k in types if issubclass(k, _NO_CELLS) or _is_bare(k)), None)
     if strange is not None:
         raise TypeError(
             f"table: argument must be a string or a number in each cell, not {strange.__name__!r}, "
@@ -93,6 +95,11 @@ def of_objects(values: list[Any], name: str = "") -> AnyColumn:
     if all(type(v) is str or v is None for v in values):
         return TextColumn.of(values)
     return TextColumn.of([None if is_gap(v) else plain_text(v) for v in values])
+
+
+def _is_bare(found: type) -> bool:
+    """Whether nothing of such an object can be read: only where it lies."""
+    return not any({"__str__", "__repr__"} & vars(base).keys() for base in found.__mro__[:-1])
 
 
 _GAPS = ("NAType", "NaTType")

@@ -42,8 +42,8 @@ class Column:
         role: one of ``ROLES``.
         values: of a category, in the order of its codes from 2 on; of an ordered one, in its order.
         style: how text means numbers: a NumberStyle's two signs, those of currencies and percent,
-            and "all" where each word has one; "truth" for True and False; of dates, "dmy" and the
-            like; of text, "words" or "pieces" of three letters.
+            and "all" where each word has one; "truth" for True and False, "clock" for 12:30; of
+            dates, "dmy" and the like; of text, "words" or "pieces" of three letters.
         parts: of a date, those that vary; the first is the time in days since ``since``.
         since, until: of a date, the first and the last, in seconds.
         why: it was left out.
@@ -398,6 +398,9 @@ def _number_of_words(
     truths = reading.truths(words)
     if not np.isnan(truths).any():
         return _number(name, values.spread(truths, np.nan), TRUTH, asked)
+    if ":" in words[0] and not np.isnan(clock := reading.hours(words)).any():
+        said.append(f"In {name!r}, {words[0]!r} is read as {clock[0]:.6g} hours.")
+        return _number(name, values.spread(clock, np.nan), CLOCK, asked)
     fitting = sorted(_styles(values), key=lambda style: comma and style.decimal != ",")
     if not fitting and not asked:
         return None
@@ -416,7 +419,7 @@ def _number_of_words(
     return replace(found, lenient=column.lenient)
 
 
-USUAL, TRUTH = reading.STYLES[0], ("truth",)
+USUAL, TRUTH, CLOCK = reading.STYLES[0], ("truth",), ("clock",)
 
 
 def _tell_unsure(name: str, values: TextColumn, said: list[str]) -> None:
@@ -694,6 +697,8 @@ def _numbers_of(column: Column, words: TextColumn) -> Array:
     """The number of each different word; NaN for what is none, or contradicts the style."""
     style = column.style or tuple(USUAL)
     plain = words.plain()
+    if style == CLOCK:
+        return reading.hours(words.listed)
     if style == TRUTH or (plain is None and (column.span, column.distinct) == ("0 to 1", 2)):
         truths = reading.truths(words.listed)
         if style == TRUTH or not np.isnan(truths).all():
@@ -713,6 +718,8 @@ def _numbers_of(column: Column, words: TextColumn) -> Array:
 def _example(column: Column) -> str:
     """How a column writes its numbers, if not as usual."""
     style = column.style
+    if style == CLOCK:
+        return " such as 12:30"
     if style == TRUTH:
         return ", True and False"
     if len(style) < 2 or (tuple(style[:2]) == tuple(USUAL) and not "".join(style[2:3])):

@@ -149,16 +149,19 @@ def _of_lazy(frame: Any) -> FrameParts:
     raise TypeError("table: this frame of polars is not read yet. Give frame.collect().")
 
 
+PLAIN = ("Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 Float32 Float64 Boolean").split()
+
+
 def _of_polars_series(series: Any, name: str) -> Leveled:
     polars = sys.modules["polars"]
     dtype = series.dtype
     if dtype == polars.Enum:
         codes = series.to_physical().cast(polars.Int32).fill_null(-1).to_numpy()
-        return _levels(series.cat.get_categories().to_list(), codes, False)
+        return _levels(list(dtype.categories), codes, False)
     if dtype.is_nested():
         raise _nested(name, dtype)
     if dtype.is_numeric() or dtype == polars.Boolean:
-        if series.null_count() or dtype.is_decimal():
+        if series.null_count() or str(dtype) not in PLAIN:
             series = series.cast(polars.Float64)
         return plain_column(series.to_numpy(), name), None, False
     if dtype in (polars.Date, polars.Datetime):

@@ -13,7 +13,7 @@ from axon.tabular.evidence import Evidence, Scores, gather
 from axon.tabular.explaining import Explanation, Reasons
 from axon.tabular.fitted import Fitted
 from axon.tabular.objectives import Classes
-from axon.tabular.table import Table, read
+from axon.tabular.table import Table
 
 
 class Insight(BaseEstimator):  # type: ignore[misc]
@@ -47,7 +47,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any) -> Table:
         """A table as it comes, such as those it learned from."""
         check_is_fitted(self, "fitted_")
-        return self._fitting(read(X))
+        return self._fitting(self.columns_.read(X))
 
     def _gather(
         self, values: Values, codes: Array, counts: Array, held: Array, answers: Array

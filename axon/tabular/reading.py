@@ -188,6 +188,23 @@ def truths(words: Sequence[str]) -> Array:
     return np.array([_TRUTH.get(word.lower(), np.nan) for word in words])
 
 
+def hours(words: Sequence[str]) -> Array:
+    """Times of day and lengths of time as hours; NaN for other words.
+
+    >>> hours(["12:30", "0:00:36", "1:75"])
+    array([12.5 ,  0.01,   nan])
+    """
+    found = (_CLOCK_ALONE.fullmatch(word) for word in words)
+    return np.array(
+        [
+            np.nan if m is None else int(m[1]) + int(m[2]) / 60 + float(m[3] or 0) / 3600
+            for m in found
+        ]
+    )
+
+
+_CLOCK_ALONE = re.compile(r"(\d{1,3}):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?", re.ASCII)
+
 # ------------------------------------------------------------------------------------ dates
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

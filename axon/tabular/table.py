@@ -187,7 +187,12 @@ def _of_array(data: Any) -> Table:
             "table: sparse matrices are not supported. Give x.toarray(), or use AxonClassifier or "
             "AxonRegressor, which take them."
         )
-    array = data if isinstance(data, np.ndarray) else np.asarray(data)
+    array = data if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
+    if array.ndim == 0 and array.dtype.kind == "O":
+        raise TypeError(
+            "table: expected a frame, the path of a file, a list of dicts, a dict of columns or an "
+            f"array (rows, columns); got {type(data).__name__}."
+        )
     if array.dtype.names:
         return _of_columns({name: array[name] for name in array.dtype.names})
     if array.dtype.kind == "c":

@@ -25,7 +25,7 @@ def written(number: float, places: int, style: reading.NumberStyle, grouped: boo
     return "".join(signs.get(sign, sign) for sign in text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(STYLES),
     st.lists(
@@ -44,7 +44,7 @@ def test_a_column_is_read_in_one_style(
     assert_allclose(values, [*expected, 1234567.89], rtol=1e-12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(STYLES),
     st.sampled_from(STYLES),
