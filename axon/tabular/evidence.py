@@ -11,10 +11,10 @@ import numpy as np
 
 from axon.backend import Array
 from axon.tabular.columns import Columns, Values
+from axon.tabular.intervals import Calibration
 from axon.tabular.objectives import Classes, Goal, Quantiles
 
 KEPT = 1000  # held-out rows that stay in memory
-ERRORS = 5000  # held-out rows, at most, whose errors are kept
 BACKGROUND = 64  # rows that stand for all others
 CELLS = 500_000  # numbers in the background, about, of a table of very many columns
 Scores = dict[str, tuple[float, float]]  # name -> the model's, and that of a constant answer
@@ -45,20 +45,17 @@ class Evidence:
     Attributes:
         scores: of held-out rows, by name, beside those of a constant answer.
         rows: how many rows these scores are of.
-        errors: (m, outputs) targets minus answers of held-out rows, as the objective scales them;
-            of classes none.
-        counts: (m,) how much each of them counts.
         background: a few rows, each column of them shuffled for itself: none is a row of the table.
-        importances: (columns,) once they were asked for.
+        importances: (used columns,) once they were asked for.
+        calibration: of intervals, once they were asked for.
         held: the rows themselves; None in a model that comes from a file.
     """
 
     scores: Scores
     rows: int
-    errors: Array
-    counts: Array
     background: Values
     importances: Array | None = None
+    calibration: Calibration | None = None
     held: Held | None = None
 
 
@@ -89,15 +86,12 @@ def gather(
     y = wanted(objective, codes, answers.shape[1], spread, mean)
     rng = np.random.default_rng(0)  # not the model's: what is learned may not depend on it
     rows = np.flatnonzero(hidden.any(axis=1))
-    few, some = (np.sort(rng.permutation(rows)[:most]) for most in (KEPT, ERRORS))
-    numbers = not objective.probabilities
+    few = rng.permutation(rows)[:KEPT]
     kept = values.taken(few)
     shares = hidden[few].astype(np.float32)
     return Evidence(
         scores(objective, y[rows], answers[rows], counts[rows], spread),
         len(rows),
-        y[some] - answers[some] if numbers else np.empty((0, answers.shape[1])),
-        counts[some] if numbers else np.empty(0),
         background(columns, values, rng),
         held=Held(kept, y[few], counts[few], shares, answers[few]),
     )
@@ -217,26 +211,26 @@ def better(name: str) -> str:
 def to_parts(evidence: Evidence) -> tuple[dict[str, object], dict[str, Array]]:
     """All but the rows themselves: what JSON can hold, and arrays by name."""
     arrays = {
-        "errors": evidence.errors,
-        "counts": evidence.counts,
         "numbers": evidence.background.numbers,
         "codes": evidence.background.codes,
     }
     if evidence.importances is not None:
         arrays["importances"] = evidence.importances
+    if evidence.calibration is not None:
+        told = evidence.calibration._asdict()
+        arrays.update({f"calibration/{name}": array for name, array in told.items()})
     scored = {name: list(pair) for name, pair in evidence.scores.items()}
     return {"scores": scored, "rows": evidence.rows}, arrays
 
 
 def from_parts(config: dict[str, object], arrays: dict[str, Array], columns: Columns) -> Evidence:
     """The evidence that ``to_parts`` described; rows are not among it."""
-    given = config["scores"]
+    given, names = config["scores"], [f"calibration/{n}" for n in Calibration._fields]
     assert isinstance(given, dict)
     return Evidence(
         {name: (float(own), float(constant)) for name, (own, constant) in given.items()},
         int(str(config["rows"])),
-        arrays["errors"],
-        arrays["counts"],
         columns.named(arrays["numbers"], arrays["codes"]),
         arrays.get("importances"),
+        Calibration(*(arrays[n] for n in names)) if names[0] in arrays else None,
     )

@@ -10,20 +10,17 @@ columns are few, else in one random order, or its reverse, for each background r
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import factorial
 
 import numpy as np
 
 from axon.backend import Array
 from axon.blas import one_blas_thread
-from axon.core import Tensor
-from axon.modes import no_grad
+from axon.tabular.column_sums import BLOCK, ColumnSums
 from axon.tabular.columns import Columns, Values
-from axon.tabular.fitted import Fitted, columns_of
+from axon.tabular.fitted import Fitted
 
 ALL_ORDERS = 5  # columns, up to which all orders count
-BLOCK = 1024  # mixed rows that are predicted at a time
 TOP, FIRST_ROWS = 5, 10  # what is shown of an explanation
 
 
@@ -156,22 +153,13 @@ class Reasons:
     def __init__(
         self, fitted: Fitted, columns: Columns, background: Values, rng: np.random.Generator
     ) -> None:
-        self.fitted = fitted
-        own, encoder = np.concatenate(columns.owners()), fitted.encoder
-        large = own[len(encoder.center) + np.array(encoder.large, np.intp)]
-        places = np.concatenate([own[encoder.sources()], large.repeat(fitted.net.dim)])
-        self.order = np.argsort(places, kind="stable")
-        ends = np.searchsorted(places[self.order], range(len(columns.used) + 1))
-        self.parts = [slice(a, b) for a, b in pairwise(ends.tolist())]
-        with no_grad():
-            self.weights = fitted.net.first().data[self.order]
-        self.rows = self._entries(background)
-        few = len(self.parts) <= ALL_ORDERS
-        orders = AllOrders if few else SomeOrders
-        self.orders: Orders = orders(len(self.parts), len(self.rows), rng)
-        with one_blas_thread:
-            self.sums = self.rows @ self.weights
-            self.empty = self._answers(self.sums)
+        self.sums = ColumnSums(fitted, columns)
+        self.rows = self.sums.entries(background)
+        count = len(self.sums.parts)
+        orders = AllOrders if count <= ALL_ORDERS else SomeOrders
+        self.orders: Orders = orders(count, len(self.rows), rng)
+        self.started = self.sums.total(self.rows)
+        self.empty = self.sums.answers(self.started)
         self.base = self.empty.mean(axis=0)
 
     def of(self, values: Values, answers: Array) -> Array:
@@ -181,51 +169,26 @@ class Reasons:
             values: the rows.
             answers: (n, outputs) the model's, to which contributions and ``base`` add up.
         """
-        made = np.empty((len(answers), len(self.parts), answers.shape[1]))
+        made = np.empty((len(answers), len(self.sums.parts), answers.shape[1]))
         with one_blas_thread:
-            for i, row in enumerate(self._entries(values)):
+            for i, row in enumerate(self.sums.entries(values)):
                 made[i] = self._row(row, answers[i])
         return made
 
     def _row(self, row: Array, answer: Array) -> Array:
         """Contributions (used, outputs) of the columns of one row."""
-        found = np.zeros((len(self.parts), len(answer)))
-        some = max(1, BLOCK // self.orders.mixtures)
+        found = np.zeros((len(self.sums.parts), len(answer)))
+        some = max(1, BLOCK // max(self.orders.mixtures, 1))
         for start in range(0, len(self.rows), some):
             part = slice(start, start + some)
-            steps = self._steps(row - self.rows[part])
-            sums = self.sums[part][:, None] + self.orders.mixed(steps, part)
-            inner = self._answers(sums.reshape(-1, sums.shape[-1]))
+            steps = self.sums.each(row - self.rows[part])
+            sums = self.started[part][:, None] + self.orders.mixed(steps, part)
+            inner = self.sums.answers(sums.reshape(-1, sums.shape[-1]))
             inner = inner.reshape(len(steps), -1, len(answer))
             full = np.broadcast_to(answer, (len(steps), 1, len(answer)))
             path = np.concatenate([self.empty[part][:, None], inner, full], axis=1)
             found += self.orders.credit(path, part)
         return found / len(self.rows)
-
-    def _entries(self, values: Values) -> Array:
-        """What the first layer reads of rows, in the order of the columns that it comes from."""
-        x, *codes = columns_of(self.fitted.encoder.transform(values))
-        if codes:
-            with no_grad():
-                x = self.fitted.net.joined(Tensor(x), Tensor(codes[0])).data
-        return np.ascontiguousarray(x[:, self.order])
-
-    def _steps(self, differences: Array) -> Array:
-        """By how much each column changes the first sums: (n, used, members width)."""
-        made = np.empty((len(differences), len(self.parts), self.weights.shape[1]), np.float32)
-        for j, part in enumerate(self.parts):
-            np.matmul(differences[:, part], self.weights[part], out=made[:, j])
-        return made
-
-    def _answers(self, sums: Array) -> Array:
-        """Answers (n, outputs) for sums (n, members width) of the first layer."""
-        goal, made = self.fitted.objective, np.empty((len(sums), self.fitted.net.outputs))
-        for start in range(0, len(sums), BLOCK):
-            part = slice(start, start + BLOCK)
-            with no_grad():
-                z = self.fitted.net.rest(Tensor(sums[part])).data
-            made[part] = goal.mean(z / self.fitted.temperature)
-        return made
 
 
 class Orders(ABC):

@@ -8,12 +8,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from axon.backend import Array
+from axon.names import suggestion
 from axon.tabular.columns import Columns, Values
-from axon.tabular.evidence import Evidence, Scores, gather
+from axon.tabular.evidence import Evidence, Held, Scores, gather, wanted
 from axon.tabular.explaining import Explanation, Reasons
 from axon.tabular.fitted import Fitted
+from axon.tabular.importances import METHODS, gradient, permutation
+from axon.tabular.intervals import Calibration, calibration
 from axon.tabular.objectives import Classes
 from axon.tabular.table import Table
+from axon.tabular.targets import demand_targets, parted
 
 
 class Insight(BaseEstimator):  # type: ignore[misc]
@@ -43,6 +47,10 @@ class Insight(BaseEstimator):  # type: ignore[misc]
     @abstractmethod
     def _fitting(self, table: Table) -> Table:
         """The table, its columns named as those it learned from."""
+
+    @abstractmethod
+    def _coded(self, y: Array) -> Array:
+        """Targets in numbers, as they were learned: places of classes, labels, or amounts."""
 
     def _read(self, X: Any) -> Table:
         """A table as it comes, such as those it learned from."""
@@ -125,8 +133,111 @@ class Insight(BaseEstimator):  # type: ignore[misc]
             parts, base, predicted = parts[..., 0], float(base[0]), predicted[:, 0]
         return Explanation(names, self._outputs, parts, base, predicted, cells, first)
 
+    # -------------------------------------------------------------------- importances
+
+    @property
+    def feature_importances_(self) -> Array:
+        """How much the loss of held-out rows grows when a column is shuffled: (columns,).
+
+        In the table's order; 0 for columns that were left out, and below 0 where shuffling did no
+        harm. See ``importances``.
+        """
+        check_is_fitted(self, "fitted_")
+        if self._evidence.importances is None:
+            found = permutation(self.fitted_, self.columns_, self._held())
+            self._evidence.importances = found
+        return self._placed(self._evidence.importances[None])[0]
+
+    def importances(self, method: str = "permutation", X: Any = None, y: Any = None) -> Array:
+        """How important each column is for the model: (columns,), 0 for those left out.
+
+        Args:
+            method: "permutation": how much the loss grows when the values of a column change
+                places, log-loss for classes and labels, for numbers the squared error as a share
+                of the target's variance, for quantiles the pinball loss; "gradient": how far
+                logits, or numbers in the target's units, move when a column goes from its mean to
+                the row's value, to first order.
+            X: rows to measure it on; None: those that were held out, each predicted by members
+                that never saw it.
+            y: their targets, or the name of a column of X; gradients need none.
+
+        Raises:
+            NotFittedError: it has not learned yet.
+            ValueError: the method is unknown; X comes without y; there are no held-out rows, as in
+                a model from a file.
+
+        >>> from axon.tabular import TabularRegressor
+        >>> rows = [{"size": i / 10, "kind": "ab"[i % 2]} for i in range(60)]
+        >>> model = TabularRegressor("fast", random_state=0).fit(rows, [i / 20 for i in range(60)])
+        >>> model.importances("gradient").argmax(), model.feature_importances_.argmax()
+        (np.int64(0), np.int64(0))
+        """
+        check_is_fitted(self, "fitted_")
+        if method not in METHODS:
+            hint = suggestion(str(method), list(METHODS))
+            raise ValueError(f"importances: method is one of {METHODS}, got {method!r}.{hint}")
+        if X is None and method == "permutation":
+            return self.feature_importances_
+        if method == "gradient":
+            values = self._held().values if X is None else self._values(X)
+            found = gradient(self.fitted_, self.columns_, values, self._units[0])
+        else:
+            found = permutation(self.fitted_, self.columns_, self._as_held(X, y))
+        return self._placed(found[None])[0]
+
+    def _values(self, X: Any) -> Values:
+        """Rows in numbers."""
+        table = self._read(X)
+        values = self.columns_.values(table)
+        _demand_rows(type(self).__name__, values)
+        return values
+
+    def _held(self) -> Held:
+        """The held-out rows, if they are known."""
+        held = self._evidence.held
+        if held is None or not len(held.y):
+            why = "a model from a file keeps no rows"
+            if held is not None:
+                why = "all members saw all rows"
+            raise ValueError(
+                f"{type(self).__name__}: there are no held-out rows: {why}. Give rows and targets: "
+                "X, y."
+            )
+        return held
+
+    def _as_held(self, X: Any, y: Any) -> Held:
+        """Other rows with their targets, which all members may predict."""
+        owner, objective = type(self).__name__, self.fitted_.objective
+        if y is None:
+            raise ValueError(f"{owner}: X comes without y. Give the targets of its rows, too.")
+        table, targets = parted(owner, self._read(X), y)
+        demand_targets(owner, table, targets)
+        values, ones = self.columns_.values(table), np.ones(table.rows)
+        members, outputs = self.fitted_.net.members, self.fitted_.net.outputs
+        wants = wanted(objective, self._coded(targets), outputs, *self._units)
+        hidden = np.ones((table.rows, members), np.float32)
+        return Held(values, wants, ones, hidden, self.fitted_.answers(values))
+
+    def _calibrated(self) -> Calibration:
+        """What intervals are made by."""
+        if self._evidence.calibration is None:
+            held = self._held()
+            errors = held.y - held.answers
+            made = calibration(self.fitted_, held.values, errors, held.counts)
+            self._evidence.calibration = made
+        return self._evidence.calibration
+
+    def evidence(self) -> Evidence:
+        """All that is known, also what needs held-out rows, for a file that has none."""
+        held = self._evidence.held
+        if held is not None and len(held.y):
+            _ = self.feature_importances_
+            if not self.fitted_.objective.probabilities:
+                self._calibrated()
+        return self._evidence
+
 
 def _demand_rows(owner: str, *tables: Values) -> None:
     for values in tables:
         if not len(values.numbers):
-            raise ValueError(f"{owner}.explain: expected at least one row, got a table without.")
+            raise ValueError(f"{owner}: expected at least one row, got a table without.")

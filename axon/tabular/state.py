@@ -48,7 +48,7 @@ def to_state(model: BaseEstimator) -> tuple[dict[str, Any], dict[str, Array]]:
     else:
         config["flat"] = vars(model)["_flat"]
         arrays.update({f"target/{name}": vars(model)[name] for name in NUMBERS})
-    config["evidence"], told = to_parts(vars(model)["_evidence"])
+    config["evidence"], told = to_parts(model.evidence())
     arrays.update({f"evidence/{name}": a for name, a in told.items()})
     return config, {**arrays, "out_of_fold": vars(model)["_apart"]}
 

@@ -196,7 +196,7 @@ def test_what_cannot_be_explained_is_said(regressor: TabularRegressor) -> None:
     with pytest.raises(ValueError, match="missing columns"):
         regressor.explain([{"weight": 1.0}])
     empty = TABLE._replace(columns=[c[:0] for c in TABLE.columns])
-    with pytest.raises(ValueError, match="explain: expected at least one row"):
+    with pytest.raises(ValueError, match="expected at least one row"):
         regressor.explain(empty)
 
 
