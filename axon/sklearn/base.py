@@ -48,7 +48,7 @@ from axon.sklearn.settings import (
     rows_per_batch,
 )
 from axon.sklearn.stopping import HeldRows, Watch
-from axon.sklearn.unit import Unit
+from axon.sklearn.unit import TargetUnit
 from axon.sklearn.workers import modest
 
 
@@ -80,7 +80,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         """How many outputs these targets need, and the activation behind the last layer."""
 
     @abstractmethod
-    def _unit(self, codes: Array, weights: Array | None) -> Unit | None:
+    def _unit(self, codes: Array, weights: Array | None) -> TargetUnit | None:
         """Where targets lie and how far they spread, if the network learns them so; or None."""
 
     @abstractmethod

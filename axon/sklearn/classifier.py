@@ -28,7 +28,7 @@ from axon.metrics import Metric
 from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
 from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
-from axon.sklearn.unit import Unit
+from axon.sklearn.unit import TargetUnit
 
 
 class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
@@ -241,7 +241,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
             )
         return inner, 1.0
 
-    def _unit(self, codes: Array, weights: Array | None) -> Unit | None:
+    def _unit(self, codes: Array, weights: Array | None) -> TargetUnit | None:
         """Classes are no amounts."""
         return None
 

@@ -17,7 +17,7 @@ from axon.metrics import Metric
 from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
 from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
-from axon.sklearn.unit import Unit, unit_of
+from axon.sklearn.unit import TargetUnit, unit_of
 
 
 class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
@@ -168,7 +168,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         inner = losses.get(self.loss)
         return inner, float(width) if self.loss == "poisson" else 1.0
 
-    def _unit(self, codes: Array, weights: Array | None) -> Unit | None:
+    def _unit(self, codes: Array, weights: Array | None) -> TargetUnit | None:
         """Those of the targets, where the loss means the same in any unit."""
         inner, _ = self._loss(codes.shape[1])
         alike = isinstance(inner, MeanSquaredError | MeanAbsoluteError)

@@ -11,7 +11,7 @@ STEPS = 64  # of a spread, to which the center is rounded
 ROUNDING = 8  # roundings of float64: targets that differ by less are all the same
 
 
-class Unit(NamedTuple):
+class TargetUnit(NamedTuple):
     """Center and spread of targets, (outputs,) each, in float64."""
 
     center: Array
@@ -22,7 +22,7 @@ class Unit(NamedTuple):
         return Normalization(self.center, self.spread**2, invert=True, dtype=dtype)
 
 
-def unit_of(y: Array, weights: Array | None) -> Unit:
+def unit_of(y: Array, weights: Array | None) -> TargetUnit:
     """The power of 2 next to the deviation of targets, and about their mean.
 
     Rounded, so that the order of the rows, or whether they are weighed or repeated, is no matter;
@@ -33,7 +33,7 @@ def unit_of(y: Array, weights: Array | None) -> Unit:
         weights: (n,) how much each row counts; None: all the same.
 
     >>> unit_of(np.array([[990.0], [1010.0], [1000.0]]), None)
-    Unit(center=array([1000.]), spread=array([8.]))
+    TargetUnit(center=array([1000.]), spread=array([8.]))
     """
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.average(y.astype(np.float64), axis=0, weights=weights)
@@ -43,4 +43,4 @@ def unit_of(y: Array, weights: Array | None) -> Unit:
     spread = np.exp2(np.round(np.log2(np.where(varies, deviation, 1.0))))
     rounded = np.round(mean / spread * STEPS) / STEPS * spread
     constant = np.where(np.isfinite(mean), mean, 0.0)
-    return Unit(np.where(varies, rounded, constant), spread)
+    return TargetUnit(np.where(varies, rounded, constant), spread)

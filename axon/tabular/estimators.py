@@ -153,6 +153,35 @@ class TabularEstimator(Insight):
         """
         save(self, path)
 
+    def to_onnx(self, path: "str | os.PathLike[str] | None" = None) -> Any:
+        """Write encodings and network as an ONNX file: see ``axon.tabular.exporting.to_onnx``.
+
+        Args:
+            path: of the file, such as "net.onnx"; None writes none.
+
+        Returns:
+            The onnx.ModelProto: an input for each column, numbers in float64 with NaN for a gap,
+            text with "" for one; "label" and "probabilities", or "variable".
+
+        Raises:
+            NotFittedError: it has not learned anything yet.
+            ValueError: its classes are neither numbers nor text.
+            ImportError: the extra ``onnx`` is missing.
+        """
+        from axon.tabular.exporting import to_onnx
+
+        return to_onnx(self, path)
+
+    def onnx_inputs(self, X: Any) -> dict[str, Array]:
+        """What ONNX Runtime is given for rows: an array (n, 1) for each input of ``to_onnx``.
+
+        Args:
+            X: rows, as ``predict`` takes them.
+        """
+        from axon.tabular.exporting import feeds
+
+        return feeds(self, X)
+
     def _answers(self, X: Any) -> Array:
         """What the members say together of rows."""
         check_is_fitted(self, "fitted_")

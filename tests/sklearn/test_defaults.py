@@ -15,6 +15,8 @@ from axon.models import Sequential
 from axon.sklearn import AxonClassifier, AxonRegressor
 from axon.sklearn.unit import unit_of
 
+# some fits are to be short
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((400, 5))
 NUMBER = X[:, 0] + np.abs(X[:, 1]) + 0.1 * RNG.standard_normal(400)
