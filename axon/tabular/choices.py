@@ -12,10 +12,11 @@ EFFORTS = ("fast", "good", "best")
 MEMBERS, WIDTHS, BINS = 8, (64, 64), 16
 BIN_SCALE, CATEGORY_SCALE = 0.25, 0.5  # the size of inputs at first, except of few rows
 DECAY, DROPOUT = 0.5, 0.1  # where classes are told apart, except of few rows
-EPOCHS, LEAST = 30, 12  # with three cycles of the rate; of four in 64 the last never paid
+LONG, SHORT = (64, 4), (30, 3)  # epochs and cycles of the rate: the first three are the same
+PATIENCE, LEAST = 16, 12  # epochs
 FOLDS = 5  # of the effort "best"
 CROSS = 4  # folds of the effort "good" where rows are few
-SMALL, LARGE = 640, 20_000  # rows
+SMALL, MIDDLE, LARGE = 640, 2_000, 20_000  # rows
 HELD = 0.15  # of the rows, where all members hold out the same
 STEPS = 8  # of an epoch, at least, or nearly
 STRATA = 10  # parts of equal size that numbers are cut into
@@ -74,16 +75,28 @@ def choose(effort: str, rows: int, classes: int) -> Choices:
         raise ValueError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}.{hint}")
     members = {"fast": 1, "good": MEMBERS, "best": FOLDS * MEMBERS}[effort]
     folds = {"fast": 0, "good": CROSS if rows < LARGE else 0, "best": FOLDS}[effort]
-    least = max(32, 1 << (rows // STEPS).bit_length())
-    batch = min(128, least) if rows < LARGE else 256 if rows < 5 * LARGE else 512
-    epochs = EPOCHS if rows < LARGE else max(LEAST, int(EPOCHS * (LARGE / rows) ** 0.5))
-    rate = 0.04 if classes else 0.1
     few = rows < SMALL
     scales = (1.0, 1.0) if few else (BIN_SCALE, CATEGORY_SCALE)
-    decay, dropout = (DECAY, DROPOUT) if classes and not few else (0.0, 0.0)
-    plan = Course(epochs, epochs // 2 + 1, batch, rate, decay, dropout)
+    plan = _course(rows, classes)
     mixed = few and members > 1
     return Choices(members, min(folds, rows), BINS, mixed, WIDTHS, plan, *scales)
+
+
+def _course(rows: int, classes: int) -> Course:
+    """How long, by how large steps and how fast so many rows are learned from.
+
+    30 epochs of three cycles are the same as the first three of 64 epochs' four.
+    """
+    regular = (DECAY, DROPOUT) if classes and rows >= SMALL else (0.0, 0.0)
+    rate = 0.04 if classes else 0.1
+    if rows < LARGE:
+        least = max(32, 1 << (rows // STEPS).bit_length())
+        batch = min(128 if classes else 64, least)
+        epochs, cycles = LONG if classes or rows < MIDDLE else SHORT
+        return Course(epochs, PATIENCE, batch, rate, *regular, cycles)
+    epochs = max(LEAST, int(SHORT[0] * (LARGE / rows) ** 0.5))
+    batch = 256 if rows < 5 * LARGE else 512
+    return Course(epochs, epochs // 2 + 1, batch, rate, *regular, SHORT[1])
 
 
 def strata(y: Array) -> Array:

@@ -316,3 +316,15 @@ def test_few_rows_are_left_as_they_are_and_numbers_are_never_dropped():
     assert many.bin_scale < many.category_scale < 1
     assert many.plan.dropout > 0 == numbers.plan.dropout
     assert many.plan.decay > 0 == numbers.plan.decay
+
+
+def test_numbers_of_2000_rows_and_more_leave_the_fourth_cycle_out():
+    from axon.optimizers.schedules import CosineLogarithmic
+
+    short, long = (choose("good", rows, 0).plan for rows in (3000, 1000))
+    rates = [
+        [CosineLogarithmic(1.0, p.epochs * 100, p.cycles)(step) for step in range(50, 2900, 50)]
+        for p in (short, long)
+    ]
+    assert short.epochs < long.epochs / 2
+    np.testing.assert_allclose(*rates, atol=0.03)  # the cycles they share are the same
