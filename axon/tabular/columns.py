@@ -319,7 +319,7 @@ def _of_words(
     if wanted == "date" and order is None:
         return _date_of_numbers(name, values, said)
     if order is not None:
-        if reading.is_ambiguous(words):
+        if order in ("dmy", "mdy") and reading.is_ambiguous(words):
             written = {"dmy": "day before month", "mdy": "month before day"}[order]
             said.append(f"Dates of {name!r} could be read in two ways; taken: {written}.")
         return _date(name, _moments_of(values, order), (order,))
@@ -398,7 +398,10 @@ def _number_of_words(
     truths = reading.truths(words)
     if not np.isnan(truths).any():
         return _number(name, values.spread(truths, np.nan), TRUTH, asked)
-    if ":" in words[0] and not np.isnan(clock := reading.hours(words)).any():
+    if (
+        not np.isnan(reading.hours(words[:1]))[0]
+        and not np.isnan(clock := reading.hours(words)).any()
+    ):
         said.append(f"In {name!r}, {words[0]!r} is read as {clock[0]:.6g} hours.")
         return _number(name, values.spread(clock, np.nan), CLOCK, asked)
     fitting = sorted(_styles(values), key=lambda style: comma and style.decimal != ",")

@@ -191,8 +191,8 @@ def truths(words: Sequence[str]) -> Array:
 def hours(words: Sequence[str]) -> Array:
     """Times of day and lengths of time as hours; NaN for other words.
 
-    >>> hours(["12:30", "0:00:36", "1:75"])
-    array([12.5 ,  0.01,   nan])
+    >>> hours(["12:30", "0:00:36", "1:75"]).round(2).tolist()
+    [12.5, 0.01, nan]
     """
     found = (_CLOCK_ALONE.fullmatch(word) for word in words)
     return np.array(
@@ -279,17 +279,19 @@ def _form(shape: str, order: str) -> re.Match[str] | None:
 def moments(words: Sequence[str], order: str) -> Array:
     """Words as datetime64 in seconds, UTC where a zone is told; NaT for what is no date."""
     found = np.full(len(words), NAT, MOMENT)
+    shapes = _date_shapes(words)
     places: dict[str, list[int]] = {}
-    for i, shape in enumerate(_date_shapes(words)):
+    matches = {s: match for s in set(shapes) if (match := _form(s, order)) is not None}
+    if len(matches) == 1 and len(set(shapes)) == 1:
+        return _read_moments(words, matches[shapes[0]])
+    for i, shape in enumerate(shapes if matches else []):
         places.setdefault(shape, []).append(i)
-    for shape, rows in places.items():
-        match = _form(shape, order)
-        if match is not None:
-            found[rows] = _read_moments([words[i] for i in rows], match)
+    for shape, match in matches.items():
+        found[places[shape]] = _read_moments([words[i] for i in places[shape]], match)
     return found
 
 
-def _read_moments(words: list[str], match: re.Match[str]) -> Array:
+def _read_moments(words: Sequence[str], match: re.Match[str]) -> Array:
     """Dates of one shape."""
     signs = np.array(words, f"U{match.end()}").view(np.uint32).reshape(len(words), -1)
     parts = {k: _digits(signs, *match.span(k)) for k, v in match.groupdict().items() if v}

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import DataConversionWarning
 
 from axon.backend import Array
-from axon.tabular.cells import is_gap
-from axon.tabular.columns import Values
+from axon.tabular import reading
+from axon.tabular.cells import is_gap, plain_text
+from axon.tabular.columns import FEW_ROWS, Values
 from axon.tabular.table import Table
 
 FEW = 64  # up to so many rows their order is no matter, and a weight of 2 is the row twice
@@ -93,18 +94,31 @@ def amounts(owner: str, y: Array) -> Array:
             raise TypeError("no real number")
         return y.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{owner}: y must hold numbers, got {y.ravel()[:3].tolist()}. Classes are for "
-            "TabularClassifier."
-        ) from error
+        words = [plain_text(value) for value in y.ravel().tolist()]
+        style = None if y.dtype.kind in "cmM" else reading.number_style(dict.fromkeys(words))
+        if style is None:
+            strange = np.isnan(reading.numbers(words, reading.best_style(words)))
+            row = int(strange.argmax()) // (y.shape[1] if y.ndim == 2 else 1)
+            raise ValueError(
+                f"{owner}: y must hold numbers, got {words[int(strange.argmax())]!r} in row "
+                f"{row + 1}. Mend it, or leave the row out; classes are for TabularClassifier."
+            ) from error
+    found = reading.numbers(words, style)
+    warn(f"{owner}: of y, {words[0]!r} is read as {float(found[0])!r}.", stacklevel=4)
+    return found.reshape(y.shape)
 
 
 def demand_classes(owner: str, y: Array) -> None:
-    """Demand targets that can be classes: no numbers with a fraction.
+    """Demand targets that can be classes: no numbers with a fraction, and one occurs again.
 
     Raises:
-        ValueError: there are such.
+        ValueError: they cannot.
     """
+    if y.dtype.kind in "OU" and len(y) >= FEW_ROWS and len(set(y.tolist())) == len(y):
+        raise ValueError(
+            f"{owner}: each of the {len(y)} rows has another y, such as {y[0]!r}: no class "
+            "returns, so that none can be learned. Is it the right column?"
+        )
     if y.dtype.kind == "f" and (y % 1).any():
         example = y[y % 1 != 0][0]
         raise ValueError(

@@ -13,6 +13,7 @@ pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
 from axon.tabular import reading
 from axon.tabular.columns import Columns
 from axon.tabular.table import read
+from axon.tabular.targets import amounts, demand_classes
 from axon.tabular.words import objects, plain_numbers
 
 STYLES = list(reading.STYLES)
@@ -239,3 +240,20 @@ def test_equal_columns_are_compared_not_only_hashed(monkeypatch: pytest.MonkeyPa
     columns = Columns.find(table)
     assert [c.name for c in columns.used] == ["a", "b", "d", "e"]
     assert columns.said == ["Column 'c' is left out: the same as 'a'."]
+
+
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [(["1.234,5", "2"], [1234.5, 2]), (["12%", "7%"], [0.12, 0.07]), (["$5", "$1,000"], [5, 1000])],
+)
+def test_targets_are_read_in_one_style(words: list[str], numbers: list[float]) -> None:
+    with pytest.warns(UserWarning, match="of y, .* is read as"):
+        assert_allclose(amounts("R", np.array(words, object)), numbers)
+
+
+def test_targets_that_nothing_can_be_learned_of() -> None:
+    with pytest.raises(ValueError, match=r"'many' in row 3.*TabularClassifier"):
+        amounts("R", np.array(["1,5", "2", "many"], object))
+    with pytest.raises(ValueError, match="no class returns"):
+        demand_classes("C", np.array([f"name {i}" for i in range(30)], object))
+    demand_classes("C", np.array([f"name {i // 2}" for i in range(30)], object))
