@@ -29,7 +29,7 @@ Sizes = tuple[int, ...]
 Specs = list[tuple[Shape, DType]]
 
 
-class Layout(NamedTuple):
+class BinLayout(NamedTuple):
     """Which bins are whose.
 
     Attributes:
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def layout_of(sizes: Sizes) -> Layout:
+def layout_of(sizes: Sizes) -> BinLayout:
     """The layout of columns of these sizes, made once.
 
     >>> layout_of((2, 1)).owners.tolist()
@@ -56,7 +56,7 @@ def layout_of(sizes: Sizes) -> Layout:
     starts = np.cumsum(counts) - counts
     owners = np.repeat(np.arange(len(sizes)), counts)
     places = np.arange(len(owners)) - starts[owners]
-    return Layout(owners.astype(INDEX), places, starts, counts - 1)
+    return BinLayout(owners.astype(INDEX), places, starts, counts - 1)
 
 
 def _demand_columns(bins: Array, fractions: Array, sizes: Sizes) -> None:
@@ -97,7 +97,7 @@ SPREAD = 6  # arrays of workspace
 def _spread(bins: Array, fractions: Array, sizes: Sizes, xp: Any, workspace: list[Array]) -> Array:
     """Rows with all of their bins."""
     place, at, wide, beyond, share, x = workspace[:SPREAD]
-    layout = Layout(*(xp.asarray(a) for a in layout_of(tuple(sizes))))
+    layout = BinLayout(*(xp.asarray(a) for a in layout_of(tuple(sizes))))
     xp.copyto(place.reshape(bins.shape), bins, casting="unsafe")
     xp.take(place, layout.owners, axis=1, out=wide, mode="clip")
     xp.less(layout.places, wide, out=x)

@@ -61,15 +61,15 @@ def _sums(like: Any, at: int, given: Any) -> None:
 @kernel
 def sum_between(rows: int, lines: int, n: int, after: int, out: Address, x: Address) -> None:
     """Sums over lines: (lines, n, after) -> (lines, after)."""
-    whole = after // LANES * LANES
+    full = after // LANES * LANES
     for i in range(rows * lines):
         into, start = out + 4 * i * after, x + 4 * i * n * after
-        by_vectors(_sums, whole, (into, start, n, 4 * after))
+        by_vectors(_sums, full, (into, start, n, 4 * after))
         y, a = floats(into, after), floats(start, n * after)
-        for k in range(whole, after):
+        for k in range(full, after):
             y[k] = a[k]
         for j in range(1, n):
-            for k in range(whole, after):
+            for k in range(full, after):
                 y[k] += a[j * after + k]
 
 

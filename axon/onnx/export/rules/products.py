@@ -73,8 +73,8 @@ def piecewise_matmul(
     wide: Sizes = (*bins.shape[:-1], len(layout.owners))
     owners, places = graph.constant(layout.owners, INT64), graph.constant(layout.places, INT64)
     at, share = (
-        graph.op("Gather", graph.cast(x, kind), owners, axis=-1, shape=wide, dtype=kind)
-        for x, kind in ((bins, INT64), (fractions, dtype))
+        graph.op("Gather", graph.cast(x, wanted), owners, axis=-1, shape=wide, dtype=wanted)
+        for x, wanted in ((bins, INT64), (fractions, dtype))
     )
     before, here = (graph.op(op, places, at, shape=wide, dtype=bool) for op in ("Less", "Equal"))
     rows = graph.op("Where", here, share, graph.cast(before, dtype), shape=wide, dtype=dtype)
