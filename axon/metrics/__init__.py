@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from axon.core import Tensor
-from axon.losses import Hinge, Loss, SquaredHinge
+from axon.losses import Hinge, Loss, PackedLoss, SquaredHinge
 from axon.metrics.accuracy import Accuracy, BinaryAccuracy, TopKCategoricalAccuracy
 from axon.metrics.auc import AUC
 from axon.metrics.base import Accumulator, FunctionMetric, Mean, MeanMetric, Metric
 from axon.metrics.confusion import ConfusionMatrix
+from axon.metrics.packed import PackedMetric
 from axon.metrics.precision import F1Score, Precision, Recall
 from axon.metrics.regression import (
     MeanAbsoluteError,
@@ -61,7 +62,8 @@ def get(metric: "str | type[Metric] | Metric | Callable[..., Tensor]", loss: Los
 
     A function of (y_true, y_pred) becomes a mean of what it returns for each sample.
 
-    Beside a binary loss of logits, or a hinge, what is yes begins at 0 instead of 0.5.
+    Beside a binary loss of logits, or a hinge, what is yes begins at 0 instead of 0.5. Beside a
+    ``PackedLoss``, a name means a ``PackedMetric``.
 
     Raises:
         ValueError: no such name; the nearest one is suggested.
@@ -77,6 +79,8 @@ def get(metric: "str | type[Metric] | Metric | Callable[..., Tensor]", loss: Los
 
 
 def _named(name: str, loss: Loss) -> Metric:
+    if isinstance(loss, PackedLoss):
+        return PackedMetric(_named(name, loss.loss_of_each))
     make = METRICS[name]
     binary = loss.soft or isinstance(loss, Hinge | SquaredHinge)  # each output for itself
     options: dict[str, object] = {}

@@ -1,5 +1,6 @@
 """Packed members learn what they would learn as models of their own."""
 
+from copy import deepcopy
 from itertools import pairwise
 
 import numpy as np
@@ -19,8 +20,10 @@ from axon.layers import (
     Reshape,
 )
 from axon.losses import CategoricalCrossEntropy, PackedLoss
+from axon.metrics import AUC, Accuracy, PackedMetric
 from axon.models import Sequential, load_model, pack, unpack
 from axon.optimizers import SGD, Adam
+from axon.program.lowerings import Kernels
 
 random = np.random.default_rng(0)
 X = random.normal(size=(83, 7)).astype("float32")
@@ -141,3 +144,113 @@ def test_what_cannot_be_packed_is_refused_by_name(make, says):
 def test_only_chains_of_layers_are_packed():
     with pytest.raises(TypeError, match="expected a Sequential"):
         pack([Dense(3)], 1)
+
+
+# ------------------------------------------------------------------------------------ metrics
+
+MEASURED = {
+    "labels": ("softmax", 3, "categorical_cross_entropy", LABELS, ["accuracy"]),
+    "yes or no": ("sigmoid", 1, "binary_cross_entropy", YES, ["accuracy", "binary_accuracy"]),
+    "logits": (None, 1, "hinge", 2 * YES - 1, ["mae", "mse"]),
+    "numbers": (None, 1, "mse", YES, ["mae", "mse"]),
+}
+
+
+@pytest.mark.parametrize("weighed", [None, "samples", "members"])
+@pytest.mark.parametrize("name", MEASURED)
+def test_metrics_are_the_means_of_the_members(name, weighed):
+    ends, outputs, loss, y, names = MEASURED[name]
+    rows = (random.random((83, 2)) + 0.1).astype("float32")
+    rows *= 83 / rows.sum(axis=0)  # so that members weigh alike
+    rows = {None: None, "samples": rows[:, 0], "members": rows}[weighed]
+    models = [single(lambda: on_numbers(ends, outputs), (7,)) for _ in range(2)]
+    packed = pack(models)
+    packed.compile(PackedLoss(loss), SGD(0.05), names)
+    packed.fit(X, y, epochs=2, shuffle=False, verbose=0, sample_weight=rows)
+    found = packed.evaluate(X, y, sample_weight=rows, return_dict=True)
+    alone = []
+    for i, model in enumerate(models):
+        model.compile(loss, SGD(0.05), names)
+        own = rows[:, i] if weighed == "members" else rows
+        model.fit(X, y, epochs=2, shuffle=False, verbose=0, sample_weight=own)
+        alone.append(model.evaluate(X, y, sample_weight=own, return_dict=True))
+    assert list(found) == ["loss", *names]
+    for key in names:
+        assert found[key] == pytest.approx(np.mean([a[key] for a in alone]), rel=1e-4)
+
+
+def test_other_metrics_pool_the_members_and_are_kept_in_files(tmp_path):
+    packed = pack(single(lambda: on_numbers("sigmoid", 1), (7,)), members=2)
+    metrics = [PackedMetric(AUC()), "precision"]
+    packed.compile(PackedLoss("binary_cross_entropy"), "adam", metrics)
+    packed.fit(X, YES, verbose=0, validation_split=0.2)
+    found = packed.evaluate(X, YES, return_dict=True)
+    auc = AUC()
+    auc.update(np.repeat(YES, 2, axis=0), packed.predict(X).reshape(-1, 1))
+    assert found["auc"] == pytest.approx(auc.result())
+    packed.save(tmp_path / "net.axon")
+    again = load_model(tmp_path / "net.axon")
+    assert again.evaluate(X, YES, return_dict=True) == found
+    assert deepcopy(packed).evaluate(X, YES, return_dict=True) == found
+    cut = pack(single(lambda: on_numbers("sigmoid", 1), (7,)), members=2)
+    cut.compile(PackedLoss("binary_cross_entropy"), "adam", ["accuracy"])
+    assert cut.fit(X, YES, verbose=0, shards=2).history["accuracy"][0] > 0
+
+
+def test_what_no_packed_metric_takes():
+    with pytest.raises(TypeError, match="PackedMetric: expected a Metric, such as Accuracy"):
+        PackedMetric("accuracy")
+    with pytest.raises(ValueError, match=r"accuracy: packed predictions have shape \(n, members"):
+        PackedMetric(Accuracy()).update([1], [[0.5, 0.5]])
+    with pytest.raises(ValueError, match="sample_weight must have shape"):
+        PackedMetric(Accuracy()).update([1, 0], np.ones((2, 2, 3)), [1.0, 2.0, 3.0])
+
+
+# ------------------------------------------------------------------------------------ elsewhere
+
+
+@pytest.mark.parametrize("kernels", ["fast", "jax"])
+def test_members_learn_alike_by_compiled_kernels(kernels):
+    pytest.importorskip({"fast": "numba", "jax": "jax"}[kernels])
+    models = [single(lambda: on_numbers("softmax", 3), (7,)) for _ in range(2)]
+    packs = [pack(models) for _ in range(2)]
+    for packed, chosen in zip(packs, ("numpy", kernels), strict=True):
+        with Kernels(chosen):
+            packed.compile(PackedLoss("categorical_cross_entropy"), Adam(0.01), ["accuracy"])
+            packed.fit(X, LABELS, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    for a, b in zip(*(p.get_weights() for p in packs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_packed_models_are_exported_and_looked_at(tmp_path, capsys):
+    runtime = pytest.importorskip("onnxruntime")
+    from axon import onnx
+
+    for layers, x in ((lambda: on_numbers("softmax", 3), X), (WAYS["ids"][0], IDS)):
+        packed = pack(single(layers, x.shape[1:]), members=3)
+        onnx.export(packed, tmp_path / "net.onnx")
+        session = runtime.InferenceSession(str(tmp_path / "net.onnx"))
+        (given,) = session.get_inputs()
+        kind = {"tensor(int64)": "i8", "tensor(float)": "f4"}[given.type]
+        (y,) = session.run(None, {given.name: x.astype(kind)})
+        np.testing.assert_allclose(y, packed.predict(x), rtol=1e-5, atol=1e-6)
+        packed.summary()
+        total = sum(p.size for p in packed.parameters())
+        assert f"{total:,}" in capsys.readouterr().out
+        assert packed.output_shape == (3, 3)
+
+
+@pytest.mark.parametrize("regularizer", ["l1", "l2", "l1_l2"])
+def test_regularizers_cost_each_member_what_it_would_alone(regularizer):
+    def layers():
+        return [Dense(5, "tanh", kernel_regularizer=regularizer, bias_regularizer="l2"), Dense(1)]
+
+    models = [single(layers, (7,)) for _ in range(2)]
+    packed = pack(models)
+    packed.compile(PackedLoss("mse"), SGD(0.1))
+    packed.fit(X, YES, epochs=2, shuffle=False, verbose=0)
+    for member, model in zip(unpack(packed), models, strict=True):
+        model.compile("mse", SGD(0.1))
+        model.fit(X, YES, epochs=2, shuffle=False, verbose=0)
+        for own, alone in zip(member.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_allclose(own, alone, rtol=1e-4, atol=1e-6)
