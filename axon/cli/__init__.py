@@ -5,9 +5,11 @@
 
 import click
 
+from axon.cli.compare import compare
 from axon.cli.completion import completion
 from axon.cli.devices import devices
 from axon.cli.evaluate import evaluate
+from axon.cli.explain import explain
 from axon.cli.export import convert, export
 from axon.cli.group import Commands
 from axon.cli.info import info, summary
@@ -22,7 +24,10 @@ def cli() -> None:
     """Train neural networks, and use them. Set AXON_DEBUG=1 to see where an error came from."""
 
 
-COMMANDS = (train, resume, evaluate, predict, export, convert, info, summary, devices, completion)
+COMMANDS = (
+    *(train, resume, evaluate, predict, explain, compare, export, convert, info, summary),
+    *(devices, completion),
+)
 
 for _command in COMMANDS:
     cli.add_command(_command)

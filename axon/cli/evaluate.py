@@ -9,7 +9,9 @@ import numpy as np
 
 from axon import datasets
 from axon.backend import Array
+from axon.cli import estimators, verdict
 from axon.cli.data import BUILT_IN, TABLES, Wanted, fingerprint, load
+from axon.cli.estimators import is_estimator
 from axon.cli.inputs import Pictures
 from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import console, json_line, note, plural, print_pairs, print_table
@@ -36,8 +38,12 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
 
     DATA is what `train` takes. Of mnist and its like it is the test set; of an NPZ file x_test and
     y_test, or x and y; of a CSV file or a folder of images all of it, with the columns and classes
-    that the model was trained on, or with --held-out the fifth that was not trained on.
+    that the model was trained on, or with --held-out the fifth that was not trained on. Of a model
+    that learned a table as it comes, --held-out judges each row by networks that did not see it.
     """
+    if is_estimator(model):
+        _evaluate_estimator(model, data, target, held_out, as_json)
+        return
     network = open_model(model)
     x, y = _data(network, data, target, held_out)
     if held_out or data in BUILT_IN:
@@ -46,10 +52,40 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
         note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
     meaning = Meaning.of(network)
     results = {**_figures(network, meaning, x, y), **_loss(network, x, y)}
+    _say(model, data, results, meaning, len(x), as_json)
+
+
+def _say(
+    model: str, data: str, results: Figures, meaning: Meaning, samples: int, as_json: bool
+) -> None:
     if as_json:
-        click.echo(json_line({"model": model, "data": data, "samples": len(x), **results}))
+        click.echo(json_line({"model": model, "data": data, "samples": samples, **results}))
         return
-    _print(results, meaning, data, len(x))
+    _print(results, meaning, data, samples)
+
+
+def _evaluate_estimator(
+    model: str, data: str, target: str | None, held_out: bool, as_json: bool
+) -> None:
+    """Judge the answers of a table estimator, or those that it gave out of fold."""
+    estimators.demand_rows(data)
+    estimator = estimators.open_estimator(model)
+    table, y = estimators.asked_of(estimator, data, target)
+    learned = fingerprint(data) and fingerprint(data) == estimator.metadata_.get("sha256")
+    if held_out:
+        estimators.demand_learned(estimator, data)
+        answers = estimator.out_of_fold_.reshape(len(y), -1)
+        seen = ~np.isnan(answers).any(axis=1)
+        answers, y = answers[seen], y[seen]
+    else:
+        answers = estimators.answers(estimator, table, data)
+    if learned and not held_out:
+        note(f"The model learned from {data}: --held-out judges answers of networks that had not.")
+    meaning = estimators.meaning_of(estimator)
+    results = _classes(meaning, answers, y) if meaning.classes else _numbers(answers, y)
+    if meaning.classes:
+        results["log_loss"] = verdict.CLASSES["log_loss"].measure(y, answers)
+    _say(model, data, results, meaning, len(y), as_json)
 
 
 # ------------------------------------------------------------------------------------ data

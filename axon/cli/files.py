@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.cli.output import plural
+from axon.cli.tables import is_table
 from axon.files import archive, formats, npz, safetensors
 from axon.names import need, readable
 
@@ -35,12 +36,14 @@ class About(NamedTuple):
         facts: what is known of it, by name.
         layers: of a model: name, class and arguments.
         tensors: its arrays, by what they are for.
+        columns: of a table, or of one that was learned from; see ``Columns.to_config``.
     """
 
     what: str
     facts: Sequence[tuple[str, str]] = ()
     layers: Sequence[tuple[str, str, str]] = ()
     tensors: Mapping[str, Sequence[StoredArray]] = {}
+    columns: Sequence[Mapping[str, Any]] = ()
 
 
 def about(path: str) -> About:
@@ -51,6 +54,8 @@ def about(path: str) -> About:
     """
     if os.path.isdir(path):
         return _folder(Path(path))
+    if is_table(path):
+        return _table(path)
     with open(path, "rb") as stream:
         start = stream.read(16)
     try:
@@ -169,11 +174,30 @@ def _value(value: Any, type_name: Callable[[int], str]) -> str:
 # ------------------------------------------------------------------------------------ AXON's own
 
 
+def _table(path: str) -> About:
+    """A table as it comes: what is found in it."""
+    from axon.tabular import Columns, read
+
+    table = read(path)
+    if not table.rows:
+        raise ValueError(f"{path}: no rows below the line of names; columns: {table.names[:30]}.")
+    columns = Columns.find(table)
+    said = [s for s in columns.said if " is left out: " not in s]  # its columns say so
+    facts = [
+        ("Rows", f"{table.rows:,}"),
+        ("Columns", f"{len(table.names):,}, {len(columns.used):,} of use"),
+        *(("Noted", sentence) for sentence in said),
+    ]
+    return About("a table", facts, (), {}, columns.to_config()["columns"])
+
+
 def _zip(path: str) -> About:
     """A model, or a tree of values."""
     with archive.opened(path) as opened:
         if "model.json" in opened:
             return _model(path, opened)
+        if "table.json" in opened:
+            return _estimator(path, opened)
         names = [n.removesuffix(".safetensors") for n in opened.zip.namelist()]
         tensors = {
             n: _tensors(opened.header(n), n)[n] for n in names if f"{n}.safetensors" in opened
@@ -199,6 +223,32 @@ def _model(path: str, opened: archive.Archive) -> About:
         steps = opened.tree("optimizer").get("iterations")
         facts += [("Trained", f"{int(steps):,} steps")] if steps is not None else []
     return About("a model (AXON)", facts, _layers(description), tensors)
+
+
+def _estimator(path: str, opened: archive.Archive) -> About:
+    """A table estimator; scikit-learn is not needed to say what is in the file."""
+    state = opened.tree("table", opened.size)
+    if not isinstance(state, dict):
+        raise ValueError(f"{path}: table.json describes no table estimator.")
+    facts = [(name, value) for name, value in _estimator_facts(state) if value]
+    content = {"content": _tensors(opened.header("table"))["weights"]}
+    return About("a table estimator (AXON)", facts, (), content, state["columns"]["columns"])
+
+
+def _estimator_facts(state: Description) -> list[tuple[str, str]]:
+    given = {k: v for k, v in state["settings"].items() if v not in (None, [], 0)}
+    network, losses = state["network"], state["losses"]
+    sizes = "-".join(map(str, [network["inputs"], *network["widths"], network["outputs"]]))
+    return [
+        ("Format", f"{state['format']}, written by AXON {state['axon']}"),
+        ("Class", _shown({"class": state["estimator"], "config": given})),
+        ("Target", str(state["target"] or "not named")),
+        ("Classes", _shown(state.get("classes") or [])),
+        ("Network", f"{plural(network['members'], 'member')} of {sizes}"),
+        ("Trained", f"{plural(len(losses), 'epoch')}, the best was {state['best'] + 1}"),
+        *metadata_pairs({k: v for k, v in state["metadata"].items() if k != "target"}),
+        *(("Noted", sentence) for sentence in state["columns"]["said"]),
+    ]
 
 
 def _facts(description: Description) -> list[tuple[str, str]]:

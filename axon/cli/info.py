@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,10 @@ import numpy as np
 
 import axon
 from axon import datasets
+from axon.cli.estimators import is_estimator
 from axon.cli.models import ModelFile, open_model
 from axon.cli.output import plural, print_pairs, print_table
+from axon.cli.tables import print_columns
 from axon.datasets.fetch import cache_folder
 from axon.names import printable
 
@@ -30,8 +32,9 @@ PACKAGES = ("numpy", "click", "rich", "pooch", "pillow", "matplotlib", "numba", 
 def info(file: str | None) -> None:
     """Show what FILE is; without one: versions, BLAS, kernels, devices, and where data lie.
 
-    FILE is a model (.axon, .onnx), weights or arrays (.safetensors, .npz, .npy, .h5), or the folder
-    of a backup. Its layers and arrays are listed, and nothing in it is run.
+    FILE is a model (.axon, .onnx), weights or arrays (.safetensors, .npz, .npy, .h5), a table
+    (.csv, .tsv, .parquet), or the folder of a backup. Its layers and arrays, or columns, are
+    listed, and nothing in it is run.
     """
     if file is None:
         return print_pairs(_here())
@@ -40,12 +43,10 @@ def info(file: str | None) -> None:
     found = about(file)
     size = _size(Path(file))
     main = [what for what in found.tensors if what in ("weights", "arrays")]
-    others = {what: t for what, t in found.tensors.items() if what not in main}
-    more = [
-        ("Content" if what == "tree" else f"{what.capitalize()} state", _counted(t))
-        for what, t in others.items()
-    ]
+    more = _counts({what: t for what, t in found.tensors.items() if what not in main})
     print_pairs([("File", f"{file}, {size}"), ("Kind", found.what), *found.facts, *more])
+    if found.columns:
+        print_columns(found.columns)
     if found.layers:
         print_table(["layer", "class", "arguments"], found.layers, left=3)
     for what in main:
@@ -53,6 +54,13 @@ def info(file: str | None) -> None:
         rows = [[t.name, t.dtype, str(t.shape), f"{t.numbers:,}"] for t in tensors]
         rows.append(["total", "", "", f"{sum(t.numbers for t in tensors):,}"])
         print_table([what, "dtype", "shape", "numbers"], rows, left=3)
+
+
+def _counts(tensors: "Mapping[str, Sequence[StoredArray]]") -> list[tuple[str, str]]:
+    return [
+        ("Content" if what in ("tree", "content") else f"{what.capitalize()} state", _counted(t))
+        for what, t in tensors.items()
+    ]
 
 
 def _counted(tensors: "Sequence[StoredArray]") -> str:
@@ -114,10 +122,14 @@ def _blas_threads() -> str:
 
 @click.command(short_help="Show the layers of a model.")
 @click.argument("model", type=ModelFile())
-def summary(model: str) -> None:
+@click.pass_context
+def summary(ctx: click.Context, model: str) -> None:
     """Show the layers of MODEL, a file that `train --save` wrote, and what it was trained on."""
     from axon.cli.files import metadata_pairs
 
+    if is_estimator(model):
+        ctx.invoke(info, file=model)
+        return
     network = open_model(model)
     network.summary(click.echo)
     for name, value in metadata_pairs(network.metadata):

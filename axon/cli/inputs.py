@@ -153,7 +153,7 @@ def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[
         if waiting:
             yield _images(waiting, pictures)
             waiting = []
-        x = _table(path, network) if form == "table" else _array(path)
+        x = _table(path, network) if form == "table" else read_array(path)
         yield FileSamples(x, [path] * len(x), range(len(x)))
 
 
@@ -162,7 +162,7 @@ def _images(paths: Sequence[str], pictures: Pictures) -> FileSamples:
     return FileSamples(x, list(paths), [0] * len(paths))
 
 
-class _StandardInput(BytesIO):
+class StandardInput(BytesIO):
     """All of standard input, to be read as often as needed."""
 
     name = "standard input"
@@ -175,7 +175,7 @@ class _StandardInput(BytesIO):
 
 def _table(path: str, network: Model) -> Array:
     """Columns by name if the network knows names, else as many as it has inputs."""
-    source: Any = _StandardInput() if path == "-" else path
+    source: Any = StandardInput() if path == "-" else path
     names, shape = network.metadata.get("feature_names"), network.input_shape
     if names:
         return datasets.read_features(source, names)
@@ -192,7 +192,8 @@ def _table(path: str, network: Model) -> Array:
     return datasets.read_features(source, columns).reshape(-1, *shape)
 
 
-def _array(path: str) -> Array:
+def read_array(path: str) -> Array:
+    """The samples (n, ...) of an .npy or .npz file."""
     if Path(path).suffix.lower() == ".npz":
         return _from_npz(path)
     try:

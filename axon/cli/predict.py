@@ -1,6 +1,6 @@
 """``axon predict``."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,11 @@ import click
 import numpy as np
 
 from axon.backend import Array
+from axon.cli.estimators import demand_rows, is_estimator, meaning_of, open_estimator, predicted
 from axon.cli.inputs import FileSamples, Pictures, files_in, format_of, parts
 from axon.cli.models import Meaning, ModelFile, open_model
 from axon.cli.output import json_line, note, plural
+from axon.datasets.image_folder import SUFFIXES
 from axon.files.atomic import atomic, check_writable
 from axon.models import Model
 from axon.names import guarded, printable
@@ -45,10 +47,11 @@ def predict(
 ) -> None:
     """Predict with MODEL, a file that `train --save` wrote, for each sample of INPUT.
 
-    INPUT is a CSV file with the columns the model was trained on (- reads it from standard
-    input), an NPY file with an array of samples, an NPZ file with one called x or x_test, an
-    image, or a folder of images. There may be several. Prints CSV: sample or file, prediction and
-    its probability; or, of a model that predicts numbers, these.
+    INPUT is a CSV file with the columns the model was trained on, in any order (- reads it from
+    standard input); of a model that learned a table as it comes also TSV or Parquet, with text,
+    gaps and dates. Or it is an NPY file with an array of samples, an NPZ file with one called x or
+    x_test, an image, or a folder of images. There may be several. Prints CSV: sample or file,
+    prediction and its probability; or, of a model that predicts numbers, these.
 
     Images are resized to what the model takes, turned to gray or colour as it needs, and their
     values brought to the range of the data it was trained on: black to white is what `train` saw,
@@ -58,16 +61,18 @@ def predict(
     form = _form(asked, output)
     if output:
         check_writable(output)
-    files = _existing(files_in(inputs))
-    network = open_model(model)
-    pictures = Pictures.of(network, invert, white)
-    found = _predicted(network, parts(files, network, pictures), pictures)
+    if is_estimator(model):
+        files = _existing(list(inputs), demand_rows)
+        estimator = open_estimator(model)
+        found = predicted(estimator, files)
+    else:
+        files = _existing(files_in(inputs), format_of)
+        network = open_model(model)
+        pictures = Pictures.of(network, invert, white)
+        found = _predicted(network, parts(files, network, pictures), pictures)
     if form == "npy":
-        assert output
-        with atomic(output) as stream:
-            np.save(stream, np.concatenate([outputs for _, outputs in found]))
-        return
-    meaning = Meaning.of(network)
+        return _write_array(found, output)
+    meaning = meaning_of(estimator) if is_estimator(model) else Meaning.of(network)
     guesses = min(top, len(meaning.classes)) if meaning.classes else 1
     lines = _lines(found, files, meaning, (guesses, probabilities), form)
     _write(lines, output)
@@ -84,10 +89,10 @@ def _form(asked: str | None, output: Path | None) -> str:
     return asked or FORMATS[suffix]
 
 
-def _existing(files: list[str]) -> list[str]:
+def _existing(files: list[str], check: Callable[[str], object]) -> list[str]:
     """The files, if all can be opened and are of a known kind."""
     for path in files:
-        format_of(path)
+        check(path)
         if path != "-":
             with open(path, "rb"):
                 pass
@@ -128,7 +133,7 @@ def _lines(
     form: str,
 ) -> Iterator[str]:
     """What is printed, line by line."""
-    alone, images = len(files) == 1, all(format_of(path) == "image" for path in files)
+    alone, images = len(files) == 1, all(path.lower().endswith(SUFFIXES) for path in files)
     places = ["file"] if images else ["sample"] if alone else ["file", "sample"]
     head = [_csv([*places, *_columns(meaning, *shown)])] if form == "csv" else []
     for part, outputs in found:
@@ -184,6 +189,13 @@ def _object(row: Array, meaning: Meaning, top: int, probabilities: bool) -> dict
     if probabilities:
         line["probabilities"] = dict(zip(meaning.classes, row.tolist(), strict=True))
     return line
+
+
+def _write_array(found: Iterable[tuple[FileSamples, Array]], output: Path | None) -> None:
+    """Write the outputs as they are."""
+    assert output
+    with atomic(output) as stream:
+        np.save(stream, np.concatenate([outputs for _, outputs in found]))
 
 
 def _write(lines: Iterable[str], output: Path | None) -> None:

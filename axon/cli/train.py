@@ -15,6 +15,15 @@ from axon.cli import config
 from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
+from axon.cli.tables import (
+    ONLY_TABLES,
+    ColumnNames,
+    Seconds,
+    TableRun,
+    given_options,
+    taken_as_it_comes,
+)
+from axon.cli.verdict import METRICS
 from axon.files.atomic import atomic, check_writable
 from axon.modes import modes
 from axon.names import readable
@@ -94,12 +103,31 @@ A_FILE = click.Path(path_type=Path)
     help="Dense layers, or convolution for images.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of all chance.")
-@click.option("--target", help="For a CSV file: the column to predict.")
+@click.option("--target", help="For a table: the column to predict.")
 @click.option(
     "--task",
     type=click.Choice(TASKS),
     default="auto",
-    help="For a CSV file: predict classes, or numbers.",
+    help="For a table: predict classes, or numbers.",
+)
+@click.option("--drop", type=ColumnNames(), help="For a table: columns to leave out: id,name.")
+@click.option("--categorical", type=ColumnNames(), help="For a table: columns of categories.")
+@click.option("--numeric", type=ColumnNames(), help="For a table: numbers; words are gaps.")
+@click.option(
+    "--effort",
+    type=click.Choice(["fast", "good", "best"]),
+    help="For a table: one network, eight, or five folds of eight.  [default: good]",
+)
+@click.option(
+    "--time-limit",
+    type=Seconds(),
+    help="For a table: begin no other epoch after 60s, 10min, 1h. The bits depend on it.",
+)
+@click.option("--metric", type=click.Choice(METRICS), help="For a table: what is reported first.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    help="For a table: parts of the rows, each judged by networks that did not see it.",
 )
 @click.option("--classes", type=config.Names(), help="For a CSV file: all its labels: yes,no.")
 @click.option("--image-size", type=ImageSize(), help="For a folder of images: 64, or 64x48.")
@@ -145,14 +173,27 @@ A_FILE = click.Path(path_type=Path)
 def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> None:
     """Train a network on DATA and report how well it does on data that it has not seen.
 
-    DATA is mnist (the default), fashion_mnist, digits, breast_cancer; a CSV file with a header and
-    a column of labels (or of numbers to predict); an NPZ file with x and y, or x_train, y_train,
-    x_test and y_test; or a folder with one folder of images for each class. A fifth of a file
-    or folder is kept for testing. Nothing is learned from the test set.
+    DATA is mnist (the default), fashion_mnist, digits, breast_cancer; a table (CSV, TSV, Parquet)
+    as it comes, with text, gaps and dates, and a column to predict (--target); an NPZ file with x
+    and y, or x_train, y_train, x_test and y_test; or a folder with one folder of images for each
+    class. A fifth of a file or folder is kept for testing. Nothing is learned from the test set.
+
+    Several small networks learn a table, each without some of the rows, by which it is judged.
+    With options that describe a network (--hidden, --epochs ...) that network learns a CSV file of
+    numbers instead.
 
     `--dump-config run.toml` and later `--config run.toml` repeat a run exactly, bit for bit.
     """
     settings.pop("config")
+    if taken_as_it_comes(settings["data"], given_options(ctx)):
+        TableRun(settings).run()
+    else:
+        others = {k: v for k, v in settings.items() if k not in ONLY_TABLES}
+        _train_network(ctx, others, dump_config)
+
+
+def _train_network(ctx: click.Context, settings: Settings, dump_config: Path | None) -> None:
+    """Train a network that the options describe."""
     with _kernels(settings, os.environ.get(VARIABLE)):
         run = TrainingRun(ctx.command, settings, fall_back="data" not in (ctx.default_map or {}))
         run.check()

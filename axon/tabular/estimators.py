@@ -185,7 +185,8 @@ class TabularEstimator(Insight):
     def _answers(self, X: Any) -> Array:
         """What the members say together of rows."""
         check_is_fitted(self, "fitted_")
-        return self.fitted_.answers(self.columns_.values(self._fitting(self.columns_.read(X))))
+        values = X if isinstance(X, Values) else self.columns_.values(self._read(X))
+        return self.fitted_.answers(values)
 
     def _fitting(self, table: Table) -> Table:
         """The table; an array, which has no names, must have as many columns as it learned from."""

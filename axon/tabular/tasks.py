@@ -70,7 +70,7 @@ def question(
         y = np.empty(len(words), object)
         y[:] = words
     if strict:
-        _demand_different(name, words, task)
+        _demand_different(name, words, task, int((~known).sum()))
     rest = table.without(name)
     return Question(rest if known.all() else rest.taken(known), name, y, task, known)
 
@@ -131,7 +131,8 @@ def _read(column: Array) -> tuple[list[str], Array | None]:
     return [str(v) for v in column.tolist()], amounts
 
 
-FINITE = (-1e300, 1e300)  # infinite ones are refused later, by those who learn
+FINITE = (-1e300, 1e300)  # infinite ones are refused later
+LARGEST = 1e100  # the squares of such targets are finite
 
 
 def _are_amounts(name: str, amounts: Array | None) -> bool:
@@ -149,21 +150,28 @@ def _amounts(name: str, words: list[str], amounts: Array | None) -> Array:
             f"target {name!r}: to predict numbers, it must hold numbers, and {strange!r} is none. "
             "Mend it; or predict classes: the task classification."
         )
-    if not np.isfinite(amounts).all():
-        raise ValueError(f"target {name!r} holds infinite numbers. Leave these rows out.")
+    if not (np.abs(amounts) < LARGEST).all():
+        raise ValueError(
+            f"target {name!r} holds numbers as large as {np.abs(amounts).max():.2g}, which cannot "
+            "be predicted. Divide them by a power of ten, or leave these rows out."
+        )
     return amounts
 
 
-def _demand_different(name: str, words: list[str], task: str) -> None:
+def _demand_different(name: str, words: list[str], task: str, gaps: int) -> None:
+    if len(words) < 2:
+        raise ValueError("there is only 1 row with a target; at least 2 are needed.")
     different = len(set(words))
+    beside = f"; {gaps} rows more have a gap there" if gaps else ""
     if different == 1 and task == "regression":
         raise ValueError(
-            f"target {name!r} is {words[0]} in all {len(words)} rows: there is nothing to learn."
+            f"target {name!r} is {words[0]} in all {len(words)} rows: there is nothing to learn"
+            f"{beside}."
         )
     if different == 1:
         raise ValueError(
-            f"target {name!r} holds one class, {words[0]!r}, in all {len(words)} rows; at least "
-            "two are needed."
+            f"target {name!r} holds one class, {words[0]!r}, in all {len(words)} rows{beside}. "
+            "At least two are needed."
         )
     if task == "classification" and len(words) >= FEW and different > 0.9 * len(words):
         raise ValueError(

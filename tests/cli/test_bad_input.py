@@ -20,7 +20,7 @@ def test_unknown_names_list_the_known_ones(tmp_path):
 
 def test_compressed_tables_are_to_be_unpacked(tmp_path):
     (tmp_path / "x.csv.gz").write_bytes(b"\x1f\x8b")
-    message = fails("train", "x.csv.gz", cwd=tmp_path, code=2)
+    message = fails("train", "x.csv.gz", "--epochs", 1, cwd=tmp_path, code=2)
     assert "'x.csv.gz' is of a kind that cannot be read. It is compressed: unpack it" in message
     run("train", "digits", "--epochs", 1, "--save", "net.axon", cwd=tmp_path)
     message = fails("predict", "net.axon", "x.csv.gz", cwd=tmp_path, code=2)
@@ -107,7 +107,7 @@ def test_what_is_wrong_with_a_table_is_named(tmp_path, kind):
     content, what = CSV_ERRORS[kind]
     content = content if isinstance(content, bytes) else content.encode()
     (tmp_path / "bad.csv").write_bytes(content)
-    message = fails("train", "bad.csv", cwd=tmp_path)
+    message = fails("train", "bad.csv", "--epochs", 1, cwd=tmp_path)
     assert what in message
     assert "bad.csv" in message
 
@@ -197,4 +197,4 @@ def test_how_often_is_checked_before_training(tmp_path):
 def test_numbers_that_are_too_large_are_named(tmp_path, cell, message):
     rows = [cell.format(i=i, c=i % 2) for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
-    assert re.search(message, fails("train", "t.csv", cwd=tmp_path))
+    assert re.search(message, fails("train", "t.csv", "--epochs", 1, cwd=tmp_path))

@@ -110,9 +110,9 @@ def test_info_of_damaged_files(tmp_path, name):
 
 
 def test_info_of_what_it_does_not_know(tmp_path):
-    (tmp_path / "x.csv").write_text("a,b\n")
-    message = fails("info", "x.csv", cwd=tmp_path)
-    assert "nothing that AXON knows: a .csv file that begins with b'a,b" in message
+    (tmp_path / "x.txt").write_text("a,b\n")
+    message = fails("info", "x.txt", cwd=tmp_path)
+    assert "nothing that AXON knows: a .txt file that begins with b'a,b" in message
     assert "no run is kept in it" in fails("info", ".", cwd=tmp_path)
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
         packed.writestr("readme", "hello")

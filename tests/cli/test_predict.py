@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import axon
-from axon.cli.inputs import _StandardInput
+from axon.cli.inputs import StandardInput
 from axon.datasets import breast_cancer, digits
 from axon.layers import Dense, Flatten, Rescaling
 from tests.cli.commands import fails, image_files, in_a_process, run, started
@@ -276,7 +276,7 @@ def test_evaluate_a_table(home):
     rng = np.random.default_rng(0)
     rows = [f"{a:.3f},{b:.3f},{'up' if a > b else 'down'}" for a, b in rng.normal(size=(200, 2))]
     (home / "t.csv").write_text("\n".join(["a,b,way", *rows]))
-    report, _ = run("train", "t.csv", "--save", "t.axon", cwd=home)
+    report, _ = run("train", "t.csv", "--epochs", 30, "--save", "t.axon", cwd=home)
     shown, said = run("evaluate", "t.axon", "t.csv", cwd=home)
     assert "200 samples" in shown
     assert "--held-out tests it on the rest" in said
@@ -406,7 +406,7 @@ def test_a_pipe_that_is_closed_early_is_no_error(home):
 def test_a_standard_input_that_is_closed(home, monkeypatch):
     monkeypatch.setattr("axon.cli.inputs.sys.stdin", None)
     with pytest.raises(ValueError, match="there is no standard input to read: it is closed"):
-        _StandardInput()
+        StandardInput()
 
 
 def test_errors_are_traced_if_asked_for(tmp_path):

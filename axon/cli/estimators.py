@@ -1,0 +1,166 @@
+"""Files of table estimators in commands: opened, given raw rows, and what their answers mean."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from axon.backend import Array
+from axon.cli.inputs import ARRAYS, FileSamples, StandardInput, read_array
+from axon.cli.models import Meaning
+from axon.cli.output import note
+from axon.cli.tables import is_table
+from axon.files import archive
+from axon.files.atomic import DamagedFile
+from axon.files.formats import ZIP
+
+if TYPE_CHECKING:
+    from axon.tabular import Table, TabularClassifier, TabularRegressor
+
+
+def is_estimator(path: str) -> bool:
+    """Whether a file holds a table estimator, damaged perhaps, and no network."""
+    with open(path, "rb") as stream:
+        if stream.read(len(ZIP)) != ZIP:
+            return False
+    try:
+        with archive.opened(path) as opened:
+            return "table.json" in opened and "model.json" not in opened
+    except DamagedFile:
+        return False  # whoever loads it says what is wrong
+
+
+def open_estimator(path: str) -> "TabularClassifier | TabularRegressor":
+    """Load a table estimator."""
+    from axon.tabular import load
+
+    return load(path)
+
+
+def demand_rows(path: str) -> None:
+    """Refuse what holds no rows of a table, by its name."""
+    if path == "-" or is_table(path) or Path(path).suffix.lower() in ARRAYS:
+        return
+    if Path(path).is_dir():
+        raise click.UsageError(f"{path} is a folder; the model takes tables: CSV, TSV or Parquet.")
+    raise click.UsageError(
+        f"cannot read {path}: the model takes tables: .csv, .tsv (also .gz, .bz2, .xz), .parquet, "
+        "or - for standard input; or arrays: .npy, .npz."
+    )
+
+
+def rows_in(model: Any, path: str) -> "Table":
+    """The rows of a file, read as those that the model learned from; without the target."""
+    if path != "-" and Path(path).suffix.lower() in ARRAYS:
+        x = read_array(path)
+        from axon.tabular import read
+
+        return read(x.reshape(len(x), -1))
+    table: Table = model.columns_.read(StandardInput() if path == "-" else path)
+    if not table.rows:
+        raise ValueError(f"{path}: no rows below the line of names.")
+    return table
+
+
+def answers(model: Any, table: "Table", path: str) -> Array:
+    """Probabilities (n, classes), or numbers (n, outputs); what is odd about the rows is said."""
+    said = list(table.said)
+    try:
+        values = model.columns_.values(given(model, table), said)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    for sentence in said:
+        note(sentence)
+    if "classes_" in vars(model):
+        found: Array = model.predict_proba(values)
+        return found
+    numbers: Array = model.predict(values)
+    return numbers.reshape(len(numbers), -1)
+
+
+def given(model: Any, table: "Table") -> "Table":
+    """The table without the target's column; columns without names are those learned from."""
+    names = [c.name for c in model.columns_.columns]
+    if not table.named and len(table.names) == len(names):
+        return table._replace(names=names, named=True)
+    target = model.target_name_
+    return table.without(target) if target in table.names and target not in names else table
+
+
+def predicted(model: Any, files: Sequence[str]) -> Iterator[tuple[FileSamples, Array]]:
+    """Each file's rows with what the model says of them."""
+    for path in files:
+        table = rows_in(model, path)
+        found = answers(model, table, path)
+        yield FileSamples(np.empty((table.rows, 0)), [path] * table.rows, range(table.rows)), found
+
+
+def meaning_of(model: Any) -> Meaning:
+    """What the answers stand for."""
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        quantiles = model.quantiles
+        if quantiles is not None:
+            return Meaning([], [f"quantile_{q:g}" for q in quantiles])
+        outputs = model.fitted_.net.outputs
+        numbered = [f"prediction_{i + 1}" for i in range(outputs)]
+        return Meaning([], ["prediction"] if outputs == 1 else numbered)
+    if isinstance(classes, list):
+        return Meaning([], [f"probability of label {i}" for i in range(len(classes))])
+    return Meaning([str(name) for name in classes.tolist()], [])
+
+
+def asked_of(model: Any, path: str, target: str | None) -> tuple["Table", Array]:
+    """Rows of a file whose target is known: places of classes (n,), or amounts (n, 1)."""
+    from axon.tabular.tasks import question
+
+    _demand_one_target(model)
+    table = rows_in(model, path)
+    name = target or model.target_name_
+    if name is None:
+        raise click.UsageError("the model does not say which column is its target: --target NAME.")
+    classes = getattr(model, "classes_", None)
+    task = "regression" if classes is None else "classification"
+    try:
+        found = question(table, name, task, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if gone := len(found.known) - len(found.y):
+        note(f"{gone:,} of {len(found.known):,} rows have no {name!r}: they are left out.")
+    if classes is None:
+        return found.table, found.y[:, None]
+    return found.table, _places(path, name, found.y, [str(c) for c in classes.tolist()])
+
+
+def _places(path: str, name: str, words: Array, known: list[str]) -> Array:
+    """The number of each row's class."""
+    places = {word: i for i, word in enumerate(known)}
+    strange = [w for w in dict.fromkeys(words.tolist()) if w not in places]
+    if strange:
+        raise ValueError(
+            f"{path}: {name!r} holds {strange[0]!r}, which is no class of the model: "
+            f"{', '.join(known[:20])}."
+        )
+    return np.array([places[w] for w in words.tolist()], np.int64)
+
+
+def _demand_one_target(model: Any) -> None:
+    several = isinstance(getattr(model, "classes_", None), list)
+    if several or getattr(model, "quantiles", None) is not None or model.fitted_.net.outputs < 1:
+        raise click.UsageError(
+            "evaluate judges one target of classes or numbers; this model has several labels, or "
+            "quantiles. In Python: model.score(x, y)."
+        )
+
+
+def demand_learned(model: Any, path: str) -> None:
+    """Demand that a file is the one the model learned from, for out-of-fold answers."""
+    from axon.cli.data import fingerprint
+
+    if fingerprint(path) != model.metadata_.get("sha256"):
+        raise click.UsageError(
+            f"--held-out: {path} is not the file that the model learned from, or was changed. "
+            "Without --held-out all of it is a test."
+        )

@@ -1,0 +1,380 @@
+"""``axon train`` on tables as they come: text, gaps, dates; what is asked, found and reported."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from axon.backend import Array
+from axon.callbacks.backup import UNITS
+from axon.cli import verdict
+from axon.cli.data import fingerprint
+from axon.cli.output import console, note, plural, print_pairs
+from axon.files.atomic import check_writable
+from axon.models.saving import other_format
+from axon.names import printable, readable
+from axon.ranks import world
+
+if TYPE_CHECKING:
+    from axon.tabular import Columns, Table, TabularClassifier, TabularRegressor
+    from axon.tabular.tasks import Question
+
+PACKED = (".gz", ".bz2", ".xz")
+SHEETS = (".csv", ".tsv")
+PARQUET = (".parquet", ".pq")
+ONLY_TABLES = ("drop", "categorical", "numeric", "effort", "time_limit", "metric", "folds")
+ONLY_NETWORKS = (
+    *("epochs", "batch_size", "learning_rate", "optimizer", "hidden", "kind", "classes"),
+    *("image_size", "kernels", "device", "precision", "shards", "plot", "backup", "backup_every"),
+    *("config", "dump_config"),
+)
+SHOWN = 30  # columns that are listed before training
+LONGEST = 60  # characters of a column's values, where no line is broken
+
+
+class ColumnNames(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """``id,name``, with double quotes around a name that holds a comma."""
+
+    name = "columns"
+
+    def convert(
+        self, value: str | list[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        """Return the names."""
+        import csv
+
+        names = next(csv.reader([value]), []) if isinstance(value, str) else value
+        return [name.strip() for name in names if name.strip()]
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """``90``, ``90s``, ``10min`` or ``1h``."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        text = str(value).strip().lower()
+        digits = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
+        try:
+            seconds = float(digits) * UNITS[text[len(digits) :].strip() or "s"]
+        except (ValueError, KeyError):
+            seconds = 0
+        if not 0 < seconds < float("inf"):
+            self.fail(f"expected a time such as 60s, 10min or 1h, got {value!r}.", param, ctx)
+        return seconds
+
+
+def is_table(data: str) -> bool:
+    """Whether a file is a table by its name.
+
+    >>> is_table("a.csv.gz"), is_table("a.parquet"), is_table("a.npz")
+    (True, True, False)
+    """
+    path = Path(data.lower())
+    if path.suffix in PACKED:
+        return Path(path.stem).suffix in SHEETS
+    return path.suffix in (*SHEETS, *PARQUET)
+
+
+def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
+    """Whether a table is learned as it comes, and not by a network that is described.
+
+    Args:
+        data: what is learned from.
+        given: options that the user gave, by the name of their parameter.
+
+    Raises:
+        UsageError: options of both ways are given, or of tables for what is none.
+        ImportError: it must be, and scikit-learn is missing.
+    """
+    tables = [f"--{n.replace('_', '-')}" for n in ONLY_TABLES if n in given]
+    spelled = {"kind": "model"}
+    networks = [f"--{spelled.get(n, n).replace('_', '-')}" for n in ONLY_NETWORKS if n in given]
+    if tables and not is_table(data):
+        raise click.UsageError(f"{tables[0]} is for tables: a CSV, TSV or Parquet file.")
+    if tables and networks:
+        raise click.UsageError(
+            f"{tables[0]} is for tables as they come, {networks[0]} for a network that you "
+            "describe, and that reads numbers alone: give one of them."
+        )
+    if networks or not is_table(data) or world().size > 1:
+        return False
+    return _can_be(bool(tables) or Path(data).suffix.lower() not in SHEETS)
+
+
+def _can_be(must: bool) -> bool:
+    """Whether scikit-learn is there, without which tables as they come cannot be learned."""
+    try:
+        import axon.tabular  # noqa: F401 - it needs scikit-learn
+    except ImportError:
+        if must:
+            raise
+        note(
+            "scikit-learn is missing, so text, gaps and dates cannot be learned from: training a "
+            "plain network. For them: pip install 'axon-nn[tabular]'."
+        )
+        return False
+    return True
+
+
+class TableRun:
+    """One run on a table as it comes.
+
+    Args:
+        settings: the value of each option, by the name of its parameter.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+        self.began = time.monotonic()
+        self.written: list[Path] = []
+
+    def check(self) -> None:
+        """Find out before training what cannot be written."""
+        save, report = self.settings["save"], self.settings["report"]
+        if save and other_format(save):
+            raise click.UsageError(
+                f"--save writes AXON's own format, and {save} would be another one by its name. "
+                "Call it *.axon."
+            )
+        for path in (save, report):
+            if path:
+                check_writable(path)
+        if report:
+            from axon.plot import need_matplotlib
+
+            need_matplotlib()
+
+    def run(self) -> None:
+        """Read, say what was found, train, write, and report."""
+        self.check()
+        s = self.settings
+        found = asked(s["data"], s["target"], s["task"])
+        verdict.demand_metric(s["metric"], found.task)
+        told = {name: s[name] or [] for name in ("drop", "categorical", "numeric")}
+        columns = _columns(s["data"], found.table, told)
+        self._say_found(found, columns)
+        model = self._learned(found, told)
+        y, answers = judged(model, found)
+        self.verdicts = verdict.verdicts(found.task, y, answers, s["metric"])
+        model.metadata_ = self._notes(found)
+        self._write(model, found)
+        self._report(model, found, y)
+
+    def _learned(
+        self, found: "Question", told: Mapping[str, Sequence[str]]
+    ) -> "TabularClassifier | TabularRegressor":
+        from axon.tabular import TabularClassifier, TabularRegressor
+
+        s = self.settings
+        limit = s["time_limit"]
+        if limit is not None:  # what reading took counts, too
+            limit = max(limit - (time.monotonic() - self.began), 1e-3)
+        kind = TabularClassifier if found.task == "classification" else TabularRegressor
+        given: Any = {"folds": s["folds"], "time_limit": limit, "verbose": "auto", **told}
+        model = kind(s["effort"] or "good", s["seed"], **given)
+        model.fit(found.table, found.y)
+        model.target_name_ = found.target
+        model.time_limit, model.verbose = s["time_limit"], 0
+        return model
+
+    # -------------------------------------------------------------------- what is said
+
+    def _say_found(self, found: "Question", columns: "Columns") -> None:
+        s = self.settings
+        whole = len(found.known)
+        rows = [
+            ("Table", f"{s['data']}: {plural(whole, 'row')}, {len(columns.columns) + 1} columns"),
+            ("Target", _target(found)),
+        ]
+        print_pairs(rows)
+        if s["target"] is None:
+            note(f"No --target is given: {found.target!r} is predicted.")
+        if gone := whole - int(found.known.sum()):
+            note(f"{plural(gone, 'row')} without a {found.target!r} cannot be learned from.")
+        print_columns(columns.to_config()["columns"], SHOWN)
+        click.echo("")
+        for sentence in columns.said:
+            if " is left out: " not in sentence:  # the overview says so
+                note(sentence)
+
+    def _notes(self, found: "Question") -> dict[str, Any]:
+        """What travels with the model."""
+        data = self.settings["data"]
+        return {
+            "data": data,
+            "task": found.task,
+            "target": found.target,
+            "rows": found.table.rows,
+            "seed": self.settings["seed"],
+            "sha256": fingerprint(data),
+            "scores": {v.title: v.pair[1] for v in self.verdicts},
+        }
+
+    def _write(self, model: Any, found: "Question") -> None:
+        s = self.settings
+        if s["save"]:
+            model.save(s["save"])
+            self.written.append(s["save"])
+        if s["report"]:
+            model.report(s["report"], title=f"{s['data']}: {found.target}")
+            self.written.append(s["report"])
+
+    def _report(self, model: Any, found: "Question", y: Array) -> None:
+        """The closing report: how well, beside what, on what, and what to do next."""
+        classes = getattr(model, "classes_", ())
+        used, epochs = len(model.columns_.used), plural(len(model.fitted_.losses), "epoch")
+        spent = f"{time.monotonic() - self.began:.1f} s"
+        ended = "" if not self._timed_out() else ": the time was over"
+        rows = [
+            *(v.pair for v in self.verdicts),
+            ("Baseline", verdict.baseline_name(found.task, y, classes)),
+            ("Judged on", f"{plural(len(y), 'row')}, by networks that had not seen them"),
+            ("Learned from", f"{plural(used, 'column')} of {plural(found.table.rows, 'row')}"),
+            ("Time", f"{spent}, {epochs}{ended}"),
+            *(("Written", str(path)) for path in self.written),
+            *self._next(found),
+        ]
+        print_pairs(rows, ["bold green"])
+        if not self.verdicts[0].better:
+            note(
+                f"That is no better than the baseline: these columns hardly tell {found.target!r}."
+            )
+
+    def _timed_out(self) -> bool:
+        limit = self.settings["time_limit"]
+        return limit is not None and time.monotonic() - self.began >= limit
+
+    def _next(self, found: "Question") -> list[tuple[str, str]]:
+        """Commands that can follow."""
+        from shlex import join
+
+        s = self.settings
+        data, target = s["data"], found.target
+        if not s["save"]:
+            again = join(["axon", "train", data, "--target", target, "--save", "net.axon"])
+            return [("Keep it", again)]
+        save = str(s["save"])
+        return [
+            ("Next", join(["axon", "predict", save, "NEW.csv"])),
+            ("", join(["axon", "explain", save, data])),
+            ("", join(["axon", "compare", data, "--target", target])),
+        ]
+
+
+# ------------------------------------------------------------------------------------ parts
+
+
+def asked(data: str, target: str | None, task: str) -> "Question":
+    """Read a table, and part it from its target; errors name the file."""
+    from axon.tabular import read
+    from axon.tabular.tasks import question
+
+    table = read(data)
+    try:
+        if not table.rows:
+            raise ValueError("no rows below the line of names.")
+        found = question(table, target, task)
+        if not found.table.names:
+            raise ValueError(
+                f"{found.target!r} is the only column: there is nothing to learn from."
+            )
+        return found
+    except ValueError as error:
+        raise ValueError(f"{data}: {error}") from None
+
+
+def _columns(data: str, table: "Table", told: Mapping[str, Sequence[str]]) -> "Columns":
+    from axon.tabular import Columns
+    from axon.tabular.tasks import demand_column
+
+    for option, names in told.items():
+        for name in names:
+            try:
+                demand_column(table.names, name)
+            except ValueError as error:
+                raise click.UsageError(f"--{option}: {error}") from None
+    try:
+        return Columns.find(table, **told)
+    except ValueError as error:
+        raise ValueError(f"{data}: {str(error).removeprefix('table: ')}") from None
+
+
+def judged(model: Any, found: "Question") -> tuple[Array, Array]:
+    """Targets and answers of the rows that some networks had not seen."""
+    p = model.out_of_fold_
+    seen = ~np.isnan(p.reshape(len(p), -1)).any(axis=1)
+    y = found.y
+    if found.task == "classification":
+        y = np.searchsorted(model.classes_, y)
+    return y[seen], p[seen]
+
+
+def _target(found: "Question") -> str:
+    """What is predicted, in words."""
+    y = found.y
+    if found.task == "regression":
+        low, high, mean = map(readable, (y.min(), y.max(), y.mean()))
+        return f"{found.target}, numbers from {low} to {high}, mean {mean}"
+    names, counts = np.unique(y.astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    shares = [f"{names[i]} {counts[i] / len(y):.1%}" for i in order[:5].tolist()]
+    more = f", and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{found.target}, one of {len(names)} classes: {', '.join(shares)}{more}"
+
+
+def print_columns(columns: Sequence[Mapping[str, Any]], most: int | None = None) -> None:
+    """Print a line for each column: its name, what it is, gaps, different values, examples.
+
+    Args:
+        columns: as ``Columns.to_config`` describes them.
+        most: lines, at most.
+    """
+    width = console().width - 1
+    rows = [("column", "kind", "gaps", "different", "values")]
+    rows += [
+        (c["name"], c["role"], f"{c['gaps']:,}", f"{c['distinct']:,}", values_of(c))
+        for c in columns[:most]
+    ]
+    shown = [tuple(map(printable, row)) for row in rows]
+    first = max(8, min(max(len(row[0]) for row in shown), width // 3))
+    second, third, fourth = (max(len(row[i]) for row in shown) for i in (1, 2, 3))
+    click.echo("")
+    for name, role, gaps, different, values in shown:
+        head = (
+            f"{cut(name, first):{first}}  {role:{second}}  {gaps:>{third}}  {different:>{fourth}}"
+        )
+        room = min(LONGEST, width - len(head) - 2)
+        click.echo(f"{head}  {cut(values, room)}".rstrip() if room > 8 else cut(head, width))
+    if most is not None and len(columns) > most:
+        click.echo(f"... and {len(columns) - most} more")
+
+
+def values_of(column: Mapping[str, Any]) -> str:
+    """Why a column was left out, its span, or some of its values."""
+    values = column["values"]
+    listed = ", ".join(values[:6]) + ", ..." * (len(values) > 6)
+    return str(column["why"] or column["span"] or listed)
+
+
+def cut(text: str, width: int) -> str:
+    """A text with an ellipsis where it is too long.
+
+    >>> cut("passenger", 6), cut("name", 6)
+    ('passe…', 'name')
+    """
+    return text if len(text) <= width else f"{text[: max(width - 1, 1)]}…"
+
+
+def given_options(ctx: click.Context) -> set[str]:
+    """The options that the command line or a file gave, by the name of their parameter."""
+    from click.core import ParameterSource
+
+    usual = (ParameterSource.DEFAULT,)
+    return {name for name in ctx.params if ctx.get_parameter_source(name) not in usual}

@@ -1,0 +1,142 @@
+"""How good answers are, beside an answer that looks at no column: what a closing report says."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+
+from axon.backend import Array
+from axon.names import readable
+
+
+class Verdict(NamedTuple):
+    """What a metric says.
+
+    Attributes:
+        title: of the metric, for people.
+        value: of the answers.
+        baseline: of always the same answer.
+        shown: how to write a value.
+        better: whether the answers are better than that.
+    """
+
+    title: str
+    value: float
+    baseline: float
+    shown: Callable[[float], str]
+    better: bool
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """A line of a report."""
+        return self.title, f"{self.shown(self.value)} (baseline: {self.shown(self.baseline)})"
+
+
+class Metric(NamedTuple):
+    """A metric of targets and answers; ``up``: more is better."""
+
+    title: str
+    measure: Callable[[Array, Array], float]
+    up: bool = True
+    shown: Callable[[float], str] = readable
+
+
+def percent(value: float) -> str:
+    """A share as people write it."""
+    return f"{value:.2%}"
+
+
+def _chosen(p: Array) -> Array:
+    return p.argmax(axis=1)
+
+
+def _log_loss(y: Array, p: Array) -> float:
+    return float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-7)).mean())
+
+
+def _recall(y: Array, p: Array) -> float:
+    """The mean over classes of the share that is found."""
+    return float(np.mean([(_chosen(p)[y == c] == c).mean() for c in np.unique(y)]))
+
+
+def _f1(y: Array, p: Array) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(y, _chosen(p), average="macro", zero_division=0))
+
+
+def _auc(y: Array, p: Array) -> float:
+    """The mean over classes of one against all others; 0.5 by chance."""
+    from sklearn.metrics import roc_auc_score
+
+    there = [c for c in range(p.shape[1]) if 0 < (y == c).sum() < len(y)]
+    there = there[-1:] if p.shape[1] == 2 else there
+    return float(np.mean([roc_auc_score(y == c, p[:, c]) for c in there])) if there else np.nan
+
+
+def _r2(y: Array, p: Array) -> float:
+    return float(1 - ((y - p) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+
+
+CLASSES: dict[str, Metric] = {
+    "accuracy": Metric("Accuracy", lambda y, p: float((_chosen(p) == y).mean()), True, percent),
+    "log_loss": Metric("Log loss", _log_loss, False),
+    "auc": Metric("AUC", _auc),
+    "balanced_accuracy": Metric("Balanced accuracy", _recall, True, percent),
+    "f1": Metric("F1", _f1),
+}
+NUMBERS: dict[str, Metric] = {
+    "rmse": Metric("RMS error", lambda y, p: float(np.sqrt(np.mean((y - p) ** 2))), False),
+    "mae": Metric("Mean error", lambda y, p: float(np.abs(y - p).mean()), False),
+    "r2": Metric("R²", _r2),
+}
+METRICS = (*CLASSES, *NUMBERS)
+USUAL = {"classification": ("accuracy", "log_loss", "auc"), "regression": tuple(NUMBERS)}
+
+
+def demand_metric(metric: str | None, task: str) -> None:
+    """Refuse a metric of the other task."""
+    known = CLASSES if task == "classification" else NUMBERS
+    if metric is not None and metric not in known:
+        what = "classes" if task == "classification" else "numbers"
+        raise click.UsageError(
+            f"--metric {metric} does not judge {what}, which are predicted here. Those that do: "
+            f"{', '.join(known)}."
+        )
+
+
+def verdicts(task: str, y: Array, answers: Array, metric: str | None = None) -> list[Verdict]:
+    """What the usual metrics say; the chosen one comes first.
+
+    Args:
+        task: "classification" or "regression".
+        y: places of classes (n,), or amounts.
+        answers: probabilities (n, classes), or amounts.
+        metric: the name of one.
+    """
+    known = CLASSES if task == "classification" else NUMBERS
+    names = dict.fromkeys([*([metric] if metric else []), *USUAL[task]])
+    same = constant(task, y, answers)
+    made = []
+    for name in names:
+        m = known[name]
+        value, baseline = m.measure(y, answers), m.measure(y, same)
+        made.append(Verdict(m.title, value, baseline, m.shown, (value > baseline) == m.up))
+    return made
+
+
+def constant(task: str, y: Array, answers: Array) -> Array:
+    """How frequent the classes are, or the mean, for every row."""
+    if task == "regression":
+        return np.full(len(y), y.mean())
+    shares = np.bincount(y, minlength=answers.shape[1]) / len(y)
+    return np.tile(shares, (len(y), 1))
+
+
+def baseline_name(task: str, y: Array, classes: Sequence[Any]) -> str:
+    """What the constant answer is, in words."""
+    if task == "regression":
+        return f"always {readable(float(y.mean()))}, the mean"
+    most = int(np.bincount(y).argmax())
+    return f"always {classes[most]!r}, the most frequent class"
