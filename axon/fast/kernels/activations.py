@@ -1,8 +1,12 @@
 """Activation functions and their gradients."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import njit
 
+from axon.fast.kernels.arithmetic import relu_gradient
 from axon.fast.kernels.functions import (
     CLOSE,
     END,
@@ -16,7 +20,7 @@ from axon.fast.kernels.functions import (
     log1p,
     sigmoid_of,
 )
-from axon.fast.kernels.walk import elementwise, walks
+from axon.fast.kernels.walk import COSTS, elementwise, walks
 
 F = np.float32
 ZERO, HALF, ONE, TWO, THREE, FOUR, SIX = F(0), F(0.5), F(1), F(2), F(3), F(4), F(6)
@@ -213,3 +217,40 @@ def sigmoid_cross_entropy_gradient(g: float, x: float, t: float) -> float:
 
 
 walks("erf", erf, cost=1.0)
+
+# ------------------------------------------------------------------------------------ parametric
+# y = x + a (f(x) - x) in one go, and its gradients; each number is rounded as if step by step
+
+
+@njit(forceinline=True, fastmath=False)
+def between(x: float, y: float, a: float) -> float:
+    """x + a (y - x)."""
+    return x + a * (y - x)
+
+
+@njit(forceinline=True, fastmath=False)
+def times_difference(g: float, y: float, x: float) -> float:
+    """g (y - x)."""
+    return g * (y - x)
+
+
+def _bent(gradient: Callable[..., Any]) -> Callable[..., Any]:
+    @njit(forceinline=True, fastmath=False)
+    def bent(g: float, a: float, y: float) -> float:
+        """g - g a, and what comes back through f; y is what its gradient is told by."""
+        p = g * a
+        return (g - p) + gradient(p, y)
+
+    return bent
+
+
+walks("between", between, cost=0.2)
+walks("times_difference", times_difference, cost=0.2)
+BENT = {  # by the primitive that is the gradient of f; nothing in them can be rounded otherwise
+    "selu_gradient": selu_gradient,
+    "relu_gradient": relu_gradient,
+    "relu6_gradient": relu6_gradient,
+    "hard_sigmoid_gradient": hard_sigmoid_gradient,
+}
+for _name, _gradient in BENT.items():
+    walks(f"bent_{_name}", _bent(_gradient), cost=COSTS[_name] + 0.1)
