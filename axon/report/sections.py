@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def curves(history: History | None) -> str | None:
 def results(found: Results) -> list[str]:
     """What the model makes of the data."""
     if found.task == "numbers":
-        return [_scatter(found)] if found.guesses.ndim <= 2 else []
+        return [scatter(found.truth, found.guesses, found.names)] if found.guesses.ndim <= 2 else []
     what = "class" if found.task == "classes" else "label"
     rows = [[name, *map(_share, score)] for name, score in found.per_class().items()]
     heads = [what, "precision", "recall", "F1", "samples"]
@@ -141,12 +141,12 @@ def _images(x: Samples, count: int) -> Array | None:
     return x.reshape(x.shape[:3])
 
 
-def _scatter(found: Results) -> str:
-    """True and predicted values; on the line they agree."""
-    truth, guesses = (v.reshape(len(v), -1) for v in (found.truth, found.guesses))
+def scatter(truth: Array, guesses: Array, names: Sequence[str]) -> str:
+    """True and predicted values (n, ...); on the line they agree."""
+    truth, guesses = (v.reshape(len(v), -1) for v in (truth, guesses))
     pick = np.linspace(0, len(truth) - 1, min(len(truth), DRAWN)).astype(int)
     pictures = []
-    for name, true, guess in zip(found.names, truth[pick].T, guesses[pick].T, strict=False):
+    for name, true, guess in zip(names, truth[pick].T, guesses[pick].T, strict=False):
         axes = (drawn := paper(4.4, 4)).add_subplot()
         axes.scatter(true, guess, s=9, alpha=0.5, color=SERIES[0])
         ends = [min(true.min(), guess.min()), max(true.max(), guess.max())]

@@ -10,6 +10,7 @@ except ImportError as error:
 
 from axon.tabular.board import Leaderboard, leaderboard
 from axon.tabular.columns import Column, Columns, Values
+from axon.tabular.effects import PartialDependence
 from axon.tabular.encoding import Encoded, Encoder
 from axon.tabular.estimators import TabularClassifier, TabularRegressor
 from axon.tabular.explaining import Explanation
@@ -26,6 +27,7 @@ __all__ = [
     "Ensemble",
     "Explanation",
     "Leaderboard",
+    "PartialDependence",
     "Table",
     "TabularClassifier",
     "TabularRegressor",

@@ -1,16 +1,20 @@
 """What a fitted table estimator tells beside its predictions: which columns count, and why."""
 
+import os
 from abc import abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from axon.backend import Array
+from axon.files.atomic import atomic, check_writable
 from axon.names import suggestion
+from axon.plot.figure import need_matplotlib
 from axon.tabular.columns import Columns, Values
-from axon.tabular.evidence import Evidence, Held, Scores, gather, wanted
+from axon.tabular.effects import PartialDependence, demand_column, dependence
+from axon.tabular.evidence import Evidence, Held, Scores, gather, scores, wanted
 from axon.tabular.explaining import Explanation, Reasons
 from axon.tabular.fitted import Fitted
 from axon.tabular.importances import METHODS, gradient, permutation
@@ -18,6 +22,9 @@ from axon.tabular.intervals import Calibration, calibration
 from axon.tabular.objectives import Classes
 from axon.tabular.table import Table
 from axon.tabular.targets import demand_targets, parted
+
+if TYPE_CHECKING:
+    from axon.tabular.reporting import Subject
 
 
 class Insight(BaseEstimator):  # type: ignore[misc]
@@ -184,6 +191,120 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         else:
             found = permutation(self.fitted_, self.columns_, self._as_held(X, y))
         return self._placed(found[None])[0]
+
+    # -------------------------------------------------------------------- pictures
+
+    def partial_dependence(self, column: str, X: Any = None, points: int = 30) -> PartialDependence:
+        """What is predicted on average if all rows had the same value in a column, over values.
+
+        Args:
+            column: its name: a number, a date, or a category.
+            X: rows to average over; None: held-out rows, or the background in a model from a file.
+            points: values of a number or a date that are tried, at most.
+
+        Returns:
+            Values, mean predictions and a ``plot``.
+
+        Raises:
+            NotFittedError: it has not learned yet.
+            ValueError: there is no such column, it was left out, or is free text.
+
+        >>> from axon.tabular import TabularRegressor
+        >>> rows = [{"size": i / 10, "kind": "ab"[i % 2]} for i in range(60)]
+        >>> model = TabularRegressor("fast", random_state=0).fit(rows, [i / 20 for i in range(60)])
+        >>> found = model.partial_dependence("kind")
+        >>> found.values.tolist(), found.predictions.shape
+        (['a', 'b'], (2,))
+        """
+        check_is_fitted(self, "fitted_")
+        chosen = demand_column(self.columns_, column)
+        if not isinstance(points, int | np.integer) or points < 2:
+            raise ValueError(f"partial_dependence: points is a number from 2 on, got {points!r}.")
+        if X is None:
+            held = self._evidence.held
+            there = held is not None and len(held.y)
+            values = held.values if held is not None and there else self._evidence.background
+        else:
+            values = self._values(X)
+        tried, answers = dependence(self.fitted_, self.columns_, values, chosen, points)
+        spread, mean = self._units
+        predicted = answers * spread + mean
+        shaped = predicted[:, 0] if self._single else predicted
+        return PartialDependence(
+            column, chosen.role, tried.shown, shaped, tried.shares, self._outputs
+        )
+
+    def report(
+        self,
+        path: "str | os.PathLike[str]",
+        X: Any = None,
+        y: Any = None,
+        title: str | None = None,
+    ) -> None:
+        """Write a report as one HTML file, readable without a network.
+
+        What was found in the table, scores beside those of a constant answer, training,
+        reliability and a confusion matrix, or true and predicted values and how many of them lie
+        in their intervals, importances, and what the most important columns do.
+
+        Args:
+            path: the file, by convention ``*.html``; written whole or not at all.
+            X: rows that were not learned from; None: the held-out rows that are kept in memory,
+                each predicted by members that never saw it. A model from a file keeps none: what
+                needs them is left out then.
+            y: their targets, or the name of a column of X.
+            title: the heading.
+
+        Raises:
+            NotFittedError: it has not learned yet.
+            ImportError: matplotlib is missing.
+            OSError: the file cannot be written; found out before anything is computed.
+            ValueError: X comes without y, or they do not fit.
+        """
+        check_is_fitted(self, "fitted_")
+        from axon.tabular import reporting  # with what it draws: loaded when a report is written
+
+        need_matplotlib()
+        check_writable(path)
+        text = reporting.page(self._subject(X, y), title)
+        with atomic(path) as stream:
+            stream.write(text.encode())
+
+    def _subject(self, X: Any, y: Any) -> "Subject":
+        """What a report tells."""
+        from axon.tabular.reporting import EFFECTS, Subject
+
+        known, held = self.evidence(), self._evidence.held
+        found, rows = known.scores, f"Measured on {known.rows:,} held-out rows."
+        if X is not None or y is not None:
+            if X is None:
+                raise ValueError(f"{type(self).__name__}: y comes without X. Give its rows, too.")
+            held = self._as_held(X, y)
+            found = scores(
+                *(self.fitted_.objective, held.y, held.answers, held.counts), self._units[0]
+            )
+            rows = f"Measured on {len(held.y):,} rows that were given for this report."
+        elif held is None or not len(held.y):
+            held, rows = None, f"{rows} They are not in the file: what needs them is left out."
+        by = np.zeros(len(self.columns_.columns))
+        if known.importances is not None:
+            by = self.feature_importances_
+        roles = [c.role for c in self.columns_.columns]
+        names = [
+            self.columns_.columns[i].name
+            for i in np.argsort(-by, kind="stable").tolist()
+            if roles[i] not in ("left out", "text")
+        ]
+        return Subject(
+            *(type(self).__name__, self.fitted_, self.columns_, self.get_params(), found, rows),
+            *(held, self._outputs, *self._units),
+            by if by.any() else None,
+            known.calibration,
+            [self.partial_dependence(name) for name in names[:EFFECTS]],
+            X is not None,
+        )
+
+    # -------------------------------------------------------------------- rows
 
     def _values(self, X: Any) -> Values:
         """Rows in numbers."""

@@ -55,7 +55,13 @@ def disagreement(fitted: Fitted, values: Values) -> Array:
     return made
 
 
-def intervals(fitted: Fitted, values: Values, known: Calibration, coverage: float) -> Array:
+def intervals(
+    fitted: Fitted,
+    values: Values,
+    known: Calibration,
+    coverage: float,
+    answers: Array | None = None,
+) -> Array:
     """Where targets lie (n, targets, 2), as the objective scales them.
 
     Args:
@@ -63,12 +69,14 @@ def intervals(fitted: Fitted, values: Values, known: Calibration, coverage: floa
         values: rows.
         known: of rows that were not learned from.
         coverage: the share of targets that intervals hold.
+        answers: (n, outputs) for the rows, if they are known: of members that never saw them, say.
 
     Raises:
         ValueError: coverage is no share, or there are too few rows for it.
     """
     demand_coverage(coverage)
-    answers, scales = fitted.answers(values), disagreement(fitted, values) + known.least
+    answers = fitted.answers(values) if answers is None else answers
+    scales = disagreement(fitted, values) + known.least
     low, high = _ends(fitted, coverage)
     beyond = np.maximum(-known.errors[:, low], known.errors[:, high]) / known.scales[:, low]
     margin = quantile(beyond, known.counts, coverage) * scales[:, low]

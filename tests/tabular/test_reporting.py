@@ -1,0 +1,163 @@
+"""Partial dependence, and the report of a table estimator."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from axon.tabular import TabularClassifier, TabularRegressor, from_state, read, to_state
+from axon.tabular.reporting import reliability
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+
+RANDOM = np.random.default_rng(0)
+N = 300
+WORDS = ["one two three", "four five six", "seven eight"]
+TABLE = read(
+    {
+        "size": np.where(RANDOM.random(N) < 0.1, np.nan, RANDOM.normal(size=N)),
+        "colour": RANDOM.choice(["red", "green", None], N),
+        "constant": np.ones(N),
+        "seen": np.datetime64("2024-01-01") + RANDOM.integers(0, 700, N),
+        "told": [f"{RANDOM.choice(WORDS)} {i} <b>" for i in range(N)],
+        "large": [f"w{i % 70}" for i in range(N)],
+    }
+)
+SIZES = np.nan_to_num(TABLE.column("size"))
+DAYS = (TABLE.column("seen") - np.datetime64("2024-01-01")).astype("m8[D]").astype(float)
+RED = np.array([c == "red" for c in TABLE.column("colour").tolist()])
+Y = 3 * SIZES + 4 * RED + 5 * (DAYS > 350) + RANDOM.normal(0, 0.3, N)
+SEVERAL = {
+    "two classes": (TabularClassifier("fast", 0), np.where(Y > 3, "yes <i>", "no")),
+    "many classes": (TabularClassifier("fast", 0), np.digitize(Y, [0, 3, 6])),
+    "labels": (TabularClassifier("fast", 0), np.stack([Y > 3, Y > 6], axis=1).astype(int)),
+    "a target": (TabularRegressor("good", 0), Y),
+    "targets": (TabularRegressor("fast", 0), np.stack([Y, -Y], axis=1)),
+    "quantiles": (TabularRegressor("fast", 0, quantiles=(0.1, 0.5, 0.9)), Y),
+}
+
+
+def fitted(case: str) -> TabularClassifier | TabularRegressor:
+    model, y = SEVERAL[case]
+    return model if hasattr(model, "fitted_") else model.fit(TABLE, y)
+
+
+def test_partial_dependence_is_the_mean_prediction_with_a_column_set() -> None:
+    model = fitted("a target")
+    rows = TABLE.taken(np.arange(40))
+    for name in ("size", "colour", "seen", "large"):
+        found = model.partial_dependence(name, rows, points=7)
+        at = TABLE.names.index(name)
+        for value, predicted in zip(found.values, found.predictions, strict=True):
+            moved = np.full(40, None if value == "(gap)" else value, found.values.dtype)
+            (moved,) = read({name: moved}).columns
+            columns = [moved if i == at else c for i, c in enumerate(rows.columns)]
+            expected = model.predict(rows._replace(columns=columns)).mean()
+            assert predicted == pytest.approx(expected, abs=1e-4)
+    assert found.role == "category"
+    assert len(found.values) == 20  # the most frequent
+
+
+def test_partial_dependence_shows_what_columns_do() -> None:
+    model = fitted("a target")
+    found = model.partial_dependence("size")
+    slope = np.polyfit(found.values, found.predictions, 1)[0]
+    assert slope == pytest.approx(3, rel=0.25)
+    assert len(found.values) == 30
+    assert found.shares.sum() == pytest.approx(1, abs=0.2)  # but for gaps
+    found = model.partial_dependence("seen")
+    assert found.values.dtype.kind == "M"
+    late = found.values > np.datetime64("2024-12-20")
+    step = found.predictions[late].mean() - found.predictions[~late].mean()
+    assert step == pytest.approx(5, rel=0.3)
+    found = model.partial_dependence("colour")
+    assert found.values.tolist() == ["green", "red", "(gap)"]
+    assert found.shares.sum() == pytest.approx(1)
+    assert found.predictions.argmax() == 1
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_partial_dependence_is_drawn(case: str) -> None:
+    model = fitted(case)
+    for name in ("size", "colour", "seen"):
+        found = model.partial_dependence(name)
+        axes = found.plot().axes[0]
+        assert axes.get_title() == name
+        outputs = found.predictions.reshape(len(found.values), -1)
+        shown = 1 if case in ("two classes", "a target") else outputs.shape[1]
+        drawn = [line for line in axes.lines if line.get_transform() == axes.transData]
+        assert len(drawn) == shown
+        np.testing.assert_allclose(drawn[-1].get_ydata(), outputs[:, -1])
+    again = from_state(*to_state(model)).partial_dependence("size")
+    assert again.predictions.shape[1:] == found.predictions.shape[1:]
+
+
+def test_partial_dependence_says_what_it_needs() -> None:
+    model = fitted("a target")
+    with pytest.raises(NotFittedError):
+        TabularRegressor().partial_dependence("size")
+    with pytest.raises(ValueError, match=r"no column 'sise'. Did you mean 'size'"):
+        model.partial_dependence("sise")
+    with pytest.raises(ValueError, match="'constant' was left out: it is always 1"):
+        model.partial_dependence("constant")
+    with pytest.raises(ValueError, match="'told' is free text"):
+        model.partial_dependence("told")
+    with pytest.raises(ValueError, match="points is a number from 2 on, got 1"):
+        model.partial_dependence("size", points=1)
+
+
+HEADINGS = {
+    "two classes": ["Reliability", "Confusion matrix"],
+    "many classes": ["Reliability", "Confusion matrix"],
+    "labels": ["Reliability", "Labels"],
+    "a target": ["True and predicted values", "Intervals"],
+    "targets": ["True and predicted values", "Intervals"],
+    "quantiles": ["Quantiles", "Intervals"],
+}
+COLUMNS = ["Importance of columns", "What columns do"]
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_a_report_tells_all(case: str, tmp_path) -> None:
+    model = fitted(case)
+    model.report(tmp_path / "run.html", title="<A title>")
+    text = (tmp_path / "run.html").read_text(encoding="utf-8")
+    found = re.findall("<h2>(.*?)</h2>", text)
+    expected = ["Table", "Training", *HEADINGS[case], *COLUMNS, "Settings", "Versions"]
+    assert found == expected
+    assert "&lt;A title&gt;" in text
+    assert "<i>" not in text
+    assert "http" not in re.sub('xmlns[^"]*"[^"]*"', "", text)  # nothing is fetched
+    for name, (own, constant) in model.scores_.items():
+        assert f"{name} (constant answer: " in text
+        assert own != constant
+    assert "it is always 1" in text
+
+
+def test_a_report_of_a_loaded_model_says_what_it_lacks(tmp_path) -> None:
+    model = from_state(*to_state(fitted("two classes")))
+    model.report(tmp_path / "run.html")
+    text = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert "They are not in the file: what needs them is left out." in text
+    found = re.findall("<h2>(.*?)</h2>", text)
+    assert found == ["Table", "Training", *COLUMNS, "Settings", "Versions"]
+    rows = TABLE.taken(np.arange(100))
+    model.report(tmp_path / "run.html", rows, SEVERAL["two classes"][1][:100])
+    text = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert "Measured on 100 rows that were given for this report." in text
+    assert HEADINGS["two classes"] == re.findall("<h2>(.*?)</h2>", text)[2:4]
+    with pytest.raises(ValueError, match="y comes without X"):
+        model.report(tmp_path / "run.html", y=[1])
+    with pytest.raises(NotFittedError):
+        TabularClassifier().report(tmp_path / "run.html")
+    with pytest.raises(OSError, match="nowhere"):
+        model.report(tmp_path / "nowhere" / "run.html")
+
+
+def test_a_reliability_diagram_shows_shares_of_groups() -> None:
+    said = np.repeat([0.1, 0.6], 40)
+    true = np.concatenate([np.arange(40) % 10 == 0, np.arange(40) % 2 == 0])
+    line = reliability(said, true).axes[0].lines[1]
+    np.testing.assert_allclose(line.get_xdata(), [0.1, 0.1, 0.6, 0.6])
+    np.testing.assert_allclose(line.get_ydata(), [0.1, 0.1, 0.5, 0.5])
