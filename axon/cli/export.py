@@ -6,6 +6,7 @@ import click
 import numpy as np
 
 from axon.backend import Array
+from axon.cli.estimators import is_estimator, open_estimator
 from axon.cli.models import SUFFIXES, ModelFile, open_model
 from axon.cli.output import plural, print_pairs
 from axon.files import archive, npz, safetensors
@@ -26,7 +27,8 @@ def export(model: str, onnx: Path | None, weights: Path | None) -> None:
     """Write MODEL for other programs.
 
     ONNX holds the network as it predicts, its preparation of the data included, for any number of
-    samples at a time. Weights are arrays by name, such as dense/weights.
+    samples at a time; of a table estimator each column is an input. Weights
+    are arrays by name, such as dense/weights.
     """
     if not onnx and not weights:
         raise click.UsageError("nothing to write: give --onnx FILE or --weights FILE, or both.")
@@ -34,6 +36,9 @@ def export(model: str, onnx: Path | None, weights: Path | None) -> None:
         if path:
             _demand_suffix(path, known)
             check_writable(path)
+    if is_estimator(model):
+        _save_table(model, onnx, weights)
+        return
     network = open_model(model)
     for path in (onnx, weights):
         if path:
@@ -56,6 +61,10 @@ def convert(source: Path, goal: Path) -> None:
     _demand_suffix(source, READABLE)
     _demand_suffix(goal, WRITABLE)
     check_writable(goal)
+    if is_estimator(str(source)):
+        onnx = goal if goal.suffix.lower() == ".onnx" else None
+        _save_table(str(source), onnx, None)
+        return
     if source.suffix.lower() in SUFFIXES:
         _save(open_model(str(source)), goal)
     elif goal.suffix.lower() in SUFFIXES:
@@ -66,6 +75,16 @@ def convert(source: Path, goal: Path) -> None:
     else:
         _save_arrays(_arrays(source), goal)
     _say(goal)
+
+
+def _save_table(model: str, onnx: Path | None, weights: Path | None) -> None:
+    """Write a table estimator, which is more than its weights."""
+    if weights or not onnx:
+        raise click.UsageError(
+            f"{model} holds a table estimator: it becomes an ONNX file, net.onnx, and nothing else."
+        )
+    open_estimator(model).to_onnx(onnx)
+    _say(onnx)
 
 
 def _demand_suffix(path: Path, known: tuple[str, ...]) -> None:
