@@ -1,5 +1,6 @@
 """``axon train`` on tables as they come: text, gaps, dates; what is asked, found and reported."""
 
+import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from axon import clock
 from axon.backend import Array
 from axon.callbacks.backup import UNITS
 from axon.cli import verdict
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 PACKED = (".gz", ".bz2", ".xz")
 SHEETS = (".csv", ".tsv")
 PARQUET = (".parquet", ".pq")
-ONLY_TABLES = ("drop", "categorical", "numeric", "effort", "time_limit", "metric", "folds")
+ONLY_TABLES = (
+    *("drop", "categorical", "numeric", "gaps", "effort", "time_limit", "metric", "folds"),
+)
 ONLY_NETWORKS = (
     *("epochs", "batch_size", "learning_rate", "optimizer", "hidden", "kind", "classes"),
     *("image_size", "kernels", "device", "precision", "shards", "plot", "backup", "backup_every"),
@@ -132,7 +136,7 @@ class TableRun:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
-        self.began = time.monotonic()
+        self.began, self.computing = time.monotonic(), clock.seconds()
         self.written: list[Path] = []
 
     def check(self) -> None:
@@ -155,7 +159,7 @@ class TableRun:
         """Read, say what was found, train, write, and report."""
         self.check()
         s = self.settings
-        found = asked(s["data"], s["target"], s["task"])
+        found = asked(s["data"], s["target"], s["task"], s["gaps"])
         verdict.demand_metric(s["metric"], found.task)
         told = {name: s[name] or [] for name in ("drop", "categorical", "numeric")}
         columns = _columns(s["data"], found.table, told)
@@ -176,9 +180,9 @@ class TableRun:
         limit = s["time_limit"]
         if limit is not None:  # what reading took counts, too
             limit = max(limit - (time.monotonic() - self.began), 1e-3)
-        kind = TabularClassifier if found.task == "classification" else TabularRegressor
+        make = TabularClassifier if found.task == "classification" else TabularRegressor
         given: Any = {"folds": s["folds"], "time_limit": limit, "verbose": "auto", **told}
-        model = kind(s["effort"] or "good", s["seed"], **given)
+        model = make(s["effort"] or "good", s["seed"], **given)
         model.fit(found.table, found.y)
         model.target_name_ = found.target
         model.time_limit, model.verbose = s["time_limit"], 0
@@ -188,15 +192,13 @@ class TableRun:
 
     def _say_found(self, found: "Question", columns: "Columns") -> None:
         s = self.settings
-        whole = len(found.known)
-        rows = [
-            ("Table", f"{s['data']}: {plural(whole, 'row')}, {len(columns.columns) + 1} columns"),
-            ("Target", _target(found)),
-        ]
-        print_pairs(rows)
+        rows, width = plural(len(found.known), "row"), len(columns.columns) + 1
+        print_pairs(
+            [("Table", f"{s['data']}: {rows}, {width} columns"), ("Target", _target(found))]
+        )
         if s["target"] is None:
             note(f"No --target is given: {found.target!r} is predicted.")
-        if gone := whole - int(found.known.sum()):
+        if gone := int((~found.known).sum()):
             note(f"{plural(gone, 'row')} without a {found.target!r} cannot be learned from.")
         print_columns(columns.to_config()["columns"], SHOWN)
         click.echo("")
@@ -230,7 +232,7 @@ class TableRun:
         """The closing report: how well, beside what, on what, and what to do next."""
         classes = getattr(model, "classes_", ())
         used, epochs = len(model.columns_.used), plural(len(model.fitted_.losses), "epoch")
-        spent = f"{time.monotonic() - self.began:.1f} s"
+        spent = self._spent()
         ended = "" if not self._timed_out() else ": the time was over"
         rows = [
             *(v.pair for v in self.verdicts),
@@ -246,6 +248,12 @@ class TableRun:
             note(
                 f"That is no better than the baseline: these columns hardly tell {found.target!r}."
             )
+
+    def _spent(self) -> str:
+        spent = time.monotonic() - self.began
+        compiling = spent - (clock.seconds() - self.computing)
+        beside = f" ({compiling:.0f} s to compile kernels, once)" if compiling > 1 else ""
+        return f"{spent:.1f} s{beside}"
 
     def _timed_out(self) -> bool:
         limit = self.settings["time_limit"]
@@ -271,12 +279,14 @@ class TableRun:
 # ------------------------------------------------------------------------------------ parts
 
 
-def asked(data: str, target: str | None, task: str) -> "Question":
+def asked(
+    data: str, target: str | None, task: str, gaps: Sequence[str] | None = None
+) -> "Question":
     """Read a table, and part it from its target; errors name the file."""
     from axon.tabular import read
     from axon.tabular.tasks import question
 
-    table = read(data)
+    table = read(data) if gaps is None else read(data, gaps=gaps)
     try:
         if not table.rows:
             raise ValueError("no rows below the line of names.")
@@ -303,7 +313,18 @@ def _columns(data: str, table: "Table", told: Mapping[str, Sequence[str]]) -> "C
     try:
         return Columns.find(table, **told)
     except ValueError as error:
-        raise ValueError(f"{data}: {str(error).removeprefix('table: ')}") from None
+        raise ValueError(f"{data}: {_as_options(str(error))}") from None
+
+
+def _as_options(message: str) -> str:
+    """An error of Python's arguments, with the options of the command in their place.
+
+    >>> _as_options("table: 'a' is no number; say numeric=['a b'], or gaps=[...] when reading")
+    "'a' is no number; say --numeric 'a b', or --gaps A,B"
+    """
+    message = message.removeprefix("table: ").replace("gaps=[...] when reading", "--gaps A,B")
+    named = re.sub(r"\b(numeric|categorical|drop)=\['([^' ]*)'\]", r"--\1 \2", message)
+    return re.sub(r"\b(numeric|categorical|drop)=\[('[^']*')\]", r"--\1 \2", named)
 
 
 def judged(model: Any, found: "Question") -> tuple[Array, Array]:
@@ -350,8 +371,8 @@ def print_columns(columns: Sequence[Mapping[str, Any]], most: int | None = None)
         head = (
             f"{cut(name, first):{first}}  {role:{second}}  {gaps:>{third}}  {different:>{fourth}}"
         )
-        room = min(LONGEST, width - len(head) - 2)
-        click.echo(f"{head}  {cut(values, room)}".rstrip() if room > 8 else cut(head, width))
+        space = min(LONGEST, width - len(head) - 2)
+        click.echo(f"{head}  {cut(values, space)}".rstrip() if space > 8 else cut(head, width))
     if most is not None and len(columns) > most:
         click.echo(f"... and {len(columns) - most} more")
 

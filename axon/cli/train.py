@@ -113,6 +113,7 @@ A_FILE = click.Path(path_type=Path)
 @click.option("--drop", type=ColumnNames(), help="For a table: columns to leave out: id,name.")
 @click.option("--categorical", type=ColumnNames(), help="For a table: columns of categories.")
 @click.option("--numeric", type=ColumnNames(), help="For a table: numbers; words are gaps.")
+@click.option("--gaps", type=ColumnNames(), help="For a table: words that are gaps: NA,-999.")
 @click.option(
     "--effort",
     type=click.Choice(["fast", "good", "best"]),

@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
         return self.title, f"{self.shown(self.value)} (baseline: {self.shown(self.baseline)})"
 
 
-class Metric(NamedTuple):
+class Yardstick(NamedTuple):
     """A metric of targets and answers; ``up``: more is better."""
 
     title: str
@@ -79,17 +79,17 @@ def _r2(y: Array, p: Array) -> float:
     return float(1 - ((y - p) ** 2).sum() / ((y - y.mean()) ** 2).sum())
 
 
-CLASSES: dict[str, Metric] = {
-    "accuracy": Metric("Accuracy", lambda y, p: float((_chosen(p) == y).mean()), True, percent),
-    "log_loss": Metric("Log loss", _log_loss, False),
-    "auc": Metric("AUC", _auc),
-    "balanced_accuracy": Metric("Balanced accuracy", _recall, True, percent),
-    "f1": Metric("F1", _f1),
+CLASSES: dict[str, Yardstick] = {
+    "accuracy": Yardstick("Accuracy", lambda y, p: float((_chosen(p) == y).mean()), True, percent),
+    "log_loss": Yardstick("Log loss", _log_loss, False),
+    "auc": Yardstick("AUC", _auc),
+    "balanced_accuracy": Yardstick("Balanced accuracy", _recall, True, percent),
+    "f1": Yardstick("F1", _f1),
 }
-NUMBERS: dict[str, Metric] = {
-    "rmse": Metric("RMS error", lambda y, p: float(np.sqrt(np.mean((y - p) ** 2))), False),
-    "mae": Metric("Mean error", lambda y, p: float(np.abs(y - p).mean()), False),
-    "r2": Metric("R²", _r2),
+NUMBERS: dict[str, Yardstick] = {
+    "rmse": Yardstick("RMS error", lambda y, p: float(np.sqrt(np.mean((y - p) ** 2))), False),
+    "mae": Yardstick("Mean error", lambda y, p: float(np.abs(y - p).mean()), False),
+    "r2": Yardstick("R²", _r2),
 }
 METRICS = (*CLASSES, *NUMBERS)
 USUAL = {"classification": ("accuracy", "log_loss", "auc"), "regression": tuple(NUMBERS)}

@@ -216,6 +216,18 @@ def test_numbers_with_gaps_and_decimal_commas(tmp_path):
     assert "1 of 300 rows have no 'price'" in said
 
 
+def test_words_that_are_gaps_are_kept_in_the_file(tmp_path):
+    rows = [f"{'none' if i % 4 == 0 else i % 7},{('NA', 'EU')[i % 2]},{i % 3}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,where,y", *rows]))
+    options = ("--effort", "fast", "--gaps", "none", "--save", "net.axon")
+    report, _ = run("train", "t.csv", *options, cwd=tmp_path)
+    assert re.search(r"^a +number +15 +7 +0 to 6$", report, re.MULTILINE)
+    assert re.search(r"^where +category +0 +2 +EU, NA$", report, re.MULTILINE)
+    (tmp_path / "new.csv").write_text("where,a\nNA,none\n,3\n")
+    _, said = run("predict", "net.axon", "new.csv", cwd=tmp_path)
+    assert "never seen" not in said
+
+
 def test_options_of_networks_train_networks(tmp_path):
     houses(tmp_path / "h.csv")
     run("train", "h.csv", "--hidden", "4", "--epochs", 1, "--save", "net.axon", cwd=tmp_path)
@@ -269,7 +281,7 @@ BAD = {
     "a stray word": (
         "a,y\n" + "\n".join(f"{'x' if i == 25 else i / 7},{i % 2}" for i in range(40)),
         (),
-        "column 'a' holds numbers, but 'x' in row 26",
+        "column 'a' holds numbers, but 'x' in row 26. Mend it; or say --numeric a, and such words",
     ),
     "only ids": (
         "id,y\n" + "\n".join(f"{i},{i % 2}" for i in range(40)),
