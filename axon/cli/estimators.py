@@ -70,7 +70,7 @@ def answers(model: Any, table: "Table", path: str) -> Array:
     try:
         values = model.columns_.values(given(model, table), said)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {str(error).removeprefix('table: ')}") from None
     for sentence in said:
         note(sentence)
     if "classes_" in vars(model):

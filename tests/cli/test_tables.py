@@ -316,6 +316,32 @@ def test_files_that_are_none(tmp_path):
     assert "Call it *.axon" in fails("train", "a.csv", "--save", "n.onnx", cwd=tmp_path, code=2)
 
 
+def test_parquet(home, tmp_path, monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"a": [i / 7 for i in range(40)], "b": ["x", None] * 20, "y": [True, False] * 20}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+    options = ("--target", "y", "--effort", "fast", "--save", "net.axon")
+    report, _ = run("train", "t.parquet", *options, cwd=tmp_path)
+    assert re.search(r"^b +category +20 +1 +x$", report, re.MULTILINE)
+    printed, _ = run("predict", "net.axon", "t.parquet", cwd=tmp_path)
+    assert printed.splitlines()[1].split(",")[1] == "True"
+    assert "Kind           a table" in run("info", "t.parquet", cwd=tmp_path)[0]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    message = fails("train", "t.parquet", "--target", "y", cwd=tmp_path)
+    assert "reading it needs pyarrow: pip install pyarrow. Or give it as CSV." in message
+
+
+def test_a_report_is_written(tmp_path):
+    pytest.importorskip("matplotlib")
+    passengers(tmp_path / "t.csv", 60)
+    report, _ = run("train", "t.csv", *OPTIONS, "--report", "run.html", cwd=tmp_path)
+    assert "Written        run.html" in report
+    page = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert "t.csv: Survived" in page
+
+
 def test_three_rows_are_enough_to_try(tmp_path):
     (tmp_path / "t.csv").write_text("a,b,y\n1,x,u\n2.5,,v\n4,z,u\n")
     report, _ = run("train", "t.csv", "--save", "net.axon", cwd=tmp_path)
