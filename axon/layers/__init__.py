@@ -37,7 +37,12 @@ from axon.layers.normalization import (
     LayerNormalization,
     RMSNormalization,
 )
-from axon.layers.packed import PackedDense, PackedEmbedding
+from axon.layers.packed import (
+    PackedBatchNormalization,
+    PackedDense,
+    PackedEmbedding,
+    PackedLayerNormalization,
+)
 from axon.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,

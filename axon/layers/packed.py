@@ -5,7 +5,7 @@ first: the products of a batch of matrices read and write one piece of memory fo
 the transposes between two layers cancel, as they are views.
 """
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from axon.checks import integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
+from axon.layers.normalization import BatchNormalization, LayerNormalization
 from axon.layers.options import LayerOptions
 from axon.ops.index import lookup
+from axon.ops.standardize import standardize
 from axon.parameter import Parameter
 
 SWAPPED = (1, 0, 2)  # (n, members, features) <-> (members, n, features)
@@ -27,13 +29,7 @@ class _Packed(Layer):
 
     def __init__(self, members: int, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        owner = type(self).__name__
-        self.members = integer(owner, "members", members)
-        if wrong := [word for word in options if word.endswith("_constraint")]:
-            raise ValueError(
-                f"{owner}: {wrong[0]} would see the weights of all members as one array. Leave it "
-                "out, or train the members as models of their own."
-            )
+        self.members = _members(self, members, dict(options))
 
     def of_each(
         self,
@@ -193,3 +189,117 @@ class PackedEmbedding(_Packed):
         found = lookup(self.embeddings.reshape(v, k * d), x).reshape(*x.shape, k, d)
         y: Tensor = found.transpose(0, x.ndim, *range(1, x.ndim), x.ndim + 1)
         return y
+
+
+class PackedLayerNormalization(LayerNormalization):
+    """``members`` LayerNormalizations side by side, each with gamma and beta of its own.
+
+    Args:
+        members: how many.
+        given: the arguments of LayerNormalization, by name.
+
+    Shapes: (n, members, ..., channels), unchanged. Parameters: ``gamma``, ``beta`` (members
+    channels,).
+
+    >>> x = np.array([[[1.0, 3.0], [5.0, 9.0]]])
+    >>> PackedLayerNormalization(2, epsilon=1e-9)(x)
+    array([[[-1.,  1.],
+            [-1.,  1.]]], dtype=float32)
+    """
+
+    on_mask = masks.REFUSED  # the second axis is members, not time
+
+    def __init__(self, members: int, **given: Any) -> None:
+        super().__init__(**given)
+        self.members = _members(self, members, given)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Each member has numbers of its own."""
+        _demand_members(self, self.members, shape)
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create gamma and beta of all members, one behind another."""
+        super().create((self.members * input_shapes[0][-1],))
+
+    def call(self, x: Tensor) -> Tensor:
+        """Normalize each member's numbers, scale and shift them."""
+        return _apart(self.scaled(_side_by_side(standardize(x, epsilon=self.epsilon))), x.shape)
+
+
+class PackedBatchNormalization(BatchNormalization):
+    """``members`` BatchNormalizations side by side: what is normalized is a channel of a member.
+
+    Args:
+        members: how many.
+        given: the arguments of BatchNormalization, by name.
+
+    Shapes: (n, members, ..., channels), unchanged. Parameters and buffers are those of
+    BatchNormalization, (members channels,).
+
+    Raises:
+        ValueError: while training, a batch with a single sample.
+
+    >>> PackedBatchNormalization(2, epsilon=1e-9)([[[1.0], [5.0]], [[3.0], [7.0]]], training=True)
+    array([[[-1.],
+            [-1.]],
+    <BLANKLINE>
+           [[ 1.],
+            [ 1.]]], dtype=float32)
+    """
+
+    on_mask = masks.REFUSED
+
+    def __init__(self, members: int, **given: Any) -> None:
+        super().__init__(**given)
+        self.members = _members(self, members, given)
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """Each member has numbers of its own."""
+        _demand_members(self, self.members, shape)
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create what all members have, one behind another."""
+        super().create((self.members * input_shapes[0][-1],))
+
+    @property
+    def least_batch(self) -> int:
+        """Two samples, if one brings a single value for each channel."""
+        alone = self.trainable and self.input_shape is not None and len(self.input_shape) == 2
+        return 2 if alone else 1
+
+    def call(self, x: Tensor) -> Tensor:  # type: ignore[override]  # a mask is refused
+        """Normalize all channels of all members."""
+        return _apart(super().call(_side_by_side(x)), x.shape)
+
+
+def _members(layer: Layer, members: int, given: dict[str, Any]) -> int:
+    owner = type(layer).__name__
+    if wrong := [word for word in given if word.endswith("_constraint") and given[word]]:
+        raise ValueError(
+            f"{owner}: {wrong[0]} would see the numbers of all members as one array. Leave it "
+            "out, or train the members as models of their own."
+        )
+    return integer(owner, "members", members)
+
+
+def _demand_members(layer: Layer, members: int, shape: Shape) -> None:
+    channels = layer.input_shape[-1] if layer.input_shape else None
+    if len(shape) < 3 or shape[1] != members or channels not in (None, shape[-1]):
+        raise layer.misfit(f"(n, {members}, ..., {channels or 'channels'})", shape)
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    """(n, members, ..., channels) -> (n, ..., members channels)."""
+    places = range(2, x.ndim - 1)
+    turned = x.transpose(0, *places, 1, x.ndim - 1)
+    flat: Tensor = turned.reshape(len(x), *x.shape[2:-1], x.shape[1] * x.shape[-1])
+    return flat
+
+
+def _apart(flat: Tensor, shape: Shape) -> Tensor:
+    """The way back to this shape."""
+    n, members, *places, channels = shape
+    last = len(shape) - 1
+    turned = flat.reshape(n, *places, members, channels)
+    y: Tensor = turned.transpose(0, last - 1, *range(1, last - 1), last)
+    return y

@@ -8,8 +8,10 @@ import numpy as np
 
 from axon.backend import Array
 from axon.checks import integer
+from axon.core import Tensor
 from axon.layers import (
     Activation,
+    BatchNormalization,
     Dense,
     Dropout,
     Embedding,
@@ -17,19 +19,27 @@ from axon.layers import (
     GaussianDropout,
     GaussianNoise,
     Input,
+    LayerNormalization,
     Normalization,
+    PackedBatchNormalization,
     PackedDense,
     PackedEmbedding,
+    PackedLayerNormalization,
     Rescaling,
     Reshape,
 )
 from axon.layers.module import Module
 from axon.models.sequential import Sequential
-from axon.parameter import Parameter
 
 SHARED = (Input, Normalization, Rescaling)  # alike for all members
 EACH = (Activation, Dropout, GaussianDropout, GaussianNoise)  # each number for itself
 AXES = {"embeddings": 1}  # where the members lie in a parameter, if not first
+# those in which each member's numbers lie behind those of the one before, on one axis
+BEHIND = ("gamma", "beta", "moving_mean", "moving_variance")
+NORMALIZATIONS: dict[type, type] = {
+    LayerNormalization: PackedLayerNormalization,
+    BatchNormalization: PackedBatchNormalization,
+}
 
 
 def pack(model: "Sequential | Sequence[Sequential]", members: int | None = None) -> Sequential:
@@ -44,8 +54,9 @@ def pack(model: "Sequential | Sequence[Sequential]", members: int | None = None)
         A Sequential that gives (n, members, ...). Compile it with ``PackedLoss(loss)``: then each
         member learns what it would learn alone. ``unpack`` makes models of the members again.
 
-    Dense and Embedding become PackedDense and PackedEmbedding; Flatten and Reshape keep the
-    members apart; Input, Rescaling, Normalization, Activation, Dropout, GaussianDropout and
+    Dense, Embedding, LayerNormalization and BatchNormalization become PackedDense and so on, the
+    normalizations behind the first layer that has weights; Flatten and Reshape keep the members
+    apart; Input, Rescaling, Normalization, Activation, Dropout, GaussianDropout and
     GaussianNoise stay, so that each member draws for itself what is left out, except of what they
     share, in front of the first layer that has weights.
 
@@ -86,7 +97,10 @@ def unpack(packed: Sequential) -> list[Sequential]:
     made = [_single(packed) for _ in range(counts.pop())]
     for path, p in packed.named_parameters().items():
         for i, one in enumerate(made):
-            one.named_parameters()[path].assign(_of_member(path, p, i))
+            one.named_parameters()[path].assign(_of_member(path, p, i, len(made)))
+    for path, b in _measured(packed).items():
+        for i, one in enumerate(made):
+            one.named_buffers()[path].assign(_of_member(path, b, i, len(made)))
     return made
 
 
@@ -185,9 +199,12 @@ def _take_over(packed: Sequential, models: Sequence[Sequential]) -> None:
     made_as = [[_made_as(layer) for layer in m.layers] for m in models]
     if any(m.input_shape != shape for m in models) or any(d != made_as[0] for d in made_as):
         raise ValueError("pack: the models must be alike but for their weights, and built.")
-    for path, p in packed.named_parameters().items():
-        values = [m.named_parameters()[path].data for m in models]
-        p.assign(np.stack(values, axis=AXES.get(path.rpartition("/")[2], 0)))
+    for path, t in {**packed.named_parameters(), **_measured(packed)}.items():
+        values = [{**m.named_parameters(), **m.named_buffers()}[path].data for m in models]
+        name = path.rpartition("/")[2]
+        t.assign(
+            np.concatenate(values) if name in BEHIND else np.stack(values, axis=AXES.get(name, 0))
+        )
 
 
 def _made_as(layer: Module) -> tuple[str, dict[str, Any]]:
@@ -196,9 +213,30 @@ def _made_as(layer: Module) -> tuple[str, dict[str, Any]]:
     return config["class"], own
 
 
-def _of_member(path: str, p: Parameter, member: int) -> Array:
-    """The part of a packed parameter that belongs to one member."""
-    return p.data.take(member, axis=AXES.get(path.rpartition("/")[2], 0))
+def _of_member(path: str, t: Tensor, member: int, members: int) -> Array:
+    """The part of a packed tensor that belongs to one member."""
+    name = path.rpartition("/")[2]
+    if name in BEHIND:
+        found: Array = t.data.reshape(members, -1)[member]
+        return found
+    return t.data.take(member, axis=AXES.get(name, 0))
+
+
+def _measured(packed: Sequential) -> dict[str, Tensor]:
+    """What packed normalizations have measured, by path."""
+    inside = [x.name for x in packed.layers if type(x) in UNPACKERS]
+    named = packed.named_buffers()
+    return {p: b for p, b in named.items() if p.partition("/")[0] in inside}
+
+
+def _normalization(layer: Any, members: int, packing: bool) -> Module:
+    if not packing:
+        raise ValueError(
+            f"pack: layer {layer.name!r} ({layer!r}) cannot be packed in front of the first layer "
+            "with weights, where members read the same. Normalization() can, once it has adapted."
+        )
+    made: Module = NORMALIZATIONS[type(layer)](members, **{**layer._present(), "name": layer.name})
+    return made
 
 
 PACKERS: dict[type, Callable[[Any, int, bool], Module]] = {
@@ -206,5 +244,9 @@ PACKERS: dict[type, Callable[[Any, int, bool], Module]] = {
     Embedding: _embedding,
     Flatten: _flatten,
     Reshape: _reshape,
+    **dict.fromkeys(NORMALIZATIONS, _normalization),
 }
-UNPACKERS: dict[type, Callable[..., Module]] = {PackedDense: Dense, PackedEmbedding: Embedding}
+UNPACKERS: dict[type, Callable[..., Module]] = {
+    **{PackedDense: Dense, PackedEmbedding: Embedding},
+    **{packed: single for single, packed in NORMALIZATIONS.items()},
+}

@@ -12,6 +12,7 @@ from axon.layers import Dense, Embedding
 from axon.models import Model, Sequential
 from axon.models.network import taken_by
 from axon.ops import concatenate
+from axon.parameter import Parameter
 from axon.program.lowerings import Kernels
 
 random = np.random.default_rng(0)
@@ -255,3 +256,28 @@ def test_what_a_forward_takes():
     assert taken_by(number) == (("x",), 1)
     assert taken_by(lambda x, mask=None: x) == (("x",), 1)
     assert str(taken_by(lambda x, a=None, b=None: x)) == "1 to 3 inputs, (x, a=None, b=None)"
+
+
+def test_programs_know_which_columns_are_inputs():
+    """(x, y, w) and (x, more, y) of the same shapes and types."""
+
+    class Sum(Model):
+        def __init__(self):
+            super().__init__()
+            self.factor = Parameter(np.ones(1, "f4"))
+
+        def forward(self, x, more=None):
+            y = x.sum(axis=1) * self.factor
+            return y if more is None else y + more
+
+    more, y = X[:, 0].copy(), X[:, 1].copy()
+    for order in (1, -1):
+        model = Sum()
+        model.compile("mse", axon.optimizers.SGD(1e-9))
+        for _ in range(3):
+            for given, weights in (((X, more), None), (X, y**2))[::order]:
+                rows = X.sum(axis=1) + (0 if weights is not None else more)
+                expected = ((rows - y) ** 2 * (1 if weights is None else weights)).mean()
+                assert model.test_on_batch(given, y, weights) == pytest.approx(expected, rel=1e-4)
+                found = model.train_on_batch(given, y, weights)
+                assert found == pytest.approx(expected, rel=1e-4)

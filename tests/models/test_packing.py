@@ -10,12 +10,17 @@ from axon.initializers import GlorotUniform
 from axon.layers import (
     LSTM,
     Activation,
+    BatchNormalization,
     Dense,
     Dropout,
     Embedding,
     Flatten,
     Input,
+    LayerNormalization,
+    Normalization,
+    PackedBatchNormalization,
     PackedDense,
+    PackedLayerNormalization,
     Rescaling,
     Reshape,
 )
@@ -43,6 +48,19 @@ WAYS = {
     "numbers": (lambda: on_numbers(None, 1), "mse", X, YES),
     "regularized": (
         lambda: [Dense(5, "tanh", kernel_regularizer="l2"), Activation("relu"), Dense(1)],
+        *("mse", X, YES),
+    ),
+    "layer normalization": (
+        lambda: [Dense(6, "tanh"), LayerNormalization(), Dense(4), LayerNormalization(), Dense(1)],
+        *("mse", X, YES),
+    ),
+    "batch normalization": (
+        lambda: [
+            Dense(6, use_bias=False),
+            BatchNormalization(momentum=0.7),
+            Activation("relu"),
+            Dense(1),
+        ],
         *("mse", X, YES),
     ),
     "ids": (
@@ -119,6 +137,9 @@ def test_packed_models_are_saved_and_loaded(tmp_path):
     [
         (lambda: pack(Sequential([LSTM(4), Dense(1)]), 2), "layer 'lstm' .* cannot be packed"),
         (lambda: pack(Sequential([Dense(4), Rescaling(2.0)]), 2), "behind the first layer"),
+        (lambda: pack(Sequential([BatchNormalization(), Dense(1)]), 2), "in front of the first"),
+        (lambda: PackedBatchNormalization(2, gamma_constraint="non_neg"), "gamma_constraint"),
+        (lambda: PackedBatchNormalization(2).build((3, 4)), "expected inputs of shape"),
         (lambda: pack(Sequential([Activation("relu")]), 2), "no Dense or Embedding"),
         (lambda: pack([Sequential([Dense(4)])]), "have no weights yet"),
         (lambda: pack([single(lambda n=n: [Dense(n)], (3,)) for n in (2, 3)]), "must be alike"),
@@ -254,3 +275,29 @@ def test_regularizers_cost_each_member_what_it_would_alone(regularizer):
         model.fit(X, YES, epochs=2, shuffle=False, verbose=0)
         for own, alone in zip(member.get_weights(), model.get_weights(), strict=True):
             np.testing.assert_allclose(own, alone, rtol=1e-4, atol=1e-6)
+
+
+def test_what_was_measured_before_is_shared_and_kept():
+    first = Normalization()
+    first.adapt(X)
+    models = [single(lambda: [Dense(3, "tanh"), BatchNormalization(), Dense(1)], (7,))] * 2
+    models = [Sequential([deepcopy(first), *deepcopy(m).layers]) for m in models]
+    for i, model in enumerate(models):
+        model.build((7,))
+        model.layers[2].moving_mean = np.full(3, 0.5 + i)
+    packed = pack(models)
+    expected = np.stack([m.predict(X) for m in models], axis=1)
+    np.testing.assert_allclose(packed.predict(X), expected, rtol=1e-5, atol=1e-6)
+    for member, model in zip(unpack(packed), models, strict=True):
+        np.testing.assert_allclose(member.predict(X), model.predict(X), rtol=1e-6)
+
+
+def test_normalizations_of_images_are_those_of_each_member():
+    x = random.normal(size=(4, 2, 3, 5, 6)).astype("f4")
+    for kind, packed in (
+        (LayerNormalization(), PackedLayerNormalization(2)),
+        (BatchNormalization(), PackedBatchNormalization(2)),
+    ):
+        found = packed(x, training=True)
+        for i in range(2):
+            np.testing.assert_allclose(found[:, i], kind(x[:, i], training=True), atol=1e-5)
