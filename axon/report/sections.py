@@ -153,7 +153,8 @@ def scatter(truth: Array, guesses: Array, names: Sequence[str]) -> str:
         axes.plot(ends, ends, color="0.4", linewidth=1)
         axes.set(xlabel="true", ylabel="predicted", title=f"output {name}")
         pictures.append(html.figure(drawn, f"true and predicted values of output {name}"))
-    inside = f'<div class="pictures">{"".join(pictures[:OUTPUTS])}</div>'
+    several = "pictures" if len(pictures) > 1 else "picture"
+    inside = f'<div class="{several}">{"".join(pictures[:OUTPUTS])}</div>'
     return html.section("True and predicted values", inside)
 
 

@@ -21,6 +21,7 @@ from axon.tabular.objectives import Classes, Quantiles
 BINS, FEWEST = 10, 20  # of a reliability diagram: groups, and rows in one
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 SHOWN = 30  # importances
+WIDE = 60  # characters of a column's values
 EFFECTS = 6  # columns whose partial dependence is drawn
 
 
@@ -97,7 +98,7 @@ def _table(subject: Subject) -> str:
     """What was found in the table."""
     columns = subject.columns.columns
     rows = [
-        [c.name, c.role, c.gaps, c.distinct, c.why or c.span or ", ".join(c.values[:6])]
+        [c.name, c.role, c.gaps, c.distinct, _short(c.why or c.span or ", ".join(c.values[:6]))]
         for c in columns
     ]
     used = len(subject.columns.used)
@@ -107,9 +108,13 @@ def _table(subject: Subject) -> str:
     return html.section("Table", listed, f"<ul>{said}</ul>" if said else "", note=note)
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= WIDE else f"{text[: WIDE - 1]}…"
+
+
 def _training(fitted: Fitted) -> str:
     """How the loss of held-out rows fell."""
-    drawn = plot.curves({"loss of held-out rows": fitted.losses})
+    drawn = plot.curves({"val_loss": fitted.losses})
     inside = f'<div class="picture">{html.figure(drawn, "loss of held-out rows by epoch")}</div>'
     note = f"{len(fitted.losses)} epochs; the weights of epoch {fitted.best + 1} were kept."
     if fitted.objective.probabilities:
