@@ -59,6 +59,8 @@ def inputs_of(model: Network, x: Data) -> tuple[Data, ...]:
     """The inputs of a model: one for most; a tuple, a list, or a dict by name, for several."""
     takes = model.takes
     names, least = takes
+    if least == 1 and type(x) is np.ndarray:  # as nearly always
+        return (x,)
     if isinstance(x, Mapping):
         count = len(x)
         if not least <= count <= len(names) or sorted(names[:count]) != sorted(x):

@@ -14,6 +14,8 @@ from axon.models.model import Model
 from axon.models.network import Takes
 from axon.modes import Mode
 
+SINGLE = Takes(("x",), 1)
+
 
 class Sequential(Model):
     """A model whose layers follow one another.
@@ -185,7 +187,7 @@ class Sequential(Model):
     @property
     def takes(self) -> Takes:
         """A chain has a single input."""
-        return Takes(("x",), 1)
+        return SINGLE
 
     def describe(self) -> dict[str, Any]:
         """Class, name, and what the layers say; one that stands here again says where it stood."""
