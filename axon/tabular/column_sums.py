@@ -32,7 +32,9 @@ class ColumnSums:
         self.fitted = fitted
         own, encoder = np.concatenate(columns.owners()), fitted.encoder
         large = own[len(encoder.center) + np.array(encoder.large, np.intp)]
-        places = np.concatenate([own[encoder.sources()], large.repeat(fitted.net.dim)])
+        places = np.concatenate(
+            [own[encoder.sources()], large.repeat(fitted.net.dim * fitted.net.groups)]
+        )
         self.order = np.argsort(places, kind="stable")
         ends = np.searchsorted(places[self.order], range(len(columns.used) + 1))
         self.parts = [slice(a, b) for a, b in pairwise(ends.tolist())]

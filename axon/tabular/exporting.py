@@ -349,8 +349,8 @@ class _Exporter:
     def _members(self, net: Ensemble, x: str, ids: str | None) -> str:
         """What each member says: (members, n, outputs)."""
         if ids is not None:
-            found = self.op("Gather", net.table.data, ids, axis=0)  # (n, q, dim)
-            flat = np.array([0, net.dim * len(net.sizes)], np.int64)
+            found = self.op("Gather", net.table.data, ids, axis=0)  # (n, q, groups dim)
+            flat = np.array([0, net.wide - net.inputs], np.int64)
             x = self.joined([x, self.op("Reshape", found, flat)])
         h = self.op("Add", self.op("MatMul", x, net.first().data), net.biases[0].data)
         h = self._bent(net, h, 0)

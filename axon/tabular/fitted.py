@@ -180,6 +180,7 @@ def _network(
         sizes=tuple(encoder.sizes[i] for i in encoder.large),
         bins=encoder.bins,
         at=len(encoder.center) + len(encoder.gaps),
+        groups=max(choices.folds, 1),
     )
     rows = rng.permutation(len(y))[:LOOKED_AT]
     x, *codes = columns_of(encoder.transform(_some(values, rows)))

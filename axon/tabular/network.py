@@ -35,9 +35,11 @@ class Ensemble(Model):
         outputs: what a member gives for a row: a logit for each class, or numbers.
         activation: the name of g.
         sizes: how many values each embedded category has; then ``forward`` takes their codes, too.
-        dim: the length of an embedding; members share it.
+        dim: the length of an embedding.
         bins: how many bins each number that has some is written as, one behind another.
         at: where they begin among the inputs.
+        groups: member k shares embeddings with all others of the same k modulo ``groups``; the
+            others, which may have learned from rows that these hold out, have their own.
 
     >>> net = Ensemble(3, members=2, widths=(4,), outputs=1)
     >>> net.begin(np.eye(3, dtype=np.float32), (), np.random.default_rng(0))
@@ -56,16 +58,17 @@ class Ensemble(Model):
         dim: int = 8,
         bins: Sequence[int] = (),
         at: int = 0,
+        groups: int = 1,
     ) -> None:
         super().__init__()
         self.inputs, self.members, self.outputs = inputs, members, outputs
         self.widths, self.sizes, self.dim = tuple(widths), tuple(sizes), dim
-        self.activation, self.bins, self.at = activation, tuple(bins), at
+        self.activation, self.bins, self.at, self.groups = activation, tuple(bins), at, groups
         self.dropouts: list[Dropout] = []  # one behind each hidden layer, while it is trained
         first, places = self.widths[0], sum(self.bins)
-        self.wide = inputs + dim * len(self.sizes)
+        self.wide = inputs + dim * groups * len(self.sizes)
         if self.sizes:
-            self.table = _zeros("embedding/table", sum(self.sizes), dim)
+            self.table = _zeros("embedding/table", sum(self.sizes), groups * dim)
         if self.bins:
             self.bin_scale = _ones("scale_bins", places, members, 1)
             self.bin_weights = _zeros("weights_bins", places, members, first)
@@ -133,12 +136,12 @@ class Ensemble(Model):
         return (last + self.biases[-1].reshape(1, -1)).reshape(-1, self.members, self.outputs)
 
     def joined(self, x: Tensor, codes: Tensor) -> Tensor:
-        """The rows with the embeddings of their codes: (n, inputs + q dim)."""
-        found = lookup(self.table, codes)  # (n, q, dim)
-        return concatenate([x, found.reshape(len(x), self.dim * len(self.sizes))], axis=1)
+        """The rows with the embeddings of their codes: (n, inputs + q groups dim)."""
+        found = lookup(self.table, codes)  # (n, q, groups dim)
+        return concatenate([x, found.reshape(len(x), self.wide - self.inputs)], axis=1)
 
     def first(self) -> Tensor:
-        """The first weights of all members as one matrix: (inputs + q dim, members width)."""
+        """The first weights of all members as one matrix: (width of ``joined``, members width)."""
         w, at = self._matrix(self.weights[0], self.scale), self.at
         if not self.bins:
             return w
@@ -181,11 +184,12 @@ class Ensemble(Model):
         for p in self.parameters():
             if "weights" in p.name or "table" in p.name:
                 p.data[...] = rng.standard_normal(p.shape, FLOAT)
-        if scale is not None:  # of a product of two that are 0 both gradients are 0: it stays
-            begins = np.ones((self.wide, self.members, 1), FLOAT)
+        begins = np.ones((self.wide, self.members, 1), FLOAT)
+        if scale is not None:
             begins[: self.inputs] = scale[:, :, None]
-            self._times(begins != 0)
-            self._set_scale(begins)
+        begins[self.inputs :] = self._own_embeddings()
+        self._times(begins != 0)  # of a product of two that are 0 both gradients are 0: it stays
+        self._set_scale(begins)
         rows = Tensor(np.asarray(x, FLOAT))
         h = self.joined(rows, Tensor(codes[0])).data if codes else rows.data
         z = (h @ self.first().data).reshape(len(h), self.members, -1).transpose(1, 0, 2)
@@ -198,6 +202,11 @@ class Ensemble(Model):
             self.weights[i].data /= spread
             h = self._shifted(z / spread, i, rng)
         self.weights[-1].data *= 0.1 / sqrt(self.widths[-1])
+
+    def _own_embeddings(self) -> Array:
+        """Which numbers of embeddings (q groups dim, members, 1) a member reads."""
+        of_number = np.tile(np.arange(self.groups).repeat(self.dim), len(self.sizes))
+        return (of_number[:, None] == np.arange(self.members) % self.groups)[:, :, None]
 
     def _times(self, factors: Array) -> None:
         """Multiply the first weights, which lie in the order of a row."""

@@ -17,7 +17,18 @@ from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {}  # by name; their own file puts them in
 GOALS: dict[str, type[Goal]] = {g.__name__: g for g in (Classes, YesOrNo, Amounts)}
-NETWORK = ("inputs", "members", "widths", "outputs", "activation", "sizes", "dim", "bins", "at")
+NETWORK = (
+    "inputs",
+    "members",
+    "widths",
+    "outputs",
+    "activation",
+    "sizes",
+    "dim",
+    "bins",
+    "at",
+    "groups",
+)
 NUMBERS = ("_mean", "_spread")  # of the target: by them predictions become numbers again
 
 
@@ -127,10 +138,14 @@ def _within(start: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
 def _demand_held(network: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Refuse sizes that the arrays do not have, before memory is taken for them."""
     held = sum(a.size for name, a in arrays.items() if name.startswith("network/"))
-    k, sizes, dim = network["members"], network["sizes"], network["dim"]
+    k, sizes, groups = network["members"], network["sizes"], network["groups"]
+    dim = network["dim"] * groups
     widths = [network["inputs"] + dim * len(sizes), *network["widths"], network["outputs"]]
     largest = max(*(k * a * b for a, b in pairwise(widths)), sum(sizes) * dim)
-    if not all(type(n) is int and n >= 0 for n in (k, dim, *sizes, *widths)) or largest > held:
+    if (
+        not all(type(n) is int and n >= 0 for n in (k, dim, groups, *sizes, *widths))
+        or largest > held
+    ):
         raise ValueError(f"it demands {largest:,} weights in a layer, and holds {held:,} in all.")
 
 

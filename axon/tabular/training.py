@@ -212,8 +212,9 @@ def paces(net: Ensemble) -> dict[str, float]:
     made = {p.name: OTHERS for p in net.parameters()}
     made.update((w.name, 1 / sqrt(w.shape[1])) for w in net.weights[1:])
     scales, firsts = [net.scale], [net.weights[0]]
+    read = net.inputs + net.dim * len(net.sizes)  # by each member
     if net.bins:
         scales, firsts = [*scales, net.bin_scale], [*firsts, net.bin_weights]
-    made.update((p.name, SCALE / sqrt(net.wide)) for p in scales)
-    made.update((p.name, 1 / sqrt(net.wide)) for p in firsts)
+    made.update((p.name, SCALE / sqrt(read)) for p in scales)
+    made.update((p.name, 1 / sqrt(read)) for p in firsts)
     return made

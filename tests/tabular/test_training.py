@@ -9,7 +9,7 @@ pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
 
 from axon.core import Tensor
 from axon.program.lowerings import Kernels
-from axon.tabular import TabularRegressor, fitted
+from axon.tabular import TabularClassifier, TabularRegressor, fitted
 from axon.tabular.choices import Choices, choose, hold_out, strata
 from axon.tabular.columns import Values
 from axon.tabular.encoding import Encoder
@@ -226,6 +226,34 @@ def test_held_rows_are_never_learned_from():
     assert np.array_equal(weights[0][0][:, 0], weights[1][0][:, 0])
     assert np.array_equal(weights[0][1][0], weights[1][1][0])
     assert not np.array_equal(weights[0][1][1], weights[1][1][1])
+
+
+def test_embeddings_do_not_tell_what_a_held_row_is():
+    """Whose embeddings others share has read the targets of the rows that it holds out."""
+    rng = RNG(0)
+    x, ids = rng.standard_normal((120, 3)).astype(np.float32), np.arange(120)[:, None] // 2
+    y = rng.standard_normal((120, 1)).astype(np.float32)
+    held = np.arange(120)[:, None] % 3 == np.arange(6) % 3
+    answers = []
+    for change in (0, 1):  # other targets in the rows that members 0 and 3 never see
+        net = Ensemble(3, 6, (8,), 1, "mish", (60,), 4, groups=3)
+        net.begin(x, (ids,), RNG(1))
+        other = np.where(held[:, :1], y + 5 * change, y).astype(np.float32)
+        weights, course = (~held).astype(np.float32), Course(epochs=1, batch=32)
+        given = net, [x, ids], other, weights, held, Amounts(), course, RNG(3), np.ones(120)
+        Training(*given).run()
+        answers.append(net.forward(x, ids))
+    assert np.array_equal(answers[0][:, [0, 3]], answers[1][:, [0, 3]])
+    assert not np.array_equal(answers[0][:, 1], answers[1][:, 1])
+
+
+def test_words_that_say_nothing_do_not_look_good_on_held_rows():
+    rng = RNG(0)
+    words = [f"w{i}" for i in rng.integers(9000, size=700)]
+    rows = {"word": words, "size": rng.standard_normal(700)}
+    model = TabularClassifier("best", random_state=0).fit(rows, rng.integers(2, size=700))
+    loss, constant = model.scores_["log-loss"]
+    assert loss > constant - 0.01
 
 
 def test_the_best_epoch_comes_back():
