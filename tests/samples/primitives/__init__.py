@@ -12,6 +12,7 @@ CHAPTERS = (
     *("activations", "conv", "losses", "norm", "ops", "optimizers", "random", "ranks", "sequence"),
     "waves",
     "piecewise",
+    "changing",
 )
 SAMPLES: dict[str, Case] = {}
 for name in CHAPTERS:

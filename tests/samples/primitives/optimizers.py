@@ -75,11 +75,6 @@ def _muon(*arrays: Any, momentum: float, nesterov: bool, steps: int) -> Arrays:
     return w - rate * (left * values) @ right, m
 
 
-def _told(reference: Any) -> Any:
-    """The same, where the last array is the momentum."""
-    return lambda *arrays, **meta: reference(*arrays[:-1], momentum=arrays[-1], **meta)
-
-
 def _length(x: Any) -> Any:
     return np.linalg.norm(np.ravel(x))
 
@@ -101,13 +96,6 @@ def _matrices(shapes: Any, **meta: Any) -> list[Sample]:
 
 BETAS = {"beta_1": 0.9, "beta_2": 0.99}
 RMS = {"rho": 0.9, "epsilon": 1e-3}
-_RMS = (  # w, v, mean, velocity, g
-    normal,
-    lambda *s: 2.0 + positive(*s),
-    lambda *s: 0.1 * normal(*s),
-    normal,
-    normal,
-)
 MATRICES = [(2, 3), (3, 2), (1, 5), (5, 1), (4, 4), (1, 1), (0, 3), (3, 0)]
 
 
@@ -153,11 +141,6 @@ SAMPLES: dict[str, Case] = {
             {"momentum": 0.9, "nesterov": True},
         ),
     ),
-    "changing_momentum_update": Case(
-        _told(_momentum),
-        [s for n in (False, True) for s in _like(3, 2, nesterov=n)],
-        _of(LARGE, 3, 2, nesterov=True),
-    ),
     "adam_update": Case(
         _adam,
         [
@@ -199,16 +182,6 @@ SAMPLES: dict[str, Case] = {
         _of(LARGE, 5, 1, **RMS, momentum=0.5, centered=True),
         nan_shows=(0, 1, 3, 4, 5),  # the mean is not read unless centered
     ),
-    "changing_rmsprop_update": Case(
-        _told(_rmsprop_momentum),
-        [
-            ((*(f(*s) for f in _RMS), positive(), positive()), {**RMS, "centered": c})
-            for s in SHAPES
-            for c in (False, True)
-        ],
-        _of(LARGE, 5, 2, **RMS, centered=True),
-        nan_shows=(0, 1, 3, 4, 5, 6),
-    ),
     "adamax_update": Case(
         _adamax, _like(4, 1, **BETAS, epsilon=1e-3), _of(LARGE, 4, 1, **BETAS, epsilon=1e-3)
     ),
@@ -221,15 +194,6 @@ SAMPLES: dict[str, Case] = {
             *_matrices(MATRICES[:3], momentum=0.5, nesterov=False, steps=1),
         ],
         _matrices([LARGE], momentum=0.9, nesterov=True, steps=5)[0],
-    ),
-    "changing_muon_update": Case(
-        _told(_muon),
-        [
-            ((*arrays, np.array(0.5)), {"nesterov": n, "steps": 2})
-            for n in (True, False)
-            for arrays, _ in _matrices(MATRICES)
-        ],
-        ((*_matrices([LARGE])[0][0], np.array(0.9)), {"nesterov": True, "steps": 5}),
     ),
     # options
     "shrink": Case(
