@@ -36,7 +36,8 @@ CLASSES = 20  # a target of so few whole numbers is one of classes
 TINY = 1e-7  # the least that a probability counts as
 SMALL = 1_000  # rows: tables of fewer are ranked for themselves
 Q = {2: 1.960, 3: 2.344, 4: 2.569, 5: 2.728, 6: 2.850, 7: 2.949, 8: 3.031, 9: 3.102, 10: 3.164}
-HEAD = "Written by `python -m bench.tables`: {} tables, {} splits, one thread, defaults."
+HEAD = "Written by `python -m bench.tables`: {} tables, {} splits, one thread, defaults{}."
+ALL = 10**9  # rows to learn from: no limit
 
 
 class Result(NamedTuple):
@@ -179,11 +180,14 @@ def each(results: Results, names: list[str], what: str, title: str) -> list[str]
     return [*lines, ""]
 
 
-def report(results: Results, sizes: dict[str, int], names: list[str], splits: int) -> str:
+def report(
+    results: Results, sizes: dict[str, int], names: list[str], splits: int, rows: int = ALL
+) -> str:
     """All of it as Markdown."""
     larger = {t: r for t, r in results.items() if sizes[t] >= SMALL}
     smaller = {t: r for t, r in results.items() if sizes[t] < SMALL}
-    lines = ["# Tables", "", HEAD.format(len(results), splits), ""]
+    limit = "" if rows == ALL else f", at most {rows:,} rows to learn from"
+    lines = ["# Tables", "", HEAD.format(len(results), splits, limit), ""]
     lines += summary(larger, names, f"{SMALL:,} rows and more")
     lines += summary(smaller, names, "Fewer rows")
     lines += each(results, names, "loss", "Log-loss, or root mean squared error")
@@ -197,7 +201,7 @@ def main() -> None:
     data = os.environ.get("AXON_DATA_DIR", ".")
     parser.add_argument("folders", nargs="*", type=Path, default=[Path(data) / "tables"])
     parser.add_argument("--splits", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=10**9, help="to learn from, at most")
+    parser.add_argument("--rows", type=int, default=ALL, help="to learn from, at most")
     parser.add_argument("--only", default="", help="contestants, with commas between")
     parser.add_argument("--tables", default="", help="tables, with commas between")
     parser.add_argument("--write", type=Path, default=WRITTEN)
@@ -224,7 +228,7 @@ def main() -> None:
         results[table], sizes[table] = found, len(load(path)[1])
         told = ", ".join(f"{n} {middle(found[n], 'loss'):.4g}" for n in names)
         print(f"{table}: {told}", flush=True)
-        given.write.write_text(report(results, sizes, names, given.splits) + "\n")
+        given.write.write_text(report(results, sizes, names, given.splits, given.rows) + "\n")
 
 
 if __name__ == "__main__":
