@@ -9,7 +9,8 @@ except ImportError as error:
     ) from error
 
 from axon.tabular.board import Leaderboard, leaderboard
-from axon.tabular.columns import Column, Columns, Values
+from axon.tabular.column import Column
+from axon.tabular.columns import Columns, Values
 from axon.tabular.effects import PartialDependence
 from axon.tabular.encoding import Encoded, Encoder
 from axon.tabular.estimators import TabularClassifier, TabularRegressor

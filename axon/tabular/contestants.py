@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.backend import Array
-from axon.tabular.columns import FIRST, Columns, Values
+from axon.tabular.column import FIRST
+from axon.tabular.columns import Columns, Values
 from axon.tabular.estimators import TabularClassifier, TabularRegressor
 from axon.tabular.table import read
 from axon.threads import get_threads

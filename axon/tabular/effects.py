@@ -12,8 +12,9 @@ import numpy as np
 from axon.backend import Array
 from axon.names import suggestion
 from axon.plot.figure import FAINT, MARKERS, SERIES, Axes, Figure, clipped, paper, plain_frame
+from axon.tabular.column import DAY, FIRST, GAP, Column
 from axon.tabular.column_sums import ColumnSums
-from axon.tabular.columns import DAY, FIRST, GAP, Column, Columns, Values
+from axon.tabular.columns import Columns, Values
 from axon.tabular.fitted import Fitted
 from axon.tabular.table import read
 

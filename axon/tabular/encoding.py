@@ -12,7 +12,8 @@ import numpy as np
 
 from axon.backend import Array
 from axon.tabular import binning
-from axon.tabular.columns import FIRST, GAP, UNSEEN, Values
+from axon.tabular.column import FIRST, GAP, UNSEEN
+from axon.tabular.columns import Values
 
 CLIP = 3.0  # from about here on numbers are drawn in
 FEW_VALUES = 60  # a category of more has ids

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from axon.backend import Array
 from axon.files.atomic import atomic, check_writable
 from axon.onnx.extra import need_onnx
-from axon.tabular.columns import FIRST, GAP, UNSEEN, WORDS, Column
+from axon.tabular.column import FIRST, GAP, UNSEEN, WORDS, Column
 from axon.tabular.encoding import CLIP, FURTHEST, Encoder
 from axon.tabular.fitted import Fitted
 from axon.tabular.network import Ensemble

@@ -9,7 +9,7 @@ from axon.files import formats
 from axon.files.archive import Archive, opened
 from axon.files.atomic import DamagedFile
 from axon.models.loading import OTHERS, ModelFileError
-from axon.tabular.columns import ROLES
+from axon.tabular.column import ROLES
 from axon.tabular.estimators import TabularClassifier, TabularEstimator, TabularRegressor
 from axon.tabular.saving import FORMAT, MEMBER
 from axon.tabular.state import from_state

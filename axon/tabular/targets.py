@@ -11,7 +11,8 @@ from sklearn.exceptions import DataConversionWarning
 from axon.backend import Array
 from axon.tabular import reading
 from axon.tabular.cells import is_gap, plain_text
-from axon.tabular.columns import FEW_ROWS, Values
+from axon.tabular.column import FEW_ROWS
+from axon.tabular.columns import Values
 from axon.tabular.table import Table
 
 FEW = 64  # up to so many rows their order is no matter, and a weight of 2 is the row twice

@@ -233,7 +233,7 @@ def test_text_or_pieces_or_nothing() -> None:
 
 
 def test_equal_columns_are_compared_not_only_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("axon.tabular.columns._print_of", lambda column, values: (column.role, 0))
+    monkeypatch.setattr("axon.tabular.columns.fingerprint", lambda column, values: (column.role, 0))
     table = read(
         {"a": [1.5, 2.5], "b": [1.5, 3.5], "c": ["1.50", "2.5"], "d": ["x", "y"], "e": ["x", "z"]}
     )
