@@ -33,4 +33,12 @@ def _as_many_threads() -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--fuzz 5000``: so many random programs (tests/fuzz/test_fuzz.py) instead of a few."""
     parser.addoption("--fuzz", type=int, default=0, help="how many random programs to run")
-    parser.addoption("--ranks-all", action="store_true", help="the long series of tests/ranks")
+    parser.addoption("--slow", action="store_true", help="also the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked slow are further cases of what others show; they wait for ``--slow``."""
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: run it with --slow"))

@@ -167,7 +167,11 @@ def ended_by(process, how, seconds):
 
 @pytest.mark.parametrize(
     ("kernels", "scheduled", "save_freq", "kills"),
-    [("numpy", True, 5, 8), ("numpy", False, "0.05s", 5), ("fast", False, 3, 3)],
+    [
+        ("numpy", True, 5, 8),
+        ("numpy", False, "0.05s", 5),
+        pytest.param("fast", False, 3, 3, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_at_any_moment(tmp_path, data, kernels, scheduled, save_freq, kills):
     if kernels == "fast":

@@ -20,7 +20,7 @@ from axon.layers import Layer
 from tests.fuzz import networks, programs
 
 HERE = Path(__file__).parents[2]
-FEW = 20  # programs in a usual run: some 20 seconds
+FEW = 12  # programs in a usual run: some 15 seconds
 
 
 def test_random_programs(request: pytest.FixtureRequest) -> None:
@@ -180,6 +180,7 @@ def test_a_kernel_that_goes_too_far_is_found(mistake: str, tmp_path: Path) -> No
         assert failure.case == case
 
 
+@pytest.mark.slow
 def test_a_promise_that_is_not_kept_is_named_and_made_smaller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""``--ranks-all``: every number of ranks with all kernels and MPIs, which takes minutes."""
+"""``--slow``: every number of ranks with all kernels and MPIs, which takes minutes."""
 
 import pytest
 
@@ -6,4 +6,4 @@ import pytest
 @pytest.fixture(scope="session")
 def whole(pytestconfig: pytest.Config) -> bool:
     """Whether the long series is wanted."""
-    return bool(pytestconfig.getoption("--ranks-all"))
+    return bool(pytestconfig.getoption("--slow"))

@@ -39,7 +39,7 @@ def test_the_same_bits_by_any_number_of_ranks(
     if kernels == "fast":
         pytest.importorskip("numba")
         if (mpi, ranks) != (mpich, 4) and not whole:
-            pytest.skip("one number of ranks for compiled kernels; all with --ranks-all")
+            pytest.skip("one number of ranks for compiled kernels; all with --slow")
     if kernels not in one_process:
         one_process[kernels] = alone(TRAIN, "plain", *NETS, AXON_KERNELS=kernels)
     wanted = one_process[kernels]

@@ -32,6 +32,7 @@ def report(tmp_path_factory):
     return json.loads((folder / "device.json").read_text())
 
 
+@pytest.mark.slow
 def test_all_sections_are_done(report):
     states = {name: found["state"] for name, found in report["sections"].items()}
     assert list(states) == [s.name for s in SECTIONS]
@@ -39,6 +40,7 @@ def test_all_sections_are_done(report):
     assert not [name for name, found in report["sections"].items() if "error" in found]
 
 
+@pytest.mark.slow
 def test_correctness_is_answered_first(report):
     assert next(iter(report)) == "answers"
     answers = report["answers"]
@@ -49,6 +51,7 @@ def test_correctness_is_answered_first(report):
     assert answers["primitives within rounding"].startswith("3 of 3")
 
 
+@pytest.mark.slow
 def test_speeds_are_those_of_xla(report):
     speeds = report["sections"]["workloads"]["mlp-16"]
     assert len(speeds) == 7
@@ -59,6 +62,7 @@ def test_speeds_are_those_of_xla(report):
     assert report["sections"]["torch"] or find_spec("torch") is None
 
 
+@pytest.mark.slow
 def test_what_cannot_be_had_is_said(report):
     """Here there is no MNIST, and no CUDA for a graph; a missing PyTorch is said, too."""
     assert report["sections"]["mnist"]["skipped"].startswith("no MNIST (")

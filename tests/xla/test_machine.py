@@ -94,7 +94,9 @@ def test_a_batch_at_a_time_by_hand_has_the_same_bits():
     assert all(map(np.array_equal, model.get_weights(), other.get_weights()))
 
 
-@pytest.mark.parametrize("after", [3, 11, 16])
+@pytest.mark.parametrize(
+    "after", [pytest.param(3, marks=pytest.mark.slow), 11, pytest.param(16, marks=pytest.mark.slow)]
+)
 def test_a_run_that_was_ended_goes_on_to_the_same_bits(tmp_path, after):
     model, broken = small(), small()
     wanted = fit(model)
@@ -552,7 +554,7 @@ def alter(data):
     data[5] *= 2
 
 
-@pytest.mark.parametrize("change", [None, alter])
+@pytest.mark.parametrize("change", [pytest.param(None, marks=pytest.mark.slow), alter])
 @pytest.mark.parametrize("x", [X, (X * 9).astype("uint8")], ids=["floats", "bytes"])
 def test_data_that_lie_on_the_device_give_the_same_bits(change, x, request):
     wanted = learned(change, x)

@@ -132,6 +132,7 @@ print(json.dumps([one, trained({name!r}, 80, optimizer={optimizer!r})]))
     assert collectives(tmp_path) == [["all-reduce f32"], ["all-reduce f32"]]
 
 
+@pytest.mark.slow
 def test_batches_that_do_not_divide_by_the_devices(tmp_path):
     """23 rows are batches of 9, 9 and 5, none of which 4 divides; 78 rows end with one of 14."""
     code = """
@@ -146,6 +147,7 @@ print(json.dumps(found))
         close(four, one)
 
 
+@pytest.mark.slow
 def test_layers_that_look_at_the_whole_batch():
     """Means of batch normalization are over all devices; masks of dropout are those of one."""
     code = """
