@@ -13,8 +13,11 @@ from axon.core import Tensor, grad
 from axon.layers import masks
 from axon.layers.module import ANY, Module, shape_after
 from axon.layers.options import RULES, Rule, TypeName, rules_for
-from axon.modes import Mode, modes
+from axon.modes import GradMode, Mode, modes
 from axon.parameter import Parameter
+
+VARIADIC = 0x04  # the flag of a function that takes *inputs
+Result = Tensor | tuple[Any, ...]  # what a layer computes: one Tensor, or several
 
 NEAR_ZERO = initializers.RandomNormal(stddev=1e-3)  # not zero, where a relu would never wake
 
@@ -147,6 +150,7 @@ class Layer(Module):
     """
 
     on_mask: ClassVar[str] = masks.FOLLOWED  # what becomes of a mask: see masks.py
+    takes_lists: ClassVar[bool] = False  # ``call`` takes any number of inputs: also lists of them
     mask_axes: ClassVar[int] = 2  # a mask of fewer, (n,), says which samples are real: it passes
     refused: ClassVar[dict[str, str]] = {
         "forward": "a layer writes call(self, x); forward is the same for all of them."
@@ -168,8 +172,8 @@ class Layer(Module):
                 f"'float64', got {self.dtype.name!r}."
             )
         self.input_shape: Shape | None = None
-        self.output_shape: Shape | None = None
-        self._last: tuple[list[Tensor], Tensor] | None = None
+        self.output_shape: Any = None  # a Shape; of several results a tuple of Shapes
+        self._last: tuple[list[Tensor], Result] | None = None
         self._rules = rules_for(type(self), options)
 
     def __setattr__(self, key: str, value: object) -> None:
@@ -188,13 +192,16 @@ class Layer(Module):
     def __init_subclass__(cls, **options: Any) -> None:
         """What writes its own ``call`` says anew what becomes of masks; else they are followed."""
         super().__init_subclass__(**options)
+        if "call" in cls.__dict__:
+            code = getattr(cls.__dict__["call"], "__code__", None)
+            cls.takes_lists = code is not None and bool(code.co_flags & VARIADIC)
         anew = "call" in cls.__dict__ and "on_mask" not in cls.__dict__
         if anew and cls.on_mask != masks.FOLLOWED:
             cls.on_mask = masks.FOLLOWED
 
     @abstractmethod
-    def call(self, x: Tensor) -> Tensor:
-        """Compute the layer. One with several inputs takes several.
+    def call(self, x: Tensor) -> Result:
+        """Compute the layer. One with several inputs takes several, and may return several.
 
         One that takes ``mask=`` is given truth values (n, time), if some steps may be padding.
         """
@@ -244,14 +251,17 @@ class Layer(Module):
             f"got shape {got}.{hint}"
         )
 
-    def build(self, *input_shapes: Shape) -> Shape:
-        """Create the parameters, if that was not done yet, and find the shape of the output."""
+    def build(self, *input_shapes: Shape) -> Any:
+        """Create the parameters, if that was not done yet, and find the shape of the output.
+
+        Of several outputs it is a tuple of shapes.
+        """
         self.accept(*((ANY, *shape) for shape in input_shapes))
         if self.output_shape is None:
             self.create(*input_shapes)
         if self.output_shape is None or self.input_shape != input_shapes[0]:
             dtypes = [self.input_dtype] * len(input_shapes)
-            self.output_shape = shape_after(self.call, input_shapes, dtypes)
+            self.output_shape = shape_after(self.call, input_shapes, dtypes, True)
             self.input_shape = input_shapes[0]
         return self.output_shape
 
@@ -260,9 +270,11 @@ class Layer(Module):
 
         Args:
             inputs: (n, ...) arrays or Tensors; other number types are cast to the layer's.
+                Where a layer takes any number of them, they may lie in lists, too.
             options: keyword arguments of the layer's ``call``; and ``mask``, truth values
                 (n, time) that say which steps of the input are real, if its own mask does not.
         """
+        inputs = one_by_one(inputs) if self.takes_lists else inputs
         if not any(isinstance(x, Tensor) for x in inputs):
             return self._forward_arrays([as_array(x, self.taking(x)) for x in inputs], options)
         given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]
@@ -279,22 +291,20 @@ class Layer(Module):
         converted.mask = x.mask
         return converted
 
-    def _call_with_masks(self, inputs: list[Tensor], options: dict[str, Any]) -> Tensor:
+    def _call_with_masks(self, inputs: list[Tensor], options: dict[str, Any]) -> Result:
         """Compute, with the mask that is given, or lies at the input; lay one at the result."""
         chosen = masks.as_mask(options.pop("mask", None))
         mask = self.incoming(*inputs) if chosen is None else chosen
         if mask is None and all(x.mask is None for x in inputs):
             return self._lay_mask(self.call(*inputs, **options), inputs, None)
         if mask is not None and mask is not chosen and mask.ndim < self.mask_axes:
-            y = self._call_following(
-                False, inputs, options
-            )  # it tells samples apart, as the layer does
-            return masks.lay(mask, y, self.name, inputs)
+            y = self._call_following(False, inputs, options)  # it tells samples apart, as they do
+            return of_each(y, lambda one: masks.lay(mask, one, self.name, inputs))
         return self._lay_mask(self._call_masked(inputs, mask, options), inputs, mask)
 
     def _call_masked(
         self, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]
-    ) -> Tensor:
+    ) -> Result:
         """Compute the layer where some steps may be padding."""
         if self.takes_mask:
             return self._call_following(False, inputs, {**options, "mask": mask})
@@ -313,7 +323,7 @@ class Layer(Module):
         following: Callable[..., None] | bool,
         inputs: list[Tensor],
         options: dict[str, Any],
-    ) -> Tensor:
+    ) -> Result:
         with Mode("masks", following):
             return self.call(*inputs, **options)
 
@@ -329,8 +339,14 @@ class Layer(Module):
                 "leave mask_zero or Masking out; or set x.mask = None in a forward of your own."
             )
 
-    def _lay_mask(self, y: Tensor, inputs: list[Tensor], mask: Tensor | None) -> Tensor:
-        """Lay its mask at the result, if there is one."""
+    def _lay_mask(self, y: Result, inputs: list[Tensor], mask: Tensor | None) -> Result:
+        """Lay its mask at the result, of several at the first, if there is one."""
+        if isinstance(y, tuple | list):
+            first, *others = y
+            return (self._lay_mask_at(first, inputs, mask), *others)
+        return self._lay_mask_at(y, inputs, mask)
+
+    def _lay_mask_at(self, y: Tensor, inputs: list[Tensor], mask: Tensor | None) -> Tensor:
         if type(self).compute_mask is not Module.compute_mask:
             return masks.lay(self.outgoing(inputs, mask), y, self.name, inputs)
         if mask is None or (self.on_mask == masks.FOLLOWED and not self.takes_mask):
@@ -346,11 +362,11 @@ class Layer(Module):
         """The mask of the output."""
         return self.compute_mask(inputs[0], mask)
 
-    def _forward_arrays(self, arrays: list[Array], options: dict[str, Any]) -> Array:
+    def _forward_arrays(self, arrays: list[Array], options: dict[str, Any]) -> Any:
         inputs = [Tensor(x, requires_grad=modes.grad and x.dtype.kind == "f") for x in arrays]
         outputs = self.forward(*inputs, **options)
         self._last = (inputs, outputs) if modes.grad else None
-        return outputs.data.copy()  # the caller may change it: backward still needs ours
+        return of_each(outputs, lambda y: y.data.copy())  # the caller may change it: we need ours
 
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """One step of backpropagation, by hand, after ``forward`` of arrays.
@@ -358,7 +374,8 @@ class Layer(Module):
         Adds dL/dp to the ``.grad`` of each parameter p. Each forward serves one backward.
 
         Args:
-            dL_dout: gradient of the loss with respect to the output, of its shape.
+            dL_dout: gradient of the loss with respect to the output, of its shape; of several
+                outputs, a sequence of them.
             input_gradient: False saves the work of the result, as for a first layer.
 
         Returns:
@@ -372,21 +389,58 @@ class Layer(Module):
                 "in a model twice needs autograd: loss(y, model(Tensor(x))).backward()."
             )
         (x, *_), outputs = self._last
-        slope = as_array(dL_dout)
-        if slope.shape != outputs.shape:
-            raise ValueError(
-                f"layer {self.name!r}: dL_dout must have the shape of the output, "
-                f"{outputs.shape}, got {slope.shape}."
-            )
+        output, slope = self._seeded(outputs, dL_dout)
         self._last = None
         wanted = [p for p in self.parameters() if p.requires_grad]
         reached = [*wanted, x] if input_gradient and x.requires_grad else wanted
         if not reached:
             return None
-        gradients = grad(outputs, reached, gradient=slope)
+        gradients = grad(output, reached, gradient=slope)
         for parameter, gradient in zip(wanted, gradients, strict=False):
             parameter.accumulate(gradient)
         return gradients[-1].data if len(reached) > len(wanted) else None
+
+    def _seeded(self, outputs: Result, dL_dout: Any) -> tuple[Tensor, Array | None]:
+        """The output and the gradient that arrives at it; several become one number."""
+        several = not isinstance(outputs, Tensor)
+        ends: tuple[Tensor, ...] = one_by_one((outputs,))
+        slopes = [as_array(slope) for slope in (one_by_one((dL_dout,)) if several else [dL_dout])]
+        if [s.shape for s in slopes] != [y.shape for y in ends]:
+            wanted, got = [y.shape for y in ends], [s.shape for s in slopes]
+            raise ValueError(
+                f"layer {self.name!r}: dL_dout must have the shape of the output, "
+                f"{wanted if several else wanted[0]}, got {got if several else got[0]}."
+            )
+        if not several:
+            return ends[0], slopes[0]
+        with GradMode(True):
+            costs = [(y * Tensor(s)).sum() for y, s in zip(ends, slopes, strict=True)]
+            return sum(costs[1:], start=costs[0]), None
+
+
+def one_by_one(given: Sequence[Any]) -> tuple[Any, ...]:
+    """Arrays and Tensors, those in lists, too, one after another.
+
+    >>> one_by_one((1, [Tensor(2.0), [np.ones(1)]], [4, 5]))
+    (1, Tensor(2., dtype=float32), array([1.]), [4, 5])
+    """
+    flat: list[Any] = []
+    for x in given:
+        flat += one_by_one(x) if _holds_arrays(x) else [x]
+    return tuple(flat)
+
+
+def _holds_arrays(x: object) -> bool:
+    return isinstance(x, list | tuple) and any(
+        isinstance(one, Tensor | np.ndarray) or _holds_arrays(one) for one in x
+    )
+
+
+def of_each(made: Any, function: Callable[[Tensor], Any]) -> Any:
+    """What a function makes of a result, or of each of several."""
+    if isinstance(made, tuple | list):
+        return type(made)(of_each(one, function) for one in made)
+    return function(made)
 
 
 KERNEL = {"weights": "kernel", "recurrent_weights": "recurrent"}  # parameter -> Keras's word

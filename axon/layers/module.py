@@ -340,9 +340,15 @@ ANY = -1  # stands in a shape for the number of samples, where it does not matte
 
 
 def shape_after(
-    function: Callable[..., Any], input_shapes: Sequence[Shape], dtypes: Sequence[DType]
-) -> Shape:
-    """Pass one sample of zeros through a function, unrecorded: the shape that comes out."""
+    function: Callable[..., Any],
+    input_shapes: Sequence[Shape],
+    dtypes: Sequence[DType],
+    several: bool = False,
+) -> Any:
+    """Pass one sample of zeros through a function, unrecorded: the shape that comes out.
+
+    Where there may be several results, it is a tuple of shapes if there are.
+    """
     for shape in input_shapes:
         if None in shape:
             raise ValueError(
@@ -350,8 +356,22 @@ def shape_after(
                 f"{tuple(n for n in shape if n is not None)}, got {shape}."
             )
     pairs = zip(input_shapes, dtypes, strict=True)
-    with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
+    quiet = Mode("recorder", None), Mode("probing", True), TrainingMode(False), no_grad()
+    with quiet[0], quiet[1], quiet[2], quiet[3], np.errstate(all="ignore"):
         made = function(*(_zeros((1, *shape), dtype) for shape, dtype in pairs))
+    if several and isinstance(made, tuple | list):
+        return _shapes_in(made, input_shapes)
+    return _after(made, input_shapes)
+
+
+def _shapes_in(made: object, input_shapes: Sequence[Shape]) -> Any:
+    if isinstance(made, tuple | list):
+        return tuple(_shapes_in(one, input_shapes) for one in made)
+    return _after(made, input_shapes)
+
+
+def _after(made: object, input_shapes: Sequence[Shape]) -> Shape:
+    """The shape of one result, without the batch axis."""
     if not isinstance(made, Tensor):
         raise TypeError(
             f"expected a Tensor to come out, got {type(made).__name__}. A forward, or the call of "

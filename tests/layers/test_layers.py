@@ -485,3 +485,49 @@ def test_assigning_the_wrong_shape_names_layer_and_parameter():
     with pytest.raises(ValueError, match=r"first.weights, shape \(3, 2\): cannot assign values of"):
         layer.weights = np.ones((2, 3))
     assert np.array_equal(layer.weights.numpy(), before)
+
+
+class Halves(Layer):
+    """A layer with two results, and any number of inputs."""
+
+    def create(self, *input_shapes):
+        self.s = Parameter(np.full(input_shapes[0], 2, self.dtype), "s")
+
+    def call(self, *inputs):
+        x = sum(inputs[1:], start=inputs[0]) * self.s
+        return x[:, :2], x[:, 2:]
+
+
+def test_a_layer_with_several_results():
+    layer, x = Halves(dtype="float64"), data((5,))
+    left, right = layer(x)
+    assert np.array_equal(np.concatenate([left, right], axis=1), 2 * x)
+    assert layer.output_shape == ((2,), (3,))
+    slopes = data((2,), seed=1), data((3,), seed=2)
+    assert np.allclose(layer.backward(slopes), 2 * np.concatenate(slopes, axis=1))
+    assert np.allclose(layer.s.grad.numpy(), (x * np.concatenate(slopes, axis=1)).sum(axis=0))
+    with pytest.raises(ValueError, match=r"of the output, \[\(4, 2\), \(4, 3\)\], got \[\(4, 2\)"):
+        layer(x) and layer.backward([slopes[0], slopes[0]])
+    assert all(isinstance(t, Tensor) for t in layer(Tensor(x)))
+
+
+def test_inputs_in_a_list_are_inputs_one_by_one():
+    layer, x = Halves(), data((5,), dtype="float32")
+    twice = layer([x, x])
+    for given in ((x, x), ([Tensor(x), x],), (x, [x])):
+        for a, b in zip(twice, layer(*given), strict=True):
+            assert np.array_equal(a, b.data if isinstance(b, Tensor) else b)
+    assert Dense(2)([[1.0, 2.0], [3.0, 4.0]]).shape == (2, 2)
+
+
+def test_a_mask_lies_at_the_first_of_several_results():
+    class Kept(Layer):
+        on_mask = "used"
+
+        def call(self, x, mask=None):
+            return x * 2.0, x.sum(axis=1)
+
+    x = Tensor(data((3, 2)))
+    y, total = Kept()(x, mask=np.ones((4, 3), bool))
+    assert y.mask.shape == (4, 3)
+    assert total.mask is None
