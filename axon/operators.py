@@ -1,8 +1,10 @@
 """How arithmetic is written. Each operator and method names the primitive it means."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import nan
-from typing import Any, Self, TypeVar
+from types import ModuleType
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -67,6 +69,19 @@ def _arrays(value: Any) -> Any:
     return type(value)(map(_arrays, value)) if type(value) in (list, tuple) else value
 
 
+class Method:
+    """A method that is a function of ``axon.ops`` with the tensor as its first argument."""
+
+    home: ClassVar[ModuleType]  # axon.ops, which lies above, and puts itself here
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: T | None, owner: type[T]) -> Callable[..., T]:
+        function = getattr(self.home, self.name)
+        return function if tensor is None else partial(function, tensor)
+
+
 class Operators:
     """The notation of a Tensor: operators and methods, each one primitive or two."""
 
@@ -124,10 +139,12 @@ class Operators:
         return PRIMITIVES["slice"](self, index=index)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """``np.exp(tensor)`` and ``array + tensor`` are AXON's primitives of the same name."""
-        if method == "__call__" and not options and ufunc.__name__ in PRIMITIVES:
-            return PRIMITIVES[ufunc.__name__](*inputs)
-        way = "with options such as out=" if ufunc.__name__ in PRIMITIVES else "on a Tensor"
+        """``np.exp(tensor)`` and ``array + tensor`` are AXON's functions of the same name."""
+        name = ufunc.__name__
+        known = name in PRIMITIVES or name in Method.home.HOMES
+        if method == "__call__" and not options and known:
+            return (PRIMITIVES.get(name) or getattr(Method.home, name))(*inputs)
+        way = "with options such as out=" if known else "on a Tensor"
         raise TypeError(
             f"np.{ufunc.__name__} {way} would leave autograd. Build it from AXON's operations "
             "(axon.ops), or take the values first with tensor.numpy()."
@@ -197,6 +214,18 @@ class Operators:
         return PRIMITIVES["transpose"](self, axes=_unpacked(axes) or backwards)
 
     T = property(transpose, doc="The tensor with its axes reversed.")
+
+    # -------------------------------------------------------------------- functions of axon.ops
+
+    abs, absolute, sign, square, sqrt, rsqrt = (Method() for _ in range(6))
+    exp, exp2, expm1, log, log1p, log2, log10 = (Method() for _ in range(7))
+    sin, cos, tan, arcsin, arccos, arctan, arctan2 = (Method() for _ in range(7))
+    sinh, cosh, arcsinh, arccosh, arctanh, erf, erfc = (Method() for _ in range(7))
+    floor, ceil, round, trunc, mod, fmod, floor_divide = (Method() for _ in range(7))
+    maximum, minimum, power, reciprocal, hypot, nan_to_num = (Method() for _ in range(6))
+    isnan, isinf, isfinite, isclose, allclose, signbit = (Method() for _ in range(6))
+    logical_and, logical_or, logical_xor, logical_not = (Method() for _ in range(4))
+    all, any, count_nonzero = (Method() for _ in range(3))
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return the elements converted to another type."""

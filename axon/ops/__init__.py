@@ -1,15 +1,25 @@
 """The vocabulary: every primitive that is not an activation, a loss or an optimizer's update.
 
 Called with arrays they are NumPy functions, called with Tensors they are recorded and
-differentiable. Arrays are positional, everything else is by keyword.
+differentiable. Of primitives, arrays are positional and everything else is by keyword.
 
 >>> from axon import Tensor, ops
 >>> ops.add([1.0, 2.0], 0.5)
 array([1.5, 2.5])
 >>> ops.sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
 Tensor([4., 6.], dtype=float32)
+
+What is made of primitives, in NumPy's and Keras's names, is loaded when it is asked for:
+
+>>> ops.logaddexp([0.0], [0.0]).round(4)
+array([0.6931])
 """
 
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from axon.operators import Method
 from axon.ops.boxes import random_boxes
 from axon.ops.channels import (
     channel_affine,
@@ -58,3 +68,46 @@ from axon.ops.reduce import argmax, broadcast_to, max, sum, sum_to
 from axon.ops.shape import reshape, transpose
 from axon.ops.standardize import row_scale, standardize, standardize_gradient
 from axon.ops.warp import affine_maps, corner_maps, warp, warp_adjoint
+
+if TYPE_CHECKING:  # the same names, for who checks types
+    from axon.ops.arithmetic import *  # noqa: F403
+    from axon.ops.functions import *  # noqa: F403
+    from axon.ops.logic import *  # noqa: F403
+    from axon.ops.rounding import *  # noqa: F403
+
+LATER = {  # chapter -> its public names
+    "arithmetic": """cbrt clip deg2rad divide_no_nan erfc exp2 fmax fmin fmod heaviside hypot ldexp
+        log10 log2 logaddexp logaddexp2 nan_to_num rad2deg reciprocal round rsqrt saturate_cast
+        sinc true_divide trunc""",
+    "functions": """arccos arccosh arcsin arcsinh arctan arctan2 arctanh cosh expm1 log1p sinh
+        tan""",
+    "logic": """all allclose any count_nonzero isclose isfinite isin isinf isnan isneginf isposinf
+        isreal logical_and logical_not logical_or logical_xor signbit""",
+    "rounding": """bitwise_and bitwise_or bitwise_xor ceil floor floor_divide left_shift mod
+        right_shift rint""",
+}
+ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
+    "abs": "absolute",
+    "amax": "max",
+    "bitwise_left_shift": "left_shift",
+    "bitwise_right_shift": "right_shift",
+    "fabs": "absolute",
+    "remainder": "mod",
+}
+Method.home = sys.modules[__name__]
+HOMES = {name: chapter for chapter, names in LATER.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name in ALIASES:
+        found = getattr(import_module(__name__), ALIASES[name])
+    elif name in HOMES:
+        found = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'axon.ops' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES, *ALIASES})

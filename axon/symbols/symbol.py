@@ -16,11 +16,13 @@ from axon.backend import Array, DType, DTypeLike, Shape
 # What of NumPy kernels may use. A function that is not here needs a reason, and then a place in
 # whatever derives programs from formulas (axon/xla/primitives.py).
 EACH = {  # number by number
-    *("absolute", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "clip", "copysign", "copyto"),
-    *("cos", "divide", "equal", "exp", "expm1", "floor", "greater", "greater_equal", "hypot"),
-    *("less", "less_equal", "log", "log1p", "logical_and", "maximum", "minimum", "multiply"),
-    *("negative", "not_equal", "power", "reciprocal", "remainder", "right_shift", "rint", "sign"),
-    *("sin", "sinh", "sqrt", "square", "subtract", "tanh"),
+    *("absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh"),
+    *("bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "clip", "copysign", "copyto", "cos"),
+    *("cosh", "divide", "equal", "exp", "expm1", "floor", "floor_divide", "greater"),
+    *("greater_equal", "hypot", "left_shift", "less", "less_equal", "log", "log1p", "logical_and"),
+    *("maximum", "minimum", "multiply", "negative", "not_equal", "power", "reciprocal"),
+    *("remainder", "right_shift", "rint", "sign", "sin", "sinh", "sqrt", "square", "subtract"),
+    *("tan", "tanh"),
 }
 MANY = {  # of many numbers, or of numbers at other places
     *("add.reduce", "maximum.reduce", "minimum.reduce", "argmax", "matmul", "vecdot"),

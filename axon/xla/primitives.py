@@ -368,7 +368,16 @@ def _remainder(x: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.where(y == 0, 0, jnp.remainder(x, jnp.where(y == 0, 1, y)))
 
 
-_EACH: dict[str, Callable[..., jax.Array]] = {"absolute": _absolute, "remainder": _remainder}
+def _floor_divide(x: jax.Array, y: jax.Array) -> jax.Array:
+    """As Python has it; of a division by the integer 0 it is 0."""
+    if x.dtype.kind == "f":
+        return jnp.floor_divide(x, y)
+    return jnp.where(y == 0, 0, jnp.floor_divide(x, jnp.where(y == 0, 1, y)))
+
+
+_EACH: dict[str, Callable[..., jax.Array]] = {
+    **{"absolute": _absolute, "remainder": _remainder, "floor_divide": _floor_divide},
+}
 
 
 def _reduction(name: str) -> Callable[..., jax.Array]:

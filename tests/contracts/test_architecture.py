@@ -324,6 +324,7 @@ def test_each_primitive_is_defined_once() -> None:
     assert sorted(made) == sorted(set(made))
     from axon.operators import PRIMITIVES
 
+    assert all(getattr(axon.ops, name) is not None for name in dir(axon.ops))
     assert axon.losses
     assert axon.metrics
     assert axon.optimizers

@@ -287,8 +287,8 @@ def test_arrays_on_the_left() -> None:
 
 def test_numpy_functions_that_would_leave_autograd_are_refused() -> None:
     t, x = Tensor([1.0, 2.0]), np.ones(2)
-    with pytest.raises(TypeError, match=r"np\.arctan on a Tensor would leave autograd.*numpy\(\)"):
-        np.arctan(t)
+    with pytest.raises(TypeError, match=r"np\.spacing on a Tensor would leave autograd.*numpy\(\)"):
+        np.spacing(t)
     with pytest.raises(TypeError, match=r"np\.add with options such as out= would leave autograd"):
         np.add(x, t, out=x)
     with pytest.raises(TypeError, match="would leave autograd"):

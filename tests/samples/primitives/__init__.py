@@ -13,6 +13,7 @@ CHAPTERS = (
     "waves",
     "piecewise",
     "changing",
+    "functions",
 )
 SAMPLES: dict[str, Case] = {}
 for name in CHAPTERS:

@@ -4,8 +4,8 @@ A rule is handed the graph, the inputs and the metadata, ``rule(graph, *inputs, 
 nodes and returns the value that they make.
 """
 
-from axon.onnx.export.rules import elementwise, products, recurrence, reductions, shapes
+from axon.onnx.export.rules import elementwise, functions, products, recurrence, reductions, shapes
 from axon.onnx.export.rules.writer import Rule
 
-CHAPTERS = (elementwise, reductions, shapes, products, recurrence)
+CHAPTERS = (elementwise, functions, reductions, shapes, products, recurrence)
 RULES: dict[str, Rule] = {name: rule for c in CHAPTERS for name, rule in c.RULES.items()}
