@@ -9,7 +9,7 @@ from axon.backend import Array, ArrayLike, as_arrays, float_type, joining
 from axon.core import Tensor
 from axon.modes import Mode
 
-Results = tuple[Tensor, ...]
+SeveralTensors = tuple[Tensor, ...]
 Tensors = Tensor | Sequence[Tensor]
 
 
@@ -30,13 +30,13 @@ class SeveralResults(Protocol):
     """Returns Tensors if it is handed one, otherwise arrays."""
 
     @overload
-    def __call__(self, x: Tensors, /, *args: object, **named: object) -> Results: ...
+    def __call__(self, x: Tensors, /, *args: object, **named: object) -> SeveralTensors: ...
 
     @overload
     def __call__(self, *args: ArrayLike | None, **named: object) -> tuple[Array, ...]: ...
 
 
-class Takes(NamedTuple):
+class Accepted(NamedTuple):
     """What a composite takes, by name."""
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Takes(NamedTuple):
     any_number: str | None  # ``*xs``, which are tensors
 
     @classmethod
-    def of(cls, function: Callable[..., object]) -> "Takes":
+    def of(cls, function: Callable[..., object]) -> "Accepted":
         """Read from the annotations: ``Tensor``, ``Tensor | None``, ``Sequence[Tensor]``."""
         code, hints = function.__code__, function.__annotations__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -58,7 +58,7 @@ class Takes(NamedTuple):
 @overload
 def composite(function: Callable[..., Tensor]) -> Composite: ...
 @overload
-def composite(function: Callable[..., Results]) -> SeveralResults: ...
+def composite(function: Callable[..., SeveralTensors]) -> SeveralResults: ...
 def composite(function: Callable[..., object]) -> object:
     """Declare a function of Tensors: ``@composite``. It then takes arrays, too, as primitives do.
 
@@ -74,7 +74,7 @@ def composite(function: Callable[..., object]) -> object:
     >>> cube(Tensor([1.0, 2.0]))
     Tensor([1., 8.], dtype=float32)
     """
-    takes = Takes.of(function)
+    takes = Accepted.of(function)
     of_one = takes.tensors == [*takes.names[:1]] and not takes.sequences
 
     @wraps(function)
@@ -97,7 +97,7 @@ def _of_any(
     function: Callable[..., object],
     tensors: dict[str, object],
     rest: dict[str, object],
-    takes: Takes,
+    takes: Accepted,
 ) -> object:
     """Call it with a Tensor in place of each number and array."""
     several = {*takes.sequences, takes.any_number}
