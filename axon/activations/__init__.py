@@ -7,6 +7,23 @@ function, and only an eager import leaves the function under that name.
 from collections.abc import Callable
 from typing import Any
 
+from axon.activations.combined import (
+    celu,
+    exponential,
+    glu,
+    hard_shrink,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    log_sigmoid,
+    soft_shrink,
+    softmin,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
 from axon.activations.elu import elu, elu_derivative
 from axon.activations.gelu import gelu, gelu_derivative
 from axon.activations.hard_sigmoid import hard_sigmoid, hard_sigmoid_derivative
@@ -45,7 +62,15 @@ ACTIVATIONS: dict[str, Activation] = {
     )
 }
 
-ALIASES: dict[str, Activation] = {"swish": swish}
+COMBINED: dict[str, Activation] = {  # functions of others, which have what they are made of
+    name_of(activation): activation
+    for activation in (
+        *(celu, exponential, glu, hard_shrink, hard_silu, hard_tanh, log_sigmoid, soft_shrink),
+        *(softmin, sparse_plus, sparse_sigmoid, squareplus, tanh_shrink, threshold),
+    )
+}
+
+ALIASES: dict[str, Activation] = {"swish": swish, "hard_swish": hard_swish}
 
 
 def get(activation: str | Activation | None) -> Activation:
@@ -60,5 +85,5 @@ def get(activation: str | Activation | None) -> Activation:
     """
     if activation is None:
         return linear
-    table = {**ACTIVATIONS, **ALIASES}
+    table = {**ACTIVATIONS, **COMBINED, **ALIASES}
     return choose("activation", activation, table, None, "a name or a function", function=itself)

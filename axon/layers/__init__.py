@@ -1,6 +1,9 @@
-"""Layers, from a single Neuron upwards."""
+"""Layers, from a single Neuron upwards.
 
-from typing import Any
+What most networks are made of is there at once, the rest when it is asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from axon.layers.attention import MultiHeadAttention, TransformerBlock
 from axon.layers.augmentation import (
@@ -58,16 +61,36 @@ from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
 from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from axon.names import missing
 
+if TYPE_CHECKING:
+    from axon.layers.activation import (
+        CELU,
+        ELU,
+        GLU,
+        Hardshrink,
+        Hardtanh,
+        LeakyReLU,
+        PReLU,
+        ReLU,
+        RReLU,
+        Softmax,
+        Softshrink,
+        Threshold,
+    )
+
+LATER = {  # file -> the layers in it, which are loaded when one of them is asked for
+    "activation": (
+        *("CELU", "ELU", "GLU", "Hardshrink", "Hardtanh", "LeakyReLU", "PReLU", "RReLU", "ReLU"),
+        *("Softmax", "Softshrink", "Threshold"),
+    ),
+}
+HOMES = {name: home for home, names in LATER.items() for name in names}
+
 _ELSEWHERE = {
     "Concatenate": "axon.ops.concatenate([a, b]) in the forward of a Model",
     "concatenate": "axon.ops.concatenate([a, b]) in the forward of a Model",
     "Add": "a + b in the forward of a Model",
     "Subtract": "a - b in the forward of a Model",
     "Multiply": "a * b in the forward of a Model",
-    "ReLU": "Activation('relu')",
-    "LeakyReLU": "Activation('leaky_relu')",
-    "ELU": "Activation('elu')",
-    "Softmax": "Activation('softmax')",
     "InputLayer": "Input(shape)",
     "Linear": "Dense",
     "TimeDistributed": "Dense, which takes (n, time, features) as it is",
@@ -75,4 +98,12 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    raise missing(__name__, name, globals(), _ELSEWHERE)
+    if name not in HOMES:
+        raise missing(__name__, name, {**globals(), **HOMES}, _ELSEWHERE)
+    from importlib import import_module
+
+    return globals().setdefault(name, getattr(import_module(f"{__name__}.{HOMES[name]}"), name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

@@ -27,6 +27,8 @@ class LayerOptions(TypedDict, total=False):
     depthwise_constraint: Rule
     pointwise_regularizer: Rule
     pointwise_constraint: Rule
+    alpha_regularizer: Rule
+    alpha_constraint: Rule
     gamma_regularizer: Rule
     gamma_constraint: Rule
     beta_regularizer: Rule

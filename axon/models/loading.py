@@ -209,8 +209,10 @@ def classes_in(*modules: ModuleType) -> ByName:
     return {
         name: thing
         for module in modules
-        for name, thing in vars(module).items()
-        if isinstance(thing, type) and issubclass(thing, Configurable) and thing is not Configurable
+        for name in dir(module)
+        if isinstance(thing := getattr(module, name), type)
+        and issubclass(thing, Configurable)
+        and thing is not Configurable
     }
 
 

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from axon import Tensor, activations, grad, ops
-from axon.activations import ACTIVATIONS, ALIASES
+from axon.activations import ACTIVATIONS, ALIASES, COMBINED
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
+
+
+def _squareplus(x, b):
+    root = torch.sqrt(x * x + b)
+    return torch.where(x > 0, (x + root) / 2, b / 2 / (root - x))
+
 
 # name -> (ours, theirs)
 PAIRS = {
@@ -37,9 +43,46 @@ PAIRS = {
     "softmax": (activations.softmax, partial(F.softmax, dim=-1)),
     "log_softmax": (activations.log_softmax, partial(F.log_softmax, dim=-1)),
     "erf": (ops.erf, torch.erf),
+    "celu": (activations.celu, F.celu),
+    "celu of 0.5": (partial(activations.celu, alpha=0.5), partial(F.celu, alpha=0.5)),
+    "exponential": (activations.exponential, torch.exp),
+    "hard_shrink": (activations.hard_shrink, F.hardshrink),
+    "hard_shrink of 1": (
+        partial(activations.hard_shrink, threshold=1),
+        lambda x: F.hardshrink(x, 1),
+    ),
+    "soft_shrink": (activations.soft_shrink, F.softshrink),
+    "soft_shrink of 1": (
+        partial(activations.soft_shrink, threshold=1),
+        lambda x: F.softshrink(x, 1),
+    ),
+    "tanh_shrink": (activations.tanh_shrink, F.tanhshrink),
+    "hard_silu": (activations.hard_silu, F.hardswish),
+    "hard_swish": (activations.hard_swish, F.hardswish),
+    "hard_tanh": (activations.hard_tanh, F.hardtanh),
+    "hard_tanh of 2": (
+        partial(activations.hard_tanh, min_value=-2, max_value=0.5),
+        partial(F.hardtanh, min_val=-2, max_val=0.5),
+    ),
+    "log_sigmoid": (activations.log_sigmoid, F.logsigmoid),
+    "softmin": (activations.softmin, partial(F.softmin, dim=-1)),
+    "sparse_plus": (
+        activations.sparse_plus,
+        lambda x: torch.where(x >= 1, x, F.hardtanh((x + 1) / 2, 0, 1) ** 2),
+    ),
+    "sparse_sigmoid": (activations.sparse_sigmoid, lambda x: F.hardtanh((x + 1) / 2, 0, 1)),
+    "squareplus": (activations.squareplus, lambda x: _squareplus(x, 4)),
+    "squareplus of 0.5": (partial(activations.squareplus, b=0.5), lambda x: _squareplus(x, 0.5)),
+    "threshold": (activations.threshold, lambda x: F.threshold(x, 0, 0)),
+    "threshold of 1": (
+        partial(activations.threshold, threshold=1, default_value=-3),
+        lambda x: F.threshold(x, 1, -3),
+    ),
 }
+
 every_pair = pytest.mark.parametrize(("ours", "theirs"), PAIRS.values(), ids=PAIRS)
-ELEMENTWISE = {n: pair for n, pair in PAIRS.items() if "softmax" not in n and n != "erf"}
+GROWS = {"erf", "exponential"}  # not compared at the ends
+ELEMENTWISE = {n: pair for n, pair in PAIRS.items() if "softm" not in n and n not in GROWS}
 elementwise = pytest.mark.parametrize(("ours", "theirs"), ELEMENTWISE.values(), ids=ELEMENTWISE)
 
 HUGE = [88.0, 89.0, 104.0, 710.0, 750.0, 1e4, 1e10, 1e19, 1e30, 3e38]
@@ -67,7 +110,7 @@ def ours_of(function, x, g):
 
 
 def test_every_activation_is_compared():
-    assert {*ACTIVATIONS, *ALIASES} <= set(PAIRS)
+    assert {*ACTIVATIONS, *ALIASES, *COMBINED} - {"glu"} <= set(PAIRS)
 
 
 @every_pair
@@ -110,3 +153,31 @@ def test_huge_values(ours, theirs, sign, dtype):
     np.testing.assert_allclose(found[1][known], first[known], rtol=1e-5, atol=1e-7)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[2][np.abs(x) > 1e3], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+def test_glu(axis):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 4, 6))
+    leaf, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    found, wanted = activations.glu(leaf, axis), F.glu(theirs, axis)
+    g = rng.normal(size=found.shape)
+    np.testing.assert_allclose(found.numpy(), wanted.detach(), rtol=1e-12)
+    found.backward(g), wanted.backward(torch.tensor(g))
+    np.testing.assert_allclose(leaf.grad.numpy(), theirs.grad, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: activations.glu(x), r"even number along axis -1, got shape \(2, 3\)"),
+        (lambda x: activations.celu(x, 0), "celu: alpha must be greater than 0, got 0"),
+        (lambda x: activations.soft_shrink(x, -1.0), "soft_shrink: threshold must be 0 or more"),
+        (lambda x: activations.hard_tanh(x, 1, 1), "hard_tanh: 1 to 1 is no range"),
+        (lambda x: activations.squareplus(x, b=0), "squareplus: b must be greater than 0"),
+    ],
+)
+def test_settings_of_combined_ones_are_checked(call, words):
+    for x in (np.ones((2, 3)), Tensor(np.ones((2, 3)))):
+        with pytest.raises(ValueError, match=words):
+            call(x)

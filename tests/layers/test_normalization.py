@@ -310,4 +310,4 @@ def test_normalization_by_given_numbers():
 
 def test_names_are_public():
     for name in ("Activation", "BatchNormalization", "Input", "MixUp", "RandomFlip"):
-        assert name in vars(layers)
+        assert name in dir(layers)
