@@ -1,7 +1,7 @@
 """Activations that are a line or two of others: no kernel, no gradient rule of their own."""
 
 from math import isfinite
-from typing import overload
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from axon.activations.softmax import softmax
 from axon.activations.softplus import softplus
 from axon.activations.tanh import tanh
 from axon.backend import Array
-from axon.core import Tensor, TensorLike
+from axon.core import Tensor
 from axon.ops.compare import where
 from axon.ops.elementwise import absolute, exp, sign, sqrt, square
 
@@ -20,16 +20,15 @@ ENDS = -100.0  # where elu is -1 to the last digit
 FAR = 1e9  # whose square float32 still holds: from here on sqrt(x^2 + b) is |x|
 
 
-@overload
-def given(x: Tensor) -> Tensor: ...
-@overload
-def given(x: TensorLike) -> Tensor | Array: ...
-def given(x: TensorLike) -> Tensor | Array:
+V = TypeVar("V", Tensor, Array)  # of a Tensor comes a Tensor, of an array or a list an array
+
+
+def given(x: V) -> V:
     """A Tensor as it is; numbers and lists as an array."""
     return x if isinstance(x, Tensor) else np.asarray(x, None if isinstance(x, np.ndarray) else "f")
 
 
-def celu(x: TensorLike, alpha: float = 1.0) -> Tensor | Array:
+def celu(x: V, alpha: float = 1.0) -> V:
     """x above 0, alpha (e^(x / alpha) - 1) up to there; smooth for any ``alpha`` above 0.
 
     Barron, "Continuously Differentiable Exponential Linear Units" (2017).
@@ -44,7 +43,7 @@ def celu(x: TensorLike, alpha: float = 1.0) -> Tensor | Array:
     return where(x >= 0.0, x, elu(below) * alpha)
 
 
-def exponential(x: TensorLike) -> Tensor | Array:
+def exponential(x: V) -> V:
     """e^x.
 
     >>> float(exponential(0.0))
@@ -53,7 +52,7 @@ def exponential(x: TensorLike) -> Tensor | Array:
     return exp(x)
 
 
-def glu(x: TensorLike, axis: int = -1) -> Tensor | Array:
+def glu(x: V, axis: int = -1) -> V:
     """a sigmoid(b), where a and b are the two halves of x along ``axis``.
 
     Dauphin, Fan, Auli and Grangier, "Language Modeling with Gated Convolutional Networks" (2017).
@@ -67,11 +66,12 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor | Array:
             f"glu: expected an even number along axis {axis}, got shape {x.shape}. The second "
             "half of the numbers there decides how much of the first passes."
         )
-    half, before = x.shape[axis] // 2, (slice(None),) * (axis % x.ndim)
+    half = x.shape[axis] // 2
+    before: tuple[Any, ...] = (slice(None),) * (axis % x.ndim)
     return x[(*before, slice(half))] * sigmoid(x[(*before, slice(half, None))])
 
 
-def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor | Array:
+def hard_shrink(x: V, threshold: float = 0.5) -> V:
     """x where it lies further from 0 than ``threshold``, else 0.
 
     >>> hard_shrink(np.array([-1.0, 0.3, 2.0]))
@@ -81,7 +81,7 @@ def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor | Array:
     return where(absolute(x) > threshold, x, 0.0)
 
 
-def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor | Array:
+def soft_shrink(x: V, threshold: float = 0.5) -> V:
     """x brought nearer to 0 by ``threshold``; 0 where it lies nearer than that.
 
     >>> soft_shrink(np.array([-1.0, 0.3, 2.0]))
@@ -93,7 +93,7 @@ def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor | Array:
     return where(absolute(x) > threshold, x - sign(x) * threshold, 0.0)
 
 
-def tanh_shrink(x: TensorLike) -> Tensor | Array:
+def tanh_shrink(x: V) -> V:
     """x - tanh(x).
 
     >>> float(tanh_shrink(0.0))
@@ -103,7 +103,7 @@ def tanh_shrink(x: TensorLike) -> Tensor | Array:
     return x - tanh(x)
 
 
-def hard_silu(x: TensorLike) -> Tensor | Array:
+def hard_silu(x: V) -> V:
     """x hard_sigmoid(x); ``hard_swish`` is the same.
 
     Howard et al., "Searching for MobileNetV3" (2019).
@@ -118,7 +118,7 @@ def hard_silu(x: TensorLike) -> Tensor | Array:
 hard_swish = hard_silu
 
 
-def hard_tanh(x: TensorLike, min_value: float = -1.0, max_value: float = 1.0) -> Tensor | Array:
+def hard_tanh(x: V, min_value: float = -1.0, max_value: float = 1.0) -> V:
     """x, moved to ``min_value`` or ``max_value`` where it lies beyond; the slope is 0 there.
 
     >>> hard_tanh(np.array([-4.0, 0.5, 3.0]))
@@ -130,7 +130,7 @@ def hard_tanh(x: TensorLike, min_value: float = -1.0, max_value: float = 1.0) ->
     return where(x >= max_value, max_value, where(x <= min_value, min_value, x))
 
 
-def log_sigmoid(x: TensorLike) -> Tensor | Array:
+def log_sigmoid(x: V) -> V:
     """log(sigmoid(x)), which is -softplus(-x): finite for every x.
 
     >>> log_sigmoid(np.array([-1000.0, 0.0])).round(4)
@@ -139,7 +139,7 @@ def log_sigmoid(x: TensorLike) -> Tensor | Array:
     return -softplus(-given(x))
 
 
-def softmin(x: TensorLike, axis: int = -1) -> Tensor | Array:
+def softmin(x: V, axis: int = -1) -> V:
     """softmax(-x): the smallest score becomes the largest probability.
 
     >>> softmin(np.array([0.0, 0.0]))
@@ -148,7 +148,7 @@ def softmin(x: TensorLike, axis: int = -1) -> Tensor | Array:
     return softmax(-given(x), axis=axis)
 
 
-def sparse_plus(x: TensorLike) -> Tensor | Array:
+def sparse_plus(x: V) -> V:
     """0 up to -1, x from 1 on, (x + 1)^2 / 4 in between.
 
     >>> sparse_plus(np.array([-2.0, 0.0, 3.0]))
@@ -158,7 +158,7 @@ def sparse_plus(x: TensorLike) -> Tensor | Array:
     return where(x >= 1.0, x, square(sparse_sigmoid(x)))
 
 
-def sparse_sigmoid(x: TensorLike) -> Tensor | Array:
+def sparse_sigmoid(x: V) -> V:
     """(x + 1) / 2, but 0 up to -1 and 1 from 1 on.
 
     >>> sparse_sigmoid(np.array([-2.0, 0.0, 3.0]))
@@ -167,7 +167,7 @@ def sparse_sigmoid(x: TensorLike) -> Tensor | Array:
     return (hard_tanh(x) + 1.0) * 0.5
 
 
-def squareplus(x: TensorLike, b: float = 4.0) -> Tensor | Array:
+def squareplus(x: V, b: float = 4.0) -> V:
     """(x + sqrt(x^2 + b)) / 2, without cancellation below 0 or overflow beyond.
 
     Barron, "Squareplus: A Softplus-Like Algebraic Rectifier" (2021).
@@ -185,7 +185,7 @@ def squareplus(x: TensorLike, b: float = 4.0) -> Tensor | Array:
     return where(x > 0.0, x * 0.5 + root * 0.5, b * 0.25 / (root * 0.5 - below * 0.5))
 
 
-def threshold(x: TensorLike, threshold: float = 0.0, default_value: float = 0.0) -> Tensor | Array:
+def threshold(x: V, threshold: float = 0.0, default_value: float = 0.0) -> V:
     """x where it is greater than ``threshold``, else ``default_value``.
 
     >>> threshold(np.array([0.5, 2.0]), threshold=1.0, default_value=-7.0)

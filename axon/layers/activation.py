@@ -283,7 +283,7 @@ class Softmax(Layer):
         given = axis if isinstance(axis, tuple | list) else (axis,)
         for a in given:
             integer("Softmax", "axis", a, least=-64)
-        self.axis = tuple(given) if isinstance(axis, tuple | list) else axis
+        self.axis: int | Shape = tuple(given) if isinstance(axis, tuple | list) else given[0]
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """The axes have to be there, and be no samples."""

@@ -2,23 +2,24 @@
 
 # Lines that a room may have. Who needs more finds something to take away, or says here why.
 ROOMS = {
-    **{"fast": 7500, "onnx": 7550, "layers": 6450, "ops": 7290, "models": 5400, "cli": 3950},
+    **{"fast": 7500, "onnx": 7550, "layers": 9900, "ops": 7290, "models": 5400, "cli": 3950},
     **{"optimizers": 2500, "callbacks": 2450, "datasets": 2110, "losses": 1710, "convert": 1700},
     **{"inspect": 1740, "sklearn": 1910, "plot": 1670, "program": 2020, "metrics": 1540},
-    **{"activations": 1150, "files": 920, "testing": 560, "report": 565, "core": 400},
+    **{"activations": 1400, "files": 920, "testing": 560, "report": 565, "core": 400},
     # ops: NumPy's and Keras's names, made of primitives (3,000); their rules of ONNX
     # xla: bundles of small pieces and picking ahead are what steps of a few microseconds need
     # (and a line that says that it compiles, 34)
     **{"xla": 3515, "symbols": 750, "ranks": 830},
     # layers, optimizers, program: rates that change in training (70, 190, 150)
     # layers, models, ops, datasets: states, cells, attention of many kinds, generation (1600)
+    # layers, activations: what Keras and PyTorch have beside the usual, as composites (3450, 250)
     # sklearn: the unit of targets, rows held out for the loss (120)
     # tabular: a new room; sources and roles of columns are many, and so is what comes out: files,
     # explanations, importances, scores, intervals, leaderboard, report
     **{"tabular": 8100},
 }
 SMALL = 400  # a room that stands in no list
-ENGINE = 15_400  # floors 0 to 2
-HOUSE = 78_500
+ENGINE = 16_000  # floors 0 to 2
+HOUSE = 82_500
 LOOSE = 0.10  # of the signatures outside fast/ and of the kernels, those that say Any
 LONG = 54  # functions of more than 20 lines
