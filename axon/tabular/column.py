@@ -14,6 +14,7 @@ from axon.tabular.words import TextColumn
 
 ROLES = ("number", "category", "ordered", "date", "text", "left out")
 GAP, UNSEEN, FIRST = 0, 1, 2  # codes of a category: a gap, a value never seen; then its values
+MANY_VALUES = 60  # of a category: with more, those of a single row count as never seen
 MOST_VALUES = 5000  # of a category: rarer ones count as never seen
 WORDS = 32  # numbers that hashed words make
 FEW_ROWS = 20  # among so few, different values may happen
@@ -216,7 +217,7 @@ def column_codes(column: Column, values: AnyColumn, said: list[str]) -> Array:
     words = as_text(values)
     numbers = {value: i + FIRST for i, value in enumerate(column.values)}
     found = np.array([numbers.get(word, UNSEEN) for word in words.listed], np.int32)
-    if len(column.values) < MOST_VALUES:
+    if len(column.values) == column.distinct:  # else rare values count as never seen, too
         _tell_unseen(column, words, found == UNSEEN, said)
     if not column.gaps and words.gaps():
         said.append(f"Column {column.name!r} has gaps, where none were before.")

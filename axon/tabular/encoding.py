@@ -12,11 +12,10 @@ import numpy as np
 
 from axon.backend import Array
 from axon.tabular import binning
-from axon.tabular.column import FIRST, GAP, UNSEEN
+from axon.tabular.column import FIRST, GAP, MANY_VALUES, UNSEEN
 from axon.tabular.columns import Values
 
 CLIP = 3.0  # from about here on numbers are drawn in
-FEW_VALUES = 60  # a category of more has ids
 LARGEST = 5.0
 FURTHEST = 1e6  # a scaled number is as good as this far out: its square stays finite in float32
 BATCH = 16384  # rows that are encoded at once
@@ -106,7 +105,7 @@ class Encoder:
         numbers, codes = values.numbers, values.codes
         _demand_usable(numbers, bins, y)
         found = [binning.scale_and_edges(column, bins, y) for column in numbers.T]
-        large = [i for i, size in enumerate(values.sizes) if size - FIRST > FEW_VALUES]
+        large = [i for i, size in enumerate(values.sizes) if size - FIRST > MANY_VALUES]
         return cls(
             np.array([center for center, _, _ in found], np.float64),
             np.array([factor for _, factor, _ in found], np.float64),
@@ -369,6 +368,7 @@ def _put(x: Array, at: int, part: Array) -> int:
 def _frequencies(codes: Array, size: int) -> Array:
     """How frequent each code is, as a logarithm of the size of 1."""
     counts = np.bincount(codes, minlength=size)
+    counts[UNSEEN] = min(counts[UNSEEN], 1)  # values of a single row
     share = np.log1p(counts) - np.log1p(len(codes) / size)
     return np.clip(share, -LARGEST, LARGEST).astype(np.float32)
 

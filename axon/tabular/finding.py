@@ -13,6 +13,7 @@ from axon.tabular.cells import AnyColumn
 from axon.tabular.column import (
     CLOCK,
     FEW_ROWS,
+    MANY_VALUES,
     MOST_VALUES,
     PARTS,
     TRUTH,
@@ -292,14 +293,25 @@ def _category(
 ) -> Column:
     counts = dict(zip(words.listed, words.counts().tolist(), strict=True))
     known = sorted(counts) if levels is None else [v for v in levels if counts.get(v)]
-    if len(known) > MOST_VALUES:
-        frequent = set(sorted(known, key=lambda v: -counts[v])[:MOST_VALUES])
+    if len(known) > MANY_VALUES:
+        known = _frequent(name, known, counts, said)
+        if not known:
+            return _counted(Column(name, "left out", why="no value stands in two rows"), words)
+    return _counted(Column(name, "category", values=tuple(known)), words)
+
+
+def _frequent(name: str, known: list[str], counts: dict[str, int], said: list[str]) -> list[str]:
+    """The values that return: one that stands in a single row would be learned by heart."""
+    again = [value for value in known if counts[value] > 1]
+    if len(again) > MOST_VALUES:
+        frequent = set(sorted(again, key=lambda v: -counts[v])[:MOST_VALUES])
+        again = [value for value in again if value in frequent]
+    if 0 < len(again) < len(known):
         said.append(
-            f"Column {name!r} has {len(known)} values: all but the {MOST_VALUES} most frequent "
+            f"Column {name!r} has {len(known)} values: all but the {len(again)} most frequent "
             "count as never seen."
         )
-        known = [value for value in known if value in frequent]
-    return _counted(Column(name, "category", values=tuple(known)), words)
+    return again
 
 
 def _varying(column: Column) -> Column:

@@ -180,6 +180,24 @@ def test_what_says_nothing_is_left_out() -> None:
     assert [c.name for c in asked.used] == ["number", "word id", "kept"]
 
 
+def test_values_of_a_single_row_count_as_never_seen_among_many() -> None:
+    words = ["b", "a"] * 10 + [f"t{i}" for i in range(70)]
+    table, columns = found({"ticket": words})
+    assert columns.columns[0].values == ("a", "b")
+    assert columns.values(table).codes[:, 0].tolist() == [3, 2] * 10 + [1] * 70
+    assert columns.said == [
+        "Column 'ticket' has 72 values: all but the 2 most frequent count as never seen."
+    ]
+    said: list[str] = []
+    new = columns.values(read({"ticket": ["a", "t7", "t77"]}), said)
+    assert new.codes[:, 0].tolist() == [2, 1, 1]
+    assert not said  # which words stood in one row is not kept
+    _, few = found({"ticket": words[:70]})  # 52 values
+    assert len(few.columns[0].values) == 52
+    _, none = found({"ticket": words[20:], "n": [*range(70)][::-1]}, categorical=["ticket"])
+    assert none.said == ["Column 'ticket' is left out: no value stands in two rows."]
+
+
 def test_text_becomes_numbers() -> None:
     random = np.random.default_rng(0)
     words = ["red", "green", "apple", "pear", "old", "new", "big", "small", "cheap"]

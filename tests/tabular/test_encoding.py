@@ -173,6 +173,9 @@ def test_large_categories_have_ids_in_one_range_and_frequencies() -> None:
     expected = np.log1p([2, 2, 1]) - np.log1p(3 / 120)
     np.testing.assert_allclose(x[:, 1], expected, rtol=1e-6)
     assert encoder.ids == 250
+    rare = values_of(np.zeros(3), codes=np.array([[1], [1], [2]], np.int32), sizes=(120,))
+    frequent = Encoder.fit(rare).transform(rare).x[:, 1]
+    assert frequent[0] == frequent[1] == frequent[2]  # two values of one row each
     gap = values_of(np.zeros(1), codes=np.zeros((1, 2), np.int32), sizes=(120, 130))
     assert encoder.transform(gap).ids.tolist() == [[1, 121]]  # as a value never seen
 
