@@ -126,8 +126,8 @@ class Primitive:
     def __call__(self, /, *inputs: "TensorLike", **meta: object) -> "Tensor | Array":
         """Compute: NumPy in, NumPy out; Tensor in, Tensor out."""
         for given in inputs:
-            if isinstance(given, Tensor):
-                return apply(self, *self._tensors(inputs), **meta)
+            if isinstance(given, Operators):
+                return given.through(apply, self, inputs, meta)
         out = self.run(as_arrays(inputs, self.floats), meta)
         return out if out.ndim else out[()]
 

@@ -1,9 +1,10 @@
 """How arithmetic is written. Each operator and method names the primitive it means."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import partial, wraps
 from math import nan
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -82,10 +83,32 @@ class Method:
         return function if tensor is None else partial(function, tensor)
 
 
+def deferring(function: Any) -> Any:
+    """A function of axon.ops that also takes symbolic values: then it is a step of their graph.
+
+    Primitives, and what is no function, are returned as they are.
+    """
+    if not isinstance(function, FunctionType):
+        return function
+
+    @wraps(function)
+    def call(*inputs: Any, **options: Any) -> Any:
+        for value in _operators((inputs, options)):
+            if value.defers:
+                return value.defer(function, inputs, options)
+        return function(*inputs, **options)
+
+    home, name = sys.modules[str(function.__module__)], str(function.__name__)
+    if vars(home).get(name) is function:  # by which copies and pickles find it
+        setattr(home, name, call)
+    return call
+
+
 class Operators:
     """The notation of a Tensor: operators and methods, each one primitive or two."""
 
     __slots__ = ()
+    defers: ClassVar[bool] = False  # has no values yet: what is done with it is a step of a graph
     data: Array  # which the Tensor holds
     __hash__ = object.__hash__  # == compares elements, so identity has to serve
 
@@ -160,6 +183,10 @@ class Operators:
                 "first with tensor.detach().numpy()."
             )
         return function(*_arrays(inputs), **_arrays(options))
+
+    def through(self, apply: Any, primitive: Any, inputs: Any, meta: Any) -> Any:
+        """Run a primitive that is called with this among its inputs; what is no Tensor may wait."""
+        return apply(primitive, *primitive._tensors(inputs), **meta)
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Add up the elements along ``axis`` (all of them by default)."""

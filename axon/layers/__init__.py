@@ -76,21 +76,38 @@ if TYPE_CHECKING:
         Softshrink,
         Threshold,
     )
+    from axon.layers.merge import (
+        Add,
+        Average,
+        Concatenate,
+        Dot,
+        Maximum,
+        Minimum,
+        Multiply,
+        Subtract,
+        add,
+        average,
+        concatenate,
+        dot,
+        maximum,
+        minimum,
+        multiply,
+        subtract,
+    )
 
 LATER = {  # file -> the layers in it, which are loaded when one of them is asked for
     "activation": (
         *("CELU", "ELU", "GLU", "Hardshrink", "Hardtanh", "LeakyReLU", "PReLU", "RReLU", "ReLU"),
         *("Softmax", "Softshrink", "Threshold"),
     ),
+    "merge": (
+        *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
+        *("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
+    ),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}
 
 _ELSEWHERE = {
-    "Concatenate": "axon.ops.concatenate([a, b]) in the forward of a Model",
-    "concatenate": "axon.ops.concatenate([a, b]) in the forward of a Model",
-    "Add": "a + b in the forward of a Model",
-    "Subtract": "a - b in the forward of a Model",
-    "Multiply": "a * b in the forward of a Model",
     "InputLayer": "Input(shape)",
     "Linear": "Dense",
     "TimeDistributed": "Dense, which takes (n, time, features) as it is",

@@ -10,10 +10,14 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import TypeName
+from axon.layers.symbolic import GraphCall, Stands, Symbolic, ValueSpec
 
 
-class Input(Layer):
+class Input(Stands, Layer):
     """Fix the shape of what comes in, so that the layers behind it are built as they are added.
+
+    In the functional style it stands for what comes in: a layer that is called with it gives a
+    symbolic value, and ``Model(inputs, outputs)`` is made of such.
 
     Args:
         shape: the shape of one sample, without the batch axis; one number for (features,).
@@ -25,6 +29,9 @@ class Input(Layer):
     >>> from axon.models import Sequential
     >>> Sequential([Input((784,)), Dense(10)]).count_params()
     7850
+    >>> x = Input((784,))
+    >>> Dense(10)(x / 255.0)
+    <Symbolic (None, 10) float32, of 'dense'>
     """
 
     on_mask = masks.EACH
@@ -43,6 +50,21 @@ class Input(Layer):
     def input_dtype(self) -> DType:
         """What inputs are converted to."""
         return self._incoming
+
+    @property
+    def symbolic(self) -> Symbolic:
+        """What comes in, as a symbolic value."""
+        if "_calls" not in vars(self):
+            vars(self)["_calls"] = [
+                GraphCall(self, (), {}, ValueSpec((1, *self.shape), self._incoming))
+            ]
+        found: Symbolic = vars(self)["_calls"][0].results
+        return found
+
+    @property
+    def output(self) -> Symbolic:
+        """What comes in, as a symbolic value."""
+        return self.symbolic
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError unless samples have the shape that was said."""

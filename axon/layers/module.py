@@ -14,6 +14,7 @@ from axon.backend import Array, DType, Shape
 from axon.config import Configurable
 from axon.core import Tensor, TensorLike
 from axon.layers.state import Loaded, load_state, state_of
+from axon.layers.symbolic import Attached, Stands, Symbolic, Tree, called, defers
 from axon.locks import Lock, change, hold, locks_of
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import suggestion
@@ -41,6 +42,7 @@ class Module(Configurable, ABC):
             "_narrower",
             "_trainer",
             "_predictor",
+            *("_calls", "_symbolic"),
             "history",
             "stop_training",
             "metadata",
@@ -71,6 +73,16 @@ class Module(Configurable, ABC):
     passes_on: ClassVar[bool] = False  # whether float64 goes through as it is
     _locks_of_parts: tuple[Lock, ...] = ()  # found when they are first needed
     takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
+
+    input, output = Attached("input"), Attached("output")
+
+    def get_input_at(self, node_index: int) -> Tree:
+        """What it was called with in one of its calls with symbolic values, from 0."""
+        return Attached("input").at(self, node_index)
+
+    def get_output_at(self, node_index: int) -> Tree:
+        """What one of its calls with symbolic values gave, from 0."""
+        return Attached("output").at(self, node_index)
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -135,9 +147,20 @@ class Module(Configurable, ABC):
                 None leaves that as it is: ``fit`` sets it, otherwise it is False.
             options: keyword arguments of ``forward``, such as ``mask``.
         """
+        for x in inputs or options.values():
+            if isinstance(x, Symbolic | Stands | list | tuple | dict) and defers(x):
+                chosen = {} if training is None else {"training": training}
+                return called(self, inputs, {**options, **chosen})
         mode = nullcontext() if training is None else TrainingMode(training)
         with mode, Mode("scope", self.scope()):
             return self.forward(*inputs, **options)
+
+    def demand_outside(self, part: "Module") -> None:
+        """Raise ValueError if something that is to become a part has this module inside itself."""
+        if any(module is self for module in part.modules()):
+            raise ValueError(
+                f"{self.name!r} cannot be a part of itself, which {part.name!r} would make it."
+            )
 
     def scope(self) -> str:
         """What the instructions of this module are marked with: its path, from outside in."""
@@ -250,6 +273,11 @@ class Module(Configurable, ABC):
         """
         return change(self._all_locks(), load_state, self, state, strict, "the state")
 
+    def __getstate__(self) -> Any:
+        """Copies and pickles are called by nobody yet."""
+        state: Any = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in GRAPHS}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "Module":
         """A copy of one state, even while other threads train."""
         return hold(self._all_locks(), _copied, self, memo)
@@ -299,6 +327,8 @@ class Module(Configurable, ABC):
             raise RuntimeError(
                 f"{type(self).__name__}: call super().__init__() before assigning {key!r}."
             )
+        if isinstance(value, Module):
+            self.demand_outside(value)
         if not isinstance(current, Parameter | Buffer) or isinstance(value, Parameter | Buffer):
             super().__setattr__(key, value)
             self._adopt(key, value)
@@ -319,6 +349,9 @@ class Module(Configurable, ABC):
             for i, module in inside:
                 if isinstance(module, Module):
                     self._adopt(f"{key}_{i}", module)
+
+
+GRAPHS = ("_calls", "_symbolic")  # where a module was called with symbolic values
 
 
 def snake_case(name: str) -> str:

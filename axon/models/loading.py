@@ -18,6 +18,7 @@ from axon.files.atomic import DamagedFile
 from axon.layers.module import Module
 from axon.layers.state import StateFit, freeze
 from axon.models import weights
+from axon.models.functional import Functional
 from axon.models.model import Model
 from axon.models.saving import FORMAT
 from axon.models.sequential import Sequential
@@ -220,6 +221,8 @@ def _made(description: Description, classes: ByName, custom: ByName) -> Any:
     """Make an object from its class and arguments, which may be described themselves."""
     if description["class"] == "Sequential":
         return _sequential(description, classes, custom)
+    if description["class"] == "Functional":
+        return Functional.made_again(description, lambda inner: _made(inner, classes, custom))
     make, config = _class(description["class"], classes), description["config"]
     return make(**{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()})
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from axon import losses, metrics, optimizers
 from axon.backend import Array
@@ -37,6 +37,9 @@ class Model(Network):
     network with several inputs writes ``forward(self, a, b)`` and is given ``x=(a, b)``; those that
     may be left out are None then, ``forward(self, a, b=None)``: give it ``x=(a, b)`` or ``x=a``.
 
+    Or write it in the functional style: ``Model(inputs, outputs)``, where inputs are made by
+    ``Input`` and outputs by layers that were called with them (axon/models/functional.py).
+
     ``compile`` joins it with a loss and an optimizer. From then on the first batch of each shape is
     recorded, forward, backward and update, and every further one replays the recording.
     """
@@ -46,7 +49,24 @@ class Model(Network):
         "train_step": "it would not be called: write a loop of your own with backward and step.",
     }
 
-    def __init__(self, name: str | None = None) -> None:
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, name: str | None = None) -> None: ...
+        @overload
+        def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None: ...
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def __new__(cls, *graph: Any, **options: Any) -> "Model":
+        """Make a model; of symbolic inputs and outputs, a Functional."""
+        if cls is Model and (graph or options):
+            from axon.models.functional import Functional
+
+            return Functional.__new__(Functional, *graph, **options)
+        made: Model = super().__new__(cls, *graph, **options)
+        return made
+
+    def __init__(self, name: str | None = None) -> None:  # type: ignore[no-redef]
         super().__init__(name)
         self.metadata: dict[str, Any] = {}  # whatever should travel with the saved model
         self.history: History | None = None

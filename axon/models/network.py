@@ -127,6 +127,14 @@ class Network(Module):
         """The shape of the output without the batch axis, if it is known."""
         return self._shapes[1] if self._shapes else None
 
+    @property
+    def output_names(self) -> list[str]:
+        """What the outputs are called: "output", if there is one; the keys of a dict."""
+        shape: Any = self.output_shape
+        if isinstance(shape, dict):
+            return [str(key) for key in shape]
+        return [f"output_{i}" for i in range(len(shape))] if several(shape) else ["output"]
+
     def build(self, *input_shapes: Shape) -> Shape:
         """Build the layers for inputs of these shapes, by passing zeros through ``forward``.
 
@@ -181,6 +189,15 @@ class Network(Module):
         """What programs call the parameters and buffers."""
         named = {**self.named_parameters(), **self.named_buffers()}
         return {id(tensor): path for path, tensor in named.items()}
+
+
+def several(shape: Any) -> bool:
+    """Whether this is the shape of several outputs: a tuple, list or dict of shapes.
+
+    >>> several((3, 2)), several(()), several(((3,), (2,))), several({"price": (1,)})
+    (False, False, True, True)
+    """
+    return isinstance(shape, dict | list) or (bool(shape) and isinstance(shape[0], tuple))
 
 
 def kept_by(parts: Iterable[object]) -> list[Tensor]:

@@ -7,8 +7,10 @@ from typing import Any
 from axon.backend import Shape
 from axon.core import Tensor
 from axon.layers.base import Layer
+from axon.layers.input import Input
 from axon.layers.masks import as_mask, lay
 from axon.layers.module import Module
+from axon.layers.symbolic import Symbolic, forget
 from axon.models.inputs import all_or_nothing
 from axon.models.model import Model
 from axon.models.network import Takes
@@ -103,6 +105,7 @@ class Sequential(Model):
                 self.build(known)
 
     def _put(self, index: int, layer: Module) -> None:
+        self.demand_outside(layer)
         name = self._name_for(layer)
         if not layer.placed:
             layer.name, layer.placed = name, True
@@ -188,6 +191,51 @@ class Sequential(Model):
     def takes(self) -> Takes:
         """A chain has a single input."""
         return SINGLE
+
+    # -------------------------------------------------------------------- as symbolic values
+
+    @property
+    def input(self) -> Symbolic:
+        """The symbolic input: ``Model(model.input, model.get_layer("pool").output)``."""
+        return self._graph()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._graph()[1]
+
+    @property
+    def inputs(self) -> list[Symbolic]:
+        """The symbolic input, in a list."""
+        return [self.input]
+
+    @property
+    def outputs(self) -> list[Symbolic]:
+        """The symbolic output, in a list."""
+        return [self.output]
+
+    def _graph(self) -> tuple[Symbolic, Any]:
+        """The layers called one after another, with a symbolic value."""
+        if "_symbolic" not in vars(self):
+            if self.input_shape is None:
+                raise RuntimeError(
+                    f"model {self.name!r} is not built: the shape of its input is not known. Begin "
+                    "it with Input(shape), or call model.build(shape) first."
+                )
+            first, *rest = self._stack
+            own = isinstance(first, Input)
+            x = first if isinstance(first, Input) else Input(self.input_shape, self.input_dtype)
+            y: Any = x.symbolic
+            for layer in rest if own else self._stack:
+                y = layer(y)
+            vars(self)["_symbolic"] = x.symbolic, y
+        found: tuple[Symbolic, Any] = vars(self)["_symbolic"]
+        return found
+
+    def changed(self) -> None:
+        """Layers were added or taken out."""
+        super().changed()
+        forget(vars(self).pop("_symbolic", ()))
 
     def describe(self) -> dict[str, Any]:
         """Class, name, and what the layers say; one that stands here again says where it stood."""

@@ -19,7 +19,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from axon.operators import Method
+from axon.operators import Method, deferring
 from axon.ops.boxes import random_boxes
 from axon.ops.channels import (
     channel_affine,
@@ -94,6 +94,9 @@ ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
     "fabs": "absolute",
     "remainder": "mod",
 }
+for _name, _function in list(globals().items()):
+    if getattr(_function, "__module__", "").startswith(f"{__name__}."):
+        globals()[_name] = deferring(_function)
 Method.home = sys.modules[__name__]
 HOMES = {name: chapter for chapter, names in LATER.items() for name in names.split()}
 
@@ -105,7 +108,7 @@ def __getattr__(name: str) -> object:
         found = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
     else:
         raise AttributeError(f"module 'axon.ops' has no attribute {name!r}")
-    globals()[name] = found
+    globals()[name] = found = deferring(found)
     return found
 
 

@@ -2,7 +2,7 @@
 
 # Lines that a room may have. Who needs more finds something to take away, or says here why.
 ROOMS = {
-    **{"fast": 7500, "onnx": 7550, "layers": 9900, "ops": 7290, "models": 5400, "cli": 3950},
+    **{"fast": 7500, "onnx": 7550, "layers": 10580, "ops": 7290, "models": 6900, "cli": 3950},
     **{"optimizers": 2500, "callbacks": 2450, "datasets": 2110, "losses": 1710, "convert": 1700},
     **{"inspect": 1740, "sklearn": 1910, "plot": 1670, "program": 2020, "metrics": 1540},
     **{"activations": 1400, "files": 920, "testing": 560, "report": 565, "core": 400},
@@ -13,6 +13,7 @@ ROOMS = {
     # layers, optimizers, program: rates that change in training (70, 190, 150)
     # layers, models, ops, datasets: states, cells, attention of many kinds, generation (1600)
     # layers, activations: what Keras and PyTorch have beside the usual, as composites (3450, 250)
+    # layers, models: symbolic values, graphs, several outputs (680, 1500)
     # sklearn: the unit of targets, rows held out for the loss (120)
     # tabular: a new room; sources and roles of columns are many, and so is what comes out: files,
     # explanations, importances, scores, intervals, leaderboard, report
@@ -20,6 +21,6 @@ ROOMS = {
 }
 SMALL = 400  # a room that stands in no list
 ENGINE = 16_000  # floors 0 to 2
-HOUSE = 82_500
+HOUSE = 84_700
 LOOSE = 0.10  # of the signatures outside fast/ and of the kernels, those that say Any
 LONG = 54  # functions of more than 20 lines

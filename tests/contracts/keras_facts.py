@@ -14,6 +14,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
 import numpy as np
+import torch
 
 FOLDER = Path(sys.argv[1])
 ROOMS = {
@@ -49,6 +50,19 @@ def layer(name, args, options, x):
     return np.asarray(made(np.float32(x), training=True).detach()).tolist()
 
 
+def merge(name, args, options, xs, masks):
+    """What a layer of several inputs gives, its gradients, and the mask behind it."""
+    made = getattr(keras.layers, name)(*args, **options)
+    given = [torch.tensor(np.float32(x), requires_grad=True) for x in xs]
+    y = made(given)
+    slopes = torch.autograd.grad(
+        (y * y * torch.arange(1.0, y.numel() + 1).reshape(y.shape)).sum(), given
+    )
+    mask = made.compute_mask(given, [None if m is None else torch.tensor(m) for m in masks])
+    mask = mask if mask is None else mask.tolist()
+    return [y.detach().tolist(), [g.tolist() for g in slopes], mask]
+
+
 def stop(options, values):
     callback = keras.callbacks.EarlyStopping("loss", mode="min", **options)
     model = SimpleNamespace(stop_training=False, weights=0, get_weights=lambda: 0)
@@ -71,6 +85,7 @@ def steps(name, options, values, gradients):
 
 
 KINDS = {"loss": loss, "metric": metric, "layer": layer, "stop": stop, "steps": steps}
+KINDS |= {"merge": merge}
 cases = json.loads((FOLDER / "cases.json").read_text())
 facts = {"version": keras.__version__, "signatures": {}, "answers": {}}
 for room, name in cases["names"]:

@@ -30,7 +30,7 @@ from axon.layers import (
 from axon.metrics import Metric
 from axon.models import Sequential, inputs
 from axon.models.loop import Pass
-from tests.samples.layers import ON_INTEGERS, SAMPLES, TEXTS, around, ids
+from tests.samples.layers import GRAPHS, ON_INTEGERS, SAMPLES, TEXTS, around, ids
 from tests.samples.losses import LABELS, LOSSES, NUMBERS, X
 from tests.samples.metrics import METRICS
 from tests.samples.optimizers import OPTIONS, OWN
@@ -120,11 +120,24 @@ def test_every_layer_on_whole_numbers_trains(make):
     allocates_nothing(same_bits(network, x, y), x, y)
 
 
+@pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
+def test_every_graph_trains(make):
+    def network(eager):
+        model = make()
+        model.compile("mse", optimizers.SGD(0.01, momentum=0.9), eager=eager)
+        return model
+
+    x = random.normal(size=(11, 3)).astype("float32")
+    y = random.normal(size=(11, 2)).astype("float32")
+    allocates_nothing(same_bits(network, x, y), x, y)
+
+
 def test_no_layer_is_missing():
     named = (getattr(layers, name) for name in dir(layers))
     public = {c for c in named if isinstance(c, type) and issubclass(c, Layer)}
     inside = {type(layer) for make in TEXTS.values() for layer in make()}
     inside |= {type(make()) for make, _ in SAMPLES.values()}
+    inside |= {type(layer) for make in GRAPHS.values() for layer in make().modules()}
     assert public - {Layer} <= inside
     assert inside >= ON_INTEGERS
 

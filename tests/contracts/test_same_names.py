@@ -168,6 +168,32 @@ OPTIMIZERS = {
 }
 VALUES = [rng.normal(size=shape).round(3) for shape in ((4, 3), (3,))]
 GRADIENTS = [[rng.normal(size=v.shape).round(3) for v in VALUES] for _ in range(5)]
+SHAPES = {  # of the inputs of layers that take several, and the axes of Dot
+    "alike": [(2, 3), (2, 3)],
+    "broadcast": [(2, 4, 3), (2, 1, 3)],
+    "fewer axes": [(2, 3), (2, 4, 3)],
+}
+MERGES = [
+    *((name, [], {}, shapes) for name in ("Add", "Subtract", "Multiply", "Average", "Maximum")
+      for shapes in SHAPES.values()),
+    *((name, [], {}, [(2, 4, 3)] * 3) for name in ("Add", "Multiply", "Average", "Minimum")),
+    *(("Concatenate", [axis], {}, [(2, 4, 3), (2, 4, 3)]) for axis in (-1, 1, 2)),
+    ("Concatenate", [], {"axis": -2}, [(2, 4, 3), (2, 1, 3)]),
+    *(("Dot", [axes], {"normalize": unit}, shapes) for unit in (False, True) for axes, shapes in (
+        (1, [(2, 3), (2, 3)]), (-1, [(2, 3), (2, 4, 3)]), ((1, 2), [(2, 3, 4), (2, 5, 3)]),
+        (2, [(2, 4, 3), (2, 5, 3)]), ((2, 1), [(2, 4, 3), (2, 3)]), (1, [(2, 3, 2, 2), (2, 3, 4)]),
+    )),
+]  # fmt: skip
+STEPS = [[[True, False, True, True], [True, True, False, False]], None, [[True] * 4, [False] * 4]]
+
+
+def merge_case(number):
+    """The layer, what it is given, and masks where its inputs are series of one length."""
+    name, args, options, shapes = MERGES[number]
+    numbers = np.random.default_rng(number)
+    xs = [numbers.normal(size=shape).round(3) for shape in shapes]
+    masked = len({s[:2] for s in shapes}) == 1 and len(shapes[0]) == 3
+    return name, args, options, xs, STEPS[: len(xs)] if masked else [None] * len(xs)
 
 
 def every_case():
@@ -192,6 +218,8 @@ def every_case():
             found[f"stop {options} {way}"] = ("stop", options, values)
     for name, options in OPTIMIZERS.items():
         found[f"steps {name}"] = ("steps", name, options, VALUES, GRADIENTS)
+    for number, (name, *given) in enumerate(MERGES):
+        found[f"merge {number}: {name} {given}"] = ("merge", *merge_case(number))
     return found
 
 
@@ -283,6 +311,23 @@ def test_an_augmented_image_is_that_of_keras(keras, label):
     _, name, given, options, x = CASES[label]
     made = getattr(layers, name)(*given, **options)(x.astype(np.float32), training=True)
     assert np.allclose(made, keras.answers[label], atol=1e-5)
+
+
+def test_a_layer_of_several_inputs_is_that_of_keras(keras):
+    for label in [label for label in CASES if label.startswith("merge")]:
+        _, name, args, options, xs, masks = CASES[label]
+        layer = getattr(layers, name)(*args, **options)
+        given = [Tensor(x.astype(np.float32), requires_grad=True) for x in xs]
+        for x, mask in zip(given, masks, strict=True):
+            x.mask = None if mask is None else Tensor(np.array(mask))
+        y, (numbers, slopes, mask) = layer(given), keras.answers[label]
+        assert y.shape == np.shape(numbers), label
+        assert np.allclose(y.numpy(), numbers, rtol=1e-5, atol=1e-6), label
+        (y * y * np.arange(1, y.size + 1, dtype=np.float32).reshape(y.shape)).sum().backward()
+        for x, slope in zip(given, slopes, strict=True):
+            assert np.allclose(x.grad.numpy(), slope, rtol=1e-4, atol=1e-5), label
+        assert (y.mask is None) == (mask is None), label
+        assert mask is None or np.array_equal(y.mask.numpy(), mask), label
 
 
 @pytest.mark.parametrize("label", [label for label in CASES if label.startswith("stop")])

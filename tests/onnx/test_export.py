@@ -55,7 +55,7 @@ from axon.modes import RecordingError, modes
 from axon.operators import PRIMITIVES
 from axon.parameter import Buffer
 from axon.program.trace import trace
-from tests.samples.layers import SAMPLES, TEXTS
+from tests.samples.layers import GRAPHS, SAMPLES, TEXTS
 from tests.samples.primitives import SAMPLES as PRIMITIVE_SAMPLES
 
 onnx = pytest.importorskip("onnx")
@@ -142,9 +142,15 @@ def test_every_layer(name):
 def test_every_layer_class_is_among_them():
     """A new layer is in SAMPLES of tests/samples/layers.py, or, if it takes integers, in TEXTS."""
     made = [make() for make, _ in SAMPLES.values()] + [m for make in TEXTS.values() for m in make()]
+    made += [layer for make in GRAPHS.values() for layer in make().modules()]
     named = (getattr(layers, name) for name in dir(layers))
     public = {c for c in named if isinstance(c, type) and issubclass(c, Layer)}
     assert public - {Layer} <= {type(layer) for layer in made}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_graph(name):
+    agrees(ready(GRAPHS[name](), (3,)), samples(3))
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -6,7 +6,7 @@ and ONNX; ``TEXTS`` are networks on ids, for layers that read integers.
 
 import numpy as np
 
-from axon import layers, optimizers
+from axon import layers, ops, optimizers
 from axon.layers import (
     CELU,
     ELU,
@@ -73,7 +73,7 @@ from axon.layers import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
-from axon.models import Sequential
+from axon.models import Model, Sequential
 
 
 def normalization(**settings):
@@ -156,6 +156,10 @@ SAMPLES = {
     "Softmax": (lambda **s: Softmax((1, 2), **s), (2, 3)),
     "RReLU": (RReLU, (4,)),
 }
+ON_SEVERAL = {  # layers of several inputs; see GRAPHS
+    *(layers.Add, layers.Subtract, layers.Multiply, layers.Average),
+    *(layers.Maximum, layers.Minimum, layers.Concatenate, layers.Dot),
+}
 ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}  # the samples above are floats; see TEXTS
 
 
@@ -201,3 +205,24 @@ TEXTS = {  # networks on integers
     ),
     "Embedding, Dropout": reading(False, lambda: layers.SpatialDropout1D(0.4), Flatten),
 }
+
+
+def merged(shape=(3,)):
+    """A network in the functional style, of every layer that takes several inputs."""
+    x = Input(shape)
+    a, b = Dense(4, "tanh")(x), Dense(4, "sigmoid")(x)
+    pairs = [layers.Subtract()([a, b]), layers.Multiply()([a, b]), layers.Average()([a, b, a])]
+    pairs += [layers.Maximum()([a, b]), layers.Minimum()([a, b * 0.5])]
+    found = layers.Concatenate()([layers.Add()(pairs), layers.Dot(axes=-1)([a, b])])
+    return Model(x, Dense(2)(found))
+
+
+def shared(shape=(3,)):
+    """The same layer twice, a model inside a model, and operators between them."""
+    x, twice = Input(shape), Dense(3, "tanh")
+    inner = Input((3,))
+    nested = Model(inner, LayerNormalization()(ops.exp(-inner) + inner[:, ::-1]))
+    return Model(x, Dense(2)(nested(twice(twice(x))).reshape(-1, 3) * 2.0))
+
+
+GRAPHS = {"every layer of several inputs": merged, "shared, nested, operators": shared}
