@@ -255,9 +255,8 @@ def _tell_of_masks(name: str, given: Tree, specs: Tree) -> None:
 
 def remember(call: GraphCall) -> None:
     """Let a layer or model know where it was called, so that it can be asked for its output."""
-    target: Tree = call.target
-    if not isinstance(target, NamedFunction):
-        vars(target).setdefault("_calls", []).append(call)
+    if not isinstance(call.target, NamedFunction):
+        call.target.__dict__.setdefault("_calls", []).append(call)
 
 
 def forget(results: Tree) -> None:

@@ -286,6 +286,9 @@ class Functional(Model):
         return f"Model({', '.join(self._entries)} -> {', '.join(self.output_names)})"
 
 
+Model.functional = Functional
+
+
 # ------------------------------------------------------------------------------------ making it
 
 

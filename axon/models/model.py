@@ -49,6 +49,8 @@ class Model(Network):
         "train_step": "it would not be called: write a loop of your own with backward and step.",
     }
 
+    functional: "ClassVar[type[Model]]"  # Functional, which is one, and puts itself here
+
     if TYPE_CHECKING:
 
         @overload
@@ -60,9 +62,7 @@ class Model(Network):
     def __new__(cls, *graph: Any, **options: Any) -> "Model":
         """Make a model; of symbolic inputs and outputs, a Functional."""
         if cls is Model and (graph or options):
-            from axon.models.functional import Functional
-
-            return Functional.__new__(Functional, *graph, **options)
+            return cls.functional.__new__(cls.functional, *graph, **options)
         made: Model = super().__new__(cls, *graph, **options)
         return made
 
