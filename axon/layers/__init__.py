@@ -76,6 +76,16 @@ if TYPE_CHECKING:
         Softshrink,
         Threshold,
     )
+    from axon.layers.edges import (
+        Cropping1D,
+        Cropping2D,
+        Cropping3D,
+        Padding1D,
+        Padding2D,
+        Padding3D,
+        UpSampling3D,
+        ZeroPadding3D,
+    )
     from axon.layers.merge import (
         Add,
         Average,
@@ -94,6 +104,28 @@ if TYPE_CHECKING:
         multiply,
         subtract,
     )
+    from axon.layers.pools import (
+        AdaptiveAveragePooling1D,
+        AdaptiveAveragePooling2D,
+        AdaptiveAveragePooling3D,
+        AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D,
+        AdaptiveMaxPooling3D,
+        AveragePooling3D,
+        GlobalAveragePooling3D,
+        GlobalMaxPooling3D,
+        LPPooling1D,
+        LPPooling2D,
+        LPPooling3D,
+        MaxPooling3D,
+    )
+    from axon.layers.volumes import (
+        Conv1DTranspose,
+        Conv3D,
+        Conv3DTranspose,
+        DepthwiseConv1D,
+        SeparableConv1D,
+    )
 
 LATER = {  # file -> the layers in it, which are loaded when one of them is asked for
     "activation": (
@@ -103,6 +135,19 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "merge": (
         *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
         *("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
+    ),
+    "edges": (
+        *("Cropping1D", "Cropping2D", "Cropping3D", "Padding1D", "Padding2D", "Padding3D"),
+        *("UpSampling3D", "ZeroPadding3D"),
+    ),
+    "pools": (
+        *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"),
+        *("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"),
+        *("AveragePooling3D", "GlobalAveragePooling3D", "GlobalMaxPooling3D", "MaxPooling3D"),
+        *("LPPooling1D", "LPPooling2D", "LPPooling3D"),
+    ),
+    "volumes": (
+        *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
     ),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}

@@ -5,6 +5,7 @@ that runs backwards, and makes images larger.
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 from math import prod
 from typing import Any, ClassVar, Unpack
 
@@ -17,16 +18,31 @@ from axon.initializers import InitializerLike
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
-from axon.layers.windows import demand_axes, demand_fitting, lifted, padding_name, padding_of
+from axon.layers.windows import (
+    PaddingLike,
+    demand_axes,
+    demand_fitting,
+    lifted,
+    padding_given,
+    padding_of,
+)
+from axon.names import resolve
 from axon.ops.conv import conv2d, conv2d_input
 from axon.ops.windows import Pair
 from axon.parameter import Parameter
+
+MODES = {name: name for name in ("zeros", "reflect", "symmetric", "edge", "circular")}
+MODES["replicate"] = "edge"  # as PyTorch calls it
 
 
 class Convolution(Layer):
     """What all convolutions share: windows, a bias for each filter, an activation.
 
     Subclasses write ``create``, and ``convolve``, of images: a series is an image of height 1.
+
+    ``padding`` may also be numbers, as in PyTorch: how many zeros lie around, one for all axes, one
+    for each, or (before, after) for each. ``padding_mode`` says what lies there instead of zeros:
+    "reflect", "symmetric", "edge" (or "replicate") or "circular".
     """
 
     on_mask = masks.REFUSED
@@ -38,18 +54,20 @@ class Convolution(Layer):
         self,
         kernel_size: Integers,
         strides: Integers,
-        padding: str,
+        padding: PaddingLike,
         dilation_rate: Integers,
         activation: str | Activation | None,
         use_bias: bool,
         bias_initializer: InitializerLike,
+        padding_mode: str = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
         self.kernel_size = integers(owner, "kernel_size", kernel_size, self.axes)
         self.strides = integers(owner, "strides", strides, self.axes)
-        self.padding = padding_name(owner, padding, self.paddings)
+        self.padding = padding_given(owner, padding, self.paddings, self.axes)
+        self.padding_mode = resolve(f"padding_mode of {owner}", padding_mode, MODES)
         self.dilation_rate = integers(owner, "dilation_rate", dilation_rate, self.axes)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -75,8 +93,7 @@ class Convolution(Layer):
 
     def fit(self, shape: Shape) -> None:
         """Raise ValueError if images of this shape cannot be convolved."""
-        if self.padding == "valid":
-            demand_fitting(self, shape, self.spans, "kernel_size")
+        demand_fitting(self, shape, self.spans, "kernel_size", self.padding)
 
     def call(self, x: Tensor) -> Tensor:
         """Convolve, add the bias, apply the activation."""
@@ -84,31 +101,59 @@ class Convolution(Layer):
         y = self.convolve(x.reshape(N, *lifted(tuple(sizes)), C))
         N, *sizes, F = y.shape
         if self.bias is not None:
-            y = y.reshape(prod(y.shape[:3]), F) + self.bias  # as rows: its gradient is a product
-        return self.activation(y.reshape(N, *sizes[2 - self.axes :], F))
+            y = y.reshape(prod(y.shape[:-1]), F) + self.bias  # as rows: its gradient is a product
+        return self.activation(y.reshape(N, *sizes[len(sizes) - self.axes :], F))
 
     def add_bias(self, filters: int) -> None:
         """Create one number for each filter, unless left out."""
         if self.use_bias:
             self.bias = self.parameter("bias", self.bias_initializer, (filters,))
 
-    def windows(self, x: Tensor) -> dict[str, Any]:
-        """What ``conv2d`` has to know of the windows on these images."""
+    def windows(self, x: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """These images, and what ``conv2d`` has to know of the windows on them."""
         strides = lifted(self.strides)
-        padding = padding_of(self.padding, x.shape[1:3], lifted(self.spans), strides)
+        padding = padding_of(self.padding, x.shape[1:-1], lifted(self.spans), strides)
+        if self.padding_mode != "zeros":
+            from axon.ops.edges import around
+
+            x = around(x, ((0, 0), *padding, (0, 0)), mode=self.padding_mode)
+            padding = ((0, 0),) * len(padding)
         dilation = lifted(self.dilation_rate)
-        return {"strides": strides, "padding": padding, "dilation": dilation}
+        return x, {"strides": strides, "padding": padding, "dilation": dilation}
 
 
-class _Filters(Convolution):
-    """Conv1D and Conv2D, which differ in the number of axes alone."""
+class OverTime(Convolution):
+    """Convolutions of series, of which some steps may be padding."""
+
+    on_mask = masks.USED
+    axes = 1
+
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Convolve what is real, add the bias, apply the activation."""
+        if mask is not None:
+            x = masks.without_padding(x, masks.demand_steps(self.name, mask, x))
+        return super().call(x)
+
+    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
+        """Which results are real."""
+        if mask is None:
+            return None
+        name = masks.demand_name(self.name, self.padding)
+        apart = self.dilation_rate[0]
+        return masks.of_windows(mask, name, self.kernel_size[0], self.strides[0], apart)
+
+
+class Filters(Convolution):
+    """Conv1D to Conv3D, which differ in the number of axes alone."""
+
+    conv: ClassVar[Callable[..., Tensor]] = conv2d
 
     def __init__(
         self,
         filters: int,
         kernel_size: Integers,
         strides: Integers = 1,
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
         *,
         dilation_rate: Integers = 1,
         groups: int = 1,
@@ -116,10 +161,12 @@ class _Filters(Convolution):
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
+        padding_mode: str = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
         windows = (kernel_size, strides, padding, dilation_rate)
-        super().__init__(*windows, activation, use_bias, bias_initializer, **options)
+        starts = (activation, use_bias, bias_initializer, padding_mode)
+        super().__init__(*windows, *starts, **options)
         owner = type(self).__name__
         self.filters = integer(owner, "filters", filters)
         self.groups = integer(owner, "groups", groups)
@@ -146,10 +193,11 @@ class _Filters(Convolution):
         """Compute the convolution with the kernel."""
         assert self.weights is not None
         kernel = self.weights.reshape(*lifted(self.kernel_size), *self.weights.shape[-2:])
-        return conv2d(x, kernel, groups=self.groups, **self.windows(x))
+        images, windows = self.windows(x)
+        return type(self).conv(images, kernel, groups=self.groups, **windows)
 
 
-class Conv2D(_Filters):
+class Conv2D(Filters):
     """Convolution of images: each of ``filters`` small kernels looks for its pattern everywhere.
 
     y[n, i, j, f] = activation(sum over kh, kw, c of x[n, i + kh, j + kw, c] w[kh, kw, c, f] + b[f])
@@ -159,13 +207,16 @@ class Conv2D(_Filters):
         kernel_size: height and width of the kernels; one number for squares.
         strides: how far apart the kernel is applied.
         padding: "valid", only where the kernel fits; or "same": zeros around the images, so that
-            the result has their size, divided by the strides.
+            the result has their size, divided by the strides; or how many zeros, as in PyTorch:
+            one number, (height, width), or ((above, below), (left, right)).
         dilation_rate: how far apart the pixels that a kernel looks at lie.
         groups: channels and filters fall into this many groups that do not know of each other.
         activation: a function or its name; None is linear.
         use_bias: False leaves b out.
         kernel_initializer: how the kernel begins.
         bias_initializer: how b begins.
+        padding_mode: what lies around instead of "zeros": "reflect", "symmetric", "edge" (or
+            "replicate"), "circular".
         options: name, dtype, trainable, kernel_regularizer, bias_constraint and the like.
 
     Shapes: (n, height, width, channels) -> (n, new height, new width, filters).
@@ -185,7 +236,7 @@ class Conv2D(_Filters):
         filters: int,
         kernel_size: Integers,
         strides: Integers = (1, 1),
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
         *,
         dilation_rate: Integers = (1, 1),
         groups: int = 1,
@@ -193,6 +244,7 @@ class Conv2D(_Filters):
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
+        padding_mode: str = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
@@ -206,11 +258,12 @@ class Conv2D(_Filters):
             use_bias=use_bias,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
+            padding_mode=padding_mode,
             **options,
         )
 
 
-class Conv1D(_Filters):
+class Conv1D(OverTime, Filters):
     """Convolution of series: each of ``filters`` short kernels looks for its pattern at all times.
 
     y[n, t, f] = activation(sum over k, c of x[n, t + k, c] w[k, c, f] + b[f])
@@ -232,32 +285,60 @@ class Conv1D(_Filters):
     (2, 100, 32)
     """
 
-    on_mask = masks.USED
-    axes = 1
     paddings = ("valid", "same", "causal")
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Convolve what is real, add the bias, apply the activation."""
-        if mask is not None:
-            x = masks.without_padding(x, masks.demand_steps(self.name, mask, x))
-        return super().call(x)
 
-    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
-        """Which results are real."""
-        if mask is None:
-            return None
-        apart = self.dilation_rate[0]
-        return masks.of_windows(mask, self.padding, self.kernel_size[0], self.strides[0], apart)
+def _of_images(w: Tensor) -> Tensor:
+    """A kernel of series (K, C, F) as one of images; others as they are."""
+    return w if w.ndim > 3 else w.reshape(1, *w.shape)
 
 
 def _by_channel(x: Tensor, weights: Tensor, windows: dict[str, Any]) -> Tensor:
-    """Convolve each channel alone with its (KH, KW, C, multiplier) kernels."""
-    KH, KW, C, multiplier = weights.shape
-    kernel = weights.reshape(KH, KW, 1, C * multiplier)
+    """Convolve each channel alone with its (KH, KW, C, multiplier) kernels, or (K, C, ...) ones."""
+    *sizes, C, multiplier = weights.shape
+    kernel = weights.reshape(*lifted(tuple(sizes)), 1, C * multiplier)
     return conv2d(x, kernel, groups=C, **windows)
 
 
-class DepthwiseConv2D(Convolution):
+class Depthwise(Convolution):
+    """DepthwiseConv1D and DepthwiseConv2D, which differ in the number of axes alone."""
+
+    def __init__(
+        self,
+        kernel_size: Integers,
+        strides: Integers = 1,
+        padding: PaddingLike = "valid",
+        depth_multiplier: int = 1,
+        *,
+        dilation_rate: Integers = 1,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        windows = (kernel_size, strides, padding, dilation_rate)
+        super().__init__(*windows, activation, use_bias, bias_initializer, **options)
+        self.depth_multiplier = integer(type(self).__name__, "depth_multiplier", depth_multiplier)
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.weights: Parameter | None = None
+        self.bias = None
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create the kernels and the bias."""
+        shape = (*self.kernel_size, input_shapes[0][-1], self.depth_multiplier)
+        self.weights = self.parameter("depthwise", self.depthwise_initializer, shape)
+        self.weights.name = "weights"  # its rules are called depthwise_regularizer= and so on
+        self.add_bias(shape[-2] * shape[-1])
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Compute the convolution of each channel."""
+        assert self.weights is not None
+        images, windows = self.windows(x)
+        return _by_channel(images, self.weights, windows)
+
+
+class DepthwiseConv2D(Depthwise):
     """Convolution of each channel alone, with ``depth_multiplier`` kernels of its own.
 
     y[n, i, j, c m + k] = activation(sum over kh, kw of x[n, i + kh, j + kw, c] w[kh, kw, c, k] + b)
@@ -282,7 +363,7 @@ class DepthwiseConv2D(Convolution):
         self,
         kernel_size: Integers,
         strides: Integers = (1, 1),
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
         depth_multiplier: int = 1,
         *,
         dilation_rate: Integers = (1, 1),
@@ -292,27 +373,72 @@ class DepthwiseConv2D(Convolution):
         bias_initializer: InitializerLike = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            depth_multiplier,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            depthwise_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            **options,
+        )
+
+
+class Separable(Convolution):
+    """SeparableConv1D and SeparableConv2D, which differ in the number of axes alone."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Integers,
+        strides: Integers = 1,
+        padding: PaddingLike = "valid",
+        *,
+        dilation_rate: Integers = 1,
+        depth_multiplier: int = 1,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
+    ) -> None:
         windows = (kernel_size, strides, padding, dilation_rate)
         super().__init__(*windows, activation, use_bias, bias_initializer, **options)
-        self.depth_multiplier = integer("DepthwiseConv2D", "depth_multiplier", depth_multiplier)
+        self.filters = integer(type(self).__name__, "filters", filters)
+        self.depth_multiplier = integer(type(self).__name__, "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.weights: Parameter | None = None
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.depthwise_weights: Parameter | None = None
+        self.pointwise_weights: Parameter | None = None
         self.bias = None
 
     def create(self, *input_shapes: Shape) -> None:
-        """Create the kernels and the bias."""
-        shape = (*self.kernel_size, input_shapes[0][-1], self.depth_multiplier)
-        self.weights = self.parameter("depthwise", self.depthwise_initializer, shape)
-        self.weights.name = "weights"  # its rules are called depthwise_regularizer= and so on
-        self.add_bias(shape[2] * shape[3])
+        """Create both kernels and the bias."""
+        C, m = input_shapes[0][-1], self.depth_multiplier
+        depthwise = (*self.kernel_size, C, m)
+        pointwise = (*(1,) * self.axes, C * m, self.filters)
+        self.depthwise_weights = self.parameter("depthwise", self.depthwise_initializer, depthwise)
+        self.pointwise_weights = self.parameter("pointwise", self.pointwise_initializer, pointwise)
+        self.depthwise_weights.name = "depthwise_weights"
+        self.pointwise_weights.name = "pointwise_weights"
+        self.add_bias(self.filters)
 
     def convolve(self, x: Tensor) -> Tensor:
-        """Compute the convolution of each channel."""
-        assert self.weights is not None
-        return _by_channel(x, self.weights, self.windows(x))
+        """Convolve each channel, then mix them."""
+        assert self.depthwise_weights is not None
+        assert self.pointwise_weights is not None
+        images, windows = self.windows(x)
+        each = _by_channel(images, self.depthwise_weights, windows)
+        return conv2d(
+            each, self.pointwise_weights.reshape(1, 1, *self.pointwise_weights.shape[-2:])
+        )
 
 
-class SeparableConv2D(Convolution):
+class SeparableConv2D(Separable):
     """A convolution of each channel alone, then one of 1 x 1 that mixes the channels.
 
     Nearly as able as Conv2D, with far fewer weights (Chollet, 2017).
@@ -342,7 +468,7 @@ class SeparableConv2D(Convolution):
         filters: int,
         kernel_size: Integers,
         strides: Integers = (1, 1),
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
         *,
         dilation_rate: Integers = (1, 1),
         depth_multiplier: int = 1,
@@ -353,35 +479,102 @@ class SeparableConv2D(Convolution):
         bias_initializer: InitializerLike = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            dilation_rate=dilation_rate,
+            depth_multiplier=depth_multiplier,
+            activation=activation,
+            use_bias=use_bias,
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            bias_initializer=bias_initializer,
+            **options,
+        )
+
+
+class Transposed(Convolution):
+    """Conv1DTranspose to Conv3DTranspose, which differ in the number of axes alone."""
+
+    conv_input: ClassVar[Callable[..., Tensor]] = conv2d_input
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Integers,
+        strides: Integers = 1,
+        padding: str = "valid",
+        output_padding: Integers | None = None,
+        dilation_rate: Integers = 1,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        **options: Unpack[LayerOptions],
+    ) -> None:
         windows = (kernel_size, strides, padding, dilation_rate)
         super().__init__(*windows, activation, use_bias, bias_initializer, **options)
-        self.filters = integer("SeparableConv2D", "filters", filters)
-        self.depth_multiplier = integer("SeparableConv2D", "depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_weights: Parameter | None = None
-        self.pointwise_weights: Parameter | None = None
+        self.filters = integer(type(self).__name__, "filters", filters)
+        self.output_padding = _rest(type(self).__name__, output_padding, self.strides)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.weights: Parameter | None = None
         self.bias = None
 
+    def fit(self, shape: Shape) -> None:
+        """Something must be left of what is painted."""
+        sizes = self._sizes(shape[1:-1])
+        if min(sizes) < 1:
+            result = " x ".join(map(str, sizes))
+            hint = f" The result would be {result}: give a larger output_padding, or none."
+            expected = ", ".join(["larger"] * self.axes)
+            raise self.misfit(f"(n, {expected}, channels)", shape, hint)
+
     def create(self, *input_shapes: Shape) -> None:
-        """Create both kernels and the bias."""
-        C, m = input_shapes[0][-1], self.depth_multiplier
-        depthwise, pointwise = (*self.kernel_size, C, m), (1, 1, C * m, self.filters)
-        self.depthwise_weights = self.parameter("depthwise", self.depthwise_initializer, depthwise)
-        self.pointwise_weights = self.parameter("pointwise", self.pointwise_initializer, pointwise)
-        self.depthwise_weights.name = "depthwise_weights"
-        self.pointwise_weights.name = "pointwise_weights"
+        """Create the kernel and the bias."""
+        shape = (*self.kernel_size, self.filters, input_shapes[0][-1])
+        self.weights = self.parameter("weights", self.kernel_initializer, shape)
         self.add_bias(self.filters)
 
     def convolve(self, x: Tensor) -> Tensor:
-        """Convolve each channel, then mix them."""
-        assert self.depthwise_weights is not None
-        assert self.pointwise_weights is not None
-        each = _by_channel(x, self.depthwise_weights, self.windows(x))
-        return conv2d(each, self.pointwise_weights)
+        """Run the convolution backwards."""
+        assert self.weights is not None
+        given = x.shape[1:-1][-self.axes :]
+        sizes = self._sizes(given)
+        cut = tuple(self._cut(i, n, m) for i, (n, m) in enumerate(zip(given, sizes, strict=True)))
+        return type(self).conv_input(
+            x,
+            _of_images(self.weights),
+            shape=(len(x), *lifted(sizes), self.filters),
+            strides=lifted(self.strides),
+            padding=((0, 0), *cut) if self.axes == 1 else cut,
+            dilation=lifted(self.dilation_rate),
+        )
+
+    def _painted(self, axis: int, n: int) -> int:
+        """The size of all that n pixels paint along an axis."""
+        return (n - 1) * self.strides[axis] + self.spans[axis]
+
+    def _sizes(self, sizes: Shape) -> Shape:
+        """Height and width of the result."""
+        return tuple(self._size(axis, n) for axis, n in enumerate(sizes))
+
+    def _size(self, axis: int, n: int) -> int:
+        span, stride = self.spans[axis], self.strides[axis]
+        valid, rest = self.padding == "valid", self.output_padding
+        if rest is None:
+            return self._painted(axis, n) + max(stride - span, 0) if valid else n * stride
+        return (n - 1) * stride + (span if valid else span % 2) + rest[axis]
+
+    def _cut(self, axis: int, n: int, size: int) -> Pair:
+        """How much of what is painted is cut off before and after the result."""
+        painted = self._painted(axis, n)
+        before = max(painted - size, 0) // 2
+        return before, max(painted - before - size, 0)
 
 
-class Conv2DTranspose(Convolution):
+class Conv2DTranspose(Transposed):
     """A convolution run backwards: each pixel paints a kernel, so that images grow by the strides.
 
     It is the gradient of a Conv2D with these arguments with respect to its images.
@@ -419,71 +612,29 @@ class Conv2DTranspose(Convolution):
         bias_initializer: InitializerLike = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
-        windows = (kernel_size, strides, padding, dilation_rate)
-        super().__init__(*windows, activation, use_bias, bias_initializer, **options)
-        self.filters = integer("Conv2DTranspose", "filters", filters)
-        self.output_padding = _rest(output_padding, self.strides)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.weights: Parameter | None = None
-        self.bias = None
-
-    def fit(self, shape: Shape) -> None:
-        """Something must be left of what is painted."""
-        H, W = self._sizes(shape)
-        if min(H, W) < 1:
-            hint = f" The result would be {H} x {W}: give a larger output_padding, or none."
-            raise self.misfit("(n, larger, larger, channels)", shape, hint)
-
-    def create(self, *input_shapes: Shape) -> None:
-        """Create the kernel and the bias."""
-        shape = (*self.kernel_size, self.filters, input_shapes[0][-1])
-        self.weights = self.parameter("weights", self.kernel_initializer, shape)
-        self.add_bias(self.filters)
-
-    def convolve(self, x: Tensor) -> Tensor:
-        """Run the convolution backwards."""
-        H, W = self._sizes(x.shape)
-        assert self.weights is not None
-        y: Tensor = conv2d_input(
-            x,
-            self.weights,
-            shape=(len(x), H, W, self.filters),
-            strides=self.strides,
-            padding=(self._cut(0, x.shape[1], H), self._cut(1, x.shape[2], W)),
-            dilation=self.dilation_rate,
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            output_padding,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            **options,
         )
-        return y
-
-    def _painted(self, axis: int, n: int) -> int:
-        """The size of all that n pixels paint along an axis."""
-        return (n - 1) * self.strides[axis] + self.spans[axis]
-
-    def _sizes(self, shape: Shape) -> Shape:
-        """Height and width of the result."""
-        return tuple(self._size(axis, shape[1 + axis]) for axis in (0, 1))
-
-    def _size(self, axis: int, n: int) -> int:
-        span, stride = self.spans[axis], self.strides[axis]
-        valid, rest = self.padding == "valid", self.output_padding
-        if rest is None:
-            return self._painted(axis, n) + max(stride - span, 0) if valid else n * stride
-        return (n - 1) * stride + (span if valid else span % 2) + rest[axis]
-
-    def _cut(self, axis: int, n: int, size: int) -> Pair:
-        """How much of what is painted is cut off before and after the result."""
-        painted = self._painted(axis, n)
-        before = max(painted - size, 0) // 2
-        return before, max(painted - before - size, 0)
 
 
-def _rest(value: Integers | None, strides: Shape) -> Shape | None:
+def _rest(owner: str, value: Integers | None, strides: Shape) -> Shape | None:
     """Read ``output_padding``."""
     if value is None:
         return None
-    extra = integers("Conv2DTranspose", "output_padding", value, 2, least=0)
+    extra = integers(owner, "output_padding", value, len(strides), least=0)
     if any(e >= s for e, s in zip(extra, strides, strict=True)):
         raise ValueError(
-            f"Conv2DTranspose: output_padding={value!r} must be smaller than strides={strides}: "
+            f"{owner}: output_padding={value!r} must be smaller than strides={strides}: "
             "nothing is painted so far beyond the end."
         )
     return extra

@@ -124,6 +124,20 @@ def of_windows(mask: TensorLike, padding: str, spans: int, strides: int, apart: 
     return places.reshape(len(real), count, strides).max(axis=-1) > 0.0
 
 
+def demand_name(owner: str, padding: object) -> str:
+    """The padding of a layer that is given a mask, which must have a name: "valid" or "same".
+
+    Raises:
+        ValueError: it is numbers, which do not say what steps results stand for.
+    """
+    if not isinstance(padding, str):
+        raise ValueError(
+            f"layer {owner!r}: its input has a mask, and padding={padding} does not say what steps "
+            "its results stand for. Use padding='same' or 'valid', or leave the mask out."
+        )
+    return padding
+
+
 def repeated(mask: TensorLike, size: int) -> Tensor:
     """Each step ``size`` times."""
     real = as_mask(mask)

@@ -10,13 +10,24 @@ import numpy as np
 
 from axon.activations import relu
 from axon.backend import Array, Shape
-from axon.checks import Integers, boolean, integers
+from axon.checks import Integers, boolean, demand, integers
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.options import LayerOptions
-from axon.layers.windows import AXES, Windowed, demand_fitting, lifted, padding_name, padding_of
+from axon.layers.windows import (
+    AXES,
+    Ends,
+    PaddingLike,
+    Windowed,
+    demand_fitting,
+    lifted,
+    padding_given,
+    padding_of,
+)
 from axon.ops import add, maximum, reshape, where
+from axon.ops.pad import pad
 from axon.ops.pool import average_pool2d, max_pool2d
+from axon.ops.windows import Pair
 
 
 class Pooling(Windowed):
@@ -29,7 +40,9 @@ class Pooling(Windowed):
         self,
         pool_size: Integers = 2,
         strides: Integers | None = None,
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
+        *,
+        ceil_mode: bool = False,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
@@ -37,7 +50,13 @@ class Pooling(Windowed):
         self.pool_size = integers(owner, "pool_size", pool_size, self.axes)
         apart = self.pool_size if strides is None else strides
         self.strides = integers(owner, "strides", apart, self.axes)
-        self.padding = padding_name(owner, padding, ["valid", "same"])
+        self.padding = padding_given(owner, padding, ["valid", "same"], self.axes)
+        self.ceil_mode = boolean(owner, "ceil_mode", ceil_mode)
+        if not isinstance(self.padding, str):
+            pairs = zip(self.padding, self.pool_size, strict=True)
+            fits = all(2 * max(ends) <= size for ends, size in pairs)
+            expected = f"at most half of pool_size={self.pool_size}"
+            demand(fits, owner, "padding", expected, padding, " Windows would see nothing else.")
 
     def _current(self, name: str, given: object) -> object:
         """How far apart windows lie follows from how large they are, unless it was said."""
@@ -47,17 +66,35 @@ class Pooling(Windowed):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images may have any size that the windows fit into, and any number of channels."""
         super().accept(shape)
-        if self.padding == "valid":
-            demand_fitting(self, shape, self.pool_size, "pool_size")
+        demand_fitting(self, shape, self.pool_size, "pool_size", self.padding)
 
     def call(self, x: Tensor) -> Tensor:
         """Pool; a series is an image of height 1."""
         N, *sizes, C = x.shape
         image, size, strides = lifted(tuple(sizes)), lifted(self.pool_size), lifted(self.strides)
         padding = padding_of(self.padding, image, size, strides)
-        pool = type(self).pool
-        y = pool(x.reshape(N, *image, C), pool_size=size, strides=strides, padding=padding)
-        return y.reshape(N, *y.shape[3 - self.axes : 3], C)
+        if self.ceil_mode and self.padding != "same":
+            padding = tuple(map(_begun, image, padding, size, strides))
+        y = self.pooled(x.reshape(N, *image, C), size, strides, padding)
+        return y.reshape(N, *y.shape[len(image) + 1 - self.axes : -1], C)
+
+    def pooled(self, x: Tensor, size: Shape, strides: Shape, padding: Ends) -> Tensor:
+        """Pool images, or volumes."""
+        pool: Callable[..., Tensor] = type(self).pool
+        if self.axes == 3:
+            from axon.ops.volumes import pool3d
+
+            pool = partial(pool3d, pool)
+        return pool(x, pool_size=size, strides=strides, padding=padding)
+
+
+def _begun(n: int, ends: Pair, size: int, stride: int) -> Pair:
+    """Padding with which a window that begins on the image counts, though it ends beyond."""
+    before, after = ends
+    places = -(-(n + before + after - size) // stride)
+    if places * stride >= n + before:
+        places -= 1
+    return before, max(places * stride + size - n - before, after)
 
 
 def lifted_apart(x: Tensor) -> tuple[Tensor, list[Callable[[Tensor], Tensor]]]:
@@ -87,7 +124,9 @@ def _raised(y: Tensor, bias: Tensor) -> Tensor:
     return rows.reshape(y.shape)
 
 
-class _MaxPooling(Pooling):
+class MaxPooling(Pooling):
+    """What takes the largest number of each window."""
+
     on_mask = masks.REFUSED
     pool = max_pool2d
 
@@ -100,14 +139,16 @@ class _MaxPooling(Pooling):
         return y
 
 
-class MaxPooling2D(_MaxPooling):
+class MaxPooling2D(MaxPooling):
     """The largest number in each window, channel by channel.
 
     Args:
         pool_size: height and width of the windows; one number for squares.
         strides: how far they lie apart; as far as they are large unless told otherwise.
         padding: "valid", only windows that lie within; or "same": the result has the size of the
-            images divided by the strides, rounded up, and windows may reach over the edges.
+            images divided by the strides, rounded up, and windows may reach over the edges; or, as
+            in PyTorch, by how much they may: one number, one for each axis, or (before, after).
+        ceil_mode: a window that begins on the image counts, though it ends beyond it.
         options: name, dtype.
 
     Shapes: (n, height, width, channels) -> (n, new height, new width, channels).
@@ -144,10 +185,11 @@ class _OverTime(Pooling):
         return None if mask is None else self._real_windows(mask)
 
     def _real_windows(self, mask: Tensor | Array) -> Tensor:
-        return masks.of_windows(mask, self.padding, self.pool_size[0], self.strides[0])
+        name = masks.demand_name(self.name, None if self.ceil_mode else self.padding)
+        return masks.of_windows(mask, name, self.pool_size[0], self.strides[0])
 
 
-class MaxPooling1D(_OverTime, _MaxPooling):
+class MaxPooling1D(_OverTime, MaxPooling):
     """The largest number in each stretch of time; the arguments are those of MaxPooling2D.
 
     With a mask (n, time) only real steps count. A result is real if all its steps are; of "same"
@@ -165,10 +207,43 @@ class MaxPooling1D(_OverTime, _MaxPooling):
         return super().call(masks.without_padding(x, real, lowest))
 
 
-class AveragePooling2D(Pooling):
+class AveragePooling(Pooling):
+    """What takes the mean of each window."""
+
+    on_mask = masks.REFUSED
+    pool = average_pool2d
+
+    def __init__(
+        self,
+        pool_size: Integers = 2,
+        strides: Integers | None = None,
+        padding: PaddingLike = "valid",
+        *,
+        ceil_mode: bool = False,
+        count_include_pad: bool | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(pool_size, strides, padding, ceil_mode=ceil_mode, **options)
+        if count_include_pad is not None:
+            boolean(type(self).__name__, "count_include_pad", count_include_pad)
+        self.count_include_pad = count_include_pad
+
+    def pooled(self, x: Tensor, size: Shape, strides: Shape, padding: Ends) -> Tensor:
+        """Pool images; zeros around them count where that is meant."""
+        named = isinstance(self.padding, str)
+        if self.count_include_pad if self.count_include_pad is not None else not named:
+            meant = padding_of(self.padding, x.shape[1:-1], size, strides)
+            x = pad(x, padding=((0, 0), *meant, (0, 0)))
+            beyond = (after - some for (_, after), (_, some) in zip(padding, meant, strict=True))
+            padding = tuple((0, rest) for rest in beyond)
+        return super().pooled(x, size, strides, padding)
+
+
+class AveragePooling2D(AveragePooling):
     """The mean of each window, channel by channel; the arguments are those of MaxPooling2D.
 
-    What lies beyond the edges does not count.
+    What lies beyond the edges does not count with a padding that has a name, as in Keras; zeros of
+    a padding in numbers do, as in PyTorch. ``count_include_pad=`` True or False says so.
 
     Shapes: (n, height, width, channels) -> (n, new height, new width, channels).
 
@@ -179,10 +254,9 @@ class AveragePooling2D(Pooling):
     """
 
     axes = 2
-    pool = average_pool2d
 
 
-class AveragePooling1D(_OverTime):
+class AveragePooling1D(_OverTime, AveragePooling):
     """The mean of each stretch of time; the arguments are those of MaxPooling2D.
 
     With a mask (n, time) only real steps count, as for MaxPooling1D.
@@ -193,8 +267,6 @@ class AveragePooling1D(_OverTime):
     >>> AveragePooling1D(2).forward(np.array([[[1.0], [4.0], [3.0], [2.0]]]))[0, :, 0]
     array([2.5, 2.5], dtype=float32)
     """
-
-    pool = average_pool2d
 
     def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
         share = super().call(real.astype(x.dtype)[..., None])  # of a window, that is real
@@ -209,7 +281,7 @@ class GlobalPooling(Windowed):
 
     def __init__(self, keepdims: bool = False, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        hint = " There is no data_format: channels come last here."
+        hint = " data_format= is given by name."
         self.keepdims = boolean(type(self).__name__, "keepdims", keepdims, hint)
 
     def accept(self, shape: Shape, *more: Shape) -> None:

@@ -67,3 +67,44 @@ def test_activations():
         same("ELU", (5, 4), alpha)
     for axis in (-1, 1, (1, 2)):
         same("Softmax", (3, 4, 2), axis)
+
+
+def test_convolutions():
+    for axes in (1, 2, 3):
+        shape = (2, *(5, 6, 4)[:axes], 4)
+        for padding in ("valid", "same"):
+            for strides, dilation, groups in ((1, 1, 1), (2, 1, 2), (1, 2, 1)):
+                more = {"strides": strides, "padding": padding, "dilation_rate": dilation}
+                same(f"Conv{axes}D", shape, 2, 2, **more, groups=groups)
+                if dilation == 1:
+                    same(f"Conv{axes}DTranspose", shape, 3, 3, strides, padding)
+                if axes < 3:
+                    same(f"SeparableConv{axes}D", shape, 3, 2, depth_multiplier=2, **more)
+                    same(f"DepthwiseConv{axes}D", shape, 3, strides, padding, 2)
+    same("DepthwiseConv1D", (2, 5, 3), 3, padding="valid", use_bias=False)
+    same("Conv3D", (1, 5, 6, 7, 2), 2, (2, 3, 1), strides=(1, 2, 3), padding="same")
+    same("Conv3DTranspose", (1, 2, 3, 2, 2), 2, (3, 2, 2), (2, 3, 1), "same")
+
+
+def test_pooling():
+    for axes in (1, 2, 3):
+        shape = (2, *(5, 6, 7)[:axes], 2)
+        for kind in ("Max", "Average"):
+            for padding in ("valid", "same") if kind == "Max" else ("valid",):
+                for size, strides in ((2, None), (3, 2), (2, 1)):
+                    same(f"{kind}Pooling{axes}D", shape, size, strides, padding)
+            for keepdims in (False, True) if kind == "Max" else ():
+                same(f"Global{kind}Pooling{axes}D", shape, keepdims=keepdims)
+            for size in (1, 3, 4):
+                same(f"Adaptive{kind}Pooling{axes}D", shape, size)
+
+
+def test_edges():
+    for axes in (1, 2, 3):
+        shape = (2, *(5, 6, 7)[:axes], 2)
+        given = [1, ((1, 0), (2, 1), (0, 3))[:axes], (2, 1, 0)[:axes]]
+        for some in given if axes > 1 else [1, (2, 1)]:
+            same(f"Cropping{axes}D", shape, some)
+            same(f"ZeroPadding{axes}D", shape, some)
+        same(f"UpSampling{axes}D", shape, 2)
+    same("UpSampling3D", (1, 2, 3, 2, 1), (1, 2, 3))
