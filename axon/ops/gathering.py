@@ -152,12 +152,15 @@ def _put(x: Tensor, rows: Tensor, new: Tensor, reduction: str | None) -> Tensor:
             f"scatter_update: reduction must be None, 'add', 'mul', 'max' or 'min', got "
             f"{reduction!r}."
         )
-    if not rows.size:
-        return x
+    return _last_of_each(x, rows, new) if rows.size else x
+
+
+def _last_of_each(x: Tensor, rows: Tensor, new: Tensor) -> Tensor:
+    """Rows replaced by the last one that is meant for each."""
     order = Tensor(np.arange(1, rows.size + 1))
-    last = segment_max(order, rows, num_segments=n)  # which update is the last one of a row
+    last = segment_max(order, rows, num_segments=len(x))
     taken = take(new, maximum(last, 1) - 1)
-    touched = (last > 0).reshape(n, *(1,) * (x.ndim - 1))
+    touched = (last > 0).reshape(len(x), *(1,) * (x.ndim - 1))
     return where(touched, taken, x)
 
 

@@ -197,8 +197,6 @@ NEVER = {  # primitives that no inference program has, or that ONNX cannot say
 
 def test_every_primitive_has_a_rule_or_a_reason():
     """A new primitive either gets a rule in axon/onnx/rules, or stands above."""
-    for name in dir(ops):
-        assert getattr(ops, name) is not None  # some are loaded when they are asked for
     elsewhere = {
         name
         for name, p in PRIMITIVES.items()
