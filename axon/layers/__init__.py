@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         Softshrink,
         Threshold,
     )
+    from axon.layers.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
     from axon.layers.edges import (
         Cropping1D,
         Cropping2D,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
         UpSampling3D,
         ZeroPadding3D,
     )
+    from axon.layers.lookup import IntegerLookup, StringLookup
     from axon.layers.merge import (
         Add,
         Average,
@@ -119,6 +121,7 @@ if TYPE_CHECKING:
         LPPooling3D,
         MaxPooling3D,
     )
+    from axon.layers.text import TextVectorization
     from axon.layers.volumes import (
         Conv1DTranspose,
         Conv3D,
@@ -132,6 +135,8 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("CELU", "ELU", "GLU", "Hardshrink", "Hardtanh", "LeakyReLU", "PReLU", "RReLU", "ReLU"),
         *("Softmax", "Softshrink", "Threshold"),
     ),
+    "categories": ("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"),
+    "lookup": ("IntegerLookup", "StringLookup"),
     "merge": (
         *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
         *("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
@@ -149,6 +154,7 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "volumes": (
         *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
     ),
+    "text": ("TextVectorization",),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}
 

@@ -276,13 +276,17 @@ class Layer(Module):
         """
         inputs = one_by_one(inputs) if self.takes_lists else inputs
         if not any(isinstance(x, Tensor) for x in inputs):
-            return self._forward_arrays([as_array(x, self.taking(x)) for x in inputs], options)
+            return self._forward_arrays(self._entering(*inputs), options)
         given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]
         self.accept(*(x.shape for x in given))
         if self.output_shape is None:
             self.build(*(x.shape[1:] for x in given))
         given = [self._converted(x) for x in given]
         return self._call_with_masks(given, options)
+
+    def _entering(self, *inputs: Any) -> list[Array]:
+        """What is given, as arrays of numbers."""
+        return [as_array(x, self.taking(x)) for x in inputs]
 
     def _converted(self, x: Tensor) -> Tensor:
         if x.dtype == self.taking(x):

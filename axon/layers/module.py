@@ -72,6 +72,7 @@ class Module(Configurable, ABC):
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
     passes_on: ClassVar[bool] = False  # whether float64 goes through as it is
     _locks_of_parts: tuple[Lock, ...] = ()  # found when they are first needed
+    prepares: ClassVar[bool] = False  # whether it turns raw values, such as texts, into numbers
     takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
 
     input, output = Attached("input"), Attached("output")
@@ -161,6 +162,10 @@ class Module(Configurable, ABC):
             raise ValueError(
                 f"{self.name!r} cannot be a part of itself, which {part.name!r} would make it."
             )
+
+    def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs as numbers, where layers at the beginning turn raw values into such."""
+        return inputs
 
     def scope(self) -> str:
         """What the instructions of this module are marked with: its path, from outside in."""

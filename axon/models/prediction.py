@@ -52,7 +52,7 @@ def mask_behind(model: Network, x: Any, mask: Any = None) -> Any:
         x: what ``predict`` takes, or Tensors.
         mask: which steps of the (first) input are real, if its own mask does not say it.
     """
-    given = inputs_of(model, x)
+    given = model.prepared(inputs_of(model, x))
     if any(isinstance(t, Tensor) for t in given):
         return _mask(model, given, mask)
     arrays = [as_array(t, model.input_dtype) for t in given]

@@ -221,7 +221,12 @@ ON_SEVERAL = {  # layers of several inputs; see GRAPHS
     *(layers.Add, layers.Subtract, layers.Multiply, layers.Average),
     *(layers.Maximum, layers.Minimum, layers.Concatenate, layers.Dot),
 }
-ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}  # the samples above are floats; see TEXTS
+# The samples above are floats; see TEXTS.
+ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}
+ON_INTEGERS |= {layers.CategoryEncoding, layers.Discretization}
+# What comes in is not what a program reads: tests/layers/test_text.py.
+PREPARING = {layers.TextVectorization, layers.StringLookup, layers.IntegerLookup}
+PREPARING |= {layers.Hashing, layers.HashedCrossing}
 
 
 def made(make, shape, **settings):
@@ -252,6 +257,11 @@ def reading(*parts):
 TEXTS = {  # networks on integers
     "Embedding": lambda: [Embedding(9, 3), Flatten(), Dense(2)],
     "PackedEmbedding": lambda: [PackedEmbedding(2, 9, 3), Flatten(), Dense(2)],
+    "CategoryEncoding": lambda: [layers.CategoryEncoding(9, "count"), Dense(2)],
+    "Discretization": lambda: [
+        layers.Discretization([2.0, 5.0]),
+        *(Embedding(3, 3), Flatten(), Dense(2)),
+    ],
     "Embedding, mask_zero, LSTM": reading(True, lambda: LSTM(3)),
     "Embedding, mask_zero, GRU": reading(True, lambda: layers.GRU(3)),
     "Embedding, mask_zero, both directions": reading(
