@@ -5,7 +5,6 @@ What most networks are made of is there at once, the rest when it is asked for.
 
 from typing import TYPE_CHECKING, Any
 
-from axon.layers.attention import MultiHeadAttention, TransformerBlock
 from axon.layers.augmentation import (
     MixUp,
     RandomCrop,
@@ -57,7 +56,6 @@ from axon.layers.pooling import (
     MaxPooling2D,
 )
 from axon.layers.preprocessing import Flatten, Masking, Normalization, Rescaling
-from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
 from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from axon.names import missing
 
@@ -76,7 +74,13 @@ if TYPE_CHECKING:
         Softshrink,
         Threshold,
     )
+    from axon.layers.attention import (
+        GroupedQueryAttention,
+        MultiHeadAttention,
+        TransformerBlock,
+    )
     from axon.layers.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
+    from axon.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
     from axon.layers.edges import (
         Cropping1D,
         Cropping2D,
@@ -121,6 +125,9 @@ if TYPE_CHECKING:
         LPPooling3D,
         MaxPooling3D,
     )
+    from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
+    from axon.layers.rnn import RNN
+    from axon.layers.rotary import RotaryEmbedding
     from axon.layers.text import TextVectorization
     from axon.layers.volumes import (
         Conv1DTranspose,
@@ -155,6 +162,11 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
     ),
     "text": ("TextVectorization",),
+    "attention": ("GroupedQueryAttention", "MultiHeadAttention", "TransformerBlock"),
+    "cells": ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"),
+    "recurrent": ("GRU", "LSTM", "Bidirectional", "SimpleRNN"),
+    "rnn": ("RNN",),
+    "rotary": ("RotaryEmbedding",),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}
 

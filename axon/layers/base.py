@@ -256,6 +256,7 @@ class Layer(Module):
 
         Of several outputs it is a tuple of shapes.
         """
+        self._demand_one_each(input_shapes)
         self.accept(*((ANY, *shape) for shape in input_shapes))
         if self.output_shape is None:
             self.create(*input_shapes)
@@ -264,6 +265,16 @@ class Layer(Module):
             self.output_shape = shape_after(self.call, input_shapes, dtypes, True)
             self.input_shape = input_shapes[0]
         return self.output_shape
+
+    def _demand_one_each(self, inputs: Sequence[Any]) -> None:
+        """Raise ValueError if a layer with several results stands before this one."""
+        for given in inputs:
+            if any(isinstance(part, tuple | Tensor) for part in given):
+                raise ValueError(
+                    f"layer {self.name!r} ({self!r}): it takes one input, but the layer before it "
+                    f"gives {len(given)}. In a Sequential, leave return_state (or what asks for "
+                    "more) out; in the forward of a Model, choose: y, *states = layer(x)."
+                )
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the layer's output; parameters are created at the first call.
@@ -274,7 +285,10 @@ class Layer(Module):
             options: keyword arguments of the layer's ``call``; and ``mask``, truth values
                 (n, time) that say which steps of the input are real, if its own mask does not.
         """
-        inputs = one_by_one(inputs) if self.takes_lists else inputs
+        if self.takes_lists:
+            inputs = one_by_one(inputs)
+        elif several := [x for x in inputs if type(x) is tuple]:
+            self._demand_one_each(several)
         if not any(isinstance(x, Tensor) for x in inputs):
             return self._forward_arrays(self._entering(*inputs), options)
         given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from functools import cache
+from math import prod
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -400,6 +401,16 @@ def shape_after(
     if several and isinstance(made, tuple | list):
         return _shapes_in(made, input_shapes)
     return _after(made, input_shapes)
+
+
+def numbers_in(shape: Any) -> int:
+    """How many numbers an array has; of a tuple of shapes, the largest.
+
+    >>> numbers_in((3, 2)), numbers_in(((3, 2), (7,)))
+    (6, 7)
+    """
+    several = any(isinstance(size, tuple | list) for size in shape)
+    return max(map(numbers_in, shape)) if several else prod(shape)
 
 
 def _shapes_in(made: object, input_shapes: Sequence[Shape]) -> Any:
