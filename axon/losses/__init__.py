@@ -9,13 +9,30 @@ from axon.losses.binary_cross_entropy import BinaryCrossEntropy, BinaryFocalCros
 from axon.losses.categorical_cross_entropy import (
     CategoricalCrossEntropy,
     CategoricalFocalCrossEntropy,
+    CategoricalGeneralizedCrossEntropy,
 )
 from axon.losses.cosine_similarity import CosineSimilarity
-from axon.losses.errors import Huber, LogCosh, MeanAbsoluteError, MeanSquaredError
+from axon.losses.ctc import CTC
+from axon.losses.embeddings import Circle, CosineEmbedding, MarginRanking, TripletMargin
+from axon.losses.errors import Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, SmoothL1
 from axon.losses.hinge import Hinge, SquaredHinge
 from axon.losses.kl_divergence import KLDivergence
+from axon.losses.likelihood import NLL, GaussianNLL, PoissonNLL
+from axon.losses.margins import (
+    CategoricalHinge,
+    HingeEmbedding,
+    MultiLabelMargin,
+    MultiMargin,
+    SoftMargin,
+)
+from axon.losses.overlap import Dice, Tversky
 from axon.losses.packed import PackedLoss
 from axon.losses.poisson import Poisson
+from axon.losses.relative import (
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    Quantile,
+)
 from axon.names import choose, missing
 
 LOSSES: dict[str, type[Loss]] = {
@@ -28,19 +45,42 @@ LOSSES: dict[str, type[Loss]] = {
     "sparse_categorical_crossentropy": CategoricalCrossEntropy,
     "categorical_focal_cross_entropy": CategoricalFocalCrossEntropy,
     "categorical_focal_crossentropy": CategoricalFocalCrossEntropy,
+    "categorical_generalized_cross_entropy": CategoricalGeneralizedCrossEntropy,
+    "categorical_hinge": CategoricalHinge,
+    "circle": Circle,
+    "cosine_embedding": CosineEmbedding,
     "cosine_similarity": CosineSimilarity,
+    "ctc": CTC,
+    "dice": Dice,
+    "gaussian_nll": GaussianNLL,
     "hinge": Hinge,
+    "hinge_embedding": HingeEmbedding,
     "huber": Huber,
     "kl_divergence": KLDivergence,
     "kld": KLDivergence,
     "log_cosh": LogCosh,
     "logcosh": LogCosh,
+    "margin_ranking": MarginRanking,
     "mean_absolute_error": MeanAbsoluteError,
     "mae": MeanAbsoluteError,
+    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
+    "mape": MeanAbsolutePercentageError,
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
+    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
+    "msle": MeanSquaredLogarithmicError,
+    "multi_label_margin": MultiLabelMargin,
+    "multi_margin": MultiMargin,
+    "nll": NLL,
     "poisson": Poisson,
+    "poisson_nll": PoissonNLL,
+    "quantile": Quantile,
+    "pinball": Quantile,
+    "smooth_l1": SmoothL1,
+    "soft_margin": SoftMargin,
     "squared_hinge": SquaredHinge,
+    "triplet_margin": TripletMargin,
+    "tversky": Tversky,
 }
 
 
@@ -63,8 +103,29 @@ PackedLoss.by_name = staticmethod(get)
 _ELSEWHERE = {
     "SparseCategoricalCrossentropy": "CategoricalCrossEntropy, which takes labels, too",
     "SparseCategoricalCrossEntropy": "CategoricalCrossEntropy, which takes labels, too",
-    "CrossEntropyLoss": "CategoricalCrossEntropy(from_logits=True)",
+    "AdaptiveLogSoftmaxWithLoss": "CategoricalCrossEntropy(from_logits=True) for all classes",
+    "BCELoss": "BinaryCrossEntropy",
     "BCEWithLogitsLoss": "BinaryCrossEntropy(from_logits=True)",
+    "CosineEmbeddingLoss": "CosineEmbedding, of pairs (n, 2, size)",
+    "CrossEntropyLoss": "CategoricalCrossEntropy(from_logits=True)",
+    "CTCLoss": "CTC, of logits (n, steps, classes)",
+    "GaussianNLLLoss": "GaussianNLL, of means and variances (n, 2)",
+    "HingeEmbeddingLoss": "HingeEmbedding",
+    "HuberLoss": "Huber",
+    "KLDivLoss": "KLDivergence, of probabilities",
+    "L1Loss": "MeanAbsoluteError",
+    "LinearCrossEntropyLoss": "Dense(classes) and CategoricalCrossEntropy(from_logits=True)",
+    "MarginRankingLoss": "MarginRanking, of pairs (n, 2)",
+    "MSELoss": "MeanSquaredError",
+    "MultiLabelMarginLoss": "MultiLabelMargin, of rows of 0 and 1",
+    "MultiLabelSoftMarginLoss": "BinaryCrossEntropy(from_logits=True)",
+    "MultiMarginLoss": "MultiMargin",
+    "NLLLoss": "NLL",
+    "PoissonNLLLoss": "PoissonNLL",
+    "SmoothL1Loss": "SmoothL1",
+    "SoftMarginLoss": "SoftMargin",
+    "TripletMarginLoss": "TripletMargin, of (n, 3, size)",
+    "TripletMarginWithDistanceLoss": "a Loss of your own, as TripletMargin is written",
 }
 
 

@@ -13,6 +13,7 @@ from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
+from axon.losses.base import demand_one
 from axon.metrics import Mean, Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.network import Network, changing_in, kept_by
@@ -183,6 +184,7 @@ class Trainer:
                 f"compile(loss, optimizer={loss!r})."
             )
         chosen = losses.get(loss)
+        demand_one(chosen, "compile")
         named = [watched] if isinstance(watched, str | Metric) else watched or []
         found = [metrics.get(m, chosen) for m in named]
         names = [m.name for m in found]

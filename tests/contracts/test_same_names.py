@@ -41,7 +41,13 @@ ROOMS = {
     "regularizers": regularizers,
     "constraints": constraints,
 }
-OTHERWISE = {"CrossEntropy": "Crossentropy"}  # as Keras writes it
+ALIKE = {"CategoricalGeneralizedCrossEntropy"}  # Keras writes others Crossentropy
+
+
+def as_keras_writes(name):
+    """What Keras calls it, if it has it."""
+    return name if name in ALIKE else name.replace("CrossEntropy", "Crossentropy")
+
 
 # a positional argument that is another in Keras -> why that can't be mistaken without a word
 POSITIONAL = {
@@ -75,7 +81,7 @@ def namesakes():
         for name, found in sorted(vars(module).items()):
             ours = inspect.isclass(found) and found.__module__.startswith("axon.")
             if ours and not name.startswith("_"):
-                yield room, name, name.replace(*next(iter(OTHERWISE.items())))
+                yield room, name, as_keras_writes(name)
 
 
 NAMES = list(namesakes())
@@ -86,6 +92,7 @@ HOT = np.eye(K)[LABELS]
 SHARES = rng.dirichlet(np.ones(K), N).round(3) * 0.98 + 0.005
 YES, CHANCE = rng.integers(0, 2, (N, 1)), rng.random((N, 1)).round(3)
 LOGITS, NUMBERS = rng.normal(size=(N, K)).round(3), rng.normal(size=(N, K)).round(3)
+UNIT = SHARES / np.linalg.norm(SHARES, axis=1, keepdims=True)
 WEIGHTS = rng.random(N).round(3) * (rng.random(N) > 0.3)
 IMAGE = rng.random((1, 6, 7, 2)).round(3)
 
@@ -113,6 +120,19 @@ def loss_cases():
     for name in ("MeanSquaredError", "MeanAbsoluteError", "LogCosh", "CosineSimilarity"):
         yield name, name, {}, NUMBERS, LOGITS
     yield "poisson", "Poisson", {}, YES * 3, CHANCE + 0.1
+    for name in ("MeanAbsolutePercentageError", "MeanSquaredLogarithmicError"):
+        yield name, name, {}, HOT * 3, SHARES
+    for axis in (None, 1):
+        yield f"dice {axis}", "Dice", {"axis": axis}, HOT, SHARES
+        options = {"axis": axis, "alpha": 0.3, "beta": 0.8}
+        yield f"tversky {axis}", "Tversky", options, HOT, SHARES
+    yield "categorical hinge", "CategoricalHinge", {}, HOT, LOGITS
+    shares = SHARES / SHARES.sum(1)[:, None]
+    yield "generalized", "CategoricalGeneralizedCrossEntropy", {"q": 0.3}, LABELS, shares
+    yield "circle", "Circle", {"gamma": 3.0}, LABELS, UNIT
+    yield "ctc", "CTC", {}, np.array([[1, 2], [3, 3], [2, 0]] * 4), LOGITS[:36].reshape(12, 3, K)
+    for reduction in ("sum", "mean_with_sample_weight"):
+        yield f"mse {reduction}", "MeanSquaredError", {"reduction": reduction}, NUMBERS, LOGITS
     for name in ("Hinge", "SquaredHinge"):
         yield name, name, {}, 2 * YES - 1, LOGITS[:, :1]
         yield f"{name} of 0 and 1", name, {}, YES, LOGITS[:, :1]
@@ -201,7 +221,8 @@ def every_case():
     found = {}
     for weighs, w in (("", None), (", weighted", WEIGHTS)):
         for label, name, options, y, p in loss_cases():
-            found[f"loss {label}{weighs}"] = ("loss", name, options, y, p, w)
+            weights = None if w is None else w[: len(p)]
+            found[f"loss {label}{weighs}"] = ("loss", name, options, y, p, weights)
         for label, name, options, y, p in metric_cases():
             halves = [
                 (y[:N // 2], p[:N // 2], None if w is None else w[:N // 2]),
@@ -237,8 +258,7 @@ def keras(tmp_path_factory):
         pytest.skip("Keras or PyTorch is missing")
     folder = tmp_path_factory.mktemp("facts")
     asked = {
-        label: [name.replace(*next(iter(OTHERWISE.items()))) if isinstance(name, str) else name
-                for name in case]
+        label: [as_keras_writes(name) if isinstance(name, str) else name for name in case]
         for label, case in CASES.items()
     }  # fmt: skip
     named = [(room, theirs) for room, _, theirs in NAMES]
@@ -381,7 +401,7 @@ def test_steps_are_those_of_keras(keras, label):
         lambda: metrics.BinaryAccuracy("acc"),
         lambda: metrics.R2Score("uniform_average"),
         lambda: losses.CategoricalCrossEntropy(False, 0.0, -1),
-        lambda: losses.MeanSquaredError(reduction="sum"),
+        lambda: losses.MeanSquaredError("sum"),
         lambda: optimizers.Muon(0.001, 0.9),
         lambda: schedules.CosineDecay(0.1, 100, 0.0, "name"),
     ],
