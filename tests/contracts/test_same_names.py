@@ -78,7 +78,8 @@ DEFAULTS = {
 def namesakes():
     """(room, our name, Keras's name) of every public class, whether Keras has it or not."""
     for room, module in ROOMS.items():
-        for name, found in sorted(vars(module).items()):
+        for name in sorted(vars(module) if room == "layers" else dir(module)):
+            found = getattr(module, name)
             ours = inspect.isclass(found) and found.__module__.startswith("axon.")
             if ours and not name.startswith("_"):
                 yield room, name, as_keras_writes(name)
