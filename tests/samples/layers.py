@@ -234,6 +234,11 @@ SAMPLES = {
     "Padding2D": (lambda **s: Padding2D((1, 2), "reflect", **s), (2, 3, 1)),
     "Padding3D": (lambda **s: Padding3D((0, 1, 0), value=2.0, **s), (1, 2, 2, 1)),
     "ZeroPadding3D": (lambda **s: ZeroPadding3D((0, 1, 0), **s), (1, 2, 2, 1)),
+    "Conv2D, channels first": (
+        lambda **s: Conv2D(2, 2, data_format="channels_first", **s),
+        (1, 3, 2),
+    ),
+    "Dense of costs": (lambda **s: Dense(units=2, activity_regularizer="l1_l2", **s), (3,)),
     "UpSampling3D": (lambda **s: UpSampling3D((1, 2, 1), **s), (2, 1, 2, 2)),
 }
 ON_SEVERAL = {  # layers of several inputs; see GRAPHS
