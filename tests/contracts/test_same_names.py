@@ -53,10 +53,13 @@ def as_keras_writes(name):
 POSITIONAL = {
     "layers.Dense": "one size, as in Dense(10, 'relu'), is the number of neurons; more is refused",
     "layers.Normalization": "mean and variance belong together: an axis alone is refused",
-    "layers.Conv2DTranspose": "dilation_rate must be whole numbers: a data_format is refused",
+    **dict.fromkeys(
+        (f"layers.Conv{n}DTranspose" for n in (1, 2, 3)),
+        "dilation_rate must be whole numbers: a data_format is refused",
+    ),
     "layers.UpSampling2D": "interpolation has two names: a data_format is refused",
     **dict.fromkeys(
-        (f"layers.Global{kind}Pooling{n}D" for kind in ("Average", "Max") for n in (1, 2)),
+        (f"layers.Global{kind}Pooling{n}D" for kind in ("Average", "Max") for n in (1, 2, 3)),
         "keepdims must be True or False: a data_format is refused",
     ),
     "metrics.AUC": "curve must be 'ROC' or 'PR': a number of thresholds is refused",
@@ -69,6 +72,10 @@ DEFAULTS = {
     "layers.AveragePooling1D.pool_size": "has one here, that of MaxPooling",
     "layers.AveragePooling2D.pool_size": "has one here, that of MaxPooling",
     "layers.MaxPooling2D.pool_size": "2 means (2, 2)",
+    "layers.MaxPooling3D.pool_size": "2 means (2, 2, 2)",
+    "layers.PReLU.alpha_initializer": "another name of the same",
+    "layers.AveragePooling3D.pool_size": "has one here, that of MaxPooling",
+    "layers.Dense.units": "another name of num_neurons",
     "layers.Embedding.embeddings_initializer": "another name of the same",
     "layers.MultiHeadAttention.key_dim": "has one here: the size of the input, by heads",
     "layers.RandomErasing.fill_value": "0 here, noise there",
@@ -78,7 +85,7 @@ DEFAULTS = {
 def namesakes():
     """(room, our name, Keras's name) of every public class, whether Keras has it or not."""
     for room, module in ROOMS.items():
-        for name in sorted(vars(module) if room == "layers" else dir(module)):
+        for name in sorted(dir(module)):
             found = getattr(module, name)
             ours = inspect.isclass(found) and found.__module__.startswith("axon.")
             if ours and not name.startswith("_"):
@@ -412,8 +419,8 @@ def test_what_would_mean_something_else_is_refused(wrong):
 
 
 def test_a_word_of_keras_is_answered_with_ours():
-    with pytest.raises(TypeError, match=r"'data_format'\. Channels come last here"):
-        layers.Conv2D(4, 3, data_format="channels_last")
+    with pytest.raises(TypeError, match=r"'data_format'\. It is for layers of images"):
+        layers.Dense(4, data_format="channels_last")
     with pytest.raises(ValueError, match="top_k must be 1"):
         metrics.Precision(top_k=2)
     with pytest.raises(ValueError, match=r"4 outputs have as many scores. Choose average='macro'"):
