@@ -17,8 +17,6 @@ class LayerOptions(TypedDict, total=False):
     name: str | None
     dtype: TypeName
     trainable: bool
-    activity_regularizer: Rule
-    data_format: str | None
     kernel_regularizer: Rule
     kernel_constraint: Rule
     bias_regularizer: Rule
@@ -47,14 +45,14 @@ class LayerOptions(TypedDict, total=False):
     output_constraint: Rule
 
 
-RULES = set(LayerOptions.__annotations__) - {
-    *("name", "dtype", "trainable", "activity_regularizer", "data_format"),
-}
+RULES = set(LayerOptions.__annotations__) - {"name", "dtype", "trainable"}
 
 ELSEWHERE = {  # arguments of other libraries, and what to do instead
     "input_shape": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
     "input_dim": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
-    "data_format": " It is for layers of images, series and volumes.",
+    "units": " It is called num_neurons here: Dense(10).",
+    "data_format": " Channels come last here: of other images take x.transpose(0, 2, 3, 1).",
+    "activity_regularizer": " Regularize the parameters instead: kernel_regularizer.",
 }
 
 

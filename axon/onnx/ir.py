@@ -58,11 +58,15 @@ class Node:
 
 
 class ValueInfo(NamedTuple):
-    """What is said of a value: its name; its type, None if unknown; its sizes, None where open."""
+    """What is said of a value: its name; its type, None if unknown; its sizes, None where open.
+
+    ``stored`` is its type in a file, where that is half precision, which is computed in single.
+    """
 
     name: str
     dtype: DType | str | None = None
     shape: Sequence[Any] | None = None
+    stored: str | None = None
 
 
 class Graph:

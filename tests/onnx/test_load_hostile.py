@@ -56,20 +56,20 @@ def test_files_of_another_kind(content: bytes, tmp_path: Path) -> None:
 def test_all_unknown_operators_are_listed_with_their_nodes() -> None:
     nodes = [
         node("Gemm", ["x", "w1"], ["a"], name="fine"),
-        *(node("NonMaxSuppression", ["a"], [f"n{i}"], name=f"nms{i}") for i in range(7)),
-        node("FusedMatMul", ["a", "w1"], ["c"], name="fused", domain="com.microsoft"),
+        *(node("StringConcat", ["a"], [f"n{i}"], name=f"nms{i}") for i in range(7)),
+        node("Murmur", ["a", "w1"], ["c"], name="fused", domain="com.microsoft"),
         node("Concat", ["c", *(f"n{i}" for i in range(7))], ["d"], axis=1),
         node("LSTM", ["d", "w1", "w1", "", "", "", "", "w1"], ["e"], name="peeping"),
-        node("MaxPool", ["e"], ["y"], name="deep", kernel_shape=[2, 2, 2]),
+        node("MaxPool", ["e"], ["y"], name="deep", kernel_shape=[2, 2, 2, 2]),
     ]
     with pytest.raises(OnnxFileError) as caught:
         load(net(nodes, more=["com.microsoft"]))
     assert str(caught.value) == (
         "AXON cannot compute these operators:\n"
-        "  NonMaxSuppression (nodes 'nms6', 'nms5', 'nms4', 'nms3' and 3 more)\n"
-        "  com.microsoft.FusedMatMul (node 'fused')\n"
+        "  StringConcat (nodes 'nms6', 'nms5', 'nms4', 'nms3' and 3 more)\n"
+        "  com.microsoft.Murmur (node 'fused')\n"
         "  LSTM with peepholes (input P) (node 'peeping')\n"
-        "  MaxPool with windows of 3 axes (node 'deep')"
+        "  MaxPool with windows of 4 axes (node 'deep')"
     ).replace("'nms6', 'nms5', 'nms4', 'nms3'", _first_four(str(caught.value)))
 
 
@@ -78,15 +78,15 @@ def _first_four(text: str) -> str:
 
 
 def test_a_branch_that_is_not_needed_may_hold_anything() -> None:
-    nodes = [*net().graph.node, node("NonMaxSuppression", ["a"], ["z"], name="other")]
+    nodes = [*net().graph.node, node("StringSplit", ["a"], ["z"], name="other")]
     model = load(net(nodes, outputs=[value("y", None), value("z", None)]), "y")
     assert model.predict(np.ones((2, 4), "f4")).shape == (2, 3)
 
 
-def test_several_outputs_are_listed() -> None:
+def test_outputs_are_chosen_by_name() -> None:
     proto = net(outputs=[value("y", None), value("a", None)])
-    with pytest.raises(OnnxFileError, match=r"2 outputs: 'y', 'a'.*outputs='y'"):
-        load(proto)
+    assert load(proto).outputs == ["y", "a"]
+    assert load(proto, ["a", "y"]).outputs == ["a", "y"]
     with pytest.raises(OnnxFileError, match=r"no output 'aa'. Did you mean 'a'\?"):
         load(proto, "aa")
     assert load(proto, "a").output_shape == (5,)
@@ -141,9 +141,6 @@ BAD = {
     r"input 'x' holds no numbers": lambda p: setattr(
         p.graph.input[0].type.tensor_type, "elem_type", 8
     ),
-    r"input 'x' has no axis for the samples": lambda p: p.graph.input[
-        0
-    ].type.tensor_type.shape.ClearField("dim"),
     r"input 'x' claims the shape": lambda p: setattr(
         p.graph.input[0].type.tensor_type.shape.dim[1], "dim_value", 2**40
     ),
@@ -384,17 +381,21 @@ def test_a_scan_is_written_out() -> None:
     assert list(model.named_parameters()) == ["w"]
 
 
-def test_a_loop_without_end_or_by_the_data_is_refused() -> None:
+def test_a_loop_without_end_is_refused_and_one_by_the_data_is_computed_each_time() -> None:
     with pytest.raises(ValueError, match="turns are not written out"):
         load(loop("many"))
     body = [
         node("ReduceMax", ["h"], ["top"], keepdims=0),
-        node("Greater", ["top", "top"], ["on"]),
-        node("Identity", ["h"], ["after"]),
+        node("Less", ["top", "w"], ["on0"]),
+        node("ReduceMax", ["on0"], ["on"], keepdims=0),
+        node("Add", ["h", "h"], ["after"]),
         node("Identity", ["h"], ["seen"]),
     ]
+    model = load(loop("three", body))
+    for x, turns in ((np.full((2, 4), 0.01, "f4"), 3), (np.full((2, 4), 9, "f4"), 1)):
+        np.testing.assert_allclose(model.predict(x), x * (2 ** (turns + 1) - 1), rtol=1e-6)
     with pytest.raises(ValueError, match="its course depends on the data"):
-        load(loop("three", body))
+        axon.onnx.export(model)
 
 
 @pytest.mark.parametrize("chosen", [True, False])
@@ -567,7 +568,6 @@ def test_every_attribute_of_the_standard_is_heeded_refused_or_known_to_be_inert(
         "Constant": {"sparse_value", "value_string", "value_strings"},
         "Imputer": {"imputed_value_int64s", "replaced_value_int64"},
         "Scan": {"directions"},
-        "SpaceToDepth": {"mode"},
     }
 
 
@@ -588,6 +588,8 @@ def test_signatures_say_what_the_standard_says() -> None:
     other: set[tuple[str, str, Any]] = set()
     schemas = {s.name: s for s in onnx.defs.get_all_schemas() if s.domain in ("", "ai.onnx.ml")}
     for name, operator in OPERATORS.items():
+        if "." in name:  # those of com.microsoft are not in it
+            continue
         for key, told in schemas[name].attributes.items():
             given = told.default_value.name != ""
             usual = helper.get_attribute_value(told.default_value) if given else None
@@ -613,7 +615,6 @@ def test_signatures_say_what_the_standard_says() -> None:
         ({"op": "Concat"}, r"Concat \(node 'concat_0'\): 'axis' is missing"),
         ({"op": "Reshape"}, "'shape' is missing"),
         ({"op": "Relu", "inputs": ["x", "x"]}, "it takes 1 inputs, got 2"),
-        ({"op": "Reshape", "inputs": ["x", "x"]}, "'shape' is computed from the data"),
     ],
 )
 def test_nodes_of_saved_graphs_are_held_to_the_signatures(told: Any, message: str) -> None:

@@ -18,6 +18,8 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from axon.onnx.load.load import made  # noqa: E402
 from axon.onnx.load.read import parse  # noqa: E402
+from tests.onnx.test_microsoft import CASES  # noqa: E402
+from tests.onnx.test_node_cases import FILES  # noqa: E402
 
 RNG = np.random.default_rng(3)
 ML = "ai.onnx.ml"
@@ -317,6 +319,7 @@ OTHERS = [  # those without, or with whole numbers
     One("ReduceSum", ints(1), dtype="i4", result=TensorProto.INT32),
     One("ReduceProd", ints(1), dtype="i8", **LONG),
     One("LinearRegressor", domain=ML, coefficients=[1.0, 2.0, 3.0, 4.0], targets=2, shape=(2,)),
+    One("GlobalLpPool", shape=(3, 4, 5)),
     One("Binarizer", domain=ML, threshold=0.3),
     One("Imputer", domain=ML, imputed_value_floats=[1.0, 2.0], shape=(2,)),
 ]
@@ -339,11 +342,13 @@ def test_an_operator_has_the_right_gradients(one: One) -> None:
 ELSEWHERE = {  # tried in tests/onnx/test_load_hostile.py, inside larger networks, or below
     *("Loop", "If", "Scan", "Shape", "Size", "ConstantOfShape", "Range", "NonZero", "EyeLike"),
     *("RNN", "LSTM", "GRU", "RMSNormalization", "Swish"),
+    *("com.microsoft.QLinearConcat", "com.microsoft.TransposeMatMul"),
 }
 
 
 def test_every_operator_is_tried() -> None:
-    tried = {one.op for one in (*SMOOTH, *OTHERS)}
+    tried = {one.op for one in (*SMOOTH, *OTHERS)} | {op for op in OPERATORS if op.lower() in FILES}
+    tried |= {f"com.microsoft.{case.op}" for case in CASES}
     assert set(OPERATORS) - tried == ELSEWHERE
 
 

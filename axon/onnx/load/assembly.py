@@ -28,17 +28,22 @@ class Assembly:
 
     Args:
         file: what was read.
-        nodes: those that lead to the output.
-        output: its name.
+        nodes: those that lead to the outputs.
+        outputs: their names.
     """
 
-    def __init__(self, file: File, nodes: list[Node], output: str) -> None:
-        self.file, self.output = file, output
+    def __init__(self, file: File, nodes: list[Node], outputs: Sequence[str]) -> None:
+        self.file, self.outputs = file, list(outputs)
         self.arrays: dict[str, Array] = {}
         self.initializers: set[str] = set()
         self.lent: set[str] = set()
-        self._take(file.graph, {n for node in nodes for n in node.reads()} | {output}, "")
+        self._take(file.graph, {n for node in nodes for n in node.reads()} | {*outputs}, "")
         self.nodes = self._rewritten(nodes, "")
+        read = self._read()
+        entering = [value for value in file.graph.inputs if value.name in read]
+        leaving = [value for value in file.graph.outputs if value.name in self.outputs]
+        self.first = (entering[0].shape or [None])[0] if entering and entering[0].shape else None
+        self.by_samples = may_be_by_samples(entering, leaving)
         self.inputs = self._inputs(file.graph.inputs)
         self._copy_shared()
         self.roles = Roles(list(every(self.nodes)), self.arrays, self.initializers, self.lent)
@@ -51,7 +56,7 @@ class Assembly:
         """All names that somebody reads."""
         read = {name for node in every(self.nodes) for name in node.reads()}
         graphs = (graph for node in every(self.nodes) for graph in node.graphs.values())
-        return read | {v.name for graph in graphs for v in graph.outputs} | {self.output}
+        return read | {v.name for graph in graphs for v in graph.outputs} | {*self.outputs}
 
     def _take(self, graph: Graph, read: Collection[str], prefix: str) -> None:
         for name, tensor in graph.initializers.items():
@@ -96,14 +101,12 @@ class Assembly:
             shape = value.shape
             if value.dtype in (None, TEXT, SEQUENCE):
                 raise OnnxFileError(f"input {value.name!r} holds no numbers.")
-            if shape == []:
-                raise OnnxFileError(f"input {value.name!r} has no axis for the samples.")
             if np.prod([float(n or 1) for n in (shape or ())[1:]]) > MAX_SAMPLE:
                 raise OnnxFileError(f"input {value.name!r} claims the shape {shape}.")
-            sizes = None if shape is None else [None, *shape[1:]]
+            sizes = None if shape is None else [None, *shape[1:]] if self.by_samples else shape
             inputs.append({"name": value.name, "dtype": value.dtype, "shape": sizes})
         if not inputs:
-            raise OnnxFileError(f"the output {self.output!r} does not depend on any input.")
+            raise OnnxFileError(f"the output {self.outputs[0]!r} does not depend on any input.")
         return inputs
 
     def _copy_shared(self) -> None:
@@ -112,7 +115,7 @@ class Assembly:
         left = FOLDED + AGAIN * sum(array.size for array in self.arrays.values())
         for node in self.nodes:
             name = node.inputs[0] if node.op_type == "Identity" and node.inputs else ""
-            if name not in self.initializers or node.outputs[0] == self.output:
+            if name not in self.initializers or node.outputs[0] in self.outputs:
                 kept.append(node)
                 continue
             left -= self.arrays[name].size
@@ -143,13 +146,16 @@ class Assembly:
 
     def graph(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """The graph, and the values of its weights by path."""
-        first = self.file.graph.inputs[0].shape
         weights, constants, values = self._numbers()
+        halves = [v.name for v in self.file.graph.outputs if v.stored and v.name in self.outputs]
         names: set[str] = set()
         return {
             "inputs": self.inputs,
-            "output": self.output,
-            "batch": first[0] if first else None,
+            "output": self.outputs[0],
+            **({"outputs": self.outputs} if len(self.outputs) > 1 else {}),
+            **({"halves": halves} if halves else {}),
+            **({} if self.by_samples else {"by_samples": False}),
+            "batch": self.first if self.by_samples else None,
             "declared": self._declared(),
             "nodes": [node_description(node, i, names) for i, node in enumerate(self.nodes)],
             "weights": weights,
@@ -185,6 +191,20 @@ class Assembly:
         if name in self.roles.parameters:
             return "parameter"
         return "buffer" if name in self.roles.buffers else "constant"
+
+
+def may_be_by_samples(entering: Sequence[ValueInfo], leaving: Sequence[ValueInfo]) -> bool:
+    """Whether the first axis of all that enters and leaves may be that of the samples.
+
+    It is not where some have no axis, or first axes of other sizes than others, such as states
+    (layers, batch, units) beside samples (batch, features).
+    """
+    shapes = [value.shape for value in (*entering, *leaving) if value.shape is not None]
+    if [] in shapes:
+        return False
+    enter = {value.shape[0] for value in entering if value.shape is not None}
+    leave = {value.shape[0] for value in leaving if value.shape is not None} - {None}
+    return len(enter) < 2 and (None in enter or len(enter | leave) < 2)
 
 
 def _rename_captured(graph: Graph, renamed: Callable[[str], str]) -> None:

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from axon.names import suggestion
 from axon.onnx.ir import Graph, Node, every
 from axon.onnx.load.assembly import Assembly
-from axon.onnx.load.batch_size import build_for
-from axon.onnx.load.read import SEQUENCE, File, leading_to, read
+from axon.onnx.load.batch_size import settle
+from axon.onnx.load.read import CLASSIC, SEQUENCE, TEXT, File, leading_to, read
 from axon.onnx.load.tensors import OnnxFileError
 from axon.onnx.load.versions import known, objection
 from axon.onnx.run import GraphModel
 
 DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+FLOATS = ("float32", "float64")
+PASSING = ("Cast", "Identity", "Reshape", "Squeeze", "Flatten")
 LABELS = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 
 
-def load(path: "str | os.PathLike[str]", outputs: str | None = None) -> GraphModel:
+def load(path: "str | os.PathLike[str]", outputs: str | Sequence[str] | None = None) -> GraphModel:
     """Read an ONNX file as a model: it predicts, can be compiled and trained, saved and exported.
 
     Weights become parameters under their names in the file; kernels of convolutions lie as AXON's
@@ -25,9 +27,9 @@ def load(path: "str | os.PathLike[str]", outputs: str | None = None) -> GraphMod
 
     Args:
         path: the file; weights beside it must lie in the same folder.
-        outputs: the name of the output that the model is to have, where a file has several. By
-            default it is the only one, or the only one that holds numbers with a fraction: of
-            scikit-learn's classifiers the probabilities.
+        outputs: the name of the output that the model is to have, or a list of several, which come
+            as a tuple. By default all that hold numbers, but of classifiers only the probabilities,
+            and not the labels that were chosen by them.
 
     Raises:
         ImportError: the package onnx is missing.
@@ -46,49 +48,65 @@ def load(path: "str | os.PathLike[str]", outputs: str | None = None) -> GraphMod
         raise OnnxFileError(f"{path} cannot be loaded: {error}") from error
 
 
-def made(file: File, outputs: str | None, name: str) -> GraphModel:
+def made(file: File, outputs: str | Sequence[str] | None, name: str) -> GraphModel:
     """Make the model that a file describes."""
-    output = chosen_output(file.graph, outputs)
-    nodes = leading_to(file.graph, output)
+    chosen = chosen_outputs(file.graph, outputs)
+    nodes = leading_to(file.graph, chosen)
     demand_known(nodes)
     names = class_names(file.graph, nodes)
-    graph, arrays = Assembly(file, nodes, output).graph()
+    graph, arrays = Assembly(file, nodes, chosen).graph()
     model = GraphModel(graph, name=name)
     for path, values in arrays.items():
         model.weights[path].assign(values)
     model.metadata = file.metadata
     if names and "class_names" not in model.metadata:
         model.metadata["class_names"] = names
-    shapes = [entry.shape for entry in model.entries]
-    if all(shape is not None and None not in shape[1:] for shape in shapes):
-        build_for(model, tuple(tuple(shape[1:]) for shape in shapes if shape is not None))
+    settle(model)
     return model
 
 
 # ------------------------------------------------------------------------------------ what to load
 
 
-def chosen_output(graph: Graph, asked: str | None) -> str:
-    """The name of the output that the model is to have.
+def chosen_outputs(graph: Graph, asked: str | Sequence[str] | None) -> list[str]:
+    """The names of the outputs that the model is to have.
 
     Raises:
-        OnnxFileError: there are several, or none of that name.
+        OnnxFileError: there is none of that name, or none that holds numbers.
     """
     names = [value.name for value in graph.outputs]
-    listed = ", ".join(map(repr, names))
     if asked is not None:
-        if asked in names:
-            return str(asked)
-        hint = suggestion(str(asked), names)
-        raise OnnxFileError(f"there is no output {asked!r}.{hint} There are {listed}.")
-    floats = ("float32", "float64", SEQUENCE, None)
-    for chosen in (names, [v.name for v in graph.outputs if v.dtype in floats]):
-        if len(chosen) == 1:
-            return chosen[0]
-    raise OnnxFileError(
-        f"there are {len(names)} outputs: {listed}. A model has one: choose it with "
-        f"load(path, outputs={names[0] if names else ''!r})."
-    )
+        wanted = [asked] if isinstance(asked, str) else list(asked)
+        for name in wanted or [""]:
+            if name not in names:
+                hint = suggestion(str(name), names)
+                listed = ", ".join(map(repr, names))
+                raise OnnxFileError(f"there is no output {name!r}.{hint} There are {listed}.")
+        return wanted
+    if len(names) == 1:
+        return names
+    labels = labels_in(graph)
+    numbers = [v.name for v in graph.outputs if v.dtype != TEXT and v.name not in labels]
+    if not numbers:
+        raise OnnxFileError(
+            f"of {len(names)} outputs, none holds numbers. Choose one: load(path, outputs=...)."
+        )
+    return numbers
+
+
+def labels_in(graph: Graph) -> set[str]:
+    """The outputs that say which class is the likeliest, beside the scores of all."""
+    makers = {name: node for node in graph.nodes for name in node.outputs if name}
+    labels = set()
+    for value in graph.outputs:
+        node = makers.get(value.name)
+        while node is not None and node.op_type in PASSING and node.inputs:
+            node = makers.get(node.inputs[0])
+        chooses = node is not None and (node.op_type == "ArgMax" or node.domain == CLASSIC)
+        if chooses and value.dtype not in (*FLOATS, SEQUENCE, None):
+            labels.add(value.name)
+    floats = [v for v in graph.outputs if v.dtype in (*FLOATS, SEQUENCE, None)]
+    return labels if floats else set()
 
 
 def demand_known(nodes: Sequence[Node]) -> None:

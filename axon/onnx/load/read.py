@@ -1,10 +1,12 @@
 """Reading an ONNX file: what it says, as plain nodes and arrays, with all that is wrong refused."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from axon.onnx.extra import need_onnx
 from axon.onnx.ir import STANDARD, Graph, Node, ValueInfo
+from axon.onnx.load.functions import written_out
 from axon.onnx.load.tensors import FileTensor, OnnxFileError, Proto, type_name
 
 CLASSIC = "ai.onnx.ml"  # the domain of scikit-learn's models
@@ -13,6 +15,7 @@ NEWEST = 28  # what later ones change is not known yet
 NEWEST_CLASSIC = 5
 DEEPEST = 8  # graphs inside graphs
 SEQUENCE, TEXT = "sequence", "text"  # what a value may be that no number is
+HALF = 10  # the elem_type of half precision
 
 
 def graph_of(proto: Proto, folder: str | None, depth: int = 0) -> Graph:
@@ -73,8 +76,8 @@ def _demand_given_once(graph: Graph) -> None:
             given.add(name)
 
 
-def leading_to(graph: Graph, output: str) -> list[Node]:
-    """The nodes that an output needs, each behind those that it reads.
+def leading_to(graph: Graph, outputs: Sequence[str]) -> list[Node]:
+    """The nodes that outputs need, each behind those that it reads.
 
     Raises:
         OnnxFileError: something is missing, or nodes wait for each other.
@@ -83,7 +86,7 @@ def leading_to(graph: Graph, output: str) -> list[Node]:
     known = {value.name for value in graph.inputs} | set(graph.initializers)
     made: list[Node] = []
     done: dict[int, bool] = {}  # id of a node -> whether it is placed, and not waiting
-    stack = [(output, False)]
+    stack = [(name, False) for name in reversed(outputs)]
     while stack:
         name, ready = stack.pop()
         if name in known:
@@ -112,7 +115,8 @@ def _info(told: Proto) -> ValueInfo:
     if shape is not None and len(shape) > 32:
         raise OnnxFileError(f"input {told.name!r} has {len(shape)} axes.")
     dtype = TEXT if number == 8 else type_name(number, f"{told.name!r}") if number else None
-    return ValueInfo(told.name, dtype, shape)
+    stored = "float16" if number == HALF else None
+    return ValueInfo(told.name, dtype, shape, stored)
 
 
 def _shape(tensor: Proto) -> list[int | None] | None:
@@ -158,6 +162,7 @@ def parse(data: bytes, folder: str | None) -> File:
     except Exception as error:  # protobuf's own, which differ from version to version
         raise OnnxFileError(f"not an ONNX file: {error}.") from None
     opset = _opset(proto)
+    proto = written_out(proto, opset)
     if not proto.graph.node:
         raise OnnxFileError("not an ONNX file, or one without a network.")
     producer = f"{proto.producer_name} {proto.producer_version}".strip()

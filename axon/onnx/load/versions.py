@@ -14,6 +14,7 @@ from axon.onnx.ir import STANDARD, Node
 from axon.onnx.load.read import CLASSIC
 from axon.onnx.load.tensors import FileTensor, OnnxFileError, type_name
 from axon.onnx.run import operators
+from axon.onnx.run.operators.microsoft import DOMAIN as MICROSOFT
 from axon.onnx.run.operators.table import OPERATORS
 from axon.onnx.run.operators.table import objection as objection_to_attributes
 
@@ -21,6 +22,13 @@ assert operators  # importing them fills the table
 RESULTS = {  # operators of which more than the first result can be used, and how many
     **{"LSTM": 3, "GRU": 2, "RNN": 2, "LinearClassifier": 2},
     **dict.fromkeys(("Split", "Loop", "If", "Scan"), 2**16),
+    **{"TopK": 2, "Unique": 4, "DynamicQuantizeLinear": 3},
+    **{"LayerNormalization": 3, "Dropout": 2, "RMSNormalization": 2, "MaxPool": 2},
+    **dict.fromkeys(
+        (f"{MICROSOFT}.{name}Normalization" for name in ("SkipLayer", "SkipSimplifiedLayer")), 4
+    ),
+    **{f"{MICROSOFT}.EmbedLayerNormalization": 3, f"{MICROSOFT}.Attention": 2},
+    f"{MICROSOFT}.MultiHeadAttention": 3,
 }
 Types = dict[str, Any]
 LABELS: Types = {"classlabels_strings": list[str]}
@@ -42,6 +50,7 @@ ONLY_IN_FILES: dict[str, Types] = {  # operators that are written as others
 OTHERWISE_IN_FILES: dict[str, Types] = {  # attributes that AXON writes in another way, or alone
     "Cast": {"to": int},
     "EyeLike": {"dtype": int},
+    "BitCast": {"to": int},
     "ConstantOfShape": {"value": FileTensor, "dtype": None},
     **{name: {"flat": None} for name in ("Softmax", "LogSoftmax")},
     "Squeeze": {"samples_first": None},
@@ -50,6 +59,7 @@ OTHERWISE_IN_FILES: dict[str, Types] = {  # attributes that AXON writes in anoth
     "Pad": {"axes": None},
     "Resize": {"scales": None, "sizes": None},
 }
+AS_STANDARD = ("GridSample", "Pad")  # of Microsoft's, those that are as the standard's
 CLASSIC_OPERATORS = {
     *("ZipMap", "LinearRegressor", "LinearClassifier", "Normalizer", "Scaler", "Binarizer"),
     *("ArrayFeatureExtractor", "Imputer"),
@@ -60,6 +70,10 @@ def known(node: Node) -> bool:
     """Whether there is such an operator."""
     if node.domain == CLASSIC:
         return node.op_type in CLASSIC_OPERATORS
+    if node.domain == MICROSOFT:  # its names are those of others, too
+        own = f"{MICROSOFT}.{node.op_type}"
+        if own in OPERATORS or node.op_type in AS_STANDARD:
+            node.op_type, node.domain = own if own in OPERATORS else node.op_type, ""
     found = node.op_type in OPERATORS or node.op_type in ONLY_IN_FILES
     return node.domain in STANDARD and found and node.op_type not in CLASSIC_OPERATORS
 
@@ -180,10 +194,23 @@ def _typed(_: NodeRewriter, node: Node) -> list[Node]:
 
 def _trained(_: NodeRewriter, node: Node) -> list[Node]:
     """Whether it trains is for AXON to say; what only training makes nobody reads."""
+    more: list[Node] = []
     if node.op_type == "Dropout":
         node.inputs = node.inputs[:2]
+        if node.outputs[1:] and node.outputs[1]:  # its mask, where nothing is left out
+            size = f"{node.outputs[1]}.shape"
+            ones = {"value": 1.0, "dtype": "bool"}
+            more.append(Node("Shape", node.inputs[:1], [size]))
+            more.append(Node("ConstantOfShape", [size], node.outputs[1:2], ones))
     node.outputs = node.outputs[:1]
     node.attributes.pop("training_mode", None)
+    return [node, *more]
+
+
+def _transform(rewriter: NodeRewriter, node: Node) -> list[Node]:
+    """The first version counted axes otherwise."""
+    if rewriter.opset < 20:
+        node.attributes.setdefault("axis", 1)
     return [node]
 
 
@@ -264,6 +291,8 @@ def _normalizer(rewriter: NodeRewriter, node: Node) -> list[Node]:
 
 REWRITES: dict[str, Callable[[NodeRewriter, Node], list[Node]]] = {
     "Cast": _cast,
+    "DFT": _transform,
+    "BitCast": _cast,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,
     "Resize": _resize,

@@ -18,7 +18,7 @@ from axon.layers.module import Module
 from axon.modes import Mode, no_grad
 from axon.names import printable
 from axon.onnx.ir import Graph, Node, ValueInfo
-from axon.onnx.run.operators.budget import allowed, spend
+from axon.onnx.run.operators.budget import TooMuchError, allowed, spend
 from axon.onnx.run.operators.operand import Data, Operand, as_tensor, axis_from_front
 from axon.onnx.run.operators.table import OPERATORS, Context, Operator
 from axon.parameter import Buffer
@@ -228,9 +228,10 @@ def decided(operand: Operand) -> Any:
     Raises:
         ValueError: it is computed from the data.
     """
-    if not operand.known or not operand.data.size:
+    array = operand.value()
+    if array is None or not array.size:
         raise ValueError("its course depends on the data: that cannot be recorded.")
-    return np.asarray(operand.data).flat[0]
+    return array.flat[0]
 
 
 class IfLayer(ControlLayer):
@@ -270,7 +271,7 @@ class LoopLayer(ControlLayer):
             if limit is not None and number >= limit:
                 return
             yield number
-        raise ValueError(f"more than {most} turns are not written out.")
+        raise TooMuchError(f"more than {most} turns are not written out.")
 
 
 class ScanLayer(LoopLayer):
@@ -350,7 +351,7 @@ def layer_class(op: str) -> type[NodeLayer]:
     operator = OPERATORS[op]
     namespace: dict[str, Any] = {"operator": operator, "__module__": operator.compute.__module__}
     namespace |= {"__doc__": operator.compute.__doc__, "__reduce__": _reduced}
-    return type(op, (LAYERS.get(op, NodeLayer),), namespace)
+    return type(op.rpartition(".")[2], (LAYERS.get(op, NodeLayer),), namespace)
 
 
 def _reduced(layer: NodeLayer) -> Any:

@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from axon import ops
 from axon.backend import Array, DType, Shape, as_array
 from axon.core import Tensor
 from axon.layers.module import Module
+from axon.models.forms import batches_in, inputs_of
 from axon.models.model import Model
 from axon.models.network import Takes
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.names import printable
 from axon.onnx.ir import ValueInfo, inverse
 from axon.onnx.run import operators
+from axon.onnx.run.at_once import AtOnce, is_single
 from axon.onnx.run.layers import NodeLayer, layer_of, node_from
 from axon.onnx.run.operators.budget import MAX_SIZE, Budget, allowed
-from axon.onnx.run.operators.operand import Operand
+from axon.onnx.run.operators.operand import Data, Operand, as_tensor, looked
 from axon.parameter import Buffer, Parameter
 
 assert operators  # importing them fills the table
@@ -43,7 +46,9 @@ class GraphModel(Model):
 
     Args:
         graph: nested dicts and lists, as JSON holds them: ``inputs`` with name, dtype and shape
-            (None where a size is open); ``output``, a name; ``nodes`` with op, name, inputs,
+            (None where a size is open); ``output``, a name, of several the first of ``outputs``;
+            ``halves``, those of them that are given in float16; ``by_samples``: false if first axes
+            are not those of samples; ``nodes`` with op, name, inputs,
             outputs, attributes, in the order in which they run; ``weights`` with name, kind
             ("parameter", "buffer" or "constant"), dtype, shape and perhaps order: how the axes of
             the file lie in memory here; ``constants`` with dtype, shape and values; ``batch``: how
@@ -67,6 +72,7 @@ class GraphModel(Model):
     def __init__(self, graph: dict[str, Any], name: str | None = None) -> None:
         super().__init__(name)
         self.graph = graph
+        self._at_once: AtOnce | None = None  # made when it is first needed
         self.entries = [_input(told) for told in graph["inputs"]]
         self.fixed: dict[str, Operand] = {}  # what does not depend on the inputs, by name
         self.weights: dict[str, Tensor] = {}  # by path
@@ -75,9 +81,11 @@ class GraphModel(Model):
         for key, description in graph.get("weights", {}).items():
             self._add_weight(key, description)
         self.nodes = [layer_of(node_from(told), i) for i, told in enumerate(graph["nodes"])]
-        self.output = str(graph["output"])
+        self.outputs = [str(name) for name in graph.get("outputs", [graph["output"]])]
+        self.halves = frozenset(graph.get("halves", ()))
         self._check()
         self._own()
+        self._set_eager()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if any(isinstance(entry, dict) for entry in state["entries"]):
@@ -85,7 +93,10 @@ class GraphModel(Model):
                 f"{state['name']}: pickled by an older version of AXON, whose graphs were others. "
                 "Load the ONNX file, or what model.save wrote: axon.load_model reads both versions."
             )
-        super().__setstate__(state)
+        if "outputs" not in state:  # by one that had a single output
+            state = {**state, "outputs": [state["output"]], "halves": frozenset()}
+            del state["output"]
+        super().__setstate__({"_at_once": None, **state})
 
     def _add_weight(self, key: str, description: Mapping[str, Any]) -> None:
         """Make a weight, zeros at first."""
@@ -115,8 +126,9 @@ class GraphModel(Model):
             if known & set(outputs) or len(set(outputs)) < len(outputs):
                 raise ValueError(f"node {layer.name!r}: one of {outputs} is given already.")
             known |= set(outputs)
-        if self.output not in known:
-            raise ValueError(f"nothing gives the output {self.output!r}.")
+        for name in self.outputs:
+            if name not in known:
+                raise ValueError(f"nothing gives the output {name!r}.")
 
     def _own(self) -> None:
         """Each weight belongs to the first node shown that it reaches: there it can be frozen."""
@@ -186,29 +198,117 @@ class GraphModel(Model):
         return Budget((RESULTS + GROWTH * held) * times + PASSES * samples * given, held * times)
 
     @property
+    def output(self) -> str:
+        """The name of the (first) output."""
+        return self.outputs[0]
+
+    @property
+    def by_samples(self) -> bool:
+        """Whether the first axis of all that enters and leaves is that of the samples.
+
+        If not, ``predict`` takes and gives what the file does, all of it at once.
+        """
+        return bool(self.graph.get("by_samples", True))
+
+    @property
     def only_batch(self) -> int | None:
         """How many samples the network takes at a time, if that is written into it."""
         return self.graph.get("only")
 
     def tried(self, inputs: Sequence[Array]) -> dict[str, Operand]:
-        """All operands for some inputs, unrecorded, with nothing trained."""
-        with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
-            return self._computed([Tensor(x) for x in inputs])
+        """All operands for some inputs, unrecorded, with nothing trained.
+
+        It is found out, too, whether what is computed depends on the data.
+        """
+        before, looked.at = looked.at, False
+        try:
+            with Mode("recorder", None), TrainingMode(False), no_grad(), np.errstate(all="ignore"):
+                return self._computed([Tensor(x) for x in inputs])
+        finally:
+            self.graph["eager"] = bool(self.graph.get("eager") or looked.at)
+            looked.at = before
+            self._set_eager()
+
+    def _set_eager(self) -> None:
+        """What depends on the data is computed anew each time."""
+        if self.graph.get("eager"):
+            self._predictor.step.eager = True
+            if self._at_once is not None:
+                self._at_once.step.eager = True
+
+    def _compile(self, *given: Any) -> None:
+        super()._compile(*given)
+        self._set_eager()
+
+    def compile(self, *given: Any, **options: Any) -> None:
+        """Join the model with a loss and an optimizer, as every Model.
+
+        Raises:
+            ValueError: its arrays have no axis of samples.
+        """
+        if not self.by_samples:
+            raise ValueError(
+                f"model {self.name!r} cannot be compiled: the first axes of what it takes and "
+                "gives are not all those of samples, so no batches can be made. Write the loop: "
+                "loss(model.forward(Tensor(x), ...)).backward(), optimizer.step()."
+            )
+        super().compile(*given, **options)
+
+    def predict(self, x: Any, *given: Any, **options: Any) -> Any:
+        """Outputs for samples, as of every Model; a tuple of arrays if there are several.
+
+        If ``by_samples`` is False, all that the file takes enters at once, as in ONNX Runtime: an
+        array, a tuple or a dict by name; and comes out as it is.
+        """
+        if self.by_samples and self.input_shape is None and batches_in(self, x) is None:
+            self._find_samples([as_array(each) for each in inputs_of(self, x)])
+        if self.by_samples:
+            return super().predict(x, *given, **options)
+        if self._at_once is None:
+            self._at_once = AtOnce(self, bool(self.graph.get("eager")))
+        return self._at_once(inputs_of(self, x))
+
+    def _find_samples(self, arrays: list[Array]) -> None:
+        """Find out whether first axes are those of samples, where the file's sizes do not tell."""
+        try:
+            self.build(*(array.shape[1:] for array in arrays))
+        except ValueError:
+            self.take_all_at_once()
+            try:
+                self.try_out(arrays)
+            except ValueError:
+                self.graph.pop("by_samples")
+                raise
+
+    def take_all_at_once(self) -> None:
+        """Say that first axes are not those of samples."""
+        self.graph["by_samples"] = False
+        self.changed()
+
+    def try_out(self, arrays: Sequence[Array]) -> dict[str, Operand]:
+        """Run once, on inputs as the file takes them, within a budget."""
+        with self.budget(tuple(array.shape for array in arrays)):
+            env = self.tried(arrays)
+            self.results(env)
+        self.demand_declared(env, None)
+        return env
 
     def _zeros(self, input_shapes: Sequence[Shape], samples: int) -> list[Array]:
         pairs = zip(input_shapes, self.entries, strict=True)
         return [np.zeros(allowed((samples, *s)), _dtype(entry.dtype)) for s, entry in pairs]
 
-    def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Shape:
+    def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Any:
         """Pass zeros through; what comes out must be of the shapes that the file declares."""
         samples = self.only_batch or 1
         env = self.tried(self._zeros(input_shapes, samples))
         self.demand_declared(env, samples)
-        out = self.output_of(env).shape
-        if out[:1] != (samples,):
-            given = ", ".join(str((samples, *shape)) for shape in input_shapes)
-            raise ValueError(f"{samples} samples went in, shape {given}, but {out} came out.")
-        return out[1:]
+        shapes = [out.shape for out in self.results(env)]
+        for out in shapes:
+            if out[:1] != (samples,):
+                given = ", ".join(str((samples, *shape)) for shape in input_shapes)
+                raise ValueError(f"{samples} samples went in, shape {given}, but {out} came out.")
+        after = tuple(out[1:] for out in shapes)
+        return after if len(after) > 1 else after[0]
 
     def open_squeezes(self) -> list[NodeLayer]:
         """The nodes that leave out all axes of size 1, whichever these are."""
@@ -233,7 +333,7 @@ class GraphModel(Model):
             return  # what does not fit two samples, one sample will tell
         self.squeeze_like({n: env[n.node.inputs[0]].shape[:1] != (1,) for n in layers})
 
-    def demand_declared(self, env: Mapping[str, Operand], samples: int) -> None:
+    def demand_declared(self, env: Mapping[str, Operand], samples: int | None) -> None:
         """Raise ValueError if operands are of other shapes than the file declares.
 
         Where it was made for another number of samples, sizes may follow from that: then only the
@@ -245,6 +345,7 @@ class GraphModel(Model):
                 continue
             made = env[name].shape
             start = len(sizes) if made_for not in (None, samples) else int(made_for is None)
+            start = start if self.by_samples else 0
             if len(made) != len(sizes) or not _fits(sizes[start:], made[start:]):
                 raise ValueError(
                     f"the file declares {name!r} to be of shape {_shown(sizes)}, but AXON makes "
@@ -260,21 +361,25 @@ class GraphModel(Model):
         pairs = zip(self.entries, inputs, strict=False)
         arrays = [as_array(x, _dtype(entry.dtype)) for entry, x in pairs]
         given = [Tensor(x, requires_grad=modes.grad and x.dtype.kind == "f") for x in arrays]
-        return self._run(given).data.copy()
+        made = self._run(given)
+        return made.data.copy() if isinstance(made, Tensor) else tuple(y.data.copy() for y in made)
 
-    def _run(self, inputs: list[Tensor]) -> Tensor:
+    def _run(self, inputs: list[Tensor]) -> Any:
         if len(inputs) != len(self.entries):
             raise ValueError(
                 f"model {self.name!r} takes {len(self.entries)} inputs, {self.input_names}, got "
                 f"{len(inputs)}."
             )
-        return self.output_of(self._computed(inputs))
+        made = self.results(self._computed(inputs))
+        return tuple(made) if len(made) > 1 else made[0]
 
     def _computed(self, inputs: list[Tensor]) -> dict[str, Operand]:
         env = dict(self.fixed)
         for entry, x in zip(self.entries, inputs, strict=True):
             dtype = _dtype(entry.dtype)
             env[entry.name] = Operand(x if x.dtype == dtype else x.astype(dtype))
+        if not self.by_samples:
+            self._choose(env)
         shape, made_for = inputs[0].shape, self.graph.get("batch")
         if self.only_batch and shape[:1] != (self.only_batch,):
             raise ValueError(
@@ -287,15 +392,26 @@ class GraphModel(Model):
             env.update(zip(layer.node.outputs, layer.step(env, batch), strict=False))
         return env
 
-    def output_of(self, env: Mapping[str, Operand]) -> Tensor:
+    def _choose(self, env: dict[str, Operand]) -> None:
+        """Single integers, such as a sample rate, are known: by such the course is chosen."""
+        for entry in self.entries:
+            x = as_tensor(env[entry.name].data)
+            if is_single(entry, x.data):
+                env[entry.name] = Operand(np.array(x.data))
+
+    def results(self, env: Mapping[str, Operand]) -> list[Tensor]:
         """What the model gives, among all operands."""
-        out = env[self.output].natural()
-        if not isinstance(out, Tensor):
-            raise ValueError(f"the output {self.output!r} does not depend on the inputs.")
-        return out
+        return [self._result(name, env[name].natural()) for name in self.outputs]
+
+    def _result(self, name: str, data: Data) -> Tensor:
+        if not isinstance(data, Tensor):
+            if self.by_samples:
+                raise ValueError(f"the output {name!r} does not depend on the inputs.")
+            data = ops.copy(Tensor(data))
+        return data.astype(np.float16) if name in self.halves else data
 
     def __repr__(self) -> str:
-        return printable(f"GraphModel({', '.join(self.input_names)} -> {self.output})")
+        return printable(f"GraphModel({', '.join(self.input_names)} -> {', '.join(self.outputs)})")
 
 
 # ------------------------------------------------------------------------------------ descriptions

@@ -22,6 +22,10 @@ TOO_MUCH = {
 }
 
 
+class TooMuchError(ValueError):
+    """More is asked for than there is."""
+
+
 class _Left(local):
     size: float = inf  # numbers in one result
     results: float = inf  # numbers in all results together that are still to come
@@ -58,11 +62,11 @@ def spend(what: str, amount: float) -> None:
     """Take "results", "work" or "turns" out of the budget.
 
     Raises:
-        ValueError: there is not so much left.
+        TooMuchError: there is not so much left.
     """
     left = getattr(_left, what) - amount
     if left < 0:
-        raise ValueError(f"all {TOO_MUCH[what]} than a file of this size may ask for.")
+        raise TooMuchError(f"all {TOO_MUCH[what]} than a file of this size may ask for.")
     setattr(_left, what, left)
 
 
@@ -70,10 +74,10 @@ def allowed(shape: Iterable[int], most: float | None = None) -> Shape:
     """Check that an array of this shape may be made.
 
     Raises:
-        ValueError: a size is negative, or there would be too many numbers.
+        TooMuchError: a size is negative, or there would be too many numbers.
     """
     sizes = tuple(int(n) for n in shape)
     most = min(_left.size, _left.results) if most is None else most
     if min(sizes, default=0) < 0 or len(sizes) > 32 or prod(sizes) > most:
-        raise ValueError(f"a result of shape {sizes} cannot be made.")
+        raise TooMuchError(f"a result of shape {sizes} cannot be made.")
     return sizes

@@ -109,6 +109,15 @@ enter(
         "Round": lambda x, /: rounded(x),
         "Sin": lambda x, /: ops.sin(x),
         "Cos": lambda x, /: ops.cos(x),
+        "Tan": lambda x, /: ops.tan(x),
+        "Asin": lambda x, /: ops.arcsin(x),
+        "Acos": lambda x, /: ops.arccos(x),
+        "Atan": lambda x, /: ops.arctan(x),
+        "Sinh": lambda x, /: ops.sinh(x),
+        "Cosh": lambda x, /: ops.cosh(x),
+        "Asinh": lambda x, /: ops.arcsinh(x),
+        "Acosh": lambda x, /: ops.arccosh(x),
+        "Atanh": lambda x, /: ops.arctanh(x),
         "Min": lambda *xs: reduce(ops.minimum, xs),
         "Max": lambda *xs: reduce(ops.maximum, xs),
         "Sum": lambda *xs: reduce(ops.add, xs),
@@ -219,7 +228,9 @@ def prelu(x: Tensor, slope: Tensor | float) -> Tensor:
     return activations.relu(x) - slope * activations.relu(-x)
 
 
-def _swish(x: Tensor, alpha: float) -> Tensor:
+def swish(x: Tensor, alpha: float) -> Tensor:
+    """x sigmoid(alpha x)."""
+    """x sigmoid(alpha x)."""
     return activations.silu(x) if alpha == 1 else x * activations.sigmoid(x * alpha)
 
 
@@ -247,13 +258,23 @@ enter(
         "LeakyRelu": lambda x, /, *, alpha=0.01: _leaky(x, alpha),
         "PRelu": lambda x, slope, /: prelu(x, slope),
         "ThresholdedRelu": lambda x, /, *, alpha=1.0: ops.where(x > alpha, x, 0.0),
-        "Swish": lambda x, /, *, alpha=1.0: _swish(x, alpha),
+        "Swish": lambda x, /, *, alpha=1.0: swish(x, alpha),
         "HardSigmoid": lambda x, /, *, alpha=0.2, beta=0.5: hard_sigmoid(x, alpha, beta),
         "HardSwish": lambda x, /: x * hard_sigmoid(x, 1 / 6, 0.5),
         "Shrink": lambda x, /, *, bias=0.0, lambd=0.5: _shrink(x, bias, lambd),
     },
     layout=elementwise,
 )
+
+
+FUSED: dict[str, Callable[..., Tensor]] = {  # what other operators may end with
+    "Relu": activations.relu,
+    "Sigmoid": activations.sigmoid,
+    "Tanh": activations.tanh,
+    "LeakyRelu": lambda x, alpha=0.01, *_: _leaky(x, alpha),
+    "Clip": lambda x, low=-inf, high=inf, *_: x.clip(low, high),
+    "HardSigmoid": hard_sigmoid,
+}
 
 
 def _flat_or_along(given: Operands, attributes: Attributes) -> Laid:

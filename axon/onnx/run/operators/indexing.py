@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from axon import ops
-from axon.backend import Array
+from axon.backend import Array, Shape
 from axon.core import Tensor
 from axon.onnx.run.operators.budget import allowed
 from axon.onnx.run.operators.operand import (
@@ -83,28 +83,43 @@ def features(x: Tensor, places: Array | Tensor, /) -> Tensor:
 def gather_elements(x: Tensor, places: Tensor, /, *, axis: int = 0) -> Tensor:
     """For each place a number along ``axis``, where to look in its row."""
     axis = axis_from_front(axis, x.ndim)
-    steps = [prod(x.shape[i + 1 :]) for i in range(x.ndim)]
+    return ops.take(x.reshape(x.size), flat_places(x.shape, places, axis))
+
+
+def flat_places(shape: Shape, places: Tensor, axis: int) -> Tensor:
+    """Numbers along ``axis``, each in its row, as numbers among all."""
+    if places.ndim != len(shape):
+        raise ValueError(f"places of {places.ndim} axes do not fit {len(shape)}.")
+    steps = [prod(shape[i + 1 :]) for i in range(len(shape))]
     grids = np.indices(allowed(places.shape), sparse=True)
     others = sum(g * s for i, (g, s) in enumerate(zip(grids, steps, strict=True)) if i != axis)
-    counted = _from_front(places.astype(np.int64), x.shape[axis])
-    return ops.take(x.reshape(x.size), counted * steps[axis] + np.asarray(others, np.int64))
+    counted = from_front(places.astype(np.int64), shape[axis])
+    return counted * steps[axis] + np.asarray(others, np.int64)
 
 
-def _from_front(places: Tensor, size: int) -> Tensor:
+def from_front(places: Tensor, size: int) -> Tensor:
+    """Places counted from the front; negative ones count from the end."""
+    """Places counted from the front; negative ones count from the end."""
     return ops.where(places < 0, places + size, places)
 
 
 @operator("GatherND")
 def gather_nd(x: Tensor, places: Tensor, /, *, batch_dims: int = 0) -> Tensor:
     """The slices whose numbers along the first axes are the last axis of ``places``."""
-    depth = places.shape[-1]
-    if batch_dims or not 1 <= depth <= x.ndim:
-        raise ValueError(f"places of {depth} numbers, or batch_dims, do not fit {x.ndim} axes.")
+    depth = places.shape[-1] + batch_dims
+    alike = x.shape[:batch_dims] == places.shape[:batch_dims]
+    if not alike or not max(batch_dims, 1) <= depth <= x.ndim or batch_dims < 0:
+        raise ValueError(f"places of shape {places.shape} do not fit shape {x.shape}.")
     sizes, rest = x.shape[:depth], x.shape[depth:]
     allowed((*places.shape[:-1], *rest))
     row: Tensor | int = 0
     for i, size in enumerate(sizes):
-        row = row * size + _from_front(places[..., i].astype(np.int64), size)
+        if i < batch_dims:
+            own = np.arange(size).reshape((size,) + (1,) * (places.ndim - 2 - i))
+            row = row * size + Tensor(own.astype(np.int64))
+        else:
+            place = places[..., i - batch_dims].astype(np.int64)
+            row = row * size + from_front(place, size)
     return ops.take(x.reshape((prod(sizes), *rest)), row)
 
 
@@ -135,10 +150,8 @@ def arg_min(
 
 
 @operator("NonZero", quiet=True)
-def non_zero(x: Array | Tensor, /) -> Array:
+def non_zero(x: Array, /) -> Array:
     """Where something other than 0 stands: as many as there are, so it has to be known."""
-    if isinstance(x, Tensor):
-        raise ValueError("how many numbers are not 0 depends on the data.")
     return np.array(np.nonzero(x), np.int64).reshape(max(x.ndim, 1), -1)
 
 
@@ -149,7 +162,7 @@ def one_hot(numbers: Tensor, depth: int, values: Tensor, /, *, axis: int = -1) -
     allowed((*numbers.shape, depth))
     index = (*(slice(None),) * axis, None)
     places = np.arange(depth).reshape((depth,) + (1,) * (numbers.ndim - axis))
-    same = ops.equal(_from_front(numbers, depth)[index], places)
+    same = ops.equal(from_front(numbers, depth)[index], places)
     return ops.where(same, values[1], values[0])
 
 

@@ -12,16 +12,18 @@ from axon.onnx.run.operators.table import operator
 Letters = list[str]
 
 
-def _as_stored(given: Operands, attributes: Attributes) -> Laid:
-    """Both as they enter the product: what is stored like that is not moved."""
+def matrices(given: Operands, attributes: Attributes) -> Laid:
+    """Two matrices, both as they enter the product: what is stored like that is not moved."""
     if len(given) < 2 or any(v is None or v.ndim != 2 for v in given[:2]):
         raise ValueError("expected two matrices.")
     turned = attributes["transA"], attributes["transB"]
-    matrices = [v and (v.permuted((1, 0)) if t else v) for v, t in zip(given, turned, strict=False)]
-    return as_read([*matrices, *given[2:]], attributes)
+    turned_right = [
+        v and (v.permuted((1, 0)) if t else v) for v, t in zip(given, turned, strict=False)
+    ]
+    return as_read([*turned_right, *given[2:]], attributes)
 
 
-@operator("Gemm", layout=_as_stored)
+@operator("Gemm", layout=matrices)
 def gemm(
     x: Tensor,
     w: Tensor,

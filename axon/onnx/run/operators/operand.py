@@ -5,17 +5,26 @@ it, and says how its axes have to be read: they are moved only where an operator
 """
 
 from collections.abc import Callable
+from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from axon.backend import Array, Shape
 from axon.core import Tensor
+from axon.modes import modes
 from axon.onnx.ir import inverse
 from axon.onnx.run.operators.budget import allowed
 
 Data = Array | Tensor
 Attributes = dict[str, Any]
+
+
+class _Looked(local):
+    at: bool = False  # whether numbers were looked at that were computed from the data
+
+
+looked = _Looked()
 
 
 class Operand(NamedTuple):
@@ -48,6 +57,18 @@ class Operand(NamedTuple):
         """The sizes, in the order in which the axes are read."""
         sizes: Shape = self.data.shape
         return sizes if self.order is None else tuple(sizes[i] for i in self.order)
+
+    def value(self) -> Array | None:
+        """The numbers: those that are known, or computed ones, unless a recording would keep them.
+
+        What is looked at while data flow makes a network one that is computed anew each time.
+        """
+        if isinstance(self.data, np.ndarray):
+            return self.data
+        if modes.recorder is not None:
+            return None
+        looked.at = True
+        return np.asarray(as_tensor(self.natural()).data)
 
     def natural(self) -> Data:
         """The tensor with its axes as they are read: a view."""

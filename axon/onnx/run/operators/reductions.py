@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from functools import reduce
-from math import prod
+from math import inf, prod
 from typing import Literal
 
 import numpy as np
 
 from axon import ops
-from axon.backend import Shape
+from axon.backend import DType, Shape
 from axon.core import Tensor
 from axon.onnx.ir import inverse
 from axon.onnx.run.operators.budget import STEP, allowed, spend
@@ -80,7 +80,18 @@ REDUCTIONS: dict[str, Reduction] = {
 }
 
 
-def _reduction(function: Reduction) -> Callable[..., Tensor]:
+EMPTY: dict[str, Callable[[DType], float]] = {  # of no numbers at all
+    "ReduceMax": lambda dtype: (
+        -inf if dtype.kind == "f" else np.iinfo(dtype).min if dtype.kind != "b" else 0
+    ),
+    "ReduceMin": lambda dtype: (
+        inf if dtype.kind == "f" else np.iinfo(dtype).max if dtype.kind != "b" else 1
+    ),
+    "ReduceLogSumExp": lambda dtype: -inf,
+}
+
+
+def _reduction(name: str, function: Reduction) -> Callable[..., Tensor]:
     def along(
         x: Tensor,
         /,
@@ -92,6 +103,9 @@ def _reduction(function: Reduction) -> Callable[..., Tensor]:
         """Along some axes; of integers, the result is of their type."""
         if not axes and x.ndim:
             return x
+        if not x.size and name in EMPTY:
+            shape = np.zeros(x.shape, bool).any(tuple(axes or ()), keepdims=bool(keepdims)).shape
+            return Tensor(np.full(allowed(shape), EMPTY[name](x.dtype), x.dtype))
         y = function(x, tuple(axes or ()), bool(keepdims))
         return y.astype(x.dtype) if is_integer(x) and y.dtype != x.dtype else y
 
@@ -99,7 +113,7 @@ def _reduction(function: Reduction) -> Callable[..., Tensor]:
 
 
 for _name, _function in REDUCTIONS.items():
-    operator(_name, layout=_as_it_lies)(_reduction(_function))
+    operator(_name, layout=_as_it_lies)(_reduction(_name, _function))
 
 
 @operator("CumSum")
@@ -186,7 +200,7 @@ def batch_normalization(
     return _affine(x, mean, scale / ops.sqrt(variance + epsilon), bias)
 
 
-def _standard(x: Tensor, epsilon: float, centered: bool = True) -> Tensor:
+def standard_rows(x: Tensor, epsilon: float, centered: bool = True) -> Tensor:
     """Rows along the last axis, whatever stands before it."""
     rows = x if x.ndim > 1 else x.reshape(1, x.size)
     y = ops.standardize(rows, epsilon=epsilon, centered=centered)
@@ -203,9 +217,19 @@ def layer_normalization(
     axis: int = -1,
     epsilon: float = 1e-5,
     stash_type: Literal[1] = 1,
-) -> Tensor:
-    """Over all axes from ``axis`` on; computed in float32, which is stash_type=1."""
-    return _over_rows(x, scale, bias, axis, epsilon, True)
+    context: Context,
+) -> list[Tensor | None]:
+    """Over all axes from ``axis`` on; computed in float32, which is stash_type=1.
+
+    The mean of each row, and 1 / its deviation, are further results.
+    """
+    gone = tuple(range(axis_from_front(axis, x.ndim), x.ndim))
+    y = _over_rows(x, scale, bias, axis, epsilon, True)
+    if max(context.used) == 0:
+        return [y]
+    mean = x.mean(gone, keepdims=True)
+    variance = ops.square(x - mean).mean(gone, keepdims=True)
+    return [y, mean, 1.0 / ops.sqrt(variance + epsilon)]
 
 
 @operator("RMSNormalization")
@@ -228,7 +252,7 @@ def _over_rows(
     axis = axis_from_front(axis, x.ndim)
     width = prod(x.shape[axis:])
     rows = x.reshape(*x.shape[:axis], width) if axis < x.ndim - 1 else x
-    y = _standard(rows, epsilon, centered)
+    y = standard_rows(rows, epsilon, centered)
     if y.ndim > 1 and scale.size == width and (bias is None or bias.size == width):
         flat = Tensor(np.zeros(width, y.dtype)) if bias is None else bias.reshape(width)
         return _scaled(y, scale.reshape(width), flat).reshape(x.shape)
@@ -277,7 +301,7 @@ def _by_groups(x: Tensor, groups: int, epsilon: float) -> Tensor:
     each = channels // groups
     grouped = x.reshape(n, places, groups, each).transpose(0, 2, 1, 3)
     rows = grouped.reshape(n, groups, places * each)
-    y = _standard(rows, epsilon).reshape(n, groups, places, each)
+    y = standard_rows(rows, epsilon).reshape(n, groups, places, each)
     return y.transpose(0, 2, 1, 3).reshape(x.shape)
 
 

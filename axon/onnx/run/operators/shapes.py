@@ -253,13 +253,14 @@ def depth_to_space(x: Tensor, /, *, blocksize: int, mode: Literal["DCR", "CRD"] 
 
 
 @operator("SpaceToDepth")
-def space_to_depth(x: Tensor, /, *, blocksize: int) -> Tensor:
+def space_to_depth(x: Tensor, /, *, blocksize: int, mode: Literal["DCR", "CRD"] = "DCR") -> Tensor:
     """Blocks of pixels become channels."""
     n, channels, height, width = x.shape
     b = blocksize
     if b < 1 or height % b or width % b:
         raise ValueError(f"blocks of {b} x {b} do not divide images of {height} x {width}.")
-    y = x.reshape(n, channels, height // b, b, width // b, b).transpose(0, 3, 5, 1, 2, 4)
+    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    y = x.reshape(n, channels, height // b, b, width // b, b).transpose(order)
     return y.reshape(n, channels * b * b, height // b, width // b)
 
 
@@ -283,7 +284,7 @@ def ranged(start: Array, limit: Array, delta: Array, /, *, stash_type: int = 1) 
 
 
 @operator("EyeLike", quiet=True)
-def eye_like(x: Tensor, /, *, dtype: str = "float32", k: int = 0) -> Array:
+def eye_like(x: Tensor, /, *, dtype: str | None = None, k: int = 0) -> Array:
     """1 on a diagonal, 0 elsewhere."""
     rows, columns = allowed(x.shape)
-    return np.eye(rows, columns, k, dtype=np.dtype(dtype))
+    return np.eye(rows, columns, k, dtype=np.dtype(dtype or x.dtype))

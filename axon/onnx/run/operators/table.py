@@ -123,12 +123,13 @@ class Operator:
             if parameter is None or flows(parameter):
                 flowing.append(operand)
             elif operand is not None:
-                if not operand.known:
+                array = operand.value()
+                if array is None:
                     raise ValueError(
                         f"{parameter.name!r} is computed from the data. A recorded network needs "
                         "to know it before it runs."
                     )
-                value = known_value(np.asarray(operand.data), type_of(parameter))
+                value = known_value(array, type_of(parameter))
                 attributes = {**attributes, parameter.name: value}
         return flowing, attributes
 

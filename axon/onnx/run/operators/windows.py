@@ -92,7 +92,8 @@ def as_given(y: Tensor, axes: int) -> Tensor:
 # ------------------------------------------------------------------------------------ convolution
 
 
-def _with_kernel(given: Operands, attributes: Attributes) -> Laid:
+def with_kernel(given: Operands, attributes: Attributes) -> Laid:
+    """Images with channels last, the kernel as AXON's lie, and what belongs to channels."""
     image, kernel, *bias = given
     if image is None or kernel is None or image.ndim not in (3, 4):
         raise ValueError("expected series (n, channels, time) or images, and a kernel.")
@@ -117,7 +118,7 @@ def _with_bias(y: Tensor, b: Tensor | None) -> Tensor:
     return (y.reshape(y.size // max(y.shape[-1], 1), y.shape[-1]) + b).reshape(y.shape)
 
 
-@operator("Conv", layout=_with_kernel)
+@operator("Conv", layout=with_kernel)
 def conv(
     x: Tensor,
     w: Tensor,
@@ -147,7 +148,7 @@ def _spend_work(x: Tensor, w: Tensor, windows: Windows) -> None:
     spend("work", w.shape[0] * w.shape[1] * STEP + x.shape[0] * places * w.size)
 
 
-@operator("ConvTranspose", layout=_with_kernel)
+@operator("ConvTranspose", layout=with_kernel)
 def conv_transpose(
     x: Tensor,
     w: Tensor,
