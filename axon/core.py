@@ -27,7 +27,7 @@ from axon.backend import (
     tensor_data,
     xp,
 )
-from axon.facts import Kernel, Meta, declared, demand_names_of_today, no_rules
+from axon.facts import Kernel, Meta, behind, declared, demand_names_of_today, named, no_rules
 from axon.modes import GradMode, Mode, modes, no_grad
 from axon.operators import PRIMITIVES, Operators
 
@@ -55,7 +55,7 @@ class Primitive:
         workspace: Callable[..., Sequence[tuple[Shape, DType]]] | None = None,
         writes: int = 0,
         floats: bool = False,
-        over: tuple[int, ...] = (),
+        over: tuple[int, ...] = (),  # inputs that, if they die, the result may overwrite
         rows: Callable[..., object] | None = None,
         eagerly: "Callable[[Primitive, Sequence[Array], Meta], bool] | None" = None,
         **facts: Any,
@@ -64,8 +64,8 @@ class Primitive:
         self.name = self.__name__ = kernel.__name__.rstrip("_")
         self.__doc__, self.__module__ = kernel.__doc__, kernel.__module__
         self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
-        self.kind, self.workspace, self.writes = kind, workspace, writes
-        self.over = over  # inputs in whose memory the result may be written, if they die with it
+        self.kind, self.workspace, self.writes, self.over = kind, workspace, writes, over
+        self.takes = behind(kernel, kind)
         self.rows, self.eagerly = rows, eagerly  # how its work is cut (axon/pieces.py)
         self.floats = floats or result is floating  # the kernel never sees integers
         self.result = elementwise if result is floating else result
@@ -125,6 +125,8 @@ class Primitive:
     def __call__(self, /, *inputs: ArrayLike, **meta: object) -> Array: ...
     def __call__(self, /, *inputs: "TensorLike", **meta: object) -> "Tensor | Array":
         """Compute: NumPy in, NumPy out; Tensor in, Tensor out."""
+        if len(inputs) > self.takes[0]:
+            inputs, meta = named(self.name, self.takes, inputs, meta)
         for given in inputs:
             if isinstance(given, Operators):
                 return given.through(apply, self, inputs, meta)
@@ -155,9 +157,7 @@ def primitive(kernel: Kernel) -> Primitive: ...
 def primitive(**facts: Any) -> Callable[[Kernel], Primitive]: ...
 def primitive(kernel: Kernel | None = None, **facts: Any) -> object:
     """Declare a primitive: ``@primitive``, or ``@primitive(kind=..., result=..., ...)``."""
-    if kernel is not None:
-        return Primitive(kernel)
-    return lambda kernel: Primitive(kernel, **facts)
+    return Primitive(kernel) if kernel else lambda kernel: Primitive(kernel, **facts)
 
 
 # ------------------------------------------------------------------------------------ the one door

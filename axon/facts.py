@@ -4,12 +4,14 @@ Whoever plans, measures, converts or checks a network asks here, and keeps no li
 """
 
 from collections.abc import Callable
+from inspect import CO_VARARGS
 from types import FunctionType
 from typing import Any, NamedTuple
 
 from axon.bounds import Rule as BoundsRule
 
 Meta = dict[str, Any]  # keyword arguments of a primitive, which are no arrays
+ANY_NUMBER = 10**9  # of inputs
 Kernel = Callable[..., Any]  # of the result, if it fills one, the inputs, ``xp`` and metadata
 
 
@@ -62,6 +64,36 @@ def no_rules(kind: str, kernel: Callable[..., object]) -> tuple[None, ...] | Non
     """The rules of what changes its inputs in place, none for each; others declare theirs."""
     code = kernel.__code__ if isinstance(kernel, FunctionType) else None
     return (None,) * code.co_argcount if code and kind == "writes" else None
+
+
+def behind(kernel: Callable[..., object], kind: str) -> tuple[int, tuple[str, ...]]:
+    """How many inputs it has, and the names of the metadata that may stand behind them, in order.
+
+    >>> behind(lambda out, x, *, xp, axis=None, keepdims=False: None, "fills")
+    (1, ('axis', 'keepdims'))
+    """
+    code = kernel.__code__ if isinstance(kernel, FunctionType) else None
+    if code is None or code.co_flags & CO_VARARGS:
+        return ANY_NUMBER, ()
+    named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    meta = tuple(name for name in named if name not in ("xp", "workspace"))
+    return code.co_argcount - (kind == "fills"), meta
+
+
+def named(
+    function: str, takes: tuple[int, tuple[str, ...]], given: tuple[Any, ...], meta: Meta
+) -> tuple[tuple[Any, ...], Meta]:
+    """Inputs and metadata of a call in which some metadata stand behind the inputs.
+
+    Raises:
+        TypeError: there are more than can have a name, or one is named, too.
+    """
+    count, names = takes
+    more = dict(zip(names, given[count:], strict=False))
+    if len(given) > count + len(names) or more.keys() & meta.keys():
+        wanted = ", ".join((*(f"input {i + 1}" for i in range(count)), *names))
+        raise TypeError(f"{function}: expected at most ({wanted}), got {len(given)} arguments.")
+    return given[:count], {**more, **meta}
 
 
 def demand_names_of_today(kernel: Callable[..., object], declared: dict[str, object]) -> None:

@@ -21,7 +21,9 @@ class _Modes(threading.local):
     phase = "forward"  # or "backward", or "update": how far a training step has come
     recorder: Any = None  # whoever listens at the door (program/trace.py), or None
     empty: Any = xp.empty  # takes memory for results; while a file is loaded, not more than it may
+    costs: Any = None  # a list of what outputs cost (activity_regularizer), for the loss, or None
     probing = False  # zeros pass, to find shapes: nothing of them is to be kept
+    past: Any = None  # what steps before left, where a model reads them one by one (layers/past.py)
     masks: Any = None  # who says which steps of a result are padding (layers/masks.py), if any are
     apart = 1  # leading axes whose places weigh differently in losses and metrics: the samples
     leads = True  # this process writes files, prints and plots: of ranks that learn together, one

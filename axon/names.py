@@ -3,7 +3,8 @@
 And text that others wrote, and numbers, become what can be printed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -131,6 +132,46 @@ def choose(
         return function(given)
     known = ", ".join(table)
     raise TypeError(f"{what}: expected {expected}, got {given!r}. Known: {known}.")
+
+
+class Table(Mapping[str, T]):
+    """Names and what they mean, of which the rarer are loaded when one of them is asked for.
+
+    Args:
+        package: where they are, such as "axon.losses".
+        homes: name of a class -> the file of the package that it is in.
+        known: name -> what it means; or the name of a class in ``homes``.
+
+    >>> table = Table("axon", {"Configurable": "config"}, {"one": 1, "it": "Configurable"})
+    >>> list(table), table["one"], table["it"].__name__
+    (['one', 'it'], 1, 'Configurable')
+    """
+
+    def __init__(self, package: str, homes: Mapping[str, str], known: Mapping[str, T | str]):
+        self.package, self.homes, self.known = package, homes, dict(known)
+
+    def __getitem__(self, name: str) -> T:
+        found = self.known[name]
+        if not isinstance(found, str):
+            return found
+        loaded: T = load(self.package, self.homes, found)
+        self.known[name] = loaded
+        return loaded
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+def load(package: str, homes: Mapping[str, str], name: str) -> Any:
+    """What a package has under a name, from the file that it is in.
+
+    >>> load("axon", {"Configurable": "config"}, "Configurable").__name__
+    'Configurable'
+    """
+    return getattr(import_module(f"{package}.{homes[name]}"), name)
 
 
 def itself(function: T) -> T:

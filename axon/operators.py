@@ -83,6 +83,13 @@ class Method:
         return function if tensor is None else partial(function, tensor)
 
 
+class Several(Method):
+    """The same, where the function returns several Tensors."""
+
+    def __get__(self, tensor: T | None, owner: type[T]) -> Callable[..., tuple[T, ...]]:  # type: ignore[override]
+        return super().__get__(tensor, owner)  # type: ignore[return-value]
+
+
 def deferring(function: Any) -> Any:
     """A function of axon.ops that also takes symbolic values: then it is a step of their graph.
 
@@ -252,7 +259,18 @@ class Operators:
     maximum, minimum, power, reciprocal, hypot, nan_to_num = (Method() for _ in range(6))
     isnan, isinf, isfinite, isclose, allclose, signbit = (Method() for _ in range(6))
     logical_and, logical_or, logical_xor, logical_not = (Method() for _ in range(4))
-    all, any, count_nonzero = (Method() for _ in range(3))
+    all, any, count_nonzero, norm, logsumexp, prod, ptp = (Method() for _ in range(7))
+    argmin, median, quantile, percentile, nansum, nanmean = (Method() for _ in range(6))
+    cumsum, cumprod, diff, sort, argsort, searchsorted = (Method() for _ in range(6))
+    flatten, ravel, squeeze, expand_dims, swapaxes, moveaxis = (Method() for _ in range(6))
+    flip, roll, rot90, tile, repeat, broadcast_to, pad = (Method() for _ in range(7))
+    take, take_along_axis, diagonal, diag, trace, tril, triu = (Method() for _ in range(7))
+    matmul, dot, vdot, inner, outer, tensordot, cross = (Method() for _ in range(7))
+    split, array_split, unstack, top_k = (Several() for _ in range(4))
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self:
+        """Return the position of the largest element along ``axis`` (of all by default)."""
+        return Method.home.argmax(self, axis, keepdims)
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return the elements converted to another type."""

@@ -24,6 +24,7 @@ from axon.convert.rules import (
     shape_of,
     within,
 )
+from axon.layers.heads import Heads
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.names import printable
@@ -211,7 +212,7 @@ def bidirectional(layer: layers.Bidirectional) -> Rules:
     return rules
 
 
-def attention(layer: layers.MultiHeadAttention) -> Rules:
+def attention(layer: Heads) -> Rules:
     """Query, key and value one above the other, or three matrices if their sizes differ."""
     names = "query", "key", "value"
     shapes = [shape_of(layer, f"{name}_weights")[::-1] for name in names]

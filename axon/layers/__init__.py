@@ -5,7 +5,6 @@ What most networks are made of is there at once, the rest when it is asked for.
 
 from typing import TYPE_CHECKING, Any
 
-from axon.layers.attention import MultiHeadAttention, TransformerBlock
 from axon.layers.augmentation import (
     MixUp,
     RandomCrop,
@@ -57,7 +56,6 @@ from axon.layers.pooling import (
     MaxPooling2D,
 )
 from axon.layers.preprocessing import Flatten, Masking, Normalization, Rescaling
-from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
 from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from axon.names import missing
 
@@ -76,6 +74,13 @@ if TYPE_CHECKING:
         Softshrink,
         Threshold,
     )
+    from axon.layers.attention import (
+        GroupedQueryAttention,
+        MultiHeadAttention,
+        TransformerBlock,
+    )
+    from axon.layers.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
+    from axon.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
     from axon.layers.edges import (
         Cropping1D,
         Cropping2D,
@@ -86,6 +91,7 @@ if TYPE_CHECKING:
         UpSampling3D,
         ZeroPadding3D,
     )
+    from axon.layers.lookup import IntegerLookup, StringLookup
     from axon.layers.merge import (
         Add,
         Average,
@@ -119,6 +125,10 @@ if TYPE_CHECKING:
         LPPooling3D,
         MaxPooling3D,
     )
+    from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
+    from axon.layers.rnn import RNN
+    from axon.layers.rotary import RotaryEmbedding
+    from axon.layers.text import TextVectorization
     from axon.layers.volumes import (
         Conv1DTranspose,
         Conv3D,
@@ -132,6 +142,8 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("CELU", "ELU", "GLU", "Hardshrink", "Hardtanh", "LeakyReLU", "PReLU", "RReLU", "ReLU"),
         *("Softmax", "Softshrink", "Threshold"),
     ),
+    "categories": ("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"),
+    "lookup": ("IntegerLookup", "StringLookup"),
     "merge": (
         *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
         *("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
@@ -149,6 +161,12 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "volumes": (
         *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
     ),
+    "text": ("TextVectorization",),
+    "attention": ("GroupedQueryAttention", "MultiHeadAttention", "TransformerBlock"),
+    "cells": ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"),
+    "recurrent": ("GRU", "LSTM", "Bidirectional", "SimpleRNN"),
+    "rnn": ("RNN",),
+    "rotary": ("RotaryEmbedding",),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from axon import activations, initializers
 from axon.backend import FLOAT, Array, DType, Shape, as_array
-from axon.checks import integer
+from axon.checks import integer, one_of
 from axon.core import Tensor, grad
 from axon.layers import masks
 from axon.layers.module import ANY, Module, shape_after
@@ -146,9 +146,15 @@ class Layer(Module):
         name: what errors, summaries and files call it.
         dtype: what it computes in; float32 unless told otherwise.
         trainable: False freezes its parameters.
+        activity_regularizer: a cost of what comes out, as of a weight; of its sum over a batch
+            each sample has an equal share, and that is added to the loss.
+        data_format: "channels_first" for layers of images, series and volumes whose channels come
+            behind the samples, as PyTorch has them; they are moved to the end and back, which
+            costs a copy each way.
         options: ``kernel_regularizer=``, ``bias_constraint=`` and the like, by parameter.
     """
 
+    has_format: ClassVar[bool] = False  # whether ``data_format`` is an argument
     on_mask: ClassVar[str] = masks.FOLLOWED  # what becomes of a mask: see masks.py
     takes_lists: ClassVar[bool] = False  # ``call`` takes any number of inputs: also lists of them
     mask_axes: ClassVar[int] = 2  # a mask of fewer, (n,), says which samples are real: it passes
@@ -161,6 +167,9 @@ class Layer(Module):
         name: str | None = None,
         dtype: TypeName = None,
         trainable: bool = True,
+        *,
+        activity_regularizer: Rule = None,
+        data_format: str | None = None,
         **options: Rule,
     ) -> None:
         super().__init__(name)
@@ -175,6 +184,10 @@ class Layer(Module):
         self.output_shape: Any = None  # a Shape; of several results a tuple of Shapes
         self._last: tuple[list[Tensor], Result] | None = None
         self._rules = rules_for(type(self), options)
+        self.activity_regularizer = activity_rule(activity_regularizer)
+        self.data_format = data_format
+        first = demand_format(type(self), data_format, self.has_format)
+        self._channels_axis = 1 if first else -1
 
     def __setattr__(self, key: str, value: object) -> None:
         """Refuse what parameters that are made would not follow: their type, and rules."""
@@ -256,14 +269,26 @@ class Layer(Module):
 
         Of several outputs it is a tuple of shapes.
         """
-        self.accept(*((ANY, *shape) for shape in input_shapes))
+        self._demand_one_each(input_shapes)
+        within = [self._within((ANY, *shape)) for shape in input_shapes]
+        self.accept(*within)
         if self.output_shape is None:
-            self.create(*input_shapes)
+            self.create(*(shape[1:] for shape in within))
         if self.output_shape is None or self.input_shape != input_shapes[0]:
             dtypes = [self.input_dtype] * len(input_shapes)
-            self.output_shape = shape_after(self.call, input_shapes, dtypes, True)
+            self.output_shape = shape_after(self._computed, input_shapes, dtypes, True)
             self.input_shape = input_shapes[0]
         return self.output_shape
+
+    def _demand_one_each(self, inputs: Sequence[Any]) -> None:
+        """Raise ValueError if a layer with several results stands before this one."""
+        for given in inputs:
+            if any(isinstance(part, tuple | Tensor) for part in given):
+                raise ValueError(
+                    f"layer {self.name!r} ({self!r}): it takes one input, but the layer before it "
+                    f"gives {len(given)}. In a Sequential, leave return_state (or what asks for "
+                    "more) out; in the forward of a Model, choose: y, *states = layer(x)."
+                )
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the layer's output; parameters are created at the first call.
@@ -274,15 +299,22 @@ class Layer(Module):
             options: keyword arguments of the layer's ``call``; and ``mask``, truth values
                 (n, time) that say which steps of the input are real, if its own mask does not.
         """
-        inputs = one_by_one(inputs) if self.takes_lists else inputs
+        if self.takes_lists:
+            inputs = one_by_one(inputs)
+        elif several := [x for x in inputs if type(x) is tuple]:
+            self._demand_one_each(several)
         if not any(isinstance(x, Tensor) for x in inputs):
-            return self._forward_arrays([as_array(x, self.taking(x)) for x in inputs], options)
+            return self._forward_arrays(self._entering(*inputs), options)
         given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]
-        self.accept(*(x.shape for x in given))
+        self.accept(*(self._within(x.shape) for x in given))
         if self.output_shape is None:
             self.build(*(x.shape[1:] for x in given))
         given = [self._converted(x) for x in given]
         return self._call_with_masks(given, options)
+
+    def _entering(self, *inputs: Any) -> list[Array]:
+        """What is given, as arrays of numbers."""
+        return [as_array(x, self.taking(x)) for x in inputs]
 
     def _converted(self, x: Tensor) -> Tensor:
         if x.dtype == self.taking(x):
@@ -296,7 +328,7 @@ class Layer(Module):
         chosen = masks.as_mask(options.pop("mask", None))
         mask = self.incoming(*inputs) if chosen is None else chosen
         if mask is None and all(x.mask is None for x in inputs):
-            return self._lay_mask(self.call(*inputs, **options), inputs, None)
+            return self._lay_mask(self._computed(*inputs, **options), inputs, None)
         if mask is not None and mask is not chosen and mask.ndim < self.mask_axes:
             y = self._call_following(False, inputs, options)  # it tells samples apart, as they do
             return of_each(y, lambda one: masks.lay(mask, one, self.name, inputs))
@@ -306,9 +338,9 @@ class Layer(Module):
         self, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]
     ) -> Result:
         """Compute the layer where some steps may be padding."""
-        if self.takes_mask:
+        if self.takes_mask and self._channels_axis == -1:
             return self._call_following(False, inputs, {**options, "mask": mask})
-        if self.on_mask != masks.FOLLOWED:
+        if self.on_mask != masks.FOLLOWED or self._channels_axis != -1:
             self._demand_no_mixing(inputs[0], mask)
             return self._call_following(False, inputs, options)
         x, before = inputs[0], inputs[0].mask
@@ -325,12 +357,48 @@ class Layer(Module):
         options: dict[str, Any],
     ) -> Result:
         with Mode("masks", following):
-            return self.call(*inputs, **options)
+            return self._computed(*inputs, **options)
+
+    # -------------------------------------------------------------------- around ``call``
+
+    @property
+    def _channels(self) -> int | None:
+        """How many channels the first inputs had; None before that."""
+        if self.input_shape is None:
+            return None
+        axis = self._channels_axis
+        return self.input_shape[axis - 1 if axis > 0 else axis]
+
+    def _within(self, shape: Shape) -> Shape:
+        """The shape that ``call`` sees, batch axis included: with the channels last."""
+        axis = self._channels_axis
+        if axis in (-1, len(shape) - 1) or not 0 < axis % max(len(shape), 1) < len(shape):
+            return shape
+        return (*shape[:axis], *shape[axis:][1:], shape[axis])
+
+    def _computed(self, *inputs: Tensor, **options: Any) -> Result:
+        """What ``call`` computes, of channels that come last; its cost is taken note of."""
+        if self._channels_axis == -1:
+            y: Result = self.call(*inputs, **options)
+        else:
+            last = [channels_moved(x, self._channels_axis, -1) for x in inputs]
+            y = self.call(*last, **options)
+            y = of_each(y, lambda one: channels_moved(one, -1, self._channels_axis))
+        if self.activity_regularizer is not None and modes.costs is not None:
+            of_each(y, self._take_note)
+        return y
+
+    def _take_note(self, y: Tensor) -> Tensor:
+        """Add what an output costs, per sample, to what the loss is told of."""
+        assert self.activity_regularizer is not None
+        modes.costs.append(self.activity_regularizer(y) / float(max(len(y), 1)))
+        return y
 
     def _demand_no_mixing(self, x: Tensor, mask: Tensor | None) -> None:
         """Raise ValueError if the layer would mix real steps with padding."""
         along = mask is not None and mask.ndim >= x.ndim
-        if self.on_mask == masks.REFUSED or (self.on_mask == masks.STEPS and along):
+        moved = self._channels_axis != -1
+        if moved or self.on_mask == masks.REFUSED or (self.on_mask == masks.STEPS and along):
             raise ValueError(
                 f"layer {self.name!r} ({self!r}): its input, of shape {x.shape}, has a mask, which "
                 "says that some steps are padding (mask_zero of an Embedding, or Masking), but "
@@ -441,6 +509,42 @@ def of_each(made: Any, function: Callable[[Tensor], Any]) -> Any:
     if isinstance(made, tuple | list):
         return type(made)(of_each(one, function) for one in made)
     return function(made)
+
+
+def activity_rule(rule: Rule) -> Callable[[Tensor], Tensor] | None:
+    """Read ``activity_regularizer="l2"``."""
+    if rule is None:
+        return None
+    from axon import regularizers
+
+    found: Callable[[Tensor], Tensor] | None = regularizers.get(rule)
+    return found
+
+
+def demand_format(owner: type, data_format: str | None, known: bool) -> bool:
+    """Whether ``data_format`` says that channels come first.
+
+    Raises:
+        TypeError: this layer has no such argument.
+        ValueError: it is no such format.
+    """
+    if data_format is None:
+        return False
+    if not known:
+        rules_for(owner, {"data_format": data_format})
+    formats = ("channels_first", "channels_last")
+    one_of(owner.__name__, "data_format", data_format, formats)
+    return data_format == "channels_first"
+
+
+def channels_moved(x: Tensor, source: int, to: int) -> Tensor:
+    """x with its channels moved from one axis to another; what has none stays as it is."""
+    if x.ndim < 3:
+        return x
+    order = list(range(x.ndim))
+    axis = order.pop(source)
+    order.insert(to % x.ndim, axis)
+    return x if order == sorted(order) else x.transpose(*order)
 
 
 KERNEL = {"weights": "kernel", "recurrent_weights": "recurrent"}  # parameter -> Keras's word

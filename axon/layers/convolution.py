@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Unpack
 from axon import activations, initializers
 from axon.activations import Activation
 from axon.backend import Array, Shape
-from axon.checks import Integers, integer, integers
+from axon.checks import Integers, demand, integer, integers
 from axon.core import Tensor
 from axon.initializers import InitializerLike
 from axon.layers import masks
@@ -46,6 +46,7 @@ class Convolution(Layer):
     """
 
     on_mask = masks.REFUSED
+    has_format = True
     axes: ClassVar[int] = 2
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     bias: Parameter | None  # set by subclasses, after the weights: parameters have an order
@@ -86,9 +87,9 @@ class Convolution(Layer):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Only the channels have to stay as they were: images may have any size."""
         demand_axes(self, shape, self.axes)
-        if self.input_shape is not None and shape[-1] != self.input_shape[-1]:
+        if self._channels not in (None, shape[-1]):
             hint = " The number of channels is fixed by the first input."
-            raise self.misfit(f"(n, ..., {self.input_shape[-1]})", shape, hint)
+            raise self.misfit(f"(n, ..., {self._channels})", shape, hint)
         self.fit(shape)
 
     def fit(self, shape: Shape) -> None:
@@ -505,7 +506,7 @@ class Transposed(Convolution):
         filters: int,
         kernel_size: Integers,
         strides: Integers = 1,
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
         output_padding: Integers | None = None,
         dilation_rate: Integers = 1,
         activation: str | Activation | None = None,
@@ -516,7 +517,9 @@ class Transposed(Convolution):
     ) -> None:
         windows = (kernel_size, strides, padding, dilation_rate)
         super().__init__(*windows, activation, use_bias, bias_initializer, **options)
-        self.filters = integer(type(self).__name__, "filters", filters)
+        owner, mode = type(self).__name__, self.padding_mode
+        demand(mode == "zeros", owner, "padding_mode", "'zeros', nothing else is cut off", mode)
+        self.filters = integer(owner, "filters", filters)
         self.output_padding = _rest(type(self).__name__, output_padding, self.strides)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.weights: Parameter | None = None
@@ -563,6 +566,9 @@ class Transposed(Convolution):
     def _size(self, axis: int, n: int) -> int:
         span, stride = self.spans[axis], self.strides[axis]
         valid, rest = self.padding == "valid", self.output_padding
+        if not isinstance(self.padding, str):
+            more = 0 if rest is None else rest[axis]
+            return self._painted(axis, n) - sum(self.padding[axis]) + more
         if rest is None:
             return self._painted(axis, n) + max(stride - span, 0) if valid else n * stride
         return (n - 1) * stride + (span if valid else span % 2) + rest[axis]
@@ -570,7 +576,8 @@ class Transposed(Convolution):
     def _cut(self, axis: int, n: int, size: int) -> Pair:
         """How much of what is painted is cut off before and after the result."""
         painted = self._painted(axis, n)
-        before = max(painted - size, 0) // 2
+        named = isinstance(self.padding, str)
+        before = max(painted - size, 0) // 2 if named else int(self.padding[axis][0])
         return before, max(painted - before - size, 0)
 
 
@@ -583,7 +590,8 @@ class Conv2DTranspose(Transposed):
         filters: the channels of the result.
         kernel_size: height and width of the kernels; one number for squares.
         strides: how far apart the kernels are painted.
-        padding: "valid", all that is painted; "same", cut to the size of the input times strides.
+        padding: "valid", all that is painted; "same", cut to the size of the input times strides;
+            or how much is cut off, as in PyTorch: one number, one for each axis, or pairs.
         output_padding: rows and columns to add at the end, fewer than the strides; None chooses
             the size as said under ``padding``.
 
@@ -603,7 +611,7 @@ class Conv2DTranspose(Transposed):
         filters: int,
         kernel_size: Integers,
         strides: Integers = (1, 1),
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
         output_padding: Integers | None = None,
         dilation_rate: Integers = (1, 1),
         activation: str | Activation | None = None,

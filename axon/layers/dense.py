@@ -4,7 +4,7 @@ from typing import Any, Unpack
 
 from axon import activations, initializers
 from axon.backend import Shape
-from axon.checks import integer
+from axon.checks import demand, integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer, Neuron
@@ -18,7 +18,7 @@ class Dense(Layer):
     Args:
         input_size: numbers per sample; None, or left out, to learn it from the first data. Given
             only one size, it is the number of neurons.
-        num_neurons: how many neurons.
+        num_neurons: how many neurons; ``units=`` is the same.
         activation: a function or its name; ``activation_function=`` is the same.
         use_bias: False leaves b out.
         kernel_initializer: how W begins; a name or a function (shape, dtype) -> array.
@@ -47,9 +47,14 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: initializers.InitializerLike = "glorot_uniform",
         bias_initializer: initializers.InitializerLike = "zeros",
+        units: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
+        if units is not None:  # Dense(units=128), as in Keras
+            fits = num_neurons is None and (input_size is None or not isinstance(input_size, int))
+            demand(fits, "Dense", "units", "the only size: it is the same as num_neurons", units)
+            num_neurons = units
         given = [f for f in (activation, activation_function) if f is not None]
         if isinstance(num_neurons, str) or callable(num_neurons):  # Dense(128, "relu")
             given, num_neurons = [num_neurons, *given], None
@@ -108,12 +113,13 @@ class Dense(Layer):
     def _present(self) -> dict[str, Any]:
         """The arguments as they are now: the sizes may have been given in several ways."""
         sizes = {"input_size": self.input_size, "num_neurons": self.num_neurons}
-        chosen = {"activation": self.activation, "activation_function": None}
+        chosen = {"activation": self.activation, "activation_function": None, "units": None}
         return {**super()._present(), **sizes, **chosen}
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
-        given = {name: v for name, v in super().config().items() if name != "activation_function"}
+        others = ("activation_function", "units")
+        given = {name: v for name, v in super().config().items() if name not in others}
         activation = self._plain("activation", self.activation)
         sizes = {"input_size": self.input_size, "num_neurons": self.num_neurons}
         return {**given, **sizes, "activation": activation}

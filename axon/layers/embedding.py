@@ -1,11 +1,11 @@
 """Embeddings: a learned vector for each id, and for each place in a sequence."""
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from axon import initializers
-from axon.backend import Array, DType, Shape, as_array
+from axon.backend import Array, ArrayLike, DType, Shape, as_array
 from axon.checks import integer, one_of
 from axon.core import Tensor
 from axon.layers import masks
@@ -24,6 +24,7 @@ class Embedding(Layer):
         output_dim: size of a vector.
         embeddings_initializer: how the vectors begin; a name or a function (shape, dtype) -> array.
         mask_zero: id 0 is padding: the layers behind this one skip it, as do loss and metrics.
+        weights: vectors to begin with (input_dim, output_dim), learned elsewhere.
         options: name, dtype, trainable, embeddings_regularizer, embeddings_constraint.
 
     Inputs are whole numbers of any shape (n, ...); of floats, which often come from files, the
@@ -47,6 +48,7 @@ class Embedding(Layer):
         embeddings_initializer: initializers.InitializerLike = "random_uniform",
         *,
         mask_zero: bool = False,
+        weights: ArrayLike | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
@@ -55,6 +57,36 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.mask_zero = bool(mask_zero)
         self.embeddings: Parameter | None = None
+        if weights is not None:
+            self._begin(as_array(weights[0] if isinstance(weights, list) else weights, self.dtype))
+
+    def _begin(self, vectors: Array) -> None:
+        shape = (self.input_dim, self.output_dim)
+        if vectors.shape != shape:
+            raise ValueError(
+                f"Embedding: weights must have the shape {shape}, got {vectors.shape}."
+            )
+        self.embeddings = self.parameter("embeddings", lambda *_: vectors, shape)
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: ArrayLike, freeze: bool = True, **options: Any
+    ) -> "Embedding":
+        """Make an Embedding of vectors (ids, output_dim) that were learned elsewhere.
+
+        Args:
+            embeddings: the vectors.
+            freeze: leave them as they are in training.
+            options: those of ``Embedding``.
+
+        >>> Embedding.from_pretrained(np.eye(3))([[2, 0]])
+        array([[[0., 0., 1.],
+                [1., 0., 0.]]], dtype=float32)
+        """
+        vectors = as_array(embeddings)
+        if vectors.ndim != 2:
+            raise ValueError(f"Embedding: expected vectors (ids, numbers), got {vectors.shape}.")
+        return cls(*vectors.shape, weights=vectors, trainable=not freeze, **options)
 
     @property
     def input_dtype(self) -> DType:
@@ -68,8 +100,13 @@ class Embedding(Layer):
 
     def create(self, *input_shapes: Shape) -> None:
         """Create the vectors."""
-        shape = (self.input_dim, self.output_dim)
-        self.embeddings = self.parameter("embeddings", self.embeddings_initializer, shape)
+        if self.embeddings is None:
+            shape = (self.input_dim, self.output_dim)
+            self.embeddings = self.parameter("embeddings", self.embeddings_initializer, shape)
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this layer again; vectors lie beside, as parameters do."""
+        return {**super().config(), "weights": None}
 
     def call(self, x: Tensor) -> Tensor:
         """Look the ids up."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from functools import cache
+from math import prod
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -72,6 +73,7 @@ class Module(Configurable, ABC):
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
     passes_on: ClassVar[bool] = False  # whether float64 goes through as it is
     _locks_of_parts: tuple[Lock, ...] = ()  # found when they are first needed
+    prepares: ClassVar[bool] = False  # whether it turns raw values, such as texts, into numbers
     takes_mask: ClassVar[bool] = False  # whether ``call``, or a model's ``forward``, has ``mask=``
 
     input, output = Attached("input"), Attached("output")
@@ -161,6 +163,10 @@ class Module(Configurable, ABC):
             raise ValueError(
                 f"{self.name!r} cannot be a part of itself, which {part.name!r} would make it."
             )
+
+    def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs as numbers, where layers at the beginning turn raw values into such."""
+        return inputs
 
     def scope(self) -> str:
         """What the instructions of this module are marked with: its path, from outside in."""
@@ -395,6 +401,16 @@ def shape_after(
     if several and isinstance(made, tuple | list):
         return _shapes_in(made, input_shapes)
     return _after(made, input_shapes)
+
+
+def numbers_in(shape: Any) -> int:
+    """How many numbers an array has; of a tuple of shapes, the largest.
+
+    >>> numbers_in((3, 2)), numbers_in(((3, 2), (7,)))
+    (6, 7)
+    """
+    several = any(isinstance(size, tuple | list) for size in shape)
+    return max(map(numbers_in, shape)) if several else prod(shape)
 
 
 def _shapes_in(made: object, input_shapes: Sequence[Shape]) -> Any:

@@ -17,6 +17,8 @@ class LayerOptions(TypedDict, total=False):
     name: str | None
     dtype: TypeName
     trainable: bool
+    activity_regularizer: Rule
+    data_format: str | None
     kernel_regularizer: Rule
     kernel_constraint: Rule
     bias_regularizer: Rule
@@ -45,14 +47,14 @@ class LayerOptions(TypedDict, total=False):
     output_constraint: Rule
 
 
-RULES = set(LayerOptions.__annotations__) - {"name", "dtype", "trainable"}
+RULES = set(LayerOptions.__annotations__) - {
+    *("name", "dtype", "trainable", "activity_regularizer", "data_format"),
+}
 
 ELSEWHERE = {  # arguments of other libraries, and what to do instead
     "input_shape": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
     "input_dim": " Put axon.layers.Input(shape) first, or let the first data tell the shape.",
-    "units": " It is called num_neurons here: Dense(10).",
-    "data_format": " Channels come last here: of other images take x.transpose(0, 2, 3, 1).",
-    "activity_regularizer": " Regularize the parameters instead: kernel_regularizer.",
+    "data_format": " It is for layers of images, series and volumes.",
 }
 
 

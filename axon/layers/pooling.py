@@ -24,9 +24,10 @@ from axon.layers.windows import (
     padding_given,
     padding_of,
 )
-from axon.ops import add, maximum, reshape, where
+from axon.ops import add, maximum, where
 from axon.ops.pad import pad
 from axon.ops.pool import average_pool2d, max_pool2d
+from axon.ops.shape import reshape_
 from axon.ops.windows import Pair
 
 
@@ -111,7 +112,7 @@ def lifted_apart(x: Tensor) -> tuple[Tensor, list[Callable[[Tensor], Tensor]]]:
             later.append(relu)
         elif creator.primitive is add and others[0].shape == x.shape[-1:] == first.shape[-1:]:
             later.append(partial(_raised, bias=others[0]))
-        elif creator.primitive is not reshape or first.shape[-1:] != x.shape[-1:]:
+        elif creator.primitive is not reshape_ or first.shape[-1:] != x.shape[-1:]:
             break
         source = first
     if not later or source.dtype != x.dtype:

@@ -29,6 +29,7 @@ class Flatten(Layer):
     """
 
     passes_on = True
+    has_format = True
     on_mask = masks.USED
 
     def __init__(self, **options: Unpack[LayerOptions]) -> None:

@@ -1,84 +1,101 @@
-"""Recurrent layers: one cell that reads a sequence step by step, from one end or from both."""
+"""Recurrent layers: a cell that reads a sequence step by step, from one end or from both."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
-import numpy as np
-
-from axon import activations, initializers
-from axon.activations import sigmoid, tanh
-from axon.backend import Array, DType, Shape, as_array
-from axon.checks import integer
-from axon.core import Tensor, TensorLike
+from axon import activations
+from axon.backend import Array, Shape
+from axon.checks import demand, integer
+from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, Result, one_by_one
+from axon.layers.cells import (
+    ONE_STEP,
+    Cell,
+    GateOptions,
+    Gates,
+    GRUGates,
+    LSTMGates,
+    SimpleGates,
+    States,
+    read_through,
+)
+from axon.layers.noise import Dropout
 from axon.layers.options import LayerOptions
+from axon.layers.reader import Reader, told
 from axon.names import resolve
-from axon.ops.cells import CELLS, Cell, gru_before
 from axon.ops.join import concatenate
-from axon.ops.recurrent import recurrence, recurrent_input, unrolled
-from axon.parameter import Parameter
-
-Textbook = Callable[..., Any]  # a cell in AXON's operations
-State = TensorLike | None  # h, or [h, c]
+from axon.program.changing import Rate
 
 
-class Recurrent(Layer):
+class ReaderOptions(GateOptions, total=False):
+    """Keyword arguments of all recurrent layers, described by ``Recurrent``."""
+
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    num_layers: int
+    dropout_between: Rate
+
+
+READING = set(ReaderOptions.__annotations__) - set(GateOptions.__annotations__)
+
+
+class Recurrent(Reader, Gates):
     """What SimpleRNN, LSTM and GRU share: (n, time, features) in, the state h out.
 
     Args:
         units: size of the state h.
         activation: of what enters the state; a function or its name.
-        use_bias: False leaves b out.
-        kernel_initializer: how the weights W of the inputs begin.
-        recurrent_initializer: how the weights R of the state begin.
-        bias_initializer: how b begins.
         return_sequences: h after each step, (n, time, units); otherwise only the last, (n, units).
+        return_state: the states after the last step come out, too: (y, h), for an LSTM (y, h, c).
         go_backwards: read from the last step to the first; outputs come in the order of reading.
-        options: name, dtype, trainable, kernel_regularizer, recurrent_constraint and the like.
+        stateful: the states stay for the next batch, whose sequences go on where those of this one
+            ended, sample by sample; ``reset_states`` lets them begin anew.
+        unroll: accepted as Keras has it; it changes nothing: all steps are one instruction.
+        num_layers: so many layers on top of one another, as PyTorch has them: each reads all that
+            the one below it says. States are those of all, layer after layer.
+        dropout_between: share of what passes from one of these layers to the next that is left out
+            while training: PyTorch's ``dropout``.
+        options: those of ``Gates``, such as use_bias, kernel_initializer, dropout (of the inputs of
+            each layer, as Keras has it), recurrent_dropout.
     """
 
-    on_mask = masks.USED
-    cell: ClassVar[str]  # its name in axon.ops.cells
+    num_layers: int = 1
+    dropout_between: Rate = 0.0
 
     def __init__(
         self,
         units: int,
         activation: "str | activations.Activation | None" = "tanh",
         *,
-        use_bias: bool = True,
-        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
-        recurrent_initializer: initializers.InitializerLike = "orthogonal",
-        bias_initializer: initializers.InitializerLike = "zeros",
         return_sequences: bool = False,
+        return_state: bool = False,
         go_backwards: bool = False,
-        **options: Unpack[LayerOptions],
+        stateful: bool = False,
+        unroll: bool = False,
+        num_layers: int = 1,
+        dropout_between: Rate = 0.0,
+        **options: Unpack[GateOptions],
     ) -> None:
-        super().__init__(**options)
-        self.units = integer(type(self).__name__, "units", units)
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.return_sequences = bool(return_sequences)
-        self.go_backwards = bool(go_backwards)
-        self.weights: Parameter | None = None
-        self.recurrent_weights: Parameter | None = None
-        self.bias: Parameter | None = None
-
-    @property
-    def equations(self) -> Cell:
-        """What one step computes."""
-        return CELLS[self.cell]
-
-    @property
-    def textbook(self) -> Textbook | None:
-        """The cell in AXON's operations, where no kernel was made for it; else None."""
-        if self.activation is tanh:
-            return None
-        return partial(self.equations.textbook, f=self.activation)
+        super().__init__(units, activation, **options)
+        self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
+        self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
+        self.unroll = bool(unroll)
+        owner = type(self).__name__
+        self.num_layers = integer(owner, "num_layers", num_layers)
+        demand(
+            not dropout_between or num_layers > 1,
+            *(owner, "dropout_between", "0 where there is one layer", dropout_between),
+            " It is for what passes between layers: give num_layers, or dropout.",
+        )
+        self.dropout_between = dropout_between
+        if dropout_between:
+            self.between = Dropout(
+                dropout_between, None, self.seed, dtype=self.dtype, trainable=self._trainable
+            )
+        self.above: list[Cell] = []
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Sequences may have any length but 0."""
@@ -93,95 +110,36 @@ class Recurrent(Layer):
             raise self.misfit(expected, shape)
 
     def create(self, *input_shapes: Shape) -> None:
-        """Create W, R and, unless left out, b."""
-        width = self.equations.gates * self.units
-        shape, square = (input_shapes[0][-1], width), (self.units, width)
-        self.weights = self.parameter("weights", self.kernel_initializer, shape)
-        self.recurrent_weights = self.parameter(
-            "recurrent_weights", self.recurrent_initializer, square
-        )
-        if self.use_bias:
-            self.bias = self.parameter("bias", self.first_bias, self.bias_shape)
+        """Create W, R and, unless left out, b; and those of the layers above."""
+        super().create(*input_shapes)
+        if self.num_layers > 1:
+            self.above = [self._cell() for _ in range(self.num_layers - 1)]
+            for cell in self.above:
+                cell.build((self.units,))
+
+    def _cell(self) -> Cell:
+        """A cell with the same arguments."""
+        given = {k: v for k, v in self._arguments().items() if k not in READING}
+        return ONE_STEP[self.cell](**{**given, "name": None, "trainable": self._trainable})
 
     @property
-    def bias_shape(self) -> Shape:
-        """One number for each gate."""
-        return (self.equations.gates * self.units,)
+    def state_sizes(self) -> list[int]:
+        """Those of all layers."""
+        return [self.units] * (self.equations.states * self.num_layers)
 
-    def first_bias(self, shape: Shape, dtype: DType) -> Array:
-        """How the bias begins."""
-        return self.bias_initializer(shape, dtype)
+    @property
+    def states_in_words(self) -> str:
+        """What the states are called in errors."""
+        one = "[h, c], both" if self.equations.states > 1 else "h"
+        return one if self.num_layers == 1 else f"{len(self.state_sizes)} states, each"
 
-    def biases(self) -> list[Tensor]:
-        """The bias of the inputs, and that of the product with h, a row, if there is one."""
-        return [
-            self.bias if self.bias is not None else self.zeros(self.equations.gates * self.units)
-        ]
-
-    def zeros(self, *shape: int) -> Tensor:
-        """Zeros in the layer's type."""
-        return Tensor(np.zeros(shape, self.dtype))
-
-    def call(self, x: Tensor, *, mask: Tensor | None = None, initial_state: State = None) -> Tensor:
-        """Read the sequence.
-
-        Args:
-            x: (n, time, features).
-            mask: (n, time), False where a step is padding: the state stays as it is.
-            initial_state: h (n, units), for an LSTM [h, c]; zeros by default.
-        """
-        n, time, features = x.shape
-        real = self._real(mask, n, time)
-        if self.go_backwards:
-            x, real = x[:, ::-1], real[:, ::-1]
-        rows = x.transpose(1, 0, 2).reshape(time * n, features)  # step after step
-        b, *more = self.biases()
-        assert self.weights is not None
-        assert self.recurrent_weights is not None
-        start = self._start(initial_state, n)
-        p = recurrent_input(rows, self.weights, b, self.recurrent_weights, *more, *start)
-        book = self.textbook
-        step = recurrence if book is None else partial(unrolled, textbook=book)
-        gates_and_states: Tensor = step(p, real, cell=self.cell, time=time)
-        return self._outputs(gates_and_states)
-
-    def _outputs(self, y: Tensor) -> Tensor:
-        h = y[self.equations.saved]  # (time + 1, n, units)
-        return h[1:].transpose(1, 0, 2) if self.return_sequences else h[-1]
-
-    def _real(self, mask: Tensor | None, n: int, time: int) -> Tensor:
-        """Truth values (n, time), or (n, 0) if no step is padding."""
-        if mask is None:
-            return Tensor(np.zeros((n, 0), bool))
-        if mask.shape != (n, time):
-            raise ValueError(
-                f"layer {self.name!r}: mask must have a truth value for each step, shape "
-                f"{(n, time)}, got shape {mask.shape}."
-            )
-        return mask
-
-    def _start(self, given: State, n: int) -> list[Tensor]:
-        """Rows (n, states * units)."""
-        count = self.equations.states
-        if given is None:
-            return [self.zeros(n, count * self.units)]
-        listed = given if isinstance(given, list | tuple) else [given]
-        states = [s if isinstance(s, Tensor) else Tensor(as_array(s, self.dtype)) for s in listed]
-        if [s.shape for s in states] != [(n, self.units)] * count:
-            raise ValueError(
-                f"layer {self.name!r}: initial_state must be {'[h, c], both' if count > 1 else 'h'}"
-                f" of shape {(n, self.units)}, got {', '.join(str(s.shape) for s in states)}."
-            )
-        return [states[0] if count == 1 else concatenate(states)]
-
-    def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
-        """The same steps, read in the same order; none where only the last h remains."""
-        if mask is None or not self.return_sequences:
-            return None
-        return mask[:, ::-1] if self.go_backwards else mask
+    def _read(self, x: Tensor, real: Tensor, start: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """What comes out, and, if they are asked for, the states after the last step."""
+        between = self.between if self.dropout_between else None
+        return told(self, read_through([self, *self.above], x, real, start, between))
 
 
-class SimpleRNN(Recurrent):
+class SimpleRNN(SimpleGates, Recurrent):
     """h_t = f(x_t W + h_{t-1} R + b) (Elman, 1990).
 
     The arguments are those of ``Recurrent``. Parameters: ``weights`` (features, units),
@@ -193,31 +151,8 @@ class SimpleRNN(Recurrent):
     (2, 5, 3)
     """
 
-    cell = "simple_rnn"
 
-
-class _Gated(Recurrent):
-    """What LSTM and GRU share: gates have an activation of their own."""
-
-    def __init__(
-        self,
-        units: int,
-        activation: "str | activations.Activation | None" = "tanh",
-        recurrent_activation: "str | activations.Activation | None" = "sigmoid",
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(units, activation, **options)
-        self.recurrent_activation = activations.get(recurrent_activation)
-
-    @property
-    def textbook(self) -> Textbook | None:
-        """The cell with the activations that were asked for, unless they are the usual ones."""
-        f, s = self.activation, self.recurrent_activation
-        usual = f is tanh and s is sigmoid  # of which there is a kernel
-        return None if usual else partial(self.equations.textbook, f=f, s=s)
-
-
-class LSTM(_Gated):
+class LSTM(LSTMGates, Recurrent):
     """Long short-term memory: a cell state c that gates write to, keep and read.
 
     With z = x_t W + h_{t-1} R + b, whose columns are those of the gates i, f, g and o:
@@ -241,31 +176,13 @@ class LSTM(_Gated):
 
     >>> LSTM(3).forward(np.ones((2, 5, 4))).shape
     (2, 3)
+    >>> y, h, c = LSTM(3, return_sequences=True, return_state=True)(np.ones((2, 5, 4)))
+    >>> y.shape, h.shape, np.array_equal(y[:, -1], h)
+    ((2, 5, 3), (2, 3), True)
     """
 
-    cell = "lstm"
 
-    def __init__(
-        self,
-        units: int,
-        activation: "str | activations.Activation | None" = "tanh",
-        recurrent_activation: "str | activations.Activation | None" = "sigmoid",
-        *,
-        unit_forget_bias: bool = True,
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(units, activation, recurrent_activation, **options)
-        self.unit_forget_bias = bool(unit_forget_bias)
-
-    def first_bias(self, shape: Shape, dtype: DType) -> Array:
-        """That of the forget gate may begin at 1."""
-        bias = np.array(self.bias_initializer(shape, dtype))
-        if self.unit_forget_bias:
-            bias[self.units : 2 * self.units] = 1
-        return bias
-
-
-class GRU(_Gated):
+class GRU(GRUGates, Recurrent):
     """Gated recurrent unit: h is a mixture of what it was and a candidate g.
 
     With z = x_t W + b and m = h_{t-1} R + b', whose columns are those of u, v and g:
@@ -290,42 +207,6 @@ class GRU(_Gated):
     (2, 3)
     """
 
-    cell = "gru"
-
-    def __init__(
-        self,
-        units: int,
-        activation: "str | activations.Activation | None" = "tanh",
-        recurrent_activation: "str | activations.Activation | None" = "sigmoid",
-        *,
-        reset_after: bool = True,
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(units, activation, recurrent_activation, **options)
-        self.reset_after = bool(reset_after)
-
-    @property
-    def textbook(self) -> Textbook | None:
-        """The cell in AXON's operations, if it is not the usual one."""
-        if self.reset_after:
-            return super().textbook
-        return partial(gru_before, f=self.activation, s=self.recurrent_activation)
-
-    @property
-    def bias_shape(self) -> Shape:
-        """One number for each gate; two rows of them if the product with h has its own."""
-        width = self.equations.gates * self.units
-        return (2, width) if self.reset_after else (width,)
-
-    def biases(self) -> list[Tensor]:
-        """The bias of the inputs, and that of the product with h."""
-        width = self.equations.gates * self.units
-        if self.bias is None:
-            return [self.zeros(width), self.zeros(1, width)]
-        if self.reset_after:
-            return [self.bias[0], self.bias[1:]]
-        return [self.bias, self.zeros(1, width)]
-
 
 MERGES: dict[str, Any] = {
     "concat": lambda a, b: concatenate([a, b]),
@@ -339,16 +220,18 @@ class Bidirectional(Layer):
     """Read a sequence forwards and, with a second layer, backwards; join what the two say.
 
     Args:
-        layer: a SimpleRNN, LSTM or GRU; the second one is made with the same arguments.
+        layer: a SimpleRNN, LSTM, GRU or RNN; the second one is made with the same arguments.
         merge_mode: "concat" puts the outputs beside one another, "sum", "mul" and "ave" combine
-            them number by number.
+            them number by number; None returns both.
         backward_layer: the second one, if it is to be another.
         options: name, dtype, trainable.
 
     Shapes: (n, time, features) -> (n, 2 units) or (n, units); with ``return_sequences``, which both
-    layers must agree in, (n, time, ...) in the order of the input. Padding at the end is skipped on
-    the way back, too. The layers are ``forward_layer`` and ``backward_layer``, so parameters are
-    called ``forward_layer/weights`` and so on (Schuster and Paliwal, 1997).
+    layers must agree in, (n, time, ...) in the order of the input. With ``return_state``, in which
+    they must agree, too, the states of both come out as well: y, h, c, then h, c of the way back.
+    Padding at the end is skipped on the way back, too. The layers are ``forward_layer`` and
+    ``backward_layer``, so parameters are called ``forward_layer/weights`` and so on (Schuster and
+    Paliwal, 1997).
 
     >>> import numpy as np
     >>> from axon.layers import LSTM
@@ -360,15 +243,15 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Recurrent,
-        merge_mode: str = "concat",
+        layer: Reader,
+        merge_mode: str | None = "concat",
         *,
-        backward_layer: Recurrent | None = None,
+        backward_layer: Reader | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
-        if not isinstance(layer, Recurrent):
+        if not isinstance(layer, Reader):
             raise TypeError(f"Bidirectional: expected a SimpleRNN, LSTM or GRU, got {layer!r}.")
-        if not isinstance(backward_layer, Recurrent | None):
+        if not isinstance(backward_layer, Reader | None):
             wanted = "backward_layer must be a SimpleRNN, LSTM or GRU, or None"
             raise TypeError(f"Bidirectional: {wanted}, got {backward_layer!r}.")
         options.setdefault("dtype", layer.dtype)
@@ -376,26 +259,38 @@ class Bidirectional(Layer):
         self.merge_mode = merge_mode
         self.forward_layer = layer
         self.backward_layer = backward_layer or _reversed(layer)
-        ends = (self.forward_layer.go_backwards, self.backward_layer.go_backwards)
-        if ends[0] == ends[1]:
-            raise ValueError(f"Bidirectional: one layer must go backwards, go_backwards is {ends}.")
-        if self.forward_layer.return_sequences != self.backward_layer.return_sequences:
-            raise ValueError("Bidirectional: return_sequences must be the same in both layers.")
+        self._demand_agreement()
         if not self._trainable:
             self.trainable = False  # of the layers inside, too
 
+    def _demand_agreement(self) -> None:
+        pair = self.forward_layer, self.backward_layer
+        ends = pair[0].go_backwards, pair[1].go_backwards
+        if ends[0] == ends[1]:
+            raise ValueError(f"Bidirectional: one layer must go backwards, go_backwards is {ends}.")
+        for what in ("return_sequences", "return_state"):
+            if getattr(pair[0], what) != getattr(pair[1], what):
+                raise ValueError(f"Bidirectional: {what} must be the same in both layers.")
+        if any(isinstance(layer, Recurrent) and layer.num_layers > 1 for layer in pair):
+            raise ValueError(
+                "Bidirectional: PyTorch joins both ways after each layer, which several layers in "
+                "one (num_layers) do not. Put one behind another: Bidirectional(LSTM(32, "
+                "return_sequences=True)), Bidirectional(LSTM(32))."
+            )
+
     @property
-    def merge_mode(self) -> str:
+    def merge_mode(self) -> str | None:
         """How outputs are joined."""
         return self._merge_mode
 
     @merge_mode.setter
-    def merge_mode(self, merge_mode: str) -> None:
-        resolve("merge_mode", str(merge_mode), MERGES)
-        self._merge_mode = str(merge_mode).lower()
+    def merge_mode(self, merge_mode: str | None) -> None:
+        if merge_mode is not None:
+            resolve("merge_mode", str(merge_mode), MERGES)
+        self._merge_mode = None if merge_mode is None else str(merge_mode).lower()
 
     @property
-    def layer(self) -> Recurrent:
+    def layer(self) -> Reader:
         """The layer that was given."""
         return self.forward_layer
 
@@ -408,15 +303,46 @@ class Bidirectional(Layer):
         self.forward_layer.build(*input_shapes)
         self.backward_layer.build(*input_shapes)
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Read in both directions and join."""
-        outputs = [self._read(way, x, mask) for way in (self.forward_layer, self.backward_layer)]
-        return MERGES[self.merge_mode](*outputs)
+    def call(
+        self, x: Tensor, mask: Tensor | None = None, *, initial_state: States = None
+    ) -> Result:
+        """Read in both directions and join.
 
-    def _read(self, layer: Recurrent, x: Tensor, mask: Tensor | None) -> Tensor:
-        """The output of one layer, in the order of the input."""
-        y: Tensor = layer.forward(x, mask=mask)
-        return y[:, ::-1] if layer.go_backwards and layer.return_sequences else y
+        Args:
+            x: (n, time, features).
+            mask: (n, time), False where a step is padding.
+            initial_state: the states of the first layer, then those of the second.
+        """
+        ways = self.forward_layer, self.backward_layer
+        starts = self._halves(initial_state)
+        pairs = zip(ways, starts, strict=True)
+        (a, *ends_a), (b, *ends_b) = (self._way(way, x, mask, start) for way, start in pairs)
+        joined = (a, b) if self.merge_mode is None else (MERGES[self.merge_mode](a, b),)
+        return (*joined, *ends_a, *ends_b) if len(joined) > 1 or ends_a else joined[0]
+
+    def _halves(self, given: States) -> tuple[States, States]:
+        """What each of the two layers begins with."""
+        if given is None:
+            return None, None
+        states = one_by_one([given])
+        first, second = (len(w.state_sizes) for w in (self.forward_layer, self.backward_layer))
+        if len(states) != first + second:
+            raise ValueError(
+                f"layer {self.name!r}: initial_state must be the {first} states of the layer that "
+                f"goes forwards, then the {second} of the other, got {len(states)}."
+            )
+        return states[:first], states[first:]
+
+    def _way(self, layer: Reader, x: Tensor, mask: Tensor | None, start: States) -> Any:
+        """What one layer says, (output, *states), the output in the order of the input."""
+        made = layer.forward(x, mask=mask, initial_state=start)
+        y, *ends = made if layer.return_state else (made,)
+        return y[:, ::-1] if layer.go_backwards and layer.return_sequences else y, *ends
+
+    def reset_states(self) -> None:
+        """Let sequences begin anew; see ``stateful``."""
+        self.forward_layer.reset_states()
+        self.backward_layer.reset_states()
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """The same steps; none where only the last outputs remain."""
@@ -424,7 +350,19 @@ class Bidirectional(Layer):
         return mask if self.forward_layer.return_sequences else None
 
 
-def _reversed(layer: Recurrent) -> Recurrent:
+def _reversed(layer: Reader) -> Reader:
     """Make a layer with the same arguments that reads the other way."""
-    given = {**layer._arguments(), "go_backwards": not layer.go_backwards}
-    return type(layer)(**{**given, "name": None})
+    given = {**layer._arguments(), "go_backwards": not layer.go_backwards, "name": None}
+    return type(layer)(**{key: _again(value) for key, value in given.items()})
+
+
+def _again(argument: Any) -> Any:
+    """A cell is made anew, with parameters of its own."""
+    if not isinstance(argument, Layer):
+        return argument
+    arguments = {**argument._arguments(), "name": None}
+    return type(argument)(**{key: _again_all(value) for key, value in arguments.items()})
+
+
+def _again_all(argument: Any) -> Any:
+    return [_again(a) for a in argument] if isinstance(argument, list) else _again(argument)

@@ -137,7 +137,7 @@ class Conv3DTranspose(Transposed):
         filters: int,
         kernel_size: Integers,
         strides: Integers = (1, 1, 1),
-        padding: str = "valid",
+        padding: PaddingLike = "valid",
         output_padding: Integers | None = None,
         dilation_rate: Integers = (1, 1, 1),
         activation: str | Activation | None = None,

@@ -110,6 +110,7 @@ def demand_fitting(
 class Windowed(Layer):
     """A layer of series (n, time, channels), or of images: subclasses say along how many axes."""
 
+    has_format = True
     axes: ClassVar[int]
 
     def accept(self, shape: Shape, *more: Shape) -> None:

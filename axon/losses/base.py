@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import prod
-from typing import ClassVar, overload
+from typing import ClassVar, TypedDict, overload
 
 import numpy as np
 
 from axon.backend import Array, ArrayLike, Shape, as_array, numbers_from
+from axon.checks import one_of
 from axon.config import Configurable
 from axon.containers import Ragged, plain
 from axon.core import Tensor, TensorLike, grad
@@ -16,9 +17,19 @@ from axon.losses.expected import demand
 from axon.modes import GradMode, Mode, modes
 from axon.ops import copy, maximum, where
 from axon.ops.compare import both
+from axon.ops.reduce import broadcast_to
 
 EXACT = 2**24  # up to here float32 holds every whole number
 NUMBER_THEM = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
+MEANS = ("sum_over_batch_size", "mean")  # two names of one thing
+REDUCTIONS = (*MEANS, "mean_with_sample_weight", "sum", "none", None)
+
+
+class LossOptions(TypedDict, total=False):
+    """Keyword arguments that every loss takes; ``Loss`` says what each of them does."""
+
+    reduction: str | None
+    name: str
 
 
 class Loss(Configurable, ABC):
@@ -26,10 +37,18 @@ class Loss(Configurable, ABC):
 
     ``loss.loss(y_true, y_pred)`` is a float for arrays and a Tensor for a Tensor;
     ``loss.gradient(y_true, y_pred)`` is dL/dy_pred of exactly that number.
+
+    Args:
+        reduction: what becomes of the samples' losses. "sum_over_batch_size", or "mean": their
+            weighted sum over their number; "mean_with_sample_weight": over the sum of the weights;
+            "sum": their weighted sum; "none" or None: an array of them all, not for ``fit``.
+        name: what errors and logs call it.
     """
 
-    name: ClassVar[str]
+    name: str
     together: ClassVar[bool] = False  # the outputs of one sample, or step, cost something together
+    across: bool = False  # what a sample costs depends on the others in its batch
+    reduction: str | None = "sum_over_batch_size"
     ignored: int | None = None  # a label that is none: what bears it does not count
     soft: ClassVar[bool] = False  # targets of yes or no may be any number from 0 to 1
     yes_from: float = 0.5  # outputs above it mean yes: 0 for logits
@@ -39,6 +58,19 @@ class Loss(Configurable, ABC):
         super().__init_subclass__()
         if not any("name" in vars(base) for base in cls.__mro__):  # a user's own class
             cls.name = cls.__name__
+
+    def __init__(
+        self, *, reduction: str | None = "sum_over_batch_size", name: str | None = None
+    ) -> None:
+        if name is not None:
+            self.name = name
+        one_of(self.name, "reduction", reduction, REDUCTIONS)
+        self.reduction = reduction
+
+    @property
+    def additive(self) -> bool:
+        """Whether it is a mean of what each sample costs, whoever else is in the batch."""
+        return self.reduction in MEANS and not self.across
 
     @abstractmethod
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -54,6 +86,11 @@ class Loss(Configurable, ABC):
         """
         labelled = None if self.ignored is None else y_true != self.ignored
         return both(y_pred.mask, labelled)
+
+    def counted(self, y_true: Tensor, losses: Tensor) -> Tensor | None:
+        """What each loss counts in the number that the sum is divided by; None: 1."""
+        del y_true, losses
+        return None
 
     def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Check targets against outputs (n, ...) and return them in the type they are used in.
@@ -75,7 +112,7 @@ class Loss(Configurable, ABC):
     ) -> float: ...
     def loss(
         self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> Tensor | float:
+    ) -> Tensor | float | Array:
         """The mean loss: sum_i w_i L(y_true_i, y_pred_i) / n.
 
         Of a Tensor with a mask only the real steps count, and n is how many there are.
@@ -87,14 +124,16 @@ class Loss(Configurable, ABC):
                 (n, height, width); 1 by default.
 
         Returns:
-            A float for an array, a Tensor of shape () for a Tensor.
+            A float for an array, a Tensor of shape () for a Tensor; with reduction="none" the
+            loss of each sample, an array or a Tensor.
         """
         if isinstance(y_pred, Tensor):
             targets = self._as_targets(y_true, y_pred)
             if not modes.checked:
                 self.demand(targets, y_pred)
             return self._mean(targets, y_pred, sample_weight)
-        return self._mean(*self._tensors(y_true, y_pred), sample_weight).item()
+        found = self._mean(*self._tensors(y_true, y_pred), sample_weight)
+        return found.data if self.reduction in ("none", None) else found.item()
 
     __call__ = loss
 
@@ -113,7 +152,12 @@ class Loss(Configurable, ABC):
     def gradient(
         self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
     ) -> Tensor | Array:
-        """The gradient dL/dy_pred of the mean loss, of the shape of ``y_pred``."""
+        """The gradient dL/dy_pred of the mean loss, of the shape of ``y_pred``.
+
+        Raises:
+            ValueError: the losses of the samples are kept apart, reduction="none".
+        """
+        demand_one(self, f"{self.name}: a gradient")
         with GradMode(True):
             if isinstance(y_pred, Tensor):
                 p = copy(y_pred)  # apart from what made it, which may be a softmax
@@ -151,7 +195,7 @@ class Loss(Configurable, ABC):
             with watched(self, y_true, y_pred):
                 losses = self.per_sample(y_true, y_pred)
                 _demand_each(self.name, losses, y_pred)
-                return losses.mean()
+                return self._reduced(losses, y_true, None, None)
         if w is not None:
             demand_fit(self.name, w, y_pred)
         apart = Mode("apart", max(t.ndim for t in given))
@@ -159,11 +203,53 @@ class Loss(Configurable, ABC):
             losses = self.per_sample(y_true, y_pred)
             _demand_each(self.name, losses, y_pred)
         if w is not None:
-            losses = losses * spread(self.name, "sample_weight", w, losses)
+            w = spread(self.name, "sample_weight", w, losses)
+        if real is not None:
+            real = as_tensor(spread(self.name, "the mask", real, losses))
+        return self._reduced(losses, y_true, w, real)
+
+    def _reduced(
+        self, losses: Tensor, y_true: Tensor, w: Tensor | Array | None, real: Tensor | None
+    ) -> Tensor:
+        """One number of the losses of samples or steps, or these if they are to be kept apart."""
+        weighed = losses if w is None else losses * w
+        kept = weighed if real is None else where(real, weighed, 0.0)
+        if self.reduction not in MEANS and self.reduction != "mean_with_sample_weight":
+            return kept.sum() if self.reduction == "sum" else kept
+        counts = self.counted(y_true, losses)
+        if self.reduction == "mean_with_sample_weight" and counts is None and w is not None:
+            counts = broadcast_to(as_tensor(w).astype(losses.dtype), shape=losses.shape)
+        if counts is not None:
+            return kept.sum() / _sum_of(counts, losses, real)
         if real is None:
-            return losses.mean()
-        kept = where(spread(self.name, "the mask", real, losses), losses, 0.0)
+            return kept.mean()
         return kept.sum() / maximum(number_of(real, losses).astype(losses.dtype), 1.0)
+
+
+def _sum_of(counts: Tensor, losses: Tensor, real: Tensor | None) -> Tensor:
+    """What all losses count together; 1 if that is nothing. Some are means of several counts."""
+    if real is not None:
+        counts = where(real.reshape(*real.shape, *(1,) * (counts.ndim - real.ndim)), counts, 0.0)
+    total = counts.astype(losses.dtype).sum() * (losses.size / max(counts.size, 1))
+    return where(total == 0.0, 1.0, total)
+
+
+def demand_one(loss: Loss, what: str) -> None:
+    """Raise ValueError if a loss keeps those of the samples apart where one number is needed."""
+    if loss.reduction in ("none", None):
+        raise ValueError(
+            f"{what} needs a loss of one number, but {loss!r} keeps the losses of the samples "
+            "apart. Leave reduction out."
+        )
+
+
+def demand_additive(loss: Loss) -> None:
+    """Raise ValueError if parts of a batch do not tell what the loss of all of it is."""
+    if not loss.additive:
+        raise ValueError(
+            f"fit: {loss!r} is no mean over samples that cost something each for itself, so "
+            "batches cannot be cut. Leave shards out, or choose another loss or reduction."
+        )
 
 
 def _demand_each(name: str, losses: object, y_pred: Tensor) -> None:
@@ -189,7 +275,7 @@ class FunctionLoss(Loss):
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.function = function
-        self.name = getattr(function, "__name__", "loss")  # type: ignore[misc]
+        self.name = getattr(function, "__name__", "loss")
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Call the function."""
@@ -210,6 +296,11 @@ def float_for(integers: Array) -> type:
     """The shortest float that tells all of some whole numbers apart, float32 or float64."""
     large = integers.size and max(int(integers.max()), -int(integers.min())) > EXACT
     return np.float64 if large else np.float32
+
+
+def as_tensor(values: Tensor | Array) -> Tensor:
+    """A Tensor of what is none."""
+    return values if isinstance(values, Tensor) else Tensor(values)
 
 
 def over_features(losses: Tensor) -> Tensor:

@@ -1,14 +1,19 @@
 """Binary cross-entropy: yes or no, once per output; and where most answers are easy."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import numpy as np
 
-from axon.activations import sigmoid
+from axon.activations import sigmoid, softplus
 from axon.backend import Array, ArrayLike, Shape
 from axon.checks import between
 from axon.core import Tensor
-from axon.losses.base import numbers_of_shape, over_features
+from axon.losses.base import LossOptions, numbers_of_shape, over_features
 from axon.losses.cross_entropy import (
     CrossEntropy,
+    demand_fitting,
+    factors,
     focus,
     log_probability,
     logits_of,
@@ -47,6 +52,9 @@ class BinaryCrossEntropy(_Binary):
     Args:
         from_logits: the predictions are logits, not probabilities.
         label_smoothing: s from 0 to 1: targets become (1 - s) y + s / 2, less sure.
+        pos_weight: how much more a yes counts than a no: -y log p is multiplied by it; one number,
+            or one for each output. Where yes is rare, noes / yeses.
+        options: ``reduction`` and ``name``, see ``Loss``.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs); targets lie in [0, 1].
 
@@ -56,10 +64,30 @@ class BinaryCrossEntropy(_Binary):
 
     name = "binary_cross_entropy"
 
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        *,
+        pos_weight: float | Sequence[float] | None = None,
+        **options: Unpack[LossOptions],
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, **options)
+        self.pos_weight = factors(self.name, "pos_weight", pos_weight)
+
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-y log p - (1 - y) log(1 - p) of each sample, averaged over its outputs."""
-        y_true = smoothed(y_true, self.label_smoothing, classes=2)
-        return over_features(bernoulli(y_true, y_pred, self.from_logits))
+        y = smoothed(y_true, self.label_smoothing, classes=2)
+        losses = bernoulli(y, y_pred, self.from_logits)
+        if self.pos_weight is not None:
+            more = np.asarray(self.pos_weight) - 1.0
+            losses = losses + y * surprise(y_pred, self.from_logits) * more
+        return over_features(losses)
+
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
+        """Targets between 0 and 1, of exactly the shape of the output."""
+        demand_fitting(self.name, "pos_weight", self.pos_weight, output_shape)
+        return super().targets(y_true, output_shape)
 
 
 class BinaryFocalCrossEntropy(_Binary):
@@ -75,6 +103,7 @@ class BinaryFocalCrossEntropy(_Binary):
         apply_class_balancing: use ``alpha``.
         from_logits: the predictions are logits, not probabilities.
         label_smoothing: s from 0 to 1: targets become (1 - s) y + s / 2, less sure.
+        options: ``reduction`` and ``name``, see ``Loss``.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs); targets lie in [0, 1].
 
@@ -92,11 +121,12 @@ class BinaryFocalCrossEntropy(_Binary):
         apply_class_balancing: bool = False,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        **options: Unpack[LossOptions],
     ) -> None:
         self.gamma = between(self.name, "gamma", gamma, 0, np.inf)
         self.alpha = between(self.name, "alpha", alpha, 0, 1)
         self.apply_class_balancing = apply_class_balancing
-        super().__init__(from_logits, label_smoothing)
+        super().__init__(from_logits, label_smoothing, **options)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, averaged over its outputs."""
@@ -120,3 +150,9 @@ def bernoulli(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
         return sigmoid_cross_entropy(logits, y_true)
     yes, no = log_probability(y_pred), log_probability(1.0 - y_pred)
     return -(y_true * yes + (1.0 - y_true) * no)
+
+
+def surprise(y_pred: Tensor, from_logits: bool) -> Tensor:
+    """-log p of each output, from the logits if they are known."""
+    logits = y_pred if from_logits else logits_of(y_pred, sigmoid)
+    return -log_probability(y_pred) if logits is None else softplus(-logits)

@@ -1,15 +1,24 @@
 """Categorical cross-entropy: one class out of several; and where most samples are easy."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
 from axon.activations import log_softmax, softmax
 from axon.backend import Array, ArrayLike, Shape
-from axon.checks import between, demand, is_integer
+from axon.checks import between, demand, is_integer, is_number
 from axon.core import Tensor
-from axon.losses.base import numbers, over_features, same_shape
-from axon.losses.cross_entropy import CrossEntropy, focus, log_probability, logits_of, smoothed
+from axon.losses.base import LossOptions, numbers, over_features, same_shape
+from axon.losses.cross_entropy import (
+    CrossEntropy,
+    demand_fitting,
+    factors,
+    focus,
+    log_probability,
+    logits_of,
+    smoothed,
+)
 from axon.losses.expected import SUM
 from axon.ops import exp
 
@@ -31,6 +40,9 @@ class CategoricalCrossEntropy(_Categorical):
         label_smoothing: s from 0 to 1: targets become (1 - s) y + s / classes, less sure.
         ignore_index: a label that is none, such as -100: samples, steps or pixels that bear it
             count neither in the loss, which is a mean over the others, nor in a model's metrics.
+        weight: how much each class counts, (classes,). Of labels the loss is then the weighted
+            mean, over the sum of the weights as PyTorch's; of one-hot rows over their number.
+        options: ``reduction`` and ``name``, see ``Loss``.
 
     ``y_true`` is one-hot (n, ..., classes) or whole-number labels, (n, ...) or (n, ..., 1);
     ``y_pred`` is (n, ..., classes).
@@ -51,21 +63,50 @@ class CategoricalCrossEntropy(_Categorical):
         label_smoothing: float = 0.0,
         *,
         ignore_index: int | None = None,
+        weight: Sequence[float] | None = None,
+        **options: Unpack[LossOptions],
     ) -> None:
-        super().__init__(from_logits, label_smoothing)
+        super().__init__(from_logits, label_smoothing, **options)
         fits = ignore_index is None or is_integer(ignore_index)
         demand(fits, self.name, "ignore_index", "a whole number, or None", ignore_index)
         self.ignore_index = self.ignored = None if ignore_index is None else int(ignore_index)
+        self.weight = class_factors(self.name, weight)
+
+    @property
+    def additive(self) -> bool:
+        """Not with weights of classes, of which those in a batch are added up."""
+        return super().additive and self.weight is None
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """-sum_j y_j log p_j of each sample; further axes between are averaged."""
         y = smoothed(one_hot(y_true, y_pred), self.label_smoothing, y_pred.shape[-1])
+        y = y if self.weight is None else y * np.asarray(self.weight)
         logarithms = log_probabilities(y_pred, self.from_logits)
         return over_features(-(y * logarithms).sum(axis=-1))
 
+    def counted(self, y_true: Tensor, losses: Tensor) -> Tensor | None:
+        """The weight of each label's class."""
+        return weights_of(self.weight, y_true)
+
     def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Labels as whole numbers, one-hot rows as floats."""
+        demand_fitting(self.name, "weight", self.weight, output_shape)
         return classes_of(self.name, y_true, output_shape, self.ignore_index)
+
+
+def class_factors(owner: str, weight: object) -> list[float] | None:
+    """What each class counts: a list of numbers of 0 or more; None stays None."""
+    found = factors(owner, "weight", weight)
+    demand(not isinstance(found, float), owner, "weight", "one number for each class", weight)
+    return found if isinstance(found, list) else None
+
+
+def weights_of(weight: list[float] | None, y_true: Tensor) -> Tensor | None:
+    """The weights of labels' classes, of labels that are none 0; None of one-hot rows."""
+    if weight is None or y_true.dtype.kind == "f":
+        return None
+    hot = y_true[..., None] == Tensor(np.arange(len(weight)))
+    return (hot * np.asarray(weight)).sum(axis=-1)
 
 
 class CategoricalFocalCrossEntropy(_Categorical):
@@ -79,6 +120,7 @@ class CategoricalFocalCrossEntropy(_Categorical):
         gamma: how little the easy ones count; 0 is alpha times CategoricalCrossEntropy.
         from_logits: the predictions are logits, not probabilities.
         label_smoothing: s from 0 to 1: targets become (1 - s) y + s / classes, less sure.
+        options: ``reduction`` and ``name``, see ``Loss``.
 
     ``y_true`` is one-hot (n, classes) or whole-number labels (n,); ``y_pred`` is (n, classes).
 
@@ -95,13 +137,14 @@ class CategoricalFocalCrossEntropy(_Categorical):
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        **options: Unpack[LossOptions],
     ) -> None:
         given = np.asarray(alpha, float)
         for one in given.ravel():
             between(self.name, "alpha", float(one), 0, 1)
         self.alpha = given.tolist()
         self.gamma = between(self.name, "gamma", gamma, 0, np.inf)
-        super().__init__(from_logits, label_smoothing)
+        super().__init__(from_logits, label_smoothing, **options)
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample; further axes between are averaged."""
@@ -113,12 +156,42 @@ class CategoricalFocalCrossEntropy(_Categorical):
     def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Labels as whole numbers, one-hot rows as floats."""
         given = classes_of(self.name, y_true, output_shape)
-        if isinstance(self.alpha, list) and len(self.alpha) != output_shape[-1]:
-            raise ValueError(
-                f"{self.name}: alpha has {len(self.alpha)} numbers, but the model has "
-                f"{output_shape[-1]} outputs. Give one for each class, or a single number."
-            )
+        demand_fitting(self.name, "alpha", self.alpha, output_shape)
         return given
+
+
+class CategoricalGeneralizedCrossEntropy(_Categorical):
+    """L = (1 - p_y^q) / q, averaged over samples: labels may be wrong.
+
+    It lies between cross-entropy, q near 0, and the mean absolute error, q near 1, which sets
+    little store by what seems to be a mistake. Zhang and Sabuncu, "Generalized Cross Entropy Loss
+    for Training Deep Neural Networks with Noisy Labels" (2018).
+
+    Args:
+        q: larger than 0 and less than 1.
+        options: ``reduction`` and ``name``, see ``Loss``.
+
+    ``y_true`` is one-hot (n, ..., classes) or whole-number labels; ``y_pred`` probabilities.
+
+    >>> CategoricalGeneralizedCrossEntropy().loss([0, 1], [[0.25, 0.75], [0.0, 1.0]])
+    0.5
+    """
+
+    name = "categorical_generalized_cross_entropy"
+
+    def __init__(self, q: float = 0.5, **options: Unpack[LossOptions]) -> None:
+        demand(is_number(q) and 0 < q < 1, self.name, "q", "larger than 0 and less than 1", q)
+        self.q = float(q)
+        super().__init__(**options)
+
+    def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The loss of each sample; further axes between are averaged."""
+        p = (y_pred * one_hot(y_true, y_pred)).sum(axis=-1)
+        return over_features((1.0 - exp(log_probability(p) * self.q)) * (1.0 / self.q))
+
+    def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
+        """Labels as whole numbers, one-hot rows as floats."""
+        return classes_of(self.name, y_true, output_shape)
 
 
 def log_probabilities(y_pred: Tensor, from_logits: bool = False) -> Tensor:

@@ -1,8 +1,17 @@
 """Cosine similarity: which way a vector points, whatever its length."""
 
+from typing import Unpack
+
 from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
-from axon.losses.base import Loss, demand_axis, numbers, numbers_of_shape, over_features
+from axon.losses.base import (
+    Loss,
+    LossOptions,
+    demand_axis,
+    numbers,
+    numbers_of_shape,
+    over_features,
+)
 from axon.modes import modes
 from axon.ops import absolute, max, sqrt, square, where
 
@@ -14,6 +23,7 @@ class CosineSimilarity(Loss):
 
     Args:
         axis: where the numbers of one vector lie; not 0, along which the samples lie.
+        options: ``reduction`` and ``name``, see ``Loss``.
 
     ``y_true`` and ``y_pred`` have the same shape, (n, size).
 
@@ -24,7 +34,8 @@ class CosineSimilarity(Loss):
     name = "cosine_similarity"
     together = True
 
-    def __init__(self, axis: int = -1) -> None:
+    def __init__(self, axis: int = -1, **options: Unpack[LossOptions]) -> None:
+        super().__init__(**options)
         self.axis = axis
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -34,13 +45,8 @@ class CosineSimilarity(Loss):
                 f"{self.name}: axis={self.axis} joins steps, of which some are padding or weigh "
                 "differently. Use axis=-1."
             )
-        cosine = (self._direction(y_true) * self._direction(y_pred)).sum(axis=self.axis)
+        cosine = (direction(y_true, self.axis) * direction(y_pred, self.axis)).sum(axis=self.axis)
         return over_features(-cosine)
-
-    def _direction(self, x: Tensor) -> Tensor:
-        """x / |x|; first over its largest number, so that squares neither overflow nor vanish."""
-        x = x / _or_one(max(absolute(x.detach()), axis=self.axis, keepdims=True))
-        return x / sqrt(_or_one(square(x).sum(axis=self.axis, keepdims=True)))
 
     def targets(self, y_true: ArrayLike, output_shape: Shape) -> Array:
         """Numbers of exactly the shape of the output."""
@@ -58,6 +64,12 @@ class CosineSimilarity(Loss):
                 f"have shape {output_shape}, of which axis 0 are the samples. Use axis=-1."
             )
         return numbers_of_shape(self.name, y_true, output_shape)
+
+
+def direction(x: Tensor, axis: int = -1) -> Tensor:
+    """x / |x|; first over its largest number, so that squares neither overflow nor vanish."""
+    x = x / _or_one(max(absolute(x.detach()), axis=axis, keepdims=True))
+    return x / sqrt(_or_one(square(x).sum(axis=axis, keepdims=True)))
 
 
 def _or_one(size: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
 """What the cross-entropies share: a logarithm that stays finite, and the way back to logits."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from axon.activations import sigmoid
 from axon.activations.sigmoid import sigmoid_gradient
-from axon.backend import Array, constant, floating, like_result, tiny
-from axon.checks import between, boolean
+from axon.backend import Array, Shape, constant, floating, like_result, tiny
+from axon.checks import between, boolean, demand, is_number, number
 from axon.core import Primitive, Tensor, primitive
-from axon.losses.base import Loss
+from axon.losses.base import Loss, LossOptions
 from axon.ops import maximum
 
 
@@ -81,12 +82,19 @@ class CrossEntropy(Loss):
     Args:
         from_logits: the predictions are logits, not probabilities.
         label_smoothing: from 0 to 1, see ``smoothed``.
+        options: ``reduction`` and ``name``, see ``Loss``.
     """
 
     probabilities: ClassVar[str]  # what predictions have to be, keys of ``EXPECTED``
     logits: ClassVar[str]
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        **options: Unpack[LossOptions],
+    ) -> None:
+        super().__init__(**options)
         self.from_logits = boolean(self.name, "from_logits", from_logits)
         self.yes_from = 0.0 if from_logits else 0.5
         self.expects = self.logits if from_logits else self.probabilities
@@ -118,3 +126,28 @@ def focus(doubt: Tensor, gamma: float) -> Tensor:
     It stops at the smallest normal number: for gamma < 1 the slope at 0 would be infinite.
     """
     return maximum(doubt, float(np.finfo(doubt.dtype).tiny)) ** gamma
+
+
+def factors(owner: str, name: str, value: object) -> float | list[float] | None:
+    """One number of 0 or more, or a list of such; None stays None.
+
+    >>> factors("loss", "weight", (1, 2))
+    [1.0, 2.0]
+    """
+    if value is None or is_number(value):
+        return value if value is None else number(owner, name, value, 0)
+    expected = "a number of 0 or more, or a list of them"
+    demand(isinstance(value, Sequence | np.ndarray), owner, name, expected, value)
+    given = np.asarray(value)
+    demand(given.ndim == 1 and given.dtype.kind in "fiu", owner, name, expected, value)
+    return [number(owner, f"{name}[{i}]", float(one), 0) for i, one in enumerate(given)]
+
+
+def demand_fitting(owner: str, name: str, given: object, output_shape: Shape) -> None:
+    """Raise ValueError if there is a list of numbers, but not one for each output."""
+    outputs = output_shape[-1] if len(output_shape) > 1 else 1
+    if isinstance(given, list) and len(given) != outputs:
+        raise ValueError(
+            f"{owner}: {name} has {len(given)} numbers, but the model has {outputs} outputs. Give "
+            "one for each, or a single number."
+        )

@@ -2,13 +2,13 @@
 
 from abc import abstractmethod
 from math import exp
-from typing import Any
+from typing import Any, Unpack
 
 from axon.activations import tanh
 from axon.backend import Array, constant, floating, like_result
-from axon.checks import demand
+from axon.checks import demand, is_number
 from axon.core import Tensor, primitive
-from axon.losses.base import Loss, over_features
+from axon.losses.base import Loss, LossOptions, over_features
 from axon.ops import absolute, maximum, minimum, square
 
 
@@ -60,6 +60,7 @@ class Huber(_ErrorLoss):
 
     Args:
         delta: the error from which on the loss is a straight line.
+        options: ``reduction`` and ``name``, see ``Loss``.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs).
 
@@ -72,14 +73,46 @@ class Huber(_ErrorLoss):
 
     name = "huber"
 
-    def __init__(self, delta: float = 1.0) -> None:
+    def __init__(self, delta: float = 1.0, **options: Unpack[LossOptions]) -> None:
+        super().__init__(**options)
         hint = " It is the error from which on the loss is a straight line, 1.0 by default."
         demand(delta > 0, self.name, "delta", "positive", delta, hint)
         self.delta = float(delta)
 
     def _cost(self, e: Tensor) -> Tensor:
-        c = maximum(minimum(e, self.delta), -self.delta)
-        return c * (e - 0.5 * c)  # both pieces at once: no square of a large error
+        return huber(e, self.delta)
+
+
+def huber(e: Tensor, delta: float) -> Tensor:
+    """e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)."""
+    c = maximum(minimum(e, delta), -delta)
+    return c * (e - 0.5 * c)  # both pieces at once: no square of a large error
+
+
+class SmoothL1(_ErrorLoss):
+    """L = e^2 / (2 beta) where |e| < beta, else |e| - beta / 2, with e = y_pred - y_true.
+
+    Huber over delta; averaged over outputs and samples. Girshick, "Fast R-CNN" (2015).
+
+    Args:
+        beta: the error from which on the loss is a straight line.
+        options: ``reduction`` and ``name``, see ``Loss``.
+
+    ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs).
+
+    >>> SmoothL1(beta=2.0).loss([[1.0], [2.0]], [[2.0], [5.0]])  # (1 / 4 + 3 - 1) / 2
+    1.125
+    """
+
+    name = "smooth_l1"
+
+    def __init__(self, beta: float = 1.0, **options: Unpack[LossOptions]) -> None:
+        super().__init__(**options)
+        demand(is_number(beta) and beta > 0, self.name, "beta", "positive", beta)
+        self.beta = float(beta)
+
+    def _cost(self, e: Tensor) -> Tensor:
+        return huber(e, self.beta) * (1.0 / self.beta)
 
 
 @primitive(result=floating, workspace=like_result(2), over=(0,))

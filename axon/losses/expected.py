@@ -134,6 +134,24 @@ def _already(name: str, got: str) -> ValueError:
     )
 
 
+def demand_parts(name: str, y_pred: Tensor) -> None:
+    """Raise ValueError if parts of a mask do not lie between 0 and 1."""
+    if wrong := _outside(y_pred, 0.0, 1.0):
+        raise ValueError(
+            f"{name}: expected numbers between 0 and 1, got {wrong}. End the model with "
+            "activation='sigmoid', or 'softmax' where classes compete."
+        )
+
+
+def demand_logarithms(name: str, y_pred: Tensor) -> None:
+    """Raise ValueError if predictions are, or may be, no logarithms of probabilities."""
+    if wrong := _outside(y_pred, -inf, 0.0):
+        raise ValueError(
+            f"{name}: expected logarithms of probabilities, 0 or less, got {wrong}. End the model "
+            "with activation='log_softmax', or use CategoricalCrossEntropy."
+        )
+
+
 def demand_rates(name: str, y_pred: Tensor) -> None:
     """Raise ValueError if predictions are, or may be, negative."""
     if wrong := _outside(y_pred, 0.0, inf, near=0.0):
@@ -163,6 +181,8 @@ EXPECTED: dict[str, Callable[[str, Tensor], None]] = {
     "rows that add up to 1": demand_shares,
     "logits of yes or no": demand_logit,
     "logits of classes": demand_logits,
+    "parts of a mask": demand_parts,
+    "logarithms of probabilities": demand_logarithms,
     "numbers of 0 or more": demand_rates,
     "numbers of either sign": demand_sides,
 }

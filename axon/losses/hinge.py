@@ -9,7 +9,7 @@ from axon.losses.base import Loss, numbers_of_shape, over_features
 from axon.ops import square, where
 
 
-class _Margin(Loss):
+class MarginLoss(Loss):
     """What outputs lack to the margin: predictions are numbers of either sign."""
 
     yes_from = 0.0
@@ -21,21 +21,27 @@ class _Margin(Loss):
         Raises:
             ValueError: they are others.
         """
-        given = numbers_of_shape(self.name, y_true, output_shape)
-        wrong = (given != 1) & (given != -1) & (given != 0)
-        if wrong.any():
-            raise ValueError(
-                f"{self.name}: targets must be -1 and 1, or 0 and 1, got {given[wrong][0]}. For "
-                "more than two classes use CategoricalCrossEntropy with softmax."
-            )
-        if np.any(given == -1) and np.any(given == 0):
-            raise ValueError(
-                f"{self.name}: targets must be -1 and 1, or 0 and 1, got both -1 and 0."
-            )
-        return given
+        return sides(self.name, numbers_of_shape(self.name, y_true, output_shape))
 
 
-class Hinge(_Margin):
+def sides(name: str, given: Array) -> Array:
+    """Targets as they are, if they are -1 and 1, or 0 and 1.
+
+    Raises:
+        ValueError: they are others.
+    """
+    wrong = (given != 1) & (given != -1) & (given != 0)
+    if wrong.any():
+        raise ValueError(
+            f"{name}: targets must be -1 and 1, or 0 and 1, got {given[wrong][0]}. For "
+            "more than two classes use CategoricalCrossEntropy with softmax."
+        )
+    if np.any(given == -1) and np.any(given == 0):
+        raise ValueError(f"{name}: targets must be -1 and 1, or 0 and 1, got both -1 and 0.")
+    return given
+
+
+class Hinge(MarginLoss):
     """L = max(1 - y y_pred, 0), averaged over outputs and samples; the gradient at the edge is 0.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs); targets are -1 and 1, or 0
@@ -53,7 +59,7 @@ class Hinge(_Margin):
         return over_features(shortfall(y_true, y_pred))
 
 
-class SquaredHinge(_Margin):
+class SquaredHinge(MarginLoss):
     """L = max(1 - y y_pred, 0)^2, averaged over outputs and samples.
 
     ``y_true`` and ``y_pred`` have the same shape, (n,) or (n, outputs); targets are -1 and 1, or 0
@@ -72,5 +78,9 @@ class SquaredHinge(_Margin):
 
 def shortfall(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """max(1 - y y_pred, 0), where y is 1 or -1."""
-    signs = where(y_true > 0, 1.0, -1.0)
-    return relu(1.0 - signs.astype(y_pred.dtype) * y_pred)
+    return relu(1.0 - signs(y_true, y_pred) * y_pred)
+
+
+def signs(y_true: Tensor, y_pred: Tensor) -> Tensor:
+    """1 for yes and -1 for no, in the type of the predictions."""
+    return where(y_true > 0, 1.0, -1.0).astype(y_pred.dtype)

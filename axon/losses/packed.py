@@ -37,6 +37,11 @@ class PackedLoss(Loss):
 
     def __init__(self, loss: "str | Loss | Callable[..., Tensor]") -> None:
         self.loss_of_each = PackedLoss.by_name(loss)
+        if not self.loss_of_each.additive:
+            raise ValueError(
+                f"PackedLoss: {self.loss_of_each!r} is no mean over samples that cost something "
+                "each for itself. Choose another loss or reduction."
+            )
         if self.loss_of_each.ignored is not None:
             raise ValueError(
                 f"PackedLoss: {self.loss_of_each!r} ignores a label. Leave ignore_index out, and "

@@ -78,7 +78,7 @@ def checked_inputs(model: Network, x: Data, wanted: DType | None = None) -> list
         x: one input, or several.
         wanted: the model's ``input_dtype``, if that is known.
     """
-    given = forms.inputs_of(model, x)
+    given = model.prepared(forms.inputs_of(model, x))
     wanted = wanted or model.input_dtype
     floats = wanted if wanted.kind == "f" else entry_dtype(model, FLOAT)
     if len(given) == 1:

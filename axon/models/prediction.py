@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from axon.backend import Array, DType, as_array
 from axon.callbacks import Callback, Callbacks, check
 from axon.core import Tensor
 from axon.layers.masks import lay
+from axon.layers.module import numbers_in
 from axon.locks import hold
 from axon.models.feeds import ArrayFeed, StreamFeed
 from axon.models.forms import inputs_of
@@ -40,7 +40,7 @@ def rows_at_a_time(model: Network) -> int:
     if model.only_batch:
         return int(model.only_batch)
     shapes = (getattr(module, "output_shape", None) for module in model.modules())
-    largest = max((prod(shape) for shape in shapes if shape), default=1)
+    largest = max((numbers_in(shape) for shape in shapes if shape), default=1)
     return int(min(max(MAX_NUMBERS // max(largest, 1), FEW), MANY))
 
 
@@ -52,7 +52,7 @@ def mask_behind(model: Network, x: Any, mask: Any = None) -> Any:
         x: what ``predict`` takes, or Tensors.
         mask: which steps of the (first) input are real, if its own mask does not say it.
     """
-    given = inputs_of(model, x)
+    given = model.prepared(inputs_of(model, x))
     if any(isinstance(t, Tensor) for t in given):
         return _mask(model, given, mask)
     arrays = [as_array(t, model.input_dtype) for t in given]

@@ -144,6 +144,16 @@ class Sequential(Model):
         last = self._stack[-1] if self._stack else None
         return getattr(last, "output_shape", None)
 
+    def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Raw values, such as texts, as the numbers that the first other layer reads."""
+        for layer in self._stack:
+            if isinstance(inputs[0], Tensor):
+                break
+            inputs = layer.prepared(inputs)
+            if not layer.prepares:
+                break
+        return inputs
+
     def forward(self, *inputs: Any, mask: Any = None) -> Any:
         """Pass x through all layers: (n, ...) array or Tensor in, the same kind out.
 

@@ -24,6 +24,7 @@ from axon.backend import Array
 from axon.callbacks import Callbacks, Logs
 from axon.checks import integer
 from axon.core import Tensor
+from axon.losses.base import demand_additive
 from axon.metrics import Metric
 from axon.metrics.base import ALMOST_NONE
 from axon.models import agreement
@@ -61,6 +62,7 @@ class Sharded:
     """
 
     def __init__(self, trainer: Trainer, shards: int) -> None:
+        demand_additive(trainer.loss)
         self.trainer, self.count, self.world = trainer, shards, world()
         self.own = self.world.own(shards)
         watched = (trainer.mean_loss, *trainer.metrics)

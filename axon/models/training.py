@@ -13,10 +13,11 @@ from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
+from axon.losses.base import demand_one
 from axon.metrics import Mean, Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.network import Network, changing_in, kept_by
-from axon.modes import GradMode, Mode, TrainingMode, no_grad
+from axon.modes import GradMode, Mode, TrainingMode, modes, no_grad
 from axon.ops.compare import both
 from axon.optimizers import Optimizer
 from axon.optimizers.group import runs
@@ -183,6 +184,7 @@ class Trainer:
                 f"compile(loss, optimizer={loss!r})."
             )
         chosen = losses.get(loss)
+        demand_one(chosen, "compile")
         named = [watched] if isinstance(watched, str | Metric) else watched or []
         found = [metrics.get(m, chosen) for m in named]
         names = [m.name for m in found]
@@ -196,7 +198,7 @@ class Trainer:
         """Forward, backward and update, in one program; of a shard all but the update."""
         self.optimizer.zero_grad()
         width, outside = self.width, sharded.outside if sharded else self.unrecorded
-        with GradMode(True), TrainingMode(True):  # whatever surrounds the call
+        with GradMode(True), TrainingMode(True), Mode("costs", []):  # whatever surrounds the call
             y_pred = self.model.forward(*columns[:width])
             scored = self._scored(outside, y_pred, *columns[width:])
         with Mode("phase", "backward"):
@@ -234,7 +236,7 @@ class Trainer:
         width, outside = self.width, sharded.outside if sharded else self.unrecorded
         for x in columns[:width]:
             x.requires_grad = x.dtype.kind == "f"  # a graph: by it the loss finds the logits
-        with GradMode(True), TrainingMode(False):
+        with GradMode(True), TrainingMode(False), Mode("costs", []):
             y_pred = self.model.forward(*columns[:width])
             scored = self._scored(outside, y_pred, *columns[width:])
         return [scored.loss, *scored.kept]
@@ -249,6 +251,8 @@ class Trainer:
             for p in self.model.parameters():
                 if p.regularizer is not None:
                     loss = loss + p.regularizer(p)
+            for cost in modes.costs:
+                loss = loss + cost
             number = len(y) if real is None else real.astype(np.float64).sum()
             self.mean_loss.add_mean(loss, number)
             seen, weights = y_pred.detach(), w if real is None else (weighing(real, *w),)

@@ -71,24 +71,47 @@ from axon.ops.warp import affine_maps, corner_maps, warp, warp_adjoint
 
 if TYPE_CHECKING:  # the same names, for who checks types
     from axon.ops.arithmetic import *  # noqa: F403
+    from axon.ops.creation import *  # noqa: F403
+    from axon.ops.cumulative import *  # noqa: F403
     from axon.ops.functions import *  # noqa: F403
+    from axon.ops.gathering import *  # noqa: F403
+    from axon.ops.layout import *  # noqa: F403
     from axon.ops.logic import *  # noqa: F403
+    from axon.ops.ordering import *  # noqa: F403
+    from axon.ops.products import *  # noqa: F403
+    from axon.ops.reductions import *  # noqa: F403
     from axon.ops.rounding import *  # noqa: F403
 
+
 LATER = {  # chapter -> its public names
-    "arithmetic": """cbrt clip deg2rad divide_no_nan erfc exp2 fmax fmin fmod heaviside hypot ldexp
-        log10 log2 logaddexp logaddexp2 nan_to_num rad2deg reciprocal round rsqrt saturate_cast
-        sinc true_divide trunc""",
-    "functions": """arccos arccosh arcsin arcsinh arctan arctan2 arctanh cosh expm1 log1p sinh
-        tan""",
-    "logic": """all allclose any count_nonzero isclose isfinite isin isinf isnan isneginf isposinf
-        isreal logical_and logical_not logical_or logical_xor signbit""",
+    "arithmetic": """cbrt clip deg2rad divide_no_nan erfc exp2 fmax fmin fmod heaviside
+        hypot ldexp log10 log2 logaddexp logaddexp2 nan_to_num rad2deg reciprocal round
+        rsqrt saturate_cast sinc true_divide trunc""",
+    "creation": """arange array bartlett blackman empty empty_like eye full full_like
+        geomspace hamming hanning identity kaiser linspace logspace ones ones_like tri zeros
+        zeros_like""",
+    "cumulative": """cumprod cumsum diff nancumprod nancumsum prod trapezoid""",
+    "functions": """arccos arccosh arcsin arcsinh arctan arctan2 arctanh cosh expm1 log1p
+        sinh tan""",
+    "gathering": """bincount gather_nd multi_hot one_hot scatter scatter_update segment_max
+        segment_min segment_prod segment_sum slice_update take_along_axis""",
+    "layout": """append array_split diag diagflat diagonal dsplit dstack expand_dims flatten
+        flip fliplr flipud hsplit hstack meshgrid moveaxis ravel repeat roll rot90 split
+        squeeze swapaxes tile trace tril triu unstack vander vsplit vstack""",
+    "logic": """all allclose any count_nonzero isclose isfinite isin isinf isnan isneginf
+        isposinf isreal logical_and logical_not logical_or logical_xor signbit""",
+    "ordering": """argpartition argsort digitize in_top_k median nanmedian nanpercentile
+        nanquantile percentile quantile searchsorted sort top_k""",
+    "products": """correlate cross dot einsum inner kron outer tensordot vdot""",
+    "reductions": """argmin average corrcoef logsumexp mean min moments nanargmax nanargmin
+        nanmax nanmean nanmin nanprod nanstd nansum nanvar norm normalize ptp std var""",
     "rounding": """bitwise_and bitwise_or bitwise_xor ceil floor floor_divide left_shift mod
         right_shift rint""",
 }
 ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
     "abs": "absolute",
     "amax": "max",
+    "amin": "min",
     "bitwise_left_shift": "left_shift",
     "bitwise_right_shift": "right_shift",
     "fabs": "absolute",

@@ -1,17 +1,16 @@
 """Arithmetic that is made of the primitives of ``elementwise``, ``functions`` and ``rounding``."""
 
+from math import inf, pi
 from math import log as log_of
-from math import pi
 
 import numpy as np
 
 from axon.backend import DTypeLike
-from axon.core import Tensor
+from axon.core import PRIMITIVES, Tensor
 from axon.ops.compare import where
 from axon.ops.composite import composite
 from axon.ops.elementwise import (
     absolute,
-    exp,
     log,
     maximum,
     minimum,
@@ -19,7 +18,6 @@ from axon.ops.elementwise import (
     sin,
     sqrt,
 )
-from axon.ops.functions import log1p
 from axon.ops.rounding import ceil, floor, mod, rint
 
 
@@ -102,8 +100,11 @@ def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
     array([1000.6931, 1000.    ])
     """
     x1, x2 = floats(x1), floats(x2)
-    gap = where(x1 == x2, 0.0, absolute(x1 - x2))  # of two infinite numbers, none
-    return maximum(x1, x2) + log1p(exp(-gap))
+    finite = maximum(absolute(x1), absolute(x2)) < inf
+    a, b = where(finite, x1, 0.0), where(finite, x2, 0.0)  # inf - inf would be NaN
+    softplus = PRIMITIVES["softplus"]
+    y = where(a > b, a + softplus(b - a), b + softplus(a - b))
+    return where(finite, y, maximum(x1, x2))
 
 
 @composite
@@ -220,10 +221,12 @@ def hypot(x1: Tensor, x2: Tensor) -> Tensor:
     >>> hypot([3.0, 0.0], [4.0, 0.0])
     array([5., 0.])
     """
-    x1, x2 = absolute(floats(x1)), absolute(floats(x2))
-    longer, shorter = maximum(x1, x2), minimum(x1, x2)
-    part = shorter / where(longer == 0.0, 1.0, longer)
-    return longer * sqrt(1.0 + part * part)
+    x1, x2 = floats(x1), floats(x2)
+    unit = maximum(absolute(x1), absolute(x2)).detach()
+    nothing = unit == 0.0
+    unit = where(nothing, 1.0, unit)
+    total = (x1 / unit) ** 2 + (x2 / unit) ** 2
+    return where(nothing, 0.0, unit * sqrt(where(nothing, 1.0, total)))
 
 
 @composite

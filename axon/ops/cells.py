@@ -9,15 +9,17 @@ Whatever has the width of the units lies in one piece, for NumPy is several time
 enters a product with R, all gates side by side, does not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from axon.backend import Array, constant
 from axon.core import PRIMITIVES, Tensor
+from axon.ops.join import concatenate
 
 Function = Callable[[Any], Any]
 Arrays = Any  # a list of arrays (n, units), or one array of them
 Given = tuple[Array, Array, Array | None]  # z, R, and the bias of the product with h
+Kept = Sequence[Tensor] | None  # for each gate (n, units): 0 where h is left out
 Moment = tuple[Arrays, Arrays, Arrays]  # what is saved, the states before, the states after
 
 
@@ -44,7 +46,7 @@ class Cell(NamedTuple):
         backward: kernel(into, ds, dsaved, step, back, workspace): fills dz, the gradient of z, and
             dm, that of the product with h, the two of ``into``; turns ds from after the step to
             before it. ``back`` is R^T; dsaved is None if nothing but the states is read.
-        textbook: (z, r, b, *states, f, s) -> what is saved, the states after.
+        textbook: (z, r, b, *states, f, s, kept) -> what is saved, the states after.
     """
 
     gates: int
@@ -96,14 +98,28 @@ def _through_tanh(dx: Array, dy: Array, y: Array, workspace: Array, xp: Any) -> 
     xp.subtract(dy, workspace, out=dx)
 
 
+def product(h: Tensor, r: Tensor, kept: Kept = None) -> Tensor:
+    """h R; where some of h is left out, so it is for each gate by itself: (h m_i) R_i."""
+    if kept is None:
+        return h @ r
+    pairs = zip(kept, parts(r, len(kept)), strict=True)
+    return concatenate([(h * m) @ r_i for m, r_i in pairs])
+
+
 # ------------------------------------------------------------------------------------ simple
 
 
 def _simple(
-    z: Tensor, r: Tensor, b: Tensor | None, h: Tensor, f: Function = tanh, s: Function = sigmoid
+    z: Tensor,
+    r: Tensor,
+    b: Tensor | None,
+    h: Tensor,
+    f: Function = tanh,
+    s: Function = sigmoid,
+    kept: Kept = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """h' = f(z + h R)."""
-    return [], [f(z + h @ r)]
+    return [], [f(z + product(h, r, kept))]
 
 
 def _simple_forward(given: Given, step: Moment, m: Array, xp: Any) -> None:
@@ -138,12 +154,13 @@ def _lstm(
     c: Tensor,
     f: Function = tanh,
     s: Function = sigmoid,
+    kept: Kept = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """i, k, o = s(z + h R), g = f(z + h R); c' = k c + i g and h' = o f(c').
 
     Columns: input gate i, forget gate k (keep), candidate g, output gate o.
     """
-    i, k, g, o = parts(z + h @ r, 4)
+    i, k, g, o = parts(z + product(h, r, kept), 4)
     i, k, g, o = s(i), s(k), f(g), s(o)
     c_new = k * c + i * g
     return [i, k, g, o], [o * f(c_new), c_new]
@@ -196,13 +213,19 @@ def _lstm_backward(
 
 
 def _gru(
-    z: Tensor, r: Tensor, b: Tensor | None, h: Tensor, f: Function = tanh, s: Function = sigmoid
+    z: Tensor,
+    r: Tensor,
+    b: Tensor | None,
+    h: Tensor,
+    f: Function = tanh,
+    s: Function = sigmoid,
+    kept: Kept = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """u, v = s(z + m) and g = f(z + v m), where m = h R + b; h' = u h + (1 - u) g.
 
     Columns: update gate u, reset gate v, candidate g.
     """
-    m = h @ r + b
+    m = product(h, r, kept) + b
     z_u, z_v, z_g = parts(z, 3)
     m_u, m_v, m_g = parts(m, 3)
     u, v = s(z_u + m_u), s(z_v + m_v)
@@ -260,13 +283,20 @@ def _gru_backward(
 
 
 def gru_before(
-    z: Tensor, r: Tensor, b: Tensor | None, h: Tensor, f: Function = tanh, s: Function = sigmoid
+    z: Tensor,
+    r: Tensor,
+    b: Tensor | None,
+    h: Tensor,
+    f: Function = tanh,
+    s: Function = sigmoid,
+    kept: Kept = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The GRU as first published, which resets h before the product: g = f(z + (v h) R)."""
     z_u, z_v, z_g = parts(z, 3)
     r_u, r_v, r_g = parts(r, 3)
-    u, v = s(z_u + h @ r_u), s(z_v + h @ r_v)
-    g = f(z_g + (v * h) @ r_g)
+    h_u, h_v, h_g = (h, h, h) if kept is None else [h * m for m in kept]
+    u, v = s(z_u + h_u @ r_u), s(z_v + h_v @ r_v)
+    g = f(z_g + (v * h_g) @ r_g)
     return [u, v, g, g], [g + u * (h - g)]
 
 

@@ -1,14 +1,15 @@
 """Functions made of primitives: written for Tensors, and called with arrays as well."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from functools import partial, wraps
 from inspect import CO_VARARGS
-from typing import NamedTuple, Protocol, overload
+from typing import Annotated, NamedTuple, Protocol, overload
 
 from axon.backend import Array, ArrayLike, as_arrays, float_type, joining
 from axon.core import Tensor
 from axon.modes import Mode
 
+WholeNumbers = Annotated[Tensor, "keeps its type"]  # an argument of whole numbers, beside floats
 SeveralTensors = tuple[Tensor, ...]
 Tensors = Tensor | Sequence[Tensor]
 
@@ -42,6 +43,7 @@ class Accepted(NamedTuple):
     names: tuple[str, ...]
     tensors: list[str]
     sequences: set[str]
+    places: set[str]  # tensors that do not join the precision of others
     any_number: str | None  # ``*xs``, which are tensors
 
     @classmethod
@@ -51,8 +53,9 @@ class Accepted(NamedTuple):
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         tensors = [name for name in names if "Tensor" in str(hints[name])]
         sequences = {name for name in tensors if "Sequence" in str(hints[name])}
+        places = {name for name in tensors if "keeps its type" in str(hints[name])}
         any_number = code.co_varnames[len(names)] if code.co_flags & CO_VARARGS else None
-        return cls(names, tensors, sequences, any_number)
+        return cls(names, tensors, sequences, places, any_number)
 
 
 @overload
@@ -82,7 +85,9 @@ def composite(function: Callable[..., object]) -> object:
         if of_one and args and isinstance(args[0], Tensor):
             return function(*args, **named)
         if takes.any_number:
-            return _of_any(function, {takes.any_number: args}, named, takes)
+            first = function.__code__.co_argcount
+            several: dict[str, object] = {takes.any_number: args[first:]}
+            return _of_any(partial(function, *args[:first]), several, named, takes)
         given = dict(zip(takes.names, args, strict=False))
         if len(args) > len(takes.names) or given.keys() & named.keys():
             return function(*args, **named)  # an error, in Python's words
@@ -101,6 +106,7 @@ def _of_any(
 ) -> object:
     """Call it with a Tensor in place of each number and array."""
     several = {*takes.sequences, takes.any_number}
+    tensors = {**tensors, **{n: _placed(tensors[n]) for n in takes.places & tensors.keys()}}
     values = {name: _values(given, name in several) for name, given in tensors.items()}
     flat = [value for given in values.values() for value in given]
     known = [value for value in flat if isinstance(value, Tensor)]
@@ -115,6 +121,11 @@ def _of_any(
     with Mode("recorder", None):  # constants of a program, like those that primitives make
         result = function(*args, **named)
     return tuple(map(_array, result)) if isinstance(result, tuple) else _array(result)
+
+
+def _placed(given: object) -> object:
+    """Numbers as an array, which keeps its type."""
+    return given if given is None or isinstance(given, Tensor) else as_arrays([given])[0]
 
 
 def _values(given: object, several: bool) -> list[object]:

@@ -7,7 +7,8 @@ import numpy as np
 
 from axon.backend import Array, DType, Shape, counted, known
 from axon.bounds import anything, same
-from axon.core import primitive
+from axon.core import Tensor, primitive
+from axon.ops.composite import WholeNumbers, composite
 from axon.pieces import BYTE, Cut
 
 AT_ONCE = 4096  # numbers whose places are worked out together: they fit into the cache
@@ -64,10 +65,10 @@ def by_indices(out: Array, x: Array, indices: Array) -> Cut | None:
     can_fail=True,
     bounds=same,
 )
-def take(out: Array, x: Array, indices: Array, *, xp: Any, workspace: list[Array]) -> None:
+def take_(out: Array, x: Array, indices: Array, *, xp: Any, workspace: list[Array]) -> None:
     """The rows of x with these numbers; negative ones count from the end.
 
-    >>> take(np.array([10.0, 20.0, 30.0]), [2, -3])
+    >>> take_(np.array([10.0, 20.0, 30.0]), [2, -3])
     array([30., 10.])
     """
     wrong = outside(indices, -len(x), len(x) - 1)
@@ -172,8 +173,35 @@ def lookup(out: Array, table: Array, ids: Array, *, xp: Any, workspace: list[Arr
     xp.take(table, ids, axis=0, out=out, mode="clip")  # the only mode that does not allocate
 
 
-take.gradient(lambda g, y, x, indices: take_gradient(g, indices, shape=x.shape), None)
-take_gradient.gradient(lambda g, y, gy, indices, shape: take(g, indices), None)
+take_.gradient(lambda g, y, x, indices: take_gradient(g, indices, shape=x.shape), None)
+take_gradient.gradient(lambda g, y, gy, indices, shape: take_(g, indices), None)
 slice.gradient(lambda g, y, x, index: slice_gradient(g, shape=x.shape, index=index))
 slice_gradient.gradient(lambda g, y, gy, shape, index: slice(g, index=index))
 lookup.gradient(lambda g, y, table, ids: take_gradient(g, ids, shape=table.shape), None)
+
+
+@composite
+def take(x: Tensor, indices: WholeNumbers, axis: int | None = 0) -> Tensor:
+    """The elements with these numbers along ``axis``; negative ones count from the end.
+
+    Args:
+        x: what is taken from.
+        indices: whole numbers in any shape, which takes the place of the axis.
+        axis: 0 unless told otherwise, where NumPy's default is None: through all elements.
+
+    Raises:
+        IndexError: a number is out of range; at every run, so also when a program is replayed.
+
+    >>> take([10.0, 20.0, 30.0], [2, -3]), take([[1, 2], [3, 4]], 1, axis=1)
+    (array([30., 10.]), array([2, 4]))
+    """
+    if axis is None:
+        return take_(x.reshape(x.size), indices)
+    if x.ndim and not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"take: axis {axis} is out of range for {x.ndim} axes.")
+    axis %= max(x.ndim, 1)
+    if not axis:
+        return take_(x, indices)
+    rows = take_(x.transpose(axis, *(i for i in range(x.ndim) if i != axis)), indices)
+    many, rest = indices.ndim, rows.ndim
+    return rows.transpose(*range(many, many + axis), *range(many), *range(many + axis, rest))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from axon.core import Tensor
-from axon.ops.compare import equal, greater, less, less_equal, not_equal
+from axon.ops.compare import equal, greater, less, less_equal, not_equal, where
 from axon.ops.composite import composite
 from axon.ops.elementwise import absolute, maximum, minimum
 from axon.ops.reduce import Axis
@@ -139,7 +139,8 @@ def isclose(
     """
     x1, x2 = (x.astype(np.float64) for x in (x1, x2))
     finite = minimum(isfinite(x1), isfinite(x2))
-    near = less_equal(absolute(x1 - x2), absolute(x2) * rtol + atol)
+    a, b = where(finite, x1, 0.0), where(finite, x2, 0.0)  # inf - inf would be NaN
+    near = less_equal(absolute(a - b), absolute(b) * rtol + atol)
     close = maximum(minimum(near, finite), equal(x1, x2))
     return maximum(close, minimum(isnan(x1), isnan(x2))) if equal_nan else close
 

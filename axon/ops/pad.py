@@ -1,5 +1,6 @@
 """Making images larger: zeros around them, pixels repeated, or pixels in between."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, overload
 
@@ -8,6 +9,10 @@ import numpy as np
 from axon.backend import Array, DType, Shape
 from axon.bounds import with_zeros
 from axon.core import Tensor, TensorLike, primitive
+from axon.names import resolve
+from axon.ops.compare import where
+from axon.ops.composite import composite
+from axon.ops.index import take
 from axon.ops.matmul import matmul
 from axon.ops.reduce import broadcast_to
 from axon.ops.windows import Pair, images
@@ -32,10 +37,10 @@ def not_above(out: Array, x: Array, *, padding: tuple[Pair, ...]) -> bool:
 
 
 @primitive(result=pad_shape, rows=each_row(when=not_above), bounds=with_zeros)
-def pad(out: Array, x: Array, *, xp: Any, padding: tuple[Pair, ...]) -> None:
+def pad_(out: Array, x: Array, *, xp: Any, padding: tuple[Pair, ...]) -> None:
     """x with zeros around it: ``padding`` has (before, after) for each axis.
 
-    >>> pad(np.ones((1, 2)), padding=((0, 1), (1, 1)))
+    >>> pad_(np.ones((1, 2)), padding=((0, 1), (1, 1)))
     array([[0., 1., 1., 0.],
            [0., 0., 0., 0.]])
     """
@@ -44,7 +49,60 @@ def pad(out: Array, x: Array, *, xp: Any, padding: tuple[Pair, ...]) -> None:
     xp.copyto(out[middle], x)
 
 
-pad.gradient(lambda g, y, x, padding: g[_middle(x.shape, padding)])
+pad_.gradient(lambda g, y, x, padding: g[_middle(x.shape, padding)])
+
+MODES = {  # by the names of NumPy and Keras, and of PyTorch
+    **{"reflect": "reflect", "symmetric": "symmetric", "edge": "edge", "wrap": "wrap"},
+    **{"replicate": "edge", "circular": "wrap"},
+}
+
+
+@composite
+def pad(
+    x: Tensor,
+    padding: int | Pair | Sequence[Pair],
+    mode: str = "constant",
+    constant_values: float | None = None,
+) -> Tensor:
+    """x with something around it.
+
+    Args:
+        x: of any shape.
+        padding: (before, after) for each axis; one pair, or one number, for all of them.
+        mode: "constant"; "reflect" mirrors at the outer elements, "symmetric" behind them, "edge"
+            (or "replicate") repeats them, "wrap" (or "circular") goes on at the other end.
+        constant_values: what stands around it in mode "constant": 0 unless told otherwise.
+
+    >>> pad([1.0, 2.0], (1, 2)), pad([1, 2, 3], (2, 0), mode="reflect")
+    (array([0., 1., 2., 0., 0.]), array([3, 2, 1, 2, 3]))
+    """
+    ends = _ends(padding, x.ndim)
+    if mode == "constant":
+        if not constant_values:
+            return pad_(x, padding=ends)
+        outside = np.pad(np.zeros(x.shape, bool), ends, constant_values=True)
+        return where(Tensor(outside), constant_values, pad_(x, padding=ends))
+    if constant_values is not None:
+        raise ValueError(f"pad: constant_values are for mode='constant', not for mode={mode!r}.")
+    how: Any = resolve("mode", mode, MODES)
+    for axis, around in enumerate(ends):
+        if any(around):
+            x = take(x, np.pad(np.arange(x.shape[axis]), around, mode=how), axis=axis)
+    return x
+
+
+def _ends(padding: int | Pair | Sequence[Pair], ndim: int) -> tuple[Pair, ...]:
+    """(before, after) for each axis."""
+    given = np.asarray(padding)
+    try:
+        before, after = np.broadcast_to(given, (ndim, 2)).T.tolist()
+    except ValueError:
+        raise ValueError(
+            f"Padding needs one (before, after) for each of {ndim} axes, got {padding}."
+        ) from None
+    if given.dtype.kind not in "iu" or (given.size and given.min() < 0):
+        raise ValueError(f"pad: expected whole numbers that are not negative, got {padding}.")
+    return tuple(zip(before, after, strict=True))
 
 
 @overload

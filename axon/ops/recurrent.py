@@ -263,7 +263,7 @@ def unrolled(p: Tensor, mask: Tensor, *, cell: str, time: int, textbook: Any = N
     states, rows = _split(parts.start, equations.states), []
     zero = Tensor(np.zeros((), p.dtype))
     real = mask != 0
-    for t, z in enumerate(_steps(parts.z, time)):
+    for t, z in enumerate(steps_of(parts.z, time)):
         saved, after = step(z, parts.r, parts.b, *states)
         if mask.shape[1]:
             now = real[:, t : t + 1]
@@ -275,12 +275,12 @@ def unrolled(p: Tensor, mask: Tensor, *, cell: str, time: int, textbook: Any = N
     return stack([*rows, stack([*nothing, *states])], axis=1)
 
 
-def _steps(z: Tensor, time: int) -> list[Tensor]:
+def steps_of(z: Tensor, time: int) -> list[Tensor]:
     """Cut z into steps, by halves: each element takes part in log2(time) cuts, not in ``time``."""
     if time == 1:
         return [z]
     half, n = time // 2, len(z) // time
-    return _steps(z[: half * n], half) + _steps(z[half * n :], time - half)
+    return steps_of(z[: half * n], half) + steps_of(z[half * n :], time - half)
 
 
 def _pull(g: Tensor, y: Tensor, p: Tensor, mask: Tensor, *, cell: str, time: int) -> Tensor:

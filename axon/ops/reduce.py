@@ -7,6 +7,7 @@ import numpy as np
 from axon.backend import Array, DType, Shape, ones
 from axon.bounds import same, summed
 from axon.core import Tensor, primitive
+from axon.ops.composite import composite
 from axon.pieces import BYTE, Cut, by_rows, in_pieces
 
 Axis = int | Shape | None
@@ -106,7 +107,7 @@ def max(out: Array, x: Array, *, xp: Any, axis: Axis = None, keepdims: bool = Fa
 
 
 @primitive(result=argmax_shape, workspace=argmax_workspace, rows=first_stays, flops=1)
-def argmax(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: int = -1) -> None:
+def argmax_(out: Array, x: Array, *, xp: Any, workspace: list[Array], axis: int = -1) -> None:
     """The position of the (first) largest element along ``axis``."""
     for rows in workspace:
         xp.copyto(rows, xp.moveaxis(x, axis, -1))
@@ -143,6 +144,20 @@ def _max_gradient(g: Tensor, y: Tensor, x: Tensor, *, axis: Axis = None, **_: ob
 
 sum.gradient(lambda g, y, x, axis=None, **_: broadcast_to(_restore(g, x, axis), shape=x.shape))
 max.gradient(_max_gradient)
-argmax.gradient(None)
+argmax_.gradient(None)
 broadcast_to.gradient(lambda g, y, x, shape: sum_to(g, shape=x.shape))
 sum_to.gradient(lambda g, y, x, shape: broadcast_to(g, shape=x.shape))
+
+
+@composite
+def argmax(x: Tensor, axis: int | None = -1, keepdims: bool = False) -> Tensor:
+    """The position of the (first) largest element along ``axis``; None counts through all of them.
+
+    >>> argmax([[1, 3], [4, 2]]), int(argmax([[1, 3], [4, 2]], axis=None))
+    (array([1, 0]), 2)
+    """
+    if axis is None:
+        found = argmax_(x.reshape(x.size), axis=0)
+        return found.reshape((1,) * x.ndim) if keepdims else found
+    found = argmax_(x, axis=axis)
+    return _restore(found, x, axis) if keepdims else found

@@ -36,7 +36,7 @@ class Objective(Loss):
         spread: Array | None = None,
     ) -> None:
         self.inner, self.scale, self.kernels = inner, scale, kernels if alpha else []
-        self.name = inner.name  # type: ignore[misc]
+        self.name = inner.name
         self.yes_from = inner.yes_from
         self.expects, self.soft = inner.expects, inner.soft  # type: ignore[misc]
         dtype = kernels[0].dtype if kernels else np.dtype(np.float32)

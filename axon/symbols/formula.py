@@ -16,6 +16,7 @@ from axon.symbols.symbol import (
     BEGINS,
     EACH,
     MAKES,
+    WRITES_FIRST,
     Keywords,
     Spot,
     Symbol,
@@ -156,7 +157,7 @@ def evaluate(formula: Formula, arrays: Sequence[Array]) -> list[Array]:
 
 def _do(name: str, place: Array, args: list[object], options: Keywords) -> None:
     function = function_of(name)
-    if name in ("copyto", "add.at"):
+    if name in WRITES_FIRST:
         function(place, *args, **options)
     elif name in MAKES:
         place[...] = function(*args, **options)

@@ -26,10 +26,11 @@ EACH = {  # number by number
 }
 MANY = {  # of many numbers, or of numbers at other places
     *("add.reduce", "maximum.reduce", "minimum.reduce", "argmax", "matmul", "vecdot"),
-    *("take", "add.at"),
+    *("take", "add.accumulate", "add.at", "maximum.at"),
 }
 MAKES = {"arange", "asarray", "ones", "zeros"}  # constants
 LAYS = {"moveaxis", "lib", "may_share_memory"}  # views, lib.stride_tricks.as_strided among them
+WRITES_FIRST = {"copyto", "add.at", "maximum.at"}  # to what they are handed first
 TUNES = {"setbufsize"}  # what changes nothing but the time
 FUNCTIONS = EACH | MANY | MAKES | LAYS | TUNES
 BEGINS = {"given", "unwritten"}  # what stands for a memory before anything is written to it
@@ -121,7 +122,7 @@ class Symbol:
 
     __array_ufunc__ = None  # np.exp(symbol) is an error: kernels compute by xp
     __bool__ = __float__ = __int__ = __index__ = __array__ = item = tolist = _refuse
-    __array_function__ = astype = copy = _refuse
+    __array_function__ = astype = copy = argsort = _refuse
     __eq__ = __ne__ = __le__ = __ge__ = _refuse
     __hash__ = object.__hash__
 
@@ -247,7 +248,7 @@ class SymbolFunction:
 
     def __call__(self, *args: Any, out: Any = None, **options: Any) -> Symbol:
         """Write it down: a new version of the memory of ``out``, or of memory of its own."""
-        if self.name in ("copyto", "add.at"):
+        if self.name in WRITES_FIRST:
             out, *args = args  # type: ignore[assignment]
         if isinstance(out, tuple) or len(args) > self._takes():
             raise TypeError(f"xp.{self.name}: say out=, by name, and one array.")
@@ -261,6 +262,7 @@ class SymbolFunction:
         return function.nin if isinstance(function, np.ufunc) else 2 + (self.name != "argmax")
 
     reduce = property(lambda self: SymbolFunction(f"{self.name}.reduce"))
+    accumulate = property(lambda self: SymbolFunction(f"{self.name}.accumulate"))
     at = property(lambda self: SymbolFunction(f"{self.name}.at"))
 
 

@@ -11,8 +11,13 @@ LEAF = 8  # a tree's leaves hold at least rows / (bins * LEAF)
 LOOKED_AT = 20000  # rows a tree is grown on
 
 
-def scale_and_edges(column: Array, bins: int, y: Array | None) -> tuple[float, float, Array]:
-    """The center of a column, 1 / its spread, and ends of its bins; NaN are left aside."""
+def scale_and_edges(
+    column: Array, bins: int, y: Array | None, kept: int = 0
+) -> tuple[float, float, Array]:
+    """The center of a column, 1 / its spread, and ends of its bins; NaN are left aside.
+
+    Of up to ``kept`` different numbers each one ends a bin, however many bins that makes.
+    """
     there = ~np.isnan(column)
     real = np.sort(column[there])
     if not len(real):
@@ -23,7 +28,7 @@ def scale_and_edges(column: Array, bins: int, y: Array | None) -> tuple[float, f
         return center, factor, np.empty(0)
     if y is not None:
         return center, factor, _apart(_tree_edges(column[there], y[there], bins))
-    return center, factor, _apart(_quantile_edges(real, distinct, counts, bins))
+    return center, factor, _apart(_quantile_edges(real, distinct, counts, bins, kept))
 
 
 def _scale(real: Array) -> tuple[float, float]:
@@ -44,9 +49,9 @@ def _scale(real: Array) -> tuple[float, float]:
     return float(center), float(1 / spread) if spread > 1 / np.finfo(np.float64).max else 0.0
 
 
-def _quantile_edges(real: Array, distinct: Array, counts: Array, bins: int) -> Array:
+def _quantile_edges(real: Array, distinct: Array, counts: Array, bins: int, kept: int) -> Array:
     """Ends of bins of about as many rows each; a number that often occurs takes up one of them."""
-    if len(distinct) <= bins + 1:
+    if len(distinct) <= max(bins + 1, kept):
         return distinct
     most = _share(counts, bins)
     if counts.max() <= most:

@@ -10,6 +10,7 @@ from axon.tabular.training import Course
 
 EFFORTS = ("fast", "good", "best")
 MEMBERS, WIDTHS, BINS = 8, (64, 64), 16
+FINER, KEPT = 24, 64  # bins, and different values that all end one, where numbers are predicted
 BIN_SCALE, CATEGORY_SCALE = 0.25, 0.5  # the size of inputs at first, except of few rows
 DECAY, DROPOUT = 0.5, 0.1  # where classes are told apart, except of few rows
 LONG, SHORT = (64, 4), (30, 3)  # epochs and cycles of the rate: the first three are the same
@@ -34,6 +35,7 @@ class Choices(NamedTuple):
         plan: how long and how fast they learn.
         bin_scale: what bins are multiplied with at first.
         category_scale: what columns of categories are multiplied with at first.
+        kept: a number with up to so many different values has a bin between any two of them.
     """
 
     members: int
@@ -44,6 +46,7 @@ class Choices(NamedTuple):
     plan: Course
     bin_scale: float = 1.0
     category_scale: float = 1.0
+    kept: int = 0
 
     def with_folds(self, folds: int | None) -> "Choices":
         """The same with so many folds, each held out by as many members; None: as they are.
@@ -79,7 +82,8 @@ def choose(effort: str, rows: int, classes: int) -> Choices:
     scales = (1.0, 1.0) if few else (BIN_SCALE, CATEGORY_SCALE)
     plan = _course(rows, classes)
     mixed = few and members > 1
-    return Choices(members, min(folds, rows), BINS, mixed, WIDTHS, plan, *scales)
+    bins, kept = (BINS, 0) if classes or few else (FINER, KEPT)
+    return Choices(members, min(folds, rows), bins, mixed, WIDTHS, plan, *scales, kept)
 
 
 def _course(rows: int, classes: int) -> Course:

@@ -89,7 +89,7 @@ class Encoder:
     frequencies: list[Array]
 
     @classmethod
-    def fit(cls, values: Values, bins: int = 0, y: Array | None = None) -> "Encoder":
+    def fit(cls, values: Values, bins: int = 0, y: Array | None = None, kept: int = 0) -> "Encoder":
         """Find out how to encode.
 
         Args:
@@ -97,6 +97,7 @@ class Encoder:
             bins: how many there may be for a number; 0 for none.
             y: (rows,) classes as integers, or (rows, ...) numbers: bins end where a small decision
                 tree would split, instead of at quantiles.
+            kept: a number with up to so many different values has a bin between any two of them.
 
         Raises:
             ValueError: there are no rows; a number is infinite; bins are no number of bins.
@@ -104,7 +105,7 @@ class Encoder:
         """
         numbers, codes = values.numbers, values.codes
         _demand_usable(numbers, bins, y)
-        found = [binning.scale_and_edges(column, bins, y) for column in numbers.T]
+        found = [binning.scale_and_edges(column, bins, y, kept) for column in numbers.T]
         large = [i for i, size in enumerate(values.sizes) if size - FIRST > MANY_VALUES]
         return cls(
             np.array([center for center, _, _ in found], np.float64),

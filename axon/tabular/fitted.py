@@ -112,7 +112,7 @@ def learn(
     Returns:
         what was learned; and which rows (n, members) each member never saw.
     """
-    encoder = Encoder.fit(values, choices.bins)
+    encoder = Encoder.fit(values, choices.bins, kept=choices.kept)
     held = hold_out(parts, choices, rng)
     net = _network(encoder, values, objective, y, choices, rng)
     compiled = worth_compiling(net, len(y), choices.plan.epochs)

@@ -6,6 +6,7 @@ What depends on no batch is computed for some steps ahead; what only adds up is 
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ class Numbers:
         types = list(self._types)
         rows = {dtype: pack[k] for dtype, pack in zip(types, packs, strict=True)}
         return [
-            rows[c.dtype][n].reshape(c.shape[1:])
+            rows[c.dtype][n : n + _size(c)].reshape(c.shape[1:])
             for c, n in zip(self.handed, self._at, strict=True)
         ]
 
@@ -109,20 +110,13 @@ class Numbers:
         self._at = []
         for column in self.handed:
             self._at.append(self._types.get(column.dtype, 0))
-            self._types[column.dtype] = self._at[-1] + 1
+            self._types[column.dtype] = self._at[-1] + _size(column)
         self.packs = [np.zeros((self.ahead, n), dtype) for dtype, n in self._types.items()]
         packs = dict(zip(self._types, self.packs, strict=True))
         own = {}
         for number, (column, at) in enumerate(zip(self.handed, self._at, strict=True)):
-            part = packs[column.dtype][:, at].reshape(column.shape[0], *column.shape[1:])
-            view = (
-                np.lib.stride_tricks.as_strided(
-                    part, column.shape, (packs[column.dtype].strides[0], *(0,) * (column.ndim - 1))
-                )
-                if column.ndim > 1
-                else packs[column.dtype][:, at]
-            )
-            own[id(column)] = self.handed[number] = view
+            part = packs[column.dtype][:, at : at + _size(column)]
+            own[id(column)] = self.handed[number] = part.reshape(column.shape)  # no copy
         self._before = [(call, own.get(id(c), c), a) for call, c, a in self._before]
 
     def run_before(self, steps: int, changing: Told | None = None) -> None:
@@ -225,3 +219,8 @@ def _meet(span: Span, array: Array) -> bool:
 
 
 _NOTHING = np.empty(0)
+
+
+def _size(column: Array) -> int:
+    """How many numbers one step is handed."""
+    return prod(column.shape[1:])

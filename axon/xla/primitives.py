@@ -164,8 +164,8 @@ class _Evaluation:
         assert target is not None
         options = {key: self._value(value) for key, value in version.options.items()}
         args = [self._value(a) for a in version.args]
-        if version.function == "add.at":
-            value = _scattered(self._read(target), *args)
+        if version.function in ("add.at", "maximum.at"):
+            value = _scattered(version.function, self._read(target), *args)
         else:
             value = _called(version.function, args, options, target.dtype)
         if "where" in options and not version.function.endswith(".reduce"):
@@ -413,14 +413,19 @@ def _take(
     return jnp.take(x, places, axis=axis, mode="clip")
 
 
-def _scattered(x: jax.Array, indices: jax.Array, values: Any) -> jax.Array:
-    return x.at[indices].add(_converted(_array(values, x.dtype), x.dtype))
+def _scattered(name: str, x: jax.Array, indices: jax.Array, values: Any) -> jax.Array:
+    given = _converted(_array(values, x.dtype), x.dtype)
+    return x.at[indices].add(given) if name == "add.at" else x.at[indices].max(given)
+
+
+def _accumulated(x: jax.Array, *, wanted: DType, axis: int = 0, **options: Any) -> jax.Array:
+    return jnp.cumsum(_converted(x, options.pop("dtype", wanted)), axis=axis)
 
 
 _MANY: dict[str, Callable[..., jax.Array]] = {
     **{f"{name}.reduce": _reduction(name) for name in ("add", "maximum", "minimum")},
     **{name: _product(name) for name in ("matmul", "vecdot")},
-    **{"argmax": _argmax, "take": _take},
+    **{"argmax": _argmax, "take": _take, "add.accumulate": _accumulated},
 }
 
 

@@ -34,8 +34,13 @@ def of_kind(kind: str) -> pytest.MarkDecorator:
 # numbers, 8,192 of them at a time, however large the arrays are.
 BUFFERS = 80_000
 
-# The kernels that allocate more, with what they may take and the reason. Nothing yet.
-ALLOCATES: dict[str, tuple[int, str]] = {}
+# The kernels that allocate more, with what they may take and the reason.
+ALLOCATES: dict[str, tuple[int, str]] = {
+    "argsort": (
+        3_500_000,
+        "NumPy's argsort has no out=: its result, and the work of a stable sort",
+    ),
+}
 
 
 # ------------------------------------------------------------------------------------ preparation

@@ -279,8 +279,8 @@ def test_padding_by_name(make):
         make(padding="sane")
     with pytest.raises(ValueError, match=r"unknown padding of \w+ 'causal'"):
         make(padding="causal")
-    with pytest.raises(TypeError, match="padding must be one of valid, same, got 1"):
-        make(padding=1)
+    with pytest.raises(TypeError, match="padding must be one of valid, same, got None"):
+        make(padding=None)
 
 
 @every_layer

@@ -108,3 +108,21 @@ def test_edges():
             same(f"ZeroPadding{axes}D", shape, some)
         same(f"UpSampling{axes}D", shape, 2)
     same("UpSampling3D", (1, 2, 3, 2, 1), (1, 2, 3))
+
+
+def test_channels_first():
+    first = {"data_format": "channels_first"}
+    for axes in (1, 2, 3):
+        shape = (2, 4, *(5, 6, 7)[:axes])
+        same(f"Conv{axes}D", shape, 2, 2, padding="same", **first)
+        same(f"Conv{axes}DTranspose", shape, 2, 2, 2, **first)
+        same(f"MaxPooling{axes}D", shape, 2, **first)
+        same(f"GlobalMaxPooling{axes}D", shape, keepdims=True, **first)
+        same(f"GlobalMaxPooling{axes}D", shape, **first)
+        same(f"AdaptiveMaxPooling{axes}D", shape, 2, **first)
+    same("SeparableConv2D", (2, 4, 5, 6), 3, 2, **first)
+    same("DepthwiseConv2D", (2, 4, 5, 6), 2, **first)
+    same("Cropping2D", (2, 3, 5, 6), 1, **first)
+    same("ZeroPadding2D", (2, 3, 5, 6), 1, **first)
+    same("UpSampling2D", (2, 3, 5, 6), 2, **first)
+    same("Flatten", (2, 3, 5, 6), **first)

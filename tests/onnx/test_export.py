@@ -55,7 +55,7 @@ from axon.modes import RecordingError, modes
 from axon.operators import PRIMITIVES
 from axon.parameter import Buffer
 from axon.program.trace import trace
-from tests.samples.layers import GRAPHS, SAMPLES, TEXTS
+from tests.samples.layers import CELLS, GRAPHS, PREPARING, SAMPLES, TEXTS
 from tests.samples.primitives import SAMPLES as PRIMITIVE_SAMPLES
 
 onnx = pytest.importorskip("onnx")
@@ -145,7 +145,7 @@ def test_every_layer_class_is_among_them():
     made += [layer for make in GRAPHS.values() for layer in make().modules()]
     named = (getattr(layers, name) for name in dir(layers))
     public = {c for c in named if isinstance(c, type) and issubclass(c, Layer)}
-    assert public - {Layer} <= {type(layer) for layer in made}
+    assert public - {Layer} - PREPARING - CELLS <= {type(layer) for layer in made}
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -155,7 +155,8 @@ def test_every_graph(name):
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_networks_on_whole_numbers(name):
-    agrees(ready(Sequential(TEXTS[name]()), (6,)), samples(6, dtype="int64", below=9))
+    model = ready(Sequential(TEXTS[name]()), (6,))
+    agrees(model, samples(6, dtype=model.input_dtype, below=9))
 
 
 @pytest.mark.parametrize("opset", [17, 20, 24])
@@ -191,13 +192,12 @@ NEVER = {  # primitives that no inference program has, or that ONNX cannot say
     *("log_probability", "over_probability", "sigmoid_cross_entropy", "log_cosh"),  # losses
     *("conv2d_weight", "max_pool2d_argmax", "max_pool2d_pick"),  # the way back
     *("left_shift", "right_shift"),  # which ONNX has for numbers without a sign only
+    "segment_max",  # ScatterElements can, but wants a place for each number
 }
 
 
 def test_every_primitive_has_a_rule_or_a_reason():
     """A new primitive either gets a rule in axon/onnx/rules, or stands above."""
-    for name in dir(ops):
-        assert getattr(ops, name) is not None  # some are loaded when they are asked for
     elsewhere = {
         name
         for name, p in PRIMITIVES.items()

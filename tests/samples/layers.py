@@ -13,6 +13,7 @@ from axon.layers import (
     GLU,
     GRU,
     LSTM,
+    RNN,
     Activation,
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -48,7 +49,9 @@ from axon.layers import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
+    GroupedQueryAttention,
     GroupNormalization,
+    GRUCell,
     Hardshrink,
     Hardtanh,
     Input,
@@ -57,6 +60,7 @@ from axon.layers import (
     LPPooling1D,
     LPPooling2D,
     LPPooling3D,
+    LSTMCell,
     Masking,
     MaxPooling1D,
     MaxPooling2D,
@@ -82,14 +86,17 @@ from axon.layers import (
     Rescaling,
     Reshape,
     RMSNormalization,
+    RotaryEmbedding,
     RReLU,
     SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,
+    SimpleRNNCell,
     Softmax,
     Softshrink,
     SpatialDropout1D,
     SpatialDropout2D,
+    StackedRNNCells,
     Threshold,
     TransformerBlock,
     UpSampling1D,
@@ -104,6 +111,10 @@ from axon.models import Model, Sequential
 
 def normalization(**settings):
     return Normalization([1.0, -2.0, 0.5], [4.0, 0.25, 0.0], **settings)
+
+
+def cell_of(settings):
+    return GRUCell(3, dtype=settings.get("dtype"))
 
 
 # name -> (how to make the layer, the shape of one sample)
@@ -164,9 +175,17 @@ SAMPLES = {
     "SimpleRNN": (lambda **s: SimpleRNN(3, **s), (4, 2)),
     "LSTM": (lambda **s: LSTM(3, **s), (4, 2)),
     "LSTM, all steps": (lambda **s: LSTM(2, return_sequences=True, **s), (3, 2)),
+    "LSTM, two layers": (lambda **s: LSTM(2, num_layers=2, **s), (3, 2)),
+    "RNN": (lambda **s: RNN([LSTMCell(2, dtype=s.get("dtype")), cell_of(s)], **s), (3, 2)),
     "GRU": (lambda **s: GRU(3, **s), (4, 2)),
     "Bidirectional": (lambda **s: Bidirectional(GRU(2, dtype=s.get("dtype")), **s), (3, 2)),
     "MultiHeadAttention": (lambda **s: MultiHeadAttention(2, 3, **s), (4, 5)),
+    "MultiHeadAttention, turned": (
+        lambda **s: MultiHeadAttention(2, 4, rotary=True, sliding_window=2, **s),
+        (4, 5),
+    ),
+    "GroupedQueryAttention": (lambda **s: GroupedQueryAttention(3, 4, 2, **s), (4, 5)),
+    "RotaryEmbedding": (RotaryEmbedding, (3, 4)),
     "TransformerBlock": (lambda **s: TransformerBlock(2, 6, activation="tanh", **s), (3, 4)),
     # functions with settings
     "ReLU": (lambda **s: ReLU(0.7, 0.1, 0.2, **s), (4,)),
@@ -215,12 +234,24 @@ SAMPLES = {
     "Padding2D": (lambda **s: Padding2D((1, 2), "reflect", **s), (2, 3, 1)),
     "Padding3D": (lambda **s: Padding3D((0, 1, 0), value=2.0, **s), (1, 2, 2, 1)),
     "ZeroPadding3D": (lambda **s: ZeroPadding3D((0, 1, 0), **s), (1, 2, 2, 1)),
+    "Conv2D, channels first": (
+        lambda **s: Conv2D(2, 2, data_format="channels_first", **s),
+        (1, 3, 2),
+    ),
+    "Dense of costs": (lambda **s: Dense(units=2, activity_regularizer="l1_l2", **s), (3,)),
     "UpSampling3D": (lambda **s: UpSampling3D((1, 2, 1), **s), (2, 1, 2, 2)),
 }
 ON_SEVERAL = {  # layers of several inputs; see GRAPHS
     *(layers.Add, layers.Subtract, layers.Multiply, layers.Average),
     *(layers.Maximum, layers.Minimum, layers.Concatenate, layers.Dot),
 }
+# The samples above are floats; see TEXTS.
+ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}
+ON_INTEGERS |= {layers.CategoryEncoding, layers.Discretization}
+# What comes in is not what a program reads: tests/layers/test_text.py.
+PREPARING = {layers.TextVectorization, layers.StringLookup, layers.IntegerLookup}
+PREPARING |= {layers.Hashing, layers.HashedCrossing}
+CELLS = {SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells}  # with states: tried inside an RNN
 ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}  # the samples above are floats; see TEXTS
 
 
@@ -252,6 +283,11 @@ def reading(*parts):
 TEXTS = {  # networks on integers
     "Embedding": lambda: [Embedding(9, 3), Flatten(), Dense(2)],
     "PackedEmbedding": lambda: [PackedEmbedding(2, 9, 3), Flatten(), Dense(2)],
+    "CategoryEncoding": lambda: [layers.CategoryEncoding(9, "count"), Dense(2)],
+    "Discretization": lambda: [
+        layers.Discretization([2.0, 5.0]),
+        *(Embedding(3, 3), Flatten(), Dense(2)),
+    ],
     "Embedding, mask_zero, LSTM": reading(True, lambda: LSTM(3)),
     "Embedding, mask_zero, GRU": reading(True, lambda: layers.GRU(3)),
     "Embedding, mask_zero, both directions": reading(

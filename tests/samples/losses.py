@@ -43,6 +43,27 @@ LOSSES = {
     losses.MeanSquaredError: [(losses.MeanSquaredError, None, NUMBERS)],
     losses.Poisson: [(losses.Poisson, "softplus", COUNTS)],
     losses.SquaredHinge: [(losses.SquaredHinge, None, HOT)],
+    losses.CategoricalGeneralizedCrossEntropy: [
+        (losses.CategoricalGeneralizedCrossEntropy, "softmax", LABELS)
+    ],
+    losses.CategoricalHinge: [(losses.CategoricalHinge, None, LABELS)],
+    losses.Dice: [(lambda: losses.Dice(axis=1), "softmax", HOT)],
+    losses.HingeEmbedding: [(losses.HingeEmbedding, "softplus", HOT)],
+    losses.MeanAbsolutePercentageError: [(losses.MeanAbsolutePercentageError, None, NUMBERS)],
+    losses.MeanSquaredLogarithmicError: [(losses.MeanSquaredLogarithmicError, "softplus", COUNTS)],
+    losses.MultiLabelMargin: [(losses.MultiLabelMargin, None, HOT)],
+    losses.MultiMargin: [(lambda: losses.MultiMargin(2, weight=[1, 2, 3]), None, LABELS)],
+    losses.NLL: [(losses.NLL, "log_softmax", LABELS)],
+    losses.PoissonNLL: [(losses.PoissonNLL, None, COUNTS)],
+    losses.Quantile: [(lambda: losses.Quantile(0.8), None, NUMBERS)],
+    losses.SmoothL1: [(lambda: losses.SmoothL1(0.5), None, NUMBERS)],
+    losses.SoftMargin: [(losses.SoftMargin, None, HOT)],
+    losses.Tversky: [(lambda: losses.Tversky(0.3, 0.7, axis=-1), "sigmoid", HOT)],
+}
+# Predictions of shapes of their own: tests/losses/test_of_several.py tries them.
+APART = {
+    *(losses.Circle, losses.CosineEmbedding, losses.CTC, losses.GaussianNLL),
+    *(losses.MarginRanking, losses.TripletMargin),
 }
 # Losses of plain numbers: tables of other tests take them from here.
 OF_NUMBERS = {

@@ -117,6 +117,12 @@ def test_few_values_have_few_bins() -> None:
     assert [len(e) for e in encoder.edges] == [3, 0, 0]
 
 
+def test_few_different_numbers_all_end_a_bin_if_asked() -> None:
+    values = values_of(np.arange(600) % 20, np.arange(600) % 21)
+    assert Encoder.fit(values, 4, kept=20).bins == (19, 4)
+    assert Encoder.fit(values, 4).bins == (4, 4)
+
+
 def test_bins_of_a_tree_end_where_the_target_jumps() -> None:
     pytest.importorskip("sklearn")
     column = np.random.default_rng(1).random(2000)

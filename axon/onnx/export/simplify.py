@@ -96,7 +96,8 @@ class Simplifier:
                 if node.op_type == "Scan":
                     _drop_pieces(node, wanted)
                 else:
-                    node.outputs = _trimmed([n if n in wanted else "" for n in node.outputs])
+                    if node.op_type != "TopK":  # neither of whose outputs may be left out
+                        node.outputs = _trimmed([n if n in wanted else "" for n in node.outputs])
         self.graph.nodes = kept[::-1]
         for name in [n for n in self.graph.initializers if n not in wanted]:
             del self.graph.initializers[name]

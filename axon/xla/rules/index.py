@@ -38,6 +38,11 @@ def take_gradient(g: Traced, indices: Traced, *, shape: Shape) -> Traced:
     return out.at[_counted(indices, shape[0])].add(g, mode="promise_in_bounds")
 
 
+def argsort(x: Traced, *, axis: int = -1) -> Traced:
+    """The places in rising order; of equal ones, the first first."""
+    return jnp.argsort(x, axis=axis, stable=True).astype(jnp.int64)
+
+
 def concatenate(*xs: Traced, axis: int = -1) -> Traced:
     """One behind another."""
     return jnp.concatenate(together(*xs), axis)
@@ -47,6 +52,7 @@ RULES: dict[str, Rule] = {
     "take": take,
     "lookup": lookup,
     "take_gradient": take_gradient,
+    "argsort": argsort,
     "concatenate": concatenate,
 }
 

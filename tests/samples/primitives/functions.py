@@ -1,4 +1,4 @@
-"""Samples of elementary functions, of rounding, and of bits.
+"""Samples of elementary functions, of rounding and bits, of sums up to here and of ranks.
 
 They come behind those that were there before, and draw from a generator of their own.
 """
@@ -45,6 +45,30 @@ def _bits(function: Callable[[int, int], int]) -> Callable[..., Any]:
     return lambda x, y: np.frompyfunc(function, 2, 1)(x, y).astype(np.int64)
 
 
+def _up_to_here(x: Any, axis: int) -> Any:
+    rows = np.moveaxis(x, axis, -1)
+    sums = [rows[..., : i + 1].sum(-1) for i in range(rows.shape[-1])]
+    return np.moveaxis(np.stack(sums, -1), -1, axis) if sums else x
+
+
+def _rank(x: Any, axis: int = -1) -> Any:
+    return (
+        np.lexsort((np.moveaxis(x, axis, -1),), axis=-1)
+        if x.ndim == 1
+        else np.moveaxis(
+            np.apply_along_axis(lambda row: np.lexsort((row,)), -1, np.moveaxis(x, axis, -1)),
+            -1,
+            axis,
+        )
+    )
+
+
+def _largest(x: Any, ids: Any, segments: int) -> Any:
+    least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    rows = [x[ids == i].max(0, initial=least) for i in range(segments)]
+    return np.array(rows).astype(x.dtype).reshape(segments, *x.shape[1:])
+
+
 signed, inside, above = within(-1.9, 1.9), within(-0.9, 0.9), within(1.1, 3.0)
 SAMPLES: dict[str, Case] = {
     # axon/ops/functions.py
@@ -73,4 +97,38 @@ SAMPLES: dict[str, Case] = {
     "bitwise_xor": pairs(_bits(int.__xor__), whole(-9, 9), whole(-9, 9)),
     "left_shift": pairs(_bits(int.__lshift__), whole(-9, 9), whole(0, 9)),
     "right_shift": pairs(_bits(int.__rshift__), whole(-99, 99), whole(0, 9)),
+    # axon/ops/cumulative.py
+    "cumsum": Case(
+        _up_to_here,
+        [
+            ((signed(2, 3),), {"axis": 0}),
+            ((signed(3, 4, 5),), {"axis": -2}),
+            ((signed(7),), {"axis": -1}),
+            ((signed(3, 0),), {"axis": 0}),
+        ],
+        ((signed(*LARGE),), {"axis": 0}),
+    ),
+    # axon/ops/ordering.py
+    "argsort": Case(
+        _rank,
+        [
+            ((signed(2, 3),), {"axis": 0}),
+            ((signed(3, 4, 5),), {"axis": -2}),
+            ((signed(7),), {}),
+            ((signed(2, 0),), {}),
+        ],
+        ((signed(*LARGE),), {"axis": -1}),
+        nan_shows=[],
+    ),
+    # axon/ops/gathering.py
+    "segment_max": Case(
+        _largest,
+        [
+            ((signed(5, 2), np.array([0, 2, 0, 1, 2])), {"segments": 3}),
+            ((signed(4), np.array([1, 1, 1, 0], np.int8)), {"segments": 2}),
+            ((signed(3, 2, 2), np.array([1, 0, 1])), {"segments": 2}),
+        ],
+        ((signed(*LARGE), whole(0, 8)(LARGE[0])), {"segments": 8}),
+        nan_shows=[],  # it does, but NumPy's maximum.at warns of it
+    ),
 }

@@ -65,6 +65,21 @@ def argmax(graph: Writer, x: Value, axis: int = -1) -> Value:
     return graph.op("ArgMax", x, axis=axis, keepdims=0, shape=shape, dtype=INT64)
 
 
+def argsort(graph: Writer, x: Value, axis: int = -1) -> Value:
+    """The places of all elements in rising order: the smallest as many as there are."""
+    shape, _ = graph.result
+    k = graph.sizes((x.shape[axis],))
+    results = [(shape, x.dtype), (shape, INT64)]
+    return graph.ops("TopK", x, k, results=results, axis=axis, largest=0, sorted=1)[1]
+
+
+def cumsum(graph: Writer, x: Value, axis: int) -> Value:
+    """The sum of all up to here."""
+    shape, dtype = graph.result
+    place = graph.constant(axis % x.ndim, INT64)
+    return graph.op("CumSum", graph.cast(x, dtype), place, shape=shape, dtype=dtype)
+
+
 def sum_to(graph: Writer, x: Value, shape: Sizes) -> Value:
     """The sum over what broadcasting would repeat."""
     new = x.ndim - len(shape)
@@ -244,6 +259,8 @@ RULES: dict[str, Rule] = {
     "sum": sum_,
     "max": max_,
     "argmax": argmax,
+    "argsort": argsort,
+    "cumsum": cumsum,
     "sum_to": sum_to,
     "channel_affine": channel_affine,
     "channel_scale": channel_scale,
