@@ -8,6 +8,7 @@ from axon.datasets import breast_cancer, digits, fashion_mnist, mnist
 from axon.datasets.errors import DatasetUnavailable
 from axon.datasets.image_folder import ImageFolder, image_folder
 from axon.datasets.npz import load_npz
+from axon.datasets.sequences import pad_sequences
 from axon.datasets.split import split_data
 from axon.datasets.table import Table, load_csv, read_features
 
@@ -21,6 +22,7 @@ __all__ = [
     "image_folder",
     "load_csv",
     "load_npz",
+    "pad_sequences",
     "read_features",
     "split_data",
     "Table",

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
         Threshold,
     )
     from axon.layers.attention import (
-        GroupedQueryAttention,
+        GroupQueryAttention,
         MultiHeadAttention,
         TransformerBlock,
     )
@@ -125,9 +125,11 @@ if TYPE_CHECKING:
         LPPooling3D,
         MaxPooling3D,
     )
+    from axon.layers.queries import AdditiveAttention, Attention
     from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
     from axon.layers.rnn import RNN
     from axon.layers.rotary import RotaryEmbedding
+    from axon.layers.steps import Permute, RepeatVector, TimeDistributed
     from axon.layers.text import TextVectorization
     from axon.layers.volumes import (
         Conv1DTranspose,
@@ -162,19 +164,27 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
     ),
     "text": ("TextVectorization",),
-    "attention": ("GroupedQueryAttention", "MultiHeadAttention", "TransformerBlock"),
+    "attention": ("GroupQueryAttention", "MultiHeadAttention", "TransformerBlock"),
     "cells": ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"),
     "recurrent": ("GRU", "LSTM", "Bidirectional", "SimpleRNN"),
     "rnn": ("RNN",),
     "rotary": ("RotaryEmbedding",),
+    "queries": ("AdditiveAttention", "Attention"),
+    "steps": ("Permute", "RepeatVector", "TimeDistributed"),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}
 
 _ELSEWHERE = {
+    "GroupedQueryAttention": "GroupQueryAttention",
     "InputLayer": "Input(shape)",
     "Linear": "Dense",
-    "TimeDistributed": "Dense, which takes (n, time, features) as it is",
 }
+
+
+__all__ = [
+    *(n for n, v in globals().items() if isinstance(v, type) and v.__module__.startswith(__name__)),
+    *HOMES,
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -80,7 +80,7 @@ class MultiHeadAttention(Heads):
         return self.num_heads
 
 
-class GroupedQueryAttention(Heads):
+class GroupQueryAttention(Heads):
     """Attention whose heads share keys and values, some of them each: less to compute and to keep.
 
     It is ``MultiHeadAttention`` where there are as many heads for keys and values as for queries,
@@ -98,7 +98,7 @@ class GroupedQueryAttention(Heads):
     Parameters: ``query_weights`` (features, num_query_heads * head_dim), ``key_weights`` (features,
     num_key_value_heads * head_dim), and so on.
 
-    >>> layer = GroupedQueryAttention(4, 6, 2)
+    >>> layer = GroupQueryAttention(4, 6, 2)
     >>> layer.forward(np.ones((3, 5, 8)), use_causal_mask=True).shape
     (3, 5, 8)
     """
@@ -113,7 +113,7 @@ class GroupedQueryAttention(Heads):
         sliding_window: int | None = None,
         **options: Unpack[GroupedOptions],
     ) -> None:
-        owner, size = "GroupedQueryAttention", head_dim
+        owner, size = "GroupQueryAttention", head_dim
         super().__init__(size, size, dropout, use_bias, sliding_window=sliding_window, **options)
         self.head_dim = integer(owner, "head_dim", head_dim)
         self.num_query_heads = integer(owner, "num_query_heads", num_query_heads)
@@ -150,7 +150,7 @@ class TransformerBlock(Layer):
         causal: let a step see only those before it, as for predicting the next one.
         epsilon: added to the variance by both normalizations.
         num_key_value_heads: heads of keys and values, if the others share them
-            (``GroupedQueryAttention``).
+            (``GroupQueryAttention``).
         sliding_window: look only at steps that are less than so many away.
         rotary: turn queries and keys by angles that grow with their places.
         options: name, dtype, trainable.
@@ -207,7 +207,7 @@ class TransformerBlock(Layer):
         demand(size is not None, owner, "key_dim", "given for heads that are shared", size, hint)
         assert size is not None
         shared = self.num_key_value_heads
-        return GroupedQueryAttention(size, self.num_heads, shared, dropout, **options)
+        return GroupQueryAttention(size, self.num_heads, shared, dropout, **options)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Sequences may have any length but 0."""

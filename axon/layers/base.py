@@ -325,7 +325,7 @@ class Layer(Module):
 
     def _call_with_masks(self, inputs: list[Tensor], options: dict[str, Any]) -> Result:
         """Compute, with the mask that is given, or lies at the input; lay one at the result."""
-        chosen = masks.as_mask(options.pop("mask", None))
+        chosen = self._chosen_mask(inputs, options.pop("mask", None))
         mask = self.incoming(*inputs) if chosen is None else chosen
         if mask is None and all(x.mask is None for x in inputs):
             return self._lay_mask(self._computed(*inputs, **options), inputs, None)
@@ -333,6 +333,15 @@ class Layer(Module):
             y = self._call_following(False, inputs, options)  # it tells samples apart, as they do
             return of_each(y, lambda one: masks.lay(mask, one, self.name, inputs))
         return self._lay_mask(self._call_masked(inputs, mask, options), inputs, mask)
+
+    def _chosen_mask(self, inputs: list[Tensor], given: Any) -> Tensor | None:
+        """The mask that is given; of a list, one for each input, each is laid at its input."""
+        of_each_input = self.takes_lists and isinstance(given, list | tuple)
+        if not (of_each_input and all(m is None or _holds_arrays([m]) for m in given)):
+            return masks.as_mask(given)
+        for i, mask in enumerate(given):
+            inputs[i] = masks.lay(mask, inputs[i][...], self.name)
+        return None
 
     def _call_masked(
         self, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]

@@ -11,6 +11,8 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
+from axon.layers.past import Past
+from axon.modes import modes
 from axon.ops.compare import both
 from axon.ops.index import lookup
 from axon.parameter import Parameter
@@ -180,9 +182,24 @@ class PositionalEmbedding(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Add them; padding is treated like any step."""
         _, time, features = x.shape
+        if modes.past is not None:
+            return x + self._after(modes.past, time, features)
         if self.embeddings is None:
             return x + Tensor(waves(time, features).astype(x.dtype))
         return x + self.embeddings[:time]
+
+    def _after(self, past: Past, time: int, features: int) -> Tensor:
+        """The vectors of the places that come after those read before: (time, features)."""
+        if self.embeddings is None:
+            table = Tensor(waves(past.length, features).astype(self.dtype))
+            return lookup(table, past.places(time))
+        if past.length > len(self.embeddings):
+            raise ValueError(
+                f"layer {self.name!r}: it has learned {len(self.embeddings)} places, but there "
+                f"would be {past.length} steps. Generate less, or make it with a larger "
+                "sequence_length."
+            )
+        return lookup(self.embeddings, past.places(time))
 
 
 def waves(time: int, features: int) -> Array:

@@ -27,7 +27,7 @@ WAVELENGTH = 10_000.0
 
 
 class GroupedOptions(LayerOptions, total=False):
-    """Keyword arguments of GroupedQueryAttention, described by ``Heads``."""
+    """Keyword arguments of GroupQueryAttention, described by ``Heads``."""
 
     kernel_initializer: initializers.InitializerLike
     bias_initializer: initializers.InitializerLike

@@ -11,6 +11,7 @@ from axon.layers import masks
 from axon.layers.base import Layer
 from axon.layers.options import TypeName
 from axon.layers.symbolic import GraphCall, Stands, Symbolic, ValueSpec
+from axon.modes import modes
 
 
 class Input(Stands, Layer):
@@ -68,7 +69,8 @@ class Input(Stands, Layer):
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError unless samples have the shape that was said."""
-        if shape[1:] != self.shape:
+        steps = modes.past is not None and shape[2:] == self.shape[1:]  # any number of them
+        if shape[1:] != self.shape and not steps:
             raise self.misfit(f"(n, {', '.join(map(str, self.shape))})", shape)
 
     def call(self, x: Tensor) -> Tensor:

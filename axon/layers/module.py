@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from functools import cache
 from math import prod
@@ -395,9 +395,12 @@ def shape_after(
                 f"{tuple(n for n in shape if n is not None)}, got {shape}."
             )
     pairs = zip(input_shapes, dtypes, strict=True)
-    quiet = Mode("recorder", None), Mode("probing", True), TrainingMode(False), no_grad()
-    with quiet[0], quiet[1], quiet[2], quiet[3], np.errstate(all="ignore"):
-        made = function(*(_zeros((1, *shape), dtype) for shape, dtype in pairs))
+    quiet = Mode("recorder", None), Mode("past", None), Mode("probing", True)
+    with ExitStack() as modes_for_now:
+        for mode in (*quiet, TrainingMode(False), no_grad()):
+            modes_for_now.enter_context(mode)
+        with np.errstate(all="ignore"):
+            made = function(*(_zeros((1, *shape), dtype) for shape, dtype in pairs))
     if several and isinstance(made, tuple | list):
         return _shapes_in(made, input_shapes)
     return _after(made, input_shapes)

@@ -13,6 +13,7 @@ from axon.backend import Array
 from axon.core import Tensor
 from axon.layers.base import Layer
 from axon.ops.compare import where
+from axon.ops.memory import copy
 
 
 class Past:
@@ -77,6 +78,19 @@ class Past:
             memory.assign(where(at, x, memory))
         return kept
 
+    def states(self, layer: Layer) -> tuple[tuple[int, int], list[Tensor]]:
+        """Under what a recurrent layer keeps its states, and those it left; none at first."""
+        key = self.key(layer)
+        return key, [copy(state) for state in self.kept.get(key, [])]
+
+    def keep(self, key: tuple[int, int], states: list[Tensor]) -> None:
+        """Keep the states after the last step."""
+        if key not in self.kept:
+            self.kept[key] = [Tensor(state.data.copy()) for state in states]
+            return
+        for memory, state in zip(self.kept[key], states, strict=True):
+            memory.assign(state)
+
     def _filled(self, x: Tensor) -> Tensor:
         """Memory for all steps, whose first are these."""
         *front, time, size = x.shape
@@ -89,7 +103,7 @@ class Past:
 
         Of the first reading, (time, time): nothing lies behind it.
         """
-        if self.fresh and time > 1:
+        if self.fresh:
             return Tensor(band(time, time, True, window))
         every, here = Tensor(np.arange(self.length)), self.places(time)[:, None]
         seen: Tensor = every <= here

@@ -10,6 +10,7 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer, Result, one_by_one
 from axon.layers.cells import Passage, States, states_of
+from axon.layers.past import Past
 from axon.locks import hold
 from axon.modes import modes
 from axon.ops.memory import copy
@@ -55,7 +56,7 @@ class Reader(Layer):
 
     @property
     def _ends_asked_for(self) -> bool:
-        return self.return_state or self.stateful
+        return self.return_state or self.stateful or modes.past is not None
 
     def call(
         self, x: Tensor, *, mask: Tensor | None = None, initial_state: States = None
@@ -73,11 +74,26 @@ class Reader(Layer):
         real = self._real(mask, n, time)
         if self.go_backwards:
             x, real = x[:, ::-1], real[:, ::-1]
-        y, ends = self._read(x, real, self._start(initial_state, n))
+        start = self._start(initial_state, n)
+        if modes.past is not None:
+            y, ends = self._next(modes.past, x, real, start)
+        else:
+            y, ends = self._read(x, real, start)
         if self.stateful and not modes.probing:
             for kept, end in zip(self._kept(n), ends, strict=True):
                 kept.assign(end)
         return (y, *self.arranged(ends)) if self.return_state else y
+
+    def _next(
+        self, past: Past, x: Tensor, real: Tensor, start: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The same, for steps that go on from those before."""
+        if self.go_backwards:
+            past.refuse(self, "it goes backwards")
+        key, states = past.states(self)
+        y, ends = self._read(x, real, states or start)
+        past.keep(key, ends)
+        return y, ends
 
     def arranged(self, states: list[Tensor]) -> list[Any]:
         """The states as they are returned: one after another."""

@@ -287,6 +287,45 @@ class Model(Network):
             say(fitted(first, others))
         return shaped(results, return_dict)
 
+    def generate(
+        self,
+        tokens: Any,
+        length: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: int | None = None,
+        cached: bool = True,
+    ) -> Array:
+        """Write on: choose the next token by what the model says, then the one after it, and so on.
+
+        Args:
+            tokens: ids to begin with, (time,) or (n, time).
+            length: how many tokens to write.
+            temperature: below 1 likelier tokens are preferred, above 1 unlikely ones; 0 always
+                takes the likeliest.
+            top_k: choose among so many of the likeliest.
+            top_p: choose among the likeliest that together have this probability.
+            seed: a whole number, for the same text each time; ``axon.set_random_seed`` does, too.
+            stop: the id that ends a text; a row that has ended is filled up with it.
+            cached: read one token at a time, and keep what attention and recurrent layers need of
+                those before: each takes the same time. The model's attention must be causal. False
+                reads all anew for each token.
+
+        Returns:
+            The ids that were given and those that were written: (time + length,), or with n in
+            front; fewer if all rows have ended.
+
+        Raises:
+            ValueError: the model does not tell the next token after each, (n, time, tokens) logits
+                or probabilities; or it cannot read one at a time.
+        """
+        from axon.models.generation import Choice, generate
+
+        choice = Choice(temperature, top_k, top_p)
+        return generate(self, tokens, length, choice, seed, stop, cached)
+
     def predict(
         self,
         x: Any,

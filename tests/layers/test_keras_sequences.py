@@ -44,6 +44,8 @@ def made(spec):
     if not isinstance(spec, dict):
         return spec
     given = {name: made(value) for name, value in spec["with"].items()}
+    if spec["class"] == "Dense":
+        given["num_neurons"] = given.pop("units")
     return getattr(layers, spec["class"])(**given)
 
 
@@ -107,7 +109,56 @@ def both_ways():
         )
 
 
+def attention():
+    real = {"query_mask": MASK, "value_mask": INNER}
+    for i, (heads, causal, window, bias) in enumerate(
+        product((None, 1, 2), (False, True), (None, 2), (True, False))
+    ):
+        given = {"use_bias": bias, "sliding_window": window}
+        layer = of("MultiHeadAttention", num_heads=2, key_dim=4, value_dim=3, **given)
+        if heads is not None:
+            sizes = {"num_query_heads": 4, "num_key_value_heads": heads}
+            layer = of("GroupQueryAttention", head_dim=3, **sizes, **given)
+        options = {"return_attention_scores": True, "use_causal_mask": causal}
+        if i % 3 == 1 and not causal and window is None:
+            options |= real
+        if i % 4 == 3:
+            options["attention_mask"] = rng.random((3, 4, 4)) < 0.5
+            options["attention_mask"][:, range(4), range(4)] = True
+        inputs = [normal(3, 4, 5), normal(3, 4, 6), normal(3, 4, 2)]
+        yield f"attention {i} {heads} {causal} {window}", Case(layer, inputs, options)
+    modes = [("dot", False), ("dot", True), ("concat", False), ("concat", True)]
+    for i, ((mode, scaled), causal, masked) in enumerate(product(modes, (False, True), (0, 1))):
+        inputs = [normal(3, 5, 4), normal(3, 4, 3), normal(3, 4, 4)]
+        if i % 2:
+            inputs = inputs[:1] + inputs[2:]
+        options = {"return_attention_scores": True, "use_causal_mask": causal}
+        if masked:
+            options["mask"] = [
+                rng.random((3, 5)) < 0.7,
+                np.tile([[True, True, True, False]], (3, 1)),
+            ]
+        layer = of("Attention", use_scale=scaled, score_mode=mode)
+        yield f"Attention {i}", Case(layer, inputs, options, as_list=True)
+        layer = of("AdditiveAttention", use_scale=scaled)
+        yield f"AdditiveAttention {i}", Case(layer, inputs, options, as_list=True)
+
+
+def steps():
+    inner = of("Dense", **{"units": 3, "activation": "tanh"})
+    yield "TimeDistributed", Case(of("TimeDistributed", layer=inner), [normal(3, 4, 2)])
+    lines = of("TimeDistributed", layer=of("LSTM", units=3))
+    yield "TimeDistributed LSTM", Case(lines, [normal(3, 4, 5, 2)])
+    yield "RepeatVector", Case(of("RepeatVector", n=3), [normal(3, 4)])
+    for dims in ((2, 1), (3, 1, 2), (1, 2)):
+        yield (
+            f"Permute {dims}",
+            Case(of("Permute", dims=dims), [normal(3, *(4, 5, 2)[: len(dims)])]),
+        )
+
+
 CASES = {**dict(recurrent()), **dict(cells()), **dict(both_ways())}
+CASES |= {**dict(attention()), **dict(steps())}
 
 
 def nested(value):
@@ -124,10 +175,15 @@ def built(case):
     """Our layer with weights that are told apart."""
     layer = made(case.layer)
     with np.errstate(all="ignore"):
-        layer.forward(*case.inputs, **ours(case))
+        layer.forward(*given(case.inputs, case), **ours(case))
     for p in layer.parameters():
         p.assign(normal(*p.shape) * 0.6)
     return layer
+
+
+def given(inputs, case):
+    """As Keras is given them: one by one, or in a list."""
+    return [inputs] if case.as_list else inputs
 
 
 def ours(case):
@@ -184,7 +240,7 @@ def test_numbers_and_gradients_are_those_of_keras(keras):
         options = {k: leaves_of(v, leaves) for k, v in ours(case).items()}
         outputs = []
         for _ in range(case.times):
-            outputs += one_by_one([layer(*inputs, **options)])
+            outputs += one_by_one([layer(*given(inputs, case), **options)])
         assert [list(y.shape) for y in outputs] == [list(np.shape(y)) for y in told["outputs"]], (
             name
         )

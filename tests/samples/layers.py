@@ -49,8 +49,8 @@ from axon.layers import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
-    GroupedQueryAttention,
     GroupNormalization,
+    GroupQueryAttention,
     GRUCell,
     Hardshrink,
     Hardtanh,
@@ -74,6 +74,7 @@ from axon.layers import (
     Padding1D,
     Padding2D,
     Padding3D,
+    Permute,
     PositionalEmbedding,
     PReLU,
     RandomCrop,
@@ -83,6 +84,7 @@ from axon.layers import (
     RandomTranslation,
     RandomZoom,
     ReLU,
+    RepeatVector,
     Rescaling,
     Reshape,
     RMSNormalization,
@@ -98,6 +100,7 @@ from axon.layers import (
     SpatialDropout2D,
     StackedRNNCells,
     Threshold,
+    TimeDistributed,
     TransformerBlock,
     UpSampling1D,
     UpSampling2D,
@@ -184,7 +187,16 @@ SAMPLES = {
         lambda **s: MultiHeadAttention(2, 4, rotary=True, sliding_window=2, **s),
         (4, 5),
     ),
-    "GroupedQueryAttention": (lambda **s: GroupedQueryAttention(3, 4, 2, **s), (4, 5)),
+    "GroupQueryAttention": (
+        lambda **s: GroupQueryAttention(3, 4, 2, use_bias=False, **s),
+        (4, 5),
+    ),
+    "TimeDistributed": (
+        lambda **s: TimeDistributed(Dense(3, "tanh", dtype=s.get("dtype")), **s),
+        (4, 2),
+    ),
+    "RepeatVector": (lambda **s: RepeatVector(3, **s), (4,)),
+    "Permute": (lambda **s: Permute((2, 1), **s), (3, 4)),
     "RotaryEmbedding": (RotaryEmbedding, (3, 4)),
     "TransformerBlock": (lambda **s: TransformerBlock(2, 6, activation="tanh", **s), (3, 4)),
     # functions with settings
@@ -244,6 +256,7 @@ SAMPLES = {
 ON_SEVERAL = {  # layers of several inputs; see GRAPHS
     *(layers.Add, layers.Subtract, layers.Multiply, layers.Average),
     *(layers.Maximum, layers.Minimum, layers.Concatenate, layers.Dot),
+    *(layers.Attention, layers.AdditiveAttention),
 }
 # The samples above are floats; see TEXTS.
 ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}
@@ -252,7 +265,6 @@ ON_INTEGERS |= {layers.CategoryEncoding, layers.Discretization}
 PREPARING = {layers.TextVectorization, layers.StringLookup, layers.IntegerLookup}
 PREPARING |= {layers.Hashing, layers.HashedCrossing}
 CELLS = {SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells}  # with states: tried inside an RNN
-ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}  # the samples above are floats; see TEXTS
 
 
 def made(make, shape, **settings):
@@ -322,4 +334,19 @@ def shared(shape=(3,)):
     return Model(x, Dense(2)(nested(twice(twice(x))).reshape(-1, 3) * 2.0))
 
 
-GRAPHS = {"every layer of several inputs": merged, "shared, nested, operators": shared}
+def attending(shape=(3,)):
+    """States that pass from layer to layer, and attention to all steps of the first."""
+    row = Input(shape)
+    x = layers.Reshape((4, 3))(Dense(12, "tanh")(row))
+    said, h, c = LSTM(3, return_sequences=True, return_state=True)(x)
+    y = LSTM(3, return_sequences=True)(x, initial_state=[h, c])
+    seen = [layers.Attention(True, "concat")([y, said]), layers.AdditiveAttention()([y, said, x])]
+    seen.append(layers.Attention()([y, said], use_causal_mask=True))
+    return Model(row, Dense(2)(Flatten()(layers.Concatenate()(seen))))
+
+
+GRAPHS = {
+    "every layer of several inputs": merged,
+    "shared, nested, operators": shared,
+    "states and attention": attending,
+}
