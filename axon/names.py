@@ -13,8 +13,14 @@ Choice = str | Mapping[str, Any] | Callable[..., Any]  # what ``choose`` reads, 
 
 LONGEST = 100  # characters of one text in a message
 LINE_ENDS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
-MORE_IS_BETTER = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"}
-LESS_IS_BETTER = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"}
+MORE_IS_BETTER = {
+    *("acc", "accuracy", "auc", "precision", "recall", "f1", "r2", "correlation", "fbeta", "iou"),
+    *("explained", "kappa", "mcc", "sensitivity", "similarity", "specificity", "true"),
+}
+LESS_IS_BETTER = {
+    *("loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"),
+    *("cosh", "divergence", "false", "hinge", "kld", "poisson"),
+}
 
 
 class Name(str):

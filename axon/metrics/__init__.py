@@ -5,25 +5,78 @@ Most are summed up inside the recorded step, in float64, and are exact over an e
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from axon import losses
 from axon.core import Tensor
-from axon.losses import Hinge, Loss, PackedLoss, SquaredHinge
+from axon.losses import Loss, PackedLoss
+from axon.losses.cross_entropy import CrossEntropy
 from axon.metrics.accuracy import Accuracy, BinaryAccuracy, TopKCategoricalAccuracy
 from axon.metrics.auc import AUC
 from axon.metrics.base import Accumulator, FunctionMetric, Mean, MeanMetric, Metric
 from axon.metrics.confusion import ConfusionMatrix
 from axon.metrics.packed import PackedMetric
-from axon.metrics.precision import F1Score, Precision, Recall
+from axon.metrics.precision import F1Score, FBetaScore, Precision, Recall
 from axon.metrics.regression import (
     MeanAbsoluteError,
     MeanSquaredError,
     R2Score,
     RootMeanSquaredError,
 )
-from axon.names import choose, missing
+from axon.names import Table, choose, load, missing
 
-METRICS: dict[str, Callable[..., Metric]] = {
+if TYPE_CHECKING:
+    from axon.metrics.agreement import BalancedAccuracy, CohenKappa, MatthewsCorrelation
+    from axon.metrics.correlation import (
+        ConcordanceCorrelation,
+        ExplainedVariance,
+        PearsonCorrelation,
+        SpearmanCorrelation,
+    )
+    from axon.metrics.costs import (
+        BinaryCrossEntropy,
+        CategoricalCrossEntropy,
+        CategoricalHinge,
+        CosineSimilarity,
+        KLDivergence,
+        LogCoshError,
+        MeanAbsolutePercentageError,
+        MeanSquaredLogarithmicError,
+        Poisson,
+    )
+    from axon.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+    from axon.metrics.thresholds import (
+        FalseNegatives,
+        FalsePositives,
+        PrecisionAtRecall,
+        RecallAtPrecision,
+        SensitivityAtSpecificity,
+        SpecificityAtSensitivity,
+        TrueNegatives,
+        TruePositives,
+    )
+
+LATER = {  # file -> the metrics in it, which are loaded when one of them is asked for
+    "agreement": ("BalancedAccuracy", "CohenKappa", "MatthewsCorrelation"),
+    "correlation": (
+        *("ConcordanceCorrelation", "ExplainedVariance", "PearsonCorrelation"),
+        "SpearmanCorrelation",
+    ),
+    "costs": (
+        *("BinaryCrossEntropy", "CategoricalCrossEntropy", "CategoricalHinge", "CosineSimilarity"),
+        *("Hinge", "KLDivergence", "LogCoshError", "MeanAbsolutePercentageError"),
+        *("MeanSquaredLogarithmicError", "Poisson", "SquaredHinge"),
+    ),
+    "overlap": ("BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
+    "thresholds": (
+        *("FalseNegatives", "FalsePositives", "PrecisionAtRecall", "RecallAtPrecision"),
+        *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "TrueNegatives"),
+        "TruePositives",
+    ),
+}
+HOMES = {name: home for home, names in LATER.items() for name in names}
+
+_METRICS: dict[str, Callable[..., Metric] | str] = {
     "accuracy": Accuracy,
     "acc": Accuracy,
     "categorical_accuracy": Accuracy,
@@ -46,7 +99,38 @@ METRICS: dict[str, Callable[..., Metric]] = {
     "root_mean_squared_error": RootMeanSquaredError,
     "r2_score": R2Score,
     "r2": R2Score,
+    "balanced_accuracy": "BalancedAccuracy",
+    "binary_crossentropy": "BinaryCrossEntropy",
+    "binary_iou": "BinaryIoU",
+    "categorical_crossentropy": "CategoricalCrossEntropy",
+    "sparse_categorical_crossentropy": "CategoricalCrossEntropy",
+    "categorical_hinge": "CategoricalHinge",
+    "cohen_kappa": "CohenKappa",
+    "concordance_correlation": "ConcordanceCorrelation",
+    "cosine_similarity": "CosineSimilarity",
+    "explained_variance": "ExplainedVariance",
+    "false_negatives": "FalseNegatives",
+    "false_positives": "FalsePositives",
+    "fbeta_score": FBetaScore,
+    "hinge": "Hinge",
+    "kl_divergence": "KLDivergence",
+    "kld": "KLDivergence",
+    "log_cosh": "LogCoshError",
+    "logcosh": "LogCoshError",
+    "matthews_correlation": "MatthewsCorrelation",
+    "mcc": "MatthewsCorrelation",
+    "mape": "MeanAbsolutePercentageError",
+    "mean_absolute_percentage_error": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
+    "mean_squared_logarithmic_error": "MeanSquaredLogarithmicError",
+    "pearson_correlation": "PearsonCorrelation",
+    "poisson": "Poisson",
+    "spearman_correlation": "SpearmanCorrelation",
+    "squared_hinge": "SquaredHinge",
+    "true_negatives": "TrueNegatives",
+    "true_positives": "TruePositives",
 }
+METRICS: Table[Callable[..., Metric]] = Table(__name__, HOMES, _METRICS)
 
 # which argument says where yes begins: 0.5 for probabilities, 0 for logits
 THRESHOLDS: dict[Callable[..., Metric], str] = {
@@ -54,6 +138,7 @@ THRESHOLDS: dict[Callable[..., Metric], str] = {
     Precision: "thresholds",
     Recall: "thresholds",
     F1Score: "threshold",
+    FBetaScore: "threshold",
 }
 
 
@@ -82,11 +167,13 @@ def _named(name: str, loss: Loss) -> Metric:
     if isinstance(loss, PackedLoss):
         return PackedMetric(_named(name, loss.loss_of_each))
     make = METRICS[name]
-    binary = loss.soft or isinstance(loss, Hinge | SquaredHinge)  # each output for itself
+    each = loss.soft or isinstance(loss, losses.Hinge | losses.SquaredHinge)  # output for itself
     options: dict[str, object] = {}
-    if binary and name in ("accuracy", "acc"):
+    if name.endswith("_crossentropy") and isinstance(loss, CrossEntropy):
+        options["from_logits"] = loss.from_logits
+    if each and name in ("accuracy", "acc"):
         make, options = BinaryAccuracy, {"name": "accuracy"}
-    if binary and make in THRESHOLDS and loss.yes_from == 0:
+    if each and make in THRESHOLDS and loss.yes_from == 0:
         options[THRESHOLDS[make]] = 0.0
     return make(**options)
 
@@ -94,8 +181,18 @@ def _named(name: str, loss: Loss) -> Metric:
 _ELSEWHERE = {
     "SparseCategoricalAccuracy": "Accuracy, which takes labels and one-hot rows",
     "CategoricalAccuracy": "Accuracy, which takes labels and one-hot rows",
+    "SparseCategoricalCrossentropy": "CategoricalCrossEntropy, which takes labels, too",
+    "MeanMetricWrapper": "FunctionMetric",
+    "Sum": "a Metric of your own; sums of what is measured are means times their number",
+    "RSquared": "R2Score",
 }
 
 
 def __getattr__(name: str) -> Any:
-    raise missing(__name__, name, globals(), _ELSEWHERE)
+    if name not in HOMES:
+        raise missing(__name__, name, {**globals(), **HOMES}, _ELSEWHERE)
+    return globals().setdefault(name, load(__name__, HOMES, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

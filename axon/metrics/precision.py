@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from axon.backend import Array, Shape
-from axon.checks import integer, one_number, one_of
+from axon.checks import integer, one_number, one_of, positive
 from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import compete, labels
@@ -253,3 +253,39 @@ class F1Score(Positives):
     def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
         """2 TP and 2 TP + FP + FN."""
         return 2 * hits, called + actual
+
+
+class FBetaScore(F1Score):
+    """(1 + b^2) P R / (b^2 P + R), of precision P and recall R, which counts b times as much.
+
+    Args:
+        average: of several classes, "macro", "micro" or "weighted", as for ``Precision``.
+        beta: b, larger than 0; 1 is ``F1Score``.
+        threshold: outputs above it are called positive; 0.5 unless outputs compete.
+        name: what logs call it.
+        class_id: of several classes, the one that counts as positive.
+
+    >>> score = FBetaScore(beta=2.0)
+    >>> score.update([1, 0, 1, 1], [0.9, 0.8, 0.7, 0.1])
+    >>> score.result()
+    0.6666...
+    """
+
+    name = "fbeta_score"
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = None,
+        *,
+        class_id: int | None = None,
+    ) -> None:
+        super().__init__(average, threshold, name, class_id=class_id)
+        self.beta = positive("FBetaScore", "beta", beta)
+
+    def ratio(self, hits: Array, called: Array, actual: Array) -> tuple[Array, Array]:
+        """(1 + b^2) TP and (1 + b^2) TP + b^2 FN + FP."""
+        square = self.beta**2
+        return (1 + square) * hits, called + square * actual

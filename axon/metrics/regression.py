@@ -86,10 +86,10 @@ class R2Score(Accumulator):
         same_shape(self.name, y_true.data, y_pred.shape)
         if not y_pred.size:
             return
-        y, p = _columns(y_true), _columns(y_pred)
+        y, p = columns(y_true), columns(y_pred)
         self.resize(y.shape[1:], *self.tensors().values())
         each = spread_over(self.name, w, y_pred)
-        w = _columns(broadcast_to(each, shape=y_pred.shape))
+        w = columns(broadcast_to(each, shape=y_pred.shape))
         counts = w > 0.0  # (n, outputs)
         rows = Tensor(np.arange(len(y))[:, None])
         first = where(rows == argmax(counts, axis=0), y, 0.0).sum(axis=0)  # (outputs,)
@@ -117,14 +117,17 @@ class R2Score(Accumulator):
                 merged[name] = merged[name] + state[name] + moved.get(name, 0.0)
         return merged
 
+    def unexplained(self, known: Array) -> Array:
+        """The sum of squared errors of the outputs that are scored."""
+        return np.asarray(self._errors.data[known])
+
     def result(self) -> float:
         """The score so far."""
         known = self._samples.data >= 2
         if not known.any():
             return float("nan")
-        wrong, squares, sums, count = (
-            t.data[known] for t in (self._errors, self._squares, self._sums, self._count)
-        )
+        wrong = self.unexplained(known)
+        squares, sums, count = (t.data[known] for t in (self._squares, self._sums, self._count))
         spread = squares - sums**2 / count
         equal = spread == 0
         scores = np.where(equal, wrong == 0, 1 - wrong / np.where(equal, 1, spread))
@@ -137,6 +140,10 @@ def _errors(name: str, y_true: Tensor, y_pred: Tensor) -> Tensor:
     return y_pred.astype(np.float64) - y_true.astype(np.float64)
 
 
-def _columns(t: Tensor) -> Tensor:
-    """(n, ...) -> (n, outputs) in float64."""
+def columns(t: Tensor) -> Tensor:
+    """(n, ...) -> (n, outputs) in float64.
+
+    >>> columns(Tensor([1, 2])).shape
+    (2, 1)
+    """
     return t.astype(np.float64).reshape(len(t), -1)

@@ -165,6 +165,38 @@ def metric_cases():
         options = {"average": average, "threshold": 0.4}
         yield f"f1 {average} over 0.4", "F1Score", options, HOT, SHARES
     yield "top 2", "TopKCategoricalAccuracy", {"k": 2}, HOT, SHARES
+    shares = SHARES / SHARES.sum(1)[:, None]
+    yield "bce", "BinaryCrossEntropy", {"label_smoothing": 0.1}, YES, CHANCE
+    yield "cce", "CategoricalCrossEntropy", {"from_logits": True}, HOT, LOGITS
+    yield "kl", "KLDivergence", {}, shares, shares[::-1]
+    for name in ("MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "Poisson"):
+        yield name, name, {}, HOT * 3, SHARES
+    for name in ("LogCoshError", "CosineSimilarity", "PearsonCorrelation"):
+        yield name, name, {}, NUMBERS, LOGITS
+    yield "concordance", "ConcordanceCorrelation", {}, NUMBERS, LOGITS
+    for name in ("Hinge", "SquaredHinge", "CategoricalHinge"):
+        yield name, name, {}, HOT, LOGITS
+    guesses = SHARES.argmax(1)
+    for ignored in (None, 2):
+        options = {"num_classes": K, "ignore_class": ignored}
+        yield f"mean iou {ignored}", "MeanIoU", options, LABELS, guesses
+        options = {**options, "target_class_ids": [0, 2, 3]}
+        yield f"iou {ignored}", "IoU", options, LABELS, guesses
+    yield "iou of shares", "IoU", {**options, "sparse_y_pred": False}, LABELS, SHARES
+    yield "one-hot iou", "OneHotIoU", options, HOT, SHARES
+    yield "one-hot mean iou", "OneHotMeanIoU", {"num_classes": K}, HOT, SHARES
+    yield "binary iou", "BinaryIoU", {"threshold": 0.3}, YES, CHANCE
+    for name in ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"):
+        yield name, name, {"thresholds": 0.4}, YES, CHANCE
+        yield f"{name} of several", name, {"thresholds": [0.2, 0.6]}, HOT, SHARES
+    for name, limit in (
+        *(("SensitivityAtSpecificity", "specificity"), ("RecallAtPrecision", "precision")),
+        *(("SpecificityAtSensitivity", "sensitivity"), ("PrecisionAtRecall", "recall")),
+    ):
+        yield name, name, {limit: 0.55}, YES, CHANCE
+        yield f"{name}, few", name, {limit: 0.4, "num_thresholds": 7, "class_id": 1}, HOT, SHARES
+    for average in ("macro", "micro", "weighted"):
+        yield f"f2 {average}", "FBetaScore", {"average": average, "beta": 2.0}, HOT, SHARES
 
 
 LAYERS = {
@@ -232,6 +264,8 @@ def every_case():
             weights = None if w is None else w[: len(p)]
             found[f"loss {label}{weighs}"] = ("loss", name, options, y, p, weights)
         for label, name, options, y, p in metric_cases():
+            if weighs and "IoU" in name:
+                continue  # Keras takes whole numbers of a weight there
             halves = [
                 (y[:N // 2], p[:N // 2], None if w is None else w[:N // 2]),
                 (y[N // 2:], p[N // 2:], None if w is None else w[N // 2:]),

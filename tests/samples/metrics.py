@@ -1,7 +1,7 @@
 """Samples of the metrics, each with a task: (loss, last activation, outputs, targets)."""
 
 from axon import losses, metrics
-from tests.samples.losses import LABELS, NUMBERS
+from tests.samples.losses import HOT, LABELS, NUMBERS, SHARES
 
 YES = LABELS[:, None] % 2
 BINARY, CLASSES, VALUES = (
@@ -9,6 +9,7 @@ BINARY, CLASSES, VALUES = (
     ("categorical_crossentropy", "softmax", 3, LABELS),
     ("mse", None, 3, NUMBERS),
 )
+HOT_CLASSES = ("categorical_crossentropy", "softmax", 3, HOT)
 
 
 def distance(y_true, y_pred):
@@ -27,5 +28,27 @@ METRICS = [
     (lambda: metrics.ConfusionMatrix(3), CLASSES),
     (lambda: metrics.ConfusionMatrix(2), BINARY),
     (metrics.AUC, CLASSES),
+    *((name, BINARY) for name in ("balanced_accuracy", "binary_crossentropy", "binary_iou")),
+    *((name, BINARY) for name in ("mcc", "cohen_kappa", "true_positives", "true_negatives")),
+    *((name, BINARY) for name in ("false_positives", "fbeta_score")),
+    (lambda: metrics.FalseNegatives([0.2, 0.5]), BINARY),
+    *((name, CLASSES) for name in ("categorical_crossentropy", "categorical_hinge", "mcc")),
+    *((name, VALUES) for name in ("cosine_similarity", "log_cosh", "mape")),
+    *((name, VALUES) for name in ("concordance_correlation", "pearson_correlation")),
+    *((name, VALUES) for name in ("explained_variance", "spearman_correlation")),
+    ("msle", ("mse", "softplus", 1, YES)),
+    ("poisson", ("mse", "softplus", 1, YES)),
+    *((name, ("mse", None, 1, YES)) for name in ("hinge", "squared_hinge")),
+    ("kl_divergence", ("categorical_crossentropy", "softmax", 3, SHARES)),
+    (lambda: metrics.IoU(3, [0, 2], sparse_y_pred=False), CLASSES),
+    (lambda: metrics.MeanIoU(3, sparse_y_pred=False), CLASSES),
+    (lambda: metrics.OneHotIoU(3, [0, 2]), HOT_CLASSES),
+    (lambda: metrics.OneHotMeanIoU(3), HOT_CLASSES),
+    (lambda: metrics.SensitivityAtSpecificity(0.4), BINARY),
+    (lambda: metrics.SpecificityAtSensitivity(0.4), BINARY),
+    (lambda: metrics.PrecisionAtRecall(0.4), BINARY),
+    (lambda: metrics.RecallAtPrecision(0.4, class_id=1), CLASSES),
     (lambda: metrics.get(distance, losses.get("mse")), VALUES),
 ]
+# Their numbers are tried in tests/metrics/test_more.py, beside scikit-learn's.
+MORE = {getattr(metrics, name) for name in metrics.HOMES} | {metrics.FBetaScore}
