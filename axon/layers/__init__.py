@@ -110,6 +110,11 @@ if TYPE_CHECKING:
         multiply,
         subtract,
     )
+    from axon.layers.norms import (
+        InstanceNormalization,
+        LocalResponseNormalization,
+        UnitNormalization,
+    )
     from axon.layers.pools import (
         AdaptiveAveragePooling1D,
         AdaptiveAveragePooling2D,
@@ -129,6 +134,19 @@ if TYPE_CHECKING:
     from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
     from axon.layers.rnn import RNN
     from axon.layers.rotary import RotaryEmbedding
+    from axon.layers.simple import (
+        ActivityRegularization,
+        AlphaDropout,
+        ChannelShuffle,
+        EinsumDense,
+        Fold,
+        Identity,
+        Lambda,
+        PixelShuffle,
+        PixelUnshuffle,
+        SpatialDropout3D,
+        Unfold,
+    )
     from axon.layers.steps import Permute, RepeatVector, TimeDistributed
     from axon.layers.text import TextVectorization
     from axon.layers.volumes import (
@@ -159,6 +177,11 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"),
         *("AveragePooling3D", "GlobalAveragePooling3D", "GlobalMaxPooling3D", "MaxPooling3D"),
         *("LPPooling1D", "LPPooling2D", "LPPooling3D"),
+    ),
+    "norms": ("InstanceNormalization", "LocalResponseNormalization", "UnitNormalization"),
+    "simple": (
+        *("ActivityRegularization", "AlphaDropout", "ChannelShuffle", "EinsumDense", "Fold"),
+        *("Identity", "Lambda", "PixelShuffle", "PixelUnshuffle", "SpatialDropout3D", "Unfold"),
     ),
     "volumes": (
         *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),

@@ -347,9 +347,10 @@ class Layer(Module):
         self, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]
     ) -> Result:
         """Compute the layer where some steps may be padding."""
-        if self.takes_mask and self._channels_axis == -1:
+        moved = self._moves(inputs[0].ndim)
+        if self.takes_mask and not moved:
             return self._call_following(False, inputs, {**options, "mask": mask})
-        if self.on_mask != masks.FOLLOWED or self._channels_axis != -1:
+        if self.on_mask != masks.FOLLOWED or moved:
             self._demand_no_mixing(inputs[0], mask)
             return self._call_following(False, inputs, options)
         x, before = inputs[0], inputs[0].mask
@@ -378,10 +379,15 @@ class Layer(Module):
         axis = self._channels_axis
         return self.input_shape[axis - 1 if axis > 0 else axis]
 
+    def _moves(self, ndim: int) -> bool:
+        """Whether the channels of inputs of so many axes lie elsewhere than last."""
+        axis = self._channels_axis
+        return axis not in (-1, ndim - 1) and -ndim <= axis < ndim
+
     def _within(self, shape: Shape) -> Shape:
         """The shape that ``call`` sees, batch axis included: with the channels last."""
         axis = self._channels_axis
-        if axis in (-1, len(shape) - 1) or not 0 < axis % max(len(shape), 1) < len(shape):
+        if not self._moves(len(shape)) or not 0 < axis % len(shape) < len(shape):
             return shape
         return (*shape[:axis], *shape[axis:][1:], shape[axis])
 
@@ -406,7 +412,7 @@ class Layer(Module):
     def _demand_no_mixing(self, x: Tensor, mask: Tensor | None) -> None:
         """Raise ValueError if the layer would mix real steps with padding."""
         along = mask is not None and mask.ndim >= x.ndim
-        moved = self._channels_axis != -1
+        moved = self._moves(x.ndim)
         if moved or self.on_mask == masks.REFUSED or (self.on_mask == masks.STEPS and along):
             raise ValueError(
                 f"layer {self.name!r} ({self!r}): its input, of shape {x.shape}, has a mask, which "

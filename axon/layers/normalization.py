@@ -1,7 +1,8 @@
 """Layers that bring what passes to mean 0 and deviation 1, then scale and shift it as learned."""
 
+from collections.abc import Sequence
 from math import prod
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import numpy as np
 
@@ -19,17 +20,22 @@ from axon.ops.compare import where
 from axon.ops.elementwise import maximum, sqrt, square
 from axon.ops.join import stack
 from axon.ops.memory import assign
-from axon.ops.reduce import broadcast_to
+from axon.ops.reduce import axes_of, broadcast_to
 from axon.ops.standardize import standardize
 from axon.parameter import Buffer, Parameter
 
 
 class _ScaledNormalization(Layer):
-    """What the normalizations share: gamma and beta, one number each for every channel."""
+    """What the normalizations share: gamma and beta, one number each for every channel.
+
+    ``axis`` is the channels': they are moved to the end and back where they lie elsewhere.
+    """
+
+    several: ClassVar[bool] = False  # whether ``axis`` may be several
 
     def __init__(
         self,
-        axis: int = -1,
+        axis: int | Sequence[int] = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
@@ -39,9 +45,12 @@ class _ScaledNormalization(Layer):
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
-        if not isinstance(axis, int | np.integer):
+        given = tuple(axis) if self.several and isinstance(axis, tuple | list) else (axis,)
+        if not given or not all(isinstance(a, int | np.integer) for a in given):
             raise TypeError(f"{owner}: axis must be a whole number, got {axis!r}.")
-        self.axis, self.epsilon = int(axis), finite(owner, "epsilon", epsilon)
+        self.axis: int | Shape = int(given[0]) if len(given) == 1 else given
+        self._channels_axis = self.axis if isinstance(self.axis, int) else -1
+        self.epsilon = finite(owner, "epsilon", epsilon)
         hint = " It keeps constant inputs from being divided by 0."
         demand(self.epsilon > 0, owner, "epsilon", "greater than 0", epsilon, hint)
         self.center, self.scale = bool(center), bool(scale)
@@ -51,16 +60,14 @@ class _ScaledNormalization(Layer):
         self.beta: Parameter | None = None
 
     def accept(self, shape: Shape, *more: Shape) -> None:
-        """Only the last axis, the channels, has to fit."""
-        channels = self.input_shape[-1] if self.input_shape else None
+        """Only the axis of the channels has to fit."""
+        channels = self._channels
         if len(shape) < 2:
             hint = " Use x.reshape(1, -1) for one sample, x.reshape(-1, 1) for one number each."
             raise self.misfit(f"(n, ..., {channels or 'channels'})", shape, hint)
-        if self.axis not in (-1, len(shape) - 1):
-            hint = (
-                f" axis={self.axis} is not the last one: in AXON channels come last. Leave axis "
-                "out, and transpose what has its channels elsewhere."
-            )
+        axes = (self.axis,) if isinstance(self.axis, int) else self.axis
+        if not all(0 < a % len(shape) and -len(shape) <= a < len(shape) for a in axes):
+            hint = f" axis={self.axis} is none of its axes but that of the samples."
             raise self.misfit("(n, ..., channels)", shape, hint)
         if channels is not None and shape[-1] != channels:
             raise self.misfit(f"(n, ..., {channels})", shape)
@@ -80,9 +87,15 @@ class _ScaledNormalization(Layer):
         if self.gamma is None and self.beta is None and center is None:
             return y
         one, zero = np.ones(y.shape[-1:], y.dtype), np.zeros(y.shape[-1:], y.dtype)
-        slope = (one if self.gamma is None else self.gamma) * factor
-        rows = zero if center is None else center, slope, zero if self.beta is None else self.beta
+        gamma = one if self.gamma is None else _row(self.gamma)
+        beta = zero if self.beta is None else _row(self.beta)
+        rows = zero if center is None else center, gamma * factor, beta
         return channel_affine(stack(rows), y)
+
+
+def _row(p: Tensor) -> Tensor:
+    """One number for each place, one behind the other."""
+    return p if p.ndim == 1 else p.reshape(p.size)
 
 
 class BatchNormalization(_ScaledNormalization):
@@ -204,7 +217,8 @@ class LayerNormalization(_ScaledNormalization):
     Each sample, and each time step or pixel of it, is normalized alone (Ba et al., 2016).
 
     Args:
-        axis: the channels' axis; the last one.
+        axis: the channels' axis, the last one unless told otherwise; or several axes, which are
+            normalized together, and have a gamma and beta for each of their places.
         epsilon: added to the variance, so that constant inputs do not divide by 0.
         center: learn beta.
         scale: learn gamma.
@@ -219,11 +233,46 @@ class LayerNormalization(_ScaledNormalization):
            [-1.,  1.]], dtype=float32)
     """
 
-    on_mask = masks.STEPS
+    several = True
+
+    @property
+    def on_mask(self) -> str:  # type: ignore[override]
+        """Several axes may mix steps."""
+        return masks.STEPS if isinstance(self.axis, int) else masks.REFUSED
+
+    def accept(self, shape: Shape, *more: Shape) -> None:
+        """The axes have to be as long as they were."""
+        super().accept(shape, *more)
+        known = self.input_shape
+        if not isinstance(self.axis, int) and known is not None:
+            sizes = [(shape[a], (0, *known)[a]) for a in self.axis if len(known) + 1 == len(shape)]
+            if not sizes or any(n != m for n, m in sizes):
+                raise self.misfit(f"(n, {', '.join(map(str, known))})", shape)
+
+    def create(self, *input_shapes: Shape) -> None:
+        """Create gamma and beta, unless left out."""
+        if isinstance(self.axis, int):
+            super().create(*input_shapes)
+            return
+        sizes = tuple((0, *input_shapes[0])[a] for a in self._axes(len(input_shapes[0]) + 1))
+        if self.scale:
+            self.gamma = self.parameter("gamma", self.gamma_initializer, sizes)
+        if self.center:
+            self.beta = self.parameter("beta", self.beta_initializer, sizes)
+
+    def _axes(self, ndim: int) -> Shape:
+        return tuple(sorted(axes_of(self.axis, ndim)))
 
     def call(self, x: Tensor) -> Tensor:
         """Normalize, scale and shift."""
-        return self.scaled(standardize(x, epsilon=self.epsilon))
+        if isinstance(self.axis, int):
+            return self.scaled(standardize(x, epsilon=self.epsilon))
+        axes = self._axes(x.ndim)
+        order = (*(i for i in range(x.ndim) if i not in axes), *axes)
+        moved = x.transpose(*order)
+        rows = moved.reshape(*moved.shape[: x.ndim - len(axes)], prod(x.shape[a] for a in axes))
+        y = self.scaled(standardize(rows, epsilon=self.epsilon)).reshape(moved.shape)
+        return y.transpose(*np.argsort(order).tolist())
 
 
 class RMSNormalization(_ScaledNormalization):

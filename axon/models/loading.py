@@ -198,7 +198,7 @@ def remake(description: Description, custom: ByName | None = None) -> Any:
 
 def known() -> ByName:
     """The classes that a file may name: layers, and what they may be given as arguments."""
-    return classes_in(layers, initializers, regularizers, constraints, schedules)
+    return classes_in(initializers, regularizers, constraints, schedules, layers)
 
 
 def classes_in(*modules: ModuleType) -> ByName:
@@ -223,7 +223,10 @@ def _made(description: Description, classes: ByName, custom: ByName) -> Any:
         return _sequential(description, classes, custom)
     if description["class"] == "Functional":
         return Functional.made_again(description, lambda inner: _made(inner, classes, custom))
-    make, config = _class(description["class"], classes), description["config"]
+    name, config = description["class"], description["config"]
+    make = _class(name, classes)
+    if name not in custom and "name" not in config and name in vars(initializers):
+        make = vars(initializers)[name]  # not the layer of the same name: each of these has one
     return make(**{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()})
 
 

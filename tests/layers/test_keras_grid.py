@@ -31,11 +31,10 @@ def run(theirs, x, weights):
     return y.detach().numpy(), leaf.grad.numpy(), [g.numpy() for g in slopes], probe
 
 
-def same(name, shape, *arguments, order=None, positive=False, **options):
+def same(name, shape, *arguments, order=None, tolerance=1e-9, **options):
     """Compare one layer, weights in AXON's order unless ``order`` says where Keras has them."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=shape)
-    x = np.abs(x) if positive else x
     ours = getattr(layers, name)(*arguments, **options, dtype="float64")
     ours.build(shape[1:])
     for p in ours.parameters():
@@ -46,12 +45,15 @@ def same(name, shape, *arguments, order=None, positive=False, **options):
     leaf = Tensor(x, requires_grad=True)
     found = ours(leaf)
     case = f"{name}{arguments}{options}"
-    np.testing.assert_allclose(found.numpy(), y, rtol=1e-9, atol=1e-10, err_msg=case)
+    np.testing.assert_allclose(found.numpy(), y, rtol=tolerance, atol=tolerance, err_msg=case)
     found.backward(probe)
-    np.testing.assert_allclose(leaf.grad.numpy(), slope, rtol=1e-8, atol=1e-10, err_msg=case)
+    np.testing.assert_allclose(
+        leaf.grad.numpy(), slope, rtol=tolerance, atol=tolerance, err_msg=case
+    )
     mine = [p.grad.numpy() for p in ours.parameters()]
-    for p, w in zip([mine[i] for i in order or range(len(mine))], slopes, strict=True):
-        np.testing.assert_allclose(p, w, rtol=1e-8, atol=1e-10, err_msg=case)
+    mine = [mine[i] for i in order or range(len(mine))]
+    for p, w in zip(mine, slopes, strict=True):
+        np.testing.assert_allclose(p, w, rtol=tolerance, atol=tolerance, err_msg=case)
 
 
 def test_activations():
@@ -126,3 +128,23 @@ def test_channels_first():
     same("ZeroPadding2D", (2, 3, 5, 6), 1, **first)
     same("UpSampling2D", (2, 3, 5, 6), 2, **first)
     same("Flatten", (2, 3, 5, 6), **first)
+
+
+def test_normalizations():
+    for axis in (-1, 1, 2, (1, 2), (-1, 1)):
+        given = list(axis) if isinstance(axis, tuple) else axis  # Keras computes it in float32
+        same("LayerNormalization", (3, 4, 5, 2), given, tolerance=1e-4)
+        same("UnitNormalization", (3, 4, 5), axis, tolerance=1e-6)
+    same("GroupNormalization", (3, 4, 5, 2), 2, axis=1, tolerance=1e-4)
+
+
+def test_products_by_equation():
+    for equation, shape, wanted, bias in (
+        ("ab,bc->ac", (3, 4), 5, "c"),
+        ("abc,cd->abd", (3, 4, 5), (None, 6), "d"),
+        ("abc,cde->abde", (3, 4, 5), (None, 2, 3), "de"),
+        ("...x,xy->...y", (2, 3, 4), 5, "y"),
+        ("abcd,cde->abe", (2, 3, 4, 5), (None, 6), None),
+        ("abc,cd->adb", (3, 4, 5), (6, None), "d"),
+    ):
+        same("EinsumDense", shape, equation, wanted, bias_axes=bias)

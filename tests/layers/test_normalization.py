@@ -117,9 +117,14 @@ def test_parameters_may_be_left_out(make):
 
 
 @each_kind
-def test_only_the_last_axis_is_that_of_the_channels(make):
-    with pytest.raises(ValueError, match=r"axis=1 is not the last one: in AXON channels come last"):
-        make(axis=1)(np.ones((2, 3, 6)))
+def test_the_axis_of_the_channels(make):
+    x = np.random.default_rng(0).normal(size=(2, 6, 3))
+    moved = np.swapaxes(make()(np.swapaxes(x, 1, 2)), 1, 2)
+    np.testing.assert_array_equal(make(axis=1)(x), moved)
+    np.testing.assert_array_equal(make(axis=-2)(x), moved)
+    for axis in (0, 3, -3, -4):
+        with pytest.raises(ValueError, match=f"axis={axis} is none of its axes"):
+            make(axis=axis)(x)
     assert make(axis=2)(np.ones((2, 3, 6))).shape == (2, 3, 6)
     with pytest.raises(TypeError, match="axis must be a whole number"):
         make(axis="last")

@@ -70,3 +70,12 @@ def test_words_for_wrong_formats():
     x.mask = axon.Tensor(np.ones((1, 2), bool))
     with pytest.raises(ValueError, match="cannot tell them apart"):
         layers.MaxPooling1D(data_format="channels_first")(x)
+
+
+def test_a_layer_and_an_initializer_of_one_name_are_told_apart(tmp_path):
+    net = Sequential([layers.Identity(), Dense(3, kernel_initializer=axon.initializers.Identity())])
+    net.build((3,)), net.save(tmp_path / "m.axon")
+    loaded = axon.load_model(tmp_path / "m.axon")
+    assert np.array_equal(loaded.predict(X), X)
+    assert type(loaded.layers[0]) is layers.Identity
+    assert type(loaded.layers[1].kernel_initializer) is axon.initializers.Identity

@@ -115,3 +115,49 @@ def test_numbers_around_do_not_say_which_steps_are_real():
     for layer in (layers.Conv1D(2, 3, padding=1), layers.MaxPooling1D(2, padding=1)):
         with pytest.raises(ValueError, match="does not say what steps"):
             layer(x)
+
+
+def test_normalization_by_instance_and_by_neighbours():
+    for axes in (1, 2, 3):
+        theirs = getattr(torch.nn, f"InstanceNorm{axes}d")(2)
+        layer = layers.InstanceNormalization(
+            epsilon=1e-5, center=False, scale=False, dtype="float64"
+        )
+        same(layer, theirs, sizes(axes))
+    for size, alpha, beta, k in product((1, 2, 3, 5), (1e-4, 1.0), (0.75, 1.0), (1.0, 2.0)):
+        layer = layers.LocalResponseNormalization(size, alpha, beta, k, dtype="float64")
+        same(layer, torch.nn.LocalResponseNorm(size, alpha, beta, k), (2, 3, 4, 6))
+
+
+def test_moved_pixels():
+    same(layers.PixelShuffle(2, dtype="float64"), torch.nn.PixelShuffle(2), (2, 3, 4, 8))
+    same(layers.PixelUnshuffle(2, dtype="float64"), torch.nn.PixelUnshuffle(2), (2, 4, 6, 3))
+    same(layers.ChannelShuffle(2, dtype="float64"), torch.nn.ChannelShuffle(2), (2, 4, 6, 6))
+
+
+def test_windows_as_rows():
+    for size, dilation, padding, stride in product((1, 2, (2, 3)), (1, 2), (0, 1, (1, 2)), (1, 2)):
+        windows = (size, dilation, padding, stride)
+        theirs = torch.nn.Unfold(*windows)
+        layer = layers.Unfold(*windows, dtype="float64")
+        x = torch.tensor(moved(rng.normal(size=(2, 5, 6, 3)), "first"))
+        rows = theirs(x).numpy().transpose(0, 2, 1)
+        found = layer.forward(moved(x.numpy(), "last"))
+        np.testing.assert_array_equal(found, rows)
+        back = torch.nn.Fold((5, 6), *windows)(theirs(x)).numpy()
+        fold = layers.Fold((5, 6), *windows, dtype="float64")
+        np.testing.assert_allclose(fold.forward(rows), moved(back, "last"), rtol=1e-12)
+
+
+def test_what_alpha_dropout_keeps():
+    x = rng.normal(size=(200, 500))
+    for rate in (0.1, 0.5):
+        y = layers.AlphaDropout(rate, seed=1, dtype="float64")(x, training=True)
+        assert abs(y.mean()) < 0.01
+        assert abs(y.var() - 1) < 0.02
+        values, counts = np.unique(y.round(9), return_counts=True)
+        assert counts.max() / y.size == pytest.approx(rate, abs=0.01)
+        slope = ((1 - rate) * (1 + rate * 1.7580993408473766**2)) ** -0.5
+        lowest = slope * (-1.7580993408473766 + 1.7580993408473766 * rate)
+        assert values[counts.argmax()] == pytest.approx(lowest, abs=1e-6)
+    assert np.array_equal(layers.AlphaDropout(0.5, dtype="float64")(x), x)
