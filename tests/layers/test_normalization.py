@@ -316,3 +316,21 @@ def test_normalization_by_given_numbers():
 def test_names_are_public():
     for name in ("Activation", "BatchNormalization", "Input", "MixUp", "RandomFlip"):
         assert name in dir(layers)
+
+
+@pytest.mark.parametrize("axis", [1, -2, (1, 2), (-1, 1), (3, 1), (1, 2, 3)])
+def test_a_layer_normalization_along_any_axes(axis):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    layer = LayerNormalization(axis, epsilon=0.1, dtype="float64")
+    layer.build(x.shape[1:])
+    axes = tuple(sorted(a % 4 for a in np.atleast_1d(axis)))
+    sizes = [n if i in axes else 1 for i, n in enumerate(x.shape)]
+    gamma, beta = (np.random.default_rng(i).normal(size=layer.gamma.shape) for i in (1, 2))
+    assert gamma.shape == tuple(x.shape[a] for a in axes)
+    layer.gamma.assign(gamma), layer.beta.assign(beta)
+    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    wanted = (x - mean) / np.sqrt(variance + 0.1) * gamma.reshape(sizes) + beta.reshape(sizes)
+    np.testing.assert_allclose(layer(x), wanted, rtol=1e-10, atol=1e-12)
+    if not isinstance(axis, int):
+        with pytest.raises(ValueError, match=r"expected inputs of shape \(n, 3, 4, 5\)"):
+            layer(np.ones((2, 2, 4, 5)))
