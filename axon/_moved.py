@@ -95,6 +95,7 @@ MOVED = {  # old -> new; what lay inside a package has moved with it
     "onnx.tidying": "onnx.export.simplify",
     "onnx.values": "onnx.export.rules.values",
     "onnx.weights": "onnx.load.weights",
+    "ops.conv": "ops.convolution",
     "ops.lookup": "ops.index",
     "ops.masks": "ops.random",
     "optimizers.adamax": "optimizers.adam",
@@ -151,7 +152,7 @@ ATTRIBUTES = {  # of what was pickled
     "shelf": "cache",
     "turns": "locks",
 }
-FUNCTIONS = ("ops.lookup", "roofline")  # of which the package has one of the same name
+FUNCTIONS = ("ops.conv", "ops.lookup", "roofline")  # of which the package has one of the same name
 
 
 def new_name(old: str) -> str | None:

@@ -264,6 +264,7 @@ class Operators:
     cumsum, cumprod, diff, sort, argsort, searchsorted = (Method() for _ in range(6))
     flatten, ravel, squeeze, expand_dims, swapaxes, moveaxis = (Method() for _ in range(6))
     flip, roll, rot90, tile, repeat, broadcast_to, pad = (Method() for _ in range(7))
+    relu, sigmoid, tanh, softmax, log_softmax = (Method() for _ in range(5))
     take, take_along_axis, diagonal, diag, trace, tril, triu = (Method() for _ in range(7))
     matmul, dot, vdot, inner, outer, tensordot, cross = (Method() for _ in range(7))
     split, array_split, unstack, top_k = (Several() for _ in range(4))

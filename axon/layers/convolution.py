@@ -27,7 +27,7 @@ from axon.layers.windows import (
     padding_of,
 )
 from axon.names import resolve
-from axon.ops.conv import conv2d, conv2d_input
+from axon.ops.convolution import conv2d, conv2d_input
 from axon.ops.windows import Pair
 from axon.parameter import Parameter
 

@@ -28,7 +28,7 @@ from axon.ops.channels import (
     channel_scale,
 )
 from axon.ops.compare import equal, greater, greater_equal, less, less_equal, not_equal, where
-from axon.ops.conv import conv2d, conv2d_input, conv2d_weight
+from axon.ops.convolution import conv2d, conv2d_input, conv2d_weight
 from axon.ops.elementwise import (
     absolute,
     add,
@@ -71,22 +71,27 @@ from axon.ops.warp import affine_maps, corner_maps, warp, warp_adjoint
 
 if TYPE_CHECKING:  # the same names, for who checks types
     from axon.ops.arithmetic import *  # noqa: F403
+    from axon.ops.counting import *  # noqa: F403
     from axon.ops.creation import *  # noqa: F403
     from axon.ops.cumulative import *  # noqa: F403
     from axon.ops.functions import *  # noqa: F403
     from axon.ops.gathering import *  # noqa: F403
     from axon.ops.layout import *  # noqa: F403
     from axon.ops.logic import *  # noqa: F403
+    from axon.ops.networks import *  # noqa: F403
     from axon.ops.ordering import *  # noqa: F403
     from axon.ops.products import *  # noqa: F403
     from axon.ops.reductions import *  # noqa: F403
     from axon.ops.rounding import *  # noqa: F403
+    from axon.ops.spectra import *  # noqa: F403
 
 
 LATER = {  # chapter -> its public names
     "arithmetic": """cbrt clip deg2rad divide_no_nan erfc exp2 fmax fmin fmod heaviside
         hypot ldexp log10 log2 logaddexp logaddexp2 nan_to_num rad2deg reciprocal round
         rsqrt saturate_cast sinc true_divide trunc""",
+    "counting": """bitwise_not convert_to_numpy convert_to_tensor get_item histogram is_tensor ndim
+        nonzero select size stop_gradient unique unravel_index""",
     "creation": """arange array bartlett blackman empty empty_like eye full full_like
         geomspace hamming hanning identity kaiser linspace logspace ones ones_like tri zeros
         zeros_like""",
@@ -100,6 +105,11 @@ LATER = {  # chapter -> its public names
         squeeze swapaxes tile trace tril triu unstack vander vsplit vstack""",
     "logic": """all allclose any count_nonzero isclose isfinite isin isinf isnan isneginf
         isposinf isreal logical_and logical_not logical_or logical_xor signbit""",
+    "networks": """adaptive_average_pool adaptive_max_pool average_pool batch_normalization
+        binary_crossentropy categorical_crossentropy conv conv_transpose depth_to_space
+        depthwise_conv dot_product_attention fold layer_normalization max_pool psnr
+        rms_normalization separable_conv space_to_depth sparse_categorical_crossentropy
+        sparsemax unfold""",
     "ordering": """argpartition argsort digitize in_top_k median nanmedian nanpercentile
         nanquantile percentile quantile searchsorted sort top_k""",
     "products": """correlate cross dot einsum inner kron outer tensordot vdot""",
@@ -107,11 +117,13 @@ LATER = {  # chapter -> its public names
         nanmax nanmean nanmin nanprod nanstd nansum nanvar norm normalize ptp std var""",
     "rounding": """bitwise_and bitwise_or bitwise_xor ceil floor floor_divide left_shift mod
         right_shift rint""",
+    "spectra": """cdist erfinv extract_sequences fft fft2 ifft2 irfft rfft stft""",
 }
 ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
     "abs": "absolute",
     "amax": "max",
     "amin": "min",
+    "bitwise_invert": "bitwise_not",
     "bitwise_left_shift": "left_shift",
     "bitwise_right_shift": "right_shift",
     "fabs": "absolute",
@@ -120,6 +132,11 @@ ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
 for _name, _function in list(globals().items()):
     if getattr(_function, "__module__", "").startswith(f"{__name__}."):
         globals()[_name] = deferring(_function)
+ACTIVATIONS = (  # of axon.activations, which lies above: they are looked up there
+    "celu elu gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu "
+    "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus "
+    "softsign sparse_plus sparse_sigmoid squareplus swish tanh tanh_shrink threshold"
+).split()
 Method.home = sys.modules[__name__]
 HOMES = {name: chapter for chapter, names in LATER.items() for name in names.split()}
 
@@ -129,6 +146,8 @@ def __getattr__(name: str) -> object:
         found = getattr(import_module(__name__), ALIASES[name])
     elif name in HOMES:
         found = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    elif name in ACTIVATIONS:
+        found = getattr(import_module("axon.activations"), name)
     else:
         raise AttributeError(f"module 'axon.ops' has no attribute {name!r}")
     globals()[name] = found = deferring(found)
@@ -136,4 +155,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *HOMES, *ALIASES})
+    return sorted({*globals(), *HOMES, *ALIASES, *ACTIVATIONS})

@@ -1,4 +1,4 @@
-"""Convolution of each channel alone, for ``axon.ops.conv``: too little work for matrix products.
+"""Convolution of each channel alone, which is too little work for products of matrices.
 
 Tap by tap, a whole row of pixels is multiplied with the weights of that tap, which are laid out
 once for each pixel of a row: so NumPy multiplies long runs. With several filters for each channel

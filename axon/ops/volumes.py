@@ -9,7 +9,7 @@ from typing import Any
 
 from axon.backend import Shape
 from axon.core import Tensor
-from axon.ops.conv import conv2d, conv2d_input
+from axon.ops.convolution import conv2d, conv2d_input
 from axon.ops.edges import dilated
 from axon.ops.join import concatenate
 from axon.ops.pad import pad

@@ -14,7 +14,7 @@ pytest.importorskip("numba", exc_type=ImportError)
 from axon import activations, ops
 from axon.core import Tensor
 from axon.fast import builder, fusion, lower
-from axon.ops import channels, conv, pool
+from axon.ops import channels, convolution, pool
 from axon.ops.pad import pad
 from axon.program.plan import Plan
 from axon.program.trace import trace
@@ -87,10 +87,10 @@ def test_convolution_and_its_gradients(geometry: Any, batch: int) -> None:
     """The three of them, for kernels, strides, padding and dilation of all kinds."""
     (H, W, C), (KH, KW, F), meta = geometry
     x, w = normal(batch, H, W, C), normal(KH, KW, C, F, seed=1)
-    near(*compiled(lambda x: conv.conv2d(x, Tensor(w), **meta), x))
-    g = normal(*conv.conv2d(x, w, **meta).shape, seed=2)
-    near(*compiled(lambda g: conv.conv2d_input(g, Tensor(w), shape=x.shape, **meta), g))
-    near(*compiled(lambda x, g: conv.conv2d_weight(x * 0.5, g, shape=w.shape, **meta), x, g))
+    near(*compiled(lambda x: convolution.conv2d(x, Tensor(w), **meta), x))
+    g = normal(*convolution.conv2d(x, w, **meta).shape, seed=2)
+    near(*compiled(lambda g: convolution.conv2d_input(g, Tensor(w), shape=x.shape, **meta), g))
+    near(*compiled(lambda x, g: convolution.conv2d_weight(x * 0.5, g, shape=w.shape, **meta), x, g))
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=_names)
@@ -99,7 +99,7 @@ def test_convolution_against_torch(geometry: Any) -> None:
     torch = pytest.importorskip("torch")
     (H, W, C), (KH, KW, F), meta = geometry
     x, w = normal(N, H, W, C), normal(KH, KW, C, F, seed=1)
-    y, _ = compiled(lambda x: conv.conv2d(x, Tensor(w), **meta), x)
+    y, _ = compiled(lambda x: convolution.conv2d(x, Tensor(w), **meta), x)
     (above, below), (left, right) = meta.get("padding", ((0, 0), (0, 0)))
     images = torch.tensor(x).permute(0, 3, 1, 2)
     images = torch.nn.functional.pad(images, (left, right, above, below))
@@ -171,13 +171,17 @@ def test_convolution_shows_nan_where_windows_see_it(filters: int) -> None:
     meta: Any = {"padding": ((1, 1), (1, 1))}
     x, w = normal(N, 8, 8, 16), normal(3, 3, 16, filters)
     x[4, 0, 2, 1] = np.nan
-    y, expected = compiled(lambda x: conv.conv2d(x, Tensor(w), **meta), x)
+    y, expected = compiled(lambda x: convolution.conv2d(x, Tensor(w), **meta), x)
     np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
     g = normal(*y.shape)
     g[2, 5, 0, 3] = np.inf
-    dx, expected = compiled(lambda g: conv.conv2d_input(g, Tensor(w), shape=x.shape, **meta), g)
+    dx, expected = compiled(
+        lambda g: convolution.conv2d_input(g, Tensor(w), shape=x.shape, **meta), g
+    )
     np.testing.assert_array_equal(np.isfinite(dx), np.isfinite(expected))
-    dw, expected = compiled(lambda x, g: conv.conv2d_weight(x, g, shape=w.shape, **meta), x, g)
+    dw, expected = compiled(
+        lambda x, g: convolution.conv2d_weight(x, g, shape=w.shape, **meta), x, g
+    )
     np.testing.assert_array_equal(np.isfinite(dw), np.isfinite(expected))
 
 
@@ -224,7 +228,7 @@ def _network(normalized: bool) -> Function:
 
     def step(x: Tensor, g: Tensor) -> list[Tensor]:
         w, b, v, c = parameters = [Tensor(p, requires_grad=True) for p in weights]
-        y = conv.conv2d(x, w, padding=((1, 1), (1, 1)))
+        y = convolution.conv2d(x, w, padding=((1, 1), (1, 1)))
         y = y.reshape(-1, 16) + b
         y = y.reshape(len(x.data), 12, 11, 16)
         if normalized:
@@ -232,7 +236,7 @@ def _network(normalized: bool) -> Function:
             slope = 1.0 / ops.sqrt(m[1] + 0.1)
             y = channels.channel_affine(ops.stack([m[0], slope, m[0] * 0.5]), y)
         y = pool.max_pool2d(activations.relu(y), **pooling)
-        z = conv.conv2d(y, v)
+        z = convolution.conv2d(y, v)
         z = (z.reshape(-1, 32) + c).reshape(z.shape)
         z = pool.max_pool2d(activations.relu(z), **pooling)
         z.backward(g)
@@ -267,7 +271,7 @@ def test_a_result_that_is_read_elsewhere_is_not_fused_away() -> None:
     w, b = Tensor(normal(3, 3, 2, 16)), Tensor(normal(16))
 
     def step(x: Tensor) -> list[Tensor]:
-        y = conv.conv2d(x, w)
+        y = convolution.conv2d(x, w)
         z, t = activations.relu(y + b), activations.relu(y)
         pools = [pool.max_pool2d(t, pool_size=(2, 2), strides=(k, k)) for k in (1, 2)]
         return [y, z, pool.max_pool2d(z, pool_size=(2, 2), strides=(2, 2)), *pools]
