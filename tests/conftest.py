@@ -17,6 +17,7 @@ os.environ.setdefault("AXON_NUM_THREADS", "1")
 collect_ignore = [
     "fuzz/guard_pages.py",
     "contracts/keras_facts.py",
+    "ops/keras_answers.py",
     "convert/keras_files.py",
     "onnx/torch_and_keras_files.py",
 ]  # programs, which tests run in processes

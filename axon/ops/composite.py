@@ -9,7 +9,7 @@ from axon.backend import Array, ArrayLike, as_arrays, float_type, joining
 from axon.core import Tensor
 from axon.modes import Mode
 
-WholeNumbers = Annotated[Tensor, "keeps its type"]  # an argument of whole numbers, beside floats
+IntegerTensor = Annotated[Tensor, "keeps its type"]  # an argument of whole numbers, beside floats
 SeveralTensors = tuple[Tensor, ...]
 Tensors = Tensor | Sequence[Tensor]
 

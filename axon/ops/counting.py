@@ -1,6 +1,7 @@
 """What has as many elements as the values say, so that it cannot be part of a recorded step."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from axon.backend import Array, Shape, as_array
 from axon.core import Tensor, TensorLike
 from axon.modes import refuse_while_recording
 from axon.ops.compare import where
-from axon.ops.composite import WholeNumbers, composite
+from axon.ops.composite import IntegerTensor, composite
 from axon.ops.rounding import bitwise_xor, floor_divide, mod
 
 
@@ -65,7 +66,8 @@ def unique(
     (array([1, 3]), array([1, 2]))
     """
     values = _values("unique", x)
-    found = np.unique(values, return_index, return_inverse, return_counts, axis)
+    tell: Any = np.unique  # whose result depends on what it is asked for
+    found = tell(values, return_index, return_inverse, return_counts, axis)
     if isinstance(found, tuple):
         return _several(found, x)
     return Tensor(found) if isinstance(x, Tensor) else found
@@ -89,7 +91,7 @@ def histogram(
 
 
 @composite
-def unravel_index(indices: WholeNumbers, shape: Shape) -> tuple[Tensor, ...]:
+def unravel_index(indices: IntegerTensor, shape: Shape) -> tuple[Tensor, ...]:
     """Of places counted through an array of a shape, those along each axis.
 
     >>> unravel_index([4, 5], (2, 3))
@@ -121,7 +123,7 @@ def select(condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: fl
 
 
 @composite
-def bitwise_not(x: WholeNumbers) -> Tensor:
+def bitwise_not(x: IntegerTensor) -> Tensor:
     """The bits that are not set; of truth values, the opposite.
 
     >>> bitwise_not([0, 5])

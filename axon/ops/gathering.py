@@ -10,7 +10,7 @@ from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
 from axon.modes import refuse_while_recording
 from axon.ops.compare import equal, where
-from axon.ops.composite import WholeNumbers, composite
+from axon.ops.composite import IntegerTensor, composite
 from axon.ops.elementwise import maximum, minimum
 from axon.ops.index import INDEX, slice_gradient, take, take_gradient
 from axon.ops.layout import one_axis
@@ -18,7 +18,7 @@ from axon.ops.reduce import broadcast_to
 
 
 def from_front(places: Tensor, size: int) -> Tensor:
-    """WholeNumbers counted from the front, also those that were counted from the end.
+    """IntegerTensor counted from the front, also those that were counted from the end.
 
     Raises:
         IndexError: one is out of range; at every run, so also when a program is replayed.
@@ -37,7 +37,7 @@ def flat_places(places: Tensor, sizes: Shape) -> Tensor:
 
 
 @composite
-def take_along_axis(x: Tensor, indices: WholeNumbers, axis: int | None = None) -> Tensor:
+def take_along_axis(x: Tensor, indices: IntegerTensor, axis: int | None = None) -> Tensor:
     """For each place a number along ``axis``, where to look in its row.
 
     Args:
@@ -80,7 +80,7 @@ def gathered(x: Tensor, places: Tensor, axis: int) -> Tensor:
 
 
 @composite
-def gather_nd(x: Tensor, places: WholeNumbers) -> Tensor:
+def gather_nd(x: Tensor, places: IntegerTensor) -> Tensor:
     """The slices whose numbers along the first axes are the last axis of ``places``.
 
     >>> gather_nd([[10, 20], [30, 40]], [[1, 0], [0, 1]])
@@ -97,7 +97,7 @@ def gather_nd(x: Tensor, places: WholeNumbers) -> Tensor:
 
 
 @composite
-def scatter(indices: WholeNumbers, values: Tensor, shape: Shape) -> Tensor:
+def scatter(indices: IntegerTensor, values: Tensor, shape: Shape) -> Tensor:
     """Zeros of a shape, with values added at places.
 
     Args:
@@ -116,7 +116,7 @@ def scatter(indices: WholeNumbers, values: Tensor, shape: Shape) -> Tensor:
 
 @composite
 def scatter_update(
-    inputs: Tensor, indices: WholeNumbers, updates: Tensor, reduction: str | None = None
+    inputs: Tensor, indices: IntegerTensor, updates: Tensor, reduction: str | None = None
 ) -> Tensor:
     """``inputs`` with other values at some places; of a place that comes twice, the last one.
 
@@ -268,7 +268,7 @@ def _of_segments(function: str, data: Tensor, ids: Tensor, number: int | None) -
 
 @composite
 def segment_sum(
-    data: Tensor, segment_ids: WholeNumbers, num_segments: int | None = None, sorted: bool = False
+    data: Tensor, segment_ids: IntegerTensor, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The sum of the rows of each segment.
 
@@ -287,7 +287,7 @@ def segment_sum(
 
 @composite
 def segment_max(
-    data: Tensor, segment_ids: WholeNumbers, num_segments: int | None = None, sorted: bool = False
+    data: Tensor, segment_ids: IntegerTensor, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The largest row of each segment, as ``segment_sum``; of none, the least number there is.
 
@@ -300,7 +300,7 @@ def segment_max(
 
 @composite
 def segment_min(
-    data: Tensor, segment_ids: WholeNumbers, num_segments: int | None = None, sorted: bool = False
+    data: Tensor, segment_ids: IntegerTensor, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The smallest row of each segment, as ``segment_sum``; of none, the largest number there is.
 
@@ -314,7 +314,7 @@ def segment_min(
 
 @composite
 def segment_prod(
-    data: Tensor, segment_ids: WholeNumbers, num_segments: int | None = None, sorted: bool = False
+    data: Tensor, segment_ids: IntegerTensor, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The product of the rows of each segment, as ``segment_sum``; of none, 1.
 
@@ -335,7 +335,7 @@ def segment_prod(
 
 @composite
 def bincount(
-    x: WholeNumbers, weights: Tensor | None = None, minlength: int = 0, sparse: bool = False
+    x: IntegerTensor, weights: Tensor | None = None, minlength: int = 0, sparse: bool = False
 ) -> Tensor:
     """How often each whole number comes, or the sum of its weights.
 
@@ -371,7 +371,7 @@ def bincount(
 
 @composite
 def one_hot(
-    x: WholeNumbers,
+    x: IntegerTensor,
     num_classes: int,
     axis: int = -1,
     dtype: str | None = None,

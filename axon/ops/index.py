@@ -8,7 +8,7 @@ import numpy as np
 from axon.backend import Array, DType, Shape, counted, known
 from axon.bounds import anything, same
 from axon.core import Tensor, primitive
-from axon.ops.composite import WholeNumbers, composite
+from axon.ops.composite import IntegerTensor, composite
 from axon.pieces import BYTE, Cut
 
 AT_ONCE = 4096  # numbers whose places are worked out together: they fit into the cache
@@ -181,7 +181,7 @@ lookup.gradient(lambda g, y, table, ids: take_gradient(g, ids, shape=table.shape
 
 
 @composite
-def take(x: Tensor, indices: WholeNumbers, axis: int | None = 0) -> Tensor:
+def take(x: Tensor, indices: IntegerTensor, axis: int | None = 0) -> Tensor:
     """The elements with these numbers along ``axis``; negative ones count from the end.
 
     Args:

@@ -10,7 +10,7 @@ from axon.backend import Shape
 from axon.core import PRIMITIVES, Tensor
 from axon.ops.arithmetic import clip, floats
 from axon.ops.compare import where
-from axon.ops.composite import WholeNumbers, composite
+from axon.ops.composite import IntegerTensor, composite
 from axon.ops.convolution import conv2d, conv2d_input
 from axon.ops.cumulative import cumsum
 from axon.ops.elementwise import log, sqrt, square
@@ -34,10 +34,11 @@ EPSILON = 1e-7  # Keras's: how near to 0 and 1 probabilities may come in a cost
 
 def _each(what: str, given: Sizes, axes: int) -> Shape:
     """One number for each axis."""
-    sizes = tuple(given) if isinstance(given, tuple | list) else (given,) * axes
-    if len(sizes) != axes or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+    sizes: tuple[Any, ...] = tuple(np.ravel(given).tolist())
+    sizes = sizes * axes if np.ndim(given) == 0 else sizes
+    if len(sizes) != axes or not all(isinstance(n, int) and n > 0 for n in sizes):
         raise ValueError(f"{what}: expected a whole number, or {axes} of them, got {given!r}.")
-    return tuple(int(n) for n in sizes)
+    return sizes
 
 
 def _last(function: str, x: Tensor, data_format: str | None) -> Tensor:
@@ -550,7 +551,7 @@ def _log_shares(output: Tensor, from_logits: bool, axis: int) -> Tensor:
 
 @composite
 def sparse_categorical_crossentropy(
-    target: WholeNumbers, output: Tensor, from_logits: bool = False, axis: int = -1
+    target: IntegerTensor, output: Tensor, from_logits: bool = False, axis: int = -1
 ) -> Tensor:
     """- log p of the class that each target names.
 

@@ -10,7 +10,7 @@ from axon.backend import Array, DType, Shape
 from axon.core import Tensor, primitive
 from axon.ops.arithmetic import floats
 from axon.ops.compare import where
-from axon.ops.composite import WholeNumbers, composite
+from axon.ops.composite import IntegerTensor, composite
 from axon.ops.elementwise import maximum
 from axon.ops.gathering import gathered, take_along_axis
 from axon.ops.join import stack
@@ -83,7 +83,7 @@ def _backwards(x: Tensor) -> Tensor:
 
 
 @composite
-def in_top_k(targets: WholeNumbers, predictions: Tensor, k: int) -> Tensor:
+def in_top_k(targets: IntegerTensor, predictions: Tensor, k: int) -> Tensor:
     """Whether fewer than k predictions of a row are larger than that of its target.
 
     >>> in_top_k([1, 0], [[0.1, 0.9, 0.0], [0.1, 0.2, 0.3]], 1)

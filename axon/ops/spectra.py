@@ -139,11 +139,11 @@ def irfft(x: Sequence[Tensor], fft_length: int | None = None) -> Tensor:
     re, im = (_long(floats(part), n // 2 + 1) for part in x)
     last = (n + 1) // 2  # from where on the other half is the mirror
     ends = [(re, 1.0), (im, -1.0)]
-    whole = [concatenate([t, flip(t[..., 1:last], -1) * sign], axis=-1) for t, sign in ends]
+    both = [concatenate([t, flip(t[..., 1:last], -1) * sign], axis=-1) for t, sign in ends]
     edge = np.ones(n)
     edge[0] = 0.0  # the imaginary parts of the ends count for nothing
     edge[n // 2] = edge[n // 2] if n % 2 else 0.0
-    re, im = whole[0], whole[1] * Tensor(edge.astype(re.dtype))
+    re, im = both[0], both[1] * Tensor(edge.astype(re.dtype))
     return _transform(re, -im)[0] * (1.0 / n)
 
 
