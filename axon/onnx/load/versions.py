@@ -99,9 +99,9 @@ def objection(node: Node, read: set[str]) -> str:
         return "only its first result can be used"
     if op == "LSTM" and any(node.inputs[7:]):
         return "peepholes (input P)"
-    if op in ("Conv", "ConvTranspose", "MaxPool", "AveragePool"):
+    if op in ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool"):
         axes = len(node.attributes.get("kernel_shape") or ())
-        return f"windows of {axes} axes" if axes > 2 else ""
+        return f"windows of {axes} axes" if axes > 3 else ""
     if op == "LinearClassifier" and node.outputs[0] in read:
         return "its labels: choose its probabilities with load(path, outputs=...)"
     return ""

@@ -21,6 +21,8 @@ from axon.parameter import Parameter
 from axon.program import Step
 from axon.settings import versions
 
+AT_A_TIME = 32  # samples
+
 
 class Taking(Protocol):
     """A GraphModel, as far as it is needed here."""
@@ -59,6 +61,19 @@ class AtOnce:
             self.model.try_out(arrays)
         made = hold(self.model._all_locks(), self._run, arrays)
         return tuple(made) if len(made) > 1 else made[0]
+
+    def in_blocks(self, given: Sequence[Any], batch_size: int | None = None) -> tuple[Array, ...]:
+        """Several outputs for samples, some of these at a time."""
+        arrays = fitting(self.model, given)
+        size = self.model.only_batch or batch_size or AT_A_TIME
+        counts = {len(array) for array in arrays}
+        if len(counts) != 1:
+            raise ValueError(f"inputs hold different numbers of samples: {sorted(counts)}.")
+        parts = []
+        for start in range(0, max(len(arrays[0]), 1), size):
+            block = [array[start : start + size] for array in arrays]
+            parts.append(hold(self.model._all_locks(), self._run, block))
+        return tuple(np.concatenate(blocks) for blocks in zip(*parts, strict=True))
 
     def _run(self, arrays: list[Array]) -> list[Array]:
         inputs = self.step.inputs(*((array.shape, array.dtype) for array in arrays))

@@ -262,10 +262,12 @@ class GraphModel(Model):
         """
         if self.by_samples and self.input_shape is None and batches_in(self, x) is None:
             self._find_samples([as_array(each) for each in inputs_of(self, x)])
-        if self.by_samples:
+        if self.by_samples and len(self.outputs) == 1:
             return super().predict(x, *given, **options)
         if self._at_once is None:
             self._at_once = AtOnce(self, bool(self.graph.get("eager")))
+        if self.by_samples:
+            return self._at_once.in_blocks(inputs_of(self, x), *given[:1])
         return self._at_once(inputs_of(self, x))
 
     def _find_samples(self, arrays: list[Array]) -> None:
@@ -341,8 +343,8 @@ class GraphModel(Model):
         """
         made_for = self.graph.get("batch")
         for name, sizes in self.graph.get("declared", {}).items():
-            if name not in env:
-                continue
+            if name not in env or (name in self.outputs and not self.by_samples):
+                continue  # where no axis is that of samples, files tell much of their outputs
             made = env[name].shape
             start = len(sizes) if made_for not in (None, samples) else int(made_for is None)
             start = start if self.by_samples else 0

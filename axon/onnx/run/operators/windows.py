@@ -12,9 +12,10 @@ import numpy as np
 from axon import ops
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.onnx.run.operators import volumes
 from axon.onnx.run.operators.budget import STEP, allowed, spend
 from axon.onnx.run.operators.operand import Attributes, Laid, Operands, channels_last
-from axon.onnx.run.operators.table import operator
+from axon.onnx.run.operators.table import Context, operator
 from axon.ops.windows import UNPADDED, Padding, Pair, Windows, same
 
 Ints = list[int] | None
@@ -95,8 +96,8 @@ def as_given(y: Tensor, axes: int) -> Tensor:
 def with_kernel(given: Operands, attributes: Attributes) -> Laid:
     """Images with channels last, the kernel as AXON's lie, and what belongs to channels."""
     image, kernel, *bias = given
-    if image is None or kernel is None or image.ndim not in (3, 4):
-        raise ValueError("expected series (n, channels, time) or images, and a kernel.")
+    if image is None or kernel is None or image.ndim not in (3, 4, 5):
+        raise ValueError("expected series (n, channels, time), images or volumes, and a kernel.")
     if kernel.ndim != image.ndim:
         raise ValueError(f"a kernel of {kernel.ndim} axes does not fit {image.ndim}.")
     (x, *rest), _, order = channels_last([image, *bias], attributes)
@@ -131,6 +132,9 @@ def conv(
 ) -> Tensor:
     """The convolution of images or series with a kernel."""
     axes = x.ndim - 2
+    if axes == 3:
+        spend("work", x.size * w.size)
+        return _with_bias(volumes.convolved(x, w, group, *spacing), b)
     x, w = as_images(x), _kernel(w, axes)
     windows = spacing.on(x, (w.shape[0], w.shape[1]), axes)
     if group < 1:
@@ -163,6 +167,10 @@ def conv_transpose(
 ) -> Tensor:
     """A convolution run backwards: each number paints the kernel, times itself."""
     axes = x.ndim - 2
+    if axes == 3:
+        spend("work", x.size * w.size)
+        told = group, *spacing, output_padding, output_shape
+        return _with_bias(volumes.painted(x, w, *told), b)
     x, w = as_images(x), _kernel(w, axes)
     windows, more = (
         spacing.windows((w.shape[0], w.shape[1]), axes),
@@ -232,14 +240,49 @@ def max_pool(
     ceil_mode: int = 0,
     storage_order: int = 0,
     spacing: Spacing,
-) -> Tensor:
-    """The largest number in each window; ``storage_order`` is about places, which nobody reads."""
+    context: Context,
+) -> list[Tensor | None]:
+    """The largest number in each window, and where it stands among all numbers."""
+    dtype, axes = x.dtype, x.ndim - 2
+    x = x if dtype.kind == "f" else x.astype(np.float64 if dtype.itemsize > 2 else np.float32)
+    if axes == 3:
+        _demand_unread(context)
+        y = volumes.pooled(ops.max_pool2d, x, kernel_shape, ceil_mode, *spacing)
+        return [y if y.dtype == dtype else y.astype(dtype)]
     windows, _ = _pooling_windows(x, kernel_shape, ceil_mode, spacing)
-    images, axes = as_images(x), x.ndim - 2
+    images = as_images(x)
     if windows.dilation != ONE:
-        return as_given(_dilated(images, windows), axes)
+        _demand_unread(context)
+        made = as_given(_dilated(images, windows), axes)
+        return [made if made.dtype == dtype else made.astype(dtype)]
     size, strides, around, _ = windows
-    return as_given(ops.max_pool2d(images, pool_size=size, strides=strides, padding=around), axes)
+    meta = {"pool_size": size, "strides": strides, "padding": around}
+    y = ops.max_pool2d(images, **meta)
+    made = as_given(y, axes)
+    results: list[Tensor | None] = [made if made.dtype == dtype else made.astype(dtype)]
+    if max(context.used) > 0:
+        taps = ops.max_pool2d_argmax(images.detach(), y.detach(), **meta).astype(np.int64)
+        results.append(as_given(_places_of(taps, windows, images.shape, storage_order), axes))
+    return results
+
+
+def _demand_unread(context: Context) -> None:
+    if max(context.used) > 0:
+        raise ValueError("places of the largest in volumes, or with dilations, are not supported.")
+
+
+def _places_of(taps: Tensor, windows: Windows, shape: Shape, by_columns: int) -> Tensor:
+    """Where the tap of each window lies among the numbers (n, channels, height, width)."""
+    (N, OH, OW, C), (H, W) = taps.shape, shape[1:3]
+    down = ops.floor_divide(taps, windows.size[1])
+    across = taps - down * windows.size[1]
+    top, left = (
+        np.arange(count) * step - before
+        for count, step, (before, _) in zip((OH, OW), windows.strides, windows.padding, strict=True)
+    )
+    row, column = down + top.reshape(1, OH, 1, 1), across + left.reshape(1, 1, OW, 1)
+    image = (np.arange(N).reshape(N, 1, 1, 1) * C + np.arange(C)) * (H * W)
+    return (column * H + row if by_columns else row * W + column) + image
 
 
 def _dilated(x: Tensor, windows: Windows) -> Tensor:
@@ -265,6 +308,9 @@ def average_pool(
     spacing: Spacing,
 ) -> Tensor:
     """The mean of each window; padding counts if ``count_include_pad`` says so."""
+    if x.ndim == 5:
+        told = kernel_shape, ceil_mode, *spacing, count_include_pad
+        return volumes.pooled(ops.average_pool2d, x, *told)
     windows, around = _pooling_windows(x, kernel_shape, ceil_mode, spacing)
     images, axes = as_images(x), x.ndim - 2
     size, strides, reach, dilation = windows
@@ -276,6 +322,23 @@ def average_pool(
         reach = (more[0], more[1])
     made = ops.average_pool2d(images, pool_size=size, strides=strides, padding=reach)
     return as_given(made, axes)
+
+
+@operator("LpPool", layout=channels_last)
+def lp_pool(
+    x: Tensor,
+    /,
+    *,
+    kernel_shape: list[int],
+    ceil_mode: int = 0,
+    p: int = 2,
+    spacing: Spacing,
+) -> Tensor:
+    """The p-th root of the sum of p-th powers in each window."""
+    powers = ops.power(ops.absolute(x), np.array(p, x.dtype))
+    told = {"kernel_shape": kernel_shape, "ceil_mode": ceil_mode, "count_include_pad": 1}
+    mean = average_pool(powers, **told, spacing=spacing)
+    return ops.power(mean * float(prod(kernel_shape)), np.array(1 / p, x.dtype))
 
 
 def _places(x: Tensor) -> tuple[int, ...]:
