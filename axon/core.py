@@ -97,8 +97,7 @@ class Primitive:
         if self.kind == "views":
             return self.kernel(*arrays, xp=xp, **meta)
         if self.kind == "fills":
-            shape, dtype = self._outcome(arrays, meta)
-            arrays = [modes.empty(shape, dtype), *arrays]
+            arrays = [modes.empty(*self._outcome(arrays, meta)), *arrays]
         if self.eagerly is not None and self.eagerly(self, arrays, meta):
             return arrays[0]
         if self.workspace:
@@ -119,7 +118,7 @@ class Primitive:
     def __call__(self, x: "Tensor", /, *rest: "TensorLike", **meta: object) -> "Tensor": ...
     @overload
     def __call__(
-        self, x: "TensorLike", y: "Tensor", /, *rest: "TensorLike", **meta: object
+        self, x: "TensorLike", y: "Tensor", /, *z: "TensorLike", **m: object
     ) -> "Tensor": ...
     @overload
     def __call__(self, /, *inputs: ArrayLike, **meta: object) -> Array: ...
@@ -129,7 +128,9 @@ class Primitive:
             inputs, meta = named(self.name, self.takes, inputs, meta)
         for given in inputs:
             if isinstance(given, Operators):
-                return given.through(apply, self, inputs, meta)
+                if given.defers:
+                    return given.defer(self, inputs, meta)
+                return apply(self, *self._tensors(inputs), **meta)
         out = self.run(as_arrays(inputs, self.floats), meta)
         return out if out.ndim else out[()]
 

@@ -191,9 +191,9 @@ class Operators:
             )
         return function(*_arrays(inputs), **_arrays(options))
 
-    def through(self, apply: Any, primitive: Any, inputs: Any, meta: Any) -> Any:
-        """Run a primitive that is called with this among its inputs; what is no Tensor may wait."""
-        return apply(primitive, *primitive._tensors(inputs), **meta)
+    def defer(self, function: Any, inputs: Any, options: Any) -> Any:
+        """Take note of a call, if there are no values yet."""
+        raise NotImplementedError(f"{function}: a {type(self).__name__} has values.")
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """Add up the elements along ``axis`` (all of them by default)."""

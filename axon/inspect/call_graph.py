@@ -8,6 +8,7 @@ import numpy as np
 from axon.core import Tensor
 from axon.layers.model_like import ModelLike, calls_go_to
 from axon.layers.module import Module
+from axon.layers.symbolic import leaves, mapped
 from axon.modes import Mode, TrainingMode, modes, no_grad
 from axon.program.trace import Instruction, Trace
 
@@ -18,7 +19,7 @@ class ModuleCall:
     Attributes:
         module: who was called.
         inputs: the Tensors that went in.
-        output: the Tensor that came out.
+        outputs: the Tensors that came out.
         depth: how many of the calls that are followed surround it.
         start, stop: the instructions in between are ``instructions[start:stop]``.
     """
@@ -26,7 +27,12 @@ class ModuleCall:
     def __init__(self, module: Module, inputs: list[Tensor], depth: int, start: int) -> None:
         self.module, self.inputs, self.depth, self.start = module, inputs, depth, start
         self.stop = start
-        self.output: Tensor = inputs[0]
+        self.outputs: list[Tensor] = []
+
+    @property
+    def output(self) -> Tensor:
+        """The first Tensor that came out."""
+        return self.outputs[0]
 
 
 class Structure:
@@ -62,7 +68,9 @@ class Structure:
         self._recorder.freezes = False  # it is not replayed: Python may ask for values
         with calls_go_to(self._call, modules), Mode("recorder", self._recorder), no_grad():
             with TrainingMode(False), np.errstate(all="ignore"):
-                self.output: Tensor = model.forward(*self.inputs)
+                made = model.forward(*self.inputs)
+        self.outputs: list[Tensor] = list(leaves(made, Tensor))
+        self.output = self.outputs[0]
 
     @property
     def instructions(self) -> list[Instruction]:
@@ -80,7 +88,7 @@ class Structure:
             out = forward(*inputs, **options)
         finally:
             self._depth -= 1
-        if any(out is x for x in given):
-            out = out[...]  # passed on as it is: what comes out must be another Tensor to tell
-        call.output, call.stop = out, len(self.instructions)
+        passed_on = {id(x) for x in given}  # as they are: what comes out must be others to tell
+        out = mapped(out, Tensor, lambda y, _: y[...] if id(y) in passed_on else y)
+        call.outputs, call.stop = list(leaves(out, Tensor)), len(self.instructions)
         return out

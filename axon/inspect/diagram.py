@@ -1,6 +1,7 @@
 """A model as a picture: a box for each layer, and arrows where tensors flow (extra "plot")."""
 
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,11 +86,10 @@ class Drawing:
         self.edges: list[Edge] = []
         self._source: dict[int, int] = {}  # id of a tensor -> number of the box it comes from
         for tensor, name in zip(structure.inputs, model.input_names, strict=True):
-            self._add(Box("Input", name, tensor.shape[1:], END), [], tensor)
+            self._add(Box("Input", name, tensor.shape[1:], END), [], [tensor])
         self._add_all([call for call in structure.calls if call.depth == 0])
-        self._add(
-            Box("Output", f"of {model.name}", structure.output.shape[1:], END), [structure.output]
-        )
+        for output in structure.outputs:
+            self._add(Box("Output", f"of {model.name}", output.shape[1:], END), [output])
 
     @property
     def widths(self) -> list[float]:
@@ -104,7 +104,7 @@ class Drawing:
         while waiting or number < count:
             if waiting and waiting[0].start <= number:
                 call = waiting.pop(0)
-                self._add(_box(call.module, call.output), call.inputs, call.output)
+                self._add(_box(call.module, call.output), call.inputs, call.outputs)
                 number = max(number, call.stop)
             else:
                 self._between(number)
@@ -115,16 +115,16 @@ class Drawing:
         primitive, inputs, out, *_ = self.structure.instructions[number]
         known = [t for t in inputs if id(t) in self._source]
         if primitive.kind == "fills" and known and not primitive.facts.hands_on:
-            self._add(Box(primitive.name, "", out.shape[1:], PLAIN), known, out)
+            self._add(Box(primitive.name, "", out.shape[1:], PLAIN), known, [out])
         elif known:
             self._source.setdefault(id(out), self._source[id(known[0])])
 
-    def _add(self, box: Box, inputs: list[Tensor], output: Tensor | None = None) -> None:
+    def _add(self, box: Box, inputs: list[Tensor], outputs: Sequence[Tensor] = ()) -> None:
         self.boxes.append(box)
         number = len(self.boxes) - 1
         sources = [self._source[id(t)] for t in inputs if id(t) in self._source]
         self.edges += [(source, number) for source in dict.fromkeys(sources)]
-        if output is not None:
+        for output in outputs:
             self._source[id(output)] = number
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from axon.backend import Array
 from axon.core import Tensor
@@ -81,7 +81,7 @@ class Summary:
         shape = getattr(module, "output_shape", None)
         if shape is None and calls:
             shape = calls[0].output.shape[1:]
-        row = [line.text, "not built" if shape is None else str((None, *shape))]
+        row = [line.text, "not built" if shape is None else _shown(shape)]
         row.append(f"{sum(t.size for t in _numbers(module)):,}")
         if self.show_trainable:
             row.append(_trainable(module))
@@ -111,11 +111,20 @@ class Summary:
 
     def _work(self, structure: Structure) -> list[str]:
         total = sum(map(operations, structure.instructions))
-        plan = Plan(structure.instructions, [structure.output])
+        plan = Plan(structure.instructions, structure.outputs)
         return [
             f"FLOPs of one prediction: {total:,} ({total // 2:,} multiply-adds)",
             f"Memory of one prediction: {size(plan.bytes_after)} in {len(plan.buffers)} buffers",
         ]
+
+
+def _shown(shape: Any) -> str:
+    """A shape, or those of several outputs, with None for the number of samples."""
+    if isinstance(shape, dict):
+        return ", ".join(f"{name}: {_shown(inner)}" for name, inner in shape.items())
+    if isinstance(shape, list) or (shape and isinstance(shape[0], tuple)):
+        return ", ".join(map(_shown, shape))
+    return str((None, *shape))
 
 
 class SummaryRow(NamedTuple):

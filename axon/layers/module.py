@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from copy import deepcopy
 from functools import cache
 from math import prod
@@ -15,9 +15,9 @@ from axon.backend import Array, DType, Shape
 from axon.config import Configurable
 from axon.core import Tensor, TensorLike
 from axon.layers.state import Loaded, load_state, state_of
-from axon.layers.symbolic import Attached, Stands, Symbolic, Tree, called, defers
+from axon.layers.symbolic import Attached, Stands, Symbolic, Tree, called, defers, mapped, probing
 from axon.locks import Lock, change, hold, locks_of
-from axon.modes import Mode, TrainingMode, modes, no_grad
+from axon.modes import Mode, TrainingMode, modes
 from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
 
@@ -282,7 +282,9 @@ class Module(Configurable, ABC):
     def __getstate__(self) -> Any:
         """Copies and pickles are called by nobody yet."""
         state: Any = super().__getstate__()
-        return {k: v for k, v in state.items() if k not in GRAPHS}
+        attributes, *slots = state if isinstance(state, tuple) else (state,)
+        kept = {k: v for k, v in attributes.items() if k not in GRAPHS}
+        return (kept, *slots) if slots else kept
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Module":
         """A copy of one state, even while other threads train."""
@@ -386,7 +388,7 @@ def shape_after(
 ) -> Any:
     """Pass one sample of zeros through a function, unrecorded: the shape that comes out.
 
-    Where there may be several results, it is a tuple of shapes if there are.
+    Where there may be several results, it is a tuple, list or dict of shapes if there are.
     """
     for shape in input_shapes:
         if None in shape:
@@ -395,31 +397,22 @@ def shape_after(
                 f"{tuple(n for n in shape if n is not None)}, got {shape}."
             )
     pairs = zip(input_shapes, dtypes, strict=True)
-    quiet = Mode("recorder", None), Mode("past", None), Mode("probing", True)
-    with ExitStack() as modes_for_now:
-        for mode in (*quiet, TrainingMode(False), no_grad()):
-            modes_for_now.enter_context(mode)
-        with np.errstate(all="ignore"):
-            made = function(*(_zeros((1, *shape), dtype) for shape, dtype in pairs))
-    if several and isinstance(made, tuple | list):
-        return _shapes_in(made, input_shapes)
+    with probing(), np.errstate(all="ignore"):
+        made = function(*(_zeros((1, *shape), dtype) for shape, dtype in pairs))
+    if several and isinstance(made, tuple | list | dict):
+        return mapped(made, object, lambda one, _: _after(one, input_shapes))
     return _after(made, input_shapes)
 
 
 def numbers_in(shape: Any) -> int:
-    """How many numbers an array has; of a tuple of shapes, the largest.
+    """How many numbers an array has; of several shapes, the largest.
 
-    >>> numbers_in((3, 2)), numbers_in(((3, 2), (7,)))
-    (6, 7)
+    >>> numbers_in((3, 2)), numbers_in(((3, 2), (7,))), numbers_in({"a": (4,)})
+    (6, 7, 4)
     """
-    several = any(isinstance(size, tuple | list) for size in shape)
-    return max(map(numbers_in, shape)) if several else prod(shape)
-
-
-def _shapes_in(made: object, input_shapes: Sequence[Shape]) -> Any:
-    if isinstance(made, tuple | list):
-        return tuple(_shapes_in(one, input_shapes) for one in made)
-    return _after(made, input_shapes)
+    sizes = tuple(shape.values()) if isinstance(shape, dict) else shape
+    several = any(isinstance(size, tuple | list) for size in sizes)
+    return max(map(numbers_in, sizes)) if several else prod(sizes)
 
 
 def _after(made: object, input_shapes: Sequence[Shape]) -> Shape:

@@ -24,7 +24,7 @@ NO_VALUE = (
     "is a symbolic value: it has a shape, but no numbers before a model runs. Compute with "
     "operators, axon.ops and layers; or put what needs numbers into the call of a layer."
 )
-LEAVING = {"numpy", "item", "through"}  # methods of Tensors that want their numbers
+LEAVING = {"numpy", "item", "defer"}  # methods of Tensors that want their numbers
 KEPT = {  # special methods that are those of any object
     *("__hash__", "__array__", "__float__", "__int__", "__bool__", "__len__", "__iter__"),
     *("__array_ufunc__", "__array_function__"),
@@ -163,10 +163,6 @@ class Symbolic(Operators):
         """Take note of the call of a function."""
         return called(NamedFunction.of(function), tuple(inputs), dict(options))
 
-    def through(self, apply: Tree, primitive: Tree, inputs: Tree, meta: Tree) -> Tree:
-        """Take note of the call of a primitive."""
-        return self.defer(primitive, inputs, meta)
-
     def __array_function__(self, function: Tree, types: Tree, inputs: Tree, options: Tree) -> Tree:
         raise TypeError(f"np.{function.__name__}: {self!r} {NO_VALUE}")
 
@@ -294,7 +290,8 @@ def _spec_for(target: Tree) -> Callable[[object, object], ValueSpec]:
 @contextmanager
 def probing() -> Iterator[None]:
     """Let samples of zeros pass: nothing is recorded, learned or kept."""
-    with Mode("recorder", None), Mode("probing", True), TrainingMode(False), no_grad():
+    nobody = Mode("recorder", None), Mode("past", None), Mode("costs", None)
+    with nobody[0], nobody[1], nobody[2], Mode("probing", True), TrainingMode(False), no_grad():
         yield
 
 

@@ -25,13 +25,14 @@ from axon.models.data import (
     split,
 )
 from axon.models.feeds import LABEL, AnyFeed, ArrayFeed, StreamFeed
+from axon.models.heads import Head, classes_by_head, targets_by_head, weights_by_head
 from axon.models.network import Network
 from axon.models.prediction import rows_at_a_time
 from axon.models.training import Trainer
 from axon.random import place
 
 T = TypeVar("T")
-ClassWeight = Mapping[int, float] | None
+ClassWeight = Mapping[int, float] | Mapping[str, Mapping[int, float]] | None
 Given = tuple[Data, Data, Data]  # x, y and weights, as they were given
 HeldOut = tuple[Data, int | None, int | None]  # data to validate on, samples at a time, batches
 
@@ -119,34 +120,81 @@ def columns(
     trainer: Trainer, x: Data, y: Data, sample_weight: Data = None, class_weight: ClassWeight = None
 ) -> Checked:
     """Check x, y and weights against the model and each other."""
-    model, loss = trainer.model, trainer.loss
+    model = trainer.model
     x, y = forms.sole(model, x, y)
     data = checked_inputs(model, x)
-    dtype = computed_in(model)
     if y is None:
-        raise TypeError(f"{loss.name}: y is missing. Pass one target per sample.")
-    labels = losses.numbers(loss.name, y)
-    if not labels.ndim:
-        raise ValueError(f"{loss.name}: y must hold one target per sample, got {y!r}.")
-    demand_finite(f"{loss.name}: y", labels, dtype)
-    n = same_length(x=data[0], y=labels)
+        raise TypeError(f"{_losses(trainer)}: y is missing. Pass one target per sample.")
+    plain = trainer.names is None and not isinstance(y, Mapping | list | tuple)
+    labels = _labels(trainer, trainer.heads[0], data, y) if plain and trainer.heads else y
     output = fit_inputs(model, data)
-    targets = in_order(loss.targets(labels, (n, *output)))
+    trainer.settle()
+    told = [(labels, output)]
+    if trainer.names is not None:
+        shapes = dict(zip(trainer.names, model.flat(output), strict=True))
+        each = targets_by_head(y, trainer.names, trainer.heads)
+        told = [(t, shapes[h.name]) for t, h in zip(each, trainer.heads, strict=True)]
+    if trainer.names is not None or not plain:
+        pairs = zip(trainer.heads, told, strict=True)
+        told = [(_labels(trainer, head, data, t), shape) for head, (t, shape) in pairs]
+    pairs = zip(trainer.heads, told, strict=True)
+    targets = [_targets(trainer, head, *given) for head, given in pairs]
+    given = Checked([*data, *targets], len(data))
+    given = _with_weights(trainer, given, sample_weight, [shape for _, shape in told])
+    return with_class_weight(trainer, given, class_weight)
+
+
+def _losses(trainer: Trainer) -> str:
+    return ", ".join(head.loss.name for head in trainer.heads) or "compile"
+
+
+def _labels(trainer: Trainer, head: Head, data: list[Array], y: Data) -> Array:
+    """The targets of one output as numbers, one for each sample."""
+    owner = _owner(head)
+    labels = losses.numbers(owner, y)
+    if not labels.ndim:
+        raise ValueError(f"{owner}: y must hold one target per sample, got {y!r}.")
+    demand_finite(f"{owner}: y", labels, computed_in(trainer.model))
+    same_length(x=data[0], y=labels)
+    return labels
+
+
+def _owner(head: Head) -> str:
+    return f"{head.loss.name} of {head.name!r}" if head.name else head.loss.name
+
+
+def _targets(trainer: Trainer, head: Head, labels: Array, output: Shape) -> Array:
+    """Check the targets of one output against its loss and metrics."""
+    loss, shape = head.loss, (len(labels), *output)
+    targets = in_order(loss.targets(labels, shape))
     counted = targets if loss.ignored is None else np.where(targets == loss.ignored, 0, targets)
-    for metric in trainer.metrics:
-        metric.accept(counted, (n, *output), loss)
+    for metric in head.metrics:
+        metric.accept(counted, shape, loss)
     if targets.dtype.kind == "f":
-        targets = targets.astype(dtype, copy=False)
-    else:
-        demand_fits(f"{loss.name}: y", targets, LABEL)
-    given = [*data, targets]
-    if sample_weight is not None:
-        costs = output[:-1] if loss.together else output
-        given.append(sample_weights(sample_weight, (n, *costs), dtype))
-    return with_class_weight(trainer, Checked(given, len(data)), class_weight)
+        return targets.astype(computed_in(trainer.model), copy=False)
+    demand_fits(f"{_owner(head)}: y", targets, LABEL)
+    return targets
 
 
-def fit_inputs(model: Network, data: list[Array]) -> Shape:
+def _with_weights(
+    trainer: Trainer, given: Checked, sample_weight: Data, outputs: list[Shape]
+) -> Checked:
+    """Put the weights of samples behind the targets: for each output, if there are any."""
+    if sample_weight is None:
+        return given
+    n, dtype = len(given.arrays[0]), computed_in(trainer.model)
+    each = [sample_weight]
+    if trainer.names is not None:
+        each = weights_by_head(sample_weight, trainer.names, trainer.heads)
+    found = []
+    for head, weights, output in zip(trainer.heads, each, outputs, strict=True):
+        costs = output[:-1] if head.loss.together else output
+        alike = np.ones(n, dtype) if weights is None else weights
+        found.append(sample_weights(alike, (n, *costs), dtype))
+    return given._replace(arrays=[*given.arrays, *found])
+
+
+def fit_inputs(model: Network, data: list[Array]) -> Any:
     """Build the model for these samples, or check that they fit; returns the output's shape."""
     shapes = [array.shape[1:] for array in data]
     try:
@@ -319,12 +367,22 @@ def with_class_weight(trainer: Trainer, given: Checked, class_weight: ClassWeigh
     """Multiply the weight of each sample by that of its class."""
     if class_weight is None:
         return given
-    model, (arrays, width) = trainer.model, given
-    data, (targets, *weights) = arrays[:width], arrays[width:]
-    ignored, dtype = trainer.loss.ignored, computed_in(model)
-    found = class_weights(class_weight, targets, model.output_shape or (), dtype, ignored)
-    weight = _product(weights[0], found) if weights else found
-    return Checked([*data, targets, weight], width)
+    model, (arrays, width), count = trainer.model, given, len(trainer.heads)
+    targets, weights = arrays[width : width + count], arrays[width + count :]
+    each: list[Data] = [class_weight]
+    if trainer.names is not None:
+        each = classes_by_head(class_weight, trainer.names, trainer.heads)
+    dtype, shapes, found = computed_in(model), model.flat(model.output_shape or ()), []
+    if trainer.names is None:
+        shapes = [model.output_shape or ()]
+    for i, (head, classes) in enumerate(zip(trainer.heads, each, strict=True)):
+        weight = weights[i] if weights else None
+        if classes is not None:
+            ignored = head.loss.ignored
+            of = class_weights(classes, targets[i], shapes[head.number], dtype, ignored)
+            weight = of if weight is None else _product(weight, of)
+        found.append(np.ones(len(targets[i]), dtype) if weight is None else weight)
+    return Checked([*arrays[: width + count], *found], width)
 
 
 def _product(a: Array, b: Array) -> Array:

@@ -283,13 +283,18 @@ def _all_names(value: Json) -> Json:
 def _compile(archive: Archive, model: Model, given: Description, custom: ByName) -> None:
     """Join the model again with its loss, metrics and optimizer, and put the state in."""
     try:
-        watched = [_part(metric, custom, metrics) for metric in given["metrics"]]
-        demand_printable(archive.where, [metric.name for metric in watched])
+        of_all = given["metrics"] if "losses" in given else {"": given["metrics"]}
+        found = {n: [_part(m, custom, metrics) for m in of] for n, of in of_all.items()}
+        demand_printable(archive.where, [*found, *(m.name for of in found.values() for m in of)])
+        told = given["losses"] if "losses" in given else {"": given["loss"]}
+        costs = {name: _part(loss, custom, losses) for name, loss in told.items()}
+        watched: Any = found if "losses" in given else found[""]
         model.compile(
-            loss=_part(given["loss"], custom, losses),
+            loss=costs if "losses" in given else costs[""],
             optimizer=_part(given["optimizer"], custom, optimizers, schedules),
             metrics=watched,
             eager=bool(given["eager"]),
+            loss_weights=given.get("loss_weights"),
         )
         if "optimizer.json" in archive:
             model.optimizer.load_state_dict(archive.tree("optimizer", MAX_JSON_BYTES))

@@ -1,6 +1,6 @@
 """Model, which joins layers with a loss and an optimizer; trains, tests and predicts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
@@ -22,12 +22,19 @@ from axon.checks import integer
 from axon.inspect import diagram, nan_search, summary
 from axon.locks import change, hold
 from axon.models import forms, inputs, on_batch, profiling, saving, weights
+from axon.models.heads import Losses
 from axon.models.loop import Fit, demand_untrained, evaluate
 from axon.models.network import Network
-from axon.models.prediction import FEW, Predictor, mask_behind, rows_at_a_time
+from axon.models.prediction import FEW, Outputs, Predictor, mask_behind, rows_at_a_time
 from axon.models.training import Shards, Trainer, shaped
 from axon.program import Program, Step
 from axon.report import write as write_report
+
+LossOf = str | losses.Loss | Callable[..., Any] | None  # an output
+LossArgument = LossOf | Sequence[LossOf] | Mapping[str, LossOf]
+MetricOf = str | metrics.Metric | Callable[..., Any]
+MetricsOf = MetricOf | Sequence[MetricOf] | None
+MetricsArgument = MetricsOf | Sequence[MetricsOf] | Mapping[str, MetricsOf]
 
 
 class Model(Network):
@@ -91,10 +98,11 @@ class Model(Network):
 
     def compile(
         self,
-        loss: "str | losses.Loss | Callable[..., Any]",
+        loss: "LossArgument",
         optimizer: "str | optimizers.Optimizer" = "adam",
-        metrics: "Sequence[str | metrics.Metric | Callable[..., Any]] | None" = None,
+        metrics: "MetricsArgument" = None,
         eager: bool = False,
+        loss_weights: "float | Sequence[float] | Mapping[str, float] | None" = None,
     ) -> None:
         """Join the model with a loss and an optimizer, ready for ``fit``.
 
@@ -106,11 +114,18 @@ class Model(Network):
                 weighted as the loss is.
             eager: compute every step anew instead of recording and replaying it; the results are
                 the same, bit for bit.
+            loss_weights: what the loss of each output counts, 1 by default.
+
+        A model of several outputs takes losses, their weights and metrics in a dict by name of the
+        output, or in a list by place; one loss alone is that of all. An output with the loss None,
+        or without one in a dict, is not learned from. The loss is the weighted sum; the history
+        has ``loss``, and of each output ``<name>_loss`` and ``<name>_<metric>``.
 
         Raises:
+            ValueError: no output of such a name, or other numbers of losses than outputs.
             RuntimeError: a ``fit`` of the model is under way: it would not heed the change.
         """
-        trainer = Trainer.of(self, loss, optimizer, metrics, eager)
+        trainer = Trainer.of(self, loss, optimizer, metrics, eager, loss_weights)
         demand_untrained("compile", self, trainer.optimizer)
         change(trainer.locks(), self._compile, trainer, eager)
 
@@ -143,8 +158,8 @@ class Model(Network):
         return self.trainer.optimizer
 
     @property
-    def loss(self) -> "losses.Loss":
-        """The loss that ``compile`` was given."""
+    def loss(self) -> "losses.Loss | Losses":
+        """The loss that ``compile`` was given; of several outputs, all of them."""
         return self.trainer.loss
 
     # -------------------------------------------------------------------- train
@@ -160,7 +175,7 @@ class Model(Network):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: dict[int, float] | None = None,
+        class_weight: inputs.ClassWeight = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -177,7 +192,7 @@ class Model(Network):
             x: samples (n, ...), any numeric type, not modified: an array, a DataFrame, a memmap
                 larger than memory; a tuple (or a dict by name) of them for several inputs; or,
                 without y, an iterable of batches (x, y) or (x, y, sample_weight).
-            y: targets, as the loss wants them.
+            y: targets, as the loss wants them; of several outputs a dict by name, or a tuple.
             batch_size: samples per step; the last batch may be shorter.
             epochs: passes over the data.
             verbose: 0 silent, 2 a line per epoch, 1 and "auto" a bar on a terminal, else lines.
@@ -185,9 +200,10 @@ class Model(Network):
             validation_split: share of the samples, taken from the end, that is kept for validation.
             validation_data: (x, y), (x, y, sample_weight) or an iterable of batches, not both.
             shuffle: draw a new order for each epoch.
-            class_weight: class -> weight of its samples, or of the steps or pixels that bear it.
+            class_weight: class -> weight of its samples, or of the steps or pixels that bear it; of
+                several outputs, a dict of such dicts by name.
             sample_weight: (n,) weights of the samples; or of steps or pixels, (n, time) or
-                (n, height, width).
+                (n, height, width). Of several outputs, weights for all, or in a dict by name.
             initial_epoch: where to start counting, to go on with an earlier run.
             steps_per_epoch: batches in an epoch, if not all.
             validation_steps: batches to validate on, if not all.
@@ -333,8 +349,10 @@ class Model(Network):
         verbose: int | str = 0,
         steps: int | None = None,
         callbacks: Sequence[Callback] = (),
-    ) -> Array:
+    ) -> Outputs:
         """Outputs for samples (n, ...), as a NumPy array (n, ...) of your own.
+
+        Of several outputs, a tuple, list or dict of arrays, as ``forward`` returns them.
 
         Args:
             x: samples (n, ...); a tuple of them for several inputs; or batches of them, as
@@ -360,7 +378,7 @@ class Model(Network):
         everyone = Callbacks(check(callbacks), self, {"steps": len(feed)})
         return self._predictor.run(feed, everyone)
 
-    def predict_on_batch(self, x: Any) -> Array:
+    def predict_on_batch(self, x: Any) -> Outputs:
         """Outputs for one batch of samples (n, ...), computed all at once."""
         return self.predict(x, batch_size=len(inputs.checked_inputs(self, x)[0]))
 

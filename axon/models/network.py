@@ -1,6 +1,6 @@
 """Network: layers joined, their inputs and shapes; nothing about how they are trained."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -64,12 +64,12 @@ class Network(Module):
     """
 
     _follows: ClassVar[bool] = False
-    _narrower: Mapping[int, Shape] = {}  # of one that was pickled before there was any
+    _narrower: Mapping[int, Any] = {}  # of one that was pickled before there was any
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.stop_training = False
-        self._shapes: tuple[tuple[Shape, ...], Shape] | None = None
+        self._shapes: tuple[tuple[Shape, ...], Any] | None = None
         self._narrower = {}  # fewer inputs that it was given, too -> output
 
     @property
@@ -123,8 +123,11 @@ class Network(Module):
         return len(self._shapes[0]) if self._shapes else 1
 
     @property
-    def output_shape(self) -> Shape | None:
-        """The shape of the output without the batch axis, if it is known."""
+    def output_shape(self) -> Any:
+        """The shape of the output without the batch axis, if it is known.
+
+        Of several outputs, a tuple, list or dict of shapes, as ``forward`` returns them.
+        """
         return self._shapes[1] if self._shapes else None
 
     @property
@@ -135,7 +138,7 @@ class Network(Module):
             return [str(key) for key in shape]
         return [f"output_{i}" for i in range(len(shape))] if several(shape) else ["output"]
 
-    def build(self, *input_shapes: Shape) -> Shape:
+    def build(self, *input_shapes: Shape) -> Any:
         """Build the layers for inputs of these shapes, by passing zeros through ``forward``.
 
         Of inputs that may be left out it is built for as many as it was ever given.
@@ -159,7 +162,7 @@ class Network(Module):
         known, count = self._shapes[0], len(input_shapes)
         return known == input_shapes or (count in self._narrower and known[:count] == input_shapes)
 
-    def _remember(self, input_shapes: tuple[Shape, ...], output: Shape) -> None:
+    def _remember(self, input_shapes: tuple[Shape, ...], output: Any) -> None:
         """The most inputs count; of others that begin alike only how many, and what comes out."""
         known, before = self._shapes or ((), ())
         count = len(input_shapes)
@@ -175,8 +178,36 @@ class Network(Module):
         if takes.names and not takes.least <= count <= len(takes.names):
             raise ValueError(f"model {self.name!r} takes {takes}, got {count}.")
 
-    def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Shape:
-        return shape_after(self.forward, input_shapes, [self.input_dtype] * len(input_shapes))
+    def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Any:
+        dtypes = [self.input_dtype] * len(input_shapes)
+        shape = shape_after(self.forward, input_shapes, dtypes, True)
+        inner = list(shape.values()) if isinstance(shape, dict) else shape
+        if several(shape) and any(map(several, inner)):
+            raise TypeError(
+                f"model {self.name!r}: forward returns outputs inside outputs, of shapes {shape}. "
+                "Return one Tensor; or a tuple, list or dict of Tensors."
+            )
+        return shape
+
+    @property
+    def several_outputs(self) -> bool:
+        """Whether ``forward`` returns several outputs, as far as that is known."""
+        return several(self.output_shape)
+
+    def flat(self, made: Any) -> list[Any]:
+        """The outputs in a list, in the order of ``output_names``."""
+        if isinstance(made, dict):
+            return [made[name] for name in self.output_names]
+        return list(made) if isinstance(made, tuple | list) else [made]
+
+    def packed(self, outputs: Sequence[Any]) -> Any:
+        """The outputs as ``forward`` returns them: one alone, or a tuple, list or dict."""
+        shape = self.output_shape
+        if not several(shape):
+            return outputs[0]
+        if isinstance(shape, dict):
+            return dict(zip(self.output_names, outputs, strict=True))
+        return type(shape)(outputs)
 
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """Not for a ``forward`` of your own, which may take any path: autograd knows which."""

@@ -9,7 +9,7 @@ from axon.locks import change, hold
 from axon.models import inputs
 from axon.models.data import Data
 from axon.models.loop import once
-from axon.models.prediction import Predictor
+from axon.models.prediction import Outputs, Predictor
 from axon.models.training import Trainer, shaped
 from axon.program import Step
 
@@ -59,7 +59,7 @@ def _run(trainer: Trainer, step: Step, *given: Data) -> Logs:
             trainer.optimizer.zero_grad()
 
 
-def predict_few(predictor: Predictor, data: list[Array], wanted: DType) -> Array:
+def predict_few(predictor: Predictor, data: list[Array], wanted: DType) -> Outputs:
     """Outputs for a few samples, of a model whose locks are held and which wants ``wanted``."""
     inputs.demand_fitting(predictor.model, data)
     return predictor.once(data, inputs.entry_of(predictor.model, data, wanted))

@@ -20,6 +20,7 @@ from axon.parameter import Parameter
 from axon.program import Step
 from axon.settings import versions
 
+Outputs = Any  # an array; of several outputs a tuple, list or dict of arrays
 FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough to be fast,
 MAX_NUMBERS = 2**21  # and few enough that the largest result of a layer stays below so many numbers
 
@@ -71,8 +72,10 @@ def _mask(model: Network, inputs: Sequence[Any], mask: Any) -> Tensor | None:
     if mask is not None:
         x = lay(mask, x[...], model.name)
     with no_grad(), TrainingMode(False):
-        y: Tensor = model.forward(x, *more)
-    return y.mask
+        y = model.forward(x, *more)
+    if isinstance(y, Tensor):
+        return y.mask
+    return next((t.mask for t in model.flat(y) if t.mask is not None), None)
 
 
 class Predictor:
@@ -89,25 +92,26 @@ class Predictor:
 
     def _outputs(self, *inputs: Tensor) -> list[Tensor]:
         with no_grad(), TrainingMode(False):
-            y = self.model.forward(*inputs)
+            made = self.model.flat(self.model.forward(*inputs))
         rows = len(inputs[0].data)
-        if y.shape[:1] != (rows,):  # NumPy would lay one row into the places of all
-            raise ValueError(
-                f"{self.model.name}: {rows} samples went in, but the result has shape {y.shape}: "
-                "expected a row for each sample."
-            )
-        return [y]
+        for y in made:
+            if y.shape[:1] != (rows,):  # NumPy would lay one row into the places of all
+                raise ValueError(
+                    f"{self.model.name}: {rows} samples went in, but the result has shape "
+                    f"{y.shape}: expected a row for each sample."
+                )
+        return made
 
-    def once(self, data: list[Array], entry: list[DType]) -> Array:
+    def once(self, data: list[Array], entry: list[DType]) -> Outputs:
         """Outputs (n, ...) for a few samples, all at once, with nobody to tell."""
         pairs = zip(data, entry, strict=True)
         inputs = self.step.inputs(*((array.shape, dtype) for array, dtype in pairs))
         for into, array in zip(inputs, data, strict=True):
             np.copyto(into, array, casting="unsafe")
         self.step.expect(1)
-        return self.step.run(inputs)[0].copy()
+        return self.model.packed([output.copy() for output in self.step.run(inputs)])
 
-    def run(self, feed: ArrayFeed, callbacks: Callbacks) -> Array:
+    def run(self, feed: ArrayFeed, callbacks: Callbacks) -> Outputs:
         """Outputs (n, ...) for all samples, in memory of the caller's own."""
         hooks = ("on_predict_batch_begin", "on_predict_batch_end")
         callbacks.on_predict_begin(None)
@@ -118,30 +122,30 @@ class Predictor:
         callbacks.on_predict_end(None)
         return result
 
-    def _all(self, feed: ArrayFeed, callbacks: Callbacks) -> Array:
+    def _all(self, feed: ArrayFeed, callbacks: Callbacks) -> Outputs:
         rows = min(feed.size, len(feed) * feed.batch_size)
-        result: Array | None = None
+        result: list[Array] = []
         for number, (_, start, stop) in enumerate(feed.batches()):
             callbacks.on_predict_batch_begin(number, None)
             result = hold(self.model._all_locks(), self._batch, feed, start, stop, rows, result)
-            callbacks.on_predict_batch_end(number, {"outputs": result[start:stop]})
-        assert result is not None
-        return result
+            part = self.model.packed([output[start:stop] for output in result])
+            callbacks.on_predict_batch_end(number, {"outputs": part})
+        return self.model.packed(result)
 
     def _batch(
-        self, feed: ArrayFeed, start: int, stop: int, rows: int, result: Array | None
-    ) -> Array:
+        self, feed: ArrayFeed, start: int, stop: int, rows: int, result: list[Array]
+    ) -> list[Array]:
         """Put the outputs for one batch where they belong, in memory for all rows."""
         self.step.expect(len(feed))
-        outputs = self.step.run(self.step.inputs(*feed.specs(stop - start)), (), feed, start)[0]
-        if result is None:
-            result = np.empty((rows, *outputs.shape[1:]), outputs.dtype)
-        result[start:stop] = outputs
+        outputs = self.step.run(self.step.inputs(*feed.specs(stop - start)), (), feed, start)
+        result = result or [np.empty((rows, *y.shape[1:]), y.dtype) for y in outputs]
+        for into, output in zip(result, outputs, strict=True):
+            into[start:stop] = output
         return result
 
-    def stream(self, feed: StreamFeed, told: Sequence[Callback]) -> Array:
+    def stream(self, feed: StreamFeed, told: Sequence[Callback]) -> Outputs:
         """Outputs for all samples of batches that arrive one by one."""
-        parts: list[Array] = []
+        parts: list[Outputs] = []
         callbacks = Callbacks(check(told), self.model, {"steps": len(feed) or None})
         nobody = Callbacks([], self.model, {})
         callbacks.on_predict_begin(None)
@@ -150,7 +154,8 @@ class Predictor:
             parts.append(self.run(batch, nobody))
             callbacks.on_predict_batch_end(number, {"outputs": parts[-1]})
         callbacks.on_predict_end(None)
-        return _joined(parts)
+        flat = [self.model.flat(part) for part in parts]
+        return self.model.packed([_joined(list(column)) for column in zip(*flat, strict=True)])
 
 
 def _joined(parts: list[Array]) -> Array:

@@ -7,6 +7,7 @@ optimizer.json           how far the optimizer is, and
 optimizer.safetensors    its state
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from axon.backend import Array
@@ -15,6 +16,7 @@ from axon.files.archive import flattened, pack
 from axon.files.atomic import check_writable
 from axon.layers.state import frozen_in
 from axon.locks import hold
+from axon.models.heads import Head
 from axon.models.training import Trainer
 from axon.models.weights import Path, arrays_of, demand_name_of_weights
 from axon.optimizers import Optimizer
@@ -110,9 +112,8 @@ def _compile_arguments(trainer: Trainer, path: Path) -> dict[str, Any] | None:
     """What ``compile`` was given, as JSON can hold it; None, with a warning, if it cannot."""
     try:
         description = {
-            "loss": trainer.loss.describe(),
+            **_heads(trainer.heads, trainer.names is not None),
             "optimizer": _with_named_schedules(trainer.optimizer),
-            "metrics": [metric.describe() for metric in trainer.metrics],
             "eager": trainer.train.eager,
         }
         flattened(description)  # all of it can be written
@@ -126,6 +127,18 @@ def _compile_arguments(trainer: Trainer, path: Path) -> dict[str, Any] | None:
             stacklevel=3,
         )
         return None
+
+
+def _heads(heads: Sequence[Head], named: bool) -> dict[str, Any]:
+    """Losses, their weights and metrics; of several outputs, by name."""
+    found = {head.name: [metric.describe() for metric in head.metrics] for head in heads}
+    costs = {head.name: head.loss.describe() for head in heads}
+    weights = {head.name: head.weight for head in heads}
+    if named:
+        return {"losses": costs, "loss_weights": weights, "metrics": found}
+    only = heads[0]
+    weighs = {} if only.weight == 1 else {"loss_weights": only.weight}
+    return {"loss": costs[only.name], "metrics": found[only.name], **weighs}
 
 
 def _with_named_schedules(optimizer: Optimizer) -> dict[str, Any]:

@@ -43,6 +43,11 @@ UNLIKE = (
     "same parameters must get gradients whatever the number of samples: let the model's forward "
     "not ask for it, or leave shards out."
 )
+MASKED = (
+    "fit(shards=...): of a model with several outputs all has to count, but one has a mask, or a "
+    "loss that ignores labels: what a shard weighs would be another number for each output. "
+    "Leave shards out, or give what does not count a sample_weight of 0."
+)
 T = TypeVar("T")
 State = dict[str, Array]  # of a metric: its accumulators by name
 
@@ -62,12 +67,9 @@ class Sharded:
     """
 
     def __init__(self, trainer: Trainer, shards: int) -> None:
-        demand_additive(trainer.loss)
         self.trainer, self.count, self.world = trainer, shards, world()
         self.own = self.world.own(shards)
-        watched = (trainer.mean_loss, *trainer.metrics)
-        self.inside = [metric for metric in watched if _can_merge(metric)]
-        self.outside = [metric for metric in trainer.metrics if not _can_merge(metric)]
+        self._sort()
         plain = trainer.train
         common = (plain.eager, True, plain.state, plain.settings, trainer.locks)
         self.shard = Step("shard", partial(plain.function, sharded=self), [], self._labels, *common)
@@ -89,8 +91,19 @@ class Sharded:
         """All of them."""
         return [self.update, self.shard, self.test]
 
+    def _sort(self) -> None:
+        """Find out which metrics are part of the programs."""
+        trainer = self.trainer
+        for head in trainer.heads:
+            demand_additive(head.loss)
+        metrics: list[Metric] = trainer.metrics if trainer.heads else []
+        watched = (trainer.mean_loss, *metrics)
+        self.inside = [metric for metric in watched if _can_merge(metric)]
+        self.outside = [metric for metric in metrics if not _can_merge(metric)]
+
     def begin(self) -> None:
         """Get ready for a fit; the model may have changed since the one before."""
+        self._sort()
         self.shard.names = self.test.names = self.trainer.train.names
         self._carried = Carried(self.trainer)
         self._samples = 0
@@ -128,6 +141,8 @@ class Sharded:
 
     def backward(self, scored: Scored) -> list[Tensor]:
         """Gradients of what the samples of a shard cost together."""
+        if scored.masked and self.trainer.names is not None:
+            raise ValueError(MASKED)
         weight, told = _weight(scored)
         scored.loss.backward(weight)
         self._arrange()
@@ -206,14 +221,14 @@ class Sharded:
 
     def _one(
         self, variant: Variant, feed: ArrayFeed, start: int, stop: int, shard: int, row: int | None
-    ) -> list[Array]:
+    ) -> list[list[Array]]:
         """Run one shard; returns what metrics want that are handed whole batches."""
         inputs = self.shard.inputs(*feed.specs(stop - start))
         self._key = (*variant, stop - start)
         with self._carried.of(shard):
             loss, *rest = self._run(self.shard, inputs, variant, feed, start)
         weight, seen = float(stop - start), rest
-        if len(rest) > bool(self.outside):  # a mask says what counts
+        if self.trainer.names is None and len(rest) > bool(self.outside):  # a mask says what counts
             weight, seen = float(rest[0]), rest[1:]
         rows = self._rows[self._key]
         if self._filled not in (None, rows):
@@ -221,7 +236,7 @@ class Sharded:
         self._filled = rows
         if row is not None:
             rows.put(row, float(loss), weight, self._carried)
-        return self.trainer.to_hand_on(inputs, seen) if seen else []
+        return self.trainer.to_hand_on(inputs, seen, self.outside) if seen else []
 
     @property
     def _rows_filled(self) -> "ShardRows":
@@ -247,7 +262,7 @@ class Sharded:
             inputs = self.test.inputs(*specs)
             variant = self.trainer.variant(self.test)
             rest = self._run(self.test, inputs, variant, feed, start)[1:]
-            sums.keep(number, self.trainer.to_hand_on(inputs, rest) if rest else [])
+            sums.keep(number, self.trainer.to_hand_on(inputs, rest, self.outside) if rest else [])
         if shard == self.count - 1:
             sums.hand_on_kept()
 
@@ -344,7 +359,9 @@ class ShardSums(Sums):
         self._at: int | None = None  # the shard whose sums the metrics hold
         self._seen: dict[int, list[State]] = {}  # of the shards of this process
         self._batch = 0
-        self._kept: dict[int, list[Array]] = {}  # by batch: what metrics have still to be handed
+        self._kept: dict[
+            int, list[list[Array]]
+        ] = {}  # by batch: what metrics have still to be handed
 
     # -------------------------------------------------------------------- whose turn it is
 
@@ -398,7 +415,7 @@ class ShardSums(Sums):
         self._batch += 1
         return self._batch - 1
 
-    def keep(self, number: int, columns: list[Array]) -> None:
+    def keep(self, number: int, columns: list[list[Array]]) -> None:
         """Take note of what metrics are to be handed of a whole batch, or a shard."""
         if columns:
             self._kept[number] = columns

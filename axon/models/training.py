@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from axon import losses, metrics, optimizers
+from axon import optimizers
 from axon._moved import pickled
 from axon.backend import Array
 from axon.blas import one_blas_thread
@@ -13,9 +13,9 @@ from axon.callbacks import Callbacks, Logs
 from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
-from axon.losses.base import demand_one
 from axon.metrics import Mean, Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
+from axon.models.heads import Head, Losses, Wanted
 from axon.models.network import Network, changing_in, kept_by
 from axon.modes import GradMode, Mode, TrainingMode, modes, no_grad
 from axon.ops.compare import both
@@ -104,6 +104,7 @@ class Scored(NamedTuple):
     loss: Tensor
     number: int | Tensor
     kept: list[Tensor]  # predictions, perhaps weights, for metrics that are not recorded
+    masked: bool = False  # whether something does not count, of one of several outputs
 
 
 class Trainer:
@@ -126,15 +127,13 @@ class Trainer:
     def __init__(
         self,
         model: Network,
-        loss: Loss,
+        wanted: Wanted,
         optimizer: Optimizer,
-        metrics: Sequence[Metric],
         eager: bool,
     ) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.metrics, self.mean_loss = list(metrics), Mean("loss")
+        self.model, self.optimizer = model, optimizer
+        self.mean_loss, self.wanted = Mean("loss"), wanted
         self._order: Array = np.arange(0)
-        self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
         self.warned = False
         self._reduction: Reduction | None = None
         self.looked: set[str] = set()
@@ -147,6 +146,34 @@ class Trainer:
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
         self.test = Step("evaluate", self._test, [], self._labels, *common)
+        self.names: tuple[str, ...] | None = None  # of the outputs, if there are several
+        self.heads: list[Head] = []  # known when the outputs are
+        self.metrics: list[Metric] = []
+        self.unrecorded: list[Metric] = []
+        self.loss: Loss | Losses = Losses({}, {})
+        if model.output_shape is not None or not wanted.several:
+            self._choose(tuple(model.output_names) if model.several_outputs else None)
+
+    def settle(self) -> None:
+        """Find out who watches which output, now that the outputs are known."""
+        names = tuple(self.model.output_names) if self.model.several_outputs else None
+        if names != self.names or not self.heads:
+            change(self.locks(), self._choose, names)
+
+    def _choose(self, names: tuple[str, ...] | None) -> None:
+        heads = self.wanted.heads(names)
+        self.heads, self.names = heads, names
+        self.metrics = [head.mean for head in heads if head.mean is not None]
+        self.metrics += [metric for head in heads for metric in head.metrics]
+        self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
+        self.loss = heads[0].loss
+        if names is not None:
+            costs = {head.name: head.loss for head in heads}
+            self.loss = Losses(costs, {head.name: head.weight for head in heads})
+        self._locks = (), ()
+        self.looked.clear()
+        for step in (self.train, self.test):
+            step.forget()
 
     @property
     def reduction(self) -> Reduction | None:
@@ -173,24 +200,28 @@ class Trainer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         usual = {"_reduction": None, "sharded": None, "changing": list[Changing](), "width": 1}
         vars(self).update({**usual, **pickled(state)})
+        if "heads" not in state:  # pickled before a model could have several outputs
+            self.names, self.wanted = None, Wanted(self.loss, None, self.metrics)
+            self.heads = [Head(0, "", self.loss, 1.0, self.metrics)]  # type: ignore[arg-type]
         self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
 
     @classmethod
-    def of(cls, model: Network, loss: Any, optimizer: Any, watched: Any, eager: bool) -> "Trainer":
+    def of(
+        cls,
+        model: Network,
+        loss: Any,
+        optimizer: Any,
+        watched: Any,
+        eager: bool,
+        loss_weights: Any = None,
+    ) -> "Trainer":
         """Look up what ``compile`` was given by name."""
         if isinstance(loss, str) and loss.lower() in optimizers.OPTIMIZERS:
             raise ValueError(
                 f"compile: {loss!r} is an optimizer, but the loss comes first: "
                 f"compile(loss, optimizer={loss!r})."
             )
-        chosen = losses.get(loss)
-        demand_one(chosen, "compile")
-        named = [watched] if isinstance(watched, str | Metric) else watched or []
-        found = [metrics.get(m, chosen) for m in named]
-        names = [m.name for m in found]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"compile: two metrics are called {twice[0]!r}: give one name=.")
-        return cls(model, chosen, optimizers.get(optimizer), found, eager)
+        return cls(model, Wanted(loss, loss_weights, watched), optimizers.get(optimizer), eager)
 
     # -------------------------------------------------------------------- what is recorded
 
@@ -241,29 +272,61 @@ class Trainer:
             scored = self._scored(outside, y_pred, *columns[width:])
         return [scored.loss, *scored.kept]
 
-    def _scored(self, outside: Sequence[Metric], y_pred: Tensor, y: Tensor, *w: Tensor) -> Scored:
+    def _scored(self, outside: Sequence[Metric], made: Any, *columns: Tensor) -> Scored:
         """The loss, and the predictions if a metric wants them after the step."""
-        if self.looking:
-            self.loss.demand(y, y_pred)
+        seen = self._seen(self.model.flat(made), columns)
+        losses: list[Tensor] = []
+        for head, y, y_pred, w in seen:
+            if self.looking:
+                head.loss.demand(y, y_pred)
+            with Mode("checked", True):
+                losses.append(head.loss.loss(y, y_pred, *w))
         with Mode("checked", True):
-            loss: Tensor = self.loss.loss(y, y_pred, *w)
-            real = self.loss.real(y, y_pred)
-            for p in self.model.parameters():
-                if p.regularizer is not None:
-                    loss = loss + p.regularizer(p)
-            for cost in modes.costs:
-                loss = loss + cost
-            number = len(y) if real is None else real.astype(np.float64).sum()
+            real = [one.head.loss.real(one.y, one.y_pred) for one in seen]
+            loss = self._sum(seen, losses)
+            numbers = [_number(*pair) for pair in zip(seen, real, strict=True)]
+            number = numbers[0] if self.names is None else len(columns[0])
             self.mean_loss.add_mean(loss, number)
-            seen, weights = y_pred.detach(), w if real is None else (weighing(real, *w),)
-            seen.mask = None  # the weights tell it
-            for metric in self.metrics:
-                if metric not in outside:
-                    metric.update(y, seen, *weights)
-                elif self.looking:
-                    _show(metric, y, seen, *weights)
-        kept = [seen] if real is None else [seen, *weights]
-        return Scored(loss, number, kept if outside else [])
+            for one, cost, count in zip(seen, losses, numbers, strict=True):
+                if one.head.mean is not None:
+                    one.head.mean.add_mean(cost, count)
+            kept: list[Tensor] = []
+            for one, mask in zip(seen, real, strict=True):
+                kept += self._watched(outside, one, mask)
+        return Scored(loss, number, kept if outside else [], any(m is not None for m in real))
+
+    def _sum(self, seen: "Sequence[Seen]", losses: Sequence[Tensor]) -> Tensor:
+        """The loss of the model: that of all outputs, and what regularizers add."""
+        first, *others = (one.head.cost(c) for one, c in zip(seen, losses, strict=True))
+        loss = sum(others, start=first)
+        for p in self.model.parameters():
+            if p.regularizer is not None:
+                loss = loss + p.regularizer(p)
+        for cost in modes.costs:
+            loss = loss + cost
+        return loss
+
+    def _seen(self, made: Sequence[Tensor], columns: Sequence[Tensor]) -> "list[Seen]":
+        """What each head sees of a batch."""
+        count = len(self.heads)
+        weights = [columns[i : i + 1] for i in range(count, 2 * count)]
+        pairs = zip(self.heads, columns, weights, strict=False)
+        return [Seen(head, y, made[head.number], tuple(w)) for head, y, w in pairs]
+
+    def _watched(self, outside: Sequence[Metric], one: "Seen", real: Tensor | None) -> list[Tensor]:
+        """Show it to the metrics; what those outside the program will want."""
+        seen, weights = one.y_pred.detach(), one.w if real is None else (weighing(real, *one.w),)
+        seen.mask = None  # the weights tell it
+        for metric in one.head.metrics:
+            if metric not in outside:
+                metric.update(one.y, seen, *weights)
+            elif self.looking:
+                _show(metric, one.y, seen, *weights)
+        if self.names is None:
+            return [seen] if real is None else [seen, *weights]
+        if not any(metric in outside for metric in one.head.metrics):
+            return []
+        return [seen, *(weights or (Tensor(np.ones(len(seen), seen.dtype)),))]
 
     def prepare(self, feed: AnyFeed, shards: int = 1) -> None:
         """Let the optimizer take charge of the parameters.
@@ -296,7 +359,9 @@ class Trainer:
 
     def _name_columns(self, width: int) -> None:
         inputs = ["x"] if width == 1 else [f"x{i}" for i in range(width)]
-        self.train.names = self.test.names = [*inputs, "y", "w"]
+        ends = [f"_{head.name}" if head.name else "" for head in self.heads]
+        targets = [f"{letter}{end}" for letter in "yw" for end in ends]
+        self.train.names = self.test.names = [*inputs, *targets]
         self.width = width
 
     def take(self, feed: ArrayFeed) -> None:
@@ -399,22 +464,35 @@ class Trainer:
             self.follow()
         loss, *kept = outputs
         if kept:
-            self.hand_on(self.unrecorded, self.to_hand_on(inputs, kept))
+            self.hand_on(self.unrecorded, self.to_hand_on(inputs, kept, self.unrecorded))
         value = float(loss) if step.done == 1 else self.mean_loss.result()
         if value - value != 0.0 and not self.warned:  # NaN or infinite
             self.warn(value)
 
-    def to_hand_on(self, inputs: list[Array], kept: Sequence[Array]) -> list[Array]:
-        """What metrics that are not recorded are given: copies, as the memory is used again."""
-        y, *w = inputs[self.width :]
-        y_pred, *weight = kept
-        return [array.copy() for array in (y, y_pred, *(weight or w))]
+    def to_hand_on(
+        self, inputs: list[Array], kept: Sequence[Array], outside: Sequence[Metric]
+    ) -> list[list[Array]]:
+        """What metrics that are not recorded are given, by head: copies, as memory is reused."""
+        if self.names is None:
+            y, *w = inputs[self.width :]
+            y_pred, *weight = kept
+            return [[array.copy() for array in (y, y_pred, *(weight or w))]]
+        heads = self._watched_from(outside)
+        found = zip(heads, kept[::2], kept[1::2], strict=True)
+        places = {id(head): self.width + i for i, head in enumerate(self.heads)}
+        return [[a.copy() for a in (inputs[places[id(h)]], *pair)] for h, *pair in found]
 
-    def hand_on(self, outside: Sequence[Metric], columns: Sequence[Array]) -> None:
+    def hand_on(self, outside: Sequence[Metric], columns: Sequence[Sequence[Array]]) -> None:
         """Hand what a batch gave to the metrics that are not part of the program."""
         with Mode("checked", True):
-            for metric in outside:
-                metric.update(*columns)
+            for head, given in zip(self._watched_from(outside), columns, strict=True):
+                for metric in head.metrics:
+                    if metric in outside:
+                        metric.update(*given)
+
+    def _watched_from(self, outside: Sequence[Metric]) -> list[Head]:
+        """The heads that metrics outside the program want to see."""
+        return [head for head in self.heads if any(m in outside for m in head.metrics)]
 
     def warn(self, value: float) -> None:
         """Say once that the loss is no number."""
@@ -453,6 +531,20 @@ class Trainer:
     def programs(self) -> list[Program]:
         """Every program recorded so far."""
         return [program for step in self.steps for program in step.programs.values()]
+
+
+class Seen(NamedTuple):
+    """What a head sees of a batch: targets, predictions, and perhaps weights."""
+
+    head: Head
+    y: Tensor
+    y_pred: Tensor
+    w: tuple[Tensor, ...]
+
+
+def _number(one: Seen, real: Tensor | None) -> int | Tensor:
+    """Of how many the loss of a head is the mean."""
+    return len(one.y) if real is None else real.astype(np.float64).sum()
 
 
 def _show(metric: Metric, *columns: Tensor) -> None:

@@ -27,7 +27,8 @@ def write(
 
     Curves, settings, layers, the recorded program and versions; with data also what the model makes
     of them: loss and metrics, a confusion matrix and figures for each class (for regression, true
-    and predicted values), the worst mistakes, and where the time of a step goes.
+    and predicted values), the worst mistakes, and where the time of a step goes. Of several
+    outputs, loss and metrics alone.
 
     Args:
         model: trained, or at least compiled and built.
@@ -70,8 +71,14 @@ def write(
         raise TypeError("report: x and y belong together: pass both, or none.")
     history = model.history if history is None else history
     names = class_names or model.metadata.get("class_names")
-    found = None if x is None or y is None else Results(model, x, y, names)
-    timed = found is not None and profile and not eager
+    found, more, timed = None, dict(settings or {}), False
+    if x is not None and y is not None:
+        timed = profile and not eager
+        if model.trainer.names is None:
+            found = Results(model, x, y, names)
+        else:  # pictures are of one output
+            scores = model.evaluate(x, y, return_dict=True)
+            more.update({f"measured {name}": value for name, value in scores.items()})
     batch_size = int(history.params.get("batch_size", 32)) if history is not None else 32
     measured = model.profile(x, y, batch_size) if timed else None
     parts = [
@@ -79,7 +86,7 @@ def write(
         *(sections.results(found) if found else []),
         sections.network(model),
         sections.program(model, measured),
-        sections.settings(model, history, settings or {}),
+        sections.settings(model, history, more),
         sections.versions(),
     ]
     head = sections.headline(model, history, found)

@@ -88,6 +88,27 @@ def test_gradient_penalty_measures_a_distance():
     assert abs(load("gradient_penalty.py").main() - 5) < 0.2
 
 
+def test_two_outputs_are_learned_together():
+    measured = load("multi_output.py").main(epochs=10)
+    assert measured["digit_accuracy"] >= 0.9
+    assert measured["ink_mae"] <= 0.3
+
+
+def test_a_network_that_was_cut_helps_another_one():
+    transferred, alone = load("transfer.py").main(epochs=5)
+    assert transferred >= alone + 0.03
+
+
+def test_an_autoencoder_draws_digits(capsys):
+    error, of_the_mean = load("vae.py").main(epochs=15)
+    assert error < 0.75 * of_the_mean
+    assert "##" in capsys.readouterr().out
+
+
+def test_a_u_net_finds_discs():
+    assert load("unet.py").main(epochs=6, count=400) >= 0.5
+
+
 def test_a_language_model_of_characters_writes_on(tmp_path, capsys):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat and the dog sat on the log. " * 300)

@@ -256,6 +256,25 @@ def merge_case(number):
     return name, args, options, xs, STEPS[: len(xs)] if masked else [None] * len(xs)
 
 
+ENDS = [  # what compile is given of two outputs, "price" and "kind"
+    {"loss": ["mse", "CE"], "metrics": [["mae"], ["accuracy"]]},
+    {"loss": {"price": "mae", "kind": "CE"}, "loss_weights": {"price": 0.3, "kind": 2.0},
+     "metrics": {"kind": ["accuracy"]}},
+    {"loss": ["mse", "CE"], "loss_weights": [0.5, 1.0]},
+    {"loss": ["mse", None]},
+]  # fmt: skip
+SMALL = [rng.normal(size=shape).round(3) for shape in ((5, 4), (4,), (4, 2), (2,), (4, 3), (3,))]
+ROWS = rng.normal(size=(10, 5)).round(3)
+TARGETS = [rng.normal(size=(10, 2)).round(3), rng.integers(0, 3, 10)]
+WEIGHS = rng.uniform(0.5, 1.5, 10).round(3)
+
+
+def of_ours(options, name):
+    """What ``compile`` is given, with the name of the cross-entropy of labels."""
+    text = json.dumps(options).replace('"CE"', json.dumps(name))
+    return json.loads(text)
+
+
 def every_case():
     """Label -> what Keras is asked."""
     found = {}
@@ -283,6 +302,12 @@ def every_case():
         found[f"steps {name}"] = ("steps", name, options, VALUES, GRADIENTS)
     for number, (name, *given) in enumerate(MERGES):
         found[f"merge {number}: {name} {given}"] = ("merge", *merge_case(number))
+    for number, options in enumerate(ENDS):
+        asked = of_ours(options, "sparse_categorical_crossentropy")
+        for w in (None, WEIGHS):
+            if w is None or "metrics" not in options:  # Keras does not weigh these
+                label = f"outputs {number}{'' if w is None else ', weighted'}"
+                found[label] = ("outputs", SMALL, asked, ROWS, TARGETS, w)
     return found
 
 
@@ -390,6 +415,25 @@ def test_a_layer_of_several_inputs_is_that_of_keras(keras):
             assert np.allclose(x.grad.numpy(), slope, rtol=1e-4, atol=1e-5), label
         assert (y.mask is None) == (mask is None), label
         assert mask is None or np.array_equal(y.mask.numpy(), mask), label
+
+
+def test_several_outputs_learn_as_in_keras(keras):
+    for label in [label for label in CASES if label.startswith("outputs")]:
+        _, weights, options, x, targets, w = CASES[label]
+        x_in = layers.Input((5,))
+        h = layers.Dense(4, "tanh")(x_in)
+        ends = [layers.Dense(2, name="price")(h), layers.Dense(3, "softmax", name="kind")(h)]
+        model = axon.Model(x_in, ends)
+        model.set_weights([np.float32(w) for w in weights])
+        model.compile(optimizer=optimizers.SGD(0.1), **of_ours(options, "categorical_crossentropy"))
+        given = {"shuffle": False, "verbose": 0, "sample_weight": w}
+        told = model.fit(x, targets, 4, epochs=3, **given).history
+        history, predictions = keras.answers[label]
+        assert told.keys() == history.keys(), label
+        for name, values in history.items():
+            assert told[name] == pytest.approx(values, rel=2e-5), (label, name)
+        for found, wanted in zip(model.predict(x), predictions, strict=True):
+            assert np.allclose(found, wanted, atol=1e-5), label
 
 
 @pytest.mark.parametrize("label", [label for label in CASES if label.startswith("stop")])

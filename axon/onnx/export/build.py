@@ -54,13 +54,13 @@ class GraphBuilder:
             for given in step.inputs:
                 self.read_by.setdefault(given, []).append(step.name)
 
-    def build(self, inputs: Sequence[Value]) -> Value:
-        """Write everything that leads to the output; returns that."""
+    def build(self, inputs: Sequence[Value]) -> list[Value]:
+        """Write everything that leads to the outputs; returns these."""
         self._demand_rules()
         self.values.update(zip(self.recording.inputs, inputs, strict=True))
         for step in self.recording.steps:
             self.values[step.out] = self._made(step)
-        return self.value(self.recording.output)
+        return [self.value(output) for output in self.recording.outputs]
 
     def value(self, tensor: int) -> Value:
         """What was made of a tensor, or the constant that it is."""

@@ -47,7 +47,7 @@ def export(
 
     The inference program is recorded and each of its instructions written as ONNX operators.
     Inputs have the names that ``forward`` gives them ("x" for a Sequential), the output is called
-    "output"; weights go by their paths, such as "dense_1/weights".
+    "output", several by ``model.output_names``; weights go by paths, such as "dense_1/weights".
 
     Args:
         model: built: it was trained, used once, or knows the shape of its input.
@@ -112,11 +112,12 @@ def _made(
     """Write it down in one state; nobody trains it meanwhile."""
     floats, given = types
     recording = record(model, model.input_dtype, batch_size)
-    graph = Writer(opset, model.input_names)
+    graph = Writer(opset, model.input_names, model.output_names)
     inputs = _entering(model, graph, recording, floats, given)
-    output = simplified(graph, GraphBuilder(model, recording, graph, custom, floats).build(inputs))
+    made = GraphBuilder(model, recording, graph, custom, floats).build(inputs)
+    outputs = simplified(graph, made)
     _demand_fits(model, graph)
-    return model_proto(model.name, graph, output, properties(model))
+    return model_proto(model.name, graph, outputs, properties(model))
 
 
 def _entering(

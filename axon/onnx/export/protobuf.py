@@ -1,6 +1,6 @@
 """The graph as onnx's own classes, checked, with the shapes of all values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from axon.backend import Array
@@ -13,7 +13,9 @@ from axon.version import __version__
 Proto = Any  # classes of the package onnx have no types
 
 
-def model_proto(name: str, graph: Writer, output: Value, properties: Mapping[str, str]) -> Proto:
+def model_proto(
+    name: str, graph: Writer, outputs: Sequence[Value], properties: Mapping[str, str]
+) -> Proto:
     """Put the file together and check it."""
     from onnx import checker, helper, shape_inference
 
@@ -23,7 +25,7 @@ def model_proto(name: str, graph: Writer, output: Value, properties: Mapping[str
             [_node(node) for node in graph.nodes],
             name,
             [_info(value) for value in graph.inputs],
-            [_info(output)],
+            [_info(output) for output in outputs],
             [_tensor(label, array) for label, array in graph.initializers.items()],
         ),
         opset_imports=opsets,

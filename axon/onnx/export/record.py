@@ -43,23 +43,23 @@ class ConstantTensor(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """What a model does, from its inputs to its output; tensors go by their ids."""
+    """What a model does, from its inputs to its outputs; tensors go by their ids."""
 
     steps: list[Operation]
     inputs: list[int]
     shapes: list[Sizes]  # of the inputs
-    output: int
+    outputs: list[int]
     constants: dict[int, ConstantTensor]
     folded: dict[int, Operation]  # how those constants were made that are computed from others
     keep: list[Any]  # ids stay theirs only while tensors live
 
 
 class ModelTrace(NamedTuple):
-    """What was recorded for one batch size: what leads to the output, and changes of memory."""
+    """What was recorded for one batch size: what leads to outputs, and changes of memory."""
 
     instructions: list[Instruction]
     inputs: list[Tensor]
-    output: Tensor
+    outputs: list[Tensor]
 
 
 def record(model: Model, dtype: DType, batch_size: int | None = None) -> Recording:
@@ -99,12 +99,12 @@ def _traced(model: Model, n: int, dtype: DType, number: int) -> ModelTrace:
     inputs = [Tensor(_samples(n, shape, dtype, number)) for shape in input_shapes(model)]
     with no_grad(), TrainingMode(False), np.errstate(all="ignore"):
         try:
-            instructions, (output, *_) = trace(lambda *x: [model.forward(*x)], inputs)
+            instructions, outputs = trace(lambda *x: model.flat(model.forward(*x)), inputs)
         except ValueError as error:
             raise BatchError(f"model {model.name!r} does not take {n} samples: {error}") from error
-    live = _live(instructions, output)
+    live = _live(instructions, outputs)
     _demand_pure(model, live)
-    return ModelTrace(live, inputs, output)
+    return ModelTrace(live, inputs, outputs)
 
 
 def input_shapes(model: Model) -> tuple[Shape, ...]:
@@ -120,9 +120,9 @@ def _samples(n: int, shape: Shape, dtype: DType, number: int) -> Array:
     return np.random.default_rng(n).uniform(0.1, 0.9, (n, *shape)).astype(dtype)
 
 
-def _live(instructions: Iterable[Instruction], output: Tensor) -> list[Instruction]:
-    """Those that lead to the output, or change memory."""
-    wanted, live = {id(output)}, []
+def _live(instructions: Iterable[Instruction], outputs: Iterable[Tensor]) -> list[Instruction]:
+    """Those that lead to an output, or change memory."""
+    wanted, live = {id(output) for output in outputs}, []
     for instruction in reversed(list(instructions)):
         if instruction.kind == "writes" or id(instruction.out) in wanted:
             live.append(instruction)
@@ -169,11 +169,13 @@ class _Comparison:
         alike = zip(*(run.instructions for run in self.traces), strict=True)
         steps = [self._step(number, same) for number, same in enumerate(alike)]
         steps = [step for step in steps if step.out not in self.folded]
-        self._demand_same("", [run.output for run in self.traces])
+        for ends in zip(*(run.outputs for run in self.traces), strict=True):
+            self._demand_same("", ends)
         shapes = [self._shape("", [run.inputs[k] for run in self.traces]) for k in self._inputs()]
         inputs = [id(t) for t in first.inputs]
         found = self.constants, self.folded
-        return Recording(steps, inputs, shapes, id(first.output), *found, keep=[self.traces])
+        outputs = [id(output) for output in first.outputs]
+        return Recording(steps, inputs, shapes, outputs, *found, keep=[self.traces])
 
     def _inputs(self) -> range:
         return range(len(self.traces[0].inputs))

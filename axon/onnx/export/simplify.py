@@ -1,6 +1,6 @@
 """Simplify the graph: nodes that belong together become one, and what nobody reads goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,42 +13,50 @@ from axon.onnx.ir import Node, every
 Fusion = Callable[["Simplifier", Node, Node], bool]
 
 
-def simplified(graph: Writer, output: Value) -> Value:
-    """Simplify a graph that is written, and give its result its name."""
+def simplified(graph: Writer, outputs: Sequence[Value]) -> list[Value]:
+    """Simplify a graph that is written, and give its results their names."""
     graph.scope = ""
-    name = Simplifier(graph, graph.name(output)).run()
-    maker = next((node for node in graph.nodes if name in node.outputs), None)
-    if maker is None:  # an input, or a constant, passed on
-        graph.nodes.append(Node("Identity", [name], [graph.output], name=graph.unique("Identity")))
-    for node in every(graph.nodes if maker else []):
-        node.inputs = [graph.output if n == name else n for n in node.inputs]
-        node.outputs = [graph.output if n == name else n for n in node.outputs]
-    return Value(output.shape, output.dtype, graph.output)
+    names = Simplifier(graph, [graph.name(output) for output in outputs]).run()
+    ends = list(zip(names, graph.outputs, strict=True))
+    made = {name for node in graph.nodes for name in node.outputs}
+    named: dict[str, str] = {}
+    for name, end in ends:
+        if name in made and name not in named:
+            named[name] = end
+    for node in every(graph.nodes if named else []):
+        node.inputs = [named.get(n, n) for n in node.inputs]
+        node.outputs = [named.get(n, n) for n in node.outputs]
+    for name, end in ends:  # an input, a constant, or what is another output, too, is passed on
+        if named.get(name) != end:
+            passed, label = named.get(name, name), graph.unique("Identity")
+            graph.nodes.append(Node("Identity", [passed], [end], name=label))
+    pairs = zip(outputs, graph.outputs, strict=True)
+    return [Value(output.shape, output.dtype, end) for output, end in pairs]
 
 
 class Simplifier:
     """The nodes of a graph, and who reads what."""
 
-    def __init__(self, graph: Writer, output: str) -> None:
-        self.graph, self.output = graph, output
+    def __init__(self, graph: Writer, outputs: list[str]) -> None:
+        self.graph, self.outputs = graph, outputs
         self.readers: dict[str, list[Node]] = {}
         self.turned: dict[tuple[str, tuple[int, ...]], str] = {}
         for node in every(graph.nodes):
             for name in node.inputs:
                 self.readers.setdefault(name, []).append(node)
 
-    def run(self) -> str:
-        """Join nodes until nothing changes; returns the name of the output."""
+    def run(self) -> list[str]:
+        """Join nodes until nothing changes; returns the names of the outputs."""
         for node in list(self.graph.nodes):
             while node.op_type in FUSIONS and self._joined(node):
                 pass
         self._drop_unread()
-        return self.output
+        return self.outputs
 
     def _joined(self, node: Node) -> bool:
         """Join a node with the one that reads it, if that is alone and the two belong together."""
         readers = self.readers.get(node.outputs[0], [])
-        if len(readers) != 1 or node.outputs[0] == self.output or len(node.outputs) > 1:
+        if len(readers) != 1 or node.outputs[0] in self.outputs or len(node.outputs) > 1:
             return False
         (reader,) = readers
         if reader.op_type not in FUSIONS[node.op_type] or reader not in self.graph.nodes:
@@ -67,7 +75,7 @@ class Simplifier:
         self.readers[result] = self.readers.pop(before, [])
         for other in self.readers[result]:
             other.inputs = [result if name == before else name for name in other.inputs]
-        self.output = result if self.output == before else self.output
+        self.outputs = [result if name == before else name for name in self.outputs]
         self.graph.nodes.remove(reader)
         return True
 
@@ -87,8 +95,8 @@ class Simplifier:
         return stored
 
     def _drop_unread(self) -> None:
-        """Drop nodes and initializers that do not lead to the output."""
-        wanted, kept = {self.output}, []
+        """Drop nodes and initializers that do not lead to an output."""
+        wanted, kept = {*self.outputs}, []
         for node in reversed(self.graph.nodes):
             if wanted.intersection(node.outputs):
                 kept.append(node)

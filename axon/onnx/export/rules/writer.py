@@ -52,7 +52,7 @@ class Writer:
 
     Attributes:
         opset: the version of ONNX's operators that may be used.
-        output: what the result will be called: "output", unless an input is called so.
+        outputs: what the results will be called, such as "output", unless an input is called so.
         result: shape and type of the result of the instruction at work.
         nodes: what has been written so far.
         initializers: name -> array.
@@ -61,7 +61,9 @@ class Writer:
         read_by: the primitives that read the result of the instruction at work.
     """
 
-    def __init__(self, opset: int, entering: Sequence[str] = ()) -> None:
+    def __init__(
+        self, opset: int, entering: Sequence[str] = (), outputs: Sequence[str] = ("output",)
+    ) -> None:
         self.opset, self.result = opset, ResultSpec((), np.dtype(np.float32))
         self.nodes: list[Node] = []
         self.initializers: dict[str, Array] = {}
@@ -70,7 +72,7 @@ class Writer:
         self.read_by: tuple[str, ...] = ()
         self.inputs: list[Value] = []
         self._taken = set(entering)
-        self.output = self.unique("output")
+        self.outputs = [self.unique(name) for name in outputs]
         self._constants: dict[tuple[Any, ...], list[str]] = {}
         self._sizes: dict[Sizes, Value] = {}
         self.same: dict[Any, list[Value]] = {}  # what nodes made: the same is not done twice
