@@ -65,8 +65,7 @@ class Primitive:
         self.__doc__, self.__module__ = kernel.__doc__, kernel.__module__
         self.__wrapped__ = self.kernel = kernel  # __wrapped__: doctest and inspect look through it
         self.kind, self.workspace, self.writes, self.over = kind, workspace, writes, over
-        self.takes = behind(kernel, kind)
-        self.rows, self.eagerly = rows, eagerly  # how its work is cut (axon/pieces.py)
+        self.takes, self.rows, self.eagerly = behind(kernel, kind), rows, eagerly  # see pieces.py
         self.floats = floats or result is floating  # the kernel never sees integers
         self.result = elementwise if result is floating else result
         self.facts = declared(kind, self.result is elementwise, facts)

@@ -79,12 +79,12 @@ def test_a_replayed_kernel_is_few_frames_below_fit() -> None:
 
 
 def test_an_eager_kernel_is_not_many_frames_below_fit() -> None:
-    """Nine of them are the layer's and the primitive's own."""
+    """Ten of them are the layer's and the primitive's own."""
     model = compiled(eager=True)
     model.fit(X[:64], Y[:64], verbose=0)
     found = frames_of_fit(model)
     assert len(found) > 20
-    assert max(map(len, found)) <= 16, max(found, key=len)
+    assert max(map(len, found)) <= 17, max(found, key=len)
 
 
 # ------------------------------------------------------------------------------------ reduction
