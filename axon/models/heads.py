@@ -19,7 +19,7 @@ from axon.metrics import Mean, Metric
 from axon.models.data import Data
 from axon.names import suggestion
 
-Names = Sequence[str]
+OutputNames = Sequence[str]
 Given = Any  # what the user says of all outputs, or of each by name or place
 
 
@@ -66,7 +66,7 @@ class Head(NamedTuple):
         return loss if self.weight == 1 else loss * self.weight
 
 
-class Wanted(NamedTuple):
+class OutputsWanted(NamedTuple):
     """What ``compile`` was given, before the outputs of the model are known."""
 
     loss: Given
@@ -84,7 +84,7 @@ class Wanted(NamedTuple):
             any(isinstance(g, Mapping | list | tuple) for g in (self.loss, self.weights)) or nested
         )
 
-    def heads(self, names: Names | None) -> list[Head]:
+    def heads(self, names: OutputNames | None) -> list[Head]:
         """A head for each output that has a loss.
 
         Args:
@@ -177,7 +177,7 @@ def _sole(what: str, given: Given) -> Given:
     return next(iter(given.values())) if isinstance(given, Mapping) else given[0]
 
 
-def by_output(what: str, given: Given, names: Names) -> list[Given]:
+def by_output(what: str, given: Given, names: OutputNames) -> list[Given]:
     """What is said of each output, by name or place; one thing alone is meant for all.
 
     Raises:
@@ -206,7 +206,7 @@ def by_output(what: str, given: Given, names: Names) -> list[Given]:
 # ------------------------------------------------------------------------------------ of data
 
 
-def targets_by_head(y: Data, names: Names, heads: Sequence[Head]) -> list[Data]:
+def targets_by_head(y: Data, names: OutputNames, heads: Sequence[Head]) -> list[Data]:
     """The targets of each head, by name or place.
 
     Raises:
@@ -235,7 +235,7 @@ def targets_by_head(y: Data, names: Names, heads: Sequence[Head]) -> list[Data]:
     )
 
 
-def weights_by_head(given: Data, names: Names, heads: Sequence[Head]) -> list[Data]:
+def weights_by_head(given: Data, names: OutputNames, heads: Sequence[Head]) -> list[Data]:
     """The weights of samples for each head: those of all, or by name or place."""
     listed = isinstance(given, list | tuple) and any(w is None or np.ndim(w) for w in given)
     if isinstance(given, Mapping) or listed:
@@ -244,7 +244,7 @@ def weights_by_head(given: Data, names: Names, heads: Sequence[Head]) -> list[Da
     return [given] * len(heads)
 
 
-def classes_by_head(given: Data, names: Names, heads: Sequence[Head]) -> list[Data]:
+def classes_by_head(given: Data, names: OutputNames, heads: Sequence[Head]) -> list[Data]:
     """The weights of classes for each head; of several outputs they come by name."""
     if isinstance(given, Mapping) and any(
         not isinstance(v, Mapping | None) for v in given.values()

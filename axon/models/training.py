@@ -15,7 +15,7 @@ from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
-from axon.models.heads import Head, Losses, Wanted
+from axon.models.heads import Head, Losses, OutputsWanted
 from axon.models.network import Network, changing_in, kept_by
 from axon.modes import GradMode, Mode, TrainingMode, modes, no_grad
 from axon.ops.compare import both
@@ -127,7 +127,7 @@ class Trainer:
     def __init__(
         self,
         model: Network,
-        wanted: Wanted,
+        wanted: OutputsWanted,
         optimizer: Optimizer,
         eager: bool,
     ) -> None:
@@ -201,7 +201,7 @@ class Trainer:
         usual = {"_reduction": None, "sharded": None, "changing": list[Changing](), "width": 1}
         vars(self).update({**usual, **pickled(state)})
         if "heads" not in state:  # pickled before a model could have several outputs
-            self.names, self.wanted = None, Wanted(self.loss, None, self.metrics)
+            self.names, self.wanted = None, OutputsWanted(self.loss, None, self.metrics)
             self.heads = [Head(0, "", self.loss, 1.0, self.metrics)]  # type: ignore[arg-type]
         self.unrecorded = [metric for metric in self.metrics if not metric.recorded]
 
@@ -221,7 +221,9 @@ class Trainer:
                 f"compile: {loss!r} is an optimizer, but the loss comes first: "
                 f"compile(loss, optimizer={loss!r})."
             )
-        return cls(model, Wanted(loss, loss_weights, watched), optimizers.get(optimizer), eager)
+        return cls(
+            model, OutputsWanted(loss, loss_weights, watched), optimizers.get(optimizer), eager
+        )
 
     # -------------------------------------------------------------------- what is recorded
 
