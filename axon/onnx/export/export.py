@@ -12,6 +12,7 @@ import numpy as np
 from axon.backend import DType, as_array
 from axon.checks import integer
 from axon.files.atomic import atomic, check_writable
+from axon.layers.reader import Reader
 from axon.locks import hold
 from axon.models import Model
 from axon.models.forms import inputs_of
@@ -87,6 +88,7 @@ def export(
     """
     need_onnx()
     _demand_model(model)
+    _demand_no_states(model)
     _demand_opset(opset)
     _demand_rules(custom or {})
     if path is not None:
@@ -104,6 +106,17 @@ def export(
         with atomic(path) as stream:
             stream.write(made.SerializeToString())
     return made
+
+
+def _demand_no_states(model: Model) -> None:
+    """Raise RuntimeError if a layer keeps states from batch to batch: a file of ONNX keeps none."""
+    for layer in model.modules():
+        if isinstance(layer, Reader) and layer.stateful:
+            raise RuntimeError(
+                f"layer {layer.name!r} is stateful, but an ONNX file keeps nothing from one call "
+                "to the next. Write a Model whose forward takes the states as inputs "
+                "(initial_state=[h, c]) and returns those after the last step (return_state=True)."
+            )
 
 
 def _made(
