@@ -110,7 +110,7 @@ def both_ways():
 
 
 def attention():
-    real = {"query_mask": MASK, "value_mask": INNER}
+    real = {"key_mask": MASK, "value_mask": INNER}
     for i, (heads, causal, window, bias) in enumerate(
         product((None, 1, 2), (False, True), (None, 2), (True, False))
     ):
