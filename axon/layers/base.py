@@ -17,7 +17,7 @@ from axon.modes import GradMode, Mode, modes
 from axon.parameter import Parameter
 
 VARIADIC = 0x04  # the flag of a function that takes *inputs
-Result = Tensor | tuple[Any, ...]  # what a layer computes: one Tensor, or several
+LayerResult = Tensor | tuple[Any, ...]  # what a layer computes: one Tensor, or several
 
 NEAR_ZERO = initializers.RandomNormal(stddev=1e-3)  # not zero, where a relu would never wake
 
@@ -182,7 +182,7 @@ class Layer(Module):
             )
         self.input_shape: Shape | None = None
         self.output_shape: Any = None  # a Shape; of several results a tuple of Shapes
-        self._last: tuple[list[Tensor], Result] | None = None
+        self._last: tuple[list[Tensor], LayerResult] | None = None
         self._rules = rules_for(type(self), options)
         self.activity_regularizer = activity_rule(activity_regularizer)
         self.data_format = data_format
@@ -213,7 +213,7 @@ class Layer(Module):
             cls.on_mask = masks.FOLLOWED
 
     @abstractmethod
-    def call(self, x: Tensor) -> Result:
+    def call(self, x: Tensor) -> LayerResult:
         """Compute the layer. One with several inputs takes several, and may return several.
 
         One that takes ``mask=`` is given truth values (n, time), if some steps may be padding.
@@ -323,7 +323,7 @@ class Layer(Module):
         converted.mask = x.mask
         return converted
 
-    def _call_with_masks(self, inputs: list[Tensor], options: dict[str, Any]) -> Result:
+    def _call_with_masks(self, inputs: list[Tensor], options: dict[str, Any]) -> LayerResult:
         """Compute, with the mask that is given, or lies at the input; lay one at the result."""
         chosen = self._chosen_mask(inputs, options.pop("mask", None))
         mask = self.incoming(*inputs) if chosen is None else chosen
@@ -345,7 +345,7 @@ class Layer(Module):
 
     def _call_masked(
         self, inputs: list[Tensor], mask: Tensor | None, options: dict[str, Any]
-    ) -> Result:
+    ) -> LayerResult:
         """Compute the layer where some steps may be padding."""
         moved = self._moves(inputs[0].ndim)
         if self.takes_mask and not moved:
@@ -365,7 +365,7 @@ class Layer(Module):
         following: Callable[..., None] | bool,
         inputs: list[Tensor],
         options: dict[str, Any],
-    ) -> Result:
+    ) -> LayerResult:
         with Mode("masks", following):
             return self._computed(*inputs, **options)
 
@@ -391,10 +391,10 @@ class Layer(Module):
             return shape
         return (*shape[:axis], *shape[axis:][1:], shape[axis])
 
-    def _computed(self, *inputs: Tensor, **options: Any) -> Result:
+    def _computed(self, *inputs: Tensor, **options: Any) -> LayerResult:
         """What ``call`` computes, of channels that come last; its cost is taken note of."""
         if self._channels_axis == -1:
-            y: Result = self.call(*inputs, **options)
+            y: LayerResult = self.call(*inputs, **options)
         else:
             last = [channels_moved(x, self._channels_axis, -1) for x in inputs]
             y = self.call(*last, **options)
@@ -422,7 +422,7 @@ class Layer(Module):
                 "leave mask_zero or Masking out; or set x.mask = None in a forward of your own."
             )
 
-    def _lay_mask(self, y: Result, inputs: list[Tensor], mask: Tensor | None) -> Result:
+    def _lay_mask(self, y: LayerResult, inputs: list[Tensor], mask: Tensor | None) -> LayerResult:
         """Lay its mask at the result, of several at the first, if there is one."""
         if isinstance(y, tuple | list):
             first, *others = y
@@ -483,7 +483,7 @@ class Layer(Module):
             parameter.accumulate(gradient)
         return gradients[-1].data if len(reached) > len(wanted) else None
 
-    def _seeded(self, outputs: Result, dL_dout: Any) -> tuple[Tensor, Array | None]:
+    def _seeded(self, outputs: LayerResult, dL_dout: Any) -> tuple[Tensor, Array | None]:
         """The output and the gradient that arrives at it; several become one number."""
         several = not isinstance(outputs, Tensor)
         ends: tuple[Tensor, ...] = one_by_one((outputs,))

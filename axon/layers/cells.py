@@ -28,7 +28,7 @@ from axon.parameter import Parameter
 from axon.program.changing import Rate
 
 Textbook = Callable[..., Any]  # a cell in AXON's operations
-States = TensorLike | Sequence[Any] | None  # h, [h, c], or those of several cells
+GivenStates = TensorLike | Sequence[Any] | None  # h, [h, c], or those of several cells
 
 
 class GateOptions(LayerOptions, total=False):
@@ -243,9 +243,9 @@ def read_through(
 
 
 def states_of(
-    layer: Layer, given: States, n: int, sizes: Sequence[int], words: str
+    layer: Layer, given: GivenStates, n: int, sizes: Sequence[int], words: str
 ) -> list[Tensor]:
-    """States that a user gives, one after another, in the layer's type.
+    """GivenStates that a user gives, one after another, in the layer's type.
 
     Raises:
         ValueError: their number or shapes do not fit.
@@ -365,7 +365,7 @@ class GRUGates(_Gated):
 # ------------------------------------------------------------------------------------ one step
 
 
-class Cell(Gates):
+class CellLayer(Gates):
     """One step: x (n, features) and the states before it -> what comes out, the states after."""
 
     on_mask = masks.REFUSED
@@ -398,7 +398,7 @@ class Cell(Gates):
         return ends[0], ends
 
 
-class SimpleRNNCell(SimpleGates, Cell):
+class SimpleRNNCell(SimpleGates, CellLayer):
     """One step of a SimpleRNN: h' = f(x W + h R + b).
 
     The arguments, and the parameters, are those of ``SimpleRNN``, as far as one step has them.
@@ -409,7 +409,7 @@ class SimpleRNNCell(SimpleGates, Cell):
     """
 
 
-class LSTMCell(LSTMGates, Cell):
+class LSTMCell(LSTMGates, CellLayer):
     """One step of an LSTM, which turns [h, c] into those after the step.
 
     The arguments, and the parameters, are those of ``LSTM``, as far as one step has them.
@@ -420,7 +420,7 @@ class LSTMCell(LSTMGates, Cell):
     """
 
 
-class GRUCell(GRUGates, Cell):
+class GRUCell(GRUGates, CellLayer):
     """One step of a GRU.
 
     The arguments, and the parameters, are those of ``GRU``, as far as one step has them.
@@ -431,7 +431,7 @@ class GRUCell(GRUGates, Cell):
     """
 
 
-ONE_STEP: dict[str, type[Cell]] = {c.cell: c for c in (SimpleRNNCell, LSTMCell, GRUCell)}
+ONE_STEP: dict[str, type[CellLayer]] = {c.cell: c for c in (SimpleRNNCell, LSTMCell, GRUCell)}
 
 
 class StackedRNNCells(Layer):
@@ -491,7 +491,7 @@ class StackedRNNCells(Layer):
 
 def demand_cell(owner: str, cell: object) -> None:
     """Raise TypeError unless this is a cell."""
-    layer = isinstance(cell, Gates) and not isinstance(cell, Cell)  # LSTM, for LSTMCell
+    layer = isinstance(cell, Gates) and not isinstance(cell, CellLayer)  # LSTM, for LSTMCell
     if layer or not (isinstance(cell, Layer) and "state_size" in dir(cell)):
         raise TypeError(
             f"{owner}: expected a cell such as LSTMCell(32), or a Layer of your own with an "
@@ -524,7 +524,7 @@ def output_size_of(cell: Any) -> int:
 
 def build_cell(cell: Layer, shape: Shape) -> None:
     """Create the parameters of a cell for steps of this shape, unless there are some."""
-    if isinstance(cell, Cell | StackedRNNCells):
+    if isinstance(cell, CellLayer | StackedRNNCells):
         cell.build(shape)
     elif cell.output_shape is None:
         cell.create(shape)

@@ -13,7 +13,7 @@ from axon.backend import Shape, as_array
 from axon.checks import demand, integer, positive
 from axon.core import Tensor, TensorLike
 from axon.layers import masks
-from axon.layers.base import Layer, Result
+from axon.layers.base import Layer, LayerResult
 from axon.layers.noise import Dropout
 from axon.layers.options import LayerOptions
 from axon.layers.past import Past, band
@@ -160,7 +160,7 @@ class Heads(Layer):
         return_attention_scores: bool = False,
         mask: Tensor | None = None,
         use_causal_mask: bool = False,
-    ) -> Result:
+    ) -> LayerResult:
         """Attend. With the query alone, the sequence attends to itself.
 
         Args:

@@ -9,7 +9,7 @@ from axon.backend import Shape
 from axon.checks import one_of
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, Result
+from axon.layers.base import Layer, LayerResult
 from axon.layers.heads import shares_of
 from axon.layers.noise import Dropout
 from axon.layers.options import LayerOptions
@@ -49,7 +49,7 @@ class _Queries(Layer):
         mask: Tensor | None = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Result:
+    ) -> LayerResult:
         """Attend.
 
         Args:

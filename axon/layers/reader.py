@@ -8,15 +8,15 @@ import numpy as np
 from axon.backend import Array
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, Result, one_by_one
-from axon.layers.cells import Passage, States, states_of
+from axon.layers.base import Layer, LayerResult, one_by_one
+from axon.layers.cells import GivenStates, Passage, states_of
 from axon.layers.past import Past
 from axon.locks import hold
 from axon.modes import modes
 from axon.ops.memory import copy
 
 
-class Reader(Layer):
+class SequenceReader(Layer):
     """What all layers share that read a sequence step by step: (n, time, ...) in, a state out.
 
     Attributes:
@@ -59,8 +59,8 @@ class Reader(Layer):
         return self.return_state or self.stateful or modes.past is not None
 
     def call(
-        self, x: Tensor, *, mask: Tensor | None = None, initial_state: States = None
-    ) -> Result:
+        self, x: Tensor, *, mask: Tensor | None = None, initial_state: GivenStates = None
+    ) -> LayerResult:
         """Read the sequence.
 
         Args:
@@ -110,7 +110,7 @@ class Reader(Layer):
             )
         return mask
 
-    def _start(self, given: States, n: int) -> list[Tensor]:
+    def _start(self, given: GivenStates, n: int) -> list[Tensor]:
         """The states before the first step; none: as the cell begins."""
         if given is not None:
             return states_of(
@@ -122,7 +122,7 @@ class Reader(Layer):
 
     # -------------------------------------------------------------------- from batch to batch
 
-    def reset_states(self, states: States = None) -> None:
+    def reset_states(self, states: GivenStates = None) -> None:
         """Let sequences begin anew, from zeros or from states that are given.
 
         Args:
@@ -140,7 +140,7 @@ class Reader(Layer):
         """Let sequences begin anew, as ``reset_states`` does."""
         self.reset_states()
 
-    def _reset(self, states: States) -> None:
+    def _reset(self, states: GivenStates) -> None:
         for kept in self.states:
             kept.data.fill(0)
         if states is not None:
@@ -177,7 +177,7 @@ class Reader(Layer):
         return mask[:, ::-1] if self.go_backwards else mask
 
 
-def told(reader: Reader, passed: list[Passage]) -> tuple[Tensor, list[Tensor]]:
+def told(reader: SequenceReader, passed: list[Passage]) -> tuple[Tensor, list[Tensor]]:
     """What a layer says of a sequence that its cells have read, and the states at the end."""
     top = passed[-1]
     ends = [end for p in passed for end in p.ends()] if reader._ends_asked_for else []

@@ -7,21 +7,21 @@ from axon.backend import Array, Shape
 from axon.checks import demand, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, Result, one_by_one
+from axon.layers.base import Layer, LayerResult, one_by_one
 from axon.layers.cells import (
     ONE_STEP,
-    Cell,
+    CellLayer,
     GateOptions,
     Gates,
+    GivenStates,
     GRUGates,
     LSTMGates,
     SimpleGates,
-    States,
     read_through,
 )
 from axon.layers.noise import Dropout
 from axon.layers.options import LayerOptions
-from axon.layers.reader import Reader, told
+from axon.layers.reader import SequenceReader, told
 from axon.names import resolve
 from axon.ops.join import concatenate
 from axon.program.changing import Rate
@@ -42,7 +42,7 @@ class ReaderOptions(GateOptions, total=False):
 READING = set(ReaderOptions.__annotations__) - set(GateOptions.__annotations__)
 
 
-class Recurrent(Reader, Gates):
+class Recurrent(SequenceReader, Gates):
     """What SimpleRNN, LSTM and GRU share: (n, time, features) in, the state h out.
 
     Args:
@@ -55,7 +55,7 @@ class Recurrent(Reader, Gates):
             ended, sample by sample; ``reset_states`` lets them begin anew.
         unroll: accepted as Keras has it; it changes nothing: all steps are one instruction.
         num_layers: so many layers on top of one another, as PyTorch has them: each reads all that
-            the one below it says. States are those of all, layer after layer.
+            the one below it says. GivenStates are those of all, layer after layer.
         dropout_between: share of what passes from one of these layers to the next that is left out
             while training: PyTorch's ``dropout``.
         options: those of ``Gates``, such as use_bias, kernel_initializer, dropout (of the inputs of
@@ -95,7 +95,7 @@ class Recurrent(Reader, Gates):
             self.between = Dropout(
                 dropout_between, None, self.seed, dtype=self.dtype, trainable=self._trainable
             )
-        self.above: list[Cell] = []
+        self.above: list[CellLayer] = []
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Sequences may have any length but 0."""
@@ -117,7 +117,7 @@ class Recurrent(Reader, Gates):
             for cell in self.above:
                 cell.build((self.units,))
 
-    def _cell(self) -> Cell:
+    def _cell(self) -> CellLayer:
         """A cell with the same arguments."""
         given = {k: v for k, v in self._arguments().items() if k not in READING}
         return ONE_STEP[self.cell](**{**given, "name": None, "trainable": self._trainable})
@@ -243,15 +243,15 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Reader,
+        layer: SequenceReader,
         merge_mode: str | None = "concat",
         *,
-        backward_layer: Reader | None = None,
+        backward_layer: SequenceReader | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
-        if not isinstance(layer, Reader):
+        if not isinstance(layer, SequenceReader):
             raise TypeError(f"Bidirectional: expected a SimpleRNN, LSTM or GRU, got {layer!r}.")
-        if not isinstance(backward_layer, Reader | None):
+        if not isinstance(backward_layer, SequenceReader | None):
             wanted = "backward_layer must be a SimpleRNN, LSTM or GRU, or None"
             raise TypeError(f"Bidirectional: {wanted}, got {backward_layer!r}.")
         options.setdefault("dtype", layer.dtype)
@@ -290,7 +290,7 @@ class Bidirectional(Layer):
         self._merge_mode = None if merge_mode is None else str(merge_mode).lower()
 
     @property
-    def layer(self) -> Reader:
+    def layer(self) -> SequenceReader:
         """The layer that was given."""
         return self.forward_layer
 
@@ -304,8 +304,8 @@ class Bidirectional(Layer):
         self.backward_layer.build(*input_shapes)
 
     def call(
-        self, x: Tensor, mask: Tensor | None = None, *, initial_state: States = None
-    ) -> Result:
+        self, x: Tensor, mask: Tensor | None = None, *, initial_state: GivenStates = None
+    ) -> LayerResult:
         """Read in both directions and join.
 
         Args:
@@ -320,7 +320,7 @@ class Bidirectional(Layer):
         joined = (a, b) if self.merge_mode is None else (MERGES[self.merge_mode](a, b),)
         return (*joined, *ends_a, *ends_b) if len(joined) > 1 or ends_a else joined[0]
 
-    def _halves(self, given: States) -> tuple[States, States]:
+    def _halves(self, given: GivenStates) -> tuple[GivenStates, GivenStates]:
         """What each of the two layers begins with."""
         if given is None:
             return None, None
@@ -333,7 +333,9 @@ class Bidirectional(Layer):
             )
         return states[:first], states[first:]
 
-    def _way(self, layer: Reader, x: Tensor, mask: Tensor | None, start: States) -> Any:
+    def _way(
+        self, layer: SequenceReader, x: Tensor, mask: Tensor | None, start: GivenStates
+    ) -> Any:
         """What one layer says, (output, *states), the output in the order of the input."""
         made = layer.forward(x, mask=mask, initial_state=start)
         y, *ends = made if layer.return_state else (made,)
@@ -350,7 +352,7 @@ class Bidirectional(Layer):
         return mask if self.forward_layer.return_sequences else None
 
 
-def _reversed(layer: Reader) -> Reader:
+def _reversed(layer: SequenceReader) -> SequenceReader:
     """Make a layer with the same arguments that reads the other way."""
     given = {**layer._arguments(), "go_backwards": not layer.go_backwards, "name": None}
     return type(layer)(**{key: _again(value) for key, value in given.items()})

@@ -9,7 +9,7 @@ from axon.backend import Shape
 from axon.core import Tensor
 from axon.layers.base import Layer, one_by_one
 from axon.layers.cells import (
-    Cell,
+    CellLayer,
     StackedRNNCells,
     build_cell,
     demand_cell,
@@ -20,13 +20,13 @@ from axon.layers.cells import (
 )
 from axon.layers.masks import over_steps
 from axon.layers.options import LayerOptions
-from axon.layers.reader import Reader, told
+from axon.layers.reader import SequenceReader, told
 from axon.ops.compare import where
 from axon.ops.join import stack
 from axon.ops.recurrent import steps_of
 
 
-class RNN(Reader):
+class RNN(SequenceReader):
     """Let a cell read a sequence: (n, time, ...) in, what the cell says out.
 
     Args:
@@ -118,12 +118,12 @@ class RNN(Reader):
             y = where(over_steps(at, y), y, 0.0)
         return y, ends
 
-    def _of_one_instruction(self) -> list[Cell]:
+    def _of_one_instruction(self) -> list[CellLayer]:
         """The cells, if all are AXON's."""
         cells: list[Any] = [self.cell]
         if isinstance(self.cell, StackedRNNCells):
             cells = self.cell.cells
-        return cells if all(isinstance(cell, Cell) for cell in cells) else []
+        return cells if all(isinstance(cell, CellLayer) for cell in cells) else []
 
     def _step_by_step(
         self, x: Tensor, real: Tensor, states: Sequence[Tensor]

@@ -6,7 +6,7 @@ from axon.backend import Array, Shape
 from axon.checks import demand, integer, integers
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, Result, of_each
+from axon.layers.base import Layer, LayerResult, of_each
 from axon.layers.options import LayerOptions
 from axon.ops.reduce import broadcast_to
 
@@ -50,7 +50,7 @@ class TimeDistributed(Layer):
         """Create the parameters of the layer."""
         self.layer.build(input_shapes[0][1:])
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Result:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> LayerResult:
         """Apply the layer to all steps at once."""
         n, time, *inner = x.shape
         rows = x.reshape(n * time, *inner)
@@ -58,7 +58,7 @@ class TimeDistributed(Layer):
         if mask is not None and mask.ndim > 2 and self.layer.takes_mask:
             given["mask"] = mask.reshape(n * time, *mask.shape[2:])
         made = self.layer.forward(rows, **given)
-        apart: Result = of_each(made, lambda y: y.reshape(n, time, *y.shape[1:]))
+        apart: LayerResult = of_each(made, lambda y: y.reshape(n, time, *y.shape[1:]))
         return apart
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:

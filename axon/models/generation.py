@@ -22,7 +22,7 @@ from axon.random import stream
 from axon.settings import versions
 
 
-class Choice(NamedTuple):
+class TokenChoice(NamedTuple):
     """How the next token is chosen.
 
     Attributes:
@@ -35,7 +35,7 @@ class Choice(NamedTuple):
     top_k: int | None = None
     top_p: float | None = None
 
-    def checked(self) -> "Choice":
+    def checked(self) -> "TokenChoice":
         """These numbers, if they can be meant.
 
         Raises:
@@ -46,12 +46,12 @@ class Choice(NamedTuple):
         if self.top_p is not None:
             p = finite("generate", "top_p", self.top_p)
             demand(0 < p <= 1, "generate", "top_p", "greater than 0 and at most 1", p)
-        return Choice(heat, k, self.top_p)
+        return TokenChoice(heat, k, self.top_p)
 
     def probabilities(self, scores: Array) -> Array:
         """What each token may be chosen with, (n, tokens), of logits or log-probabilities.
 
-        >>> Choice(top_k=2).probabilities(np.log([[0.1, 0.6, 0.3]])).round(2)
+        >>> TokenChoice(top_k=2).probabilities(np.log([[0.1, 0.6, 0.3]])).round(2)
         array([[0.  , 0.67, 0.33]])
         """
         scores = np.asarray(scores, np.float64)
@@ -82,7 +82,7 @@ def generate(
     model: Network,
     tokens: ArrayLike,
     length: int,
-    choice: Choice,
+    choice: TokenChoice,
     seed: int | None = None,
     stop: int | None = None,
     cached: bool = True,
@@ -114,7 +114,7 @@ def _written(
     model: Network,
     rows: Array,
     length: int,
-    choice: Choice,
+    choice: TokenChoice,
     random: np.random.Generator,
     stop: int | None,
     cached: bool,

@@ -337,9 +337,9 @@ class Model(Network):
             ValueError: the model does not tell the next token after each, (n, time, tokens) logits
                 or probabilities; or it cannot read one at a time.
         """
-        from axon.models.generation import Choice, generate
+        from axon.models.generation import TokenChoice, generate
 
-        choice = Choice(temperature, top_k, top_p)
+        choice = TokenChoice(temperature, top_k, top_p)
         return generate(self, tokens, length, choice, seed, stop, cached)
 
     def predict(

@@ -23,7 +23,7 @@ from axon.layers import (
     TransformerBlock,
 )
 from axon.models import Model, Sequential
-from axon.models.generation import Anew, Choice, Stepwise
+from axon.models.generation import Anew, Stepwise, TokenChoice
 
 VOCABULARY = 11
 
@@ -170,7 +170,7 @@ SCORES = np.log(np.array([0.5, 0.3, 0.15, 0.05]))
 def test_choices_by_their_frequencies(given, wanted):
     """Of 20,000 draws the frequencies lie within five deviations of what they should be."""
     n, turned = 20_000, [2, 0, 3, 1]
-    choice = Choice(**given).checked()
+    choice = TokenChoice(**given).checked()
     wanted = np.array(wanted)[turned]
     np.testing.assert_allclose(choice.probabilities(SCORES[None, turned] + 3)[0], wanted, atol=1e-9)
     drawn = choice.draw(np.tile(SCORES[turned] + 3, (n, 1)), np.random.default_rng(0))

@@ -12,7 +12,7 @@ import numpy as np
 from axon.backend import DType, as_array
 from axon.checks import integer
 from axon.files.atomic import atomic, check_writable
-from axon.layers.reader import Reader
+from axon.layers.reader import SequenceReader
 from axon.locks import hold
 from axon.models import Model
 from axon.models.forms import inputs_of
@@ -111,7 +111,7 @@ def export(
 def _demand_no_states(model: Model) -> None:
     """Raise RuntimeError if a layer keeps states from batch to batch: a file of ONNX keeps none."""
     for layer in model.modules():
-        if isinstance(layer, Reader) and layer.stateful:
+        if isinstance(layer, SequenceReader) and layer.stateful:
             raise RuntimeError(
                 f"layer {layer.name!r} is stateful, but an ONNX file keeps nothing from one call "
                 "to the next. Write a Model whose forward takes the states as inputs "
