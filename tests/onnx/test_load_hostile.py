@@ -789,20 +789,6 @@ ASKS_TOO_MUCH: dict[str, tuple[list[Any], list[Any]]] = {
         ],
         [constant("axes", [1, 2]), constant("scales", [1, 1, 2**11, 2**9], "f4")],
     ),
-    "a product of many slices": (
-        [
-            node("ConstantOfShape", ["long"], ["a"]),
-            *summed([node("ReduceProd", ["a"], ["b"])], "b"),
-        ],
-        [constant("long", [2**23])],
-    ),
-    "a cumulated sum": (
-        [
-            node("ConstantOfShape", ["long"], ["a"]),
-            *summed([node("CumSum", ["a", "zero"], ["b"])], "b"),
-        ],
-        [constant("long", [2**17]), constant("zero", 0)],
-    ),
     "loops in loops": (inner_loop(2), [constant("turns", 10**4), constant("true", True, bool)]),
     "copies of weights": (
         [

@@ -51,6 +51,24 @@ def sqrt(x: float) -> float:
     return np.sqrt(x)
 
 
+@elementwise(cost=0.2)
+def floor(x: float) -> float:
+    """The largest integer that is not above x."""
+    return np.floor(x)
+
+
+@elementwise(cost=0.2)
+def ceil(x: float) -> float:
+    """The smallest integer that is not below x."""
+    return np.ceil(x)
+
+
+@elementwise(cost=0.2)
+def rint(x: float) -> float:
+    """The nearest integer; of two, the even one."""
+    return np.rint(x)
+
+
 @elementwise(cost=1.0)
 def log_probability(x: float) -> float:
     """log x, of the smallest normal number where x is less."""
@@ -84,6 +102,8 @@ walks("exp", exp, cost=0.4)
 walks("log", log, cost=0.6)
 walks("sigmoid", sigmoid_of, cost=0.6)
 walks("tanh", tanh_of, cost=0.7)
+walks("expm1", expm1, cost=1.0)
+walks("log1p", log1p, cost=2.0)
 walks("sin", sin, cost=6.0)
 walks("cos", cos, cost=6.0)
 

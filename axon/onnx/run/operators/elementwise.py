@@ -53,36 +53,10 @@ def power(x: Tensor, p: Tensor) -> Tensor:
     return ops.power(x, p if p.dtype == x.dtype else p.astype(x.dtype))
 
 
-def floor(x: Tensor) -> Tensor:
-    """The next integer below; its gradient is 0 everywhere."""
-    if is_integer(x):
-        return x
-    cut = x.detach().astype(np.int64).astype(x.dtype)
-    low = cut - (cut > x.detach()).astype(x.dtype)
-    return ops.where(ops.absolute(x.detach()) < 2.0**52, low, x.detach())
-
-
-def rounded(x: Tensor) -> Tensor:
-    """The nearest integer; of two, the even one."""
-    low = floor(x)
-    rest = x.detach() - low
-    odd = low - floor(low * 0.5) * 2.0
-    up = ops.where(rest == 0.5, odd, (rest > 0.5).astype(x.dtype))
-    return low + up
-
-
 @operator("Mod", layout=elementwise)
 def mod(x: Tensor, y: Tensor, /, *, fmod: int = 0) -> Tensor:
     """The rest of a division: with the sign of y, or with that of x if ``fmod`` is set."""
-    dtype = x.dtype
-    if is_integer(x):
-        x, y = x.astype(np.float64), y.astype(np.float64)
-    quotient = x / y
-    low = floor(quotient)
-    if fmod:
-        low = ops.where(quotient < 0.0, -floor(-quotient), low)
-    rest = x - y * low
-    return rest if rest.dtype == dtype else rest.astype(dtype)
+    return ops.fmod(x, y) if fmod else ops.mod(x, y)
 
 
 def _mean(*xs: Tensor) -> Tensor:
@@ -103,10 +77,10 @@ enter(
         "Exp": lambda x, /: ops.exp(x),
         "Log": lambda x, /: ops.log(x),
         "Erf": lambda x, /: ops.erf(x),
-        "Reciprocal": lambda x, /: 1.0 / x,
-        "Floor": lambda x, /: floor(x),
-        "Ceil": lambda x, /: x if is_integer(x) else -floor(-x),
-        "Round": lambda x, /: rounded(x),
+        "Reciprocal": lambda x, /: ops.reciprocal(x),
+        "Floor": lambda x, /: ops.floor(x),
+        "Ceil": lambda x, /: ops.ceil(x),
+        "Round": lambda x, /: ops.rint(x),
         "Sin": lambda x, /: ops.sin(x),
         "Cos": lambda x, /: ops.cos(x),
         "Tan": lambda x, /: ops.tan(x),
@@ -127,11 +101,11 @@ enter(
         "LessOrEqual": lambda x, y, /: ops.less_equal(x, y),
         "Greater": lambda x, y, /: ops.greater(x, y),
         "GreaterOrEqual": lambda x, y, /: ops.greater_equal(x, y),
-        "And": lambda x, y, /: ops.minimum(x, y),
-        "Or": lambda x, y, /: ops.maximum(x, y),
-        "Xor": lambda x, y, /: ops.not_equal(x, y),
-        "Not": lambda x, /: ops.equal(x, Tensor(np.zeros((), bool))),
-        "IsNaN": lambda x, /: ops.not_equal(x, x),
+        "And": lambda x, y, /: ops.logical_and(x, y),
+        "Or": lambda x, y, /: ops.logical_or(x, y),
+        "Xor": lambda x, y, /: ops.logical_xor(x, y),
+        "Not": lambda x, /: ops.logical_not(x),
+        "IsNaN": lambda x, /: ops.isnan(x),
         "Where": lambda condition, x, y, /: ops.where(condition, x, y),
     },
     layout=elementwise,

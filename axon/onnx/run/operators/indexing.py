@@ -15,7 +15,6 @@ from axon.onnx.run.operators.operand import (
     along_axes,
     axis_from_front,
 )
-from axon.onnx.run.operators.shapes import taken_along
 from axon.onnx.run.operators.table import operator
 
 Ints = list[int]
@@ -66,7 +65,7 @@ def gather(x: Tensor, places: Array | Tensor, /, *, axis: int = 0) -> Tensor:
     axis = axis_from_front(axis, x.ndim)
     if not (isinstance(places, np.ndarray) and places.ndim == 0):
         allowed((*places.shape, *x.shape[:axis], *x.shape[axis + 1 :]))
-        return ops.take(x, places) if axis == 0 else taken_along(x, places, axis)
+        return ops.take(x, places, axis)
     number = int(places)
     if not -x.shape[axis] <= number < x.shape[axis]:
         raise ValueError(f"number {number} is out of range for {x.shape[axis]} slices.")
@@ -171,6 +170,4 @@ def trilu(x: Tensor, k: int = 0, /, *, upper: int = 1) -> Tensor:
     """What lies on one side of the diagonal; 0 elsewhere."""
     if x.ndim < 2:
         raise ValueError("expected matrices.")
-    rows, columns = x.shape[-2:]
-    below = np.tri(rows, columns, k - 1 if upper else k, dtype=bool)
-    return ops.where(~below if upper else below, x, Tensor(np.zeros((), x.dtype)))
+    return (ops.triu if upper else ops.tril)(x, k)

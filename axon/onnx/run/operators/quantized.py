@@ -10,7 +10,6 @@ import numpy as np
 from axon import ops
 from axon.backend import FLOAT, Array, DType, Shape
 from axon.core import Tensor
-from axon.onnx.run.operators.elementwise import rounded
 from axon.onnx.run.operators.matrices import product
 from axon.onnx.run.operators.operand import (
     Attributes,
@@ -55,7 +54,7 @@ def stored(y: Tensor, scale: Number, zero: MaybeNumber, dtype: DType | None = No
     if dtype is None:
         dtype = np.dtype(np.uint8) if zero is None else zero.dtype
     limits = np.iinfo(dtype)
-    near = rounded(y / scale)
+    near = ops.rint(y / scale)
     if zero is not None and not (isinstance(zero, np.ndarray) and not zero.any()):
         near = near + zero.astype(near.dtype)
     return near.clip(float(limits.min), float(limits.max)).astype(dtype)
@@ -135,7 +134,7 @@ def dynamic(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     low, high = ops.minimum(x.min(), 0.0), ops.maximum(x.max(), 0.0)
     scale = (high - low) * (1 / 255)
     scale = ops.where(scale == 0.0, 1.0, scale)
-    zero = rounded((-low / scale).clip(0.0, 255.0)).astype(np.uint8)
+    zero = ops.rint((-low / scale).clip(0.0, 255.0)).astype(np.uint8)
     return stored(x, scale, zero), scale, zero
 
 
@@ -223,7 +222,7 @@ def conv_integer(
     """The convolution of (x - x_zero_point) with (w - w_zero_point), in int32."""
     image, kernel = centered(x, x_zero_point), centered(w, w_zero_point)
     made = conv(image, kernel, group=group, kernel_shape=None, spacing=spacing)
-    return rounded(made).astype(np.int32)
+    return ops.rint(made).astype(np.int32)
 
 
 @operator("QLinearConv", layout=partial(_with_kernel, place=3))

@@ -1,7 +1,6 @@
 """Sums, means, largest and others along some axes; and what is divided by such."""
 
 from collections.abc import Callable
-from functools import reduce
 from math import inf, prod
 from typing import Literal
 
@@ -10,7 +9,6 @@ import numpy as np
 from axon import ops
 from axon.backend import DType, Shape
 from axon.core import Tensor
-from axon.onnx.ir import inverse
 from axon.onnx.run.operators.budget import STEP, allowed, spend
 from axon.onnx.run.operators.elementwise import as_floats, is_integer
 from axon.onnx.run.operators.operand import (
@@ -50,20 +48,9 @@ def _mean(x: Tensor, axes: Shape, keep: bool) -> Tensor:
 
 
 def _prod(x: Tensor, axes: Shape, keep: bool) -> Tensor:
-    """Along each axis a product of slices."""
-    for axis in sorted(axes, reverse=True):
-        index = (slice(None),) * axis
-        spend("work", x.size + x.shape[axis] * STEP)
-        parts = [x[(*index, slice(i, i + 1))] for i in range(x.shape[axis])]
-        x = reduce(ops.multiply, parts) if parts else x.sum(axis, True) + 1
-    return x if keep else x.reshape([n for i, n in enumerate(x.shape) if i not in axes])
-
-
-def _log_sum_exp(x: Tensor, axes: Shape, keep: bool) -> Tensor:
-    """The largest is taken out first, so that nothing overflows."""
-    top = x.max(axes, True).detach()
-    y = ops.log(ops.exp(x - top).sum(axes, True)) + top
-    return y if keep else y.sum(axes, False)
+    """In so many rounds as halves can be taken."""
+    spend("work", 2 * x.size + STEP)
+    return ops.prod(x, axes, keep)
 
 
 REDUCTIONS: dict[str, Reduction] = {
@@ -76,7 +63,7 @@ REDUCTIONS: dict[str, Reduction] = {
     "ReduceL2": lambda x, axes, keep: ops.sqrt(ops.square(x).sum(axes, keep)),
     "ReduceSumSquare": lambda x, axes, keep: ops.square(x).sum(axes, keep),
     "ReduceLogSum": lambda x, axes, keep: ops.log(x.sum(axes, keep)),
-    "ReduceLogSumExp": _log_sum_exp,
+    "ReduceLogSumExp": lambda x, axes, keep: ops.logsumexp(x, axes, keep),
 }
 
 
@@ -118,16 +105,15 @@ for _name, _function in REDUCTIONS.items():
 
 @operator("CumSum")
 def cumulated(x: Tensor, axis: int, /, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
-    """The sum of all up to here along ``axis``: a product with a triangle of ones."""
+    """The sum of all up to here along ``axis``; of integers, in their type."""
     axis = axis_from_front(axis, x.ndim)
-    n = x.shape[axis]
-    allowed((n, n))
-    spend("work", x.size * n)
-    ones = np.tri(n, k=-1 if exclusive else 0, dtype=x.dtype)
-    ones = ones[::-1, ::-1] if reverse else ones
-    order = (*(i for i in range(x.ndim) if i != axis), axis)
-    made = ops.matmul(x.transpose(order), np.ascontiguousarray(ones.T))
-    return made.transpose(inverse(order))
+    turned = ops.flip(x, axis) if reverse else x
+    y = ops.cumsum(turned, axis)
+    y = y if y.dtype == x.dtype else y.astype(x.dtype)
+    if exclusive:  # 0 in front, and the last one cut off
+        ends = [(int(i == axis), 0) for i in range(x.ndim)]
+        y = ops.pad(y, ends)[(*(slice(None),) * axis, slice(0, -1))]
+    return ops.flip(y, axis) if reverse else y
 
 
 def _over(x: Tensor, total: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from axon.onnx.run.operators.operand import (
     axis_from_front,
     channels_last,
 )
-from axon.onnx.run.operators.shapes import taken_along
 from axon.onnx.run.operators.table import operator
 
 Floats = Array | list[float] | None
@@ -122,7 +121,7 @@ def _wanted(
 
 def _along(x: Tensor, place: int, axis: ResizedAxis) -> Tensor:
     if axis.mode == "nearest":
-        return taken_along(x, nearest(axis), place)
+        return ops.take(x, nearest(axis), place)
     matrix = shares(axis).astype(x.dtype)
     spend("work", x.size * axis.new)
     order: Shape = (*(i for i in range(x.ndim) if i != place), place)

@@ -10,7 +10,6 @@ from axon import ops
 from axon.backend import Array
 from axon.core import Tensor
 from axon.onnx.run.operators.budget import allowed, spend
-from axon.onnx.run.operators.elementwise import floor, rounded
 from axon.onnx.run.operators.operand import channels_last
 from axon.onnx.run.operators.placing import placed
 from axon.onnx.run.operators.table import operator
@@ -84,8 +83,8 @@ def _taps(g: Tensor, size: int, aligned: bool, mode: str, beyond: str) -> Neighb
     elif beyond == "reflection" and mode != "cubic":
         at = _reflected(at, *ends).clip(0.0, size - 1.0)
     if mode == "nearest":
-        return [_tap(rounded(at), None, size, beyond, ends)]
-    low = floor(at)
+        return [_tap(ops.rint(at), None, size, beyond, ends)]
+    low = ops.floor(at)
     part = at - low
     if mode == "linear":
         shares = [1.0 - part, part]
@@ -125,9 +124,9 @@ def _reflected(at: Tensor, low: float, high: float) -> Tensor:
     if span <= 0:
         return at * 0.0
     away = ops.absolute(at - low)
-    turns = floor(away * (1 / span))
+    turns = ops.floor(away * (1 / span))
     rest = away - turns * span
-    odd = turns - floor(turns * 0.5) * 2.0
+    odd = turns - ops.floor(turns * 0.5) * 2.0
     return ops.where(odd == 0.0, rest + low, high - rest)
 
 
@@ -265,8 +264,8 @@ def _counted_anew(places: Tensor, old: Ints, new: Ints) -> Tensor:
     """Flat places of one shape, in another that is as large or larger."""
     total: Tensor | int = 0
     for size, step, wide in zip(old, _steps(tuple(old)), _steps(tuple(new)), strict=True):
-        number = floor(places.astype(np.float64) * (1 / step) + 1e-9)
-        number = number - floor(number * (1 / size) + 1e-9) * float(size)
+        number = ops.floor(places.astype(np.float64) * (1 / step) + 1e-9)
+        number = number - ops.floor(number * (1 / size) + 1e-9) * float(size)
         total = number.astype(np.int64) * wide + total
     assert isinstance(total, Tensor)
     return total

@@ -215,7 +215,7 @@ def pad(
         return _with_constant(x, around, value)
     for axis, padding in enumerate(around):
         if any(padding):
-            x = taken_along(x, np.pad(np.arange(x.shape[axis]), padding, mode=mode), axis)
+            x = ops.take(x, np.pad(np.arange(x.shape[axis]), padding, mode=mode), axis)
     return x
 
 
@@ -227,15 +227,6 @@ def _with_constant(x: Tensor, around: list[tuple[int, int]], value: Tensor | flo
     alike = not any(around[0])  # for all samples
     inside = np.pad(np.ones(x.shape[alike:], bool), around[alike:])
     return ops.where(inside, y, float(number.flat[0]))
-
-
-def taken_along(x: Tensor, places: Array | Tensor, axis: int) -> Tensor:
-    """The elements at these places along an axis."""
-    order = (axis, *(i for i in range(x.ndim) if i != axis))
-    rows = ops.take(x.transpose(order), places)
-    extra = rows.ndim - x.ndim + 1  # axes of the places
-    back = (*range(extra, extra + axis), *range(extra), *range(extra + axis, rows.ndim))
-    return rows.transpose(back)
 
 
 @operator("DepthToSpace")
