@@ -1,7 +1,8 @@
 """How a kernel is declared, and compiled when it is first needed."""
 
+import gc
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import md5
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +13,7 @@ from numba.core.errors import NumbaWarning
 
 from axon.clock import compiling
 from axon.fast.kernels.arguments import CompiledKernel
+from axon.fast.kernels.processes import PAYS, Helpers, can_help
 from axon.locks import Lock, fork_with
 
 KERNELS: dict[str, CompiledKernel] = {}
@@ -69,12 +71,40 @@ def declare(name: str, function: Callable[..., None], *given: Any) -> None:
 
 
 def prepare(names: Iterable[str]) -> None:
-    """Compile all kernels that a program needs, and show on a terminal how far that is."""
+    """Compile all kernels that a program needs, and show on a terminal how far that is.
+
+    As soon as one is not found where earlier processes have kept it, the others are compiled by
+    several processes.
+    """
     missing = [name for name in dict.fromkeys(names) if name not in _compiled]
-    drawn = ""
     for number, name in enumerate(missing):
+        address(name)
+        if not _compiled[name].cache_hits:
+            return _compiling.run(_compile_all, missing[number + 1 :])
+
+
+def _compile_all(names: Sequence[str]) -> None:
+    """Compile many kernels, with the help of other processes if they are allowed and pay."""
+    ordered = sorted(names, key=_length, reverse=True)
+    if len(ordered) >= PAYS and _Cache.works and can_help():
+        with Helpers(ordered) as helpers:
+            _compile_each(ordered, helpers.take)
+    _compile_each(ordered)
+
+
+def _length(name: str) -> int:
+    """How much there is to compile, about."""
+    return len(KERNELS[name].function.__code__.co_code)
+
+
+def _compile_each(names: Sequence[str], mine: Callable[[str], bool] = lambda name: True) -> None:
+    """Compile those that are left to this process."""
+    drawn = ""
+    for number, name in enumerate(names):
+        if not mine(name):
+            continue
         if _Clock.announced and sys.stderr is not None and sys.stderr.isatty():
-            drawn = f"{ANNOUNCED}: {number + 1} of {len(missing)}"
+            drawn = f"{ANNOUNCED}: {number + 1} of {len(names)}"
             print(f"\r{drawn}", end="", file=sys.stderr, flush=True)
         address(name)
     if drawn:
@@ -92,8 +122,13 @@ def _demand(name: str) -> None:
     """Compile a kernel, unless another thread was faster."""
     if name in _compiled:
         return
-    began = perf_counter()
-    _compiled[name] = compiling.run(_compile, KERNELS[name])
+    began, collects = perf_counter(), gc.isenabled()
+    gc.disable()  # what Numba makes is no garbage before it is done: a sixth of the time
+    try:
+        _compiled[name] = compiling.run(_compile, KERNELS[name])
+    finally:
+        if collects:
+            gc.enable()
     _Clock.spent += perf_counter() - began
     if _Clock.spent > SLOW and not _Clock.announced:
         _Clock.announced = True

@@ -7,22 +7,12 @@ import platform
 from typing import Any
 
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 WORD = ir.IntType(64)
 ARM = platform.machine() in ("aarch64", "arm64")
-
-
-@intrinsic
-def pointer(context: Any, address: Any) -> Any:
-    """An address as a pointer that ``carray`` accepts."""
-
-    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.inttoptr(given[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.intp), build
 
 
 @intrinsic
@@ -84,40 +74,24 @@ def _word(builder: Any, address: Any) -> Any:
     return builder.inttoptr(address, WORD.as_pointer())
 
 
-@njit(inline="always")
-def words(address: int, size: int) -> Any:
-    """Integers of 64 bits at an address."""
-    return carray(pointer(address), (size,), types.int64)
+def _numbers(type_: Any) -> Any:
+    """What makes an address and a size numbers of a type: a bare pointer, quick to compile.
+
+    Numba's arrays know their size and count negative places from the end; compiling that takes a
+    third longer. The size says to readers how many numbers there are.
+    """
+
+    def numbers(context: Any, address: Any, size: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            return builder.inttoptr(given[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(type_)(types.intp, types.intp), build
+
+    return intrinsic(numbers)
 
 
-@njit(inline="always")
-def floats(address: int, size: int) -> Any:
-    """Numbers of 32 bits at an address."""
-    return carray(pointer(address), (size,), types.float32)
-
-
-@njit(inline="always")
-def doubles(address: int, size: int) -> Any:
-    """Numbers of 64 bits at an address."""
-    return carray(pointer(address), (size,), types.float64)
-
-
-@njit(inline="always")
-def ints(address: int, size: int) -> Any:
-    """Integers of 32 bits at an address."""
-    return carray(pointer(address), (size,), types.int32)
-
-
-@njit(inline="always")
-def unsigned(address: int, size: int) -> Any:
-    """Integers of 32 bits, not negative, at an address."""
-    return carray(pointer(address), (size,), types.uint32)
-
-
-@njit(inline="always")
-def bytes_(address: int, size: int) -> Any:
-    """Bytes at an address."""
-    return carray(pointer(address), (size,), types.uint8)
+words, ints, unsigned = (_numbers(t) for t in (types.int64, types.int32, types.uint32))
+floats, doubles, bytes_ = (_numbers(t) for t in (types.float32, types.float64, types.uint8))
 
 
 @intrinsic
