@@ -1,7 +1,7 @@
 """From a table's values to an ensemble that has learned them; and back, to answers."""
 
 from collections.abc import Callable
-from math import log
+from math import exp, log
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ ENCODED = 4096  # rows that are encoded at a time
 SPREAD = 10**7  # numbers: rows of more are not spread out to bins where NumPy learns
 COMPILED = 3e10  # multiplications: NumPy takes two seconds or so; ten such fits pay for compiling
 FEW = 16
-COOLEST, WARMEST, TRIES = 0.3, 3.0, 47  # temperatures
+COOLEST, WARMEST, TRIES = 0.3, 3.0, 24  # temperatures
 DOUBT = 3.0  # how many rows it takes to believe in another temperature than 1
 
 
@@ -207,11 +207,35 @@ def _scale(encoder: Encoder, choices: Choices) -> Array:
 def _temperature(training: Training) -> float:
     """What makes the held rows likely; the fewer there are, the nearer to 1.
 
-    Where all of a few rows are right, nothing but that tells how sure one may be of others.
+    Where all of a few rows are right, nothing but that tells how sure one may be of others. A held
+    row is predicted by m members of k, and the mean of more errs less: T = a + b / m, as the
+    variance of a mean; from m and from single members it is followed to k.
     """
-    doubt = DOUBT / len(training.held)
+    tried = np.linspace(log(COOLEST), log(WARMEST), TRIES)
+    costs = np.array([_costs(training, log_t) for log_t in tried.tolist()])
+    together, alone = (exp(_lowest(tried, column)) for column in costs.T)
+    m, k = float(training.hidden.sum(axis=1).mean()), training.hidden.shape[1]
+    if m > 1:
+        together -= (alone - together) / (1 - 1 / m) * (1 / m - 1 / k)
+    return min(max(together, COOLEST), WARMEST)
 
-    def cost(t: float) -> float:
-        return training.judged(training.raw / t) + doubt * log(t) ** 2
 
-    return float(min(np.geomspace(COOLEST, WARMEST, TRIES), key=cost))
+def _costs(training: Training, log_t: float) -> tuple[float, float]:
+    """The loss of held rows at a temperature: of members' mean, and of a member on average."""
+    objective, hidden = training.objective, training.hidden
+    y, counts = training.y[training.held], training.counts[training.held]
+    doubt = DOUBT / len(training.held) * log_t**2
+    p = objective.answers(training.raw.astype(np.float64) / exp(log_t))
+    mean = np.einsum("nko,nk->no", p, hidden) / hidden.sum(axis=1, keepdims=True)
+    each = np.stack([objective.losses(p[:, i], y) for i in range(hidden.shape[1])], axis=1)
+    alone = np.average(each, weights=hidden * counts[:, None])
+    return objective.score(mean, y, counts) + doubt, float(alone) + doubt
+
+
+def _lowest(x: Array, costs: Array) -> float:
+    """Where a parabola through the lowest of evenly spaced points and its neighbours is lowest."""
+    i = int(np.clip(costs.argmin(), 1, len(x) - 2))
+    before, here, after = costs[i - 1 : i + 2].tolist()
+    bend = before - 2 * here + after
+    shift = (before - after) / (2 * bend) if bend > 0 else 0.0
+    return float(x[i] + min(max(shift, -1.0), 1.0) * (x[1] - x[0]))

@@ -1,6 +1,7 @@
 """The packed ensemble: members are what they would be alone; held rows are never learned from."""
 
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -356,3 +357,27 @@ def test_numbers_of_2000_rows_and_more_leave_the_fourth_cycle_out():
     ]
     assert short.epochs < long.epochs / 2
     np.testing.assert_allclose(*rates, atol=0.03)  # the cycles they share are the same
+
+
+def test_the_temperature_is_that_of_all_members_though_each_row_is_held_by_two():
+    rng, n, goal = RNG(0), 2000, Classes()
+    truth = 2.0 * rng.standard_normal(n)
+    y = np.eye(2, dtype=np.float32)[(rng.random(n) < 1 / (1 + np.exp(-truth))).astype(int)]
+    z = np.zeros((n, 8, 2), np.float32)
+    z[:, :, 1] = 1.2 * truth[:, None] + 1.2 * rng.standard_normal((n, 8))  # too sure, and noisy
+    all_of_them = np.ones((n, 8), np.float32)
+    pairs = (np.arange(8) % 4 == np.arange(n)[:, None] % 4).astype(np.float32)
+
+    def best(hidden):
+        tried = np.geomspace(0.7, 2.5, 60)
+        losses = [goal.score(goal.mean(z / t, hidden), y, np.ones(n)) for t in tried]
+        return tried[np.argmin(losses)]
+
+    def found(hidden):
+        held = {"held": np.arange(n), "hidden": hidden, "y": y, "counts": np.ones(n)}
+        return fitted._temperature(SimpleNamespace(objective=goal, raw=z, **held))
+
+    assert abs(found(all_of_them) / best(all_of_them) - 1) < 0.01
+    apart = best(pairs) - best(all_of_them)
+    assert apart > 0.08
+    assert abs(found(pairs) - best(all_of_them)) < 0.4 * apart
