@@ -140,7 +140,7 @@ def choose(
     raise TypeError(f"{what}: expected {expected}, got {given!r}. Known: {known}.")
 
 
-class Table(Mapping[str, T]):
+class LateTable(Mapping[str, T]):
     """Names and what they mean, of which the rarer are loaded when one of them is asked for.
 
     Args:
@@ -148,7 +148,7 @@ class Table(Mapping[str, T]):
         homes: name of a class -> the file of the package that it is in.
         known: name -> what it means; or the name of a class in ``homes``.
 
-    >>> table = Table("axon", {"Configurable": "config"}, {"one": 1, "it": "Configurable"})
+    >>> table = LateTable("axon", {"Configurable": "config"}, {"one": 1, "it": "Configurable"})
     >>> list(table), table["one"], table["it"].__name__
     (['one', 'it'], 1, 'Configurable')
     """

@@ -20,7 +20,7 @@ from axon.losses.hinge import Hinge, SquaredHinge
 from axon.losses.kl_divergence import KLDivergence
 from axon.losses.packed import PackedLoss
 from axon.losses.poisson import Poisson
-from axon.names import Table, choose, load, missing
+from axon.names import LateTable, choose, load, missing
 
 if TYPE_CHECKING:
     from axon.losses.ctc import CTC
@@ -99,7 +99,7 @@ _LOSSES: dict[str, type[Loss] | str] = {
     "triplet_margin": "TripletMargin",
     "tversky": "Tversky",
 }
-LOSSES: Table[type[Loss]] = Table(__name__, HOMES, _LOSSES)
+LOSSES: LateTable[type[Loss]] = LateTable(__name__, HOMES, _LOSSES)
 
 
 def get(loss: "str | type[Loss] | Loss | Callable[..., Tensor]") -> Loss:

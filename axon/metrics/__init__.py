@@ -23,7 +23,7 @@ from axon.metrics.regression import (
     R2Score,
     RootMeanSquaredError,
 )
-from axon.names import Table, choose, load, missing
+from axon.names import LateTable, choose, load, missing
 
 if TYPE_CHECKING:
     from axon.metrics.agreement import BalancedAccuracy, CohenKappa, MatthewsCorrelation
@@ -130,7 +130,7 @@ _METRICS: dict[str, Callable[..., Metric] | str] = {
     "true_negatives": "TrueNegatives",
     "true_positives": "TruePositives",
 }
-METRICS: Table[Callable[..., Metric]] = Table(__name__, HOMES, _METRICS)
+METRICS: LateTable[Callable[..., Metric]] = LateTable(__name__, HOMES, _METRICS)
 
 # which argument says where yes begins: 0.5 for probabilities, 0 for logits
 THRESHOLDS: dict[Callable[..., Metric], str] = {

@@ -22,7 +22,7 @@ def add_cells(matrix: Tensor, true: Tensor, guess: Tensor, w: Tensor) -> Tensor:
     return where(known, 0.0, w).sum()
 
 
-class _Overlap(Accumulator):
+class _Union(Accumulator):
     """Counts which classes are taken for which; the result is a mean of shares TP / union."""
 
     def __init__(
@@ -69,7 +69,7 @@ class _Overlap(Accumulator):
         return float(np.mean(hits[occurring] / union[occurring])) if occurring else 0.0
 
 
-class IoU(_Overlap):
+class IoU(_Union):
     """The mean over some classes of TP / (TP + FP + FN).
 
     Args:
@@ -153,7 +153,7 @@ class MeanIoU(IoU):
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
     ) -> None:
-        _Overlap.__init__(self, num_classes, None, name)
+        _Union.__init__(self, num_classes, None, name)
         self._set(ignore_class, sparse_y_true, sparse_y_pred)
 
 
@@ -184,7 +184,7 @@ class OneHotIoU(IoU):
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
     ) -> None:
-        _Overlap.__init__(self, num_classes, target_class_ids, name)
+        _Union.__init__(self, num_classes, target_class_ids, name)
         self.target_class_ids = self._chosen
         self._set(ignore_class, False, sparse_y_pred)
 
@@ -214,11 +214,11 @@ class OneHotMeanIoU(IoU):
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
     ) -> None:
-        _Overlap.__init__(self, num_classes, None, name)
+        _Union.__init__(self, num_classes, None, name)
         self._set(ignore_class, False, sparse_y_pred)
 
 
-class BinaryIoU(_Overlap):
+class BinaryIoU(_Union):
     """The mean of TP / (TP + FP + FN) of yes and of no, outputs above a threshold being yes.
 
     Args:

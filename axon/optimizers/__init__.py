@@ -1,8 +1,8 @@
-"""Optimizers, by increasing complexity."""
+"""Optimizers, by increasing complexity; the rarer ones are loaded when asked for."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from axon.names import Choice, choose
+from axon.names import Choice, LateTable, choose, load, missing
 from axon.optimizers import schedules
 from axon.optimizers.adagrad import Adagrad
 from axon.optimizers.adam import Adam, Adamax, AdamW, Nadam
@@ -12,7 +12,25 @@ from axon.optimizers.muon import Muon
 from axon.optimizers.rmsprop import RMSprop
 from axon.optimizers.sgd import SGD
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
+if TYPE_CHECKING:
+    from axon.optimizers.adadelta import Adadelta
+    from axon.optimizers.ftrl import Ftrl
+    from axon.optimizers.full_batch import ASGD, Rprop
+    from axon.optimizers.layerwise import Adafactor, Lamb
+    from axon.optimizers.radam import RAdam
+    from axon.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
+
+LATER = {  # file -> the optimizers in it, which are loaded when one of them is asked for
+    "adadelta": ("Adadelta",),
+    "ftrl": ("Ftrl",),
+    "full_batch": ("ASGD", "Rprop"),
+    "layerwise": ("Adafactor", "Lamb"),
+    "radam": ("RAdam",),
+    "schedule_free": ("ScheduleFreeAdamW", "ScheduleFreeSGD"),
+}
+HOMES = {name: home for home, names in LATER.items() for name in names}
+
+_OPTIMIZERS: dict[str, type[Optimizer] | str] = {
     "sgd": SGD,
     "adagrad": Adagrad,
     "rmsprop": RMSprop,
@@ -22,7 +40,18 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "nadam": Nadam,
     "lion": Lion,
     "muon": Muon,
+    "adadelta": "Adadelta",
+    "adafactor": "Adafactor",
+    "asgd": "ASGD",
+    "ftrl": "Ftrl",
+    "lamb": "Lamb",
+    "radam": "RAdam",
+    "rprop": "Rprop",
+    "schedulefreeadamw": "ScheduleFreeAdamW",
+    "schedule_free_adamw": "ScheduleFreeAdamW",
+    "schedule_free_sgd": "ScheduleFreeSGD",
 }
+OPTIMIZERS: LateTable[type[Optimizer]] = LateTable(__name__, HOMES, _OPTIMIZERS)
 
 
 def get(optimizer: Choice | Optimizer) -> Optimizer:
@@ -38,3 +67,20 @@ def get(optimizer: Choice | Optimizer) -> Optimizer:
     """
     expected = "a name or an Optimizer"
     return choose("optimizer", optimizer, OPTIMIZERS, Optimizer, expected, descriptions=True)
+
+
+_ELSEWHERE = {
+    "LossScaleOptimizer": "any: AXON computes in float32, where gradients need no scale",
+    "MultiOptimizer": "multipliers={'pattern': factor}, a rate for each group of parameters",
+    "SparseAdam": "Adam",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise missing(__name__, name, {**globals(), **HOMES}, _ELSEWHERE)
+    return globals().setdefault(name, load(__name__, HOMES, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

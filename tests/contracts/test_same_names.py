@@ -225,6 +225,10 @@ OPTIMIZERS = {
     "Nadam": {"epsilon": 0.1},
     "Lion": {"clipnorm": 0.5},
     "Muon": {},
+    "Adadelta": {"learning_rate": 1.0, "rho": 0.8},
+    "Adafactor": {"learning_rate": 0.1, "clip_threshold": 0.5},
+    "Ftrl": {"l1_regularization_strength": 0.1, "beta": 0.2, "learning_rate": 0.1},
+    "Lamb": {"weight_decay": 0.1},
 }
 VALUES = [rng.normal(size=shape).round(3) for shape in ((4, 3), (3,))]
 GRADIENTS = [[rng.normal(size=v.shape).round(3) for v in VALUES] for _ in range(5)]

@@ -38,6 +38,14 @@ SAME = {
     "Activation": "a layer, and the type of the functions that it and others take",
     "MeanAbsoluteError": "a loss and a metric, as users know them from elsewhere",
     "MeanSquaredError": "a loss and a metric, as users know them from elsewhere",
+    **dict.fromkeys(
+        (
+            *("BinaryCrossEntropy", "CategoricalCrossEntropy", "CategoricalHinge", "Hinge"),
+            *("CosineSimilarity", "KLDivergence", "MeanAbsolutePercentageError", "Poisson"),
+            *("MeanSquaredLogarithmicError", "SquaredHinge"),
+        ),
+        "a loss and a metric, as users know them from elsewhere",
+    ),
 }
 
 

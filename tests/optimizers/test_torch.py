@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 
 from axon import Tensor
-from axon.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, Muon, Nadam, RMSprop
+from axon.optimizers import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Muon,
+    Nadam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from axon.optimizers.schedules import (
     CosineDecay,
     CosineDecayRestarts,
@@ -64,6 +77,20 @@ PAIRS = {
     "nadam of the paper": (
         Nadam(0.01, momentum_decay=0.004),
         lambda p: optim.NAdam(p, 0.01, eps=1e-7, momentum_decay=0.004),
+    ),
+    "adadelta": (Adadelta(1.0, 0.8, 1e-5), lambda p: optim.Adadelta(p, 1.0, 0.8, 1e-5)),
+    "radam": (RAdam(0.01, epsilon=1e-7), lambda p: optim.RAdam(p, 0.01, eps=1e-7)),
+    "radam, soon sure": (
+        RAdam(0.01, beta_2=0.9),
+        lambda p: optim.RAdam(p, 0.01, (0.9, 0.9), eps=1e-7),
+    ),
+    "asgd": (
+        ASGD(0.1, lambd=0.1, alpha=0.6, t0=5),
+        lambda p: optim.ASGD(p, 0.1, lambd=0.1, alpha=0.6, t0=5),
+    ),
+    "rprop": (
+        Rprop(0.1, (0.4, 1.3), (0.01, 0.5)),
+        lambda p: optim.Rprop(p, 0.1, (0.4, 1.3), (0.01, 0.5)),
     ),
 }
 

@@ -39,7 +39,19 @@ OWN = {
     optimizers.Nadam: [],
     optimizers.Lion: [],
     optimizers.Muon: [{"nesterov": False, "exclude_output": False}, {"rms_rate": None}],
+    optimizers.Adadelta: [],
+    optimizers.Adafactor: [],
+    optimizers.ASGD: [],
+    optimizers.Ftrl: [{"l1_regularization_strength": 0.01, "beta": 0.1}],
+    optimizers.Lamb: [],
+    optimizers.RAdam: [{"beta_2": 0.9}],
+    optimizers.Rprop: [],
+    optimizers.ScheduleFreeAdamW: [{"warmup_steps": 3}],
+    optimizers.ScheduleFreeSGD: [],
 }
+
+# PyTorch's and Keras's steps are compared with theirs, instead of those of a textbook.
+MORE = {getattr(optimizers, name) for name in optimizers.HOMES}
 
 # One of each, with every argument given.
 SCHEDULES = [
