@@ -133,7 +133,7 @@ def at_numbers(names: Iterable[str], layer: Module) -> Rules:
 
 def recurrent(layer: Module, path: str = "", child: str = "cell") -> Rules:
     """The arrays belong to the cell; the gates stand in our order."""
-    return within(at_numbers(("weights", "recurrent_weights", "bias"), layer), path, child + "/{}")
+    return within(CELL(layer), path, child + "/{}")
 
 
 def bidirectional(layer: layers.Bidirectional) -> Rules:
@@ -180,6 +180,7 @@ def normalization(layer: layers.Normalization) -> Rules:
 
 
 WEIGHTED, SCALED = numbered("weights", "bias"), numbered("gamma", "beta")
+CELL = numbered("weights", "recurrent_weights", "bias")
 RECIPES: Recipes = {
     **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D), WEIGHTED),
     **dict.fromkeys((layers.Conv2DTranspose, layers.DepthwiseConv2D), WEIGHTED),
@@ -189,6 +190,7 @@ RECIPES: Recipes = {
     layers.RMSNormalization: SCALED,
     **dict.fromkeys((layers.Embedding, layers.PositionalEmbedding), numbered("embeddings")),
     **dict.fromkeys((layers.SimpleRNN, layers.LSTM, layers.GRU), recurrent),
+    **dict.fromkeys((layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell), CELL),
     layers.Bidirectional: bidirectional,
     layers.MultiHeadAttention: attention,
     layers.Normalization: normalization,

@@ -24,9 +24,11 @@ from axon.convert.rules import (
     shape_of,
     within,
 )
+from axon.layers.cells import Gates, GRUGates
 from axon.layers.heads import Heads
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
+from axon.layers.recurrent import Recurrent
 from axon.names import printable
 
 ROLES = {
@@ -172,10 +174,21 @@ def bias_of_both(bias: Array, first: Array | None, weights: Array) -> Array:
     return bias if first is None else bias + weights[:, :, 0, 0] @ first
 
 
-def recurrent(layer: "layers.SimpleRNN | layers.LSTM | layers.GRU", suffix: str = "") -> Rules:
-    """One layer of an RNN, LSTM or GRU, in one direction."""
-    is_gru = isinstance(layer, layers.GRU)
-    if isinstance(layer, layers.GRU) and not layer.reset_after:
+def recurrent(layer: Gates, suffix: str = "") -> Rules:
+    """A cell, or an RNN, LSTM or GRU in one direction: all its layers, a part for each."""
+    rules = _cell(layer, suffix)
+    above = layer.above if isinstance(layer, Recurrent) else []
+    for i, cell in enumerate(above):
+        for name, rule in _cell(cell, suffix).items():
+            needs = tuple(need._replace(part=i + 1) for need in rule.needs)
+            rules[f"above/{i}/{name}"] = rule._replace(needs=needs)
+    return rules
+
+
+def _cell(layer: Gates, suffix: str) -> Rules:
+    """One layer of these."""
+    is_gru = isinstance(layer, GRUGates)
+    if isinstance(layer, GRUGates) and not layer.reset_after:
         raise ValueError(
             f"layer {layer.name!r}: PyTorch's GRU applies the reset gate after the product, so its "
             "weights do not suit GRU(reset_after=False). Leave reset_after out."
@@ -257,6 +270,7 @@ RECIPES: Recipes = {
     layers.RMSNormalization: SCALED,
     **dict.fromkeys((layers.Embedding, layers.PositionalEmbedding), as_here(embeddings="weight")),
     **dict.fromkeys((layers.SimpleRNN, layers.LSTM, layers.GRU), recurrent),
+    **dict.fromkeys((layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell), recurrent),
     layers.Bidirectional: bidirectional,
     layers.MultiHeadAttention: attention,
     layers.TransformerBlock: transformer_block,
