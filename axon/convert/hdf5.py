@@ -6,7 +6,7 @@ arrays that take more bytes than the file has.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -145,3 +145,23 @@ def _numbers(dataset: Any) -> Array:
         return from_bfloat16(np.asarray(dataset[()]).view("<u2")).reshape(dataset.shape)
     values: Array = np.asarray(dataset[()])
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+# ------------------------------------------------------------------------------------ writing
+
+
+def write_keras(stream: IO[bytes], arrays: Mapping[str, Array]) -> None:
+    """Write arrays by their path as a ``.weights.h5`` file of Keras 3.
+
+    Args:
+        stream: open for writing and reading.
+        arrays: by names such as ``layers/dense/vars/0``.
+
+    Raises:
+        ImportError: h5py is missing.
+    """
+    h5py = need("h5py", "Keras's files need", "hdf5")
+    with h5py.File(stream, "w") as file:
+        file.create_group("vars")
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)

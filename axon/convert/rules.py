@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from axon.backend import Array, Shape
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module, snake_case
+from axon.parameter import Parameter
 
 
 class ArrayGroup(NamedTuple):
@@ -182,10 +183,41 @@ def targets_of(model: ModelLike, recipes: Recipes, by_type: bool) -> list[Target
         if recipe is not None and isinstance(module, Module):
             yield Target(path, module, recipe(module), key, chosen)
             return
+        if isinstance(module, Module):
+            yield from _own(module, path, key, chosen, by_type)
         for name, child, names, thought in children(module):
             yield from visit(child, f"{path}/{name}".lstrip("/"), key + names, chosen + thought)
 
     return list(visit(model, "", (), ()))
+
+
+PLAIN = ("weight", "bias", "running_mean", "running_var")  # what PyTorch's layers have most often
+
+
+def _own(
+    module: Module, path: str, key: tuple[str, ...], chosen: tuple[bool, ...], numbered: bool
+) -> Iterator[Target]:
+    """A layer that no rule knows, such as a user's own: its parameters are what they are there.
+
+    Keras numbers them. In PyTorch one that is called otherwise than those of its layers stands for
+    itself.
+    """
+    own = {n: v for n, v in vars(module).items() if isinstance(v, Parameter)}
+    if numbered or not own:
+        needs = {name: Need(str(i), p.shape) for i, (name, p) in enumerate(own.items())}
+        if needs:
+            yield Target(path, module, _as_they_are(needs), key, chosen)
+        return
+    plain = {name: Need(name, p.shape) for name, p in own.items() if name in PLAIN}
+    if plain:
+        yield Target(path, module, _as_they_are(plain), key, chosen)
+    for i, name in enumerate(n for n in own if n not in plain):
+        alone = {name: Need("weight", own[name].shape, part=i + 1)}
+        yield Target(path, module, _as_they_are(alone), (*key, name), (*chosen, True))
+
+
+def _as_they_are(needs: Mapping[str, Need]) -> Rules:
+    return {name: LayerRule((need,)) for name, need in needs.items()}
 
 
 Child = tuple[str, Module, tuple[str, ...], tuple[bool, ...]]  # path, module, key, chosen

@@ -24,6 +24,7 @@ from axon.convert.rules import (
     shape_of,
     within,
 )
+from axon.convert.separate import fold
 from axon.layers.cells import Gates, GRUGates
 from axon.layers.heads import Heads
 from axon.layers.model_like import ModelLike
@@ -49,12 +50,15 @@ def wrote(names: Iterable[str]) -> bool:
     return any(name in ROLES or RECURRENT.fullmatch(name) for name in last)
 
 
-def groups(arrays: Mapping[str, Array], encoders: bool = False) -> list[ArrayGroup]:
+def groups(
+    arrays: Mapping[str, Array], encoders: bool = False, attention: bool = False
+) -> list[ArrayGroup]:
     """Put the arrays of a ``state_dict`` together into layers.
 
     Args:
         arrays: by name.
         encoders: whether a TransformerEncoderLayer is one layer, or several.
+        attention: whether projections of queries, keys and values belong to one layer.
 
     >>> print(*groups({"fc.bias": np.zeros(2), "fc.weight": np.zeros((2, 3))}))
     fc: bias (2,), weight (2, 3)
@@ -64,6 +68,8 @@ def groups(arrays: Mapping[str, Array], encoders: bool = False) -> list[ArrayGro
         path, role = _place(name)
         if role != "num_batches_tracked":
             found.setdefault(path, {})[role] = _alone(array) if path == name else array
+    if attention:
+        fold(found, encoders)
     _fold_attention(found)
     if encoders:
         _fold_encoders(found)
@@ -275,6 +281,19 @@ RECIPES: Recipes = {
     layers.MultiHeadAttention: attention,
     layers.TransformerBlock: transformer_block,
 }
+
+
+def reordered(layer: Module) -> str | None:
+    """What lies in another order in PyTorch, beside (out, in) for (in, out); None if nothing."""
+    way = layer.forward_layer if isinstance(layer, layers.Bidirectional) else layer
+    if isinstance(way, layers.GRU):
+        return "gates from r, z, n to z, r, n"
+    if isinstance(way, layers.LSTM | layers.SimpleRNN):
+        return "two biases added up"
+    if isinstance(layer, layers.MultiHeadAttention | layers.TransformerBlock):
+        return "queries, keys and values taken apart"
+    return None
+
 
 # ------------------------------------------------------------------------------------ warnings
 

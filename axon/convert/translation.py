@@ -22,9 +22,10 @@ from axon.convert.match import (
 )
 from axon.convert.rules import ArrayGroup, LayerRule, Part, Target, targets_of
 from axon.core import Tensor
-from axon.layers.attention import TransformerBlock
+from axon.layers.attention import MultiHeadAttention, TransformerBlock
 from axon.layers.model_like import ModelLike
 from axon.layers.preprocessing import Normalization
+from axon.layers.state import Loaded
 from axon.names import resolve, suggestion
 from axon.parameter import Parameter
 
@@ -78,8 +79,8 @@ def translated(
     name_map: NameMap | None = None,
     source: str | None = None,
     strict: bool = True,
-) -> tuple[dict[str, Array], list[str]]:
-    """What ``translate`` returns, and the names of what is left of the file."""
+) -> tuple[dict[str, Array], list[str], list[str]]:
+    """What ``translate`` returns; the names of what is left of the file; what was reordered."""
     if model.input_shape is None:
         raise RuntimeError(
             f"model {model.name!r} is not built: its weights have no shapes yet. Call "
@@ -89,13 +90,14 @@ def translated(
     given = {name: np.asarray(array) for name, array in arrays.items()}
     ours = all(name in given and given[name].shape == t.shape for name, t in wanted.items())
     if source is None and name_map is None and ours:
-        return {name: given[name] for name in wanted}, [n for n in given if n not in wanted]
+        left = [n for n in given if n not in wanted]
+        return {name: given[name] for name in wanted}, left, []
     source = resolve("source", source, LIBRARIES) if source else _told_source(given)
     translation = Translation(model, source, given, wanted)
     made = translation.run(name_map, strict)
     if source == "torch":
         torch.warn(model)
-    return translation.completed(made, strict), translation.unexpected()
+    return translation.completed(made, strict), translation.unexpected(), translation.reordered()
 
 
 def source_of(arrays: Iterable[str]) -> str | None:
@@ -124,6 +126,26 @@ def _told_source(arrays: Mapping[str, Array]) -> str:
             "source='torch' or source='keras'."
         )
     return found
+
+
+class LoadedFromElsewhere(Loaded):
+    """What did not fit, and what lies otherwise in the other library than here.
+
+    Attributes:
+        reordered: a line of words for each layer whose numbers stand in another order there.
+    """
+
+    reordered: list[str]
+
+    @classmethod
+    def of(cls, loaded: Loaded, reordered: list[str]) -> "LoadedFromElsewhere":
+        """The same, and what was reordered."""
+        made = cls(*loaded)
+        made.reordered = reordered
+        return made
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, reordered={self.reordered})"
 
 
 class Translation:
@@ -189,6 +211,17 @@ class Translation:
                 )
         return found
 
+    def reordered(self) -> list[str]:
+        """What lies otherwise there than here, in words, a line for each layer."""
+        lines = []
+        for target in self.targets:
+            shape = self.flattened.get(id(target.layer)) or ()
+            if shape and shape != UNKNOWN:
+                lines.append(f"{target.path}: rows from {shape}, channels first, to channels last")
+            if self.source == "torch" and (said := torch.reordered(target.layer)):
+                lines.append(f"{target.path}: {said}")
+        return lines
+
     def unexpected(self) -> list[str]:
         """The names of arrays, in layers of the file, of which no parameter was made."""
         used = {id(array) for array in self.used}
@@ -205,8 +238,10 @@ class Translation:
         arrays = {name: array for name, array in self.arrays.items() if name not in given_away}
         if self.source == "keras":
             return keras.groups(arrays)
-        blocks = any(isinstance(target.layer, TransformerBlock) for target in self.targets)
-        return torch.groups(arrays, blocks)
+        kinds = {type(target.layer) for target in self.targets}
+        blocks = any(issubclass(kind, TransformerBlock) for kind in kinds)
+        attention = blocks or any(issubclass(kind, MultiHeadAttention) for kind in kinds)
+        return torch.groups(arrays, blocks, attention)
 
     def _pairs(self, parts: list[Part], given: Mapping[str, Entry], strict: bool) -> Pairs:
         """The group of each part: first those that the name map speaks of, the deepest first."""

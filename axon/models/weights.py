@@ -19,6 +19,7 @@ from axon.version import __version__
 
 Path = str | os.PathLike[str]
 
+OF_KERAS = ".weights.h5"
 NO_PICKLE = (
     "is a pickle, which could run any code when it is read. Where it was written, write it again "
     "as safetensors: from safetensors.torch import save_file; save_file(model.state_dict(), "
@@ -28,33 +29,69 @@ NO_PICKLE = (
 # ------------------------------------------------------------------------------------ saving
 
 
-def save_weights(model: Module, path: Path) -> None:
+def save_weights(
+    model: Network, path: Path, style: str | None = None, like: Any = None, name_map: Any = None
+) -> None:
     """Write all parameters and buffers by name to one file, whole or not at all.
 
     Of ranks that learned together (``fit(shards=8)``), only the first one does.
 
     Args:
         model: this one.
-        path: ``*.safetensors``; or ``*.npz``, which any other name means, too.
+        path: ``*.safetensors``; or ``*.npz``, which any other name means, too; or
+            ``*.weights.h5``, a file of Keras (extra "hdf5").
+        style: "torch" or "keras": names and layouts of that library. None: AXON's own, or Keras's
+            for ``*.weights.h5``.
+        like: a module of PyTorch, or its ``state_dict()``, that is to take the weights: its names
+            are used. By default layers are called as they are here.
+        name_map: with ``style``: which of our layers are which there, where ``like`` does not tell.
 
     Raises:
         RuntimeError: there are none yet.
-        ValueError: the name ends like that of another format.
+        ValueError: the name ends like that of another format; or the weights do not fit ``like``.
         OSError: the file cannot be written; a file that was there is kept.
     """
-    demand_name_of_weights(path)
+    of_keras = os.fspath(path).endswith(OF_KERAS)
+    style = "keras" if of_keras and style is None else style
+    if not (of_keras and style == "keras"):
+        demand_name_of_weights(path)
+    if style is None and (like is not None or name_map is not None):
+        raise ValueError("save_weights: like and name_map belong to another style: style='torch'.")
     check_writable(path)
     _demand_weights(model, "save")
-    hold(model._all_locks(), _write, model, path)
+    hold(model._all_locks(), _write, model, path, style, like, name_map)
 
 
-def _write(model: Module, path: Path) -> None:
+def _write(model: Network, path: Path, style: str | None, like: Any, name_map: Any) -> None:
     """Write them in one state; nobody trains the model meanwhile."""
+    if style is not None:
+        return _write_foreign(model, path, style, like, name_map)
     arrays: dict[str, Any] = arrays_of(model)
     if formats.by_name(path) is formats.SAFETENSORS:
         return safetensors.save(path, arrays, {"format": "np", "axon": __version__})
     with atomic(path) as stream:
         np.savez(stream, **arrays)
+
+
+def _write_foreign(model: Network, path: Path, style: str, like: Any, name_map: Any) -> None:
+    """Write them as another library has them."""
+    from axon.convert.hdf5 import write_keras
+    from axon.convert.outgoing import foreign_weights
+
+    arrays: dict[str, Any] = foreign_weights(model, style, like, name_map)
+    if os.fspath(path).endswith(OF_KERAS):
+        import io
+
+        written = io.BytesIO()  # whole before the file is begun: HDF5 writes here and there
+        write_keras(written, arrays)
+        with atomic(path) as stream:
+            stream.write(written.getbuffer())
+    elif formats.by_name(path) is formats.SAFETENSORS:
+        known = {"torch": "pt", "pytorch": "pt"}
+        safetensors.save(path, arrays, {"format": known.get(style, "np")})
+    else:
+        with atomic(path) as stream:
+            np.savez(stream, **arrays)
 
 
 def arrays_of(module: Module) -> dict[str, Array]:
@@ -95,7 +132,7 @@ class WeightsFile(NamedTuple):
 
 def load_weights(
     model: Network,
-    path: Path,
+    path: Any,
     strict: bool = True,
     name_map: Any = None,
     source: str | None = None,
@@ -105,14 +142,16 @@ def load_weights(
     Args:
         model: this one.
         path: what ``save_weights`` or ``save`` wrote; or a state_dict of PyTorch as safetensors; or
-            Keras's ``.weights.h5`` or ``.keras`` (extra "hdf5").
+            Keras's ``.weights.h5`` or ``.keras`` (extra "hdf5"). Instead of a path: a module of
+            PyTorch, its ``state_dict()``, or another dict of arrays by name.
         strict: everything must fit; otherwise what fits is loaded, and the rest is listed.
         name_map: for files from elsewhere: which of their layers belong to which of ours, where
             the order does not tell.
         source: "torch" or "keras", if the names do not tell.
 
     Returns:
-        What was left out: ``missing_keys``, ``unexpected_keys``, ``mismatched_keys``.
+        What was left out: ``missing_keys``, ``unexpected_keys``, ``mismatched_keys``; and, of
+        weights from elsewhere, ``reordered``: what lies otherwise there.
 
     Raises:
         OSError: the file cannot be read.
@@ -122,17 +161,29 @@ def load_weights(
         RuntimeError: the model has no parameters yet.
     """
     _demand_weights(model, "load")
+    if not isinstance(path, str | os.PathLike):
+        from axon.convert.outgoing import arrays_of as given_by
+
+        return _translated(model, given_by(path), name_map, source, strict)
     with opened(path) as found:
         fit = StateFit(model, found.specs, str(path))
         if name_map is None and source is None and (fit.sources or not found.foreign):
             fit.demand(strict)
             return fit.load(found.read(fit.sources))
         arrays = found.read(found.specs)
-    from axon.convert.translation import translated
+    return _translated(model, arrays, name_map, source, strict)
 
-    state, unexpected = translated(model, arrays, name_map, source, strict)
+
+def _translated(
+    model: Network, arrays: Mapping[str, Array], name_map: Any, source: str | None, strict: bool
+) -> Loaded:
+    """Put weights from elsewhere into a model."""
+    from axon.convert.translation import LoadedFromElsewhere, translated
+
+    state, unexpected, reordered = translated(model, arrays, name_map, source, strict)
     loaded = model.load_state_dict(state, strict)
-    return loaded if strict else loaded._replace(unexpected_keys=unexpected)
+    left = unexpected if not strict else loaded.unexpected_keys
+    return LoadedFromElsewhere.of(loaded._replace(unexpected_keys=left), reordered)
 
 
 @contextmanager

@@ -724,11 +724,166 @@ def test_layers_of_ones_own():
     model = Sequential([Dense(4, 3), Own()])
     model.build((4,))
     arrays = {"fc.weight": draw(3, 4), "fc.bias": draw(3), "scale": draw(1, 3)}
-    refused(
-        model, {k: arrays[k] for k in ("fc.weight", "fc.bias")}, "'own/factor' belongs to a layer"
-    )
+    alone = {k: arrays[k] for k in ("fc.weight", "fc.bias")}
+    assert "own (Own): weight (3,)" in refused(model, alone, "not those of the model")
     made = translate(model, arrays, {"own/factor": ("scale", np.ravel)})
     assert np.array_equal(made["own/factor"], arrays["scale"][0])
+    alike = translate(model, {**alone, "scale": arrays["scale"][0]})
+    assert np.array_equal(alike["own/factor"], arrays["scale"][0])
+
+
+def test_layers_of_ones_own_by_their_names():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(3))
+            self.bias = nn.Parameter(torch.randn(3))
+            self.power = nn.Parameter(torch.rand(3) + 1)
+
+        def forward(self, x):
+            return self.weight * x.abs() ** self.power + self.bias
+
+    class Own(Layer):
+        def create(self, shape):
+            for name in ("power", "bias", "weight"):
+                setattr(self, name, self.parameter(name, "ones", shape))
+
+        def call(self, x):
+            return self.weight * abs(x) ** self.power + self.bias
+
+    network = nn.Sequential(nn.Linear(4, 3), Scaled(), nn.Linear(3, 3), Scaled())
+    model = Sequential([Dense(4, 3), Own(), Dense(3), Own()])
+    model.build((4,))
+    model.load_weights(network)
+    x = draw(5, 4)
+    same(model.predict(x), network(torch.tensor(x)))
+
+
+# ------------------------------------------------------------------------------------ transformers
+
+
+def apart(state, names):
+    """What PyTorch's own block holds, with the projections apart and other names."""
+    query, out, norm1, linear1, linear2, norm2 = names
+    found = {}
+    for role in ("weight", "bias"):
+        thirds = np.split(state[f"self_attn.in_proj_{role}"], 3)
+        found |= {q + f".{role}": third for q, third in zip(query, thirds, strict=True)}
+        found[f"{out}.{role}"] = state[f"self_attn.out_proj.{role}"]
+        for ours, theirs in (
+            *(("norm1", norm1), ("norm2", norm2)),
+            *(("linear1", linear1), ("linear2", linear2)),
+        ):
+            found[f"{theirs}.{role}"] = state[f"{ours}.{role}"]
+    return found
+
+
+def apart_as(before, *letters, **names):
+    return [f"{before}.{letter}" for letter in letters], *names.values()
+
+
+TRANSFORMERS = {
+    "BERT": apart_as(
+        *("attention.self", "query", "key", "value"),
+        out="attention.output.dense",
+        norm1="attention.output.LayerNorm",
+        linear1="intermediate.dense",
+        linear2="output.dense",
+        norm2="output.LayerNorm",
+    ),
+    "ViT": apart_as(
+        *("attention.attention", "query", "key", "value"),
+        out="attention.output.dense",
+        norm1="layernorm_before",
+        linear1="intermediate.dense",
+        linear2="output.dense",
+        norm2="layernorm_after",
+    ),
+    "ViT, later": apart_as(
+        *("attention", "q_proj", "k_proj", "v_proj"),
+        out="attention.o_proj",
+        norm1="layernorm_before",
+        linear1="mlp.fc1",
+        linear2="mlp.fc2",
+        norm2="layernorm_after",
+    ),
+    "DistilBERT": apart_as(
+        *("attention", "q_lin", "k_lin", "v_lin"),
+        out="attention.out_lin",
+        norm1="sa_layer_norm",
+        linear1="ffn.lin1",
+        linear2="ffn.lin2",
+        norm2="output_layer_norm",
+    ),
+    "BART": apart_as(
+        *("self_attn", "q_proj", "k_proj", "v_proj"),
+        out="self_attn.out_proj",
+        norm1="self_attn_layer_norm",
+        linear1="fc1",
+        linear2="fc2",
+        norm2="final_layer_norm",
+    ),
+    "CLIP": apart_as(
+        *("self_attn", "q_proj", "k_proj", "v_proj"),
+        out="self_attn.out_proj",
+        norm1="layer_norm1",
+        linear1="mlp.fc1",
+        linear2="mlp.fc2",
+        norm2="layer_norm2",
+    ),
+}
+
+
+@pytest.mark.parametrize("family", TRANSFORMERS)
+def test_published_transformers(family):
+    layers = [nn.TransformerEncoderLayer(8, 2, 16, batch_first=True) for _ in range(2)]
+    model = Sequential([TransformerBlock(2, 16, **EPSILON) for _ in layers])
+    model.build((5, 8))
+    state = {}
+    for i, layer in enumerate(layers):
+        named = apart(arrays_of(shaken(layer)), TRANSFORMERS[family])
+        state |= {f"encoder.layer.{i}.{name}": array for name, array in named.items()}
+    wanted = translate(model, arrays_of(nn.Sequential(*layers)))
+    made = translate(model, state)
+    assert all(np.array_equal(made[name], wanted[name]) for name in wanted)
+
+
+def test_gpt_2():
+    """Queries, keys and values lie in one array, and arrays are (in, out)."""
+    layer = shaken(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True))
+    model = Sequential([TransformerBlock(2, 16, causal=True, **EPSILON)])
+    model.build((5, 8))
+    state = arrays_of(layer)
+    names = {
+        **{"self_attn.in_proj_": "attn.c_attn.", "self_attn.out_proj.": "attn.c_proj."},
+        **{"linear1.": "mlp.c_fc.", "linear2.": "mlp.c_proj."},
+        **{"norm1.": "ln_1.", "norm2.": "ln_2."},
+    }
+    theirs = {
+        f"h.0.{there}{name.removeprefix(here)}": array.T
+        for name, array in state.items()
+        for here, there in names.items()
+        if name.startswith(here)
+    }
+    made, wanted = translate(model, theirs), translate(model, state)
+    assert all(np.array_equal(made[name], wanted[name]) for name in wanted)
+
+
+def test_keys_without_bias_and_attention_alone():
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    state = {}
+    for i, letter in enumerate("qkv"):
+        rows = slice(8 * i, 8 * i + 8)
+        state[f"attn.{letter}_proj.weight"] = arrays_of(attention)["in_proj_weight"][rows]
+        if letter != "k":
+            state[f"attn.{letter}_proj.bias"] = draw(8)
+    state["attn.out_proj.weight"], state["attn.out_proj.bias"] = draw(8, 8), draw(8)
+    model = Sequential([MultiHeadAttention(2)])
+    model.build((5, 8))
+    made = translate(model, state)
+    assert np.array_equal(made["multi_head_attention/key_weights"], state["attn.k_proj.weight"].T)
+    assert not made["multi_head_attention/key_bias"].any()
+    assert np.array_equal(made["multi_head_attention/value_bias"], state["attn.v_proj.bias"])
 
 
 def test_epsilon_of_a_block_is_told_by_the_block():
