@@ -62,7 +62,7 @@ def foreign_weights(
     if wanted is not None:
         counted = {n for n in wanted if n.endswith("num_batches_tracked")}
         shapes = {name: a.shape for name, a in wanted.items() if name not in counted}
-    made = Labels(model, style, shapes, name_map).moved()
+    made = Labelled(model, style, shapes, name_map).moved()
     if wanted is None:
         return made
     return {name: made[name] if name in made else array for name, array in wanted.items()}
@@ -92,7 +92,7 @@ def _array(value: Any) -> Array:
     return array
 
 
-class Labels:
+class Labelled:
     """Finds where each number of a model goes.
 
     Args:

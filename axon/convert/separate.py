@@ -15,7 +15,7 @@ from axon.backend import Array
 Layers = dict[str, dict[str, Array]]  # path -> role -> array
 
 
-class Names(NamedTuple):
+class Projections(NamedTuple):
     """What the projections of an attention are called, from where it begins."""
 
     parts: tuple[str, ...]  # query, key and value; or one for all three
@@ -24,16 +24,16 @@ class Names(NamedTuple):
 
 
 ATTENTION = (
-    Names(("self.query", "self.key", "self.value"), "output.dense"),  # BERT
-    Names(("attention.query", "attention.key", "attention.value"), "output.dense"),  # ViT
-    Names(("q_lin", "k_lin", "v_lin"), "out_lin"),  # DistilBERT
-    Names(("q_proj", "k_proj", "v_proj"), "out_proj"),  # BART, CLIP, OPT, Whisper
-    Names(("q_proj", "k_proj", "v_proj"), "o_proj"),  # Llama, Mistral, Qwen
-    Names(("q", "k", "v"), "o"),  # T5
-    Names(("query", "key", "value"), "dense"),
-    Names(("query", "key", "value"), "out"),
-    Names(("qkv",), "proj"),  # timm
-    Names(("c_attn",), "c_proj", turned=True),  # GPT-2
+    Projections(("self.query", "self.key", "self.value"), "output.dense"),  # BERT
+    Projections(("attention.query", "attention.key", "attention.value"), "output.dense"),  # ViT
+    Projections(("q_lin", "k_lin", "v_lin"), "out_lin"),  # DistilBERT
+    Projections(("q_proj", "k_proj", "v_proj"), "out_proj"),  # BART, CLIP, OPT, Whisper
+    Projections(("q_proj", "k_proj", "v_proj"), "o_proj"),  # Llama, Mistral, Qwen
+    Projections(("q", "k", "v"), "o"),  # T5
+    Projections(("query", "key", "value"), "dense"),
+    Projections(("query", "key", "value"), "out"),
+    Projections(("qkv",), "proj"),  # timm
+    Projections(("c_attn",), "c_proj", turned=True),  # GPT-2
 )
 BLOCKS = (  # attention, its norm, the two layers behind it, their norm
     (
@@ -67,7 +67,7 @@ def fold(found: Layers, blocks: bool) -> None:
             _name_block(found, stem)
 
 
-def _attentions(found: Layers) -> Iterator[tuple[str, Names]]:
+def _attentions(found: Layers) -> Iterator[tuple[str, Projections]]:
     """Where an attention begins, and what its parts are called there."""
     for names in ATTENTION:
         for path in list(found):
@@ -78,7 +78,7 @@ def _attentions(found: Layers) -> Iterator[tuple[str, Names]]:
                     yield stem, names
 
 
-def _together(found: Layers, stem: str, names: Names) -> dict[str, Array]:
+def _together(found: Layers, stem: str, names: Projections) -> dict[str, Array]:
     """The arrays of an attention, as PyTorch's MultiheadAttention has them."""
     *parts, out = (found.pop(f"{stem}{name}") for name in (*names.parts, names.out))
     if names.turned:

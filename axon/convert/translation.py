@@ -238,9 +238,9 @@ class Translation:
         arrays = {name: array for name, array in self.arrays.items() if name not in given_away}
         if self.source == "keras":
             return keras.groups(arrays)
-        kinds = {type(target.layer) for target in self.targets}
-        blocks = any(issubclass(kind, TransformerBlock) for kind in kinds)
-        attention = blocks or any(issubclass(kind, MultiHeadAttention) for kind in kinds)
+        types = {type(target.layer) for target in self.targets}
+        blocks = any(issubclass(t, TransformerBlock) for t in types)
+        attention = blocks or any(issubclass(t, MultiHeadAttention) for t in types)
         return torch.groups(arrays, blocks, attention)
 
     def _pairs(self, parts: list[Part], given: Mapping[str, Entry], strict: bool) -> Pairs:
