@@ -28,6 +28,7 @@ from axon.layers.windows import (
 )
 from axon.names import resolve
 from axon.ops.convolution import conv2d, conv2d_input
+from axon.ops.pad import pad
 from axon.ops.windows import Pair
 from axon.parameter import Parameter
 
@@ -115,9 +116,7 @@ class Convolution(Layer):
         strides = lifted(self.strides)
         padding = padding_of(self.padding, x.shape[1:-1], lifted(self.spans), strides)
         if self.padding_mode != "zeros":
-            from axon.ops.edges import around
-
-            x = around(x, ((0, 0), *padding, (0, 0)), mode=self.padding_mode)
+            x = pad(x, ((0, 0), *padding, (0, 0)), self.padding_mode)
             padding = ((0, 0),) * len(padding)
         dilation = lifted(self.dilation_rate)
         return x, {"strides": strides, "padding": padding, "dilation": dilation}

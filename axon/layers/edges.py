@@ -9,7 +9,7 @@ from axon.layers import masks
 from axon.layers.options import LayerOptions
 from axon.layers.windows import Ends, PaddingLike, Windowed, ends_of
 from axon.names import resolve
-from axon.ops.edges import around
+from axon.ops.pad import pad
 from axon.ops.reduce import broadcast_to
 
 MODES = {name: name for name in ("constant", "reflect", "symmetric", "edge", "circular")}
@@ -132,7 +132,7 @@ class ZeroPadding3D(Windowed):
 
     def call(self, x: Tensor) -> Tensor:
         """Put zeros around."""
-        return around(x, ((0, 0), *self.padding, (0, 0)))
+        return pad(x, ((0, 0), *self.padding, (0, 0)))
 
 
 class _Around(Windowed):
@@ -174,7 +174,8 @@ class _Around(Windowed):
 
     def call(self, x: Tensor) -> Tensor:
         """Put it around."""
-        return around(x, ((0, 0), *self.padding, (0, 0)), mode=self.mode, value=self.value)
+        value = self.value if self.mode == "constant" else None
+        return pad(x, ((0, 0), *self.padding, (0, 0)), self.mode, value)
 
 
 class Padding1D(_Around):

@@ -1,6 +1,6 @@
 """Making images larger: zeros around them, pixels repeated, or pixels in between."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, overload
 
@@ -10,9 +10,8 @@ from axon.backend import Array, DType, Shape
 from axon.bounds import with_zeros
 from axon.core import Tensor, TensorLike, primitive
 from axon.names import resolve
-from axon.ops.compare import where
 from axon.ops.composite import composite
-from axon.ops.index import take
+from axon.ops.join import concatenate
 from axon.ops.matmul import matmul
 from axon.ops.reduce import broadcast_to
 from axon.ops.windows import Pair, images
@@ -77,18 +76,54 @@ def pad(
     (array([0., 1., 2., 0., 0.]), array([3, 2, 1, 2, 3]))
     """
     ends = _ends(padding, x.ndim)
-    if mode == "constant":
-        if not constant_values:
-            return pad_(x, padding=ends)
-        outside = np.pad(np.zeros(x.shape, bool), ends, constant_values=True)
-        return where(Tensor(outside), constant_values, pad_(x, padding=ends))
-    if constant_values is not None:
+    if constant_values is not None and mode != "constant":
         raise ValueError(f"pad: constant_values are for mode='constant', not for mode={mode!r}.")
-    how: Any = resolve("mode", mode, MODES)
-    for axis, around in enumerate(ends):
-        if any(around):
-            x = take(x, np.pad(np.arange(x.shape[axis]), around, mode=how), axis=axis)
+    if mode == "constant" and not constant_values:
+        return pad_(x, padding=ends)
+    how = None if mode == "constant" else resolve("mode", mode, MODES)
+    for axis, (before, after) in enumerate(ends):
+        if before or after:
+            parts = _parts(x, axis, before, after, how, constant_values or 0.0)
+            x = concatenate(parts, axis=axis)
     return x
+
+
+def _parts(
+    x: Tensor, axis: int, before: int, after: int, how: str | None, value: float
+) -> list[Tensor]:
+    if how is None:
+        ends = [_filled(x, axis, count, value) for count in (before, after)]
+        return [ends[0], x, ends[1]]
+    size = x.shape[axis]
+    if not size:
+        raise ValueError(f"pad: shape {x.shape} has nothing along axis {axis} to repeat.")
+    lead = (slice(None),) * axis
+    places = np.pad(np.arange(size), (before, after), how)  # type: ignore[call-overload]
+    return [x[(*lead, run)] for run in _runs(places.tolist())]
+
+
+def _filled(x: Tensor, axis: int, count: int, value: float) -> Tensor:
+    shape: Shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+    return broadcast_to(Tensor(np.full((1,) * x.ndim, value, x.dtype)), shape=shape)
+
+
+def _runs(places: list[int]) -> Iterator[slice]:
+    """Slices that read these places one after another, as few as there can be.
+
+    >>> list(_runs([2, 1, 0, 1, 2]))
+    [slice(2, 0, -1), slice(0, 3, 1)]
+    """
+    while places:
+        step = places[1] - places[0] if len(places) > 1 else 1
+        step = step if step in (1, -1) else 1
+        count = 1
+        while count < len(places) and places[count] == places[0] + count * step:
+            count += 1
+        if step < 0 and 0 < count < len(places) and places[count - 1] == 0:
+            count -= 1  # the turning point belongs to what goes up: -1 would end no slice
+        stop = places[0] + count * step
+        yield slice(places[0], stop if stop >= 0 else None, step)
+        places = places[count:]
 
 
 def _ends(padding: int | Pair | Sequence[Pair], ndim: int) -> tuple[Pair, ...]:

@@ -16,13 +16,12 @@ from axon.core import Tensor
 from axon.ops.arithmetic import floats
 from axon.ops.compare import where
 from axon.ops.composite import composite
-from axon.ops.edges import around
 from axon.ops.elementwise import absolute, exp, log, sign, sqrt
 from axon.ops.error_function import erf
 from axon.ops.join import concatenate, stack
 from axon.ops.layout import flip
 from axon.ops.matmul import matmul
-from axon.ops.pad import pad_
+from axon.ops.pad import pad, pad_
 
 Complex = tuple[Tensor, Tensor]  # the real parts, and the imaginary ones
 DIRECT = 64  # numbers that one product of matrices transforms
@@ -196,7 +195,7 @@ def stft(
     x = floats(x)
     if center:
         half = fft_length // 2
-        x = around(x, (*((0, 0),) * (x.ndim - 1), (half, half)), mode="reflect")
+        x = pad(x, (*((0, 0),) * (x.ndim - 1), (half, half)), mode="reflect")
     weights = _window(window, sequence_length, x.dtype)
     before = (fft_length - sequence_length) // 2
     ends = ((before, fft_length - sequence_length - before),)
