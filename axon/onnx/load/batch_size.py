@@ -69,6 +69,7 @@ def build_for(model: GraphModel, shapes: tuple[Shape, ...]) -> None:
     made_for = model.graph["batch"]
     if made_for is None:
         model.build(*shapes)
+        model.demand_rows_apart(shapes)
         return
     if made_for * sum(prod(shape) for shape in shapes) > MAX_SAMPLE:
         raise OnnxFileError(f"it claims to take {made_for} samples at a time.")

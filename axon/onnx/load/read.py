@@ -11,6 +11,7 @@ from axon.onnx.load.tensors import FileTensor, OnnxFileError, Proto, type_name
 
 CLASSIC = "ai.onnx.ml"  # the domain of scikit-learn's models
 OLDEST = 7  # before, broadcasting was another
+CONVERTED = 3  # the package onnx converts those from here on
 NEWEST = 28  # what later ones change is not known yet
 NEWEST_CLASSIC = 5
 DEEPEST = 8  # graphs inside graphs
@@ -161,6 +162,7 @@ def parse(data: bytes, folder: str | None) -> File:
         proto.ParseFromString(data)
     except Exception as error:  # protobuf's own, which differ from version to version
         raise OnnxFileError(f"not an ONNX file: {error}.") from None
+    proto = _of_today(proto)
     opset = _opset(proto)
     proto = written_out(proto, opset)
     if not proto.graph.node:
@@ -169,6 +171,20 @@ def parse(data: bytes, folder: str | None) -> File:
     told = {entry.key: entry.value for entry in proto.metadata_props}
     metadata = {**told, "producer": producer, "opset": opset}
     return File(graph_of(proto.graph, folder), opset, metadata)
+
+
+def _of_today(proto: Proto) -> Proto:
+    """A file of a set of operators before those that AXON reads, converted by the package onnx."""
+    versions = [entry.version for entry in proto.opset_import if entry.domain in STANDARD]
+    if len(versions) != 1 or not CONVERTED <= versions[0] < OLDEST or not proto.graph.node:
+        return proto
+    from onnx import checker, version_converter
+
+    try:
+        checker.check_model(proto)  # what converts it trusts it
+        return version_converter.convert_version(proto, OLDEST)
+    except Exception:  # the errors of onnx differ from version to version
+        return proto  # what is wrong is said below, of the file as it is
 
 
 def _opset(proto: Proto) -> int:

@@ -133,7 +133,7 @@ class NodeLayer(Module):
         given, told = operator.separated(everything, told)
         if operator.lazy:
             return [operator.look(given, told)]
-        known = all(v is None or v.known for v in given)
+        known = all(v is None or v.known for v in everything)
         outputs = len(self.node.outputs)
         context = Context(*batch, self.used, outputs, self.training, known, self.key)
         inputs, told, order = operator.layout(given, told)

@@ -28,6 +28,7 @@ RESULTS = 2**25  # numbers in all results for one sample that a network without 
 GROWTH = 2**10  # and how many more for each of its weights,
 MANY = 8  # samples, up to which that grows with their number
 PASSES = 8  # and for each number of the sample
+WIDER = 2**6  # how many more numbers one result may hold for each weight: up to 4 GB in float32
 TENSOR_TYPES: dict[str, type[Tensor]] = {
     "parameter": Parameter,
     "buffer": Buffer,
@@ -184,6 +185,9 @@ class GraphModel(Model):
 
     def build(self, *input_shapes: Shape) -> Shape:
         """Check that inputs of these shapes (without the batch axis) fit, and run one sample."""
+        if not self.by_samples:  # complete shapes, which predict looks at
+            self._shapes = input_shapes, ()
+            return ()
         for entry, given in zip(self.entries, input_shapes, strict=True):
             _demand_fit(self.name, entry, given)
         with self.budget(input_shapes):
@@ -195,7 +199,8 @@ class GraphModel(Model):
         held = sum(weight.size for weight in self.weights.values())
         given = sum(prod(shape) for shape in input_shapes)
         times = min(samples, MANY)
-        return Budget((RESULTS + GROWTH * held) * times + PASSES * samples * given, held * times)
+        results = (RESULTS + GROWTH * held) * times + PASSES * samples * given
+        return Budget(results, held * times, MAX_SIZE + min(WIDER * held, MAX_SIZE * 15))
 
     @property
     def output(self) -> str:
@@ -273,7 +278,11 @@ class GraphModel(Model):
     def _find_samples(self, arrays: list[Array]) -> None:
         """Find out whether first axes are those of samples, where the file's sizes do not tell."""
         try:
-            self.build(*(array.shape[1:] for array in arrays))
+            if len({array.shape[:1] for array in arrays}) > 1:
+                raise ValueError(f"inputs of {[array.shape for array in arrays]} hold no samples.")
+            shapes = tuple(array.shape[1:] for array in arrays)
+            self.build(*shapes)
+            self.demand_rows_apart(shapes)
         except ValueError:
             self.take_all_at_once()
             try:
@@ -281,6 +290,26 @@ class GraphModel(Model):
             except ValueError:
                 self.graph.pop("by_samples")
                 raise
+
+    def demand_rows_apart(self, shapes: tuple[Shape, ...]) -> None:
+        """Raise ValueError unless three samples give together what they give one by one.
+
+        Others would be mixed: the first axis may be that of time, or of words.
+        """
+        if self.graph.get("batch") is not None:
+            return  # whoever read the file has tried it
+        rng = np.random.default_rng(0)
+        types = [_dtype(entry.dtype) for entry in self.entries]
+        pairs = zip(shapes, types, strict=True)
+        x = [rng.integers(0, 2, (3, *shape)).astype(dtype) for shape, dtype in pairs]
+        with self.budget(shapes, 5):
+            together = self.results(self.tried(x))
+            apart = [self.results(self.tried([v[i : i + 1] for v in x])) for i in (0, 2)]
+        for number, y in enumerate(together):
+            rows = np.concatenate([one[number].data for one in apart])
+            alike = y.shape[:1] == (3,) and y.shape[1:] == rows.shape[1:]
+            if not alike or not np.allclose(y.data[[0, 2]], rows, 1e-3, 1e-4, equal_nan=True):
+                raise ValueError("samples give something else together than one by one.")
 
     def take_all_at_once(self) -> None:
         """Say that first axes are not those of samples."""
@@ -291,8 +320,9 @@ class GraphModel(Model):
         """Run once, on inputs as the file takes them, within a budget."""
         with self.budget(tuple(array.shape for array in arrays)):
             env = self.tried(arrays)
-            self.results(env)
+            made: Any = tuple(y.shape for y in self.results(env))
         self.demand_declared(env, None)
+        self._shapes = tuple(a.shape for a in arrays), made if len(made) > 1 else made[0]
         return env
 
     def _zeros(self, input_shapes: Sequence[Shape], samples: int) -> list[Array]:
@@ -343,9 +373,11 @@ class GraphModel(Model):
         """
         made_for = self.graph.get("batch")
         for name, sizes in self.graph.get("declared", {}).items():
-            if name not in env or (name in self.outputs and not self.by_samples):
-                continue  # where no axis is that of samples, files tell much of their outputs
-            made = env[name].shape
+            if name not in env:
+                continue
+            made, rows = env[name].shape, env[self.entries[0].name].shape[:1]
+            if name in self.outputs and not self.by_samples and made[:1] != rows:
+                continue  # exporters tell much of outputs that they take for those of samples
             start = len(sizes) if made_for not in (None, samples) else int(made_for is None)
             start = start if self.by_samples else 0
             if len(made) != len(sizes) or not _fits(sizes[start:], made[start:]):
@@ -407,7 +439,7 @@ class GraphModel(Model):
 
     def _result(self, name: str, data: Data) -> Tensor:
         if not isinstance(data, Tensor):
-            if self.by_samples:
+            if self.by_samples and not self.graph.get("eager"):
                 raise ValueError(f"the output {name!r} does not depend on the inputs.")
             data = ops.copy(Tensor(data))
         return data.astype(np.float16) if name in self.halves else data

@@ -10,7 +10,7 @@ from threading import local
 
 from axon.backend import Shape
 
-MAX_SIZE = 2**26  # numbers that one sample may become: more is a damaged file, not a network
+MAX_SIZE = 2**26  # numbers that one result may hold, of a file without weights
 MAX_WORK = 2**31  # multiplications that a file without weights may ask for
 MAX_REUSE = 2**20  # how often each number of a file may be multiplied: by a kernel, at each pixel
 MAX_TURNS = 3 * 2**14  # nodes that all turns of all loops together may run
@@ -44,10 +44,11 @@ class Budget:
     Args:
         results: how many numbers all results together may hold.
         numbers: how many the file brings, from which follows how much work it may ask for.
+        size: how many numbers one result may hold.
     """
 
-    def __init__(self, results: float, numbers: float = 0) -> None:
-        self.now = {"size": MAX_SIZE, "results": results, "turns": MAX_TURNS}
+    def __init__(self, results: float, numbers: float = 0, size: float = MAX_SIZE) -> None:
+        self.now = {"size": size, "results": results, "turns": MAX_TURNS}
         self.now["work"] = MAX_WORK + MAX_REUSE * numbers
 
     def __enter__(self) -> None:
