@@ -81,6 +81,19 @@ if TYPE_CHECKING:
     )
     from axon.layers.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
     from axon.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+    from axon.layers.colors import (
+        AutoContrast,
+        RandomBrightness,
+        RandomColorDegeneration,
+        RandomContrast,
+        RandomGrayscale,
+        RandomHue,
+        RandomInvert,
+        RandomPosterization,
+        RandomSaturation,
+        RandomSharpness,
+        Solarization,
+    )
     from axon.layers.edges import (
         Cropping1D,
         Cropping2D,
@@ -147,6 +160,7 @@ if TYPE_CHECKING:
         SpatialDropout3D,
         Unfold,
     )
+    from axon.layers.sizes import CenterCrop, Resizing
     from axon.layers.steps import Permute, RepeatVector, TimeDistributed
     from axon.layers.text import TextVectorization
     from axon.layers.volumes import (
@@ -178,6 +192,12 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("AveragePooling3D", "GlobalAveragePooling3D", "GlobalMaxPooling3D", "MaxPooling3D"),
         *("LPPooling1D", "LPPooling2D", "LPPooling3D"),
     ),
+    "colors": (
+        *("AutoContrast", "RandomBrightness", "RandomColorDegeneration", "RandomContrast"),
+        *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPosterization"),
+        *("RandomSaturation", "RandomSharpness", "Solarization"),
+    ),
+    "sizes": ("CenterCrop", "Resizing"),
     "norms": ("InstanceNormalization", "LocalResponseNormalization", "UnitNormalization"),
     "simple": (
         *("ActivityRegularization", "AlphaDropout", "ChannelShuffle", "EinsumDense", "Fold"),
@@ -210,7 +230,21 @@ __all__ = [
 ]
 
 
+ALIASES = {  # other names that Keras has for the same
+    **{f"Convolution{n}D": f"Conv{n}D" for n in (1, 2, 3)},
+    **{f"Convolution{n}DTranspose": f"Conv{n}DTranspose" for n in (1, 2, 3)},
+    **{f"SeparableConvolution{n}D": f"SeparableConv{n}D" for n in (1, 2)},
+    **{f"AvgPool{n}D": f"AveragePooling{n}D" for n in (1, 2, 3)},
+    **{f"MaxPool{n}D": f"MaxPooling{n}D" for n in (1, 2, 3)},
+    **{f"GlobalAvgPool{n}D": f"GlobalAveragePooling{n}D" for n in (1, 2, 3)},
+    **{f"GlobalMaxPool{n}D": f"GlobalMaxPooling{n}D" for n in (1, 2, 3)},
+}
+
+
 def __getattr__(name: str) -> Any:
+    name = ALIASES.get(name, name)
+    if name in globals():
+        return globals()[name]
     if name not in HOMES:
         raise missing(__name__, name, {**globals(), **HOMES}, _ELSEWHERE)
     from importlib import import_module
