@@ -17,7 +17,7 @@ from axon.layers.augmentation import _Augmentation
 from axon.layers.options import LayerOptions
 from axon.layers.windows import Windowed
 from axon.ops.compare import less, where
-from axon.ops.conv import conv2d
+from axon.ops.convolution import conv2d
 from axon.ops.elementwise import maximum, minimum, power
 from axon.ops.join import stack
 
@@ -307,7 +307,7 @@ class RandomInvert(_Colours):
 
 
 class RandomPosterization(_Colours):
-    """Leave only some bits of each colour while training.
+    """Leave only some bits of each colour while training; the gradient passes as it comes.
 
     Args:
         factor: how many bits of eight are left, 1 to 8: (low, high) for as many as low and fewer
@@ -330,7 +330,7 @@ class RandomPosterization(_Colours):
         scale = 255 / (high - low)
         step = power(2.0, 8.0 - floor(self.drawn(x)))
         coarse = floor(floor((x - low) * scale) / step) * step
-        return coarse * (1 / scale) + low
+        return coarse * (1 / scale) + low + (x - x.detach())  # the slope is that of x
 
 
 class Solarization(_Augmentation):
