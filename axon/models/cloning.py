@@ -6,7 +6,7 @@ from typing import Any
 from axon.layers.module import Module
 from axon.layers.symbolic import Tree, called, leaves, mapped
 from axon.models.functional import Functional
-from axon.models.graph import Ref
+from axon.models.graph_steps import Ref
 from axon.models.model import Model
 from axon.models.sequential import Sequential
 

@@ -18,7 +18,7 @@ from axon.layers.symbolic import (
     symbolic,
 )
 from axon.models import forms
-from axon.models.graph import (
+from axon.models.graph_steps import (
     Description,
     GraphStep,
     Ref,

@@ -18,7 +18,7 @@ if sys.platform != "linux":
 from axon import layers, losses, optimizers
 from axon.layers import Layer
 from tests.fuzz import networks, programs
-from tests.samples.layers import ON_INTEGERS, PREPARING
+from tests.samples.layers import ON_INTEGERS, ON_SEVERAL, PREPARING
 
 HERE = Path(__file__).parents[2]
 FEW = 12  # programs in a usual run: some 15 seconds
@@ -41,7 +41,7 @@ def test_every_layer_loss_and_optimizer_is_drawn() -> None:
     public = {c for c in named if isinstance(c, type) and issubclass(c, Layer)}
     names = {c.__name__ for c in public} - {"Layer"}
     packed = {n for n in names if n.startswith("Packed")}  # members are an axis that no other has
-    reading = {c.__name__ for c in ON_INTEGERS | PREPARING}
+    reading = {c.__name__ for c in ON_INTEGERS | PREPARING | ON_SEVERAL}
     assert names - packed - reading <= drawn
     ends = {losses.LOSSES[name] for name, *_ in networks.ENDINGS}
     assert ends == set(losses.LOSSES.values())

@@ -128,6 +128,20 @@ def test_a_recorded_step_is_the_eager_one_bit_for_bit():
         assert column in str(ours.trainer.train.latest)
 
 
+@pytest.mark.parametrize(("kernels", "module"), [("fast", "numba"), ("jax", "jax")])
+def test_other_kernels_learn_the_same(kernels, module):
+    pytest.importorskip(module)
+    wanted, before = learned(net()).history.history, axon.get_kernels()
+    try:
+        axon.set_kernels(kernels)
+        model = learned(net())
+    finally:
+        axon.set_kernels(before)
+    assert model.trainer.train.compiled
+    for name, values in model.history.history.items():
+        assert values == pytest.approx(wanted[name], rel=1e-4), name
+
+
 def test_the_loss_is_the_weighted_sum_and_its_gradient_is_that_of_autograd():
     model = net()
     model.compile(optimizer=optimizers.SGD(0.1), **COMPILED)
