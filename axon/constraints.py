@@ -83,6 +83,38 @@ class UnitNorm(Constraint):
         return direction / ops.maximum(length, 1.0)  # it is at least 1, or w is 0
 
 
+class MinMaxNorm(Constraint):
+    """w * d / |w|, d = rate * clip(|w|, min_value, max_value) + (1 - rate) |w|; zeros stay.
+
+    Args:
+        min_value: the smallest length allowed; at least 0.
+        max_value: the largest length allowed.
+        rate: how much of the way is gone at once, from 0 to 1.
+        axis: along which lengths are measured: 0 for the weights into each neuron of a Dense.
+
+    >>> MinMaxNorm(0.5, 1.0)(np.array([[3.0, 0.03], [4.0, 0.04]])).round(6).tolist()
+    [[0.6, 0.3], [0.8, 0.4]]
+    """
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0
+    ) -> None:
+        fits = is_number(min_value) and is_number(max_value) and 0 <= min_value <= max_value
+        expected = "at least 0 and at most max_value"
+        demand(fits, "MinMaxNorm", "min_value", expected, (min_value, max_value))
+        demand(is_number(rate) and 0 <= rate <= 1, "MinMaxNorm", "rate", "from 0 to 1", rate)
+        self.min_value, self.max_value = float(min_value), float(max_value)
+        self.rate, self.axis = float(rate), _axes("MinMaxNorm", axis)
+
+    def __call__(self, w: V) -> V:
+        """The weights, brought back to where they may be."""
+        largest, direction, length = _measured(w, self.axis)
+        norm = largest * length
+        near = ops.minimum(ops.maximum(norm, self.min_value), self.max_value)
+        unit = direction / ops.maximum(length, 1.0)
+        return ops.where(ops.equal(near, norm), w, w * (1.0 - self.rate) + unit * near * self.rate)
+
+
 def _measured(w: V, axis: int | tuple[int, ...]) -> tuple[V, V, V]:
     """The largest number, w divided by it, and the length of that: squares that always fit."""
     largest = ops.max(ops.absolute(w), axis=axis, keepdims=True)
@@ -100,6 +132,7 @@ def _axes(owner: str, axis: Axis) -> int | tuple[int, ...]:
 
 CONSTRAINTS: dict[str, Callable[[], Constraint]] = {
     **{"max_norm": MaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm},
+    **{"min_max_norm": MinMaxNorm, "minmaxnorm": MinMaxNorm},
     **{"maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm},
 }
 

@@ -4,9 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
+import numpy as np
+
 from axon import ops
 from axon.backend import Array
-from axon.checks import number
+from axon.checks import number, one_of
 from axon.config import Configurable
 from axon.core import Tensor
 from axon.names import Choice, choose, itself
@@ -70,11 +72,48 @@ class L1L2(Regularizer):
         return ops.sum(ops.absolute(w)) * self.l1 + ops.sum(ops.square(w)) * self.l2
 
 
+class OrthogonalRegularizer(Regularizer):
+    """factor * the mean |cosine| of all pairs of rows, or of columns: keeps them at right angles.
+
+    Args:
+        factor: how much it costs.
+        mode: "rows" or "columns", which of a matrix are to be at right angles.
+
+    >>> float(OrthogonalRegularizer(0.5)(np.array([[1.0, 0.0], [1.0, 1.0]])).round(4))
+    0.3536
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = number("OrthogonalRegularizer", "factor", factor, least=0)
+        one_of("OrthogonalRegularizer", "mode", mode, ("rows", "columns"))
+        self.mode = mode
+
+    def __call__(self, w: V) -> V:
+        """The cost of these weights.
+
+        Raises:
+            ValueError: they are no matrix of at least two rows, or columns.
+        """
+        size = w.shape[0 if self.mode == "rows" else -1] if w.ndim == 2 else 0
+        if size < 2:
+            raise ValueError(
+                f"OrthogonalRegularizer: expected a matrix of two {self.mode} or more, got weights "
+                f"of shape {w.shape}."
+            )
+        axis = 1 if self.mode == "rows" else 0
+        length = ops.sqrt(ops.maximum(ops.sum(ops.square(w), axis=axis, keepdims=True), 1e-12))
+        towards = ops.divide(w, length)
+        pairs = towards @ towards.T if self.mode == "rows" else towards.T @ towards
+        apart = np.triu(np.ones((size, size)), 1)
+        return ops.sum(ops.absolute(pairs) * apart) * (self.factor / apart.sum())
+
+
 REGULARIZERS: dict[str, Callable[[], Regularizer]] = {
     "l1": L1,
     "l2": L2,
     "l1_l2": lambda: L1L2(0.01, 0.01),
     "l1l2": lambda: L1L2(0.01, 0.01),
+    "orthogonal_regularizer": OrthogonalRegularizer,
 }
 
 

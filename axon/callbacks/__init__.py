@@ -1,5 +1,7 @@
 """Callbacks, which are told what happens during training and may act on it."""
 
+from typing import TYPE_CHECKING, Any
+
 from axon.callbacks.backup import BackupAndRestore, backup_of, backup_position, with_backup
 from axon.callbacks.base import HOOKS, Callback, LambdaCallback, Logs, State, check
 from axon.callbacks.checkpoint import ModelCheckpoint
@@ -12,3 +14,27 @@ from axon.callbacks.output import say
 from axon.callbacks.progress import LinePrinter, LossPrinter, ProgressBar, fitted, measured, printer
 from axon.callbacks.pruning import OptunaPruning
 from axon.callbacks.tensorboard import TensorBoard
+from axon.names import load, missing
+
+if TYPE_CHECKING:
+    from axon.callbacks.averages import SwapEMAWeights
+    from axon.callbacks.rate_finder import LearningRateFinder
+
+HOMES = {"SwapEMAWeights": "averages", "LearningRateFinder": "rate_finder"}  # loaded when asked for
+
+_ELSEWHERE = {
+    "CallbackList": "a list of callbacks",
+    "OrbaxCheckpoint": "BackupAndRestore, or ModelCheckpoint",
+    "ProgbarLogger": "fit(verbose=1)",
+    "RemoteMonitor": "LambdaCallback, or CSVLogger: AXON sends nothing over the network",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise missing(__name__, name, {**globals(), **HOMES}, _ELSEWHERE)
+    return globals().setdefault(name, load(__name__, HOMES, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

@@ -471,16 +471,18 @@ def class_weights(
     """Look up the weight of each sample, or each step or pixel, by its class.
 
     Args:
-        given: class -> weight; classes that are not named weigh 1.
+        given: class -> weight; classes that are not named weigh 1. Or "balanced": samples / classes
+            / samples of the class, so that all classes that occur weigh alike together.
         y: labels (n, ...), one-hot rows (n, ..., classes), or 0 and 1 (n, ..., 1).
         outputs: the shape of one output of the model.
         dtype: the type of the result.
         ignored: a label that is none, which does not count.
     """
-    if not isinstance(given, Mapping):
+    balanced = isinstance(given, str) and given == "balanced"
+    if not isinstance(given, Mapping) and not balanced:
         raise TypeError(
-            f"class_weight: expected a dict from class to weight, such as {{0: 1.0, 1: 5.0}}, got "
-            f"{given!r}."
+            f"class_weight: expected a dict from class to weight, such as {{0: 1.0, 1: 5.0}}, or "
+            f"'balanced', got {given!r}."
         )
     classes = outputs[-1] if outputs and outputs[-1] > 1 else 2
     hot = y.shape[1:] == (*outputs[:-1], classes) and np.allclose(
@@ -494,6 +496,8 @@ def class_weights(
             f"{y.shape}, holds something else. Use sample_weight instead."
         )
     table = np.ones(classes, dtype)
+    if balanced:
+        given = _balanced(labels[~none])
     for label, weight in given.items():
         if label not in range(classes):
             raise ValueError(f"class_weight: no class {label!r}, they are 0 to {classes - 1}.")
@@ -504,3 +508,10 @@ def class_weights(
             )
         table[int(label)] = weight
     return table[np.where(none, 0, labels).astype(np.int64)]
+
+
+def _balanced(labels: Array) -> dict[int, float]:
+    """Class -> samples / classes / samples of the class, of those that occur."""
+    found, counts = np.unique(labels.astype(np.int64), return_counts=True)
+    shares = labels.size / (len(found) * counts)
+    return dict(zip(found.tolist(), shares.tolist(), strict=True))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
-from axon.backend import ArrayLike, DType
+from axon.backend import Array, ArrayLike, DType
 from axon.checks import number, positive, texts
 from axon.config import Configurable
 from axon.core import Primitive, Tensor
@@ -430,6 +430,18 @@ class Optimizer(Stateful, Configurable, ABC):
                 else:
                     average.assign(p)
         self._averaging = False
+
+    @property
+    def averages_wait(self) -> bool:
+        """Whether there are averages of the weights which have not replaced these."""
+        return self._averaging
+
+    def averages(self) -> Iterator[tuple[Parameter, Array]]:
+        """Each parameter, and the average of its values: a view, of its shape (``use_ema``)."""
+        for group in self.groups:
+            for p in group.parameters:
+                average = group.kept("average", p.start, p.start + p.size)
+                yield p, average.data.reshape(p.shape)
 
     def zero_grad(self) -> None:
         """Forget all gradients."""

@@ -12,9 +12,9 @@ from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
-from axon.checks import demand, fraction, integer, number, positive
+from axon.checks import demand, fraction, integer, number, one_of, positive
 from axon.config import Configurable
-from axon.names import Choice, remade
+from axon.names import Choice, missing, remade
 
 RATE = "initial_learning_rate"
 
@@ -361,6 +361,148 @@ class OneCycle(LearningRateSchedule):
         return [(0.0, begin), (top, self.max_learning_rate), *down, end]
 
 
+class Linear(LearningRateSchedule):
+    """A straight line from start_factor to end_factor times the rate; constant from then on.
+
+    Args:
+        initial_learning_rate: the rate that factors are of.
+        decay_steps: how many updates the line takes.
+        start_factor: where it begins; at least 0.
+        end_factor: where it ends; at least 0.
+
+    >>> Linear(0.1, decay_steps=10, start_factor=0.0)(5)
+    0.05
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        start_factor: float = 1.0 / 3.0,
+        end_factor: float = 1.0,
+    ) -> None:
+        self.initial_learning_rate = positive("Linear", RATE, initial_learning_rate)
+        self.decay_steps = integer("Linear", "decay_steps", decay_steps)
+        self.start_factor = number("Linear", "start_factor", start_factor, 0)
+        self.end_factor = number("Linear", "end_factor", end_factor, 0)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        done = min(1.0, step / self.decay_steps)
+        return self.initial_learning_rate * _line(done, self.start_factor, self.end_factor)
+
+
+class Cyclic(LearningRateSchedule):
+    """Up and down between two rates, again and again (Smith, 2017).
+
+    Args:
+        base_learning_rate: the lowest.
+        max_learning_rate: the highest.
+        step_size_up: how many updates a climb takes.
+        step_size_down: how many a descent takes; as many as a climb if None.
+        mode: "triangular"; "triangular2", each cycle half as high as the one before; "exp_range",
+            lower by ``gamma`` with each update.
+        gamma: see there.
+
+    >>> schedule = Cyclic(0.1, 0.2, step_size_up=10)
+    >>> schedule(0), schedule(10), schedule(20)
+    (0.1, 0.2, 0.1)
+    """
+
+    def __init__(
+        self,
+        base_learning_rate: float,
+        max_learning_rate: float,
+        step_size_up: int = 2000,
+        step_size_down: int | None = None,
+        mode: str = "triangular",
+        gamma: float = 1.0,
+    ) -> None:
+        self.base_learning_rate = number("Cyclic", "base_learning_rate", base_learning_rate, 0)
+        self.max_learning_rate = positive("Cyclic", "max_learning_rate", max_learning_rate)
+        self.step_size_up = integer("Cyclic", "step_size_up", step_size_up)
+        down = step_size_up if step_size_down is None else step_size_down
+        self.step_size_down = integer("Cyclic", "step_size_down", down)
+        one_of("Cyclic", "mode", mode, ("triangular", "triangular2", "exp_range"))
+        self.mode, self.gamma = mode, positive("Cyclic", "gamma", gamma)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        cycle, place = divmod(step, self.step_size_up + self.step_size_down)
+        climbing = place <= self.step_size_up
+        fallen = (place - self.step_size_up) / self.step_size_down
+        height = place / self.step_size_up if climbing else 1.0 - fallen
+        scale = {"triangular": 1.0, "triangular2": 0.5**cycle, "exp_range": self.gamma**step}
+        span = self.max_learning_rate - self.base_learning_rate
+        return self.base_learning_rate + span * height * scale[self.mode]
+
+
+class InTurn(LearningRateSchedule):
+    """One schedule up to a milestone, the next one from there on, beginning anew, and so on.
+
+    Args:
+        schedules: two or more; numbers are rates that stay.
+        milestones: how many updates have been made when each of the others begins; increasing.
+
+    >>> schedule = InTurn([Linear(0.1, 10), ExponentialDecay(0.1, 5, 0.5)], [10])
+    >>> schedule(10), schedule(15)
+    (0.1, 0.05)
+    """
+
+    def __init__(self, schedules: Sequence[Choice | float], milestones: Sequence[int]) -> None:
+        self.milestones = [integer("InTurn", "each milestone", m) for m in milestones]
+        if len(schedules) != len(milestones) + 1 or len(schedules) < 2:
+            raise ValueError(
+                f"InTurn: expected one schedule more than milestones, got {len(schedules)} "
+                f"schedules and {len(milestones)} milestones."
+            )
+        if any(a >= b for a, b in pairwise(self.milestones)):
+            raise ValueError(f"InTurn: milestones must increase, got {self.milestones}.")
+        self.schedules = [_fixed("InTurn", s) for s in schedules]
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        place = sum(step >= m for m in self.milestones)
+        chosen, begun = self.schedules[place], [0, *self.milestones][place]
+        return float(chosen(step - begun)) if callable(chosen) else chosen
+
+
+class WarmUp(LearningRateSchedule):
+    """Up from a low rate to where another schedule begins, in a straight line; then that one.
+
+    Args:
+        schedule: what follows; a number is a rate that stays.
+        warmup_steps: how many updates the climb takes.
+        initial_learning_rate: where it begins.
+
+    >>> schedule = WarmUp(ExponentialDecay(0.1, 5, 0.5), warmup_steps=10)
+    >>> schedule(0), schedule(5), schedule(10), schedule(15)
+    (0.0, 0.05, 0.1, 0.05)
+    """
+
+    def __init__(
+        self, schedule: Choice | float, warmup_steps: int, initial_learning_rate: float = 0.0
+    ) -> None:
+        self.schedule = _fixed("WarmUp", schedule)
+        self.warmup_steps = integer("WarmUp", "warmup_steps", warmup_steps)
+        self.initial_learning_rate = number("WarmUp", RATE, initial_learning_rate, 0)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate after ``step`` updates."""
+        after = max(0, step - self.warmup_steps)
+        rate = float(self.schedule(after)) if callable(self.schedule) else self.schedule
+        return _line(min(1.0, step / self.warmup_steps), self.initial_learning_rate, rate)
+
+
+def _fixed(owner: str, given: Choice | float) -> Callable[[int], float] | float:
+    """A schedule, or a rate that stays."""
+    return (
+        get(given)
+        if isinstance(given, str | dict) or callable(given)
+        else number(owner, "a rate", given, 0)
+    )
+
+
 def _wave(done: float, begin: float, end: float) -> float:
     """Half a cosine wave from ``begin`` to ``end``."""
     return end + (begin - end) * 0.5 * (1.0 + math.cos(math.pi * done))
@@ -380,6 +522,10 @@ SCHEDULES: tuple[type[LearningRateSchedule], ...] = (
     CosineDecayRestarts,
     CosineLogarithmic,
     OneCycle,
+    Linear,
+    Cyclic,
+    InTurn,
+    WarmUp,
 )
 
 
@@ -402,3 +548,26 @@ def get(schedule: Choice) -> Callable[[int], float]:
             f"got {schedule!r}."
         )
     return schedule
+
+
+_ELSEWHERE = {
+    "ChainedScheduler": "a function of one's own, the product of several",
+    "ConstantLR": "PiecewiseConstantDecay",
+    "CosineAnnealingLR": "CosineDecay",
+    "CosineAnnealingWarmRestarts": "CosineDecayRestarts",
+    "CyclicLR": "Cyclic",
+    "ExponentialLR": "ExponentialDecay",
+    "LambdaLR": "any function of the step",
+    "LinearLR": "Linear",
+    "MultiStepLR": "PiecewiseConstantDecay",
+    "MultiplicativeLR": "any function of the step",
+    "OneCycleLR": "OneCycle",
+    "PolynomialLR": "PolynomialDecay",
+    "ReduceLROnPlateau": "callbacks.ReduceLROnPlateau",
+    "SequentialLR": "InTurn",
+    "StepLR": "ExponentialDecay(staircase=True)",
+}
+
+
+def __getattr__(name: str) -> object:
+    raise missing(__name__, name, globals(), _ELSEWHERE)

@@ -130,7 +130,10 @@ def test_a_replay_is_eager_bit_for_bit(rule, dtype):
 @pytest.mark.parametrize(
     ("find", "table", "made"),
     [
-        (regularizers.get, REGULARIZERS, [c[0] for c in COSTS.values()]),
+        (
+            *(regularizers.get, REGULARIZERS),
+            [*(c[0] for c in COSTS.values()), regularizers.OrthogonalRegularizer(mode="columns")],
+        ),
         (constraints.get, CONSTRAINTS, list(RULES.values())),
     ],
     ids=["regularizers", "constraints"],
@@ -186,3 +189,32 @@ def test_unknown_names():
     for find, what in ((regularizers.get, "regularizer"), (constraints.get, "constraint")):
         with pytest.raises(ValueError, match=rf"{what}: expected a description {{'class': \.\.\."):
             find({"name": "l2"})
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_right_angles_cost_nothing_and_others_their_cosines(mode):
+    cost = regularizers.OrthogonalRegularizer(0.3, mode)
+    w = np.random.default_rng(0).normal(size=(4, 3))
+    rows = w if mode == "rows" else w.T
+    towards = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    apart = (towards @ towards.T)[np.triu_indices(len(rows), 1)]
+    assert cost(w) == pytest.approx(0.3 * abs(apart).mean(), rel=1e-12)  # as in Keras
+    leaf, found = Tensor(w, requires_grad=True), np.zeros(w.shape)
+    cost(leaf).backward()
+    for place in np.ndindex(w.shape):
+        step = np.zeros(w.shape)
+        step[place] = 1e-6
+        found[place] = (cost(w + step) - cost(w - step)) / 2e-6
+    np.testing.assert_allclose(leaf.grad.numpy(), found, rtol=1e-6, atol=1e-9)
+    assert cost(np.eye(3)) == 0
+    with pytest.raises(ValueError, match=f"a matrix of two {mode} or more"):
+        cost(np.ones(3))
+
+
+def test_lengths_are_brought_between_two():
+    w = np.array([[3.0, 0.03, 0.6, 0.0], [4.0, 0.04, 0.8, 0.0]])
+    limit = constraints.MinMaxNorm(0.5, 2.0, rate=0.5)
+    lengths = np.linalg.norm(limit(w), axis=0)
+    np.testing.assert_allclose(lengths, [3.5, 0.275, 1.0, 0.0], rtol=1e-12)
+    with pytest.raises(ValueError, match="min_value"):
+        constraints.MinMaxNorm(2.0, 1.0)

@@ -24,7 +24,10 @@ from axon.optimizers import (
 from axon.optimizers.schedules import (
     CosineDecay,
     CosineDecayRestarts,
+    Cyclic,
     ExponentialDecay,
+    InTurn,
+    Linear,
     OneCycle,
     PiecewiseConstantDecay,
     PolynomialDecay,
@@ -235,6 +238,20 @@ def test_muon_as_far_as_bfloat16_goes(shape, rms_rate, adjust):
 # ------------------------------------------------------------------------------------ schedules
 
 SCHEDULES = {
+    "linear": (Linear(0.1, 7, 0.2, 0.9), lambda o: lr_scheduler.LinearLR(o, 0.2, 0.9, 7)),
+    **{
+        f"cyclic {mode}": (
+            Cyclic(0.01, 0.1, 5, 8, mode, 0.9),
+            lambda o, m=mode: lr_scheduler.CyclicLR(o, 0.01, 0.1, 5, 8, m, 0.9),
+        )
+        for mode in ("triangular", "triangular2", "exp_range")
+    },
+    "in turn": (
+        InTurn([Linear(0.1, 4), ExponentialDecay(0.1, 1, 0.9)], [6]),
+        lambda o: lr_scheduler.SequentialLR(
+            *(o, [lr_scheduler.LinearLR(o, 1 / 3, 1.0, 4), lr_scheduler.ExponentialLR(o, 0.9)], [6])
+        ),
+    ),
     "exponential": (
         ExponentialDecay(0.1, 1, 0.9),
         lambda o: lr_scheduler.ExponentialLR(o, 0.9),

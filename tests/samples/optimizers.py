@@ -6,11 +6,15 @@ from axon.optimizers.schedules import (
     CosineDecay,
     CosineDecayRestarts,
     CosineLogarithmic,
+    Cyclic,
     ExponentialDecay,
+    InTurn,
     InverseTimeDecay,
+    Linear,
     OneCycle,
     PiecewiseConstantDecay,
     PolynomialDecay,
+    WarmUp,
 )
 
 # Options that every optimizer has.
@@ -63,4 +67,8 @@ SCHEDULES = [
     CosineDecayRestarts(0.1, 5, t_mul=1.5, m_mul=0.5, alpha=0.1),
     CosineLogarithmic(0.1, 60, cycles=3),
     OneCycle(0.1, 20, 0.4, "linear", 10.0, 100.0, three_phase=True),
+    Linear(0.1, 10, 0.1, 0.8),
+    Cyclic(0.01, 0.1, 4, 7, "exp_range", 0.95),
+    InTurn([Linear(0.1, 5), 0.05, ExponentialDecay(0.1, 10, 0.5)], [6, 12]),
+    WarmUp(CosineDecay(0.1, 20), 5, 0.01),
 ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from axon.constraints import MaxNorm, NonNeg, UnitNorm
+from axon.constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 from axon.regularizers import L1, L1L2, L2
 
 # regularizer, its value, its gradient
@@ -16,3 +16,4 @@ COSTS = {
     ),
 }
 RULES = {"max_norm": MaxNorm(1.5), "unit_norm": UnitNorm(), "non_neg": NonNeg()}
+RULES["min_max_norm"] = MinMaxNorm(1.0, 1.0)
