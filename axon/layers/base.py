@@ -269,7 +269,7 @@ class Layer(Module):
 
         Of several outputs it is a tuple of shapes.
         """
-        self._demand_one_each(input_shapes)
+        self._demand_one_each(input_shapes, tuple)
         within = [self._within((ANY, *shape)) for shape in input_shapes]
         self.accept(*within)
         if self.output_shape is None:
@@ -280,10 +280,10 @@ class Layer(Module):
             self.input_shape = input_shapes[0]
         return self.output_shape
 
-    def _demand_one_each(self, inputs: Sequence[Any]) -> None:
+    def _demand_one_each(self, inputs: Sequence[Any], part: type) -> None:
         """Raise ValueError if a layer with several results stands before this one."""
         for given in inputs:
-            if any(isinstance(part, tuple | Tensor) for part in given):
+            if any(isinstance(one, part) for one in given):
                 raise ValueError(
                     f"layer {self.name!r} ({self!r}): it takes one input, but the layer before it "
                     f"gives {len(given)}. In a Sequential, leave return_state (or what asks for "
@@ -302,7 +302,7 @@ class Layer(Module):
         if self.takes_lists:
             inputs = one_by_one(inputs)
         elif several := [x for x in inputs if type(x) is tuple]:
-            self._demand_one_each(several)
+            self._demand_one_each(several, Tensor)
         if not any(isinstance(x, Tensor) for x in inputs):
             return self._forward_arrays(self._entering(*inputs), options)
         given = [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in inputs]

@@ -11,8 +11,8 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.options import LayerOptions
 from axon.layers.windows import Windowed
-from axon.ops.edges import around
 from axon.ops.matmul import matmul
+from axon.ops.pad import pad
 
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
 BEND = -0.75  # of the cubic, as PyTorch has it
@@ -131,7 +131,7 @@ class Resizing(Windowed):
             w = max(W, int(H * self.width / self.height))
             ends = (h - H) // 2, (w - W) // 2  # the same on both sides, as in Keras
             sides = ((0, 0), (ends[0], ends[0]), (ends[1], ends[1]), (0, 0))
-            x = around(x, sides, value=self.fill_value)
+            x = pad(x, sides, constant_values=self.fill_value)
         return resized(x, (self.height, self.width), self.interpolation)
 
 

@@ -522,6 +522,14 @@ def test_inputs_in_a_list_are_inputs_one_by_one():
     assert Dense(2)([[1.0, 2.0], [3.0, 4.0]]).shape == (2, 2)
 
 
+def test_rows_in_tuples_are_one_input():
+    layer = Dense(3, 2)
+    wanted = layer([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert np.array_equal(layer(((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))), wanted)
+    with pytest.raises(ValueError, match=r"takes one input, but the layer before it gives 2"):
+        layer(Halves()(Tensor(data((5,)))))
+
+
 def test_a_mask_lies_at_the_first_of_several_results():
     class Kept(Layer):
         on_mask = "used"

@@ -128,6 +128,26 @@ def test_states_pass_from_layer_to_layer_in_a_model():
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
+def test_states_in_the_functional_style():
+    x, begun = layers.Input((6, 3)), layers.Input((2, 3))
+    _, h, c = LSTM(4, return_state=True)(x)
+    y, end, _ = LSTM(4, return_sequences=True, return_state=True)(begun, initial_state=[h, c])
+    model = Model([x, begun], [Dense(2)(y), end])
+    axon.set_random_seed(0)
+    model.compile(["mse", "mse"], "sgd")
+    targets = [rng.normal(size=(4, 2, 2)), rng.normal(size=(4, 4))]
+    losses = model.fit((X, X[:, :2]), targets, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    told = model.predict((X, X[:, :2]))
+    assert [t.shape for t in told] == [(4, 2, 2), (4, 4)]
+
+
+def test_a_symbolic_call_leaves_no_states_behind():
+    layer = GRU(3, stateful=True)
+    layer(layers.Input((6, 3)))
+    assert layer.states == []
+
+
 # ------------------------------------------------------------------------------------ several
 
 
