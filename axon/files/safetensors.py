@@ -20,7 +20,8 @@ DTYPES: dict[str, DType] = {  # little-endian, as the files are
     **{f"{k}{8 * size}": np.dtype(f"<{k.lower()}{size}") for k in "IU" for size in (2, 1)},
     "BOOL": np.dtype(np.bool_),
 }
-NAMES = {dtype: name for name, dtype in DTYPES.items()}
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # the upper half of a float32; NumPy has no such type
+NAMES = {**{dtype: name for name, dtype in DTYPES.items()}, BFLOAT16: "BF16"}
 SIZES = {"BF16": 2, **{name: dtype.itemsize for name, dtype in DTYPES.items()}}  # bytes per number
 MAX_HEADER_BYTES = 100_000_000  # as of every reader of the format
 MAX_AXES = 64  # as many as NumPy's arrays can have
@@ -219,6 +220,19 @@ def from_bfloat16(bits: Array) -> Array:
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
+def to_bfloat16(array: Array) -> Array:
+    """Numbers as ``BFLOAT16``, rounded to the nearest, and to the even one of two as near.
+
+    >>> to_bfloat16(np.array([1.0, -2.0, 1.003])).view("u2").tolist() == [0x3F80, 0xC000, 0x3F80]
+    True
+    """
+    with np.errstate(over="ignore"):
+        bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    rounded = np.where(np.isnan(array), bits >> np.uint32(16) | np.uint32(64), rounded)
+    return rounded.astype("<u2").reshape(array.shape).view(BFLOAT16)
+
+
 # ------------------------------------------------------------------------------------ writing
 
 
@@ -269,7 +283,7 @@ def _name_of_dtype(name: str, array: Array) -> str:
     if dtype not in NAMES or name == "__metadata__":
         raise TypeError(
             f"{name!r}, dtype {array.dtype}, cannot be written: expected one of "
-            f"{', '.join(d.name for d in NAMES)}, and another name than '__metadata__'."
+            f"{', '.join(d.name for d in DTYPES.values())}, and another name than '__metadata__'."
         )
     return NAMES[dtype]
 

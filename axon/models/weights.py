@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon.backend import Array, ArraySpec
+from axon.checks import one_of
 from axon.files import formats, npz, safetensors
 from axon.files.archive import Archive
 from axon.files.atomic import DamagedFile, atomic, check_writable
@@ -30,7 +31,12 @@ NO_PICKLE = (
 
 
 def save_weights(
-    model: Network, path: Path, style: str | None = None, like: Any = None, name_map: Any = None
+    model: Network,
+    path: Path,
+    style: str | None = None,
+    like: Any = None,
+    name_map: Any = None,
+    dtype: str | None = None,
 ) -> None:
     """Write all parameters and buffers by name to one file, whole or not at all.
 
@@ -44,6 +50,9 @@ def save_weights(
             for ``*.weights.h5``.
         like: a module of PyTorch, or its ``state_dict()``, that is to take the weights: its names
             are used. By default layers are called as they are here.
+        dtype: "float16" or "bfloat16" writes numbers of 16 bits, half the size: 3 and 2 digits are
+            left, and float16 ends at 65,504. Loading makes of them what the model computes with.
+            None: as they are.
         name_map: with ``style``: which of our layers are which there, where ``like`` does not tell.
 
     Raises:
@@ -57,28 +66,64 @@ def save_weights(
         demand_name_of_weights(path)
     if style is None and (like is not None or name_map is not None):
         raise ValueError("save_weights: like and name_map belong to another style: style='torch'.")
+    _demand_dtype(path, dtype)
     check_writable(path)
     _demand_weights(model, "save")
-    hold(model._all_locks(), _write, model, path, style, like, name_map)
+    hold(model._all_locks(), _write, model, path, style, like, name_map, dtype)
 
 
-def _write(model: Network, path: Path, style: str | None, like: Any, name_map: Any) -> None:
+def _demand_dtype(path: Path, dtype: str | None) -> None:
+    one_of("save_weights", "dtype", dtype, (None, "float16", "bfloat16"))
+    if dtype == "bfloat16" and formats.by_name(path) is not formats.SAFETENSORS:
+        raise ValueError(
+            f"save_weights: bfloat16 can be written as .safetensors alone, got {path}. Every "
+            'format has dtype="float16".'
+        )
+
+
+def _shortened(arrays: Mapping[str, Array], dtype: str | None) -> dict[str, Array]:
+    """Floats with 16 bits each, if such are wanted; integers, such as random keys, as they are."""
+    made = dict(arrays)
+    for name, array in arrays.items():
+        if dtype is None or array.dtype.kind != "f":
+            continue
+        made[name] = _short(name, array) if dtype == "float16" else safetensors.to_bfloat16(array)
+    return made
+
+
+def _short(name: str, array: Array) -> Array:
+    with np.errstate(over="ignore"):
+        made = array.astype(np.float16)
+    if not np.array_equal(np.isfinite(made), np.isfinite(array)):
+        raise ValueError(
+            f"save_weights: {name!r} holds {np.abs(array).max():.3g}, and float16 ends at 65,504. "
+            'dtype="bfloat16" reaches as far as float32.'
+        )
+    return made
+
+
+def _write(
+    model: Network, path: Path, style: str | None, like: Any, name_map: Any, dtype: str | None
+) -> None:
     """Write them in one state; nobody trains the model meanwhile."""
     if style is not None:
-        return _write_foreign(model, path, style, like, name_map)
-    arrays: dict[str, Any] = arrays_of(model)
+        return _write_foreign(model, path, style, like, name_map, dtype)
+    arrays: dict[str, Any] = _shortened(arrays_of(model), dtype)
     if formats.by_name(path) is formats.SAFETENSORS:
         return safetensors.save(path, arrays, {"format": "np", "axon": __version__})
     with atomic(path) as stream:
         np.savez(stream, **arrays)
 
 
-def _write_foreign(model: Network, path: Path, style: str, like: Any, name_map: Any) -> None:
+def _write_foreign(
+    model: Network, path: Path, style: str, like: Any, name_map: Any, dtype: str | None
+) -> None:
     """Write them as another library has them."""
     from axon.convert.hdf5 import write_keras
     from axon.convert.outgoing import foreign_weights
 
-    arrays: dict[str, Any] = foreign_weights(model, style, like, name_map)
+    made = foreign_weights(model, style, like, name_map)
+    arrays: dict[str, Any] = _shortened(made, dtype)
     if os.fspath(path).endswith(OF_KERAS):
         import io
 

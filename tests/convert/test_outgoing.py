@@ -280,3 +280,53 @@ def test_keras_reads_what_is_written_for_it(tmp_path):
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=200)
     for name, values in wanted.items():
         np.testing.assert_allclose(np.load(tmp_path / f"{name}.out.npy"), values, 1e-4, 1e-5)
+
+
+# ------------------------------------------------------------------------------------ 16 bits
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float16", 2e-3), ("bfloat16", 2e-2)])
+def test_numbers_of_16_bits_are_half_the_size(tmp_path, dtype, error):
+    model = shaken(Sequential([Dense(64, "tanh"), Dropout(0.3), Dense(3)]), (50,))
+    x = random.normal(size=(20, 50)).astype("f4")
+    wanted = model.predict(x)
+    model.save_weights(tmp_path / "long.safetensors")
+    model.save_weights(tmp_path / "short.safetensors", dtype=dtype)
+    sizes = [(tmp_path / f"{n}.safetensors").stat().st_size for n in ("short", "long")]
+    assert sizes[0] < 0.55 * sizes[1]
+    state = model.state_dict()
+    model.load_weights(tmp_path / "short.safetensors")
+    assert model.layers[0].weights.dtype == "float32"
+    np.testing.assert_allclose(model.predict(x), wanted, atol=error * np.abs(wanted).max())
+    loaded = torch_load(tmp_path / "short.safetensors")
+    for name, tensor in loaded.items():  # rounded as PyTorch rounds
+        kind = getattr(torch, dtype) if state[name].dtype.kind == "f" else tensor.dtype
+        assert torch.equal(
+            tensor, torch.from_numpy(state[name].astype(_signed(state[name]))).to(kind)
+        )
+
+
+def _signed(array):
+    return "f4" if array.dtype.kind == "f" else array.dtype.name.replace("uint", "int")
+
+
+def torch_load(path):
+    load = pytest.importorskip("safetensors.torch").load_file
+    return {n: t if t.is_floating_point() else t.to(torch.int64) for n, t in load(path).items()}
+
+
+def test_numbers_beyond_16_bits_are_told(tmp_path):
+    model = shaken(Sequential([Dense(2)]), (3,))
+    model.layers[0].bias = [1e6, 1.0]
+    with pytest.raises(ValueError, match=r"'dense/bias' holds 1e\+06, and float16 ends"):
+        model.save_weights(tmp_path / "net.npz", dtype="float16")
+    with pytest.raises(ValueError, match=r"as \.safetensors alone"):
+        model.save_weights(tmp_path / "net.npz", dtype="bfloat16")
+    with pytest.raises(ValueError, match="dtype must be"):
+        model.save_weights(tmp_path / "net.npz", dtype="float8")
+    assert not list(tmp_path.iterdir())
+    model.save_weights(tmp_path / "net.safetensors", dtype="bfloat16")
+    model.layers[0].bias = [np.nan, -np.inf]
+    model.save_weights(tmp_path / "odd.safetensors", dtype="bfloat16")
+    model.load_weights(tmp_path / "odd.safetensors")
+    np.testing.assert_array_equal(model.layers[0].bias, np.float32([np.nan, -np.inf]))
