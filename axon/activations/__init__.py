@@ -20,6 +20,7 @@ from axon.activations.combined import (
     softmin,
     sparse_plus,
     sparse_sigmoid,
+    sparsemax,
     squareplus,
     tanh_shrink,
     threshold,
@@ -66,7 +67,7 @@ COMBINED: dict[str, Activation] = {  # functions of others, which have what they
     name_of(activation): activation
     for activation in (
         *(celu, exponential, glu, hard_shrink, hard_silu, hard_tanh, log_sigmoid, soft_shrink),
-        *(softmin, sparse_plus, sparse_sigmoid, squareplus, tanh_shrink, threshold),
+        *(softmin, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh_shrink, threshold),
     )
 }
 

@@ -15,6 +15,8 @@ from axon.backend import Array
 from axon.core import Tensor
 from axon.ops.compare import where
 from axon.ops.elementwise import absolute, exp, sign, sqrt, square
+from axon.ops.reduce import max as ops_max
+from axon.ops.reduce import sum as ops_sum
 
 ENDS = -100.0  # where elu is -1 to the last digit
 FAR = 1e9  # whose square float32 still holds: from here on sqrt(x^2 + b) is |x|
@@ -165,6 +167,31 @@ def sparse_sigmoid(x: V) -> V:
     array([0. , 0.5, 1. ])
     """
     return (hard_tanh(x) + 1.0) * 0.5
+
+
+def sparsemax(x: V, axis: int = -1) -> V:
+    """The probabilities nearest to x along ``axis``, by their squared distance: many are 0.
+
+    Martins and Astudillo, "From Softmax to Sparsemax" (2016).
+
+    >>> sparsemax(np.array([2.0, 1.5, -1.0]))
+    array([0.75, 0.25, 0.  ])
+    """
+    from axon.ops.cumulative import cumsum
+    from axon.ops.ordering import sort
+
+    x = given(x)
+    values: Any = x.detach() if isinstance(x, Tensor) else x
+    falling = -sort(-values, axis=axis)
+    sizes = [1] * x.ndim
+    sizes[axis] = x.shape[axis]
+    counts = np.arange(1.0, x.shape[axis] + 1).astype(x.dtype).reshape(sizes)
+    line = (cumsum(falling, axis=axis) - 1.0) / counts
+    last = ops_max(where(falling > line, line, -np.inf), axis=axis, keepdims=True)
+    chosen = values > last
+    number = ops_sum(where(chosen, 1.0, values * 0.0), axis=axis, keepdims=True)
+    cut = (ops_sum(where(chosen, x, 0.0), axis=axis, keepdims=True) - 1.0) / number
+    return where(chosen, x - cut, 0.0)
 
 
 def squareplus(x: V, b: float = 4.0) -> V:

@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         AutoContrast,
         RandomBrightness,
         RandomColorDegeneration,
+        RandomColorJitter,
         RandomContrast,
         RandomGrayscale,
         RandomHue,
@@ -194,6 +195,7 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     ),
     "colors": (
         *("AutoContrast", "RandomBrightness", "RandomColorDegeneration", "RandomContrast"),
+        *("RandomColorJitter",),
         *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPosterization"),
         *("RandomSaturation", "RandomSharpness", "Solarization"),
     ),

@@ -430,3 +430,57 @@ class AutoContrast(Windowed):
         some = width > 0.0
         stretched = (x - least) * ((high - low) / where(some, width, 1.0)) + low
         return where(some, stretched, x)
+
+
+class RandomColorJitter(Windowed):
+    """Change brightness, contrast, saturation and hue, one after another, while training.
+
+    Args:
+        value_range: between which numbers colours lie.
+        brightness_factor: of RandomBrightness; None leaves it out.
+        contrast_factor: of RandomContrast; None leaves it out.
+        saturation_factor: of RandomSaturation; None leaves it out.
+        hue_factor: of RandomHue; None leaves it out.
+        seed: a whole number, for the same changes each time.
+        options: name, dtype.
+
+    >>> layer = RandomColorJitter((0, 1), brightness_factor=(0.5, 0.5))
+    >>> layer(np.full((1, 1, 1, 3), 0.25), training=True).ravel()
+    array([0.75, 0.75, 0.75], dtype=float32)
+    """
+
+    on_mask = masks.REFUSED
+    axes = 2
+
+    def __init__(
+        self,
+        value_range: Sequence[float] = BYTES,
+        brightness_factor: Factor | None = None,
+        contrast_factor: Factor | None = None,
+        saturation_factor: Factor | None = None,
+        hue_factor: Factor | None = None,
+        seed: int | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(**options)
+        self.value_range = range_of("RandomColorJitter", value_range)
+        self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor
+        self.saturation_factor, self.hue_factor = saturation_factor, hue_factor
+        self.seed = seed
+        made: list[tuple[type[_Colours], Factor | None]] = [
+            (RandomBrightness, brightness_factor),
+            (RandomContrast, contrast_factor),
+            (RandomSaturation, saturation_factor),
+            (RandomHue, hue_factor),
+        ]
+        self.parts = [
+            change(factor, self.value_range, None if seed is None else seed + i, dtype=self.dtype)
+            for i, (change, factor) in enumerate(made)
+            if factor is not None
+        ]
+
+    def call(self, x: Tensor) -> Tensor:
+        """Change them."""
+        for part in self.parts:
+            x = part(x)
+        return x[...] if not self.parts else x

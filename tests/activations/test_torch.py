@@ -110,7 +110,7 @@ def ours_of(function, x, g):
 
 
 def test_every_activation_is_compared():
-    assert {*ACTIVATIONS, *ALIASES, *COMBINED} - {"glu"} <= set(PAIRS)
+    assert {*ACTIVATIONS, *ALIASES, *COMBINED} - {"glu", "sparsemax"} <= set(PAIRS)
 
 
 @every_pair
@@ -181,3 +181,22 @@ def test_settings_of_combined_ones_are_checked(call, words):
     for x in (np.ones((2, 3)), Tensor(np.ones((2, 3)))):
         with pytest.raises(ValueError, match=words):
             call(x)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+def test_sparsemax_is_the_nearest_distribution(axis):
+    """By the conditions of Kuhn and Tucker, and its slope by that of a projection."""
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(size=(2, 3, 4, 5))
+    leaf = Tensor(x, requires_grad=True)
+    found = activations.sparsemax(leaf, axis)
+    p = found.numpy()
+    assert np.array_equal(activations.sparsemax(x, axis), p)
+    np.testing.assert_allclose(p.sum(axis=axis), 1, rtol=1e-12)
+    assert p.min() == 0
+    some = p > 0
+    cut = np.where(some, x - p, -np.inf).max(axis=axis, keepdims=True)
+    np.testing.assert_allclose(p, np.maximum(x - cut, 0), atol=1e-12)
+    found.backward(g)
+    mean = (g * some).sum(axis=axis, keepdims=True) / some.sum(axis=axis, keepdims=True)
+    np.testing.assert_allclose(leaf.grad.numpy(), np.where(some, g - mean, 0), atol=1e-12)

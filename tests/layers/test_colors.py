@@ -135,3 +135,15 @@ def test_other_names_of_keras():
     assert layers.MaxPool2D is layers.MaxPooling2D
     assert layers.Convolution3DTranspose is layers.Conv3DTranspose
     assert axon.layers.GlobalAvgPool1D is layers.GlobalAveragePooling1D
+
+
+def test_jitter_is_one_change_after_another():
+    x = rng.random((2, 3, 4, 3)).astype("f4")
+    fixed = (0.1, 0.1), (0.0, 0.0), (0.6, 0.6)
+    found = layers.RandomColorJitter((0, 1), *fixed)(x, training=True)
+    for name, factor in zip(("Brightness", "Contrast", "Saturation"), fixed, strict=True):
+        x = getattr(layers, f"Random{name}")(factor, (0, 1))(x, training=True)
+    np.testing.assert_allclose(found, x, rtol=1e-6)
+    one, other = (layers.RandomColorJitter((0, 1), 0.5, 0.5, 0.5, 0.5, seed=3) for _ in range(2))
+    assert np.array_equal(one(x, training=True), other(x, training=True))
+    assert not np.array_equal(one(x, training=True), other(x))

@@ -92,6 +92,7 @@ from axon.layers import (
     PReLU,
     RandomBrightness,
     RandomColorDegeneration,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
     RandomErasing,
@@ -300,6 +301,10 @@ SAMPLES = {
     "RandomBrightness": (lambda **s: RandomBrightness(0.5, (-1, 1), **s), (2, 2, 1)),
     "RandomContrast": (lambda **s: RandomContrast(0.5, **s), (2, 2, 1)),
     "RandomColorDegeneration": (lambda **s: RandomColorDegeneration(0.5, **s), (2, 1, 3)),
+    "RandomColorJitter": (
+        lambda **s: RandomColorJitter((-1, 1), 0.2, 0.2, None, 0.1, **s),
+        (2, 1, 3),
+    ),
     "RandomGrayscale": (RandomGrayscale, (2, 1, 3)),
     "RandomHue": (lambda **s: RandomHue(0.5, **s), (2, 1, 3)),
     "RandomInvert": (lambda **s: RandomInvert(1.0, (-1, 1), **s), (2, 1, 2)),
