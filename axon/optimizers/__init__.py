@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from axon.optimizers.ftrl import Ftrl
     from axon.optimizers.full_batch import ASGD, Rprop
     from axon.optimizers.layerwise import Adafactor, Lamb
+    from axon.optimizers.lbfgs import LBFGS
     from axon.optimizers.radam import RAdam
     from axon.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 
@@ -25,6 +26,7 @@ LATER = {  # file -> the optimizers in it, which are loaded when one of them is 
     "ftrl": ("Ftrl",),
     "full_batch": ("ASGD", "Rprop"),
     "layerwise": ("Adafactor", "Lamb"),
+    "lbfgs": ("LBFGS",),
     "radam": ("RAdam",),
     "schedule_free": ("ScheduleFreeAdamW", "ScheduleFreeSGD"),
 }
@@ -45,6 +47,7 @@ _OPTIMIZERS: dict[str, type[Optimizer] | str] = {
     "asgd": "ASGD",
     "ftrl": "Ftrl",
     "lamb": "Lamb",
+    "lbfgs": "LBFGS",
     "radam": "RAdam",
     "rprop": "Rprop",
     "schedulefreeadamw": "ScheduleFreeAdamW",

@@ -48,6 +48,7 @@ OWN = {
     optimizers.ASGD: [],
     optimizers.Ftrl: [{"l1_regularization_strength": 0.01, "beta": 0.1}],
     optimizers.Lamb: [],
+    optimizers.LBFGS: [{"history_size": 2}],
     optimizers.RAdam: [{"beta_2": 0.9}],
     optimizers.Rprop: [],
     optimizers.ScheduleFreeAdamW: [{"warmup_steps": 3}],
