@@ -276,7 +276,7 @@ def _lowering(name: str) -> Callable[[Plan, Sequence[Tensor], Sequence[Tensor]],
 def _demand(name: str, options: DeviceOptions) -> str:
     """Demand that a lowering can be used; where it works, in its words."""
     try:
-        lowering = import_module(LOWERINGS[name])
+        demanded = import_module(LOWERINGS[name]).demand  # which imports the rest of it
     except Exception as error:
         needs, extra = NEEDS[name]
         raise ImportError(
@@ -286,7 +286,7 @@ def _demand(name: str, options: DeviceOptions) -> str:
         ) from error
     if name == AUTO:
         _settings.works = True
-    return str(lowering.demand(options))
+    return str(demanded(options))
 
 
 def _warn_of_fast(what: str) -> None:
