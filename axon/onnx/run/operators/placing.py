@@ -9,6 +9,7 @@ import numpy as np
 from axon import ops
 from axon.backend import Array
 from axon.core import Tensor
+from axon.onnx.ir import inverse
 from axon.onnx.run.operators.budget import allowed
 from axon.onnx.run.operators.indexing import flat_places, from_front, one_hot
 from axon.onnx.run.operators.operand import Operand, axis_from_front
@@ -81,18 +82,22 @@ def scatter_nd(
 
 
 @operator("TopK")
-def top_k(x: Array, k: int, /, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> list[Array]:
+def top_k(
+    x: Tensor, k: int, /, *, axis: int = -1, largest: int = 1, sorted: int = 1
+) -> list[Tensor | None]:
     """The k largest or smallest along ``axis``, and where they stood; of equal ones the first."""
     axis = axis_from_front(axis, x.ndim)
     if not 0 <= k <= x.shape[axis]:
         raise ValueError(f"{k} of {x.shape[axis]} numbers cannot be chosen.")
-    if largest:  # from the end, so that of equal ones the first comes first
-        order = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
-        order = x.shape[axis] - 1 - order
+    order = (*(i for i in range(x.ndim) if i != axis), axis)
+    rows = x.transpose(order)
+    if largest:
+        values, places = ops.top_k(rows, k)
     else:
-        order = np.argsort(x, axis, kind="stable")
-    order = order[(*(slice(None),) * axis, slice(k))]
-    return [np.take_along_axis(x, order, axis), order.astype(np.int64)]
+        places = ops.argsort(rows)[..., :k]
+        values = ops.take_along_axis(rows, places, axis=-1)
+    back = inverse(order)
+    return [values.transpose(back), places.astype(np.int64).transpose(back)]
 
 
 @operator("Hardmax")
