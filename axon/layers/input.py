@@ -23,7 +23,8 @@ class Input(Stands, Layer):
     Args:
         shape: the shape of one sample, without the batch axis; one number for (features,).
         dtype: what inputs are converted to: float32 unless told otherwise; whole numbers, such as
-            "int64" for an Embedding, are possible.
+            "int64" for an Embedding, are possible; and "string" in the functional style, for layers
+            such as TextVectorization.
         options: name.
 
     >>> from axon.layers import Dense
@@ -38,14 +39,21 @@ class Input(Stands, Layer):
     on_mask = masks.EACH
 
     def __init__(self, shape: Integers, dtype: TypeName = None, **options: Any) -> None:
-        integers = dtype is not None and np.dtype(dtype).kind in "iu"
-        super().__init__(dtype=None if integers else dtype, **options)
+        text = dtype is not None and np.dtype("O" if dtype == "string" else dtype).kind in "OUS"
+        integers = dtype is not None and not text and np.dtype(dtype).kind in "iu"
+        super().__init__(dtype=None if integers or text else dtype, **options)
         given = shape if isinstance(shape, tuple | list) else (shape,)
         self.shape = tuple(integer("Input", "shape", n) for n in given)
         self._incoming = np.dtype(dtype) if integers else self.dtype
+        self._comes = np.dtype(object) if text else self._incoming
         self.dtype = self._incoming  # what is described
         self.passes_on = dtype is None  # type: ignore[misc]
         self.build(self.shape)
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
+        text = {"dtype": "string"} if self._comes.kind == "O" else {}
+        return {**super().config(), **text}
 
     @property
     def input_dtype(self) -> DType:
@@ -56,9 +64,8 @@ class Input(Stands, Layer):
     def symbolic(self) -> Symbolic:
         """What comes in, as a symbolic value."""
         if "_calls" not in vars(self):
-            vars(self)["_calls"] = [
-                GraphCall(self, (), {}, ValueSpec((1, *self.shape), self._incoming))
-            ]
+            spec = ValueSpec((1, *self.shape), self._comes, raw=True)
+            vars(self)["_calls"] = [GraphCall(self, (), {}, spec)]
         found: Symbolic = vars(self)["_calls"][0].results
         return found
 

@@ -37,6 +37,7 @@ class ValueSpec(NamedTuple):
     shape: Shape  # with the axis of the samples, 1 of them
     dtype: DType
     mask: Shape | None = None  # of its mask, if it has one
+    raw: bool = False  # it comes in, or was prepared of what does: layers may prepare it
 
     def zeros(self) -> Tensor:
         """A Tensor that stands for it."""
@@ -223,13 +224,41 @@ def called(target: Tree, inputs: tuple[Tree, ...], options: dict[str, Tree]) -> 
         ValueError, TypeError: what the layer says of inputs that do not fit.
     """
     inputs, options = mapped((inputs, options), object, _constant)
-    given = mapped((inputs, options), Symbolic, lambda value, _: value.spec.zeros())
+    if getattr(target, "prepares", False):
+        return _prepared(target, inputs)
+    given = mapped((inputs, options), Symbolic, lambda value, _: _sample(target, value))
     with probing(), np.errstate(all="ignore"):
         made = target(*given[0], **given[1])
     specs = mapped(made, object, _spec_for(target))
     if isinstance(target, NamedFunction):
         _tell_of_masks(target.name, given, specs)
     call = GraphCall(target, inputs, options, specs)
+    remember(call)
+    return call.results
+
+
+def _sample(target: Tree, value: Symbolic) -> Tensor:
+    """A sample of zeros for a symbolic value."""
+    if value.dtype.kind == "O":
+        raise TypeError(
+            f"{target.name!r} was called with {value!r}, which stands for text. Call a layer that "
+            "turns it into numbers first, such as TextVectorization, StringLookup or Hashing."
+        )
+    return value.spec.zeros()
+
+
+def _prepared(target: Tree, inputs: tuple[Tree, ...]) -> Tree:
+    """Call a layer that turns raw values into numbers: it is tried on a raw sample."""
+    given = list(leaves(inputs, Symbolic))
+    if len(given) != 1 or not given[0].spec.raw:
+        raise ValueError(
+            f"{target.name!r} turns one Input, as it comes in, into numbers; it cannot stand "
+            f"behind other layers. It was called with {given}."
+        )
+    spec = given[0].spec
+    made = target.prepare(np.full(spec.shape, "" if spec.dtype.kind == "O" else 0, spec.dtype))
+    target.build(made.shape[1:])
+    call = GraphCall(target, inputs, {}, ValueSpec(made.shape, made.dtype, raw=True))
     remember(call)
     return call.results
 

@@ -74,8 +74,9 @@ class Functional(Model):
         self._name(list({id(m): m for m in modules}.values()), keys)
         self._entries = tuple(_entry_names(inputs, self._steps_of_graph))
         self._by_name = isinstance(inputs, Mapping)
-        shapes = tuple(value.spec.shape[1:] for value in entries)
-        self._shapes = shapes, _shapes_of(results)
+        self._chains = _chains(self._steps_of_graph, len(entries))
+        ends = [chain[-1].specs if chain else v.spec for chain, v in zip(self._chains, entries)]  # noqa: B905
+        self._shapes = tuple(end.shape[1:] for end in ends), _shapes_of(results)
         vars(self)["_symbolic"] = entries, results
 
     def _name(self, modules: list[Module], keys: Sequence[str] | None) -> None:
@@ -116,7 +117,8 @@ class Functional(Model):
     @property
     def input_dtype(self) -> DType:
         """What the data are converted to: integers if an input wants such."""
-        wanted = [step.target.input_dtype for step in self._steps_of_graph[: len(self._entries)]]
+        entries = zip(self._steps_of_graph, self._chains, strict=False)
+        wanted = [(chain[-1] if chain else step).target.input_dtype for step, chain in entries]
         return next((dtype for dtype in wanted if dtype.kind in "iu"), wanted[0])
 
     @property
@@ -130,7 +132,8 @@ class Functional(Model):
         return _unique([self._steps_of_graph[ref.step].target.name for ref in refs])
 
     def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Tree:
-        for step, shape in zip(self._steps_of_graph, input_shapes, strict=False):
+        pairs = zip(self._steps_of_graph, input_shapes, self._chains, strict=False)
+        for step, shape in ((step, shape) for step, shape, chain in pairs if not chain):
             step.target.accept((-1, *shape))
         return self._shapes[1] if self._shapes else ()
 
@@ -155,12 +158,23 @@ class Functional(Model):
                 return self._run(
                     [x if isinstance(x, Tensor) else Tensor(as_array(x)) for x in given], mask
                 )
-            entries = [step.target for step in self._steps_of_graph]
+            given = self.prepared(given)
+            pairs = zip(self._steps_of_graph, self._chains, strict=False)
+            entries = [(chain[-1] if chain else step).target for step, chain in pairs]
             arrays = [as_array(x, e.taking(x)) for e, x in zip(entries, given, strict=False)]
             made = self._run(
                 [Tensor(a, requires_grad=modes.grad and a.dtype.kind == "f") for a in arrays], mask
             )
         return mapped(made, Tensor, lambda t, _: t.data.copy())
+
+    def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Raw values, such as texts, as the numbers that the first other layers read."""
+        found = []
+        for x, chain in zip(inputs, self._chains, strict=False):
+            for step in () if isinstance(x, Tensor) else chain:
+                x = step.target.prepare(x)
+            found.append(x)
+        return tuple(found)
 
     def _spread(self, inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
         if len(inputs) == 1 and isinstance(inputs[0], Mapping | list | tuple):
@@ -179,7 +193,8 @@ class Functional(Model):
         made: list[Tree] = []
         for step in self._steps_of_graph:
             if len(made) < len(inputs):
-                made.append(step.target(inputs[len(made)]))
+                x = inputs[len(made)]
+                made.append(x if self._chains[len(made)] else step.target(x))
                 continue
             given = mapped((step.inputs, step.options), Ref, lambda ref, _: ref.of(made))
             made.append(_called(step.target, *given))
@@ -385,6 +400,27 @@ def _steps(entries: Sequence[Symbolic], calls: Sequence[GraphCall]) -> list[Grap
         specs = mapped(call.results, Symbolic, lambda value, _: value.spec)
         made.append(GraphStep(call.target, inputs, options, specs))
     return made
+
+
+def _chains(steps: Sequence[GraphStep], count: int) -> list[list[GraphStep]]:
+    """Of each input, the layers that turn raw values into numbers, before all others."""
+    found: list[list[GraphStep]] = []
+    for number in range(count):
+        chain: list[GraphStep] = []
+        while True:
+            readers = [s for s in steps if Ref(number) in leaves((s.inputs, s.options), Ref)]
+            preparing = [s for s in readers if getattr(s.target, "prepares", False)]
+            if not preparing:
+                break
+            if len(readers) > 1:
+                raise ValueError(
+                    f"{preparing[0].target.name!r} turns raw values into numbers, and must be the "
+                    "only one that reads them. Make another Input for the other layers."
+                )
+            chain.append(preparing[0])
+            number = steps.index(preparing[0])
+        found.append(chain)
+    return found
 
 
 def _references(entries: Sequence[Symbolic], calls: Sequence[GraphCall]) -> Tree:

@@ -20,9 +20,12 @@ from axon.layers import (
     Embedding,
     Flatten,
     GlobalAveragePooling1D,
+    Hashing,
     Input,
     Layer,
     Normalization,
+    StringLookup,
+    TextVectorization,
 )
 from axon.layers.module import Module
 from axon.layers.symbolic import Symbolic
@@ -276,6 +279,34 @@ def test_a_function_at_which_a_mask_ends_is_told():
     x = Embedding(5, 3, mask_zero=True)(Input((4,), dtype="int64"))
     with pytest.warns(UserWarning, match="the mask of a sequence ends.*reshape"):
         x.reshape(-1, 12)
+
+
+# ------------------------------------------------------------------------------------ text
+
+
+def test_text_comes_in_through_layers_that_prepare_it(tmp_path):
+    texts = np.array([["the cat sat"], ["a dog ran off"], ["the dog sat down"]])
+    kinds, x = np.array([["a"], ["b"], ["a"]]), X[:3, :2]
+    words = TextVectorization(output_sequence_length=5)
+    words.adapt(texts[:, 0])
+    look = StringLookup(output_mode="one_hot")
+    look.adapt(kinds)
+    text, kind, row = Input((1,), dtype="string"), Input((1,), dtype="string"), Input((2,))
+    mean = GlobalAveragePooling1D()(Embedding(20, 3)(words(text)))
+    model = Model([text, kind, row], Dense(1)(Concatenate()([mean, Flatten()(look(kind)), row])))
+    model.compile("mse")
+    model.fit([texts, kinds, x], Y[:3, :1], epochs=2, verbose=0)
+    wanted = model.predict([texts, kinds, x])
+    assert np.allclose(model([texts, kinds, x]), wanted, atol=1e-6)
+    assert not np.allclose(model.predict([texts[::-1], kinds, x]), wanted)
+    model.save(tmp_path / "net.axon")
+    assert np.array_equal(axon.load_model(tmp_path / "net.axon").predict([texts, kinds, x]), wanted)
+    with pytest.raises(TypeError, match=r"stands for text\. Call a layer that turns it"):
+        Dense(3)(text)
+    with pytest.raises(ValueError, match="cannot stand behind other layers"):
+        words(Dense(1)(row))
+    with pytest.raises(ValueError, match="must be the only one that reads them"):
+        Model(row, Concatenate()([Hashing(5)(row), row]))
 
 
 # ------------------------------------------------------------------------------------ operators
