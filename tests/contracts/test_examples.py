@@ -109,6 +109,15 @@ def test_a_u_net_finds_discs():
     assert load("unet.py").main(epochs=6, count=400) >= 0.5
 
 
+def test_texts_of_a_csv_file_are_classified(tmp_path, capsys):
+    example = load("text/classification.py")
+    assert example.main(epochs=6) > 0.8  # a word in ten says the opposite
+    assert "made-up reviews" in capsys.readouterr().out
+    example.made_up(tmp_path / "own.csv", 300)
+    assert example.main(str(tmp_path / "own.csv"), "text", "label", 2) > 0.4
+    assert "made-up" not in capsys.readouterr().out
+
+
 def test_a_language_model_of_characters_writes_on(tmp_path, capsys):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat and the dog sat on the log. " * 300)
