@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Unpack
 
 from axon.backend import DType
-from axon.checks import demand, number
+from axon.checks import demand, number, positive
 from axon.core import Tensor
 from axon.ops import maximum, minimum, sign, where
 from axon.optimizers.base import Optimizer
@@ -18,7 +18,8 @@ class Rprop(Optimizer):
     where it turns, in which case the weight waits for one update.
 
     Args:
-        learning_rate: how large steps begin; of a schedule, its first.
+        learning_rate: how large steps begin. Where it changes later, by a schedule or by
+            ``multipliers``, steps are so many times as large.
         etas: what a step is multiplied by when the sign turns, and when it stays.
         step_sizes: the smallest and the largest step.
         options: clipping and more, see ``Optimizer``.
@@ -39,17 +40,18 @@ class Rprop(Optimizer):
         super().__init__(learning_rate, **options)
         self.etas = _pair("etas", etas, 1.0)
         self.step_sizes = _pair("step_sizes", step_sizes, None)
-        self.state_begins = {"step_size": self.learning_rate}
+        self._begin = positive("Rprop", "the first learning_rate", self.learning_rate)
+        self.state_begins = {"step_size": self._begin}
 
     def rule(self, values: Tensor, gradients: Tensor, *rest: Tensor) -> None:
         """See above."""
-        before, step, _ = rest
+        before, step, rate = rest
         turn = sign(gradients * before)
         factor = where(turn > 0.0, self.etas[1], where(turn < 0.0, self.etas[0], 1.0))
         least, most = self.step_sizes
         step.assign(maximum(minimum(step * factor.astype(step.dtype), most), least))
         moving = where(turn < 0.0, 0.0, gradients)
-        values.assign(values - sign(moving) * step)
+        values.assign(values - sign(moving) * step * (rate / self._begin))
         before.assign(moving)
 
 

@@ -367,7 +367,7 @@ def test_sample_weights_that_do_not_fit(kind, built, w, error, words):
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ("balanced", TypeError, ("expected a dict from class to weight", "got 'balanced'")),
+        ("equal", TypeError, ("expected a dict from class to weight", "got 'equal'")),
         ([1.0, 2.0, 3.0], TypeError, ("expected a dict from class to weight",)),
         ({3: 1.0}, ValueError, ("no class 3, they are 0 to 2",)),
         ({-1: 1.0}, ValueError, ("no class -1",)),
