@@ -342,8 +342,8 @@ BAD = {
     "a layer": ({"model_json": update(**{"class": "Flatten", "config": {}})}, "is not a Model"),
     "shape of text": ({"model_json": update(input_shape="ab")}, "cannot be made"),
     "arguments": (
-        {"model_json": lambda d: first_layer(d, units=3)},
-        "cannot be made: Dense: unexpected argument 'units'",
+        {"model_json": lambda d: first_layer(d, width=3)},
+        "cannot be made: Dense: unexpected argument 'width'",
     ),
     "no metadata": ({"model_json": update(metadata=3)}, "cannot be made"),
     "optimizer": (

@@ -481,7 +481,7 @@ def test_a_header_may_be_as_long_as_a_pickle_begins(tmp_path, length):
     assert all(map(np.array_equal, model.state_dict().values(), arrays.values()))
 
 
-@pytest.mark.parametrize("name", ["a.axon", "a.onnx", "a.weights.h5", "a.PTH", "a.keras"])
+@pytest.mark.parametrize("name", ["a.axon", "a.onnx", "a.PTH", "a.keras"])
 def test_weights_are_not_written_under_a_foreign_name(tmp_path, name):
     with pytest.raises(
         ValueError, match=r"would not be what its name says.*\.safetensors or \.npz"
