@@ -157,7 +157,8 @@ class Layer(Module):
     has_format: ClassVar[bool] = False  # whether ``data_format`` is an argument
     on_mask: ClassVar[str] = masks.FOLLOWED  # what becomes of a mask: see masks.py
     takes_lists: ClassVar[bool] = False  # ``call`` takes any number of inputs: also lists of them
-    _channels_axis: int = -1  # of one that was pickled before it could be another
+    _channels_axis: int = -1  # these two of one that was pickled before it could have others
+    activity_regularizer: Callable[[Tensor], Tensor] | None = None
     mask_axes: ClassVar[int] = 2  # a mask of fewer, (n,), says which samples are real: it passes
     refused: ClassVar[dict[str, str]] = {
         "forward": "a layer writes call(self, x); forward is the same for all of them."
