@@ -112,7 +112,7 @@ class _Adaptive(Windowed):
         for axis, size in enumerate(self.output_size, 1):
             if size is not None and size != x.shape[axis]:
                 before, n, behind = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
-                rows = x.reshape(int(np.prod(before)), n, -1)
+                rows = x.reshape(int(np.prod(before)), n, int(np.prod(behind)))
                 x = self.along(rows, [_stretch(i, n, size) for i in range(size)])
                 x = x.reshape(*before, size, *behind)
         return x

@@ -223,10 +223,10 @@ def hypot(x1: Tensor, x2: Tensor) -> Tensor:
     """
     x1, x2 = floats(x1), floats(x2)
     unit = maximum(absolute(x1), absolute(x2)).detach()
-    nothing = unit == 0.0
-    unit = where(nothing, 1.0, unit)
-    total = (x1 / unit) ** 2 + (x2 / unit) ** 2
-    return where(nothing, 0.0, unit * sqrt(where(nothing, 1.0, total)))
+    ready = where(unit == 0.0, True, unit == inf)
+    scale = where(ready, 1.0, unit)
+    total = (x1 / scale) ** 2 + (x2 / scale) ** 2
+    return where(ready, unit, scale * sqrt(where(ready, 1.0, total)))
 
 
 @composite

@@ -20,6 +20,10 @@ def comparison_shape(*arrays: Array) -> tuple[Shape, DType]:
 
 def where_shape(condition: Array, x: Array, y: Array) -> tuple[Shape, DType]:
     """The broadcast shape of all three; the type of the two that are chosen from."""
+    if condition.dtype != TRUTH:
+        raise TypeError(
+            f"where: expected a condition of truth values, such as x > 0, got {condition.dtype}."
+        )
     return elementwise(condition, x, y)[0], elementwise(x, y)[1]
 
 

@@ -270,6 +270,8 @@ def nanmedian(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> Tensor:
     """Where in a rising row each value belongs: before its equals, or behind them ("right").
 
+    NaN belongs behind all numbers.
+
     >>> searchsorted([1.0, 2.0, 3.0], [2.0, 9.0])
     array([1, 3])
     """
@@ -278,8 +280,11 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
             f"searchsorted: expected one axis and side 'left' or 'right', got shape "
             f"{sorted_sequence.shape} and {side!r}."
         )
-    v = values[..., None]
-    before = sorted_sequence < v if side == "left" else sorted_sequence <= v
+    v, missing = values[..., None], (values != values)[..., None]
+    if side == "left":
+        before = where(missing, sorted_sequence == sorted_sequence, sorted_sequence < v)
+    else:
+        before = where(missing, True, sorted_sequence <= v)
     return before.sum(-1)
 
 
@@ -287,7 +292,11 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
 def digitize(x: Tensor, bins: Tensor) -> Tensor:
     """The number of the bin that each element lies in: how many edges are not above it.
 
+    Of edges that fall it is how many are above it.
+
     >>> digitize([0.5, 1.0, 9.0], [0.0, 1.0, 2.0])
     array([1, 2, 3])
     """
-    return searchsorted(bins, x, side="right")
+    below = searchsorted(bins, x, side="right")
+    n = bins.shape[0]
+    return where(bins[0] > bins[-1], n - below, below) if n else below

@@ -161,3 +161,9 @@ def test_what_alpha_dropout_keeps():
         lowest = slope * (-1.7580993408473766 + 1.7580993408473766 * rate)
         assert values[counts.argmax()] == pytest.approx(lowest, abs=1e-6)
     assert np.array_equal(layers.AlphaDropout(0.5, dtype="float64")(x), x)
+
+
+def test_no_rows_at_all_have_results_too():
+    for axes, kind in product((1, 2, 3), ("Average", "Max")):
+        layer = getattr(layers, f"Adaptive{kind}Pooling{axes}D")(3)
+        assert layer(np.zeros((0, *sizes(axes)[1:]))).shape == (0, *(3,) * axes, 2)

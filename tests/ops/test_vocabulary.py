@@ -561,6 +561,28 @@ def test_nothing_overflows() -> None:
     assert ops.floor(1e300) == 1e300
 
 
+def test_nan_infinity_and_falling_edges_have_their_places() -> None:
+    """As NumPy's: NaN behind all numbers, edges that fall are counted from above."""
+    values = np.array([np.nan, -5, -1, 0, 0.5, 2, np.inf])
+    for row in ([-1.0, 0, 0, 2], [0.0, np.nan], []):
+        for side in ("left", "right"):
+            found = ops.searchsorted(np.array(row), values, side)
+            np.testing.assert_array_equal(found, np.searchsorted(row, values, side))
+    for edges in ([2.0, 0, -1], [-1.0, 0, 0, 2], [3.0], []):
+        found = ops.digitize(Tensor(values), Tensor(np.array(edges)))
+        np.testing.assert_array_equal(found.numpy(), np.digitize(values, edges))
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(
+            ops.hypot([np.inf, 0, 3], [1, 0, -np.inf]), [np.inf, 0, np.inf]
+        )
+
+
+def test_a_condition_is_made_of_truth_values() -> None:
+    """Numbers are no conditions."""
+    with pytest.raises(TypeError, match=r"where: expected a condition of truth values.*float64"):
+        ops.where(np.ones(2), 1.0, 2.0)
+
+
 def test_truth_values_and_bytes_are_what_numpy_makes_of_them() -> None:
     bytes_ = np.array([200, 100, 3], np.uint8)
     for name in ("cumsum", "cumprod", "prod", "ptp", "sort", "argmin", "ceil", "trunc", "min"):
