@@ -29,7 +29,7 @@ from axon.backend import (
 )
 from axon.facts import Kernel, Meta, behind, declared, demand_names_of_today, named, no_rules
 from axon.modes import GradMode, Mode, modes, no_grad
-from axon.operators import PRIMITIVES, Operators
+from axon.operators import PRIMITIVES, VALUES, Operators
 
 Rule = Callable[..., "Tensor"]  # for a gradient: of g, y, the inputs and the metadata
 
@@ -126,7 +126,7 @@ class Primitive:
         if len(inputs) > self.takes[0]:
             inputs, meta = named(self.name, self.takes, inputs, meta)
         for given in inputs:
-            if isinstance(given, Operators):
+            if isinstance(given, VALUES):
                 if given.defers:
                     return given.defer(self, inputs, meta)
                 return apply(self, *self._tensors(inputs), **meta)

@@ -54,7 +54,7 @@ def _unpacked(sizes: tuple[Any, ...]) -> tuple[int, ...]:
 
 def _operators(value: Any) -> Iterator[Any]:
     """Every Tensor among the arguments of a function, however deep in lists and tuples."""
-    if isinstance(value, Operators):
+    if isinstance(value, VALUES):
         yield value
     elif isinstance(value, list | tuple | dict):
         for inner in value.values() if isinstance(value, dict) else value:
@@ -109,6 +109,17 @@ def deferring(function: Any) -> Any:
     if vars(home).get(name) is function:  # by which copies and pickles find it
         setattr(home, name, call)
     return call
+
+
+class Deferred:
+    """What stands for values that are not there yet, such as an Input of a model."""
+
+    __slots__ = ()
+    defers: ClassVar[bool] = True
+
+    def defer(self, function: Any, inputs: Any, options: Any) -> Any:
+        """Take note of the call of a function."""
+        raise NotImplementedError(f"{function}: nobody takes note of it.")
 
 
 class Operators:
@@ -183,7 +194,8 @@ class Operators:
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
         """NumPy's other functions take plain values: refused where a gradient would be lost."""
         refuse_while_recording(f"np.{function.__name__}")
-        if modes.grad and any(t.requires_grad for t in _operators((inputs, options))):
+        given = _operators((inputs, options))
+        if modes.grad and any(getattr(t, "requires_grad", False) for t in given):
             raise TypeError(
                 f"np.{function.__name__} on a Tensor that requires gradients would leave autograd. "
                 "Use AXON's operations (axon.ops, or the Tensor's methods), or take the values "
@@ -310,3 +322,6 @@ class Operators:
 
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))
+
+
+VALUES = (Operators, Deferred)  # what a primitive is called with besides arrays and numbers

@@ -17,7 +17,7 @@ from axon import ops
 from axon.backend import DType, Shape
 from axon.core import Primitive, Tensor
 from axon.modes import Mode, TrainingMode, no_grad, users_line
-from axon.operators import PRIMITIVES, Operators
+from axon.operators import PRIMITIVES, Deferred, Operators
 
 Tree = Any  # values, or lists, tuples and dicts of them
 NO_VALUE = (
@@ -361,13 +361,17 @@ def defers(value: Tree) -> bool:
     return isinstance(value, Symbolic | Stands)
 
 
-class Stands:
+class Stands(Deferred):
     """What stands for a symbolic value, and can be computed with like it: an Input."""
 
     @property
     def symbolic(self) -> Symbolic:
         """The value."""
         raise NotImplementedError
+
+    def defer(self, function: Tree, inputs: Tree, options: Tree) -> Tree:
+        """Take note of the call of a function."""
+        return called(NamedFunction.of(function), tuple(inputs), dict(options))
 
     def __getattr__(self, name: str) -> Tree:
         if name.startswith("_") or name in LEAVING or name not in vars(Operators):

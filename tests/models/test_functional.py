@@ -339,6 +339,20 @@ def test_every_operator_and_method_is_a_step(tmp_path):
     assert np.array_equal(axon.load_model(tmp_path / "net.axon").predict(X), model.predict(X))
 
 
+def test_functions_take_an_input_as_it_is():
+    x = Input((4,))
+    parts = [
+        *(ops.exp(x), ops.sum(x, 1, True), ops.cumsum(x, axis=1), ops.logsumexp(x, 1, True)),
+        *(ops.split(x, [2], axis=1)[1], ops.einsum("ij,kj->ik", x, np.ones((3, 4), "f"))),
+        *(x.sin(), ops.concatenate([x, x], axis=1), ops.clip(x, 0.0, 1.0)),
+    ]
+    sums = [X.sum(1, keepdims=True), np.log(np.exp(X).sum(1, keepdims=True))]
+    wanted = [np.exp(X), sums[0], X.cumsum(1), sums[1], X[:, 2:], sums[0].repeat(3, 1)]
+    wanted += [np.sin(X), X, X, X.clip(0, 1)]
+    found = Model(x, Concatenate()(parts)).predict(X)
+    assert np.allclose(found, np.hstack(wanted), rtol=1e-5, atol=1e-6)
+
+
 def test_a_symbolic_value_has_no_numbers():
     x = Input((4,))
     y = Dense(3)(x)
