@@ -23,8 +23,8 @@ class Input(Stands, Layer):
     Args:
         shape: the shape of one sample, without the batch axis; one number for (features,).
         dtype: what inputs are converted to: float32 unless told otherwise; whole numbers, such as
-            "int64" for an Embedding, are possible; and "string" in the functional style, for layers
-            such as TextVectorization.
+            "int64" for an Embedding, are possible; and "string" before layers such as
+            TextVectorization.
         options: name.
 
     >>> from axon.layers import Dense

@@ -127,6 +127,11 @@ class Lookup(Preparation, Generic[Token]):
         """The number of ids, special ones included."""
         return len(self._special()) + len(self.vocabulary or ())
 
+    @property
+    def raw(self) -> object:
+        """A value that can be prepared: a token that is known."""
+        return next(iter(self.vocabulary or ()), "")
+
     def _known(self) -> list[Token]:
         if self.vocabulary is None:
             raise RuntimeError(

@@ -168,6 +168,11 @@ class Module(Configurable, ABC):
         """The inputs as numbers, where layers at the beginning turn raw values into such."""
         return inputs
 
+    @property
+    def raw(self) -> object:
+        """A value that the first layers would turn into numbers; None if they take numbers."""
+        return None
+
     def scope(self) -> str:
         """What the instructions of this module are marked with: its path, from outside in."""
         return f"{modes.scope}/{self.name}" if modes.scope else self.name

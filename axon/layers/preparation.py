@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from hashlib import blake2b
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,11 @@ class Preparation(Layer):
     prepares = True
     on_mask = masks.EACH
     output_mode: str = "int"
+
+    @property
+    def raw(self) -> object:
+        """A value that can be prepared."""
+        return ""
 
     @abstractmethod
     def prepare(self, x: object) -> Array:
@@ -144,7 +150,7 @@ def encoded(
 
 def _counts(ids: Array, depth: int) -> Array:
     """How often each id stands in each row."""
-    rows = ids.reshape(-1, ids.shape[-1])
+    rows = ids.reshape(prod(ids.shape[:-1]), ids.shape[-1])  # there may be no words at all
     places = (np.arange(len(rows))[:, None] * depth + rows)[rows >= 0]
     counts = np.bincount(places, minlength=len(rows) * depth)
     return counts.reshape(*ids.shape[:-1], depth)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axon import ops
-from axon.backend import DType, Shape
+from axon.backend import Array, DType, Shape
 from axon.core import Primitive, Tensor
 from axon.modes import Mode, TrainingMode, no_grad, users_line
 from axon.operators import PRIMITIVES, Deferred, Operators
@@ -224,12 +224,15 @@ def called(target: Tree, inputs: tuple[Tree, ...], options: dict[str, Tree]) -> 
         ValueError, TypeError: what the layer says of inputs that do not fit.
     """
     inputs, options = mapped((inputs, options), object, _constant)
-    if getattr(target, "prepares", False):
-        return _prepared(target, inputs)
-    given = mapped((inputs, options), Symbolic, lambda value, _: _sample(target, value))
+    if getattr(target, "raw", None) is None:
+        given = mapped((inputs, options), Symbolic, lambda value, _: _sample(target, value))
+    else:
+        given = (Tensor(prepared_sample(target, inputs)),), options
     with probing(), np.errstate(all="ignore"):
         made = target(*given[0], **given[1])
     specs = mapped(made, object, _spec_for(target))
+    if getattr(target, "prepares", False):
+        specs = specs._replace(raw=True)
     if isinstance(target, NamedFunction):
         _tell_of_masks(target.name, given, specs)
     call = GraphCall(target, inputs, options, specs)
@@ -247,20 +250,25 @@ def _sample(target: Tree, value: Symbolic) -> Tensor:
     return value.spec.zeros()
 
 
-def _prepared(target: Tree, inputs: tuple[Tree, ...]) -> Tree:
-    """Call a layer that turns raw values into numbers: it is tried on a raw sample."""
+def prepared_sample(target: Tree, inputs: tuple[Tree, ...]) -> Array:
+    """What a layer that turns raw values into numbers makes of an example at an Input.
+
+    Raises:
+        ValueError: it is called with anything else; or how much it makes depends on the data.
+    """
     given = list(leaves(inputs, Symbolic))
     if len(given) != 1 or not given[0].spec.raw:
         raise ValueError(
             f"{target.name!r} turns one Input, as it comes in, into numbers; it cannot stand "
             f"behind other layers. It was called with {given}."
         )
-    spec = given[0].spec
-    made = target.prepare(np.full(spec.shape, "" if spec.dtype.kind == "O" else 0, spec.dtype))
-    target.build(made.shape[1:])
-    call = GraphCall(target, inputs, {}, ValueSpec(made.shape, made.dtype, raw=True))
-    remember(call)
-    return call.results
+    made: Array = target.prepared((np.full(given[0].spec.shape, target.raw),))[0]
+    if not made.size:
+        raise ValueError(
+            f"{target.name!r} makes rows as long as the longest text that is given, but a graph "
+            "needs one length for all: TextVectorization(output_sequence_length=...)."
+        )
+    return made
 
 
 def _tell_of_masks(name: str, given: Tree, specs: Tree) -> None:

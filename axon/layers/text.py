@@ -105,6 +105,11 @@ class TextVectorization(Lookup[str]):
             )
         return [str(t) for t in values.ravel().tolist()]
 
+    @property
+    def raw(self) -> object:
+        """A value that can be prepared."""
+        return ""
+
     def _tokens(self) -> Callable[[str], list[str]]:
         """A function from a text to its tokens."""
         standardize = (

@@ -14,6 +14,7 @@ from axon.layers.symbolic import (
     Tree,
     leaves,
     mapped,
+    prepared_sample,
     remember,
     symbolic,
 )
@@ -74,9 +75,9 @@ class Functional(Model):
         self._name(list({id(m): m for m in modules}.values()), keys)
         self._entries = tuple(_entry_names(inputs, self._steps_of_graph))
         self._by_name = isinstance(inputs, Mapping)
-        self._chains = _chains(self._steps_of_graph, len(entries))
-        ends = [chain[-1].specs if chain else v.spec for chain, v in zip(self._chains, entries)]  # noqa: B905
-        self._shapes = tuple(end.shape[1:] for end in ends), _shapes_of(results)
+        self._chains = _chains(self._steps_of_graph, len(entries), self._results)
+        pairs = zip(entries, self._chains, strict=True)
+        self._shapes = tuple(_shape_of_rows(*pair) for pair in pairs), _shapes_of(results)
         vars(self)["_symbolic"] = entries, results
 
     def _name(self, modules: list[Module], keys: Sequence[str] | None) -> None:
@@ -167,12 +168,18 @@ class Functional(Model):
             )
         return mapped(made, Tensor, lambda t, _: t.data.copy())
 
+    @property
+    def raw(self) -> object:
+        """A value that a layer at the only input would turn into a number; else None."""
+        chains = self._chains if len(self._entries) == 1 else []
+        return next((chain[0].target.raw for chain in chains if chain), None)
+
     def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Raw values, such as texts, as the numbers that the first other layers read."""
         found = []
         for x, chain in zip(inputs, self._chains, strict=False):
             for step in () if isinstance(x, Tensor) else chain:
-                x = step.target.prepare(x)
+                (x,) = step.target.prepared((x,))
             found.append(x)
         return tuple(found)
 
@@ -402,22 +409,34 @@ def _steps(entries: Sequence[Symbolic], calls: Sequence[GraphCall]) -> list[Grap
     return made
 
 
-def _chains(steps: Sequence[GraphStep], count: int) -> list[list[GraphStep]]:
+def _shape_of_rows(entry: Symbolic, chain: Sequence[GraphStep]) -> Shape:
+    """The shape of one sample of what comes in, prepared."""
+    if not chain:
+        return entry.spec.shape[1:]
+    made = prepared_sample(chain[0].target, (entry,))
+    for step in chain[1:]:
+        (made,) = step.target.prepared((made,))
+    return made.shape[1:]
+
+
+def _chains(steps: Sequence[GraphStep], count: int, results: Tree) -> list[list[GraphStep]]:
     """Of each input, the layers that turn raw values into numbers, before all others."""
     found: list[list[GraphStep]] = []
     for number in range(count):
         chain: list[GraphStep] = []
         while True:
             readers = [s for s in steps if Ref(number) in leaves((s.inputs, s.options), Ref)]
-            preparing = [s for s in readers if getattr(s.target, "prepares", False)]
+            preparing = [s for s in readers if getattr(s.target, "raw", None) is not None]
             if not preparing:
                 break
-            if len(readers) > 1:
+            if len(readers) > 1 or Ref(number) in leaves(results, Ref):
                 raise ValueError(
                     f"{preparing[0].target.name!r} turns raw values into numbers, and must be the "
                     "only one that reads them. Make another Input for the other layers."
                 )
             chain.append(preparing[0])
+            if not preparing[0].target.prepares:  # a model, which goes on from there
+                break
             number = steps.index(preparing[0])
         found.append(chain)
     return found

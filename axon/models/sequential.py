@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 from axon.backend import Shape
@@ -55,7 +56,7 @@ class Sequential(Model):
         _demand_layer(layer)
         before = self._stack[-1] if self._stack else None
         shape = getattr(before, "output_shape", None)
-        if shape is not None:
+        if shape is not None and layer.raw is None:  # what is made of raw values, data tell
             layer.build(shape)
         self.append(layer)
 
@@ -106,6 +107,7 @@ class Sequential(Model):
 
     def _put(self, index: int, layer: Module) -> None:
         self.demand_outside(layer)
+        _demand_raw_first([*self._stack[:index], layer, *self._stack[index:]])
         name = self._name_for(layer)
         if not layer.placed:
             layer.name, layer.placed = name, True
@@ -133,7 +135,7 @@ class Sequential(Model):
         if not self._stack:
             raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
         self._shapes, shapes = None, input_shapes
-        for layer in self._stack:
+        for layer in self._computing():
             shapes = (layer.build(*shapes),)
         self._shapes = input_shapes, shapes[0]
         return shapes[0]
@@ -144,9 +146,20 @@ class Sequential(Model):
         last = self._stack[-1] if self._stack else None
         return getattr(last, "output_shape", None)
 
+    @property
+    def raw(self) -> object:
+        """A value that the first layer would turn into a number; None if it takes numbers."""
+        first = next((layer for layer in self._stack if not isinstance(layer, Input)), None)
+        return None if first is None else first.raw
+
+    def _computing(self) -> list[Module]:
+        """The layers, without an Input before those that turn raw values into numbers."""
+        first = self.raw is not None and isinstance(self._stack[0], Input)
+        return self._stack[1:] if first else self._stack
+
     def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Raw values, such as texts, as the numbers that the first other layer reads."""
-        for layer in self._stack:
+        for layer in self._computing() if self._stack else ():
             if isinstance(inputs[0], Tensor):
                 break
             inputs = layer.prepared(inputs)
@@ -169,14 +182,14 @@ class Sequential(Model):
                 return self._forward_array(*inputs, mask=as_mask(mask))
             if mask is not None:
                 inputs = (lay(mask, inputs[0][...], self.name), *inputs[1:])
-            for layer in self._stack:
+            for layer in self._computing():
                 takes = layer.takes_mask and not isinstance(layer, Layer | Sequential)
                 inputs = (layer(*inputs, mask=inputs[0].mask) if takes else layer(*inputs),)
             return inputs[0]
 
     def _forward_array(self, *inputs: Any, mask: Tensor | None) -> Any:
         """An array carries no mask: it goes beside."""
-        for layer in self._stack:
+        for layer in self._computing():
             least = layer.mask_axes if isinstance(layer, Layer) else 1 if layer.takes_mask else 99
             takes = mask is not None and mask.ndim >= least
             y = layer(*inputs, mask=mask) if takes else layer(*inputs)
@@ -187,14 +200,14 @@ class Sequential(Model):
 
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
         """Pull a gradient back through all layers, last to first, after ``forward`` of an array."""
-        for i, layer in reversed(list(enumerate(self._stack))):
+        for i, layer in reversed(list(enumerate(self._computing()))):
             dL_dout = layer.backward(dL_dout, input_gradient or i > 0)
         return dL_dout
 
     @property
     def input_shape(self) -> Shape | None:
         """The shape of the input without the batch axis, if it is known."""
-        first = self._stack[0] if self._stack else None
+        first = self._computing()[0] if self._stack else None
         return getattr(first, "input_shape", None)
 
     @property
@@ -260,6 +273,15 @@ class Sequential(Model):
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self._stack))}])"
+
+
+def _demand_raw_first(stack: list[Module]) -> None:
+    for before, layer in pairwise(stack):
+        if layer.raw is not None and not (isinstance(before, Input) or before.prepares):
+            raise TypeError(
+                f"Sequential: {layer.name!r} prepares raw values where data come in: it belongs to "
+                f"the first layers, and not behind {before.name!r}, whose results are numbers."
+            )
 
 
 def _demand_layer(layer: object) -> None:

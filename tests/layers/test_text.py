@@ -293,3 +293,8 @@ def test_an_edited_vocabulary_in_a_file_is_told(tmp_path):
     model.save(tmp_path / "edited.axon")
     with pytest.raises(ValueError, match="stands more than once in the vocabulary"):
         axon.load_model(tmp_path / "edited.axon")
+
+
+def test_texts_without_any_word():
+    layer = TextVectorization(vocabulary=["a", "b"], output_mode="count")
+    assert layer(["", " "]).tolist() == [[0, 0, 0], [0, 0, 0]]

@@ -1,0 +1,136 @@
+"""Texts and categories at the inputs of graphs, and behind an Input of a Sequential."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import axon
+from axon import Model
+from axon.layers import (
+    Concatenate,
+    Dense,
+    Embedding,
+    GlobalAveragePooling1D,
+    Hashing,
+    Input,
+    IntegerLookup,
+    Lambda,
+    StringLookup,
+    TextVectorization,
+)
+from axon.models import Sequential, clone_model
+
+TEXTS = np.array(["good film", "bad film", "very good", "very bad indeed"] * 3)
+COLORS = np.array([["red"], ["green"], ["blue"], ["red"]] * 3)
+NUMBERS = np.linspace(-1.0, 1.0, 24, dtype="float32").reshape(12, 2)
+Y = np.array([[1.0], [0.0], [1.0], [0.0]] * 3, "float32")
+
+
+def words(**options):
+    layer = TextVectorization(**{"output_sequence_length": 4, **options})
+    layer.adapt(TEXTS)
+    return layer
+
+
+def table():
+    text, color = Input((1,), dtype="string", name="text"), Input((1,), "string", name="color")
+    numbers = Input((2,), name="numbers")
+    read = GlobalAveragePooling1D()(Embedding(9, 3, mask_zero=True)(words()(text)))
+    known = StringLookup(vocabulary=["red", "green"], output_mode="one_hot")(color)
+    hidden = Concatenate()([read, known, numbers])
+    return Model([text, color, numbers], Dense(1, "sigmoid")(hidden))
+
+
+def test_a_graph_of_texts_categories_and_numbers(tmp_path):
+    model, data = table(), {"text": TEXTS, "color": COLORS, "numbers": NUMBERS}
+    by_hand = (
+        words()(TEXTS),
+        StringLookup(vocabulary=["red", "green"], output_mode="one_hot")(COLORS),
+    )
+    behind = model.forward(*(axon.Tensor(x) for x in (*by_hand, NUMBERS))).data
+    assert np.array_equal(model.predict(data), behind)
+    assert np.array_equal(model.forward(data), behind)
+    model.compile("binary_crossentropy", "adam", metrics=["accuracy"])
+    model.fit(data, Y, epochs=2, verbose=0, validation_split=0.25)
+    model.evaluate(data, Y, verbose=0)
+    learned = model.predict([TEXTS, COLORS, NUMBERS])
+    model.save(tmp_path / "model.axon")
+    again = clone_model(model)
+    again.set_weights(model.get_weights())
+    copies = axon.load_model(tmp_path / "model.axon"), copy.deepcopy(model), again
+    for other in (*copies, pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other.predict(data), learned)
+    assert model.predict(
+        {"text": ["a", "bad"], "color": ["red", "pink"], "numbers": NUMBERS[:2]}
+    ).shape == (2, 1)
+
+
+def test_one_input_of_a_graph_may_be_texts():
+    text = Input((1,), dtype="string")
+    layer = words()
+    counted = words(output_mode="count")
+    ids = Model(text, layer(text))
+    assert np.array_equal(ids.predict(TEXTS), layer(TEXTS))
+    assert np.array_equal(ids.predict(TEXTS.tolist()), layer(TEXTS))
+    assert np.array_equal(Model(text, counted(text)).predict(TEXTS), counted(TEXTS))
+    numbers = Input((1,), dtype="int64")
+    lookup = IntegerLookup(vocabulary=[5, 7], num_oov_indices=0)
+    assert Model(numbers, lookup(numbers)).predict(np.array([[7], [5]])).tolist() == [[1], [0]]
+    chain = Sequential([layer, Embedding(9, 2)])
+    assert np.array_equal(Model(text, chain(text)).predict(TEXTS), chain.predict(TEXTS))
+
+
+def test_texts_behind_an_input_of_a_sequential(tmp_path):
+    layer = words()
+    model = Sequential(
+        [Input((1,), dtype="string"), layer, Embedding(9, 2), GlobalAveragePooling1D()]
+    )
+    model.add(Dense(1))
+    plain = Sequential(model.layers[1:])
+    assert np.array_equal(model.predict(TEXTS), plain.predict(TEXTS))
+    assert np.array_equal(model.forward(TEXTS), plain.forward(TEXTS))
+    model.save(tmp_path / "model.axon")
+    assert np.array_equal(
+        axon.load_model(tmp_path / "model.axon").predict(TEXTS), plain.predict(TEXTS)
+    )
+    counted = Sequential(
+        [Input((1,), "int64"), IntegerLookup(vocabulary=[5, 7], output_mode="one_hot")]
+    )
+    assert counted.predict(np.array([[7], [5], [1]])).tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+
+
+WRONG = {
+    "text_meets_numbers": (lambda x: Dense(2)(x), TypeError, "stands for text.*TextVectorization"),
+    "text_meets_operators": (lambda x: x + 1.0, TypeError, "stands for text"),
+    "no_length": (
+        lambda x: words(output_sequence_length=None)(x),
+        ValueError,
+        "output_sequence_length=",
+    ),
+    "no_vocabulary": (lambda x: StringLookup()(x), RuntimeError, "adapt"),
+    "inside_a_graph": (
+        lambda _: Hashing(4)(Dense(2)(Input((3,)))),
+        ValueError,
+        "cannot stand behind.*'dense'",
+    ),
+    "two_readers": (
+        lambda x: Model(x, [Hashing(4)(x), Hashing(5)(x)]),
+        ValueError,
+        "another Input",
+    ),
+    "inside_a_sequential": (
+        lambda _: Sequential([Dense(2), Hashing(4)]),
+        TypeError,
+        "first layers.*'dense'",
+    ),
+    "function": (lambda x: Lambda(lambda y: y)(x), TypeError, "stands for text"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_raw_and_read_elsewhere_is_told(wrong):
+    made, error, told = WRONG[wrong]
+    with pytest.raises(error, match=told):
+        made(Input((1,), dtype="string"))
