@@ -60,7 +60,7 @@ from axon.layers.reshaping import Reshape, UpSampling1D, UpSampling2D, ZeroPaddi
 from axon.names import missing
 
 if TYPE_CHECKING:
-    from axon.layers.activation import (
+    from axon.layers.activations import (
         CELU,
         ELU,
         GLU,
@@ -173,7 +173,7 @@ if TYPE_CHECKING:
     )
 
 LATER = {  # file -> the layers in it, which are loaded when one of them is asked for
-    "activation": (
+    "activations": (
         *("CELU", "ELU", "GLU", "Hardshrink", "Hardtanh", "LeakyReLU", "PReLU", "RReLU", "ReLU"),
         *("Softmax", "Softshrink", "Threshold"),
     ),

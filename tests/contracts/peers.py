@@ -46,7 +46,6 @@ class Peer(NamedTuple):
         rooms: of AXON, in which the same name is looked for.
         others: "theirs: ours", one a line.
         absent: "names: why", one a line.
-        least: the share that has to be here.
         only: which of its public objects count.
     """
 
@@ -54,7 +53,6 @@ class Peer(NamedTuple):
     rooms: tuple[str, ...]
     others: str = ""
     absent: str = ""
-    least: float = 0.9
     only: Callable[[Any], bool] = callable
 
     def names(self) -> dict[str, int]:
@@ -122,7 +120,6 @@ KERAS = (
         FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper: others' layers; weights can be loaded
         MaxNumBoundingBoxes: there are no bounding boxes
         """,
-        0.95,
         inspect.isclass,
     ),
     Peer(
@@ -136,7 +133,6 @@ KERAS = (
         SparseCategoricalCrossentropy: losses.CategoricalCrossEntropy
         """,
         SERIAL,
-        0.95,
     ),
     Peer(
         "keras.metrics",
@@ -151,7 +147,6 @@ KERAS = (
         Sum: metrics.Accumulator
         """,
         SERIAL,
-        0.95,
     ),
     Peer(
         "keras.optimizers",
@@ -162,10 +157,9 @@ KERAS = (
         """
         LossScaleOptimizer: numbers of 16 bits are not computed with, so nothing has to be scaled
         """,
-        0.9,
         inspect.isclass,
     ),
-    Peer("keras.optimizers.schedules", ("schedules",), "", SERIAL, 0.95, inspect.isclass),
+    Peer("keras.optimizers.schedules", ("schedules",), "", SERIAL, inspect.isclass),
     Peer(
         "keras.callbacks",
         ("callbacks",),
@@ -177,10 +171,9 @@ KERAS = (
         OrbaxCheckpoint: files of JAX's Orbax; ModelCheckpoint and BackupAndRestore write AXON's own
         RemoteMonitor: sends logs over a network; LambdaCallback can
         """,
-        0.85,
         inspect.isclass,
     ),
-    Peer("keras.activations", ("activations",), "", SERIAL, 0.95),
+    Peer("keras.activations", ("activations",), "", SERIAL),
     Peer(
         "keras.initializers",
         ("initializers",),
@@ -236,7 +229,6 @@ KERAS = (
         istft: the way back of stft is not there yet
         ctc_decode: sequences whose lengths depend on the values
         """,
-        0.85,
     ),
 )
 
@@ -339,7 +331,6 @@ TORCH = (
         MaxUnpool1d MaxUnpool2d MaxUnpool3d: pooling does not give the places of its maxima
         TransformerDecoder TransformerDecoderLayer: a Model of MultiHeadAttention
         """,
-        0.9,
         _module,
     ),
     Peer(
@@ -351,31 +342,28 @@ TORCH = (
         SparseAdam: optimizers.Adam
         """,
         "",
-        0.9,
         inspect.isclass,
     ),
     Peer(
         "torch.optim.lr_scheduler",
         ("schedules",),
         """
-        ChainedScheduler: schedules.Chained
-        ConstantLR: schedules.Constant
+        ChainedScheduler: callbacks.LearningRateScheduler
+        ConstantLR LambdaLR MultiplicativeLR: callbacks.LearningRateScheduler
         CosineAnnealingLR: schedules.CosineDecay
         CosineAnnealingWarmRestarts: schedules.CosineDecayRestarts
         CyclicLR: schedules.Cyclic
         ExponentialLR: schedules.ExponentialDecay
         LRScheduler: schedules.LearningRateSchedule
-        LambdaLR MultiplicativeLR: callbacks.LearningRateScheduler
         LinearLR: schedules.Linear
         MultiStepLR: schedules.PiecewiseConstantDecay
         OneCycleLR: schedules.OneCycle
         PolynomialLR: schedules.PolynomialDecay
         ReduceLROnPlateau: callbacks.ReduceLROnPlateau
-        SequentialLR: schedules.Sequence
+        SequentialLR: schedules.InTurn
         StepLR: schedules.ExponentialDecay
         """,
         "",
-        0.9,
         lambda o: inspect.isclass(o) and o.__module__ == "torch.optim.lr_scheduler",
     ),
 )
@@ -403,11 +391,11 @@ def answer(peer: Peer) -> Answer:
     names = peer.names()
     same, called, missing = [], {}, {}
     for name in names:
-        if any(_has(room, name) for room in peer.rooms):
+        if any(has(room, name) for room in peer.rooms):
             same.append(name)
         elif name in others and name not in absent and there(others[name]):
             called[name] = others[name]
-        elif any(_has(room, name) for room in ("losses", "metrics") if room in peer.rooms):
+        elif any(has(room, name) for room in ("losses", "metrics") if room in peer.rooms):
             same.append(name)
         elif text := _by_text(peer.rooms, name):
             called[name] = text
@@ -417,7 +405,8 @@ def answer(peer: Peer) -> Answer:
     return Answer(same, called, missing, len(objects - {names[n] for n in missing}) / len(objects))
 
 
-def _has(room: str, name: str) -> bool:
+def has(room: str, name: str) -> bool:
+    """Whether a room of AXON has a name."""
     return name in dir(ROOMS[room]) and callable(getattr(ROOMS[room], name))
 
 

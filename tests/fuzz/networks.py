@@ -377,6 +377,7 @@ ENDINGS: list[tuple[str, Spec, str, str]] = [
     ("categorical_cross_entropy", {"label_smoothing": 0.1}, "softmax", "one-hot"),
     ("categorical_cross_entropy", {"from_logits": True}, "linear", "labels"),
     ("categorical_focal_cross_entropy", {}, "softmax", "labels"),
+    ("categorical_generalized_cross_entropy", {}, "softmax", "labels"),
 ]
 WATCHED = {
     "real": ["mae", "mse", "rmse", "r2"],
@@ -410,6 +411,8 @@ OPTIMIZERS: list[tuple[str, Spec]] = [
     ("Nadam", {}),
     ("Lion", {}),
     ("Muon", {}),
+    *((name, {}) for name in ("Adadelta", "Adafactor", "ASGD", "Ftrl", "Lamb", "RAdam", "Rprop")),
+    *((name, {}) for name in ("ScheduleFreeAdamW", "ScheduleFreeSGD")),
 ]
 SCHEDULES = [
     ["ExponentialDecay", 0.01, 3, 0.9],

@@ -45,9 +45,10 @@ def test_every_layer_loss_and_optimizer_is_drawn() -> None:
     composites = set(layers.HOMES)  # loaded when asked for: made of primitives that are drawn
     assert names - packed - reading - composites <= drawn
     ends = {losses.LOSSES[name] for name, *_ in networks.ENDINGS}
-    assert ends == set(losses.LOSSES.values())
+    rarer = {getattr(losses, name) for name in losses.HOMES}  # tests/losses: targets of many kinds
+    assert set(losses.LOSSES.values()) - rarer <= ends
     known = {c.__name__ for c in optimizers.OPTIMIZERS.values()}
-    assert known == {name for name, _ in networks.OPTIMIZERS}
+    assert known - {"LBFGS"} == {name for name, _ in networks.OPTIMIZERS}  # one batch at a time
 
 
 FAR = """
