@@ -67,7 +67,9 @@ class Pooling(Windowed):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Images may have any size that the windows fit into, and any number of channels."""
         super().accept(shape)
-        demand_fitting(self, shape, self.pool_size, "pool_size", self.padding)
+        beyond = (n - 1 if self.ceil_mode else 0 for n in self.strides)  # where windows may end
+        spans = tuple(max(size - n, 1) for size, n in zip(self.pool_size, beyond, strict=True))
+        demand_fitting(self, shape, spans, "pool_size", self.padding)
 
     def call(self, x: Tensor) -> Tensor:
         """Pool; a series is an image of height 1."""

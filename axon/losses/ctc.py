@@ -55,11 +55,14 @@ class CTC(Loss):
         states = self._states(y_true)  # (n, S), S = 2 labels + 1: - a - b - c -
         said = self._said(log_softmax(y_pred), states)  # (n, steps, S)
         place = np.arange(states.shape[1])
-        ways = where(Tensor(place < 2), said[:, 0], FAR)
-        leap = self._leaps(states)
-        for step in range(1, y_pred.shape[1]):
+        leap, mask = self._leaps(states), y_pred.mask
+        if mask is None:
+            ways = where(Tensor(place < 2), said[:, 0], FAR)
+        else:  # the first step may be padding: before it nothing was said
+            start = np.where(place < 1, 0.0, FAR).astype(said.dtype)
+            ways = Tensor(np.tile(start, (len(states), 1)))
+        for step in range(int(mask is None), y_pred.shape[1]):
             longer = self._longer(ways, leap) + said[:, step]
-            mask = y_pred.mask
             ways = longer if mask is None else where(mask[:, step, None], longer, ways)
         end = 2 * (y_true != self.blank).sum(axis=-1, keepdims=True)  # (n, 1)
         last = (Tensor(place) == end) + (Tensor(place) == end - 1)

@@ -63,7 +63,8 @@ class NLL(Loss):
         """-w_y log p_y of each sample; further axes between are averaged."""
         y = one_hot(y_true, y_pred)
         y = y if self.weight is None else y * np.asarray(self.weight)
-        return over_features(-(y * y_pred).sum(axis=-1))
+        chosen = y * where(y != 0.0, y_pred, 0.0)  # log 0 of other classes is -infinity
+        return over_features(-chosen.sum(axis=-1))
 
     def counted(self, y_true: Tensor, losses: Tensor) -> Tensor | None:
         """The weight of each label's class."""
@@ -172,9 +173,12 @@ class GaussianNLL(Loss):
         """The loss of each sample, averaged over its numbers."""
         k = y_pred.shape[-1] // 2
         mean, given = y_pred[..., :k], y_pred[..., k:]
-        variance = exp(given) if self.log_variance else given
-        v = variance + (maximum(variance, self.eps) - variance).detach()
-        losses = 0.5 * (log(v) + square(y_true - mean) / v)
+        least = math.log(self.eps) if self.log_variance else self.eps
+        v = given + (maximum(given, least) - given).detach()
+        if self.log_variance:
+            losses = 0.5 * (v + square(y_true - mean) * exp(-v))  # e^v may be too large for a float
+        else:
+            losses = 0.5 * (log(v) + square(y_true - mean) / v)
         return over_features(losses + 0.5 * math.log(2.0 * math.pi) if self.full else losses)
 
     def demand(self, y_true: Tensor, y_pred: Tensor) -> None:

@@ -119,7 +119,9 @@ class SpearmanCorrelation(Metric):
 
 
 def _ranks(x: Array) -> Array:
-    """Places in order, equal numbers sharing the mean of theirs."""
+    """Places in order, equal numbers sharing the mean of theirs; NaN if there is one among them."""
+    if np.isnan(x).any():
+        return np.full(len(x), np.nan)
     _, places, counts = np.unique(x, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return np.asarray((ends - (counts - 1) / 2.0)[places.reshape(-1)])

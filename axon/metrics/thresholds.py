@@ -77,10 +77,15 @@ class _AtThresholds(Metric):
             w = w * spread_over(self.name, given, predicted).data.reshape(
                 *given.shape, *(1,) * (y.ndim - given.ndim)
             )
-        between_cuts = np.searchsorted(self._cuts, p.reshape(-1).astype(np.float64), side="left")
+        between_cuts = self._between(p.reshape(-1))
         y, w, n = y.reshape(-1), w.reshape(-1), len(self._yes)
         self._yes = self._yes + np.bincount(between_cuts, np.where(y, w, 0.0), n)
         self._no = self._no + np.bincount(between_cuts, np.where(y, 0.0, w), n)
+
+    def _between(self, p: Array) -> Array:
+        """How many thresholds each score is above, as ``p > threshold`` says; NaN is above none."""
+        cuts = self._cuts.astype(p.dtype) if p.dtype.kind == "f" else self._cuts
+        return np.asarray(np.where(np.isnan(p), 0, np.searchsorted(cuts, p, side="left")))
 
     def _chosen(self, y: Array, p: Array) -> tuple[Array, Array]:
         """Truth values and scores of one shape: of all outputs, or of one class."""

@@ -167,3 +167,13 @@ def test_no_rows_at_all_have_results_too():
     for axes, kind in product((1, 2, 3), ("Average", "Max")):
         layer = getattr(layers, f"Adaptive{kind}Pooling{axes}D")(3)
         assert layer(np.zeros((0, *sizes(axes)[1:]))).shape == (0, *(3,) * axes, 2)
+
+
+def test_a_window_that_begins_on_a_smaller_image_counts():
+    for axes, strides in product((1, 2, 3), (3, 4)):
+        layer = getattr(layers, f"MaxPooling{axes}D")(3, strides, ceil_mode=True, dtype="float64")
+        theirs = getattr(F, f"max_pool{axes}d")
+        shape = (2, *(1, 2, 4)[:axes], 2)
+        same(layer, lambda x, f=theirs, s=strides: f(x, 3, s, ceil_mode=True), shape)
+        with pytest.raises(ValueError, match="The windows are larger"):
+            getattr(layers, f"MaxPooling{axes}D")(3, 1, ceil_mode=True)(np.zeros(shape))

@@ -269,3 +269,19 @@ def test_huge_logits(size, smoothing):
         value.backward()
         assert value.item() == pytest.approx(expected.item(), rel=1e-5)
         np.testing.assert_allclose(ours.grad.numpy(), leaf.grad.numpy(), rtol=1e-5, atol=1e-7)
+
+
+def test_logarithms_of_nothing_and_steps_of_padding_before_the_first() -> None:
+    """-infinity of other classes costs nothing; e^v does not overflow; masks may begin late."""
+    logs = np.array([[0.0, -np.inf]], np.float32)
+    leaf = Tensor(logs, requires_grad=True)
+    loss = losses.NLL()(Tensor(np.array([0])), leaf)
+    loss.backward()
+    assert (loss.item(), leaf.grad.numpy().tolist()) == (0.0, [[-1.0, 0.0]])
+    wide = np.array([[0.0, 200.0]], np.float32)
+    assert losses.GaussianNLL(log_variance=True).loss([[1.0]], wide) == 100.0
+    given = Tensor(np.random.default_rng(0).normal(size=(1, 6, 4)))
+    given.mask = Tensor(np.array([[False, False, True, True, True, False]]))
+    labels = Tensor(np.array([[1, 2]]))
+    found = losses.CTC()(labels, given).item()
+    assert found == pytest.approx(losses.CTC()(labels, given[:, 2:5]).item(), rel=1e-12)

@@ -187,3 +187,14 @@ def test_what_does_not_fit_is_named(make, y, p, words):
 
     with pytest.raises(ValueError, match=words):
         measured()
+
+
+def test_scores_that_are_thresholds_or_nan_are_not_above():
+    p = np.array([0.1, 0.3, np.nan], "f4")
+    for threshold, there in ((0.1, 1.0), (0.3, 0.0)):
+        count = metrics.TruePositives(threshold)
+        count.update([1, 1, 1], p)
+        assert count.result() == there
+    score = metrics.SpearmanCorrelation()
+    score.update([1, 2, 3], p)
+    assert np.isnan(score.result())
