@@ -415,7 +415,7 @@ def _by_text(rooms: Iterable[str], name: str) -> str:
     tables = {"losses": "LOSSES", "metrics": "METRICS"}
     for room in rooms:
         if room in tables and name in getattr(ROOMS[room], tables[room]):
-            return f'{room}.get("{name}")'
+            return f'{room}.{tables[room]}["{name}"]'
     return ""
 
 
