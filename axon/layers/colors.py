@@ -59,6 +59,7 @@ class _Colours(_Augmentation):
         self,
         factor: Factor,
         value_range: Sequence[float] = BYTES,
+        *,
         seed: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
@@ -297,7 +298,7 @@ class RandomInvert(_Colours):
         seed: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(factor, value_range, seed, **options)
+        super().__init__(factor, value_range, seed=seed, **options)
 
     def disturb(self, x: Tensor) -> Tensor:
         """Choose images, and invert them."""
@@ -473,9 +474,10 @@ class RandomColorJitter(Windowed):
             (RandomSaturation, saturation_factor),
             (RandomHue, hue_factor),
         ]
+        seeds = [None if seed is None else seed + i for i in range(len(made))]
         self.parts = [
-            change(factor, self.value_range, None if seed is None else seed + i, dtype=self.dtype)
-            for i, (change, factor) in enumerate(made)
+            change(factor, self.value_range, seed=own, dtype=self.dtype)
+            for (change, factor), own in zip(made, seeds, strict=True)
             if factor is not None
         ]
 

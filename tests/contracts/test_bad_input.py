@@ -177,9 +177,13 @@ SHAPES = {
         *([parts.Reshape((4, 4)), Flatten()], SERIES),
         "A sample has 15 numbers, target_shape=(4, 4) needs 16",
     ),
-    "axis that is not the last": (
-        *([BatchNormalization(axis=1), Flatten()], SERIES),
-        *("axis=1 is not the last one", "Leave axis out, and transpose"),
+    "axis that there is not": (
+        *([BatchNormalization(axis=3), Flatten()], SERIES),
+        *("layer 'batch_normalization'", "axis=3 is none of its axes but that of the samples"),
+    ),
+    "axis of the samples": (
+        *([BatchNormalization(axis=0), Flatten()], SERIES),
+        "axis=0 is none of its axes but that of the samples",
     ),
     "heads that do not share": (
         *([TransformerBlock(2, 4), Flatten()], SERIES),
