@@ -70,13 +70,15 @@ def suggestion(name: str, known: list[str]) -> str:
 
 
 def resolve(what: str, name: str, table: Mapping[str, T]) -> T:
-    """Look ``name`` up in ``table``, without regard to case.
+    """Look ``name`` up in ``table``, without regard to case and to underscores.
 
     Raises:
         ValueError: no such name; the nearest one and all the known ones are named.
         TypeError: it is no text.
 
     >>> resolve("activation", "ReLU", {"relu": 1, "tanh": 2})
+    1
+    >>> resolve("activation", "HardTanh", {"hard_tanh": 1})
     1
     >>> resolve("activation", "rellu", {"relu": 1, "tanh": 2})
     Traceback (most recent call last):
@@ -88,6 +90,9 @@ def resolve(what: str, name: str, table: Mapping[str, T]) -> T:
         known = ", ".join(sorted(table))
         if not isinstance(name, str):
             raise TypeError(f"{what}: expected a name, got {name!r}. Known: {known}.") from None
+        plain = {key.replace("_", ""): key for key in table}
+        if same := plain.get(name.lower().replace("_", "")):  # names of classes, such as F1Score
+            return table[same]
         hint = suggestion(name, list(table))
         raise ValueError(f"unknown {what} {name!r}.{hint} Known: {known}.") from None
 

@@ -116,7 +116,9 @@ class Heads(Layer):
             if len(given) != 3 or not given[1] or known not in (None, given[2]):
                 raise self.misfit(f"(n, time, {known or 'features'})", given)
         if len({given[0] for given in shapes}) > 1 or len({given[1] for given in more}) > 1:
-            raise self.misfit("(n, q, ...), (n, k, ...), (n, k, ...)", shape, f" Then {more}.")
+            rest = " and ".join(map(str, more))
+            wanted = "(n, q, ...), (n, k, ...), (n, k, ...)"
+            raise self.misfit(wanted, shape, f" The others have shapes {rest}.")
 
     def create(self, *input_shapes: Shape) -> None:
         """Create W and b for query, key, value and output."""

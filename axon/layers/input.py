@@ -43,6 +43,12 @@ class Input(Stands, Layer):
         integers = dtype is not None and not text and np.dtype(dtype).kind in "iu"
         super().__init__(dtype=None if integers or text else dtype, **options)
         given = shape if isinstance(shape, tuple | list) else (shape,)
+        if None in given:
+            raise ValueError(
+                f"Input: shape={tuple(given)} leaves a size open, but a graph is laid for one. Say "
+                "the longest there will be, and fill up shorter ones (pad_sequences, Masking); or "
+                "leave Input out of a Sequential, which then takes any length."
+            )
         self.shape = tuple(integer("Input", "shape", n) for n in given)
         self._incoming = np.dtype(dtype) if integers else self.dtype
         self._comes = np.dtype(object) if text else self._incoming

@@ -161,7 +161,11 @@ class Lookup(Preparation, Generic[Token]):
                 rows += 1
         for special in {self.oov_token, self.mask_token}:
             counts.pop(special, None)  # type: ignore[arg-type]
-        demand(counts, f"layer {self.name!r}", "data", "such that there is a token", "none")
+        if not counts:
+            raise ValueError(
+                f"layer {self.name!r}: adapt found no token in {rows} rows of data. Pass texts or "
+                "values, some of which are not empty."
+            )
         few = None if self.max_tokens is None else self.max_tokens - len(self._special())
         best = sorted(counts, key=lambda t: (counts[t], t), reverse=True)[:few]
         weights = [log(1 + rows / (1 + rows_with[t])) for t in best]

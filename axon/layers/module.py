@@ -311,7 +311,10 @@ class Module(Configurable, ABC):
             ValueError: there is none; the nearest name is suggested.
         """
         if index is not None:
-            return [child for _, child in self.children()][index]
+            found = [child for _, child in self.children()]
+            if not -len(found) <= index < len(found):
+                raise ValueError(f"{self.name}: no layer {index}: it has {len(found)}.")
+            return found[index]
         inside = {m.name: m for m in list(self.modules())[:0:-1]}
         if name not in inside:
             hint = suggestion(str(name), list(inside))

@@ -37,11 +37,13 @@ class _Queries(Layer):
         """[query, value] or [query, value, key], each (n, time, features)."""
         shapes = (shape, *more)
         wanted = "[query (n, q, features), value (n, k, ...)], and perhaps key (n, k, features)"
+        rest = " and ".join(map(str, more))
+        hint = f" The others have shapes {rest}." if more else " Call it with a list of them."
         three = all(len(given) == 3 for given in shapes) and len(shapes) in (2, 3)
         if not three or len({given[0] for given in shapes}) > 1:
-            raise self.misfit(wanted, shape, f" Then {list(more)}.")
+            raise self.misfit(wanted, shape, hint)
         if shapes[-1][2] != shape[2] or shapes[-1][1] != shapes[1][1]:
-            raise self.misfit(wanted, shape, f" Then {list(more)}: query and key are compared.")
+            raise self.misfit(wanted, shape, f"{hint} Query and key are compared.")
 
     def call(
         self,

@@ -54,6 +54,7 @@ HOMES = {name: home for home, names in LATER.items() for name in names}
 
 _LOSSES: dict[str, type[Loss] | str] = {
     "binary_cross_entropy": BinaryCrossEntropy,
+    "bce": BinaryCrossEntropy,
     "binary_crossentropy": BinaryCrossEntropy,
     "binary_focal_cross_entropy": BinaryFocalCrossEntropy,
     "binary_focal_crossentropy": BinaryFocalCrossEntropy,

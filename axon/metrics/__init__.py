@@ -100,6 +100,7 @@ _METRICS: dict[str, Callable[..., Metric] | str] = {
     "r2_score": R2Score,
     "r2": R2Score,
     "balanced_accuracy": "BalancedAccuracy",
+    "bce": "BinaryCrossEntropy",
     "binary_crossentropy": "BinaryCrossEntropy",
     "binary_iou": "BinaryIoU",
     "categorical_crossentropy": "CategoricalCrossEntropy",
@@ -169,7 +170,7 @@ def _named(name: str, loss: Loss) -> Metric:
     make = METRICS[name]
     each = loss.soft or isinstance(loss, losses.Hinge | losses.SquaredHinge)  # output for itself
     options: dict[str, object] = {}
-    if name.endswith("_crossentropy") and isinstance(loss, CrossEntropy):
+    if (name == "bce" or name.endswith("_crossentropy")) and isinstance(loss, CrossEntropy):
         options["from_logits"] = loss.from_logits
     if each and name in ("accuracy", "acc"):
         make, options = BinaryAccuracy, {"name": "accuracy"}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from axon.backend import Array, ArrayLike, as_array
+from axon.backend import Array, ArrayLike
 from axon.checks import demand, finite, integer
 from axon.core import Tensor
 from axon.layers.past import Past
@@ -88,7 +88,7 @@ def generate(
     cached: bool = True,
 ) -> Array:
     """Write on; see ``Model.generate``."""
-    given = np.asarray(as_array(tokens))
+    given = np.asarray(tokens)
     rows = given[None] if given.ndim == 1 else given
     fits = rows.ndim == 2 and rows.shape[1] > 0 and len(rows) > 0 and rows.dtype.kind in "iu"
     expected = "whole numbers (time,) or (n, time), at least one step"

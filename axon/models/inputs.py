@@ -155,8 +155,20 @@ def _labels(trainer: Trainer, head: Head, data: list[Array], y: Data) -> Array:
     if not labels.ndim:
         raise ValueError(f"{owner}: y must hold one target per sample, got {y!r}.")
     demand_finite(f"{owner}: y", labels, computed_in(trainer.model))
-    same_length(x=data[0], y=labels)
+    with _of_output(head):
+        same_length(x=data[0], y=labels)
     return labels
+
+
+@contextmanager
+def _of_output(head: Head) -> Iterator[None]:
+    """Say in errors which of several outputs they are about."""
+    try:
+        yield
+    except ValueError as error:
+        if not head.name or repr(head.name) in str(error):
+            raise
+        raise ValueError(f"output {head.name!r}: {error}") from None
 
 
 def _owner(head: Head) -> str:
@@ -166,10 +178,11 @@ def _owner(head: Head) -> str:
 def _targets(trainer: Trainer, head: Head, labels: Array, output: Shape) -> Array:
     """Check the targets of one output against its loss and metrics."""
     loss, shape = head.loss, (len(labels), *output)
-    targets = in_order(loss.targets(labels, shape))
-    counted = targets if loss.ignored is None else np.where(targets == loss.ignored, 0, targets)
-    for metric in head.metrics:
-        metric.accept(counted, shape, loss)
+    with _of_output(head):
+        targets = in_order(loss.targets(labels, shape))
+        counted = targets if loss.ignored is None else np.where(targets == loss.ignored, 0, targets)
+        for metric in head.metrics:
+            metric.accept(counted, shape, loss)
     if targets.dtype.kind == "f":
         return targets.astype(computed_in(trainer.model), copy=False)
     demand_fits(f"{_owner(head)}: y", targets, LABEL)
@@ -190,7 +203,8 @@ def _with_weights(
     for head, weights, output in zip(trainer.heads, each, outputs, strict=True):
         costs = output[:-1] if head.loss.together else output
         alike = np.ones(n, dtype) if weights is None else weights
-        found.append(sample_weights(alike, (n, *costs), dtype))
+        with _of_output(head):
+            found.append(sample_weights(alike, (n, *costs), dtype))
     return given._replace(arrays=[*given.arrays, *found])
 
 
