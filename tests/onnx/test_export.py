@@ -223,7 +223,7 @@ def exported(function, *arrays):
     inputs = [Tensor(a) for a in arrays]
     instructions, (output,) = trace(lambda *x: [function(*x)], inputs)
     recorded = recording.compared(
-        Nobody(), [recording.ModelTrace(instructions, inputs, [output])], [1]
+        Nobody(), [recording.ModelTrace(instructions, inputs, [output])], {"batch": [1]}
     )
     graph = Writer(20, [f"x{i}" for i in range(len(arrays))])
     named = zip(recorded.shapes, arrays, strict=True)

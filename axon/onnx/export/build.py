@@ -69,7 +69,10 @@ class GraphBuilder:
         return self.values[tensor]
 
     def _constant(self, tensor: int) -> Value:
-        array, shape = self.recording.constants[tensor]
+        array, shape, grown = self.recording.constants[tensor]
+        if grown is not None:
+            made = self.graph.cast(grown.how(self.graph, *grown.told), self._type(array.dtype))
+            return made if made.shape == shape else made.reshaped(shape)
         array = self._within(array)
         value = Value(shape, array.dtype, array=array, label=self.labels.get(tensor, ""))
         step = self.recording.folded.get(tensor)

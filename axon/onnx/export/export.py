@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from axon.backend import DType, as_array
+from axon.backend import DType, Shape, as_array
 from axon.checks import integer
 from axon.files.atomic import atomic, check_writable
 from axon.layers.reader import SequenceReader
@@ -19,7 +19,7 @@ from axon.models.forms import inputs_of
 from axon.names import suggestion
 from axon.onnx.export.build import GraphBuilder
 from axon.onnx.export.protobuf import Proto, model_proto
-from axon.onnx.export.record import Recording, input_shapes, record
+from axon.onnx.export.record import FreeAxes, Recording, input_shapes, record
 from axon.onnx.export.rules import Rule
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import Writer
@@ -43,6 +43,7 @@ def export(
     custom: Mapping[str, Rule] | None = None,
     quantize: str | None = None,
     calibration: Any = None,
+    dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None,
 ) -> Any:
     """Write what a model predicts as an ONNX file, for ONNX Runtime and whatever else reads those.
 
@@ -67,13 +68,18 @@ def export(
             the size, and finds the scales of what they meet while the file runs; "static" finds
             these beforehand, from ``calibration``: quicker, and all else being equal as good.
         calibration: for "static", inputs as ``predict`` takes them; some hundred samples do.
+        dynamic_axes: which axes, beside the batch, may have any size, by the name of the input:
+            {"x": {1: "height", 2: "width"}}, or {"x": [1, 2]}; the batch is axis 0. Axes of one
+            name have one size. The model must take other sizes itself: convolutions and recurrent
+            layers do, a Flatten before a Dense does not.
 
     Returns:
         The onnx.ModelProto.
 
     Raises:
         UnsupportedError: operations that cannot be written, all of them, with their layers.
-        BatchError: the model does something else for each batch size.
+        BatchError: the model does something else for each batch size, or does not take other sizes
+            along ``dynamic_axes``.
         RuntimeError: the model is not built, or changes what it keeps.
         RecordingError: ``forward`` looks at the values of Tensors, which differ each time.
         ValueError: an opset that is too old or too new; more than 2 GB of weights; nothing that
@@ -99,7 +105,8 @@ def export(
     given = None if input_dtype is None else _type("input_dtype", input_dtype, "fiub")
     types = floats, given
     _demand_quantizing(quantize, calibration)
-    made = hold(model._all_locks(), _made, model, opset, batch_size, types, custom or {})
+    free = free_axes(model, dynamic_axes or {})
+    made = hold(model._all_locks(), _made, model, opset, batch_size, free, types, custom or {})
     if quantize is not None:
         _quantize(model, made, quantize, calibration)
     if path is not None:
@@ -120,12 +127,17 @@ def _demand_no_states(model: Model) -> None:
 
 
 def _made(
-    model: Model, opset: int, batch_size: int | None, types: Types, custom: Mapping[str, Rule]
+    model: Model,
+    opset: int,
+    batch_size: int | None,
+    free: FreeAxes,
+    types: Types,
+    custom: Mapping[str, Rule],
 ) -> Proto:
     """Write it down in one state; nobody trains it meanwhile."""
     floats, given = types
-    recording = record(model, model.input_dtype, batch_size)
-    graph = Writer(opset, model.input_names, model.output_names)
+    recording = record(model, model.input_dtype, batch_size, free)
+    graph = Writer(opset, model.input_names, model.output_names, recording.trials)
     inputs = _entering(model, graph, recording, floats, given)
     made = GraphBuilder(model, recording, graph, custom, floats).build(inputs)
     outputs = simplified(graph, made)
@@ -202,6 +214,46 @@ def _demand_model(model: object) -> None:
             f"model {model.name!r} cannot be exported yet: the shape of its input is not known. "
             "Call model.build((28, 28, 1)), with the shape of one sample, or predict(x) once."
         )
+
+
+def free_axes(model: Model, told: Mapping[str, Any]) -> FreeAxes:
+    """Names of the free axes of each input; of the batch, there is nothing to say.
+
+    Raises:
+        ValueError: inputs or axes that are not there, or one name for sizes that differ.
+    """
+    names, shapes = model.input_names, input_shapes(model)
+    for name in told:
+        if name not in names:
+            hint = suggestion(name, list(names)) or f" Inputs: {', '.join(names)}."
+            raise ValueError(f"export: dynamic_axes: there is no input {name!r}.{hint}")
+    free = [_named_axes(n, s, told.get(n, {})) for n, s in zip(names, shapes, strict=True)]
+    sizes: dict[str, int] = {}
+    for axes, shape in zip(free, shapes, strict=True):
+        for axis, name in axes.items():
+            if sizes.setdefault(name, shape[axis - 1]) != shape[axis - 1]:
+                raise ValueError(
+                    f"export: dynamic_axes: axes of one name have one size, but {name!r} is "
+                    f"{sizes[name]} and {shape[axis - 1]}. Give them names of their own."
+                )
+    return free
+
+
+def _named_axes(entry: str, shape: Shape, told: Any) -> dict[int, str]:
+    """Axis -> name, without that of the batch."""
+    given = told if isinstance(told, Mapping) else {a: f"{entry}_axis_{a}" for a in told}
+    for axis, name in given.items():
+        if type(axis) is not int or not 0 <= axis <= len(shape):
+            raise ValueError(
+                f"export: dynamic_axes: input {entry!r} has axes 0 (the batch) to {len(shape)}, "
+                f"got {axis!r}."
+            )
+        if not isinstance(name, str) or not name.isidentifier() or (axis and name == "batch"):
+            raise ValueError(
+                "export: dynamic_axes: a free axis needs a name such as 'length', other than "
+                f"'batch', which is that of axis 0; got {name!r}."
+            )
+    return {axis: name for axis, name in given.items() if axis}
 
 
 def _demand_opset(opset: object) -> None:

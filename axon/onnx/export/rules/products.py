@@ -1,12 +1,18 @@
 """Matrix products and convolutions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from axon.onnx.export.rules.shapes import resized
-from axon.onnx.export.rules.sizes import Size, Sizes
+from axon.onnx.export.rules.sizes import (
+    Size,
+    Sizes,
+    Trials,
+    is_batch,
+    values_of,
+)
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import INT64, Rule, Writer
 from axon.onnx.ir import inverse
@@ -101,7 +107,7 @@ def conv2d(
         "Conv",
         first(graph.cast(x, dtype), flat),
         kernel(graph.cast(w, dtype), flat),
-        **geometry(w.shape[:2], strides, padding, flat),
+        **geometry(w.shape[:2], strides, padding, flat, _room(graph, x, dilation)),
         dilations=_along(dilation, flat),
         group=groups,
         shape=sizes,
@@ -122,12 +128,12 @@ def conv2d_input(
     """A convolution backwards, as Conv2DTranspose does it."""
     shape, dtype = graph.result
     places = zip(shape[1:3], g.shape[1:3], w.shape, strides, padding, dilation, strict=False)
-    rest = [_rest(*place) for place in places]
+    rest = [_rest(graph.trials, *place) for place in places]
     y = graph.op(
         "ConvTranspose",
         first(graph.cast(g, dtype), False),
         kernel(graph.cast(w, dtype), False),
-        **geometry(w.shape[:2], strides, padding, False),
+        **geometry(w.shape[:2], strides, padding, False, None),
         dilations=list(dilation),
         group=groups,
         output_padding=rest if any(rest) else None,
@@ -136,10 +142,18 @@ def conv2d_input(
     return last(y, False)
 
 
-def _rest(out: Any, n: Any, taps: Any, stride: int, ends: Pair, apart: int) -> int:
+def _rest(
+    trials: Trials, out: Size, n: Size, taps: Any, stride: int, ends: Pair, apart: int
+) -> int:
     """Rows at the end that nothing is painted on."""
-    painted = (n - 1) * stride + (taps - 1) * apart + 1
-    return int(out - (painted - sum(ends)))
+    if not (is_batch(out) or is_batch(n)):
+        trials = {"batch": [1]}
+    pairs = zip(values_of(out, trials), values_of(n, trials), strict=True)
+    painted = (taps - 1) * apart + 1 - sum(ends)
+    rest = {wanted - ((many - 1) * stride + painted) for wanted, many in pairs}
+    if len(rest) > 1:
+        raise NotImplementedError(f"{n} pixels become {out}, which ONNX has no words for.")
+    return int(rest.pop())
 
 
 # ------------------------------------------------------------------------------------ layouts
@@ -181,14 +195,42 @@ def _along(pair: Sequence[Any], flat: bool) -> list[int]:
     return list(pair[1:] if flat else pair)
 
 
-def geometry(size: Sequence[Any], strides: Pair, padding: Padding, flat: bool) -> dict[str, Any]:
+class Room(NamedTuple):
+    """What windows lie in: how large it was in each trial (H, W), and how far taps are apart."""
+
+    sizes: Sequence[Sequence[int]]
+    free: bool  # whether that differs
+    dilation: Pair
+    trials: Trials
+
+
+def _room(graph: Writer, x: Value, dilation: Pair = ONE) -> Room:
+    sizes = [values_of(n, graph.trials) for n in x.shape[1:3]]
+    return Room(sizes, any(map(is_batch, x.shape[1:3])), dilation, graph.trials)
+
+
+def geometry(
+    size: Sequence[Any], strides: Pair, padding: Padding, flat: bool, room: Room | None
+) -> dict[str, Any]:
     """The attributes that say where windows lie."""
     ends: Any = _along(padding, flat)
-    return {
-        "kernel_shape": _along(size, flat),
-        "strides": _along(strides, flat),
-        "pads": [before for before, _ in ends] + [after for _, after in ends],
-    }
+    told = {"kernel_shape": _along(size, flat), "strides": _along(strides, flat)}
+    if room is not None and room.free and max(strides) > 1 and _same(size, strides, padding, room):
+        return {**told, "auto_pad": "SAME_UPPER"}
+    if any(is_batch(n) for pair in ends for n in pair):
+        raise NotImplementedError("its padding follows a free size, which ONNX has no words for.")
+    return {**told, "pads": [before for before, _ in ends] + [after for _, after in ends]}
+
+
+def _same(size: Sequence[Any], strides: Pair, padding: Any, room: Room) -> bool:
+    """Whether padding is what makes 1 window for each stride, half of it before."""
+    for axis, sizes in enumerate(room.sizes):
+        taps = (size[axis] - 1) * room.dilation[axis] + 1
+        missing = [max((-(-n // strides[axis]) - 1) * strides[axis] + taps - n, 0) for n in sizes]
+        before, after = (values_of(end, room.trials) for end in padding[axis])
+        if before != [n // 2 for n in missing] or after != [n - n // 2 for n in missing]:
+            return False
+    return True
 
 
 # ------------------------------------------------------------------------------------ pooling
@@ -201,7 +243,7 @@ def pooling(op: str, **fixed: Any) -> Rule:
         graph: Writer, x: Value, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
     ) -> Value:
         flat = is_series(x, pool_size[0], padding)
-        where = geometry(pool_size, strides, padding, flat)
+        where = geometry(pool_size, strides, padding, flat, _room(graph, x))
         sizes = _first(graph.result.shape, flat)
         return last(graph.op(op, first(x, flat), **where, **fixed, shape=sizes), flat)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import DType
 from axon.onnx.export.rules.elementwise import INT64
-from axon.onnx.export.rules.sizes import BatchSize, Size, Sizes, total
+from axon.onnx.export.rules.sizes import BatchSize, Size, Sizes, is_batch, scaled, total
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import FIRST, LAST, AxisIndex, Deferred, Rule, Writer
 from axon.onnx.ir import inverse
@@ -50,7 +50,10 @@ def _of_constant(graph: Writer, x: Value, parts: Sequence[AxisIndex]) -> Value |
     along = zip((p for p in parts if p is not None), x.shape, strict=True)
     if x.array is None or any(isinstance(n, BatchSize) and p != slice(None) for p, n in along):
         return None
-    array = x.array[tuple(parts)]
+    if any(isinstance(p, slice) and (is_batch(p.start) or is_batch(p.stop)) for p in parts):
+        return None
+    index: Any = tuple(parts)
+    array = x.array[index]
     return Value(graph.result.shape, x.dtype, array=array, label=x.label)
 
 
@@ -112,7 +115,7 @@ def _blocks(graph: Writer, x: Value, cuts: Sequence[Slice], shape: Sizes) -> Val
     if len(cuts) != 1 or cuts[0].axis or cuts[0].step != 1:
         return None
     ends = x.shape[0], cuts[0].start or BatchSize(0), cuts[0].stop or x.shape[0]
-    times = [n.times for n in ends if isinstance(n, BatchSize) and not n.more]
+    times = [n.times for n in ends if isinstance(n, BatchSize) and n[1:] == (0, "batch")]
     if len(times) < len(ends):
         return None
     steps, start, stop = times
@@ -153,6 +156,8 @@ def concatenate(graph: Writer, *xs: Value, axis: int = -1) -> Value:
             sizes = tuple(shape[a] for a in back)
             joined = graph.op("Concat", *beneath, axis=place, shape=sizes, dtype=dtype)
             return joined.transposed(view.axes)
+    if len({n.of for x in parts if isinstance(n := x.shape[along], BatchSize)}) > 1:
+        return graph.op("Concat", *parts, axis=along, shape=shape, dtype=dtype)
     return Value(shape, dtype, made=Joined(graph.scope, along, parts, dtype))
 
 
@@ -258,7 +263,7 @@ def resized(graph: Writer, x: Value, times: Sequence[Any], mode: str = "nearest"
     """Images (N, ..., C), larger by integer factors."""
     axes = range(1, x.ndim - 1)
     first = x.transposed((0, x.ndim - 1, *axes))
-    sizes = tuple(n * k for n, k in zip(first.shape[2:], times, strict=True))
+    sizes = tuple(scaled(n, k, graph.trials) for n, k in zip(first.shape[2:], times, strict=True))
     scales = graph.constant([1.0, 1.0, *map(float, times)], np.float32)
     nearest = mode == "nearest"
     y = graph.op(

@@ -4,14 +4,23 @@ It keeps nodes, initializers and their names; these become onnx's own classes at
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
+from itertools import combinations_with_replacement
 from itertools import count as counting
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from axon.backend import Array, DType
-from axon.onnx.export.rules.sizes import BatchSize, Size, Sizes, broadcast, is_batch
+from axon.onnx.export.rules.sizes import (
+    BatchSize,
+    Size,
+    Sizes,
+    Trials,
+    broadcast,
+    is_batch,
+    product,
+)
 from axon.onnx.export.rules.values import Value, lifted
 from axon.onnx.ir import Node, inverse
 
@@ -59,11 +68,17 @@ class Writer:
         shapes: name -> shape of a value.
         scope: the layer at work.
         read_by: the primitives that read the result of the instruction at work.
+        trials: what the free sizes were while it was recorded.
     """
 
     def __init__(
-        self, opset: int, entering: Sequence[str] = (), outputs: Sequence[str] = ("output",)
+        self,
+        opset: int,
+        entering: Sequence[str] = (),
+        outputs: Sequence[str] = ("output",),
+        trials: Trials | None = None,
     ) -> None:
+        self.trials = trials or {}
         self.opset, self.result = opset, ResultSpec((), np.dtype(np.float32))
         self.nodes: list[Node] = []
         self.initializers: dict[str, Array] = {}
@@ -134,11 +149,10 @@ class Writer:
 
     def _target(self, shape: Sizes, given: Sizes) -> Value:
         """What Reshape is told: 0 is a size that stays in its place, -1 one found from the rest."""
-        follow = [axis for axis, n in enumerate(shape) if is_batch(n)]
-        if len(follow) != 1 or 0 in shape:
+        moved = [a for a, n in enumerate(shape) if is_batch(n) and given[a : a + 1] != (n,)]
+        if len(moved) > 1 or 0 in shape or not any(map(is_batch, shape)):
             return self.sizes(shape)
-        stays = given[follow[0] : follow[0] + 1] == (shape[follow[0]],)
-        told = [(0 if stays else -1) if is_batch(n) else n for n in shape]
+        told = [(-1 if a in moved else 0) if is_batch(n) else n for a, n in enumerate(shape)]
         return self.constant(told, INT64)
 
     def _expanded(self, stored: str, value: Value) -> str:
@@ -180,17 +194,59 @@ class Writer:
         """One size as a value (1,), computed from the batch where it follows that."""
         if not isinstance(n, BatchSize):
             return self.constant([n], INT64)
-        if n == BatchSize(1):
-            key: Sizes = (n,)
-            if key not in self._sizes:
-                first = self.inputs[0]
-                found = self.op("Shape", first, start=0, end=1, shape=(1,), dtype=INT64)
-                self._sizes[key] = found
-            return self._sizes[key]
-        size = self._size(BatchSize(1))
-        if n.times != 1:
-            size = self.op("Mul", size, self.constant([n.times], INT64))
-        return self.op("Add", size, self.constant([n.more], INT64)) if n.more else size
+        if not isinstance(n.of, str):
+            return self._sizes.get((n,)) or self._sizes.setdefault((n,), self._measured(n))
+        return self._multiple(self._followed(n.of), n.times, n.more)
+
+    def _multiple(self, size: Value, times: int, more: int) -> Value:
+        if times != 1:
+            size = self.op("Mul", size, self.constant([times], INT64))
+        return self.op("Add", size, self.constant([more], INT64)) if more else size
+
+    def _followed(self, of: str) -> Value:
+        """The number of samples, the size of a free axis, or a product of these, as (1,)."""
+        key: Sizes = (BatchSize(1, 0, of),)
+        if key not in self._sizes:
+            names = of.split("*")
+            if len(names) > 1:
+                self._sizes[key] = reduce(partial(self.op, "Mul"), map(self._followed, names))
+            else:
+                self._sizes[key] = self._along(*self._known()[BatchSize(1, 0, of)])
+        return self._sizes[key]
+
+    def _measured(self, n: BatchSize) -> Value:
+        """A size as an array in the graph has it, or a multiple, or a product of two.
+
+        Never a part of one: sizes of a few trials do not tell what divides all.
+        """
+        known = self._known()
+        for m, place in known.items():
+            if m == n or (m.of == n.of and n.times % m.times == 0):
+                return self._from(self._along(*place), m, n)
+        for pair in combinations_with_replacement(known, 2):
+            m = product(pair, self.trials)
+            if m == n or (m.of == n.of and n.times % m.times == 0):
+                return self._from(self.op("Mul", *(self._along(*known[k]) for k in pair)), m, n)
+        raise NotImplementedError("it reads a size that no array has, nor a product of two.")
+
+    def _from(self, size: Value, m: BatchSize, n: BatchSize) -> Value:
+        """The size n, of m, which follows the same."""
+        times = n.times // m.times
+        return self._multiple(size, times, n.more - times * m.more)
+
+    def _known(self) -> dict[BatchSize, tuple[Value, int]]:
+        """Free sizes of arrays, and where they are found: in inputs, else in what was made last."""
+        made = [name for node in self.nodes for name in node.outputs if name in self.shapes]
+        last = [Value(self.shapes[name], INT64, name) for name in reversed(made)]
+        found: dict[BatchSize, tuple[Value, int]] = {}
+        for value in (*self.inputs, *last):
+            for axis, n in enumerate(value.shape):
+                if isinstance(n, BatchSize):
+                    found.setdefault(n, (value, axis))
+        return found
+
+    def _along(self, value: Value, axis: int) -> Value:
+        return self.op("Shape", value, start=axis, end=axis + 1, shape=(1,), dtype=INT64)
 
     # -------------------------------------------------------------------- nodes
 
