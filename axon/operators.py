@@ -111,7 +111,7 @@ def deferring(function: Any) -> Any:
     return call
 
 
-class Deferred:
+class Standing:
     """What stands for values that are not there yet, such as an Input of a model."""
 
     __slots__ = ()
@@ -324,4 +324,4 @@ class Operators:
         return (self[i] for i in range(len(self)))
 
 
-VALUES = (Operators, Deferred)  # what a primitive is called with besides arrays and numbers
+VALUES = (Operators, Standing)  # what a primitive is called with besides arrays and numbers

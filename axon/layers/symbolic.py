@@ -17,7 +17,7 @@ from axon import ops
 from axon.backend import Array, DType, Shape
 from axon.core import Primitive, Tensor
 from axon.modes import Mode, TrainingMode, no_grad, users_line
-from axon.operators import PRIMITIVES, Deferred, Operators
+from axon.operators import PRIMITIVES, Operators, Standing
 
 Tree = Any  # values, or lists, tuples and dicts of them
 NO_VALUE = (
@@ -369,7 +369,7 @@ def defers(value: Tree) -> bool:
     return isinstance(value, Symbolic | Stands)
 
 
-class Stands(Deferred):
+class Stands(Standing):
     """What stands for a symbolic value, and can be computed with like it: an Input."""
 
     @property
