@@ -66,11 +66,18 @@ class ActivityRegularization(Identity):
         self.l1, self.l2 = float(l1), float(l2)
 
 
+def _named(function: object) -> Any:
+    """Find the activation of that name, which files name alone; all else stays what it is."""
+    known = {**activations.ACTIVATIONS, **activations.COMBINED}
+    return known.get(function, function) if isinstance(function, str) else function
+
+
 class Lambda(Layer):
     """A function of one's own as a layer: y = function(x).
 
     Args:
-        function: from a Tensor to a Tensor, made of AXON's operations. A file keeps its name alone:
+        function: from a Tensor to a Tensor, made of AXON's operations, or the name of an
+            activation. Of others a file keeps the name alone:
             ``load_model(path, custom_objects={"cube": cube})`` says which function that is. One
             without a name, a ``lambda``, can be trained with, but not saved.
         output_shape: of Keras; the shape is found by itself, and nothing is done with it.
@@ -86,17 +93,20 @@ class Lambda(Layer):
 
     def __init__(
         self,
-        function: Callable[..., Tensor],
+        function: str | Callable[..., Tensor],
         output_shape: Any = None,
         mask: None = None,
         arguments: Mapping[str, Any] | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
-        demand(callable(function), "Lambda", "function", "a function of a Tensor", function)
+        found = _named(function)
+        hint = " A file keeps a name: load_model(path, custom_objects={name: function})."
+        demand(callable(found), "Lambda", "function", "a function of a Tensor", function, hint)
         hint = " Write a Layer with a compute_mask of its own."
         demand(mask is None, "Lambda", "mask", "left out", mask, hint)
-        self.function, self.output_shape_given = function, output_shape
+        self.function: Callable[..., Tensor] = found
+        self.output_shape_given = output_shape
         self.arguments = dict(arguments or {})
 
     def accept(self, shape: Shape, *more: Shape) -> None:

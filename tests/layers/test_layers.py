@@ -541,3 +541,19 @@ def test_a_mask_lies_at_the_first_of_several_results():
     y, total = Kept()(x, mask=np.ones((4, 3), bool))
     assert y.mask.shape == (4, 3)
     assert total.mask is None
+
+
+def cubed(x):
+    return x * x * x
+
+
+def test_a_function_as_a_layer_is_found_again_by_its_name(tmp_path):
+    x, where = data((3,), dtype="float32"), tmp_path / "model.axon"
+    model = Sequential([layers.Lambda(cubed), layers.Lambda(axon.activations.tanh)])
+    y = model.forward(x)
+    model.save(where)
+    assert np.array_equal(axon.load_model(where, {"cubed": cubed}).forward(x), y)
+    with pytest.raises(ValueError, match=r"got 'cubed'\. A file keeps a name: load_model"):
+        axon.load_model(where)
+    with pytest.raises(ValueError, match="function must be a function of a Tensor, got 3"):
+        layers.Lambda(3)
