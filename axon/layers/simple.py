@@ -193,15 +193,18 @@ class EinsumDense(Layer):
         before, _, behind = result.partition("...")
         for letter, n in zip(reversed(before + behind), reversed(self.wanted), strict=False):
             if n is not None:
-                sizes.setdefault(letter, integer("EinsumDense", "output_shape", n))
+                known = sizes.setdefault(letter, integer("EinsumDense", "output_shape", n))
+                expected = f"{known} for {letter!r}, as x has it, or None"
+                demand(n == known, "EinsumDense", "output_shape", expected, self.wanted)
         unknown = [letter for letter in kernel if letter not in sizes]
         demand(not unknown, "EinsumDense", "output_shape", f"one with {unknown}", self.wanted)
         shape = tuple(sizes[letter] for letter in kernel)
         self.weights = self.parameter("weights", self.kernel_initializer, shape)
         if self.bias_axes is not None:
-            first = min(result.replace("...", "").index(a) for a in self.bias_axes)
-            behind = result.replace("...", "")[first:]
-            shape = tuple(sizes[a] if a in self.bias_axes else 1 for a in behind)
+            elided = 1 + len(input_shapes[0]) - len(self._letters[0].replace("...", ""))
+            axes = result.replace("...", "." * elided)
+            first = min(axes.index(a) for a in self.bias_axes)
+            shape = tuple(sizes[a] if a in self.bias_axes else 1 for a in axes[first:])
             self.bias = self.parameter("bias", self.bias_initializer, shape)
 
     def call(self, x: Tensor) -> Tensor:

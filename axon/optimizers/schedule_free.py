@@ -8,9 +8,8 @@ from axon.backend import DType
 from axon.checks import demand, fraction, integer, positive
 from axon.core import Tensor
 from axon.modes import no_grad
-from axon.ops import minimum, sqrt, square
+from axon.ops import minimum, sqrt, square, where
 from axon.optimizers.base import Optimizer
-from axon.optimizers.group import Group
 from axon.optimizers.options import Options
 from axon.parameter import Parameter
 
@@ -18,7 +17,8 @@ from axon.parameter import Parameter
 class _ScheduleFree(Optimizer):
     """z takes the steps; x is the mean of all z; weights are y = (1 - b1) z + b1 x in training.
 
-    When ``fit`` ends, weights become x; the next ``fit`` goes on from y.
+    When ``fit`` ends, weights become x and the state ``y`` keeps what they were; the next ``fit``
+    goes on from there, bit for bit, but where weights were changed in between.
     """
 
     state_begins: Mapping[str, float] = {}
@@ -27,8 +27,8 @@ class _ScheduleFree(Optimizer):
     warmup_steps: int
 
     def _states(self) -> dict[str, float | None]:
-        """z begins where the weights do."""
-        return {**super()._states(), "z": None}
+        """z begins where the weights do; y is what they were before they became x."""
+        return {**super()._states(), "z": None, "y": 0.0}
 
     def _set(self, owner: str, beta_1: float, warmup_steps: int) -> None:
         self.beta_1 = fraction(owner, "beta_1", beta_1)
@@ -43,7 +43,7 @@ class _ScheduleFree(Optimizer):
 
     def _moved(self, y: Tensor, z: Tensor, step: Tensor, share: Tensor) -> None:
         """z <- z - step; x <- (1 - share) x + share z; y between the two."""
-        x = (y - (1.0 - self.beta_1) * z) / self.beta_1
+        x = self._mean(y, z)
         z.assign(z - step)
         mean = (1.0 - share) * x + share * z
         y.assign((1.0 - self.beta_1) * z + self.beta_1 * mean)
@@ -58,27 +58,36 @@ class _ScheduleFree(Optimizer):
         """Take charge of these parameters; they become y again, if they are x."""
         super().build(parameters, names)
         if self.numbers["resting"].data:
-            self._turn(lambda x, z: (1.0 - self.beta_1) * z + self.beta_1 * x)
+            self._turn(self._awake)
             self.numbers["resting"].data[...] = 0.0
 
     def finalize(self) -> None:
         """At the end of training, weights become x."""
         super().finalize()
         if self.iterations.data and not self.numbers["resting"].data:
-            self._turn(lambda y, z: (y - (1.0 - self.beta_1) * z) / self.beta_1)
+            self._turn(self._rest)
             self.numbers["resting"].data[...] = 1.0
 
-    def _turn(self, rule: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def _mean(self, y: Tensor, z: Tensor) -> Tensor:
+        return (y - (1.0 - self.beta_1) * z) / self.beta_1
+
+    def _rest(self, w: Tensor, z: Tensor, y: Tensor) -> None:
+        """Let weights be x."""
+        y.assign(w)
+        w.assign(self._mean(w, z))
+
+    def _awake(self, w: Tensor, z: Tensor, y: Tensor) -> None:
+        """Let weights be what they were; of those changed since, what lies between them and z."""
+        anew = (1.0 - self.beta_1) * z + self.beta_1 * w
+        w.assign(where(w == self._mean(y, z), y, anew))
+
+    def _turn(self, rule: Callable[[Tensor, Tensor, Tensor], None]) -> None:
         with no_grad():
             for group in self.groups:
                 for p in (p for p in group.parameters if p.requires_grad):
-                    w, z = _of(group, p)
-                    w.assign(rule(w, z))
-
-
-def _of(group: Group, p: Parameter) -> tuple[Tensor, Tensor]:
-    start, stop = p.start, p.start + p.size
-    return group.values(start, stop), group.kept("z", start, stop)
+                    place = p.start, p.start + p.size
+                    kept = (group.kept(name, *place) for name in ("z", "y"))
+                    rule(group.values(*place), *kept)
 
 
 class ScheduleFreeSGD(_ScheduleFree):

@@ -148,3 +148,8 @@ def test_products_by_equation():
         ("abc,cd->adb", (3, 4, 5), (6, None), "d"),
     ):
         same("EinsumDense", shape, equation, wanted, bias_axes=bias)
+    layer = layers.EinsumDense("ab...,bc->ac...", 4, bias_axes="c")
+    assert layer(np.ones((2, 3, 5, 6))).shape == (2, 4, 5, 6)
+    assert layer.bias.shape == (4, 1, 1)
+    with pytest.raises(ValueError, match=r"must be 3 for 'b', as x has it, or None, got \(5, 4\)"):
+        layers.EinsumDense("abc,cd->abd", (5, 4))(np.ones((2, 3, 2)))
