@@ -2,6 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from inspect import signature
+from itertools import takewhile
 from typing import Any, ClassVar
 
 import numpy as np
@@ -301,6 +303,8 @@ class Layer(Module):
             options: keyword arguments of the layer's ``call``; and ``mask``, truth values
                 (n, time) that say which steps of the input are real, if its own mask does not.
         """
+        if not inputs:
+            inputs = self._given_by_name(options)
         if self.takes_lists:
             inputs = one_by_one(inputs)
         elif several := [x for x in inputs if type(x) is tuple]:
@@ -313,6 +317,19 @@ class Layer(Module):
             self.build(*(x.shape[1:] for x in given))
         given = [self._converted(x) for x in given]
         return self._call_with_masks(given, options)
+
+    def _given_by_name(self, options: dict[str, Any]) -> tuple[Any, ...]:
+        """Inputs that were given as keyword arguments, taken out of them."""
+        named = [n for n, p in signature(self.call).parameters.items() if p.kind != p.KEYWORD_ONLY]
+        names = [n for n in named if n != "mask"]
+        if "inputs" in options:  # as Keras calls the first
+            names = ["inputs"]
+        given = tuple(options.pop(n) for n in takewhile(options.__contains__, names))
+        if not given:
+            raise TypeError(
+                f"layer {self.name!r} ({self!r}): it was called without an input: layer(x)."
+            )
+        return given
 
     def _entering(self, *inputs: Any) -> list[Array]:
         """What is given, as arrays of numbers."""

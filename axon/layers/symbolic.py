@@ -230,7 +230,8 @@ def called(target: Tree, inputs: tuple[Tree, ...], options: dict[str, Tree]) -> 
         given = (Tensor(prepared_sample(target, inputs)),), options
     with probing(), np.errstate(all="ignore"):
         made = target(*given[0], **given[1])
-    specs = mapped(made, object, _spec_for(target))
+    _demand_tensors(target, made, inputs)
+    specs = mapped(made, Tensor, lambda tensor, _: ValueSpec.of(tensor))
     if getattr(target, "prepares", False):
         specs = specs._replace(raw=True)
     if isinstance(target, NamedFunction):
@@ -313,15 +314,15 @@ def _constant(value: object, _: object) -> object:
     return value.copy() if isinstance(value, np.ndarray) else symbolic(value)
 
 
-def _spec_for(target: Tree) -> Callable[[object, object], ValueSpec]:
-    def spec(made: object, _: object) -> ValueSpec:
-        if not isinstance(made, Tensor):
+def _demand_tensors(target: Tree, made: Tree, inputs: tuple[Tree, ...]) -> None:
+    """Raise TypeError if a call gives something else."""
+    for leaf in leaves(made):
+        if not isinstance(leaf, Tensor):
+            joined = any(type(x) in (list, tuple) for x in inputs)
+            hint = " It takes no list: join the values first, by Concatenate or Add." * joined
             raise TypeError(
-                f"{target.name}: a step of a graph gives Tensors, got {type(made).__name__}."
+                f"{target.name}: a step of a graph gives Tensors, got {type(leaf).__name__}.{hint}"
             )
-        return ValueSpec.of(made)
-
-    return spec
 
 
 @contextmanager
@@ -385,6 +386,9 @@ class Stands(Standing):
         if name.startswith("_") or name in LEAVING or name not in vars(Operators):
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}.")
         return getattr(self.symbolic, name)
+
+    def __array_function__(self, function: Tree, types: Tree, inputs: Tree, options: Tree) -> Tree:
+        raise TypeError(f"np.{function.__name__}: {self.symbolic!r} {NO_VALUE}")
 
     __iter__ = None  # as a layer, it has no parts to go over
     __array_priority__ = 1

@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 
-from axon import Model, losses, metrics, optimizers
+from axon import Model, activations, load_model, losses, metrics, optimizers
 from axon.layers import (
+    LSTM,
     Attention,
     Dense,
     Embedding,
     Input,
+    Lambda,
     MultiHeadAttention,
     TextVectorization,
     TransformerBlock,
 )
 from axon.models import Sequential
+from axon.models.loading import ModelFileError
 
 X = np.ones((8, 4), "float32")
 STEPS = np.ones((6, 5, 3), "float32")
@@ -36,6 +39,26 @@ def test_names_of_classes_are_names():
     assert type(optimizers.get("ScheduleFreeSGD")).__name__ == "ScheduleFreeSGD"
     with pytest.raises(ValueError, match="Did you mean 'mean_squared_error'"):
         losses.get("MeanSquareError")
+
+
+def test_inputs_may_be_given_by_name():
+    attention, x = MultiHeadAttention(2, 4), Input((5, 3))
+    wanted = attention(STEPS, STEPS * 2.0)
+    assert np.array_equal(attention(query=STEPS, value=STEPS * 2.0), wanted)
+    model = Model(x, attention(query=x, value=x * 2.0, use_causal_mask=False))
+    assert np.array_equal(model.predict(STEPS), wanted)
+    dense = Dense(2)
+    assert np.array_equal(dense(inputs=X), dense(X))
+    assert Attention()(inputs=[STEPS, STEPS]).shape == STEPS.shape
+    mask = np.array([[True, True, False, False, False]] * 6)
+    recurrent = LSTM(2)
+    assert np.array_equal(recurrent(x=STEPS, mask=mask), recurrent(STEPS, mask=mask))
+    with pytest.raises(TypeError, match=r"'dense.*called without an input"):
+        dense()
+    with pytest.raises(TypeError, match="no list: join"):
+        Dense(2)([x, x])
+    with pytest.raises(TypeError, match=r"np\.mean: .*symbolic value"):
+        np.mean(x)
 
 
 def two():
@@ -80,3 +103,17 @@ def test_errors_say_where_and_what_to_do(what):
     run, told = TOLD[what]
     with pytest.raises(ValueError, match=told):
         run()
+
+
+def cube(x):
+    return x * x * x
+
+
+def test_functions_of_files_are_axons_or_passed(tmp_path):
+    Sequential([Input((3,)), Lambda(activations.tanh)]).save(tmp_path / "tanh.axon")
+    assert np.array_equal(load_model(tmp_path / "tanh.axon").predict(X[:, :3]), np.tanh(X[:, :3]))
+    Sequential([Input((3,)), Lambda(cube)]).save(tmp_path / "cube.axon")
+    with pytest.raises(ModelFileError, match="custom_objects="):
+        load_model(tmp_path / "cube.axon")
+    loaded = load_model(tmp_path / "cube.axon", custom_objects={"cube": cube})
+    assert np.array_equal(loaded.predict(X[:, :3] * 2), X[:, :3] * 8)
