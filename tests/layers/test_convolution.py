@@ -147,7 +147,7 @@ def test_shapes_that_do_not_fit_are_named():
         (lambda: conv2d(x, w, dilation=(3, 1)), "A window of 7 x 3 is larger than the image of 5"),
         (lambda: conv2d_input(x, w, shape=x.shape), r"must have shape \(2, 3, 3, 4\), got"),
         (lambda: conv2d_weight(x, x, shape=w.shape), r"must have shape \(2, 3, 3, 4\), got"),
-        (lambda: pad(x, padding=((1, 1),)), "one .before, after. for each of 4 axes"),
+        (lambda: pad(x, padding=((1, 1),) * 3), "one .before, after. for each of 4 axes"),
         (lambda: upsample_bilinear(x[0], size=(2, 2)), "Images have 4 axes"),
     ):
         with pytest.raises(ValueError, match=message):
