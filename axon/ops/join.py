@@ -32,10 +32,10 @@ def _without(shape: Shape, axis: int) -> Shape:
 @primitive(result=concatenate_shape, bounds=any_of)
 def concatenate_(out: Array, *xs: Array, xp: Any, axis: int = -1) -> None:
     """The inputs one behind another along ``axis``."""
-    start, places = 0, xp.moveaxis(out, axis, 0)
+    start, before = 0, (np.s_[:],) * (axis % out.ndim)
     for x in xs:
         stop = start + x.shape[axis]
-        xp.copyto(xp.moveaxis(places[start:stop], 0, axis), x)
+        xp.copyto(out[(*before, np.s_[start:stop])], x)
         start = stop
 
 

@@ -48,10 +48,10 @@ def _alike(arrays: Sequence[Array], shape: Sizes) -> bool:
 def _number(numbers: Sequence[float], trials: Trials) -> Grown | None:
     """A size, one that it is divided by, or a product."""
     for how, found in ((number, numbers), (share, [1 / n if n else 0.0 for n in numbers])):
-        whole = [round(n) for n in found]
-        if np.allclose(found, whole, rtol=1e-6, atol=0):
+        integers = [round(n) for n in found]
+        if np.allclose(found, integers, rtol=1e-6, atol=0):
             try:
-                return Grown(how, (merged(whole, trials),))
+                return Grown(how, (merged(integers, trials),))
             except NotAffineError:
                 return None
     return None

@@ -107,7 +107,7 @@ def conv2d(
         "Conv",
         first(graph.cast(x, dtype), flat),
         kernel(graph.cast(w, dtype), flat),
-        **geometry(w.shape[:2], strides, padding, flat, _room(graph, x, dilation)),
+        **geometry(w.shape[:2], strides, padding, flat, _seen_by(graph, x, dilation)),
         dilations=_along(dilation, flat),
         group=groups,
         shape=sizes,
@@ -195,7 +195,7 @@ def _along(pair: Sequence[Any], flat: bool) -> list[int]:
     return list(pair[1:] if flat else pair)
 
 
-class Room(NamedTuple):
+class WindowField(NamedTuple):
     """What windows lie in: how large it was in each trial (H, W), and how far taps are apart."""
 
     sizes: Sequence[Sequence[int]]
@@ -204,30 +204,35 @@ class Room(NamedTuple):
     trials: Trials
 
 
-def _room(graph: Writer, x: Value, dilation: Pair = ONE) -> Room:
+def _seen_by(graph: Writer, x: Value, dilation: Pair = ONE) -> WindowField:
     sizes = [values_of(n, graph.trials) for n in x.shape[1:3]]
-    return Room(sizes, any(map(is_batch, x.shape[1:3])), dilation, graph.trials)
+    return WindowField(sizes, any(map(is_batch, x.shape[1:3])), dilation, graph.trials)
 
 
 def geometry(
-    size: Sequence[Any], strides: Pair, padding: Padding, flat: bool, room: Room | None
+    size: Sequence[Any], strides: Pair, padding: Padding, flat: bool, field: WindowField | None
 ) -> dict[str, Any]:
     """The attributes that say where windows lie."""
     ends: Any = _along(padding, flat)
     told = {"kernel_shape": _along(size, flat), "strides": _along(strides, flat)}
-    if room is not None and room.free and max(strides) > 1 and _same(size, strides, padding, room):
+    if (
+        field is not None
+        and field.free
+        and max(strides) > 1
+        and _same(size, strides, padding, field)
+    ):
         return {**told, "auto_pad": "SAME_UPPER"}
     if any(is_batch(n) for pair in ends for n in pair):
         raise NotImplementedError("its padding follows a free size, which ONNX has no words for.")
     return {**told, "pads": [before for before, _ in ends] + [after for _, after in ends]}
 
 
-def _same(size: Sequence[Any], strides: Pair, padding: Any, room: Room) -> bool:
+def _same(size: Sequence[Any], strides: Pair, padding: Any, field: WindowField) -> bool:
     """Whether padding is what makes 1 window for each stride, half of it before."""
-    for axis, sizes in enumerate(room.sizes):
-        taps = (size[axis] - 1) * room.dilation[axis] + 1
+    for axis, sizes in enumerate(field.sizes):
+        taps = (size[axis] - 1) * field.dilation[axis] + 1
         missing = [max((-(-n // strides[axis]) - 1) * strides[axis] + taps - n, 0) for n in sizes]
-        before, after = (values_of(end, room.trials) for end in padding[axis])
+        before, after = (values_of(end, field.trials) for end in padding[axis])
         if before != [n // 2 for n in missing] or after != [n - n // 2 for n in missing]:
             return False
     return True
@@ -243,7 +248,7 @@ def pooling(op: str, **fixed: Any) -> Rule:
         graph: Writer, x: Value, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
     ) -> Value:
         flat = is_series(x, pool_size[0], padding)
-        where = geometry(pool_size, strides, padding, flat, _room(graph, x))
+        where = geometry(pool_size, strides, padding, flat, _seen_by(graph, x))
         sizes = _first(graph.result.shape, flat)
         return last(graph.op(op, first(x, flat), **where, **fixed, shape=sizes), flat)
 
