@@ -223,6 +223,11 @@ def classes_of(
         ValueError: they do not fit the outputs, or are not labels or rows that add up to 1.
     """
     given = numbers(name, y_true)
+    if len(output_shape) < 2:
+        raise ValueError(
+            f"{name}: expected a score for each class, predictions of shape (n, ..., classes), got "
+            f"{output_shape}. For a single output there is BinaryCrossEntropy, or Hinge."
+        )
     if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
         return _labels(name, given, output_shape[-1], ignored)
     classes, width = output_shape[-1], given.shape[-1] if given.ndim else 0

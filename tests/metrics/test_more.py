@@ -198,3 +198,9 @@ def test_scores_that_are_thresholds_or_nan_are_not_above():
     score = metrics.SpearmanCorrelation()
     score.update([1, 2, 3], p)
     assert np.isnan(score.result())
+
+
+def test_scores_of_classes_have_an_axis_for_them():
+    for metric in (metrics.CategoricalHinge(), metrics.CategoricalCrossEntropy()):
+        with pytest.raises(ValueError, match=r"expected a score for each class.*got \(2,\)"):
+            metric.update([0, 1], [0.25, 0.75])
