@@ -248,7 +248,9 @@ def __getattr__(name: str) -> Any:
     if name in globals():
         return globals()[name]
     if name not in HOMES:
-        raise missing(__name__, name, {**globals(), **HOMES}, _ELSEWHERE)
+        from axon.layers.elsewhere import PYTORCH  # only an error pays for it
+
+        raise missing(__name__, name, {**globals(), **HOMES}, {**PYTORCH, **_ELSEWHERE})
     from importlib import import_module
 
     return globals().setdefault(name, getattr(import_module(f"{__name__}.{HOMES[name]}"), name))

@@ -139,6 +139,20 @@ ACTIVATIONS = (  # of axon.activations, which lies above: they are looked up the
 ).split()
 Method.home = sys.modules[__name__]
 HOMES = {name: chapter for chapter, names in LATER.items() for name in names.split()}
+__all__ = sorted(
+    {
+        *(n for n, f in globals().items() if callable(f) and not n.startswith("_") and n.islower()),
+        *HOMES,
+        *ALIASES,
+        *ACTIVATIONS,
+    }
+    - {"deferring", "import_module"}
+)
+_ELSEWHERE = {  # what PyTorch calls it
+    **{"cat": "concatenate", "clamp": "clip", "permute": "transpose", "topk": "top_k"},
+    **{"gather": "take_along_axis", "index_select": "take", "unsqueeze": "expand_dims"},
+    **{"mm": "matmul", "bmm": "matmul", "masked_fill": "where", "pow": "power"},
+}
 
 
 def __getattr__(name: str) -> object:
@@ -149,7 +163,9 @@ def __getattr__(name: str) -> object:
     elif name in ACTIVATIONS:
         found = getattr(import_module("axon.activations"), name)
     else:
-        raise AttributeError(f"module 'axon.ops' has no attribute {name!r}")
+        from axon.names import missing  # only an error pays for it
+
+        raise missing(__name__, name, dict.fromkeys(__all__), _ELSEWHERE)
     globals()[name] = found = deferring(found)
     return found
 

@@ -1,9 +1,11 @@
 """What users of other libraries write first is understood, or the error says what to write."""
 
+import re
+
 import numpy as np
 import pytest
 
-from axon import Model, activations, load_model, losses, metrics, optimizers
+from axon import Model, activations, layers, load_model, losses, metrics, ops, optimizers
 from axon.layers import (
     LSTM,
     Attention,
@@ -15,6 +17,7 @@ from axon.layers import (
     TextVectorization,
     TransformerBlock,
 )
+from axon.layers.elsewhere import PYTORCH
 from axon.models import Sequential
 from axon.models.loading import ModelFileError
 
@@ -117,3 +120,28 @@ def test_functions_of_files_are_axons_or_passed(tmp_path):
         load_model(tmp_path / "cube.axon")
     loaded = load_model(tmp_path / "cube.axon", custom_objects={"cube": cube})
     assert np.array_equal(loaded.predict(X[:, :3] * 2), X[:, :3] * 8)
+
+
+def test_names_of_others_say_what_they_are_here():
+    nn = pytest.importorskip("torch.nn", reason="torch is not installed")
+
+    for theirs, ours in PYTORCH.items():
+        assert hasattr(nn, theirs)
+        with pytest.raises(AttributeError, match=f"Use {re.escape(ours)}"):
+            getattr(layers, theirs)
+        name = ours.partition("(")[0]
+        assert " " in name or "." in name or hasattr(layers, name)
+        if name == "Activation":
+            eval(ours, {"Activation": layers.Activation})
+    with pytest.raises(AttributeError, match="Did you mean 'cumsum'"):
+        _ = ops.cumsumm
+    with pytest.raises(AttributeError, match="Use concatenate"):
+        _ = ops.cat
+
+
+def test_all_functions_come_by_a_star():
+    found = {}
+    exec("from axon.ops import *", found)
+    assert {"cumsum", "absolute", "abs", "relu", "logsumexp", "matmul"} <= found.keys()
+    assert not {"sys", "Method", "deferring", "import_module"} & found.keys()
+    assert all(callable(found[name]) for name in ops.__all__)
