@@ -19,6 +19,7 @@ collect_ignore = [
     "contracts/keras_facts.py",
     "ops/keras_answers.py",
     "convert/keras_files.py",
+    "layers/keras_sequences.py",
     "onnx/torch_and_keras_files.py",
 ]  # programs, which tests run in processes
 
