@@ -23,6 +23,7 @@ class _Modes(threading.local):
     empty: Any = xp.empty  # takes memory for results; while a file is loaded, not more than it may
     costs: Any = None  # a list of what outputs cost (activity_regularizer), for the loss, or None
     probing = False  # zeros pass, to find shapes: nothing of them is to be kept
+    unprepared = ""  # the model whose forward is tried, if it gets what comes in as it is
     past: Any = None  # what steps before left, where a model reads them one by one (layers/past.py)
     masks: Any = None  # who says which steps of a result are padding (layers/masks.py), if any are
     apart = 1  # leading axes whose places weigh differently in losses and metrics: the samples

@@ -13,6 +13,7 @@ from axon.checks import one_of
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
+from axon.modes import modes
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 IDS = np.dtype(np.int64)
@@ -53,6 +54,12 @@ class Preparation(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Pass on what is prepared."""
+        if modes.unprepared:
+            raise TypeError(
+                f"layer {self.name!r}: it prepares raw values where data come in, and cannot in "
+                f"the forward of model {modes.unprepared!r}, which gets them as they are. Put it "
+                "before the model, Sequential([layer, model]); or write Model(inputs, outputs)."
+            )
         return x
 
     def _entering(self, *inputs: object) -> list[Array]:

@@ -9,6 +9,7 @@ import numpy as np
 from axon.backend import FLOAT, DType, Shape
 from axon.core import Tensor
 from axon.layers.module import Module, shape_after
+from axon.modes import Mode
 from axon.program.changing import Changing
 
 
@@ -180,7 +181,9 @@ class Network(Module):
 
     def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Any:
         dtypes = [self.input_dtype] * len(input_shapes)
-        shape = shape_after(self.forward, input_shapes, dtypes, True)
+        as_it_is = type(self).prepared is Module.prepared
+        with Mode("unprepared", self.name if as_it_is else ""):
+            shape = shape_after(self.forward, input_shapes, dtypes, True)
         inner = list(shape.values()) if isinstance(shape, dict) else shape
         if several(shape) and any(map(several, inner)):
             raise TypeError(

@@ -134,3 +134,17 @@ def test_what_is_raw_and_read_elsewhere_is_told(wrong):
     made, error, told = WRONG[wrong]
     with pytest.raises(error, match=told):
         made(Input((1,), dtype="string"))
+
+
+class Own(Model):
+    def __init__(self):
+        super().__init__()
+        self.look, self.read = IntegerLookup(vocabulary=[5, 7]), Embedding(9, 2)
+
+    def forward(self, x):
+        return self.read(self.look(x))
+
+
+def test_a_forward_of_ones_own_cannot_prepare():
+    with pytest.raises(TypeError, match=r"'look'.*in the forward of model 'own'"):
+        Own().predict(np.array([[5], [7]]))
