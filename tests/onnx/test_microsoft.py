@@ -167,3 +167,44 @@ def test_quantized_parts_are_put_together(tmp_path: Path) -> None:
     case = Case("QLinearConcat", CONCATENATED, {"axis": 1})
     (want,), (made,) = run(case, tmp_path / "net.onnx")
     assert np.abs(made.astype(int) - want.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("columns", [False, True])
+def test_an_lstm_of_bytes(direction: str, columns: bool, tmp_path: Path) -> None:
+    """Scales of each matrix, or of each column; its three results."""
+    time, n, features, units = 4, 2, 3, 5
+    many = 2 if direction == "bidirectional" else 1
+    scales = (many, 4 * units) if columns else (many,)
+    lengths = np.array([4, 4], "i4")
+    dtype, low, zero = ("i1", -100, 0) if columns else ("u1", 0, 100)
+    given = {
+        "W": small(many, features, 4 * units, low=low, high=low + 200, dtype=dtype),
+        "R": small(many, units, 4 * units, low=low, high=low + 200, dtype=dtype),
+        "B": floats(many, 8 * units),
+        "lengths": lengths,
+        "h": floats(many, n, units),
+        "c": floats(many, n, units),
+        "W_scale": (0.01 + 0.001 * RNG.random(scales)).astype("f4"),
+        "W_zero": np.full(scales, zero, dtype),
+        "R_scale": (0.01 + 0.001 * RNG.random(scales)).astype("f4"),
+        "R_zero": np.full(scales, zero, dtype),
+    }
+    names = ["x", "W", "R", "B", "lengths", "h", "c", "", "W_scale", "W_zero", "R_scale", "R_zero"]
+    outputs, told = ["Y", "Y_h", "Y_c"], {"hidden_size": units, "direction": direction}
+    op = "DynamicQuantizeLSTM"
+    node = helper.make_node(op, names, outputs, domain="com.microsoft", **told)
+    x = floats(time, n, features)
+    info = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, x.shape)
+    ends = [helper.make_tensor_value_info(y, onnx.TensorProto.FLOAT, None) for y in outputs]
+    constants = [numpy_helper.from_array(array, name) for name, array in given.items()]
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    graph = helper.make_graph([node], "g", [info], ends, constants)
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+    options = ort.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
+    want = ort.InferenceSession(str(path), options).run(None, {"x": x})
+    made = axon.onnx.load(path).predict(x)
+    for y, wanted in zip(made, want, strict=True):
+        np.testing.assert_allclose(y, wanted, rtol=1e-3, atol=1e-4)

@@ -8,6 +8,7 @@ from axon.onnx.run.operators import (
     microsoft,
     placing,
     quantized,
+    quantized_recurrence,
     recurrence,
     reductions,
     resize,

@@ -134,19 +134,19 @@ def recurrent(
         x = x.transpose(1, 0, 2)
         first = [f if f is None else as_tensor(f).transpose(1, 0, 2) for f in first]
     time, n, _ = x.shape
-    real = _real(lengths, time, n)
+    real = real_steps(lengths, time, n)
     spend("work", time * (STEP + n * (w.size + r.size)))
     made = []
     for d, (chosen, back) in enumerate(
         zip(functions(recurrence, options), options.backwards, strict=True)
     ):
-        start = [_state(f, d, n, r.shape[2], x.dtype) for f in first]
+        start = [first_state(f, d, n, r.shape[2], x.dtype) for f in first]
         mask = real[:, ::-1] if back and real is not None else real
         sequence = x[::-1] if back else x
         of_one = w[d], r[d], None if bias is None else bias[d]
         made.append(_direction(recurrence, options, chosen, sequence, mask, of_one, start))
     numbers = range(1 + len(first))
-    return [_result(recurrence, options, made, real, i) if i in used else None for i in numbers]
+    return [result_of(recurrence, options, made, real, i) if i in used else None for i in numbers]
 
 
 def _direction(
@@ -203,7 +203,7 @@ def _biases(
     return recurrence.reordered(b + product_bias, units), nothing
 
 
-def _state(given: Data | None, d: int, n: int, units: int, dtype: DType) -> Tensor:
+def first_state(given: Data | None, d: int, n: int, units: int, dtype: DType) -> Tensor:
     """The states at the start (n, units); those for one sample count for all."""
     if given is None:
         return Tensor(np.zeros((n, units), dtype))
@@ -218,7 +218,7 @@ def _state(given: Data | None, d: int, n: int, units: int, dtype: DType) -> Tens
     return row
 
 
-def _real(lengths: Data | None, time: int, n: int) -> Tensor | None:
+def real_steps(lengths: Data | None, time: int, n: int) -> Tensor | None:
     """Truth values (n, time) of the steps that are no padding; None if all are real."""
     if lengths is None or (isinstance(lengths, np.ndarray) and bool((lengths == time).all())):
         return None
@@ -228,7 +228,7 @@ def _real(lengths: Data | None, time: int, n: int) -> Tensor | None:
     return ops.less(Tensor(np.arange(time, dtype=counts.dtype)[None]), counts)
 
 
-def _result(
+def result_of(
     recurrence: Recurrence,
     options: RecurrenceOptions,
     made: list[Tensor],
