@@ -343,6 +343,7 @@ ELSEWHERE = {  # tried in tests/onnx/test_load_hostile.py, inside larger network
     *("Loop", "If", "Scan", "Shape", "Size", "ConstantOfShape", "Range", "NonZero", "EyeLike"),
     *("RNN", "LSTM", "GRU", "RMSNormalization", "Swish"),
     *("com.microsoft.QLinearConcat", "com.microsoft.TransposeMatMul"),
+    "com.microsoft.DynamicQuantizeLSTM",
 }
 
 

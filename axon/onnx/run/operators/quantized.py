@@ -132,7 +132,7 @@ def dequantize(
 def dynamic(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """x in bytes, and the scale and zero that its smallest and largest ask for."""
     low, high = ops.minimum(x.min(), 0.0), ops.maximum(x.max(), 0.0)
-    scale = (high - low) * (1 / 255)
+    scale = (high - low) / 255.0
     scale = ops.where(scale == 0.0, 1.0, scale)
     zero = ops.rint((-low / scale).clip(0.0, 255.0)).astype(np.uint8)
     return stored(x, scale, zero), scale, zero
