@@ -120,7 +120,7 @@ class TripletMargin(_OfSeveral):
     ``y_pred`` is (n, 3, size): anchor, positive, negative. ``y_true`` is not looked at: any
     numbers, (n, ...), such as ``np.zeros(n)``.
 
-    >>> TripletMargin(eps=1e-12).loss([0], [[[0.0, 0.0], [0.0, 1.0], [0.0, 1.5]]])
+    >>> round(TripletMargin(eps=1e-12).loss([0], [[[0.0, 0.0], [0.0, 1.0], [0.0, 1.5]]]), 6)
     0.5
     """
 

@@ -223,8 +223,8 @@ def _made(description: Description, classes: ByName, custom: ByName) -> Any:
         return _sequential(description, classes, custom)
     if description["class"] == "Functional":
         return Functional.made_again(description, lambda inner: _made(inner, classes, custom))
-    name, config = description["class"], description["config"]
-    make = _class(name, classes)
+    name, make = description["class"], _class(description["class"], classes)
+    config = description["config"]
     if name not in custom and "name" not in config and name in vars(initializers):
         make = vars(initializers)[name]  # not the layer of the same name: each of these has one
     return make(**{k: v if k == "name" else _value(v, classes, custom) for k, v in config.items()})

@@ -142,13 +142,14 @@ def _turned(layer: Module, members: int, packing: bool) -> Module:
 
 def _dense(layer: Any, members: int, packing: bool) -> Module:
     given = layer._present()
-    for own in ("input_size", "activation_function"):
-        given.pop(own)
+    for own in ("input_size", "activation_function", "units"):
+        given.pop(own, None)
     return PackedDense(members, **{**given, "name": layer.name})
 
 
 def _embedding(layer: Any, members: int, packing: bool) -> Module:
     given = layer._present()
+    given.pop("weights", None)
     if given.pop("mask_zero") or packing:
         what = "has mask_zero" if layer.mask_zero else "reads what members have computed"
         raise ValueError(f"pack: layer {layer.name!r} {what}; a packed embedding cannot.")

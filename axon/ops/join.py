@@ -1,5 +1,6 @@
 """Joining tensors into one."""
 
+import builtins
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -29,13 +30,17 @@ def _without(shape: Shape, axis: int) -> Shape:
     return shape[:axis] + shape[axis + 1 :]
 
 
+extent = builtins.slice  # the name is that of a primitive here
+EVERY = extent(None)
+
+
 @primitive(result=concatenate_shape, bounds=any_of)
 def concatenate_(out: Array, *xs: Array, xp: Any, axis: int = -1) -> None:
     """The inputs one behind another along ``axis``."""
-    start, before = 0, (np.s_[:],) * (axis % out.ndim)
+    start, before = 0, (EVERY,) * (axis % out.ndim)
     for x in xs:
         stop = start + x.shape[axis]
-        xp.copyto(out[(*before, np.s_[start:stop])], x)
+        xp.copyto(out[(*before, extent(start, stop))], x)
         start = stop
 
 

@@ -841,6 +841,7 @@ def test_what_is_no_state_of_streams(state):
     assert same(get_state(), before)
 
 
+@pytest.mark.slow
 def test_compiled_kernels_give_the_same_bits_whenever_a_program_is_recorded():
     """Or a resumed run, which has to record anew, would differ from one that went on."""
     pytest.importorskip("numba")

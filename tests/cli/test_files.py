@@ -239,7 +239,10 @@ def complete(words, *, cwd, monkeypatch):
     [
         ("axon tr", {"train"}),
         ("axon train fas", {"fashion_mnist"}),
-        ("axon train digits --optimizer ada", {"adagrad", "adam", "adamax", "adamw"}),
+        (
+            "axon train digits --optimizer ada",
+            {"adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw"},
+        ),
         ("axon train --mod", {"--model"}),
         ("axon train --task re", {"regression"}),
         ("axon predict n", {"net.axon"}),

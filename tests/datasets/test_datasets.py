@@ -1268,7 +1268,9 @@ def test_imports_at_the_top_are_light(path):
             assert {name.name.partition(".")[0] for name in node.names} <= LIGHT
         if isinstance(node, ast.ImportFrom):
             assert node.module.partition(".")[0] in LIGHT
-            assert re.fullmatch(r"axon\.(datasets|files|names|backend)\b.*|(?!axon).*", node.module)
+            assert re.fullmatch(
+                r"axon\.(datasets|files|names|backend|checks)\b.*|(?!axon).*", node.module
+            )
 
 
 def test_modules_are_there_after_one_import():

@@ -43,6 +43,7 @@ from axon.losses import (
 )
 from axon.models import Sequential
 from axon.program import Step
+from tests.losses.differences import central_differences
 from tests.samples.losses import APART, OF_NUMBERS
 
 rng = np.random.default_rng(0)
@@ -234,15 +235,6 @@ SAMPLES = {
 }
 every_loss = pytest.mark.parametrize(("loss", "y", "p", "textbook"), SAMPLES.values(), ids=SAMPLES)
 WEIGHTS = [0.5, 2.0, 0.0, 1.0]
-
-
-def central_differences(f, p, h=1e-6):
-    slope = np.zeros(p.shape)
-    for index in np.ndindex(p.shape):
-        step = np.zeros(p.shape)
-        step[index] = h
-        slope[index] = (f(p + step) - f(p - step)) / (2 * h)
-    return slope
 
 
 def test_every_loss_has_a_sample():

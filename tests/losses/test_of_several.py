@@ -27,7 +27,7 @@ from axon.losses import (
     Tversky,
 )
 from axon.models import Sequential
-from tests.losses.test_losses import central_differences
+from tests.losses.differences import central_differences
 from tests.samples.losses import APART
 
 torch = pytest.importorskip("torch")

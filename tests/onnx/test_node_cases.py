@@ -12,15 +12,8 @@ onnx = pytest.importorskip("onnx")
 
 import axon.onnx  # noqa: E402
 from axon.onnx import OnnxFileError  # noqa: E402
+from tests.onnx.node_files import FILES  # noqa: E402
 
-FILES = """
-topk scatterelements scatternd scatter hardmax unique compress nonmaxsuppression reversesequence
-cumprod tensorscatter bitshift bitcast bitwiseand bitwiseor bitwisexor bitwisenot det gridsample
-roialign col2im maxunpool dft melweightmatrix quantizelinear dequantizelinear matmulinteger
-stft dynamicquantizelinear convinteger qlinearmatmul qlinearconv tan asin acos atan sinh cosh
-asinh acosh atanh lppool maxpool averagepool convtranspose conv
-softmax_cross_entropy_loss rotaryembedding swiglu center_crop_pad affinegrid
-""".split()
 SKIPPED = {  # kinds of cases, and why
     "_(float8|e4m3|e5m2|uint4|int4|uint2|int2|bfloat16|float4)": "types that NumPy has not",
     "_bool_|_to_bool": "bits of truth values",
