@@ -83,6 +83,7 @@ if TYPE_CHECKING:  # the same names, for who checks types
     from axon.ops.products import *  # noqa: F403
     from axon.ops.reductions import *  # noqa: F403
     from axon.ops.rounding import *  # noqa: F403
+    from axon.ops.sliding import *  # noqa: F403
     from axon.ops.spectra import *  # noqa: F403
 
 
@@ -105,11 +106,9 @@ LATER = {  # chapter -> its public names
         squeeze swapaxes tile trace tril triu unstack vander vsplit vstack""",
     "logic": """all allclose any count_nonzero isclose isfinite isin isinf isnan isneginf
         isposinf isreal logical_and logical_not logical_or logical_xor signbit""",
-    "networks": """adaptive_average_pool adaptive_max_pool average_pool batch_normalization
-        binary_crossentropy categorical_crossentropy conv conv_transpose depth_to_space
-        depthwise_conv dot_product_attention fold layer_normalization max_pool psnr
-        rms_normalization separable_conv space_to_depth sparse_categorical_crossentropy
-        sparsemax unfold""",
+    "networks": """batch_normalization binary_crossentropy categorical_crossentropy
+        dot_product_attention layer_normalization psnr rms_normalization
+        sparse_categorical_crossentropy sparsemax""",
     "ordering": """argpartition argsort digitize in_top_k median nanmedian nanpercentile
         nanquantile percentile quantile searchsorted sort top_k""",
     "products": """correlate cross dot einsum inner kron outer tensordot vdot""",
@@ -117,6 +116,8 @@ LATER = {  # chapter -> its public names
         nanmax nanmean nanmin nanprod nanstd nansum nanvar norm normalize ptp std var""",
     "rounding": """bitwise_and bitwise_or bitwise_xor ceil floor floor_divide left_shift mod
         right_shift rint""",
+    "sliding": """adaptive_average_pool adaptive_max_pool average_pool conv conv_transpose
+        depth_to_space depthwise_conv fold max_pool separable_conv space_to_depth unfold""",
     "spectra": """cdist erfinv extract_sequences fft fft2 ifft2 irfft rfft stft""",
 }
 ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
