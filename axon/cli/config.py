@@ -1,6 +1,6 @@
 """A run as a TOML file: every option of ``train``, and what it was run with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,30 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # older ones take none
         if len(names) < 2 or not all(isinstance(name, str) and name.strip() for name in names):
             self.fail(f"expected names such as yes,no, got {value!r}.", param, ctx)
         return [name.strip() for name in names]
+
+
+class Several(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """Some of a few names: ``shift,zoom``; or a list of them."""
+
+    name = "names"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.known = list(known)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """What is shown in the place of a value."""
+        return f"[{'|'.join(self.known)}],..."
+
+    def convert(
+        self, value: str | list[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        """Return the names, in the order in which they are known."""
+        given = value.split(",") if isinstance(value, str) else value
+        names = {str(name).strip().lower() for name in given} - {""}
+        if names - set(self.known):
+            shown = f"{', '.join(self.known)}, such as {','.join(self.known[:2])}"
+            self.fail(f"expected some of {shown}; got {value!r}.", param, ctx)
+        return [name for name in self.known if name in names]
 
 
 def keys(command: click.Command) -> dict[str, click.Parameter]:
@@ -118,6 +142,8 @@ def _types(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
         return (list, str), 'a list such as [128, 64], or "128,64"'
     if isinstance(option_type, Names):
         return (list, str), 'a list such as ["yes", "no"], or "yes,no"'
+    if isinstance(option_type, Several):
+        return (list, str), 'a list such as ["flip", "zoom"], or "flip,zoom"'
     if isinstance(option_type, click.types.FloatParamType):
         return (int, float), "a number"
     if isinstance(option_type, click.types.IntParamType):

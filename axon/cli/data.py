@@ -12,6 +12,7 @@ from axon import datasets
 from axon.backend import Array
 from axon.cli.output import note
 from axon.datasets.fetch import places
+from axon.datasets.npz import load_test, load_train
 from axon.names import suggestion
 
 BUILT_IN = ("mnist", "fashion_mnist", "digits", "breast_cancer")
@@ -33,9 +34,11 @@ class Task(NamedTuple):
         data: what has to be given as DATA to get them.
         train: samples (n, ...) and their classes (n,) or, for regression, numbers (n, k).
         test: likewise; nothing is learned from them.
+        validation: likewise; they say when to stop, if there are any.
         class_names: none for regression.
         feature_names: of the columns of a table.
         target: the column of a table that is predicted.
+        of_folder: they are images of a folder, photos perhaps.
     """
 
     title: str
@@ -46,6 +49,8 @@ class Task(NamedTuple):
     class_names: Sequence[str] = ()
     feature_names: Sequence[str] = ()
     target: str = ""
+    validation: Pair | None = None
+    of_folder: bool = False
 
     @property
     def are_images(self) -> bool:
@@ -62,10 +67,13 @@ class Wanted(NamedTuple):
     seed: int = 0
     fall_back: bool = True  # to the built-in digits, where MNIST cannot be had
     classes: Sequence[str] | None = None
+    test: Path | None = None  # what to test on; none: a fifth of the data
 
 
 def load(data: str, wanted: Wanted) -> Task:
     """Find the data; where MNIST cannot be had, say so and take the built-in digits."""
+    if data in BUILT_IN and wanted.test:
+        raise click.UsageError(f"--test is for data of your own: {data} has a test set.")
     if data in BUILT_IN:
         return _mnist(data, wanted) if data == "mnist" else _built_in(data)
     path = Path(data)
@@ -132,17 +140,32 @@ def _table(path: Path, wanted: Wanted) -> Task:
             "ends at 3.4e+38. Divide them by a power of ten."
         )
     title = f"{path} ({'labels' if table.class_names else 'to predict'}: {table.target_name})"
-    train, test = split(table.x, table.y, wanted.seed)
+    if wanted.test:
+        train, test = _as_columns(table), _as_columns(_table_to_test(wanted.test, table))
+    else:
+        train, test = split(table.x, table.y, wanted.seed)
     names, features = table.class_names, table.feature_names
     return Task(title, path.stem, str(path), train, test, names, features, table.target_name)
 
 
-def split(x: Array, y: Array, seed: int) -> tuple[Pair, Pair]:
+def _as_columns(table: datasets.Table) -> Pair:
+    """Samples and their classes (n,), or numbers (n, 1)."""
+    return table.x, table.y if table.class_names else table.y[:, None]
+
+
+def _table_to_test(path: Path, table: datasets.Table) -> datasets.Table:
+    """Another file with the same columns and classes."""
+    classes, features = table.class_names or None, table.feature_names
+    task = "classification" if classes else "regression"
+    return datasets.load_csv(path, table.target_name, features=features, classes=classes, task=task)
+
+
+def split(x: Array, y: Array, seed: int, share: float = 0.2) -> tuple[Pair, Pair]:
     """A fifth for testing: class by class, or, of numbers to predict, any rows."""
     if y.dtype.kind in "iu" and y.ndim == 1:
-        return datasets.split_data(x, y, seed=seed)
+        return datasets.split_data(x, y, share, seed)
     rows = np.arange(len(x))
-    (train, _), (test, _) = datasets.split_data(rows, np.zeros(len(x), np.int64), seed=seed)
+    (train, _), (test, _) = datasets.split_data(rows, np.zeros(len(x), np.int64), share, seed)
     y = y.reshape(len(y), -1)
     return (x[train], y[train]), (x[test], y[test])
 
@@ -151,6 +174,9 @@ def _arrays(path: Path, wanted: Wanted) -> Task:
     if wanted.task == "regression":
         raise click.UsageError("--task regression is for CSV files; in Python, fit takes any y.")
     train, test = datasets.load_npz(path, seed=wanted.seed)
+    if wanted.test:
+        train, test = load_train(path), load_test(wanted.test)
+        _demand_shape(wanted.test, train, test)
     names = _numbered(path, np.concatenate([train[1], test[1]]))
     return Task(str(path), path.stem, str(path), train, test, names)
 
@@ -175,9 +201,34 @@ def _folder(path: Path, wanted: Wanted) -> Task:
             f"{path}: expected at least two folders of images, one for each class, found only "
             f"{images.class_names[0]!r}"
         )
-    train, test = datasets.split_data(images.x, images.y, seed=wanted.seed)
+    if wanted.test:
+        train = images.x, images.y
+        test = _folder_to_test(wanted.test, images)
+    else:
+        train, test = datasets.split_data(images.x, images.y, seed=wanted.seed)
     name = path.resolve().name
-    return Task(f"{path} (images)", name, str(path), train, test, images.class_names)
+    return Task(
+        f"{path} (images)", name, str(path), train, test, images.class_names, of_folder=True
+    )
+
+
+def _folder_to_test(path: Path, images: datasets.ImageFolder) -> Pair:
+    """Images of some of the classes of others, as large as they are."""
+    found = datasets.image_folder(path, images.x.shape[1:3])
+    known = list(images.class_names)
+    if strange := [name for name in found.class_names if name not in known]:
+        raise ValueError(f"--test {path}: DATA has no class {strange[0]!r}: {', '.join(known)}.")
+    places = np.array([known.index(name) for name in found.class_names])
+    return found.x, places[found.y]
+
+
+def _demand_shape(path: Path, train: Pair, test: Pair) -> None:
+    shape = train[0].shape[1:]
+    if test[0].shape[1:] != shape:
+        raise ValueError(
+            f"--test {path}: expected samples of shape {shape}, as DATA holds, found "
+            f"{test[0].shape[1:]}."
+        )
 
 
 def fingerprint(data: str) -> str:

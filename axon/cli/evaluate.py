@@ -100,7 +100,8 @@ def _data(network: Model, data: str, target: str | None, held_out: bool) -> tupl
         size = Pictures.of(network, False, None).size[:2] if path.is_dir() else None
         classes = about.get("class_names") if path.suffix.lower() in TABLES else None
         seed = about.get("seed", 0)
-        wanted = Wanted(target, task, size, seed, fall_back=False, classes=classes or None)
+        test = Path(about["test"]) if about.get("test") else None
+        wanted = Wanted(target, task, size, seed, False, classes or None, test)
         return load(data, wanted).test
     if path.suffix.lower() in TABLES:
         return _table(network, path, target, task)

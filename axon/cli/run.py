@@ -12,8 +12,9 @@ import numpy as np
 
 import axon
 from axon import optimizers
+from axon.backend import Array
 from axon.callbacks import BackupAndRestore, Callback, History
-from axon.cli import config, network
+from axon.cli import config, learning, network, verdict
 from axon.cli.data import TABLES, Task, Wanted, fingerprint, load
 from axon.cli.output import note, print_pairs
 from axon.cli.ranks import SHARDS
@@ -45,10 +46,12 @@ class TrainingRun:
     def __init__(self, command: click.Command, settings: Settings, fall_back: bool = True) -> None:
         self.command, self.settings = command, dict(settings)
         self.fall_back = fall_back
-        self.optimizer = _optimizer(settings["optimizer"], settings["learning_rate"])
         self.backup = _backup(settings["backup"], settings["backup_every"])
         self.task: Task
         self.written: list[Path] = []
+        self.best: int | None = None  # epoch
+        self.baseline: verdict.Baseline
+        optimizers.get(settings["optimizer"])  # is there one of this name?
 
     # -------------------------------------------------------------------- before training
 
@@ -90,11 +93,11 @@ class TrainingRun:
     def load(self) -> None:
         """Read the data, and settle what depends on them, so that a file can repeat the run."""
         s = self.settings
-        wanted = Wanted(
-            *(s["target"], s["task"], s["image_size"], s["seed"], self.fall_back, s["classes"])
-        )
+        read = s["target"], s["task"], s["image_size"], s["seed"]
+        wanted = Wanted(*read, self.fall_back, s["classes"], s["test"])
         self.task = load(s["data"], wanted)
         few = len(self.task.train[0]) < FEW
+        self._settle_stopping()
         goal = "classification" if self.task.class_names else "regression"
         if (s["task"], goal) == ("auto", "regression"):
             note(
@@ -104,11 +107,20 @@ class TrainingRun:
         s |= {"data": self.task.data, "target": self.task.target or None, "task": goal}
         s["batch_size"] = s["batch_size"] or (32 if few else 128)
         s["epochs"] = s["epochs"] or (30 if few else 5)
-        s["learning_rate"] = float(self.optimizer.learning_rate)
+        if s["learning_rate"] is None:
+            s["learning_rate"] = float(optimizers.get(s["optimizer"]).learning_rate)
         s["shards"] = s["shards"] or self._shards()
         s["kernels"] = setting()
         if setting() == "jax":
             s["device"], s["precision"] = options().device or None, options().precision
+
+    def _settle_stopping(self) -> None:
+        """Choose the rows that stop the run, and take them from those to learn from."""
+        s = self.settings
+        if s["validation"] is None:
+            s["validation"] = learning.share_to_stop_by(self.task)
+        self.task = learning.parted(self.task, s["validation"], s["seed"])
+        s["kind"] = s["kind"] or network.usual(self.task)
 
     def _shards(self) -> int | None:
         """What several processes share out, where nobody chose it."""
@@ -156,23 +168,42 @@ class TrainingRun:
         """Train, write what was asked for, and report."""
         s, task, target = self.settings, self.task, network.TaskTarget(self.task)
         axon.set_random_seed(s["seed"])
-        model = network.make(task, s["kind"], s["hidden"])
-        model.compile(target.loss, self.optimizer, metrics=target.metrics)
+        model = network.make(task, s["kind"], s["hidden"], s["dropout"], s["augment"] or ())
+        weights = learning.class_weights(s["class_weight"], task)
+        model.compile(target.loss, self.optimizer(), metrics=target.metrics)
+        stopping = learning.stopping(task, s["patience"])
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is lost says so itself
             history = model.fit(
                 *target.of(task.train),
                 batch_size=s["batch_size"],
                 epochs=s["epochs"],
-                validation_data=target.of(task.test),
-                callbacks=[*self.backup, _Lost()],
+                validation_data=self._to_stop_by(target, weights),
+                callbacks=[*self.backup, *stopping, _Lost()],
+                class_weight=weights,
                 shards=s["shards"],
             )
         self._demand_finite(history)
+        self.best = stopping[0].best_epoch if stopping else None
         target.put_back(model)
         model.metadata = self.metadata()
         results = self.results(model)
         self.write(model, history, results)
         self.report(model, history, results)
+
+    def optimizer(self) -> optimizers.Optimizer:
+        """What updates the weights, with a rate for each of the steps."""
+        s = self.settings
+        steps = s["epochs"] * -(-len(self.task.train[0]) // s["batch_size"])
+        return learning.made_optimizer(s, steps)
+
+    def _to_stop_by(
+        self, target: network.TaskTarget, weights: Mapping[int, float] | None
+    ) -> tuple[Array, ...] | None:
+        """The rows that say which epoch is best."""
+        task = self.task
+        if task.validation is None:
+            return None
+        return learning.weighed(target.of(task.validation), weights)
 
     def _demand_finite(self, history: History) -> None:
         loss = history.history["loss"][-1]
@@ -186,10 +217,15 @@ class TrainingRun:
         """How well the network does on the test set, in the data's own unit."""
         x, y = self.task.test
         outputs = model.predict(x)
-        if self.task.class_names:
-            return {"test_accuracy": float(np.mean(outputs.argmax(axis=1) == y))}
-        error, _, r2 = errors(y, outputs)
-        return {"test_mean_absolute_error": error, "test_r2": r2}
+        self.baseline = verdict.always_the_same(self.task.train[1], y)
+        if not self.task.class_names:
+            error, _, r2 = errors(y, outputs)
+            return {"test_mean_absolute_error": error, "test_r2": r2}
+        guess = outputs.argmax(axis=1)
+        found = {"test_accuracy": float(np.mean(guess == y))}
+        if self.baseline.score >= verdict.UNEVEN:
+            found["test_balanced_accuracy"] = verdict.recall(y, guess)
+        return found
 
     def metadata(self) -> dict[str, object]:
         """What travels with the model, so that ``predict`` and ``evaluate`` know what to do."""
@@ -202,6 +238,7 @@ class TrainingRun:
             "target": task.target,
             "seed": s["seed"],
             "sha256": fingerprint(task.data),
+            **({"test": str(s["test"])} if s["test"] else {}),
         }
         return {**about, **(_looks(task) if task.are_images else {})}
 
@@ -249,22 +286,55 @@ class TrainingRun:
         task, seconds = self.task, max(sum(history.seconds), 1e-9)
         seen = len(task.train[0]) * len(history.epoch)
         things = "images" if task.are_images else "samples"
-        sizes = f"{len(task.train[0]):,} to train, {len(task.test[0]):,} to test"
         rows = [
-            _headline(results),
-            ("Data", f"{task.title}: {sizes}"),
+            *self._headlines(results),
+            ("Data", f"{task.title}: {self._sizes()}"),
+            *self._best_epoch(len(history.epoch)),
             ("Time", f"{seconds:.1f} s, {seen / seconds:,.0f} {things}/s"),
             ("Parameters", f"{model.count_params():,}"),
             *(("Written", str(path)) for path in self.written),
         ]
         print_pairs(rows, ["bold green"])
+        if not self._beats_baseline(results):
+            note(
+                "That is no better than an answer that looks at nothing. More epochs, another "
+                "--learning-rate, or --class-weight balanced may help; or the data do not tell."
+            )
 
+    def _headlines(self, results: Mapping[str, float]) -> list[tuple[str, str]]:
+        """How well, beside an answer that looks at nothing."""
+        score, names = self.baseline.score, self.task.class_names
+        if not names:
+            error, r2 = results["test_mean_absolute_error"], results["test_r2"]
+            return [
+                ("Test error", f"{readable(error)} on average (R² {r2:.3f})"),
+                ("Baseline", f"{readable(score)}: always {readable(self.baseline.answer)}"),
+            ]
+        rows = [("Test accuracy", f"{results['test_accuracy']:.2%}")]
+        if "test_balanced_accuracy" in results:
+            balanced = f"{results['test_balanced_accuracy']:.2%}, the mean over classes"
+            rows.append(("Balanced", balanced))
+        always = names[int(self.baseline.answer)]
+        return [*rows, ("Baseline", f"{score:.2%} is what always {always!r} scores")]
 
-def _headline(results: Mapping[str, float]) -> tuple[str, str]:
-    if "test_accuracy" in results:
-        return "Test accuracy", f"{results['test_accuracy']:.2%}"
-    error, r2 = results["test_mean_absolute_error"], results["test_r2"]
-    return "Test error", f"{readable(error)} on average (R² {r2:.3f})"
+    def _beats_baseline(self, results: Mapping[str, float]) -> bool:
+        if self.task.class_names:
+            return results["test_accuracy"] > self.baseline.score or (
+                "test_balanced_accuracy" in results
+                and results["test_balanced_accuracy"] > 1 / len(self.task.class_names)
+            )
+        return results["test_mean_absolute_error"] < self.baseline.score
+
+    def _sizes(self) -> str:
+        task = self.task
+        stop = f", {len(task.validation[0]):,} to stop by" if task.validation else ""
+        return f"{len(task.train[0]):,} to train{stop}, {len(task.test[0]):,} to test"
+
+    def _best_epoch(self, done: int) -> list[tuple[str, str]]:
+        if self.best is None:
+            return []
+        early = ", stopped early" if done < self.settings["epochs"] else ""
+        return [("Best epoch", f"{self.best + 1} of {done}{early}")]
 
 
 def _looks(task: Task) -> dict[str, object]:
@@ -274,13 +344,6 @@ def _looks(task: Task) -> dict[str, object]:
     margin = np.concatenate([x[:, 0].ravel(), x[:, -1].ravel(), x[:, :, 0].ravel()])
     background = (float(margin.mean()) - low) / max(high - low, 1e-9)
     return {"input_range": [float(low), float(high)], "background": round(float(background), 3)}
-
-
-def _optimizer(name: str, learning_rate: float | None) -> optimizers.Optimizer:
-    chosen = optimizers.get(name)
-    if learning_rate is not None:
-        chosen.learning_rate = learning_rate
-    return chosen
 
 
 def _backup(folder: Path | None, every: str) -> list[BackupAndRestore]:

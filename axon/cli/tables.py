@@ -33,6 +33,7 @@ ONLY_TABLES = (
 ONLY_NETWORKS = (
     *("epochs", "batch_size", "learning_rate", "optimizer", "hidden", "kind", "classes"),
     *("image_size", "kernels", "device", "precision", "shards", "plot", "backup", "backup_every"),
+    *("validation", "patience", "dropout", "weight_decay", "schedule", "augment"),
     *("config", "dump_config"),
 )
 SHOWN = 30  # columns that are listed before training

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from axon import optimizers
 from axon.cli import config
 from axon.cli.data import BUILT_IN, TASKS
+from axon.cli.learning import learning_options
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
 from axon.cli.tables import (
@@ -31,6 +32,7 @@ from axon.program.lowerings import CHOICES, PRECISIONS, VARIABLE, Kernels, witho
 from axon.ranks import RankError
 
 MADE_WITH = "axon.cli.made_with"  # where a context keeps what a file said of the run before
+LEFT_OUT = {"validation": 0.0}  # what a file of a run says by not saying it
 OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # options that change no run
 
 
@@ -69,6 +71,8 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
     if path is not None:
         ctx.default_map, tables = config.read(path, ctx.command)
         ctx.meta[MADE_WITH] = tables["made_with"]
+        if tables["made_with"]:
+            ctx.default_map = {**LEFT_OUT, **ctx.default_map}
     return path
 
 
@@ -98,10 +102,11 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--model",
     "kind",
-    type=click.Choice(["mlp", "cnn"]),
-    default="mlp",
-    help="Dense layers, or convolution for images.",
+    type=click.Choice(["mlp", "cnn", "photo"]),
+    help="Dense layers; two convolutions; or as many as images are large.  "
+    "[default: mlp; photo for a folder of images]",
 )
+@learning_options
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of all chance.")
 @click.option("--target", help="For a table: the column to predict.")
 @click.option(
@@ -308,7 +313,7 @@ def resume(directory: Path) -> None:
             f"{directory} is no backup of `axon train --backup`: there is no {SETTINGS} in it."
         )
     options, tables = config.read(path, train)
-    settings = train.make_context("train", [], default_map=options).params
+    settings = train.make_context("train", [], default_map={**LEFT_OUT, **options}).params
     settings["backup"] = directory.absolute()
     if tables["result"]:
         return _finished(directory, tables["result"], settings)

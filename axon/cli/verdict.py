@@ -55,11 +55,6 @@ def _log_loss(y: Array, p: Array) -> float:
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-7)).mean())
 
 
-def _recall(y: Array, p: Array) -> float:
-    """The mean over classes of the share that is found."""
-    return float(np.mean([(_chosen(p)[y == c] == c).mean() for c in np.unique(y)]))
-
-
 def _f1(y: Array, p: Array) -> float:
     from sklearn.metrics import f1_score
 
@@ -83,7 +78,9 @@ CLASSES: dict[str, Yardstick] = {
     "accuracy": Yardstick("Accuracy", lambda y, p: float((_chosen(p) == y).mean()), True, percent),
     "log_loss": Yardstick("Log loss", _log_loss, False),
     "auc": Yardstick("AUC", _auc),
-    "balanced_accuracy": Yardstick("Balanced accuracy", _recall, True, percent),
+    "balanced_accuracy": Yardstick(
+        "Balanced accuracy", lambda y, p: recall(y, _chosen(p)), True, percent
+    ),
     "f1": Yardstick("F1", _f1),
 }
 NUMBERS: dict[str, Yardstick] = {
@@ -92,6 +89,7 @@ NUMBERS: dict[str, Yardstick] = {
     "r2": Yardstick("R²", _r2),
 }
 METRICS = (*CLASSES, *NUMBERS)
+UNEVEN = 0.75  # rows of one class, from which on accuracy alone says little
 USUAL = {"classification": ("accuracy", "log_loss", "auc"), "regression": tuple(NUMBERS)}
 
 
@@ -116,7 +114,9 @@ def verdicts(task: str, y: Array, answers: Array, metric: str | None = None) -> 
         metric: the name of one.
     """
     known = CLASSES if task == "classification" else NUMBERS
-    names = dict.fromkeys([*([metric] if metric else []), *USUAL[task]])
+    uneven = task == "classification" and np.bincount(y).max() >= UNEVEN * len(y)
+    more = ["balanced_accuracy"] if uneven else []
+    names = dict.fromkeys([*([metric] if metric else []), *USUAL[task], *more])
     same = constant(task, y, answers)
     made = []
     for name in names:
@@ -132,6 +132,44 @@ def constant(task: str, y: Array, answers: Array) -> Array:
         return np.full(len(y), y.mean())
     shares = np.bincount(y, minlength=answers.shape[1]) / len(y)
     return np.tile(shares, (len(y), 1))
+
+
+class Baseline(NamedTuple):
+    """The best answer that looks at no column.
+
+    Attributes:
+        answer: the place of the most frequent class; or the middle of the numbers.
+        score: its accuracy; or its mean error.
+    """
+
+    answer: float
+    score: float
+
+
+def always_the_same(learned: Array, y: Array) -> Baseline:
+    """What is always said, going by rows that were learned from, and how good that is for others.
+
+    Args:
+        learned: places of classes (n,), or numbers (n, k).
+        y: likewise, of the others.
+
+    >>> always_the_same(np.array([0, 1, 1]), np.array([0, 1, 1, 1]))
+    Baseline(answer=1.0, score=0.75)
+    """
+    if learned.ndim == 1:
+        most = int(np.bincount(learned).argmax())
+        return Baseline(float(most), float(np.mean(y == most)))
+    middle = np.median(learned, axis=0)
+    return Baseline(float(middle[0]), float(np.abs(y - middle).mean()))
+
+
+def recall(y: Array, guess: Array) -> float:
+    """The mean over classes of the share that is found: balanced accuracy.
+
+    >>> recall(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
+    0.5
+    """
+    return float(np.mean([(guess[y == c] == c).mean() for c in np.unique(y)]))
 
 
 def baseline_name(task: str, y: Array, classes: Sequence[Any]) -> str:

@@ -73,6 +73,23 @@ def load_test(path: str | os.PathLike[str]) -> Pair:
     return _check_pair(path, arrays, *keys)
 
 
+def load_train(path: str | os.PathLike[str]) -> Pair:
+    """Read what can be learned from: ``x_train`` and ``y_train``, or all of ``x`` and ``y``.
+
+    Raises:
+        DatasetUnavailable: the file cannot be read.
+        ValueError: it is no .npz file, or its arrays are missing or do not fit.
+
+    >>> from axon.datasets import digits
+    >>> load_train(digits.DATA)[0].shape
+    (1797, 8, 8)
+    """
+    path = os.fspath(path)
+    arrays = _read_arrays(path)
+    keys = ("x", "y") if "x" in arrays else SPLIT_KEYS[:2]
+    return _check_pair(path, arrays, *keys)
+
+
 def _read_arrays(path: str) -> dict[str, Array]:
     """Read the four arrays, or the two; others are left alone."""
     try:

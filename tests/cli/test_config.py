@@ -51,7 +51,9 @@ def test_every_option_is_in_the_file(tmp_path):
     (folder / 'q"\\.csv').write_text("a,y\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n0,v\n")
     options = ["--save", "n.axon", "--plot", "--report", "r.html", "--backup", "b", "--hidden", ""]
     options += ["--image-size", "4x5", "--target", "y", "--kernels", "numpy", "--classes", "u,v"]
-    options += ["--shards", "4"]
+    options += ["--shards", "4", "--dropout", "0.1", "--weight-decay", "1e-3", "--test", "t.csv"]
+    options += ["--schedule", "cosine", "--augment", "zoom,shift", "--class-weight", "balanced"]
+    (folder / "t.csv").write_text("a,y\n1,u\n")
     text, _ = run("train", 'q"\\.csv', *options, "--dump-config", cwd=folder)
     found = tomllib.loads(text)
     made_with = found.pop("made_with")
@@ -63,6 +65,14 @@ def test_every_option_is_in_the_file(tmp_path):
         "optimizer": "adam",
         "hidden": [],
         "model": "mlp",
+        "validation": 0.0,  # of so few rows
+        "patience": 10,
+        "dropout": 0.1,
+        "weight_decay": 0.001,
+        "schedule": "cosine",
+        "augment": ["shift", "zoom"],
+        "class_weight": "balanced",
+        "test": "t.csv",
         "seed": 0,
         "target": "y",
         "task": "classification",
@@ -116,7 +126,7 @@ ERRORS = {
     "odd sizes": ('hidden = ["a"]', "hidden: expected sizes of at least 1"),
     "a list": ("save = [1]", "save: expected a text in quotes, got [1]."),
     "too small": ("epochs = 0", "epochs: 0 is not in the range x>=1"),
-    "no choice": ('model = "rnn"', "model: 'rnn' is not one of 'mlp', 'cnn'."),
+    "no choice": ('model = "rnn"', "model: 'rnn' is not one of 'mlp', 'cnn', 'photo'."),
     "a day": ("seed = 2020-01-01", "seed: expected a whole number, got "),
 }
 

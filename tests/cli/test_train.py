@@ -29,7 +29,7 @@ def accuracy(report):
 def test_train_without_arguments_learns_mnist(tmp_path):
     report, _ = in_a_process("train", cwd=tmp_path)
     assert accuracy(report) > 0.97
-    assert "Data           MNIST: 60,000 to train, 10,000 to test" in report
+    assert "Data           MNIST: 51,000 to train, 9,000 to stop by, 10,000 to test" in report
     assert re.search(r"Time +[\d.]+ s, [\d,]+ images/s", report)
     assert "Parameters     109,386" in report
     assert len(re.findall(r"^Epoch \d/5 - .*val_accuracy", report, re.MULTILINE)) == 5
@@ -41,7 +41,7 @@ def test_without_mnist_it_says_so_and_trains_on_the_digits(tmp_path):
     assert said == (
         "MNIST cannot be had (no good copy, no download): training on the built-in digits.\n"
     )
-    assert "Data           the built-in digits (8 x 8 images, UCI): 1,4" in report
+    assert "Data           the built-in digits (8 x 8 images, UCI): 1,2" in report
     assert accuracy(report) > 0.95
 
 
@@ -56,9 +56,9 @@ def test_a_damaged_mnist_is_named_before_the_digits_are_taken(tmp_path):
 
 
 def test_train_save_plot_summary_predict(tmp_path):
-    arguments = ("--epochs", 20, "--hidden", 16, "--save", "net.axon", "--plot")
+    arguments = ("--epochs", 50, "--hidden", 16, "--save", "net.axon", "--plot")
     report, _ = run("train", "breast_cancer", *arguments, cwd=tmp_path)
-    assert accuracy(report) >= 0.94
+    assert accuracy(report) >= 0.93
     files = {"net.axon", "breast_cancer-curves.png", "breast_cancer-mistakes.png"}
     assert files == {p.name for p in tmp_path.iterdir()}
     assert files == set(re.findall(r"^Written +(.*)$", report, re.MULTILINE))
@@ -119,7 +119,7 @@ def test_a_csv_file_of_ones_own(tmp_path, mark, newline, bom):
     pets(tmp_path / "pets.csv", mark, newline, bom)
     report, _ = run("train", "pets.csv", "--epochs", 30, "--save", "pets.axon", cwd=tmp_path)
     assert accuracy(report) > 0.9
-    assert "pets.csv (labels: species): 96 to train, 24 to test" in report
+    assert "pets.csv (labels: species): 82 to train, 14 to stop by, 24 to test" in report
     (tmp_path / "new.csv").write_text('width,"length, mm"\n5.1,0.2\n0.0,5.0\n')
     printed, _ = run("predict", "pets.axon", "new.csv", cwd=tmp_path)
     assert [row.split(",")[1] for row in printed.splitlines()[1:]] == ["cat", "bee"]
@@ -138,7 +138,7 @@ def test_a_folder_of_images(tmp_path):
     image_files(tmp_path / "pictures", 200)
     options = ("--image-size", "8", "--epochs", 20, "--save", "n.axon")
     report, _ = run("train", "pictures", *options, cwd=tmp_path)
-    assert "pictures (images): 160 to train, 40 to test" in report
+    assert "pictures (images): 136 to train, 24 to stop by, 40 to test" in report
     assert accuracy(report) > 0.5
     assert axon.load_model(tmp_path / "n.axon").input_shape == (8, 8, 3)
     tested, _ = run("evaluate", "n.axon", "pictures", "--held-out", cwd=tmp_path)
@@ -214,7 +214,7 @@ def test_numbers_are_predicted_in_their_own_unit(tmp_path, whole):
     x, price = houses(tmp_path / "houses.csv", whole)
     options = ("--save", "h.axon", "--epochs", 60)
     report, said = run("train", "houses.csv", *options, cwd=tmp_path)
-    assert "houses.csv (to predict: price): 240 to train, 60 to test" in report
+    assert "houses.csv (to predict: price): 204 to train, 36 to stop by, 60 to test" in report
     assert "'price' holds numbers" in said
     found = re.search(r"Test error +([\d.]+) on average \(R² ([\d.]+)\)", report)
     assert found
@@ -247,7 +247,7 @@ def test_the_task_can_be_chosen(tmp_path):
     options = ("--task", "regression", "--epochs", 1)
     report, said = run("train", "stars.csv", *options, cwd=tmp_path)
     assert "Test error" in report
-    assert not said
+    assert "takes them for classes" not in said
 
 
 def test_labels_that_look_like_gaps_can_be_named(tmp_path):
