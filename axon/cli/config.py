@@ -48,7 +48,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # older ones take none
         return [name.strip() for name in names]
 
 
-class Several(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+class SomeOf(click.ParamType):  # type: ignore[type-arg]  # older ones take none
     """Some of a few names: ``shift,zoom``; or a list of them."""
 
     name = "names"
@@ -142,7 +142,7 @@ def _types(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
         return (list, str), 'a list such as [128, 64], or "128,64"'
     if isinstance(option_type, Names):
         return (list, str), 'a list such as ["yes", "no"], or "yes,no"'
-    if isinstance(option_type, Several):
+    if isinstance(option_type, SomeOf):
         return (list, str), 'a list such as ["flip", "zoom"], or "flip,zoom"'
     if isinstance(option_type, click.types.FloatParamType):
         return (int, float), "a number"

@@ -14,7 +14,7 @@ import numpy as np
 from axon import layers, optimizers
 from axon.backend import Array
 from axon.callbacks import EarlyStopping
-from axon.cli.config import Several
+from axon.cli.config import SomeOf
 from axon.cli.data import Pair, Task, split
 from axon.layers.base import Layer
 from axon.optimizers import schedules
@@ -69,7 +69,7 @@ OPTIONS = (
     ),
     click.option(
         "--augment",
-        type=Several(list(AUGMENTATIONS)),
+        type=SomeOf(list(AUGMENTATIONS)),
         help="For images: change each one a little in each epoch, by chance.",
     ),
     click.option(

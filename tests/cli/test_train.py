@@ -82,7 +82,7 @@ def test_train_save_plot_summary_predict(tmp_path):
     assert head == "sample,prediction,probability"
     guessed = [row.split(",")[1] == "malignant" for row in rows]
     assert np.array_equal(guessed, model.predict(x).argmax(axis=1) == 1)
-    assert np.mean(guessed == y) >= 0.94
+    assert np.mean(guessed == y) >= 0.93
     csv, _ = run("predict", "net.axon", breast_cancer.DATA, cwd=tmp_path)
     assert len(csv.splitlines()) == 570
 
