@@ -3,11 +3,12 @@
 Whatever a class is given is kept, so that no class has to list its arguments once more.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from axon.names import Name
+from axon.names import Name, remade
 from axon.settings import Watched
 
 if TYPE_CHECKING:
@@ -125,6 +126,65 @@ class Configurable(Watched):
             )
         module = getattr(function, "__module__", None) or ""
         return str(name) if module.startswith("axon.activations.") else Name(name)
+
+
+# ------------------------------------------------------------------------------------ in rooms
+
+
+def serialize(thing: Any) -> Any:
+    """What a file would say of a loss, an initializer and so on, for ``deserialize`` of its room.
+
+    Returns:
+        ``{"class": ..., "config": ...}``; of a function its name, of None None.
+
+    Raises:
+        TypeError: it is neither of these, or has no name.
+
+    >>> from axon import initializers, losses
+    >>> serialize(losses.Huber(0.5))
+    {'class': 'Huber', 'config': {'delta': 0.5}}
+    >>> initializers.deserialize(serialize(initializers.Constant(2.0)))
+    Constant(value=2.0)
+    """
+    if thing is None or isinstance(thing, Configurable):
+        return thing and thing.describe()
+    name = getattr(thing, "__name__", "")
+    if not callable(thing) or not name.isidentifier():
+        raise TypeError(
+            f"serialize: expected a part of AXON or a function with a name, got {thing!r}."
+        )
+    return str(name)
+
+
+class Deserialize:
+    """Of one room: what makes again what ``serialize`` described.
+
+    Args:
+        what: what errors call it, such as "loss".
+        classes: the classes of the room.
+        get: looks names up.
+    """
+
+    def __init__(
+        self, what: str, classes: Callable[[], Iterable[type]], get: Callable[[Any], Any]
+    ) -> None:
+        self.what, self.classes, self.get = what, classes, get
+
+    def __call__(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Make it.
+
+        Args:
+            config: ``{"class": ..., "config": ...}``, or a name.
+            custom_objects: name -> class or function, of what is not part of AXON.
+
+        Raises:
+            ValueError: no such class or name; the nearest one is suggested.
+        """
+        own = dict(custom_objects or {})
+        if isinstance(config, Mapping):
+            others = [thing for thing in own.values() if isinstance(thing, type)]
+            return remade(self.what, config, [*others, *self.classes()])
+        return own[config] if isinstance(config, str) and config in own else self.get(config)
 
 
 def _signature(cls: type) -> "Signature":

@@ -8,7 +8,7 @@ from typing import TypeVar
 from axon import ops
 from axon.backend import Array
 from axon.checks import demand, is_number
-from axon.config import Configurable
+from axon.config import Configurable, Deserialize, serialize  # noqa: F401
 from axon.core import Tensor
 from axon.names import Choice, choose, itself
 
@@ -151,3 +151,8 @@ def get(constraint: Choice | None) -> Callable[[Tensor], Tensor] | None:
         return None
     expected = "a name, or a function of a Tensor that returns another of its shape"
     return choose("constraint", constraint, CONSTRAINTS, Constraint, expected, True, itself)
+
+
+deserialize = Deserialize(
+    "constraint", lambda: [type(make()) for make in CONSTRAINTS.values()], get
+)

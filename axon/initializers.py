@@ -9,15 +9,15 @@ inputs of a neuron, ``fan_out`` the number of neurons that read an input.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from axon.backend import Array, DType, Shape, xp
-from axon.checks import demand, integer, number
-from axon.config import Configurable
+from axon.checks import demand, integer, number, one_of
+from axon.config import Configurable, Deserialize, serialize  # noqa: F401
 from axon.names import choose, itself, resolve
 from axon.random import stream
 
@@ -293,6 +293,78 @@ class LecunNormal(_Scaled):
     scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
 
 
+WINDOWS: dict[str, Callable[[int], Array]] = {
+    "hann": np.hanning,
+    "hamming": np.hamming,
+    "blackman": np.blackman,
+    "bartlett": np.bartlett,
+    "boxcar": np.ones,
+}
+
+
+class STFT(_Initializer):
+    """Kernels of a convolution that gives one side of a Fourier transform of short frames.
+
+    k[t, 0, f] = w[t] cos(-2 pi t f / (2 (F - 1))) / s, or sin, for kernels of shape (frame length,
+    1, F); w is the window, and s its length: sqrt(sum w^2) by "density", sum |w| by "spectrum".
+
+    Args:
+        side: "real" or "imag".
+        window: "hann", "hamming", "blackman", "bartlett" or "boxcar"; any name that
+            ``scipy.signal.get_window`` knows, where SciPy is installed; the numbers themselves; or
+            None.
+        scaling: "density", "spectrum" or None.
+        periodic: the window goes on after its end, without its last number twice.
+
+    >>> STFT("real", "hann", None, periodic=True)((4, 1, 3), "float32")[:, 0].round(3)
+    array([[ 0. ,  0. ,  0. ],
+           [ 0.5,  0. , -0.5],
+           [ 1. , -1. ,  1. ],
+           [ 0.5, -0. , -0.5]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        side: str = "real",
+        window: "str | Sequence[float] | Array | None" = "hann",
+        scaling: str | None = "density",
+        periodic: bool = False,
+    ) -> None:
+        one_of("STFT", "side", side, ("real", "imag"))
+        one_of("STFT", "scaling", scaling, ("density", "spectrum", None))
+        self.side, self.scaling = side, scaling
+        self.window, self.periodic = window, bool(periodic)
+        self._window(2)
+
+    def _window(self, length: int) -> Array | None:
+        if self.window is None or not isinstance(self.window, str):
+            return None if self.window is None else np.asarray(self.window, np.float64)
+        if self.window in WINDOWS:
+            return np.asarray(WINDOWS[self.window](length + self.periodic)[:length])
+        try:
+            from scipy.signal import get_window
+        except ImportError:
+            raise ValueError(
+                f"STFT: unknown window {self.window!r}. Known without SciPy: {', '.join(WINDOWS)}."
+            ) from None
+        return np.asarray(get_window(self.window, length, self.periodic))
+
+    def _values(self, shape: Shape) -> Array:
+        length, bands = shape[0], shape[-1]
+        demand(len(shape) == 3 and bands > 1, "STFT", "the shape", "(length, 1, bands > 1)", shape)
+        angles = -np.pi * np.outer(np.arange(length), np.arange(bands)) / (bands - 1)
+        kernel = np.cos(angles) if self.side == "real" else np.sin(angles)
+        window = self._window(length)
+        if window is not None:
+            fits = window.shape == (length,)
+            demand(fits, "STFT", "window", f"of {length} numbers, as frames are", window.shape)
+            kernel = kernel * window[:, None]
+            if self.scaling is not None:
+                square = self.scaling == "density"
+                kernel /= np.sqrt((window**2).sum()) if square else np.abs(window).sum()
+        return np.array(np.broadcast_to(kernel[:, None], shape))
+
+
 Initializer = Callable[[Shape, DType], Array]
 InitializerLike = str | Mapping[str, Any] | Initializer  # what ``get`` reads
 
@@ -306,6 +378,7 @@ variance_scaling, orthogonal = VarianceScaling(), Orthogonal()
 INITIALIZERS: dict[str, Initializer] = {  # all that have a name here
     name: found for name, found in globals().items() if isinstance(found, _Initializer)
 }
+stft = STFT()  # for kernels of one form alone, so not among the above
 _SPELLINGS = {name.replace("_", ""): name for name in INITIALIZERS}  # GlorotUniform
 _SPELLINGS |= {"uniform": "random_uniform", "normal": "random_normal"}  # Keras's short names
 
@@ -329,4 +402,8 @@ def get(initializer: InitializerLike) -> Initializer:
     if isinstance(initializer, str):
         initializer = _SPELLINGS.get(initializer.lower(), initializer)
     expected = "a name or a function (shape, dtype) -> array"
-    return choose("initializer", initializer, INITIALIZERS, _Initializer, expected, True, itself)
+    known = {**INITIALIZERS, "stft": stft}
+    return choose("initializer", initializer, known, _Initializer, expected, True, itself)
+
+
+deserialize = Deserialize("initializer", lambda: [STFT, *map(type, INITIALIZERS.values())], get)

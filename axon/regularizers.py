@@ -9,7 +9,7 @@ import numpy as np
 from axon import ops
 from axon.backend import Array
 from axon.checks import number, one_of
-from axon.config import Configurable
+from axon.config import Configurable, Deserialize, serialize  # noqa: F401
 from axon.core import Tensor
 from axon.names import Choice, choose, itself
 
@@ -131,3 +131,8 @@ def get(regularizer: Choice | None) -> Callable[[Tensor], Tensor] | None:
         return None
     expected = "a name, or a function of a Tensor that returns one number"
     return choose("regularizer", regularizer, REGULARIZERS, Regularizer, expected, True, itself)
+
+
+deserialize = Deserialize(
+    "regularizer", lambda: [type(make()) for make in REGULARIZERS.values()], get
+)

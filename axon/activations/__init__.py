@@ -4,7 +4,7 @@ The re-exports below are eager on purpose: ``axon.activations.sigmoid`` is a mod
 function, and only an eager import leaves the function under that name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from axon.activations.combined import (
@@ -88,3 +88,30 @@ def get(activation: str | Activation | None) -> Activation:
         return linear
     table = {**ACTIVATIONS, **COMBINED, **ALIASES}
     return choose("activation", activation, table, None, "a name or a function", function=itself)
+
+
+def serialize(activation: Activation) -> str:
+    """The name of an activation, or of a function of your own.
+
+    Raises:
+        TypeError: it has none.
+
+    >>> serialize(relu)
+    'relu'
+    """
+    name = getattr(activation, "__name__", "")
+    if not callable(activation) or not name.isidentifier():
+        raise TypeError(f"serialize: expected a function with a name, got {activation!r}.")
+    return str(name)
+
+
+def deserialize(config: str, custom_objects: Mapping[str, Activation] | None = None) -> Activation:
+    """The activation of this name, AXON's or one of ``custom_objects``.
+
+    Raises:
+        ValueError: no such name; the nearest one is suggested.
+
+    >>> deserialize("tanh") is tanh
+    True
+    """
+    return (custom_objects or {}).get(config) or get(config)

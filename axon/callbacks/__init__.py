@@ -19,14 +19,18 @@ from axon.names import load, missing
 if TYPE_CHECKING:
     from axon.callbacks.averages import SwapEMAWeights
     from axon.callbacks.rate_finder import LearningRateFinder
+    from axon.callbacks.remote import RemoteMonitor
 
-HOMES = {"SwapEMAWeights": "averages", "LearningRateFinder": "rate_finder"}  # loaded when asked for
+HOMES = {  # loaded when asked for
+    "SwapEMAWeights": "averages",
+    "LearningRateFinder": "rate_finder",
+    "RemoteMonitor": "remote",
+}
 
 _ELSEWHERE = {
     "CallbackList": "a list of callbacks",
-    "OrbaxCheckpoint": "BackupAndRestore, or ModelCheckpoint",
+    "OrbaxCheckpoint": "ModelCheckpoint(max_to_keep=...), or BackupAndRestore",
     "ProgbarLogger": "fit(verbose=1)",
-    "RemoteMonitor": "LambdaCallback, or CSVLogger: AXON sends nothing over the network",
 }
 
 

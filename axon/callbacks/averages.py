@@ -27,12 +27,19 @@ class SwapEMAWeights(Callback):
             )
         self.swap_on_epoch, self.swapped = False, False
 
-    def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Averages take the place of the weights, if there are any yet."""
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Make sure that there will be averages, before time is spent on training."""
+        self._demand_averages()
+
+    def _demand_averages(self) -> None:
         if not self.model.optimizer.use_ema:
             raise ValueError(
                 "SwapEMAWeights: the optimizer keeps no averages. Make it with use_ema=True."
             )
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Averages take the place of the weights, if there are any yet."""
+        self._demand_averages()
         if not self.swapped and self.model.optimizer.averages_wait:
             self._swap()
 

@@ -25,6 +25,7 @@ class ModelCheckpoint(Callback):
         mode: "min", "max" or "auto", which tells from the name.
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: what the first file has to improve on.
+        max_to_keep: how many of the files stay; older ones are removed. None: all of them.
 
     Raises:
         OSError: nothing can be written there, before training begins.
@@ -47,12 +48,17 @@ class ModelCheckpoint(Callback):
         mode: str = "auto",
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
+        max_to_keep: int | None = None,
     ) -> None:
         self.filepath = os.fspath(filepath)
         self.monitor = monitor
         self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
         self.verbose, self.save_weights_only = verbose, save_weights_only
         self.best = initial_value_threshold
+        few = (
+            None if max_to_keep is None else integer("ModelCheckpoint", "max_to_keep", max_to_keep)
+        )
+        self.max_to_keep, self._written = few, list[str]()
         self.save_freq, self.batches, self._epoch = save_freq, 0, 0
         if save_freq == "epoch":
             return
@@ -125,11 +131,20 @@ class ModelCheckpoint(Callback):
             self.model.save_weights(path)
         else:
             self.model.save(path)
+        self._forget(path)
         if self._monitor is not None:
             self.best = float(logs[self._monitor.name])
         if self.verbose:
             why = f"{self._monitor.name} improved to {self.best:.4f}, " if self._monitor else ""
             print(f"Epoch {epoch + 1}: {why}saved {path}", flush=True)
+
+    def _forget(self, path: str) -> None:
+        """Remove the oldest files of this run, if there are more than wanted."""
+        self._written = [*(p for p in self._written if p != path), path]
+        while self.max_to_keep is not None and len(self._written) > self.max_to_keep:
+            oldest = self._written.pop(0)
+            if os.path.exists(oldest):
+                os.remove(oldest)
 
     def path_of(self, epoch: int, batch: int, logs: Mapping[str, float]) -> str:
         """The file for an epoch and a batch, both counted from 0."""

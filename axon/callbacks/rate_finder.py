@@ -45,7 +45,7 @@ class LearningRateFinder(Callback):
         self.rates: list[float] = []
         self.losses: list[float] = []
         self._before: tuple[Any, ...] = ()
-        self._sum = 0.0
+        self._seen = self._sum = 0.0
 
     def rate(self, step: int) -> float:
         """The rate of a batch, counted from 0: from one to the next by the same factor."""
@@ -66,12 +66,11 @@ class LearningRateFinder(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Logs of batches are means of their epoch."""
-        self._sum = 0.0
+        self._seen = self._sum = 0.0
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Note the loss of this batch, and go on to the next rate."""
-        total = (logs or {})["loss"] * (batch + 1)
-        loss, self._sum = total - self._sum, total
+        loss = self._of_batch((logs or {})["loss"], batch)
         if len(self.rates) == self.steps or self._over():
             self.model.stop_training = True
             return
@@ -79,6 +78,14 @@ class LearningRateFinder(Callback):
         self.losses.append(loss)
         if len(self.rates) < self.steps and not self._over():
             self.model.optimizer.learning_rate = self.rate(len(self.rates))
+
+    def _of_batch(self, mean: float, batch: int) -> float:
+        """What the latest batch cost: it may weigh less in the mean than the others."""
+        weight = float(self.model.trainer.mean_loss.tensors()["count"].data)
+        seen = weight if weight > self._seen else batch + 1.0  # of shards, batches are counted
+        new, total = seen - self._seen, mean * seen
+        loss, self._seen, self._sum = (total - self._sum) / new, seen, total
+        return loss
 
     def _over(self) -> bool:
         """Whether the loss has run away."""

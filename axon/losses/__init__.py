@@ -6,6 +6,7 @@ What most networks learn by is there at once, the rest when it is asked for.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from axon.config import Deserialize, serialize
 from axon.core import Tensor
 from axon.losses.base import FunctionLoss, Loss, numbers
 from axon.losses.binary_cross_entropy import BinaryCrossEntropy, BinaryFocalCrossEntropy
@@ -117,6 +118,7 @@ def get(loss: "str | type[Loss] | Loss | Callable[..., Tensor]") -> Loss:
     return choose("loss", loss, LOSSES, Loss, "a name or a Loss", function=FunctionLoss)
 
 
+deserialize = Deserialize("loss", lambda: (*LOSSES.values(), PackedLoss), get)
 PackedLoss.by_name = staticmethod(get)
 
 _ELSEWHERE = {

@@ -3,11 +3,13 @@
 Most are summed up inside the recorded step, in float64, and are exact over an epoch.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from axon import losses
+from axon.config import Deserialize, serialize
 from axon.core import Tensor
 from axon.losses import Loss, PackedLoss
 from axon.losses.cross_entropy import CrossEntropy
@@ -35,14 +37,18 @@ if TYPE_CHECKING:
     )
     from axon.metrics.costs import (
         BinaryCrossEntropy,
+        BinaryFocalCrossEntropy,
         CategoricalCrossEntropy,
+        CategoricalFocalCrossEntropy,
         CategoricalHinge,
         CosineSimilarity,
+        Huber,
         KLDivergence,
         LogCoshError,
         MeanAbsolutePercentageError,
         MeanSquaredLogarithmicError,
         Poisson,
+        Sum,
     )
     from axon.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
     from axon.metrics.thresholds import (
@@ -63,9 +69,10 @@ LATER = {  # file -> the metrics in it, which are loaded when one of them is ask
         "SpearmanCorrelation",
     ),
     "costs": (
-        *("BinaryCrossEntropy", "CategoricalCrossEntropy", "CategoricalHinge", "CosineSimilarity"),
-        *("Hinge", "KLDivergence", "LogCoshError", "MeanAbsolutePercentageError"),
-        *("MeanSquaredLogarithmicError", "Poisson", "SquaredHinge"),
+        *("BinaryCrossEntropy", "BinaryFocalCrossEntropy", "CategoricalCrossEntropy"),
+        *("CategoricalFocalCrossEntropy", "CategoricalHinge", "CosineSimilarity", "Hinge", "Huber"),
+        *("KLDivergence", "LogCoshError", "MeanAbsolutePercentageError"),
+        *("MeanSquaredLogarithmicError", "Poisson", "SquaredHinge", "Sum"),
     ),
     "overlap": ("BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
     "thresholds": (
@@ -102,9 +109,11 @@ _METRICS: dict[str, Callable[..., Metric] | str] = {
     "balanced_accuracy": "BalancedAccuracy",
     "bce": "BinaryCrossEntropy",
     "binary_crossentropy": "BinaryCrossEntropy",
+    "binary_focal_crossentropy": "BinaryFocalCrossEntropy",
     "binary_iou": "BinaryIoU",
     "categorical_crossentropy": "CategoricalCrossEntropy",
     "sparse_categorical_crossentropy": "CategoricalCrossEntropy",
+    "categorical_focal_crossentropy": "CategoricalFocalCrossEntropy",
     "categorical_hinge": "CategoricalHinge",
     "cohen_kappa": "CohenKappa",
     "concordance_correlation": "ConcordanceCorrelation",
@@ -114,6 +123,7 @@ _METRICS: dict[str, Callable[..., Metric] | str] = {
     "false_positives": "FalsePositives",
     "fbeta_score": FBetaScore,
     "hinge": "Hinge",
+    "huber": "Huber",
     "kl_divergence": "KLDivergence",
     "kld": "KLDivergence",
     "log_cosh": "LogCoshError",
@@ -161,7 +171,34 @@ def get(metric: "str | type[Metric] | Metric | Callable[..., Tensor]", loss: Los
     """
     table = {name: partial(_named, name, loss) for name in METRICS}
     expected = "a name or a Metric"
+    if isinstance(metric, str):
+        _demand_a_name_will_do(metric)
     return choose("metric", metric, table, Metric, expected, function=FunctionMetric)
+
+
+def _classes() -> list[type]:
+    found = [globals().get(n) or load(__name__, HOMES, n) for n in (*HOMES, "Mean")]
+    others = [m for m in METRICS.values() if isinstance(m, type)]
+    return [*found, *others, ConfusionMatrix, PackedMetric]
+
+
+deserialize = Deserialize("metric", _classes, lambda name: get(name, losses.get("mse")))
+
+
+def _demand_a_name_will_do(metric: str) -> None:
+    """Raise ValueError for a metric that has to be told more than its name, such as "MeanIoU"."""
+    plain = metric.lower().replace("_", "")
+    classes = {n.lower(): n for n in (*HOMES, "ConfusionMatrix")}
+    if plain in classes and not any(plain == n.replace("_", "") for n in METRICS):
+        from inspect import signature  # only an error pays for it
+
+        name = classes[plain]
+        takes = signature(getattr(sys.modules[__name__], name).__init__).parameters.values()
+        first = ", ".join(f"{p.name}=..." for p in list(takes)[1:] if p.default is p.empty)
+        raise ValueError(
+            f"metric {metric!r} has to be told more than its name: pass "
+            f"axon.metrics.{name}({first}) instead of the text."
+        )
 
 
 def _named(name: str, loss: Loss) -> Metric:
@@ -184,7 +221,6 @@ _ELSEWHERE = {
     "CategoricalAccuracy": "Accuracy, which takes labels and one-hot rows",
     "SparseCategoricalCrossentropy": "CategoricalCrossEntropy, which takes labels, too",
     "MeanMetricWrapper": "FunctionMetric",
-    "Sum": "a Metric of your own; sums of what is measured are means times their number",
     "RSquared": "R2Score",
 }
 

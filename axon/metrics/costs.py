@@ -1,15 +1,17 @@
 """Losses as metrics: means over samples, in float64, of what they cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from axon import losses
 from axon.backend import Array, Shape
-from axon.core import Tensor
+from axon.core import Tensor, TensorLike
 from axon.losses import Loss
-from axon.metrics.base import MeanMetric
+from axon.metrics.base import Accumulator, MeanMetric, added, as_tensor, spread_over, zero
+from axon.modes import no_grad
+from axon.ops import add_in_place
 
 
 class _Cost(MeanMetric):
@@ -69,6 +71,58 @@ class CategoricalCrossEntropy(_Cost):
         super().__init__(name, from_logits=from_logits, label_smoothing=label_smoothing)
 
 
+class BinaryFocalCrossEntropy(_Cost):
+    """The mean of -(1 - p_t)^gamma log p_t, with p_t the probability given to what is true.
+
+    >>> error = BinaryFocalCrossEntropy()
+    >>> error.update([1.0, 0.0], [0.5, 0.5])
+    >>> error.result()
+    0.1732867...
+    """
+
+    name = "binary_focal_crossentropy"
+    made = losses.BinaryFocalCrossEntropy
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        apply_class_balancing: bool = False,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        balance = {"alpha": alpha, "apply_class_balancing": apply_class_balancing}
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
+        super().__init__(name, gamma=gamma, **balance, **options)
+
+
+class CategoricalFocalCrossEntropy(_Cost):
+    """The mean of -alpha (1 - p)^gamma log p of the right class.
+
+    >>> error = CategoricalFocalCrossEntropy()
+    >>> error.update([[0.0, 1.0]], [[0.5, 0.5]])
+    >>> error.result()
+    0.0433216...
+    """
+
+    name = "categorical_focal_crossentropy"
+    made = losses.CategoricalFocalCrossEntropy
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
+        super().__init__(name, alpha=alpha, gamma=gamma, **options)
+
+
 class KLDivergence(_Cost):
     """The mean of sum_j y_j log(y_j / p_j).
 
@@ -106,6 +160,22 @@ class LogCoshError(_Cost):
 
     name = "log_cosh"
     made = losses.LogCosh
+
+
+class Huber(_Cost):
+    """The mean of e^2 / 2 where |e| <= delta, else of delta (|e| - delta / 2).
+
+    >>> error = Huber()
+    >>> error.update([[1.0], [2.0]], [[2.0], [5.0]])
+    >>> error.result()
+    1.5
+    """
+
+    name = "huber"
+    made = losses.Huber
+
+    def __init__(self, name: str | None = None, *, delta: float = 1.0) -> None:
+        super().__init__(name, delta=delta)
 
 
 class Hinge(_Cost):
@@ -185,3 +255,49 @@ class MeanSquaredLogarithmicError(_Cost):
 
     name = "mean_squared_logarithmic_error"
     made = losses.MeanSquaredLogarithmicError
+
+
+class Sum(Accumulator):
+    """The sum of values that are handed in, in float64; no part of ``compile``.
+
+    >>> total = Sum()
+    >>> total.add([1.0, 3.0, 5.0], [1.0, 1.0, 0.5])
+    >>> total.result()
+    6.5
+    """
+
+    name = "sum"
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self._total = zero()
+
+    def add(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Add values of any shape, each times its weight."""
+        with no_grad():
+            scores = as_tensor(values).astype(np.float64)
+            if sample_weight is not None:
+                w = as_tensor(sample_weight).astype(np.float64)
+                scores = scores * spread_over(self.name, w, scores)
+            add_in_place(self._total, scores.sum())
+
+    def merge(self, states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """The sums together."""
+        return added(states)
+
+    def update(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
+        """Not used: values come in through ``add``.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"{self.name}: a sum is of values that you hand in, by add(values). For a score of "
+            "each sample, compile(metrics=[function]) takes a function of (y_true, y_pred)."
+        )
+
+    def result(self) -> float:
+        """The sum so far."""
+        return float(self._total.data)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from axon.backend import Array, Shape
-from axon.checks import integer, one_number, one_of, positive
+from axon.checks import demand, integer, one_number, one_of, positive
 from axon.core import Tensor
 from axon.losses.base import Loss, same_shape
 from axon.metrics.accuracy import compete, labels
 from axon.metrics.base import Accumulator, added, spread_over, zero
 from axon.metrics.targets import demand_classes, demand_cut, demand_yes_or_no
-from axon.ops import add_in_place, argmax
+from axon.ops import add_in_place, argmax, maximum, where
 
 AVERAGES = ("macro", "micro", "weighted", None)
 
@@ -27,7 +27,7 @@ class Positives(Accumulator):
 
     def __init__(
         self,
-        threshold: float | None,
+        threshold: float | Sequence[float] | None,
         class_id: int | None,
         average: str | None,
         name: str | None,
@@ -35,18 +35,20 @@ class Positives(Accumulator):
         top_k: int | None = None,
     ) -> None:
         super().__init__(name)
+        owner = type(self).__name__
         one_of(self.name, "average", average, AVERAGES)
         if average is not None and class_id is not None:
             raise ValueError(f"{self.name}: give class_id or average, not both.")
-        if top_k is not None and (top_k != 1 or threshold is not None):
-            raise ValueError(
-                f"{self.name}: top_k must be 1, the largest output is the guess, without "
-                f"thresholds; or None. Got top_k={top_k!r}, thresholds={threshold!r}."
-            )
-        self.top_k = top_k
-        self._cut = None if threshold is None else one_number(self.name, argument, threshold)
+        self.top_k = None if top_k is None else integer(owner, "top_k", top_k)
+        self._cut: float | None = None
+        self._cuts: Array | None = None  # if there are several
+        if isinstance(threshold, list | tuple) and argument == "thresholds":
+            self._cuts = np.array([one_number(self.name, argument, x) for x in threshold])
+            demand(len(threshold) > 0, owner, argument, "a number or several", threshold)
+            demand(average is None, owner, "average", "None beside several thresholds", average)
+        elif threshold is not None:
+            self._cut = one_number(self.name, argument, threshold)
         self._argument = argument
-        owner = type(self).__name__
         self.class_id = None if class_id is None else integer(owner, "class_id", class_id, least=0)
         self.average = average
         self._hits, self._called, self._actual = zero(), zero(), zero()
@@ -59,7 +61,7 @@ class Positives(Accumulator):
         """Count what is positive, what is called so, and where both agree."""
         yes, called = self._marks(y_true, y_pred)
         spread = None if w is None else spread_over(self.name, w, yes)
-        classwise = self.average in ("macro", "weighted")
+        classwise = self.average in ("macro", "weighted") or self._cuts is not None
         axes = tuple(range(yes.ndim - classwise))
         self.resize(yes.shape[-1:] if classwise else (), *self.tensors().values())
         both = yes * called
@@ -79,10 +81,10 @@ class Positives(Accumulator):
         compete = self._of_classes()
         if compete and not (output_shape[1:] and output_shape[-1] > 1):
             return  # ``update`` says that they are for several outputs
-        cut = 0.5 if self._cut is None and not compete else self._cut
+        cut = 0.5 if self._cut is None and not compete and self._cuts is None else self._cut
         use = f"{type(self).__name__}({self._argument}=0.0)"
         demand_cut(self.name, cut, loss, use if self.class_id is None else f"{use} or top_k=1")
-        if compete and (labels or self._cut is None):
+        if compete and (labels or self._single()):
             demand_classes(self.name, y_true, output_shape)
         elif y_true.shape == output_shape:
             demand_yes_or_no(self.name, y_true, output_shape, loss, sides=self._cut == 0)
@@ -94,23 +96,53 @@ class Positives(Accumulator):
         """Whether classes are told apart, instead of all outputs counting together."""
         return self.class_id is not None or self.average is not None or self.top_k is not None
 
+    def _single(self) -> bool:
+        """Whether a row is of one class: the largest output is the guess."""
+        return self._cut is None and self._cuts is None and self.top_k in (None, 1)
+
     def _marks(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """What is positive and what is called so, as truth values of one shape."""
         if not self._of_classes():
             self._demand_yes_or_no(y_true, y_pred)
-            cut = 0.5 if self._cut is None else self._cut
-            return y_true > 0.5, y_pred > cut
+            return self._called_at(y_true > 0.5, y_pred, None)
         self._demand_classes(y_pred)
         columns = Tensor(np.arange(y_pred.shape[-1]))
-        if y_true.ndim < y_pred.ndim or self._cut is None:
+        if y_true.ndim < y_pred.ndim or self._single():
             yes = labels(self.name, y_true, y_pred)[..., None] == columns
         else:
             same_shape(self.name, y_true.data, y_pred.shape)
             yes = y_true > 0.5
-        called = argmax(y_pred)[..., None] == columns if self._cut is None else y_pred > self._cut
+        best = self._best(y_pred, columns)
         if self.class_id is not None:
-            return yes[..., self.class_id], called[..., self.class_id]
-        return yes, called
+            yes, y_pred = yes[..., self.class_id], y_pred[..., self.class_id]
+            best = None if best is None else best[..., self.class_id]
+        return self._called_at(yes, y_pred, best)
+
+    def _best(self, y_pred: Tensor, columns: Tensor) -> Tensor | None:
+        """Which outputs are among the ``top_k`` largest; None if that does not matter."""
+        if self._single():
+            return argmax(y_pred)[..., None] == columns
+        if self.top_k is None:
+            return None
+        if self.top_k > len(columns):
+            raise ValueError(f"{self.name}: top_k={self.top_k} of {len(columns)} outputs.")
+        best = argmax(y_pred)[..., None] == columns
+        for _ in range(self.top_k - 1):  # without sorting, which would allocate in each step
+            left = where(best, -np.inf, y_pred)
+            best = maximum(best, argmax(left)[..., None] == columns)
+        return best
+
+    def _called_at(self, yes: Tensor, y_pred: Tensor, best: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What is positive and what is called so; of several thresholds, one on a last axis."""
+        if self._cuts is not None:
+            yes = yes[..., None] * Tensor(np.ones(len(self._cuts), bool))
+            best = None if best is None else best[..., None]
+            called = y_pred[..., None] > Tensor(self._cuts.astype(y_pred.dtype))
+        elif self._cut is None and best is not None:
+            return yes, best
+        else:
+            called = y_pred > (0.5 if self._cut is None else self._cut)
+        return yes, called if best is None else called * best
 
     def _demand_yes_or_no(self, y_true: Tensor, y_pred: Tensor) -> None:
         if compete(y_pred) and y_true.shape == y_pred.shape[:-1]:
@@ -133,11 +165,18 @@ class Positives(Accumulator):
                 f"outputs: classes go from 0 to {y_pred.shape[-1] - 1}."
             )
 
-    def result(self) -> float:
+    @property
+    def scalar(self) -> bool:  # type: ignore[override]
+        """Whether there is a single score, not one for each of several thresholds."""
+        return self._cuts is None
+
+    def result(self) -> float | Array:
         """The score so far; 0 where nothing could be scored, also before the first sample."""
         actual = self._actual.data
         above, below = self.ratio(self._hits.data, self._called.data, actual)
         scores = above / np.where(below == 0, 1, below)
+        if self._cuts is not None:
+            return np.asarray(np.broadcast_to(scores, self._cuts.shape)).copy()
         if self.average == "weighted":
             return float((scores * actual).sum() / (actual.sum() or 1))
         if self.average == "macro" and self._cut is None:
@@ -151,7 +190,7 @@ class _Share(Positives):
 
     def __init__(
         self,
-        thresholds: float | None = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
@@ -168,8 +207,9 @@ class Precision(_Share):
     """Of what is called positive, the share that is: TP / (TP + FP).
 
     Args:
-        thresholds: outputs above it are called positive; 0.5 unless outputs compete. One number.
-        top_k: 1: of several outputs only the largest is called positive.
+        thresholds: outputs above it are called positive; 0.5 unless outputs compete. Several give
+            an array of as many scores.
+        top_k: of several outputs only so many, the largest, are called positive.
         class_id: of several classes, the one that counts as positive.
         name: what logs call it.
         average: of several classes, "macro": the mean over those that occur in targets or

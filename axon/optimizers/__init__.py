@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from axon.config import Deserialize, serialize
 from axon.names import Choice, LateTable, choose, load, missing
 from axon.optimizers import schedules
 from axon.optimizers.adagrad import Adagrad
@@ -71,6 +72,8 @@ def get(optimizer: Choice | Optimizer) -> Optimizer:
     expected = "a name or an Optimizer"
     return choose("optimizer", optimizer, OPTIMIZERS, Optimizer, expected, descriptions=True)
 
+
+deserialize = Deserialize("optimizer", lambda: OPTIMIZERS.values(), get)
 
 _ELSEWHERE = {
     "LossScaleOptimizer": "any: AXON computes in float32, where gradients need no scale",

@@ -45,6 +45,17 @@ def test_a_finder_notes_the_loss_of_each_batch_and_leaves_all_as_it_was():
             assert np.array_equal(a, b)
 
 
+def test_a_finder_knows_what_a_smaller_last_batch_cost():
+    net, finder = model(SGD(0.01)), LearningRateFinder(1e-3, 0.1, steps=6)
+    net.fit(X[:20], Y[:20], batch_size=8, epochs=2, verbose=0, shuffle=False, callbacks=[finder])
+    other, wanted = model(SGD(0.01)), []
+    for batch, rate in enumerate(finder.rates):
+        part = slice(8 * (batch % 3), min(8 * (batch % 3) + 8, 20))
+        other.optimizer.learning_rate = rate
+        wanted.append(other.train_on_batch(X[part], Y[part]))
+    assert finder.losses == pytest.approx(wanted, rel=1e-5)
+
+
 def test_a_finder_stops_where_the_loss_runs_away_and_refuses_schedules():
     net, finder = model("sgd"), LearningRateFinder(1e-3, 1e6, steps=200)
     net.fit(X, Y, batch_size=8, epochs=100, verbose=0, callbacks=[finder])
@@ -74,7 +85,7 @@ def test_validation_sees_the_averages():
         ended, _ = validated([], epochs)
         assert history["val_loss"][epochs - 1] == pytest.approx(ended.evaluate(X, Y, verbose=0))
     with pytest.raises(ValueError, match=r"keeps no averages\. Make it with use_ema=True"):
-        model("adam").fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[SwapEMAWeights()])
+        model("adam").fit(X, Y, verbose=0, callbacks=[SwapEMAWeights()])
     with pytest.raises(ValueError, match="swap_on_epoch must be False"):
         SwapEMAWeights(True)
 

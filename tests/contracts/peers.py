@@ -85,7 +85,6 @@ def there(expression: str) -> bool:
         return False
 
 
-SERIAL = "serialize deserialize: a model is saved as a whole: model.save, axon.load_model"
 KERAS = (
     Peer(
         "keras.layers",
@@ -132,7 +131,6 @@ KERAS = (
         CategoricalFocalCrossentropy: losses.CategoricalFocalCrossEntropy
         SparseCategoricalCrossentropy: losses.CategoricalCrossEntropy
         """,
-        SERIAL,
     ),
     Peer(
         "keras.metrics",
@@ -144,9 +142,7 @@ KERAS = (
         CategoricalAccuracy SparseCategoricalAccuracy: metrics.Accuracy
         SparseTopKCategoricalAccuracy: metrics.TopKCategoricalAccuracy
         MeanMetricWrapper: metrics.FunctionMetric
-        Sum: metrics.Accumulator
         """,
-        SERIAL,
     ),
     Peer(
         "keras.optimizers",
@@ -159,29 +155,26 @@ KERAS = (
         """,
         inspect.isclass,
     ),
-    Peer("keras.optimizers.schedules", ("schedules",), "", SERIAL, inspect.isclass),
+    Peer("keras.optimizers.schedules", ("schedules",), only=inspect.isclass),
     Peer(
         "keras.callbacks",
         ("callbacks",),
         """
         CallbackList: callbacks.Callbacks
+        OrbaxCheckpoint: callbacks.ModelCheckpoint
         ProgbarLogger: callbacks.ProgressBar
         """,
-        """
-        OrbaxCheckpoint: files of JAX's Orbax; ModelCheckpoint and BackupAndRestore write AXON's own
-        RemoteMonitor: sends logs over a network; LambdaCallback can
-        """,
-        inspect.isclass,
+        only=inspect.isclass,
     ),
-    Peer("keras.activations", ("activations",), "", SERIAL),
+    Peer("keras.activations", ("activations",)),
     Peer(
         "keras.initializers",
         ("initializers",),
         """
         IdentityInitializer: initializers.Identity
+        STFTInitializer: initializers.STFT
         OrthogonalInitializer: initializers.Orthogonal
         """,
-        SERIAL + "\nSTFT STFTInitializer stft: kernels of a transform: axon.ops.stft",
     ),
     Peer(
         "keras.regularizers",
@@ -192,7 +185,6 @@ KERAS = (
         l1_l2: regularizers.L1L2
         orthogonal_regularizer: regularizers.OrthogonalRegularizer
         """,
-        SERIAL,
     ),
     Peer(
         "keras.constraints",
@@ -203,7 +195,6 @@ KERAS = (
         non_neg: constraints.NonNeg
         unit_norm: constraints.UnitNorm
         """,
-        SERIAL,
     ),
     Peer(
         "keras.ops",

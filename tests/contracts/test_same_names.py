@@ -160,6 +160,13 @@ def metric_cases():
         yield f"{name} of a class", name, {"class_id": 1}, HOT, SHARES
         yield f"{name} of a class, largest", name, {"class_id": 1, "top_k": 1}, HOT, SHARES
         yield f"{name}, largest", name, {"top_k": 1}, HOT, SHARES
+        several = (LOGITS > 0.3) * 1  # labels for each sample
+        yield f"{name}, largest 2", name, {"top_k": 2}, several, SHARES
+        options = {"top_k": 3, "class_id": 1, "thresholds": 0.2}
+        yield f"{name} of a class, largest 3 over 0.2", name, options, several, SHARES
+        yield f"{name} at several", name, {"thresholds": [0.2, 0.3, 0.6]}, YES, CHANCE
+        options = {"top_k": 2, "thresholds": [0.1, 0.4]}
+        yield f"{name}, largest 2 at several", name, options, several, SHARES
         yield f"{name} of all", name, {}, HOT, SHARES
     for average in ("macro", "micro", "weighted"):
         yield f"f1 {average}", "F1Score", {"average": average}, HOT, SHARES
@@ -488,7 +495,7 @@ def test_steps_are_those_of_keras(keras, label):
         lambda: layers.Normalization(-1, [0.0], [1.0]),
         lambda: layers.Dense(10, "relu", False),
         lambda: layers.Dense(10, units=10),
-        lambda: metrics.Precision(0.5, 2),
+        lambda: metrics.Precision(0.5, 2.5),
         lambda: metrics.AUC(200),
         lambda: metrics.BinaryAccuracy("acc"),
         lambda: metrics.R2Score("uniform_average"),
@@ -506,8 +513,8 @@ def test_what_would_mean_something_else_is_refused(wrong):
 def test_a_word_of_keras_is_answered_with_ours():
     with pytest.raises(TypeError, match=r"'data_format'\. It is for layers of images"):
         layers.Dense(4, data_format="channels_last")
-    with pytest.raises(ValueError, match="top_k must be 1"):
-        metrics.Precision(top_k=2)
+    with pytest.raises(ValueError, match="top_k=5 of 4 outputs"):
+        metrics.Precision(top_k=5).update(HOT, SHARES)
     with pytest.raises(ValueError, match=r"4 outputs have as many scores. Choose average='macro'"):
         metrics.F1Score().update(HOT, SHARES)
 

@@ -251,3 +251,57 @@ def test_what_is_no_initializer():
 def test_short_names():
     assert initializers.get("uniform") is initializers.random_uniform
     assert initializers.get("normal") is initializers.random_normal
+
+
+def test_kernels_of_a_fourier_transform():
+    """Beside NumPy's FFT of frames under a window, and beside Keras's scaling."""
+    x = np.random.default_rng(0).normal(size=8)
+    window = np.hanning(9)[:8]
+    for scaling, size in ((None, 1.0), ("density", np.sqrt((window**2).sum())), ("spectrum", 4.0)):
+        sides = [
+            initializers.STFT(side, "hann", scaling, periodic=True)((8, 1, 5), np.dtype("f8"))
+            for side in ("real", "imag")
+        ]
+        found = np.einsum("t,tcf->f", x, sides[0]) + 1j * np.einsum("t,tcf->f", x, sides[1])
+        assert np.allclose(found, np.fft.rfft(x * window) / size)
+    given = initializers.get("stft")((8, 1, 5), np.dtype("f4"))
+    assert np.array_equal(given, initializers.STFT(window=np.hanning(8))((8, 1, 5), "f4"))
+    with pytest.raises(ValueError, match="side must be 'real' or 'imag', got 'both'"):
+        initializers.STFT("both")
+    with pytest.raises(ValueError, match=r"window must be of 8 numbers"):
+        initializers.STFT(window=[1.0, 2.0])((8, 1, 5), "f4")
+
+
+def test_what_is_serialized_is_made_again():
+    from axon import activations, constraints, losses, metrics, optimizers, regularizers
+
+    for room, made in (
+        (initializers, initializers.STFT("imag", scaling=None)),
+        (initializers, initializers.HeNormal()),
+        (losses, losses.Huber(0.5)),
+        (losses, losses.Dice()),
+        (metrics, metrics.MeanIoU(3)),
+        (metrics, metrics.Precision([0.1, 0.5])),
+        (optimizers, optimizers.Adam(0.1, beta_1=0.5)),
+        (optimizers, optimizers.LBFGS(0.5)),
+        (regularizers, regularizers.L1L2(0.1, 0.2)),
+        (constraints, constraints.MaxNorm(3.0)),
+    ):
+        described = room.serialize(made)
+        again = room.deserialize(described)
+        assert type(again) is type(made)
+        assert room.serialize(again) == described
+    assert activations.deserialize(activations.serialize(activations.gelu)) is activations.gelu
+    assert losses.deserialize("mse").name == "mean_squared_error"
+    assert type(metrics.deserialize("mse")) is metrics.MeanSquaredError
+    assert constraints.deserialize(constraints.serialize(None)) is None
+
+    class Mine(losses.MeanSquaredError):
+        pass
+
+    own = losses.deserialize(losses.serialize(Mine()), {"Mine": Mine})
+    assert isinstance(own, Mine)
+    with pytest.raises(ValueError, match="unknown loss 'Mine'"):
+        losses.deserialize(losses.serialize(Mine()))
+    with pytest.raises(TypeError, match="a function with a name"):
+        activations.serialize(lambda x: x)

@@ -204,3 +204,59 @@ def test_scores_of_classes_have_an_axis_for_them():
     for metric in (metrics.CategoricalHinge(), metrics.CategoricalCrossEntropy()):
         with pytest.raises(ValueError, match=r"expected a score for each class.*got \(2,\)"):
             metric.update([0, 1], [0.25, 0.75])
+
+
+def test_focal_entropies_and_huber_are_means_of_the_losses_and_sums_are_sums():
+    chances = SHARES / SHARES.sum(1, keepdims=True)
+    for metric, loss, y, p in (
+        *(
+            (metrics.get(name, losses.get("mse")), losses.get(name), y, p)
+            for name, y, p in (
+                ("binary_focal_crossentropy", YES, CHANCE),
+                ("categorical_focal_crossentropy", LABELS, chances),
+                ("huber", NUMBERS, GUESSES),
+            )
+        ),
+        (metrics.Huber(delta=0.3), losses.Huber(0.3), NUMBERS, GUESSES),
+        (
+            *(
+                metrics.BinaryFocalCrossEntropy(gamma=1.0),
+                losses.BinaryFocalCrossEntropy(gamma=1.0),
+            ),
+            *(YES, CHANCE),
+        ),
+    ):
+        metric.update(y[:9], p[:9], W[:9])
+        metric.update(y[9:], p[9:], W[9:])
+        each = [loss.loss(y[i : i + 1], p[i : i + 1]) for i in range(N)]
+        assert metric.result() == pytest.approx(np.average(each, weights=W), rel=1e-6)
+    total, other = metrics.Sum(), metrics.Sum()
+    total.add(NUMBERS, W)
+    other.add(NUMBERS)
+    assert total.result() == pytest.approx((NUMBERS * W[:, None]).sum())
+    merged = total.merge([total.state_dict(), other.state_dict()])
+    total.load_state_dict(merged)
+    assert total.result() == pytest.approx((NUMBERS * (1 + W[:, None])).sum())
+    with pytest.raises(NotImplementedError, match=r"by add\(values"):
+        total.update(YES, CHANCE)
+
+
+def test_a_name_that_says_too_little_is_answered_by_what_to_write():
+    with pytest.raises(ValueError, match=r"more than its name: pass axon.metrics.MeanIoU.num_cla"):
+        metrics.get("MeanIoU", losses.get("mse"))
+    with pytest.raises(ValueError, match=r"axon.metrics.RecallAtPrecision.precision=...."):
+        metrics.get("recall_at_precision", losses.get("mse"))
+    assert metrics.get("F1Score", losses.get("mse")).name == "f1_score"
+
+
+def test_scores_at_several_thresholds():
+    precision, recall = metrics.Precision([0.9, 0.3]), metrics.Recall([0.9, 0.3])
+    for score, theirs in ((precision, sk.precision_score), (recall, sk.recall_score)):
+        assert not score.scalar
+        assert (score.result() == 0).all()
+        score.update(YES[:9], CHANCE[:9], W[:9])
+        score.update(YES[9:], CHANCE[9:], W[9:])
+        wanted = [theirs(YES, CHANCE > cut, sample_weight=W, zero_division=0) for cut in (0.9, 0.3)]
+        assert score.result() == pytest.approx(wanted)
+    with pytest.raises(ValueError, match="average must be None beside several thresholds"):
+        metrics.Precision([0.1, 0.2], average="macro")
