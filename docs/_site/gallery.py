@@ -1,0 +1,133 @@
+"""A page for each example: what it is, its picture where there is one, its program.
+
+A Sphinx extension. It also shows other files of the repository as pages, and leads links to files,
+which work on a code host, to the pages of the site.
+"""
+
+import ast
+import posixpath
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reference import escape, keep
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).parents[2]
+FOLDER = "gallery"
+
+
+class Example(NamedTuple):
+    """A program in examples/, its title, and how well it does."""
+
+    path: str
+    title: str
+    result: str = ""
+
+    @property
+    def page(self) -> str:
+        """The name of its page."""
+        return self.path.removesuffix(".py").replace("/", "-")
+
+
+CHAPTERS = {
+    "Begin": [
+        Example("breast_cancer_classification/one_neuron.py", "One neuron, by hand", "97.4 %"),
+        Example("breast_cancer_classification/sequential.py", "One neuron, Sequential", "98.2 %"),
+        Example("by_hand/backprop.py", "Backpropagation by hand"),
+        Example("regression/tumour_size.py", "Regression", "R² 0.93"),
+    ],
+    "Images": [
+        Example("mnist/sgd.py", "MNIST with SGD", "97.7 %"),
+        Example("mnist/adam.py", "MNIST with Adam", "97.9 %"),
+        Example("mnist/cnn.py", "MNIST by convolution", "99.5 %"),
+        Example("mnist/one_epoch.py", "One epoch of MNIST", "99.2 %"),
+        Example("mnist/rows.py", "MNIST row by row", "99.0 %"),
+        Example("mnist/patches.py", "Attention over patches", "98.2 %"),
+        Example("branching/residual.py", "A residual network", "99.2 %"),
+        Example("branching/two_inputs.py", "Two inputs", "96.1 %"),
+        Example("unet.py", "A U-Net"),
+        Example("transfer.py", "Transfer"),
+        Example("multi_output.py", "Several outputs"),
+    ],
+    "Images of its own": [
+        Example("mnist/autoencoder.py", "An autoencoder", "mse 0.007"),
+        Example("vae.py", "A variational autoencoder"),
+    ],
+    "Text": [
+        Example("text/classification.py", "Texts of a CSV file", "91 %"),
+        Example("text/characters.py", "A language model"),
+        Example("gpt.py", "A small GPT"),
+        Example("seq2seq.py", "A translator with attention", "99.8 %"),
+    ],
+    "Further": [
+        Example("gradient_penalty.py", "A gradient penalty"),
+        Example("machines/ranks.py", "Several processes", "96.4 %"),
+    ],
+}
+EXAMPLES = [example for examples in CHAPTERS.values() for example in examples]
+
+# Pages that show a file of the repository, and what stands for README there.
+COPIES = {
+    "benchmarks/results": "bench/results.md",
+    "benchmarks/tables": "bench/tables.md",
+    "benchmarks/device": "bench/device.md",
+    "changelog": "CHANGELOG.md",
+    "contributing": "CONTRIBUTING.md",
+    "vision": "VISION.md",
+}
+ELSEWHERE = (
+    {"README.md": "index.md"}
+    | {path: f"{name}.md" for name, path in COPIES.items()}
+    | {f"examples/{example.path}": f"{FOLDER}/{example.page}.rst" for example in EXAMPLES}
+)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Write the pages before Sphinx looks for them; mend links as pages are read."""
+    app.connect("builder-inited", lambda app: write(Path(app.srcdir) / FOLDER))
+    app.connect("source-read", mend)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write(folder: Path) -> None:
+    """Write the page of each example."""
+    keep(folder, {f"{example.page}.rst": page(folder, example) for example in EXAMPLES})
+
+
+def page(folder: Path, example: Example) -> str:
+    """Write what an example says of itself, and the example."""
+    source = ROOT / "examples" / example.path
+    about, _, more = (ast.get_docstring(ast.parse(source.read_text("utf-8"))) or "").partition("\n")
+    picture = folder / "pictures" / f"{example.page}.webp"
+    shown = (
+        f".. image:: pictures/{picture.name}\n   :alt: {example.title}\n"
+        if picture.exists()
+        else ""
+    )
+    said = "\n\n".join(
+        f"::\n\n{block}" if block.startswith("    ") else escape(block)
+        for block in [about, *more.strip("\n").split("\n\n")]
+    )
+    line = "=" * len(example.title)
+    result = f"Result on data not seen in training: {example.result}.\n" if example.result else ""
+    return (
+        f":orphan:\n\n{example.title}\n{line}\n\n{said}\n\n{result}\n{shown}\n"
+        f"``examples/{example.path}``:\n\n"
+        f".. literalinclude:: /../examples/{example.path}\n   :language: python\n"
+    )
+
+
+def mend(app: Sphinx, name: str, content: list[str]) -> None:
+    """Put files of the repository where pages show them, and lead all links to pages."""
+    source = COPIES.get(name, f"docs/{name}.md")
+    if name in COPIES:
+        app.env.note_dependency(str(ROOT / source))
+        content[0] = (ROOT / source).read_text(encoding="utf-8")
+
+    def mended(found: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[1]))
+        path = ELSEWHERE.get(path, path.removeprefix("docs/") if path.startswith("docs/") else "")
+        return f"](/{path}" if path else found[0]
+
+    content[0] = re.sub(r"\]\(([^)#:\s]+)(?=[)#])", mended, content[0])
