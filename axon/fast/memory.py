@@ -94,12 +94,13 @@ class MachineMemory:
         for workspace in _workspaces(work):
             if id(workspace) in self.places:
                 continue  # what pieces have left, to be added up
-            if workspace.by_piece:
-                memory = aligned_bytes(workspace.by_piece * pieces)
+            size = workspace.by_piece * pieces or (workspace.by_row * work.rows if local else 0)
+            if size:
+                memory = aligned_bytes(size)
                 self.kept.append(memory)
                 self.places[id(workspace)] = address_of(memory), False
             elif local:
-                raise NotImplementedError("workspace by rows belongs to work on samples")
+                raise NotImplementedError("workspace by threads belongs to work on samples")
 
     def _walk(self, placed: Sequence[Placed], pool: Pool, note: Any, rows: int) -> None:
         """Hand out buffers for what lives in the strip only, in the order of its work."""

@@ -58,14 +58,15 @@ class Schedule:
 
     def __init__(self, plan: Plan, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         self.plan = plan
-        sizes = {t.shape[0] if t.ndim else 0 for t in inputs}
-        self.batch = sizes.pop() if len(sizes) == 1 else 0
+        self.batch = _batch(inputs, plan.wide)
         made = [i.out for i in plan.instructions if i.kind == "fills"]
         self.owners = {id(t): t for t in (*made, *inputs)}
         for i in plan.instructions:
             if i.kind == "views" and plan.root(i.out) in self.owners:
                 self.owners[id(i.out)] = self.owners[plan.root(i.out)]
-        self.made: dict[int, tuple[int, bool]] = {id(t): (1, self.batch > 0) for t in inputs}
+        self.made: dict[int, tuple[int, bool]] = {
+            id(t): (1, self.batch > 0 and t.shape[:1] == (self.batch,)) for t in inputs
+        }
         self.born: dict[int, int] = {}
         self.last: dict[int, int] = {}
         self.complete = {id(t) for t in inputs} | set(plan.moved) | {plan.root(t) for t in outputs}
@@ -73,7 +74,7 @@ class Schedule:
         self._serial: set[int] = set()
         self._checked = -1  # the level after which it is known that nothing has failed so far
         self._uses: list[Use] = []
-        self._site = Site(self.batch, self._batched)
+        self._site = Site(self.batch, self._batched, plan.wide)
         for number, instruction in enumerate(plan.instructions):
             if instruction.kind != "views":
                 self._place(number, instruction)
@@ -182,3 +183,14 @@ class Schedule:
                 self.last[owner] = max(self.last.get(owner, 0), end)  # ``after`` may read it, too
                 if self.made[owner][0] != level:
                     self.complete.add(owner)
+
+
+def _batch(inputs: Sequence[Tensor], wide: bool) -> int:
+    """How many samples there are: those of all inputs; else, if that may be, of the largest."""
+    sizes = {t.shape[0] if t.ndim else 0 for t in inputs}
+    if len(sizes) == 1:
+        return sizes.pop()
+    with_axes = [t for t in inputs if t.ndim]
+    if not wide or not with_axes:
+        return 0
+    return max(with_axes, key=lambda t: t.size).shape[0]

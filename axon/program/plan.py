@@ -34,7 +34,10 @@ class Plan:
             instruction after another: no memory is used again before it ends.
         buffers: the memory itself.
         bytes_before: what the results would take one by one.
+        wide: whether compiled kernels may do what NumPy's do in other programs (Step.often).
     """
+
+    wide = False
 
     def __init__(self, instructions: Sequence[Instruction], outputs: Sequence[Tensor]) -> None:
         self.made = {id(i.out) for i in instructions if i.kind != "writes"}

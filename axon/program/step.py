@@ -18,7 +18,8 @@ from axon.program.replay import OwnLock, Program
 from axon.program.simplify import simplify
 from axon.program.trace import trace
 
-UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be
+UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be,
+OFTEN = 1_000_000  # and of a network that was loaded to predict with
 
 
 class Feed(Protocol):
@@ -60,6 +61,8 @@ class Step:
     Attributes:
         ahead: how many runs are expected (``expect``), by which kernels are chosen.
         done: on how many batches the latest ``run`` was.
+        often: it is the step of a network that was loaded to predict with, so that many runs are
+            taken to be ahead, and kernels may be used that others, whose bits stay, do not have.
 
     >>> from axon import ops
     >>> step = Step("double", lambda x: [x + x], ["x"])
@@ -92,7 +95,7 @@ class Step:
         self.cache = Cache()
         self.latest: Program | None = None
         self.ahead = UNKNOWN
-        self.done = 0
+        self.done, self.often = 0, False
         self._last: Last | None = None  # one attribute: an interrupt finds all of it, or nothing
 
     def inputs(self, *specs: Spec) -> list[Array]:
@@ -114,8 +117,9 @@ class Step:
 
         So the kernels depend on the call alone, and not on what was run before it.
         """
-        if self.ahead != (runs or UNKNOWN):
-            self._last, self.ahead = None, runs or UNKNOWN  # what ran last is looked at again
+        runs = OFTEN if self.often else runs or UNKNOWN
+        if self.ahead != runs:
+            self._last, self.ahead = None, runs  # what ran last is looked at again
 
     def run(
         self,
@@ -264,7 +268,7 @@ class Step:
         return {**vars(self), "cache": Cache(), "latest": None, "_last": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({"done": 0, **pickled(state), "cache": Cache()})
+        vars(self).update({"done": 0, "often": False, **pickled(state), "cache": Cache()})
 
     def _anew(self, key: Key, arrays: list[Array], again: str) -> list[Array]:
         """A run without a program: recorded, or done eagerly if that would not pay.
@@ -285,6 +289,7 @@ class Step:
         labels = {id(t): name for t, name in zip(inputs, self.names, strict=False)}
         reason = self._why(key, again)
         plan = Plan(simplify(instructions), outputs)
+        plan.wide = self.often
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
         program.locks = self.locks
         program.may = self.cache.is_first(key[:-1])

@@ -13,6 +13,7 @@ from axon.fast.kernels import (
     convert,
     convolution,
     gather,
+    images,
     joining,
     lookup,
     noise,

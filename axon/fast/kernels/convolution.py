@@ -188,6 +188,8 @@ def convolve(
     f = 0
     while f < filters:
         left = (filters - f) // LANES
+        if left == 0:  # the last filters once more, with those before them: the same numbers
+            f, left = filters - LANES, 1
         width = 4 if left >= 4 and WIDEST >= 4 else 2 if left >= 2 else 1
         height = H4 if width == 4 else H2 if width == 2 else H1
         height = height if total >= height else 1

@@ -5,6 +5,7 @@ from axon.fast.rules import (
     channels,
     convolution,
     elementwise,
+    images,
     joining,
     lookup,
     matmul,

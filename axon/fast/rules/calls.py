@@ -136,10 +136,16 @@ def lowers(*names: str) -> Callable[[Rule], Rule]:
 
 
 class Site:
-    """What rules ask about tensors: which are batched, and how they lie in memory."""
+    """What rules ask about tensors: which are batched, and how they lie in memory.
 
-    def __init__(self, batch: int, batched: Callable[[Tensor], bool]) -> None:
-        self.batch, self.batched = batch, batched
+    Args:
+        batch: how many samples there are; 0 if the inputs do not agree.
+        batched: whether a tensor is made by samples.
+        wide: whether the program is one that may do more by compiled kernels than others.
+    """
+
+    def __init__(self, batch: int, batched: Callable[[Tensor], bool], wide: bool = False) -> None:
+        self.batch, self.batched, self.wide = batch, batched, wide
 
     def rows(self, out: Tensor) -> bool:
         """Whether the rows of a result are, or are multiples of, the samples of the batch."""

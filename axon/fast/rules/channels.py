@@ -99,7 +99,7 @@ def pad(site: Site, instruction: Instruction) -> Work | None:
     ends = instruction.meta["padding"]
     if not flat(x, out) or not x.size or x.ndim < 2 or any(map(any, (ends[0], *ends[3:]))):
         return None
-    if not site.batched(x) or x.shape[0] != site.batch:
+    if x.shape[0] != site.batch or not (site.batched(x) or site.wide):
         return None
     second = x.shape[2] if x.ndim > 2 else 1
     shape = (x.shape[0], x.shape[1], second, prod(x.shape[3:]))

@@ -52,7 +52,7 @@ def each(t: Tensor) -> At:
 
 def suits(site: Site, c: ConvolutionSizes, *tensors: Tensor) -> bool:
     """Whether these are the images of a batch, all in one group."""
-    batch = c.shape[0] == site.batch and any(site.batched(t) for t in tensors)
+    batch = c.shape[0] == site.batch and (site.wide or any(site.batched(t) for t in tensors))
     return batch and c.G == 1 and flat(*tensors) and all(t.size for t in tensors)
 
 
@@ -128,12 +128,10 @@ def zeros(n: int) -> At:
     return At(Tensor(np.zeros(n, np.float32)))
 
 
-@lowers("conv2d", "conv2d_bias")
-def conv2d(site: Site, instruction: Instruction) -> Work | None:
-    """Images, a kernel, and perhaps a bias."""
+def of_samples(site: Site, instruction: Instruction, c: ConvolutionSizes) -> Work | None:
+    """Images of a batch, a kernel, and perhaps a bias."""
     (x, w, *bias), out = instruction.inputs, instruction.out
-    c = convolution(x.shape, w.shape, x.dtype, **instruction.meta)
-    if not suits(site, c, x, w, *bias, out) or not site.batched(x):
+    if not suits(site, c, x, w, *bias, out) or not (site.batched(x) or site.wide):
         return None
     F = c.kernel[3]
     start, y = (At(bias[0]) if bias else zeros(F)), At(out, out.data.nbytes // site.batch)
@@ -159,7 +157,7 @@ def conv2d_input(site: Site, instruction: Instruction) -> Work | None:
     (g, w), out = instruction.inputs, instruction.out
     meta = dict(instruction.meta)
     c = convolution(meta.pop("shape"), w.shape, g.dtype, **meta)
-    if not suits(site, c, g, w, out) or not site.batched(g):
+    if not suits(site, c, g, w, out) or not (site.batched(g) or site.wide):
         return None
     calls = _fewer_back(c, g, w, out) or _turned(c, g, w, out) or _sent_back(c, g, w, out)
     nanoseconds = SHARE * cost(c) if fewer(c) else cost(c)
@@ -299,15 +297,18 @@ def _fewer_back(c: ConvolutionSizes, g: Tensor, w: Tensor, out: Tensor) -> tuple
 # ------------------------------------------------------------------------------------ matrices
 
 
-def matrices(kernel: str, c: ConvolutionSizes, x: Images, **arguments: At | bool) -> Call:
+def matrices(
+    kernel: str, c: ConvolutionSizes, x: Images, batched: bool = True, /, **arguments: At | bool
+) -> Call:
     """The call of a kernel that gathers what windows see and leaves the product to BLAS."""
     OH, OW = c.counts
     runs, _, length = taps(c, x.line, x.shape[2])
     lines = min(OH, max(1, COLUMNS // (OW * c.K * 4)))
-    workspace = Workspace(by_thread=-(-lines * OW * c.K * 4 // 64) * 64)
+    size = -(-lines * OW * c.K * 4 // 64) * 64
+    place = At(Workspace(by_thread=size)) if batched else At(Workspace(by_piece=size), 0, size)
     geometry = {
         "windows": windows_on(c, x),
         "taps": Taps(table(runs), len(runs), length * 4),
-        "columns": Columns(At(workspace), lines, c.K, c.kernel[3]),
+        "columns": Columns(place, lines, c.K, c.kernel[3]),
     }
     return Call(kernel, **geometry, blas=sgemm_address(), **arguments)

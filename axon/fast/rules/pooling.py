@@ -21,7 +21,8 @@ def _windows(meta: dict[str, Any]) -> Windows:
 
 
 def _suits(site: Site, x: Tensor, y: Tensor) -> bool:
-    return site.batched(x) and x.shape[0] == site.batch and flat(x) and y.size > 0
+    batch = (site.batched(x) and x.shape[0] == site.batch) or site.wide
+    return batch and flat(x) and y.size > 0
 
 
 def _work(
@@ -33,7 +34,7 @@ def _work(
     sizes = (*images.shape[1:], *result.shape[1:3], *windows.size, *windows.strides, above, left)
     cost = FIXED + TAP * result.size * windows.size[0] * windows.size[1]
     call = Call(kernel, windows=pooling.PoolWindows(*sizes), **arguments)
-    return Work((call,), site.batch, cost, True)
+    return Work((call,), len(images), cost, len(images) == site.batch)
 
 
 @lowers("max_pool2d")

@@ -64,7 +64,7 @@ def _laid(p: Tensor, mask: Tensor, y: Tensor, cell: str, time: int) -> dict[str,
 
 def _suits(site: Site, p: Tensor, mask: Tensor, cell: str, time: int, *others: Tensor) -> bool:
     n, units = _sizes(p, cell, time)
-    fits = n == site.batch and n > 0 and units > 0 and time > 0
+    fits = (n == site.batch or site.wide) and n > 0 and units > 0 and time > 0
     return fits and bool(sgemm_address()) and flat(p, mask, *others)
 
 
@@ -80,7 +80,7 @@ def recurrence(site: Site, instruction: Instruction) -> Work | None:
     place = At(workspace, by_piece=workspace.by_piece)
     call = Call("recurrence", **_laid(p, mask, out, cell, time), workspace=place)
     cost = 2.0 * multiply_adds(instruction) / GFLOPS + GATE * time * n * units
-    return Work((call,), n, cost, True)
+    return Work((call,), n, cost, n == site.batch)
 
 
 @lowers("recurrence_backward")

@@ -227,6 +227,8 @@ def _orders(nodes: list[Node]) -> dict[str, Shape]:
             orders.setdefault(node.inputs[1], kernel_order(rank))
         elif len(node.inputs) > 1 and node.op_type == "Gemm" and node.attributes.get("transB"):
             orders.setdefault(node.inputs[1], (1, 0))
+        elif node.op_type in ("LSTM", "GRU", "RNN"):  # (directions, features, gates * units)
+            orders.update((name, (0, 2, 1)) for name in node.inputs[1:3] if name not in orders)
     return orders
 
 

@@ -43,6 +43,8 @@ class AtOnce:
         self.model = model
         common = (eager, True, self._state, partial(versions, [model]), model._all_locks)
         self.step = Step("predict", self._outputs, model.input_names, model.labels, *common)
+        self.step.often = True
+        self.step.expect(None)
 
     def _state(self) -> list[Tensor]:
         """What nodes may change even here: keys of random numbers, running means."""

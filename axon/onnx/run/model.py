@@ -235,7 +235,8 @@ class GraphModel(Model):
             self._set_eager()
 
     def _set_eager(self) -> None:
-        """What depends on the data is computed anew each time."""
+        """What depends on the data is computed anew each time; all else is compiled for long."""
+        self._predictor.step.often = True
         if self.graph.get("eager"):
             self._predictor.step.eager = True
             if self._at_once is not None:

@@ -52,10 +52,10 @@ class Recurrence(NamedTuple):
         return CELLS[self.name]
 
     def reordered(self, p: Tensor, units: int) -> Tensor:
-        """The gates, one behind another, in AXON's order."""
+        """The gates, side by side along the last axis, in AXON's order."""
         if self.gates == sorted(self.gates):
             return p
-        return ops.concatenate([p[i * units : (i + 1) * units] for i in self.gates], axis=0)
+        return ops.concatenate([p[..., i * units : (i + 1) * units] for i in self.gates], axis=-1)
 
 
 RNN = Recurrence("simple_rnn", ["Tanh"], [0])
@@ -166,7 +166,7 @@ def _direction(
         raise ValueError(f"hidden_size={said} does not fit weights of {units} units.")
     if w.shape != (cell.gates * units, features) or r.shape != (cell.gates * units, units):
         raise ValueError(f"weights {w.shape} and {r.shape} do not fit {features} features.")
-    w, r = (recurrence.reordered(p, units).transpose(1, 0) for p in (w, r))
+    w, r = (recurrence.reordered(p.transpose(1, 0), units) for p in (w, r))
     b, product_bias = _biases(recurrence, bias, units, x.dtype)
     below = [product_bias.reshape(1, cell.gates * units)] if cell.biased else []
     begin = start[0] if len(start) == 1 else ops.concatenate(start)
