@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         MultiHeadAttention,
         TransformerBlock,
     )
+    from axon.layers.bags import EmbeddingBag, ReversibleEmbedding
     from axon.layers.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
     from axon.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
     from axon.layers.colors import (
@@ -129,6 +130,7 @@ if TYPE_CHECKING:
         LocalResponseNormalization,
         UnitNormalization,
     )
+    from axon.layers.pairs import Bilinear, CosineSimilarity, PairwiseDistance
     from axon.layers.pools import (
         AdaptiveAveragePooling1D,
         AdaptiveAveragePooling2D,
@@ -162,6 +164,7 @@ if TYPE_CHECKING:
         Unfold,
     )
     from axon.layers.sizes import CenterCrop, Resizing
+    from axon.layers.spectrograms import MelSpectrogram, STFTSpectrogram
     from axon.layers.steps import Permute, RepeatVector, TimeDistributed
     from axon.layers.text import TextVectorization
     from axon.layers.volumes import (
@@ -170,6 +173,12 @@ if TYPE_CHECKING:
         Conv3DTranspose,
         DepthwiseConv1D,
         SeparableConv1D,
+    )
+    from axon.layers.wrappers import (
+        Pipeline,
+        SpectralNormalization,
+        WeightNormalization,
+        Wrapper,
     )
 
 LATER = {  # file -> the layers in it, which are loaded when one of them is asked for
@@ -216,6 +225,10 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "rotary": ("RotaryEmbedding",),
     "queries": ("AdditiveAttention", "Attention"),
     "steps": ("Permute", "RepeatVector", "TimeDistributed"),
+    "bags": ("EmbeddingBag", "ReversibleEmbedding"),
+    "pairs": ("Bilinear", "CosineSimilarity", "PairwiseDistance"),
+    "spectrograms": ("MelSpectrogram", "STFTSpectrogram"),
+    "wrappers": ("Pipeline", "SpectralNormalization", "WeightNormalization", "Wrapper"),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}
 

@@ -26,7 +26,6 @@ _ACTIVATIONS = {
 PYTORCH = {
     **{k.replace("#", n): v.replace("#", n) for k, v in _SIZED.items() for n in "123"},
     **{name: f"Activation({function!r})" for name, function in _ACTIVATIONS.items()},
-    "EmbeddingBag": "Embedding and GlobalAveragePooling1D",
     "FeatureAlphaDropout": "AlphaDropout",
     "GroupNorm": "GroupNormalization",
     "LayerNorm": "LayerNormalization",

@@ -8,10 +8,11 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer, LayerResult, of_each
 from axon.layers.options import LayerOptions
+from axon.layers.wrappers import Wrapper
 from axon.ops.reduce import broadcast_to
 
 
-class TimeDistributed(Layer):
+class TimeDistributed(Wrapper):
     """Apply a layer to each step by itself: (n, time, ...) -> (n, time, ...).
 
     The steps are but more samples to it, so that it runs once, on (n * time, ...). Dense, and all
@@ -30,15 +31,6 @@ class TimeDistributed(Layer):
     """
 
     on_mask = masks.USED
-
-    def __init__(self, layer: Layer, **options: Unpack[LayerOptions]) -> None:
-        if not isinstance(layer, Layer):
-            raise TypeError(f"TimeDistributed: expected a layer such as Dense(3), got {layer!r}.")
-        options.setdefault("dtype", layer.dtype)
-        super().__init__(**options)
-        self.layer = layer
-        if not self._trainable:
-            self.trainable = False  # of the layer inside, too
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Each step must be what the layer accepts."""

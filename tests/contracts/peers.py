@@ -112,8 +112,6 @@ KERAS = (
         SeparableConvolution2D: layers.SeparableConv2D
         InputLayer: layers.Input
         InputSpec: layers.Layer.accept
-        Pipeline: models.Sequential
-        Wrapper: layers.Layer
         """,
         """
         FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper: others' layers; weights can be loaded
@@ -267,12 +265,10 @@ TORCH_LAYERS = "\n".join(
         _pairs("ZeroPad#d", "layers.ZeroPadding#D"),
         ACTIVATIONS,
         """
-        Bilinear: layers.Bilinear
         Container ModuleDict ModuleList ParameterDict ParameterList: models.Model
         Module: layers.Module
         CrossMapLRN2d LocalResponseNorm: layers.LocalResponseNormalization
         DataParallel: models.Model.fit
-        EmbeddingBag: layers.Embedding
         FeatureAlphaDropout: layers.AlphaDropout
         GroupNorm: layers.GroupNormalization
         LayerNorm: layers.LayerNormalization
@@ -286,7 +282,6 @@ TORCH_LAYERS = "\n".join(
         Transformer TransformerEncoder TransformerEncoderLayer: layers.TransformerBlock
         Unflatten: layers.Reshape
         Upsample UpsamplingBilinear2d UpsamplingNearest2d: layers.UpSampling2D
-        PairwiseDistance: ops.norm
         """,
     ]
 )

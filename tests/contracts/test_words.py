@@ -36,6 +36,7 @@ SAME = {
     "Table": "the columns of a data set, and a table as a user has it",
     "Values": "what a lowering works with, and a table in numbers",
     "Activation": "a layer, and the type of the functions that it and others take",
+    "CosineSimilarity": "a layer, a loss and a metric, as users know them from elsewhere",
     "Identity": "an initializer and a layer, as users know them from elsewhere",
 }
 AS_ELSEWHERE = {"losses", "metrics"}  # the same classes are in both, as users know them

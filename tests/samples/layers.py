@@ -144,8 +144,12 @@ def normalization(**settings):
     return Normalization([1.0, -2.0, 0.5], [4.0, 0.25, 0.0], **settings)
 
 
+def like(settings):
+    return {"dtype": settings.get("dtype")}
+
+
 def cell_of(settings):
-    return GRUCell(3, dtype=settings.get("dtype"))
+    return GRUCell(3, **like(settings))
 
 
 # name -> (how to make the layer, the shape of one sample)
@@ -321,15 +325,36 @@ SAMPLES = {
     ),
     "Dense of costs": (lambda **s: Dense(units=2, activity_regularizer="l1_l2", **s), (3,)),
     "UpSampling3D": (lambda **s: UpSampling3D((1, 2, 1), **s), (2, 1, 2, 2)),
+    # around others
+    "Pipeline": (
+        lambda **s: layers.Pipeline([Rescaling(0.5, **like(s)), Dense(2, **like(s))], **s),
+        (3,),
+    ),
+    "SpectralNormalization": (
+        lambda **s: layers.SpectralNormalization(Conv2D(2, 2, **like(s)), **s),
+        (2, 3, 2),
+    ),
+    "WeightNormalization": (
+        lambda **s: layers.WeightNormalization(Dense(2, **like(s)), **s),
+        (3,),
+    ),
+    # sounds
+    "STFTSpectrogram": (lambda **s: layers.STFTSpectrogram("psd", 4, 2, **s), (6, 2)),
+    "MelSpectrogram": (
+        lambda **s: layers.MelSpectrogram(8, 3, num_mel_bins=2, power_to_db=False, **s),
+        (7,),
+    ),
 }
 ON_SEVERAL = {  # layers of several inputs; see GRAPHS
     *(layers.Add, layers.Subtract, layers.Multiply, layers.Average),
     *(layers.Maximum, layers.Minimum, layers.Concatenate, layers.Dot),
     *(layers.Attention, layers.AdditiveAttention),
+    *(layers.Bilinear, layers.CosineSimilarity, layers.PairwiseDistance),
 }
 # The samples above are floats; see TEXTS.
 ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}
 ON_INTEGERS |= {layers.CategoryEncoding, layers.Discretization}
+ON_INTEGERS |= {layers.EmbeddingBag, layers.ReversibleEmbedding}
 # What comes in is not what a program reads: tests/layers/test_text.py.
 PREPARING = {layers.TextVectorization, layers.StringLookup, layers.IntegerLookup}
 PREPARING |= {layers.Hashing, layers.HashedCrossing}
@@ -369,6 +394,12 @@ TEXTS = {  # networks on integers
         layers.Discretization([2.0, 5.0]),
         *(Embedding(3, 3), Flatten(), Dense(2)),
     ],
+    "EmbeddingBag": lambda: [layers.EmbeddingBag(9, 3, padding_idx=0), Dense(2)],
+    "EmbeddingBag of the largest": lambda: [layers.EmbeddingBag(9, 3, "max"), Dense(2)],
+    "ReversibleEmbedding": lambda: [
+        layers.ReversibleEmbedding(9, 3, mask_zero=True),
+        *(GlobalAveragePooling1D(), Dense(2)),
+    ],
     "Embedding, mask_zero, LSTM": reading(True, lambda: LSTM(3)),
     "Embedding, mask_zero, GRU": reading(True, lambda: layers.GRU(3)),
     "Embedding, mask_zero, both directions": reading(
@@ -392,7 +423,9 @@ def merged(shape=(3,)):
     pairs = [layers.Subtract()([a, b]), layers.Multiply()([a, b]), layers.Average()([a, b, a])]
     pairs += [layers.Maximum()([a, b]), layers.Minimum()([a, b * 0.5])]
     found = layers.Concatenate()([layers.Add()(pairs), layers.Dot(axes=-1)([a, b])])
-    return Model(x, Dense(2)(found))
+    alike = [layers.CosineSimilarity()([a, b]), layers.PairwiseDistance(3, keepdim=True)([a, b])]
+    found = layers.Concatenate()([found, alike[0].reshape(-1, 1), alike[1]])
+    return Model(x, Dense(2)(layers.Concatenate()([found, layers.Bilinear(2)([a, b])])))
 
 
 def shared(shape=(3,)):
