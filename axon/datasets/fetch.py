@@ -83,7 +83,7 @@ class FileSearch:
         """Build the error about a cache that takes no file."""
         return self.unavailable(
             f"it could be downloaded, but {path} cannot be written ({error.strerror or error})",
-            other_way="set XDG_CACHE_HOME to a folder that can be written",
+            other_way="set AXON_CACHE_DIR to a folder that can be written",
         )
 
     def by_hand(self) -> str:
@@ -106,22 +106,25 @@ def places(dataset: Dataset) -> "Iterator[Path]":
 
 
 def cache_folder(dataset: Dataset) -> "Path":
-    """Return ``$XDG_CACHE_HOME/axon/<name>``, or ``~/.cache/axon/<name>``, on every system.
+    """Return ``$AXON_CACHE_DIR/<name>`` or ``$XDG_CACHE_HOME/axon/<name>``, on every system.
 
-    A relative ``XDG_CACHE_HOME`` is ignored, as the XDG base directory specification demands.
+    Without either it is ``~/.cache/axon/<name>``. A relative ``XDG_CACHE_HOME`` is ignored, as the
+    XDG base directory specification demands.
 
     Raises:
-        DatasetUnavailable: there is no ``XDG_CACHE_HOME``, and no home directory either.
+        DatasetUnavailable: neither is there, and no home directory either.
     """
     from pathlib import Path
 
+    if told := os.environ.get("AXON_CACHE_DIR"):
+        return Path(os.path.expanduser(told)).absolute() / dataset.name
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not root.is_absolute():
         root = Path(os.path.expanduser("~")) / ".cache"
     if not root.is_absolute():
         raise DatasetUnavailable(
             "no cache folder: this user has no home directory and XDG_CACHE_HOME is not set to "
-            "an absolute path; set XDG_CACHE_HOME, or AXON_DATA_DIR to a folder with the data"
+            "an absolute path; set AXON_CACHE_DIR, or AXON_DATA_DIR to a folder with the data"
         )
     return root / "axon" / dataset.name
 

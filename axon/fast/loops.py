@@ -17,7 +17,8 @@ from typing import Any
 
 from numba import njit
 
-from axon.fast.kernels.declare import kept, of_this_edition
+from axon.fast.kernels.cache import kept
+from axon.fast.kernels.declare import of_this_edition
 from axon.fast.kernels.intrinsics import (
     call,
     cycles,
@@ -45,7 +46,15 @@ def compiled(signature: str) -> Any:
 
     def compile(function: Callable[..., None]) -> Any:
         named = of_this_edition(function)
-        return kept(lambda cache: njit(signature, nogil=True, cache=cache)(named))
+
+        def compiled(cache: Any) -> Any:
+            loop = njit(nogil=True)(named)
+            loop._cache = cache
+            loop.compile(signature)
+            loop.disable_compile()
+            return loop
+
+        return kept(named, compiled)
 
     return compile
 

@@ -63,7 +63,7 @@ relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """No data anywhere, a cache of one's own, and mirrors that answer nothing."""
-    for name in ("AXON_DATA_DIR", "AXON_OFFLINE"):
+    for name in ("AXON_DATA_DIR", "AXON_CACHE_DIR", "AXON_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("HOME", "USERPROFILE"):
@@ -181,10 +181,16 @@ def test_cache_is_below_home_when_xdg_is_not_set_or_relative(home, monkeypatch, 
     check_loaded(mnist.load_data())
 
 
+def test_a_cache_of_axons_own_comes_before_the_systems(home, monkeypatch, no_network):
+    put(home / "shipped" / "mnist")
+    monkeypatch.setenv("AXON_CACHE_DIR", str(home / "shipped"))
+    check_loaded(mnist.load_data())
+
+
 def test_no_home_at_all_is_said(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    with pytest.raises(DatasetUnavailable, match=r"no home directory.*set XDG_CACHE_HOME"):
+    with pytest.raises(DatasetUnavailable, match=r"no home directory.*set AXON_CACHE_DIR"):
         mnist.load_data()
 
 
@@ -520,7 +526,7 @@ def test_a_missing_package_is_named(monkeypatch, data_dir, name):
 def test_an_unwritable_cache_is_said(mirrors, home, monkeypatch):
     (home / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "file"))
-    with pytest.raises(DatasetUnavailable, match=r"cannot be written.*\n(.*\n)*.*XDG_CACHE_HOME"):
+    with pytest.raises(DatasetUnavailable, match=r"cannot be written.*\n(.*\n)*.*AXON_CACHE_DIR"):
         mnist.load_data()
     assert mirrors.asked == []
 

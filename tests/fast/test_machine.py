@@ -475,20 +475,6 @@ def test_importing_axon_imports_no_numba():
 # ------------------------------------------------------------------------------------ compiling
 
 
-def test_kernels_compile_where_nothing_can_be_kept(monkeypatch):
-    from numba.core.caching import CacheImpl
-
-    from axon.fast import loops
-    from axon.fast.kernels import declare
-
-    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
-    for name in ("works", "said"):
-        monkeypatch.setattr(declare._Cache, name, getattr(declare._Cache, name))
-    code = declare._compile(declare.KERNELS["relu"])
-    assert code.address
-    assert loops.compiled("intp(intp)")(lambda x: x + 1)(2) == 3
-
-
 def test_a_long_compilation_is_announced_once(monkeypatch, capsys):
     from axon.fast.kernels import declare
 
@@ -522,28 +508,6 @@ def test_on_a_terminal_it_is_shown_how_far_compiling_is(monkeypatch, capsys):
     shown = capsys.readouterr().err.split("\r")
     line = "axon: compiling kernels for this processor, once: "
     assert shown == ["", f"{line}1 of 2", f"{line}2 of 2", " " * len(shown[1]), ""]
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("nowhere")])
-def test_a_cache_that_cannot_be_kept_is_said_once(monkeypatch, capsys, error):
-    from axon.fast.kernels import declare
-
-    tried = []
-
-    def compiled(cache):
-        tried.append(cache)
-        if cache:
-            raise error
-        return "code"
-
-    monkeypatch.setattr(declare._Cache, "works", True)
-    monkeypatch.setattr(declare._Cache, "said", False)
-    assert [declare.kept(compiled) for _ in range(3)] == ["code"] * 3
-    assert tried == [True, False, False, False]  # nothing is compiled twice but the first
-    said = capsys.readouterr().err
-    assert said.startswith(f"axon: compiled kernels cannot be kept ({type(error).__name__}: ")
-    assert said.endswith("Set NUMBA_CACHE_DIR to a folder that can be written.\n")
-    assert said.count("\n") == 1
 
 
 def test_no_clock_counts_what_compiling_took(monkeypatch):

@@ -8,11 +8,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from numba import cfunc
+from numba.core.ccallback import CFunc
 from numba.core.errors import NumbaWarning
+from numba.core.sigutils import normalize_signature
 
 from axon.clock import compiling
 from axon.fast.kernels.arguments import CompiledKernel
+from axon.fast.kernels.cache import kept, works
 from axon.fast.kernels.processes import PAYS, Helpers, can_help
 from axon.locks import Lock, fork_with
 
@@ -20,6 +22,7 @@ KERNELS: dict[str, CompiledKernel] = {}
 SLOW = 1.0  # seconds: when compiling has taken longer, it is announced
 ANNOUNCED = "axon: compiling kernels for this processor, once"
 FAST_MATH = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN stays NaN
+OPTIONS = {"error_model": "numpy", "fastmath": FAST_MATH}
 SIGNATURE = "void(intp)"
 _compiled: dict[str, Any] = {}
 _compiling = Lock()  # one that is compiled twice would be given up once, and its code with it
@@ -27,11 +30,6 @@ _compiling = Lock()  # one that is compiled twice would be given up once, and it
 
 class _Clock:
     spent, announced = 0.0, False
-
-
-class _Cache:
-    works = True  # until there turns out to be no place to keep anything
-    said = False
 
 
 def digest(files: Iterable[Path]) -> str:
@@ -86,7 +84,7 @@ def prepare(names: Iterable[str]) -> None:
 def _compile_all(names: Sequence[str]) -> None:
     """Compile many kernels, with the help of other processes if they are allowed and pay."""
     ordered = sorted(names, key=_length, reverse=True)
-    if len(ordered) >= PAYS and _Cache.works and can_help():
+    if len(ordered) >= PAYS and works() and can_help():
         with Helpers(ordered) as helpers:
             _compile_each(ordered, helpers.take)
     _compile_each(ordered)
@@ -139,26 +137,17 @@ def _compile(kernel: CompiledKernel) -> Any:
     """The machine code: kept for later processes, where there is a place to keep it."""
     from warnings import catch_warnings, simplefilter
 
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST_MATH}
+    function = entry(kernel)
+
+    def compiled(cache: Any) -> CFunc:
+        code = CFunc(function, normalize_signature(SIGNATURE), {}, OPTIONS)
+        code._cache = cache
+        code.compile()
+        return code
+
     with catch_warnings():
         simplefilter("ignore", NumbaWarning)
-        return kept(lambda cache: cfunc(SIGNATURE, cache=cache, **options)(entry(kernel)))
-
-
-def kept(compiled: Callable[[bool], Any]) -> Any:
-    """What ``compiled(cache)`` gives: kept for later processes if that can be done."""
-    try:
-        return compiled(_Cache.works)
-    except Exception as error:  # no place to keep it, or a spoilt file: numba says it in many ways
-        made = compiled(False)  # raises whatever has nothing to do with keeping it
-        _Cache.works = _Cache.works and not isinstance(error, OSError | RuntimeError)
-        if not _Cache.said:
-            _Cache.said = True
-            _say(
-                f"axon: compiled kernels cannot be kept ({type(error).__name__}: {error}), so each "
-                "process compiles them. Set NUMBA_CACHE_DIR to a folder that can be written."
-            )
-        return made
+        return kept(function, compiled)
 
 
 def _say(text: str) -> None:

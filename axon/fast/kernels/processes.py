@@ -6,6 +6,7 @@ a matter of who is free: whoever makes the file of its name in a folder has take
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from axon.fast.kernels.cache import told
 from axon.threads import get_threads
 
 PAYS = 8  # kernels to compile: as many as take longer than a process takes to begin
@@ -40,12 +42,12 @@ class Helpers:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.folder = TemporaryDirectory(prefix="axon-", ignore_cleanup_errors=True)
-        told = {"path": sys.path, "names": list(names), "folder": self.folder.name}
+        task = {"path": sys.path, "names": list(names), "folder": self.folder.name}
         self.processes: list[Popen[str]] = []
         with suppress(OSError):  # there may be no more processes
             for _ in range(min(get_threads(), MOST) - 1):
                 self.processes.append(_begun())
-                _tell(self.processes[-1], json.dumps(told))
+                _tell(self.processes[-1], json.dumps(task))
 
     def __enter__(self) -> "Helpers":
         return self
@@ -71,7 +73,8 @@ def take(folder: str, name: str) -> bool:
 
 def _begun() -> Popen[str]:
     command = [sys.executable, "-c", SCRIPT]
-    return Popen(command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, text=True)
+    env = os.environ | told()
+    return Popen(command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, text=True, env=env)
 
 
 def _tell(process: Popen[str], told: str) -> None:
