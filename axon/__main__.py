@@ -2,6 +2,8 @@
 
 import sys
 
+from axon.names import install
+
 
 def main() -> None:
     """Run the command line, or say what is missing."""
@@ -10,7 +12,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit(f"The axon command needs {error.name}. Run: pip install 'axon-nn[cli]'")
+        sys.exit(f"The axon command needs {error.name}. Run: {install('cli')}")
     cli(prog_name="axon")
 
 

@@ -190,13 +190,40 @@ def itself(function: T) -> T:
     return function
 
 
+# What each extra of pyproject.toml installs.
+EXTRAS = {
+    "cli": "click rich",
+    "data": "pooch tqdm",
+    "fast": "numba threadpoolctl",
+    "hdf5": "h5py",
+    "images": "pillow",
+    "jax": "jax",
+    "mpi": "mpi4py",
+    "onnx": "onnx",
+    "plot": "matplotlib",
+    "sklearn": "scikit-learn",
+    "tabular": "scikit-learn",
+    "tensorboard": "tensorboardX",
+    "tune": "optuna",
+}
+
+
+def install(extra: str) -> str:
+    """The command that brings what an extra is made of, whatever AXON was installed from.
+
+    >>> install("fast")
+    "pip install numba threadpoolctl (the extra 'fast')"
+    """
+    return f"pip install {EXTRAS[extra]} (the extra {extra!r})"
+
+
 def need(module: str, owner: str, extra: str) -> Any:
-    """Return a module of a package that an extra installs, such as ``axon-nn[onnx]``.
+    """Return a module of a package that an extra installs, such as ``onnx``.
 
     Raises:
         ImportError: it is missing; the message says what needs it, and what to install.
 
-    >>> need("json.decoder", "Doctests need", "tests").__name__
+    >>> need("json.decoder", "Doctests need", "onnx").__name__
     'json.decoder'
     """
     from importlib import import_module
@@ -206,7 +233,7 @@ def need(module: str, owner: str, extra: str) -> Any:
     except ImportError:
         package = module.partition(".")[0]
         raise ImportError(
-            f"{owner} {package}, which is not installed. Run: pip install 'axon-nn[{extra}]'"
+            f"{owner} {package}, which is not installed. Run: {install(extra)}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The command line, ``axon`` (extra ``axon-nn[cli]``).
+"""The command line, ``axon`` (the extra ``cli``).
 
 ``group.py`` says what becomes of errors; ``train.py`` and its like hold a command or two each.
 """

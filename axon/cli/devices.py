@@ -14,6 +14,7 @@ import numpy as np
 import axon
 from axon.cli.info import blas
 from axon.cli.output import json_line, plural, print_pairs, print_table
+from axon.names import install
 from axon.program.lowerings import VARIABLE, setting, without_effect
 
 Findings = dict[str, object]  # of one way to compute; "missing": what it lacks, and what brings it
@@ -97,7 +98,7 @@ def _package(name: str, extra: str) -> Findings:
     try:
         version(name)
     except PackageNotFoundError:
-        return {"missing": f"not installed: pip install 'axon-nn[{extra}]'"}
+        return {"missing": f"not installed: {install(extra)}"}
     return {}
 
 

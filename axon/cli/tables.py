@@ -122,7 +122,7 @@ def _can_be(must: bool) -> bool:
             raise
         note(
             "scikit-learn is missing, so text, gaps and dates cannot be learned from: training a "
-            "plain network. For them: pip install 'axon-nn[tabular]'."
+            "plain network. For them: {install('tabular')}."
         )
         return False
     return True

@@ -41,7 +41,7 @@ def load_data() -> Split:
 
     The files are looked for in ``$AXON_DATA_DIR/fashion_mnist/``, in
     ``$XDG_CACHE_HOME/axon/fashion_mnist/`` (or ``~/.cache/axon/fashion_mnist/``), and then
-    downloaded there, 31 MB, with a progress bar; that takes ``pip install "axon-nn[data]"``. Only
+    downloaded there, 31 MB, with a progress bar; that takes the extra ``data``. Only
     the .gz files as published will do: the only checksums the authors published are the MD5 of
     those, and they are verified at every load. ``AXON_OFFLINE=1`` forbids downloads.
 

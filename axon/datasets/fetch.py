@@ -10,6 +10,7 @@ from axon.backend import Array
 from axon.datasets.dataset import DataFile, Dataset
 from axon.datasets.errors import DatasetUnavailable
 from axon.datasets.split import Split
+from axon.names import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,7 +221,7 @@ def _import_downloader(search: FileSearch) -> tuple[ModuleType, ModuleType]:
         raise ImportError(
             f"{search.dataset.title}: {search.file.gz_name} is not on this machine, and to "
             f"download it takes pooch and tqdm ({error}).\nLooked in:{seen}\n"
-            f'To mend it: pip install "axon-nn[data]"; or {search.by_hand()}.'
+            f"To mend it: {install('data')}; or {search.by_hand()}."
         ) from error
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from axon.backend import Array
+from axon.names import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def image_folder(
     color_mode: str = "rgb",
     class_names: Sequence[str] | None = None,
 ) -> ImageFolder:
-    """Read ``directory/class/image.png`` and so on; needs Pillow (extra ``axon-nn[images]``).
+    """Read ``directory/class/image.png`` and so on; needs Pillow (the extra ``images``).
 
     Args:
         directory: holds one folder for each class; files beside them are left alone. Hidden files,
@@ -115,7 +116,7 @@ def _pillow() -> Any:
     except ImportError:
         raise ImportError(
             "Reading images needs Pillow, which is not installed. "
-            'Install it with: pip install "axon-nn[images]"'
+            f"Install it with: {install('images')}"
         ) from None
     return Image.open
 
@@ -153,7 +154,7 @@ def read_image(
     image_size: tuple[int, int] | None = None,
     color_mode: str = "rgb",
 ) -> Array:
-    """Read one image (height, width, channels) of bytes; needs Pillow (``axon-nn[images]``).
+    """Read one image (height, width, channels) of bytes; needs Pillow (the extra ``images``).
 
     It is turned as its camera says, and resized (bilinear) to ``image_size`` if that is given.
 

@@ -25,7 +25,7 @@ def load_data() -> Split:
 
     The files are looked for in ``$AXON_DATA_DIR/mnist/``, in ``$XDG_CACHE_HOME/axon/mnist/`` (or
     ``~/.cache/axon/mnist/``), and then downloaded there, 11 MB, with a progress bar; that takes
-    ``pip install "axon-nn[data]"``. Compressed and uncompressed files will do: what is verified,
+    the extra ``data``. Compressed and uncompressed files will do: what is verified,
     at every load, is the SHA-256 of the decompressed data. ``AXON_OFFLINE=1`` forbids downloads.
 
     Returns:

@@ -82,7 +82,7 @@ def _description(archive: Archive) -> Description:
     if "table.json" in archive and "model.json" not in archive:
         raise ModelFileError(
             f"{archive.where} holds a table estimator, not a network: axon.tabular.load(path) "
-            "reads it (pip install 'axon-nn[tabular]')."
+            "reads it ({install('tabular')})."
         )
     description: Any = archive.tree("model", MAX_JSON_BYTES)
     if not isinstance(description, dict) or type(description.get("format")) is not int:

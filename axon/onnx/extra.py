@@ -1,5 +1,7 @@
 """The package onnx, which the extra "onnx" brings."""
 
+from axon.names import install
+
 
 def need_onnx() -> None:
     """Raise ImportError, naming the extra, if the package onnx is missing."""
@@ -7,5 +9,5 @@ def need_onnx() -> None:
         import onnx  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "axon.onnx needs the package onnx, which is missing. Run: pip install 'axon-nn[onnx]'"
+            f"axon.onnx needs the package onnx, which is missing. Run: {install('onnx')}"
         ) from error

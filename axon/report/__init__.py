@@ -1,4 +1,4 @@
-"""A training run as one HTML file that needs nothing else (extra ``axon-nn[plot]``)."""
+"""A training run as one HTML file that needs nothing else (extra ``plot``)."""
 
 import os
 from collections.abc import Mapping, Sequence

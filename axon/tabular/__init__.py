@@ -1,11 +1,12 @@
 """Tables as they come: text, gaps, dates and numbers, read, encoded, and learned by networks."""
 
+from axon.names import install
+
 try:
     import sklearn
 except ImportError as error:
     raise ImportError(
-        "axon.tabular needs scikit-learn, which is not installed. Run: pip install "
-        "'axon-nn[tabular]'"
+        "axon.tabular needs scikit-learn, which is not installed. Run: " + install("tabular")
     ) from error
 
 from axon.tabular.board import Leaderboard, leaderboard

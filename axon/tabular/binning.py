@@ -3,6 +3,7 @@
 import numpy as np
 
 from axon.backend import Array
+from axon.names import install
 
 NORMAL = 1.349  # quartiles of a normal distribution are so many standard deviations apart
 OFTEN_EQUAL = 2.0  # where most numbers are equal, the others lie about here
@@ -80,9 +81,7 @@ def _tree_edges(column: Array, y: Array, bins: int) -> Array:
     try:
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
     except ImportError as error:
-        raise ImportError(
-            "bins by trees need scikit-learn: pip install 'axon-nn[tabular]'"
-        ) from error
+        raise ImportError("bins by trees need scikit-learn: " + install("tabular")) from error
     grows = DecisionTreeClassifier if y.dtype.kind in "iub" else DecisionTreeRegressor
     rows = np.linspace(0, len(y) - 1, min(len(y), LOOKED_AT)).astype(np.int64)
     largest = np.abs(column).max() or 1.0  # a tree computes in float32

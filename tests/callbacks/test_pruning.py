@@ -158,7 +158,7 @@ def test_without_optuna_the_extra_is_named(monkeypatch):
     trial = study().ask()
     monkeypatch.setitem(sys.modules, "optuna.trial", None)
     with pytest.raises(
-        ImportError, match=r"OptunaPruning needs optuna.*pip install 'axon-nn\[tune"
+        ImportError, match=r"OptunaPruning needs optuna.*pip install optuna \(the extra 'tune'"
     ):
         OptunaPruning(trial)
 

@@ -252,7 +252,7 @@ def test_without_scikit_learn_numbers_are_learned_by_a_network(tmp_path, monkeyp
     monkeypatch.delattr(axon, "tabular", raising=False)
     report, said = run("train", "h.csv", "--target", "price", "--save", "net.axon", cwd=tmp_path)
     assert "Test error" in report
-    assert "pip install 'axon-nn[tabular]'" in " ".join(said.split())
+    assert "pip install scikit-learn (the extra 'tabular')" in " ".join(said.split())
     assert axon.load_model(tmp_path / "net.axon").input_shape == (3,)
 
 

@@ -3,10 +3,13 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from axon.names import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +58,14 @@ def test_the_wheel_is_under_1_5_mb_and_whole(wheel):
         "axon",
         wheel.name.rsplit("-", 3)[0] + ".dist-info",
     }
+
+
+def test_hints_name_what_extras_install():
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, packages in EXTRAS.items():
+        assert packages == " ".join(p.partition(">=")[0] for p in told[extra]), extra
+    mixed = {"all", "docs", "test"}  # made of others, or of what no user needs
+    assert set(EXTRAS) == set(told) - mixed
 
 
 def test_the_wheel_asks_for_numpy_alone(wheel):

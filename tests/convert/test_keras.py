@@ -399,7 +399,7 @@ def test_what_libraries_raise_over_damage_is_one_error(error):
 
 def test_without_h5py(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r"need h5py.*pip install 'axon-nn\[hdf5\]'"):
+    with pytest.raises(ImportError, match=r"need h5py.*pip install h5py \(the extra 'hdf5'\)"):
         read_keras(tmp_path / "net.h5")
 
 

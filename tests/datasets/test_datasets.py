@@ -518,7 +518,7 @@ def test_a_missing_package_is_named(monkeypatch, data_dir, name):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError) as error:
         mnist.load_data()
-    assert 'pip install "axon-nn[data]"' in str(error.value)
+    assert "pip install pooch tqdm (the extra 'data')" in str(error.value)
     assert "AXON_DATA_DIR" in str(error.value)
     assert f"{data_dir}: no such folder" in str(error.value)
 

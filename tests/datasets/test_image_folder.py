@@ -88,7 +88,7 @@ def test_empty_folders(tmp_path):
 
 def test_pillow_is_named_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r'pip install "axon-nn\[images\]"'):
+    with pytest.raises(ImportError, match=r"pip install pillow \(the extra 'images'\)"):
         image_folder(tmp_path)
 
 

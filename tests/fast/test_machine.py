@@ -450,7 +450,7 @@ def test_a_broken_numba_is_said_and_done_without(tmp_path):
 def test_a_broken_numba_is_an_error_where_it_was_asked_for(tmp_path):
     done = run_script("fast", broken(tmp_path, "raise SystemError('initialization failed')"))
     assert done.returncode == 1
-    assert "pip install 'axon-nn[fast]'" in done.stderr
+    assert "pip install numba threadpoolctl (the extra 'fast')" in done.stderr
     assert "SystemError: initialization failed" in done.stderr
 
 

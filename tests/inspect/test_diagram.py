@@ -305,6 +305,6 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'axon-nn\[plot\]'"):
+    with pytest.raises(ImportError, match=r"pip install matplotlib \(the extra 'plot'\)"):
         images().plot()
     assert axon.modes.modes.recorder is None

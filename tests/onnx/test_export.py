@@ -1275,7 +1275,7 @@ def test_the_old_file_stays_if_anything_fails(tmp_path):
 
 def test_the_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r"pip install 'axon-nn\[onnx\]'"):
+    with pytest.raises(ImportError, match=r"pip install onnx \(the extra 'onnx'\)"):
         export(Sequential([Dense(3, 2)]))
 
 

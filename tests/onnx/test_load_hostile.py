@@ -36,7 +36,7 @@ def load(proto: Any, outputs: str | None = None, folder: str | None = None) -> A
 
 def test_the_package_is_named_if_it_is_missing(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r"pip install 'axon-nn\[onnx\]'"):
+    with pytest.raises(ImportError, match=r"pip install onnx \(the extra 'onnx'\)"):
         axon.onnx.load(tmp_path / "net.onnx")
 
 

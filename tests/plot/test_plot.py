@@ -937,6 +937,7 @@ CALLS = {
 def test_without_matplotlib_each_says_what_to_install(monkeypatch, name):
     assert type(CALLS[name]()) is Figure
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    words = "plots need matplotlib, which is not installed. Run: pip install 'axon-nn[plot]'"
+    brings = "pip install matplotlib (the extra 'plot')"
+    words = f"plots need matplotlib, which is not installed. Run: {brings}"
     with pytest.raises(ImportError, match=re.escape(words)):
         CALLS[name]()

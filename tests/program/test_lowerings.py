@@ -206,7 +206,10 @@ print(axon.get_kernels() != "jax")
 """
     said = run(code)
     assert "XLA needs jax, which cannot be used (ModuleNotFoundError" in said
-    assert "pip install 'axon-nn[jax]' installs it; set_kernels('numpy') or AXON_KERNELS=nu" in said
+    assert (
+        "pip install jax (the extra 'jax') mends it; set_kernels('numpy') or AXON_KERNELS=nu"
+        in said
+    )
     assert said.endswith("True\n")
 
 

@@ -88,7 +88,7 @@ def test_what_is_missing_is_named(tmp_path: Path, package: str, says: str) -> No
     path = f"{tmp_path}:{environment()['PYTHONPATH']}"
     said = alone(RANK, PMI_SIZE="2", PMI_RANK="0", PYTHONPATH=path).out
     assert said.startswith("ImportError MPICH's mpiexec started this process as one of several")
-    assert f"{says}. pip install 'axon-nn[mpi]' installs mpi4py" in said
+    assert f"{says}. pip install mpi4py (the extra 'mpi') brings it" in said
 
 
 @needs_mpich

@@ -278,7 +278,7 @@ def test_models_that_are_not_ready(tmp_path: Any) -> None:
 
 def test_without_matplotlib(digits: Any, tmp_path: Any, monkeypatch: Any) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"axon-nn\[plot\]"):
+    with pytest.raises(ImportError, match=r"the extra 'plot'"):
         digits[0].report(tmp_path / "r.html")
 
 

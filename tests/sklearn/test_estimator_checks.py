@@ -97,7 +97,7 @@ def test_the_checks_that_need_a_variable_of_scipys() -> None:
 @pytest.mark.parametrize(
     ("replaced", "message"),
     [
-        ("sys.modules['sklearn'] = None", "pip install 'axon-nn[sklearn]'"),
+        ("sys.modules['sklearn'] = None", "pip install scikit-learn (the extra 'sklearn')"),
         ("import sklearn; sklearn.__version__ = '1.5.2'", "1.6 or newer, this is 1.5.2"),
     ],
 )

@@ -233,4 +233,4 @@ def test_without_scikit_learn_the_extra_is_named(path):
     code = "\n".join(line[4:] for line in WITHOUT.splitlines())
     run = [sys.executable, "-c", code]
     done = subprocess.run(run, cwd=path.parent, capture_output=True, text=True, check=True)
-    assert done.stdout.count("pip install 'axon-nn[tabular]'") == 2
+    assert done.stdout.count("pip install scikit-learn (the extra 'tabular')") == 2
