@@ -45,6 +45,36 @@ def readable(value: float, digits: int = 4) -> str:
     return f"{value:,.{max(0, digits - len(f'{abs(value):.0f}'))}f}"
 
 
+def size(nbytes: float) -> str:
+    """Bytes for people.
+
+    >>> size(438_312)
+    '428.0 KB'
+    """
+    for unit in ("B", "KB", "MB"):
+        if nbytes < 1024:
+            return f"{nbytes:.1f} {unit}" if unit != "B" else f"{nbytes:.0f} B"
+        nbytes /= 1024
+    return f"{nbytes:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people read it.
+
+    >>> duration(0.0000123), duration(0.0123), duration(1.25), duration(75), duration(7325)
+    ('12us', '12ms', '1.2s', '1:15', '2:02:05')
+    """
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.0f}us"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.0f}ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def direction(name: str) -> str | None:
     """Whether less or more of what is measured is better, if its name tells: "min", "max" or None.
 

@@ -130,6 +130,14 @@ class Operators:
     data: Array  # which the Tensor holds
     __hash__ = object.__hash__  # == compares elements, so identity has to serve
 
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None of what has no values yet."""
+        if self.defers:
+            return None
+        from axon.html.tensors import tensor_html
+
+        return tensor_html(self)
+
     @property
     def shape(self) -> Shape:
         """The size along each axis."""

@@ -18,6 +18,7 @@ from axon.names import load, missing
 
 if TYPE_CHECKING:
     from axon.callbacks.averages import SwapEMAWeights
+    from axon.callbacks.live_chart import LiveChart
     from axon.callbacks.rate_finder import LearningRateFinder
     from axon.callbacks.remote import RemoteMonitor
 
@@ -25,6 +26,7 @@ HOMES = {  # loaded when asked for
     "SwapEMAWeights": "averages",
     "LearningRateFinder": "rate_finder",
     "RemoteMonitor": "remote",
+    "LiveChart": "live_chart",
 }
 
 _ELSEWHERE = {

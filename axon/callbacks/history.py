@@ -183,9 +183,39 @@ class History(Callback):
         seconds = {"seconds": self.seconds} if timed else {}
         return {"epoch": columns.pop("epoch"), **seconds, **columns}
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the curves, and all values in a table."""
+        from axon.html.parts import details, framed
+        from axon.names import duration
+        from axon.plot.inline import curve_charts
+        from axon.plot.runs import read
+
+        notes = [f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"]
+        if self.seconds and len(self.seconds) == len(self.epoch):
+            notes.append(duration(sum(self.seconds)))
+        charts = "".join(curve_charts(read(self))) if self.epoch else ""
+        table = details("All values", values_table(self)) if self.epoch else ""
+        return framed(
+            "History", f'<div class="charts">{charts}</div>', table, note=", ".join(notes)
+        )
+
     def __repr__(self) -> str:
         last = ", ".join(f"{name}={values[-1]:.4f}" for name, values in self.history.items())
         return f"History({len(self.epoch)} epochs{', last: ' if last else ''}{last})"
+
+
+def values_table(history: History) -> str:
+    """All that was measured as a table of HTML, a row for each epoch."""
+    from axon.html.parts import beginning
+    from axon.names import readable
+    from axon.plot import runs
+
+    columns = runs.table(runs.read(history), history.epoch)
+    rows = [
+        [epoch + 1, *("" if v is None else readable(v, 5) for v in values)]
+        for epoch, *values in zip(*columns.values(), strict=True)
+    ]
+    return beginning(list(columns), rows, text=0)
 
 
 def _plain(value: float | None) -> float | str | None:

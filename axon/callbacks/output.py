@@ -1,6 +1,8 @@
-"""Where callbacks write: files and lines. Of ranks that learn together, only the first one does."""
+"""Where callbacks write: files, lines, notebooks. Of ranks that learn together, the first does."""
 
 import os
+import sys
+from typing import Any
 
 from axon.modes import modes
 
@@ -50,3 +52,37 @@ def demand_name(owner: str, path: str) -> None:
         ) from None
     except ValueError as error:
         raise ValueError(f"{owner}: cannot write {path!r}: {error}. Choose another name.") from None
+
+
+def notebook_shell() -> Any:
+    """IPython's shell, if this runs in a notebook: in Jupyter, VS Code, Colab; else None.
+
+    IPython is not imported: in a notebook it is there already.
+    """
+    loaded = sys.modules.get("IPython")
+    shell = loaded.get_ipython() if loaded is not None else None
+    return shell if getattr(shell, "kernel", None) is not None else None
+
+
+class NotebookOutput:
+    """What is shown in one place, and replaced there without a flicker.
+
+    Outside of a notebook nothing is shown.
+    """
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, html: str, text: str) -> None:
+        """Show it where it was shown first; ``text`` where HTML cannot be seen."""
+        if notebook_shell() is None:
+            return
+        from IPython import display
+
+        bundle = {"text/html": html, "text/plain": text}
+        if self._handle is None:
+            make: Any = display.DisplayHandle
+            self._handle = make()
+            self._handle.display(bundle, raw=True)
+        else:
+            self._handle.update(bundle, raw=True)

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from axon import clock
 from axon.callbacks.base import Callback, Logs
-from axon.names import printable
+from axon.callbacks.output import notebook_shell
+from axon.names import duration, printable
 
 WIDTH = 20  # of the bar, in characters
 PAUSE = 0.1  # seconds between two pictures of the bar, at least
@@ -112,23 +113,6 @@ def _strokes() -> str:
     return "━─"
 
 
-def duration(seconds: float) -> str:
-    """Return a time as people read it.
-
-    >>> duration(0.0000123), duration(0.0123), duration(1.25), duration(75), duration(7325)
-    ('12us', '12ms', '1.2s', '1:15', '2:02:05')
-    """
-    if seconds < 0.9995e-3:
-        return f"{seconds * 1e6:.0f}us"
-    if seconds < 0.9995:
-        return f"{seconds * 1e3:.0f}ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def measured(logs: Logs) -> list[str]:
     """Each value with its name: ``loss: 0.2513``; small ones keep four digits that say something.
 
@@ -179,15 +163,20 @@ def _columns() -> int:
 def printer(verbose: int | str) -> list[Callback]:
     """Choose what reports progress: 0 nothing, 2 a line per epoch, 1 and "auto" a bar.
 
-    Where there is neither a terminal nor a notebook, lines take the place of the bar.
+    In a notebook "auto" is "notebook": curves that grow. Where there is neither a terminal nor a
+    notebook, lines take the place of the bar, and of curves.
 
     >>> printer(0)
     []
     """
-    if verbose not in ("auto", 0, 1, 2):
-        raise ValueError(f'fit: verbose must be "auto", 0, 1 or 2, got {verbose!r}.')
+    if verbose not in ("auto", "notebook", 0, 1, 2):
+        raise ValueError(f'fit: verbose must be "auto", "notebook", 0, 1 or 2, got {verbose!r}.')
     if verbose == 0:
         return []
+    if verbose in ("auto", "notebook") and notebook_shell() is not None:
+        from axon.callbacks.live_chart import LiveChart
+
+        return [LiveChart()]
     return [ProgressBar()] if verbose != 2 and _line_can_change() else [LinePrinter()]
 
 

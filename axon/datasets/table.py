@@ -37,6 +37,21 @@ class Table(NamedTuple):
     class_names: tuple[str, ...]
     target_name: str
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first rows."""
+        from axon.html.parts import framed, table
+        from axon.names import readable
+
+        names, width = self.class_names, min(len(self.feature_names), 40)
+        rows = [
+            [names[int(y)] if names else readable(y, 6), *(readable(v, 6) for v in x[:width])]
+            for x, y in zip(self.x[:8], self.y[:8], strict=True)
+        ]
+        goal = f"{len(names)} classes" if names else "numbers to predict"
+        note = f"{len(self.x):,} rows, {len(self.feature_names):,} features; {goal}"
+        heads = [self.target_name, *self.feature_names[:width]]
+        return framed("Table", table(heads, rows), note=note)
+
 
 def load_csv(
     path: CsvFile,

@@ -19,6 +19,7 @@ SMALL = 1024  # bytes: less than a microsecond's work
 BAR = 8  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 ABSENT = "·"
+SLOWEST = 40  # instructions that a notebook shows
 HEADS = ("result", "time", "share", "GFLOP/s", "GB/s", "of limit")
 WIDTHS = (18, 10, 7, 9, 8, 9)  # of the columns behind the instruction and, after share, the bar
 
@@ -76,6 +77,7 @@ class Profile:
         self.title, self.feeding = title or program.name, feeding
         self.replay, self.python = replay, python
         total = sum(seconds)
+        program.seconds = list(seconds)  # which a notebook shows beside the instructions
         self.lines = [
             self._timing(line, spent, ratio(spent, total))
             for line, spent in zip(program.lines, seconds, strict=True)
@@ -142,6 +144,10 @@ class Profile:
 
     def __str__(self) -> str:
         return text(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the time of each layer, and below it of each instruction."""
+        return profile_html(self)
 
     def __repr__(self) -> str:
         return f"<axon profile of {self.title}: {self.replay * 1e3:.3f} ms>"
@@ -313,3 +319,40 @@ def _remainder(profile: Profile, unit: Unit) -> str:
         f"{what:<30}{unit.text(seconds):>10} {unit.name}{f'   {note}' if note else ''}"
         for what, seconds, note in rows
     )
+
+
+# ------------------------------------------------------------------------------------ in notebooks
+
+
+def profile_html(profile: Profile) -> str:
+    """The time of each layer by phase, and the slowest instructions.
+
+    Args:
+        profile: of a program.
+    """
+    from axon.html.parts import Share, details, framed, table
+
+    phases = list(profile.phases)
+    rows = [
+        [part.layer, *(_micro(getattr(part, phase)) for phase in phases), Share(part.share)]
+        for part in profile.layers
+    ]
+    layers = table(["layer, µs", *phases, "share"], rows)
+    slowest = [
+        [t.result, t.call, t.layer, _micro(t.seconds), Share(t.share), f"{t.limit:.0%}"]
+        for t in profile.top(SLOWEST)
+        if t.seconds
+    ]
+    heads = ["", "instruction", "layer", "µs", "share", "of limit"]
+    note = f"{profile.replay * 1e3:,.3f} ms, {profile.limit:.0%} of what this machine could do"
+    return framed(
+        profile.title,
+        layers,
+        details(f"The {len(slowest)} slowest instructions", table(heads, slowest, text=3)),
+        details("The program", profile.program._repr_html_()),
+        note=note,
+    )
+
+
+def _micro(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f}" if seconds else "·"

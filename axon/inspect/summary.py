@@ -9,7 +9,7 @@ from axon.core import Tensor
 from axon.inspect.call_graph import ModuleCall, Structure
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
-from axon.names import printable
+from axon.names import printable, size
 from axon.optimizers import Optimizer
 from axon.parameter import Parameter
 from axon.program.cost import multiply_adds
@@ -252,14 +252,27 @@ def _coloured(summary: Summary) -> bool:
     return True
 
 
-def size(nbytes: float) -> str:
-    """Bytes for people.
+# ------------------------------------------------------------------------------------ in notebooks
 
-    >>> size(438_312)
-    '428.0 KB'
+
+def model_html(model: Summarized) -> str:
+    """The layers as a table, and the totals.
+
+    Args:
+        model: built or not, compiled or not.
     """
-    for unit in ("B", "KB", "MB"):
-        if nbytes < 1024:
-            return f"{nbytes:.1f} {unit}" if unit != "B" else f"{nbytes:.0f} B"
-        nbytes /= 1024
-    return f"{nbytes:.1f} GB"
+    from axon.html.parts import beginning, details, escape, framed
+
+    summary = Summary(model)
+    left = 2  # the columns of text
+    total, *others = summary.totals
+    parts = [beginning(summary.columns, summary.rows, left)]
+    if any(module.children() for module in (line.module for line in summary.lines)):
+        inner = Summary(model, expand_nested=True)
+        if len(inner.rows) > len(summary.rows):
+            parts.append(details("Layers inside", beginning(inner.columns, inner.rows, left)))
+    if model.compiled:
+        others += [f"Optimizer: {model.optimizer}"]
+    below = "".join(f"<p>{escape(line)}</p>" for line in others)
+    note = f"{type(model).__name__}, {total[0].lower()}{total[1:]}"
+    return framed(model.name, *parts, details("Totals", below), note=note)

@@ -27,7 +27,7 @@ NO_VALUE = (
 LEAVING = {"numpy", "item", "defer"}  # methods of Tensors that want their numbers
 KEPT = {  # special methods that are those of any object
     *("__hash__", "__array__", "__float__", "__int__", "__bool__", "__len__", "__iter__"),
-    *("__array_ufunc__", "__array_function__"),
+    *("__array_ufunc__", "__array_function__", "_repr_html_"),
 }
 
 

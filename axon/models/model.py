@@ -195,7 +195,8 @@ class Model(Network):
             y: targets, as the loss wants them; of several outputs a dict by name, or a tuple.
             batch_size: samples per step; the last batch may be shorter.
             epochs: passes over the data.
-            verbose: 0 silent, 2 a line per epoch, 1 and "auto" a bar on a terminal, else lines.
+            verbose: 0 silent, 2 a line per epoch, 1 and "auto" a bar on a terminal, else lines; in
+                a notebook "auto" and "notebook" draw curves that grow.
             callbacks: told what happens.
             validation_split: share of the samples, taken from the end, that is kept for validation.
             validation_data: (x, y), (x, y, sample_weight) or an iterable of batches, not both.
@@ -408,6 +409,10 @@ class Model(Network):
     def summary(self, print_fn: Callable[[str], Any] | None = None, **options: Any) -> None:
         """Print the layers as a table; also show_trainable, expand_nested, flops, line_length."""
         summary.show(self, print_fn, **options)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the layers as a table, and the totals."""
+        return summary.model_html(self)
 
     profile = profiling.profile
 

@@ -62,6 +62,7 @@ class Program:
         self.tried = False  # whether it has been asked for
         self.may = True  # whether it may be asked for
         self.used = 0  # when it was used last
+        self.seconds: Sequence[float] = ()  # of each line, once it was profiled
         self._resting: lowerings.LoweredPlan | None = None  # while there is too little to do for it
         self.locks: Callable[[], tuple[Lock, ...]] = OwnLock()  # of those who share its memory
 
@@ -132,6 +133,13 @@ class Program:
     def __str__(self) -> str:
         text = report(self.name, self.inputs, self.lines, self.buffers, self.bytes_before)
         return text if self.machine is None else f"{text}\n{self.machine}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the instructions in tables that unfold, with their buffers."""
+        from axon.program.inline import program_html
+
+        sizes = (self.buffers, self.bytes_before)
+        return program_html(self.name, self.inputs, self.lines, self.seconds, *sizes)
 
     def __repr__(self) -> str:
         return f"<axon program {self.name}: {len(self.lines)} instructions>"

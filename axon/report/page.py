@@ -1,69 +1,17 @@
 """What a report is made of: escaped text, tables, and pictures that lie inside the file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from axon.backend import Array
-from axon.names import printable
+from axon.html.parts import escape
 from axon.plot.figure import Figure
 from axon.version import __version__
-
-
-def escape(text: object) -> str:
-    """Text as HTML shows it.
-
-    >>> escape('<b> & "co"')
-    '&lt;b&gt; &amp; &quot;co&quot;'
-    """
-    from html import escape as escaped  # imported where used: few programs write a report
-
-    return escaped(printable(text, keep="\n\t"))
 
 
 def section(heading: str, *parts: str, note: str = "") -> str:
     """A card with a heading."""
     below = f'<p class="note">{escape(note)}</p>' if note else ""
     return f"<section><h2>{escape(heading)}</h2>{below}{''.join(parts)}</section>"
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows of cells; a cell that is a Share is drawn with a bar.
-
-    >>> table(["layer", "size"], [["dense", 3]])
-    '<div class="wide"><table><tr><th>layer</th><th>size</th></tr><tr><td>dense</td><td>3</td>...
-    """
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
-
-
-class Share(float):
-    """A number from 0 to 1 that a table shows as per cent, with a bar."""
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, Share):
-        return f'<td class="bar" style="--share: {100 * value:.1f}%">{value:.1%}</td>'
-    return f"<td>{escape(value)}</td>"
-
-
-def facts(pairs: Mapping[str, object]) -> str:
-    """Names and what they stand for.
-
-    >>> facts({"batch size": 32})
-    '<dl><dt>batch size</dt><dd>32</dd></dl>'
-    """
-    inside = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs.items())
-    return f"<dl>{inside}</dl>"
-
-
-def details(summary: str, *parts: str) -> str:
-    """What is shown when asked for."""
-    return f"<details><summary>{escape(summary)}</summary>{''.join(parts)}</details>"
-
-
-def preformatted(text: str) -> str:
-    """Text whose spaces count."""
-    return f"<pre>{escape(text)}</pre>"
 
 
 def figure(drawn: Figure, description: str) -> str:

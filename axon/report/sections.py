@@ -9,6 +9,7 @@ import numpy as np
 from axon import plot
 from axon.backend import Array
 from axon.callbacks import History
+from axon.html import parts
 from axon.inspect.profile import Profile
 from axon.inspect.summary import Summary
 from axon.names import readable
@@ -33,7 +34,8 @@ def headline(model: ReportedModel, history: History | None, found: Results | Non
         shown["time"] = f"{sum(history.seconds):,.1f} s"
         shown["epochs"] = str(len(history.epoch))
     cells = "".join(
-        f"<div><b>{html.escape(v)}</b><span>{html.escape(k)}</span></div>" for k, v in shown.items()
+        f"<div><b>{parts.escape(v)}</b><span>{parts.escape(k)}</span></div>"
+        for k, v in shown.items()
     )
     of = "on the data of this report" if found else "at the end of training"
     return f'<p class="note">Measured {of}.</p><div class="figures">{cells}</div>'
@@ -70,7 +72,7 @@ def curves(history: History | None) -> str | None:
     ]
     inside = f'<div class="pictures">{"".join(pictures)}</div>'
     return html.section(
-        "Training", inside, html.details("All values", html.table(list(columns), rows))
+        "Training", inside, parts.details("All values", parts.table(list(columns), rows))
     )
 
 
@@ -84,14 +86,14 @@ def results(found: Results) -> list[str]:
     what = "class" if found.task == "classes" else "label"
     rows = [[name, *map(_share, score)] for name, score in found.per_class().items()]
     heads = [what, "precision", "recall", "F1", "samples"]
-    parts = [html.section("Class by class", html.table(heads, rows))]
+    made = [html.section("Class by class", parts.table(heads, rows))]
     if found.task == "classes":
         drawn = plot.confusion_matrix(
             found.truth[found.counts], found.guesses[found.counts], class_names=found.names
         )
         inside = f'<div class="picture">{html.figure(drawn, "confusion matrix")}</div>'
-        parts = [html.section("Confusion matrix", inside), *parts, *_mistakes(found)]
-    return parts
+        made = [html.section("Confusion matrix", inside), *made, *_mistakes(found)]
+    return made
 
 
 def _share(value: float | None) -> str:
@@ -111,12 +113,12 @@ def _mistakes(found: Results) -> Iterable[str]:
     captions = {int(i): _caption(found, int(i)) for i in wrong[:SHOWN]}
     images = _images(found.x, total)
     if images is None:
-        rows = [[i, *parts] for i, parts in captions.items()]
-        listed = html.table(["sample", "true", "taken for", "by"], rows)
+        rows = [[i, *caption] for i, caption in captions.items()]
+        listed = parts.table(["sample", "true", "taken for", "by"], rows)
         return [html.section("Mistakes", listed, note=note)]
     cells = [
         f"<figure>{html.thumbnail(images[i], f'sample {i}')}<figcaption>"
-        f"{html.escape(f'{true}, taken for {guess} {by}')}</figcaption></figure>"
+        f"{parts.escape(f'{true}, taken for {guess} {by}')}</figcaption></figure>"
         for i, (true, guess, by) in captions.items()
     ]
     return [html.section("Mistakes", f'<div class="grid">{"".join(cells)}</div>', note=note)]
@@ -166,8 +168,8 @@ def network(model: ReportedModel) -> str:
     summary = Summary(model, expand_nested=True)
     drawn = html.figure(model.plot(), "layers of the model, and what flows between them")
     totals = "; ".join(summary.totals)
-    inside = html.details("Drawing", f'<div class="picture">{drawn}</div>')
-    return html.section("Network", html.table(summary.columns, summary.rows), inside, note=totals)
+    inside = parts.details("Drawing", f'<div class="picture">{drawn}</div>')
+    return html.section("Network", parts.table(summary.columns, summary.rows), inside, note=totals)
 
 
 def program(model: ReportedModel, profile: Profile | None) -> str | None:
@@ -177,18 +179,18 @@ def program(model: ReportedModel, profile: Profile | None) -> str | None:
             text = str(model.program)
         except RuntimeError:  # nothing was recorded
             return None
-        return html.section("Program", html.details("Every instruction", html.preformatted(text)))
+        return html.section("Program", parts.details("Every instruction", parts.preformatted(text)))
     phases = list(profile.phases)
     rows = [
-        [part.layer, *(_micro(getattr(part, phase)) for phase in phases), html.Share(part.share)]
+        [part.layer, *(_micro(getattr(part, phase)) for phase in phases), parts.Share(part.share)]
         for part in profile.layers
     ]
-    layers = html.table(["layer, µs", *phases, "share"], rows)
+    layers = parts.table(["layer, µs", *phases, "share"], rows)
     note = (
         f"{profile.title}: {profile.replay * 1e3:,.3f} ms, {profile.limit:.0%} of what this "
         "machine could do at best."
     )
-    everything = html.details("Every instruction", html.preformatted(str(profile)))
+    everything = parts.details("Every instruction", parts.preformatted(str(profile)))
     return html.section("Where the time goes", layers, everything, note=note)
 
 
@@ -205,7 +207,7 @@ def settings(model: ReportedModel, history: History | None, more: Mapping[str, o
         **{k.replace("_", " "): v for k, v in params.items() if v is not None},
         **{k.replace("_", " "): v for k, v in more.items()},
     }
-    return html.section("Settings", html.facts(known))
+    return html.section("Settings", parts.facts(known))
 
 
 def versions() -> str:
@@ -217,4 +219,4 @@ def versions() -> str:
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "kernels": f"{in_full()}, threads: {get_threads()}",
     }
-    return html.section("Versions", html.facts(known))
+    return html.section("Versions", parts.facts(known))

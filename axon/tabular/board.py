@@ -72,6 +72,18 @@ class Leaderboard:
         ]
         return "\n".join([self.title, *texts, *self.said])
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table."""
+        from axon.html.parts import escape, framed, table
+        from axon.names import readable
+
+        heads = list(self.rows[0]) if self.rows else ["contestant"]
+        rows = [
+            [v if isinstance(v, str) else readable(v) for v in row.values()] for row in self.rows
+        ]
+        said = "".join(f"<p>{escape(s)}</p>" for s in self.said)
+        return framed("Leaderboard", table(heads, rows), said, note=self.title)
+
     def to_pandas(self) -> Any:
         """The rows as a frame of pandas.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from axon import plot
 from axon.backend import Array
+from axon.html import parts
 from axon.names import readable
 from axon.plot.figure import FAINT, MARKERS, SERIES, Figure, paper, plain_frame
 from axon.report import page as html
@@ -63,16 +64,16 @@ class Subject(NamedTuple):
 
 def page(subject: Subject, title: str | None) -> str:
     """The page."""
-    parts = [
+    made = [
         _table(subject),
         _training(subject.fitted),
         *(_results(subject, subject.held) if subject.held is not None else []),
         _importances(subject),
         _effects(subject),
-        html.section("Settings", html.facts(subject.settings)),
+        html.section("Settings", parts.facts(subject.settings)),
         sections.versions(),
     ]
-    return html.page(title or subject.name, _head(subject), [p for p in parts if p is not None])
+    return html.page(title or subject.name, _head(subject), [p for p in made if p is not None])
 
 
 def _head(subject: Subject) -> str:
@@ -84,9 +85,10 @@ def _head(subject: Subject) -> str:
     shown["members"] = str(subject.fitted.net.members)
     shown["parameters"] = f"{sum(p.size for p in subject.fitted.net.parameters()):,}"
     cells = "".join(
-        f"<div><b>{html.escape(v)}</b><span>{html.escape(k)}</span></div>" for k, v in shown.items()
+        f"<div><b>{parts.escape(v)}</b><span>{parts.escape(k)}</span></div>"
+        for k, v in shown.items()
     )
-    note = f'<p class="note">{html.escape(subject.rows)}</p>'
+    note = f'<p class="note">{parts.escape(subject.rows)}</p>'
     return f'{note}<div class="figures">{cells}</div>'
 
 
@@ -102,8 +104,8 @@ def _table(subject: Subject) -> str:
         for c in columns
     ]
     used = len(subject.columns.used)
-    said = "".join(f"<li>{html.escape(s)}</li>" for s in subject.columns.said)
-    listed = html.table(["column", "type", "gaps", "different", "values"], rows)
+    said = "".join(f"<li>{parts.escape(s)}</li>" for s in subject.columns.said)
+    listed = parts.table(["column", "type", "gaps", "different", "values"], rows)
     note = f"{used} of {len(columns)} columns are used."
     return html.section("Table", listed, f"<ul>{said}</ul>" if said else "", note=note)
 
@@ -148,19 +150,19 @@ def _confusion(subject: Subject, held: Held) -> str:
 def _labels(subject: Subject, held: Held) -> str:
     right = (held.answers > 0.5) == (held.y > 0.5)
     rows = [
-        [name, html.Share(r.mean()), html.Share(y.mean()), html.Share((p > 0.5).mean())]
+        [name, parts.Share(r.mean()), parts.Share(y.mean()), parts.Share((p > 0.5).mean())]
         for name, r, y, p in zip(subject.outputs, right.T, held.y.T, held.answers.T, strict=True)
     ]
-    return html.section("Labels", html.table(["label", "right", "are 1", "called 1"], rows))
+    return html.section("Labels", parts.table(["label", "right", "are 1", "called 1"], rows))
 
 
 def _quantiles(subject: Subject, held: Held, promised: Array) -> str:
     below = (held.y <= held.answers).mean(axis=0)
     rows = [
-        [name, f"{q:.1%}", html.Share(share)]
+        [name, f"{q:.1%}", parts.Share(share)]
         for name, q, share in zip(subject.outputs, promised.tolist(), below.tolist(), strict=True)
     ]
-    return html.section("Quantiles", html.table(["quantile", "promised below", "below"], rows))
+    return html.section("Quantiles", parts.table(["quantile", "promised below", "below"], rows))
 
 
 def _reliability(subject: Subject, held: Held) -> str:
@@ -192,13 +194,13 @@ def reliability(said: Array, true: Array) -> Figure:
     10
     """
     groups = int(np.clip(len(said) // FEWEST, 1, BINS))
-    parts = np.array_split(np.argsort(said, kind="stable"), groups)
-    x, y = ([float(v[part].mean()) for part in parts] for v in (said, true))
+    cuts = np.array_split(np.argsort(said, kind="stable"), groups)
+    x, y = ([float(v[part].mean()) for part in cuts] for v in (said, true))
     figure = paper(4.2, 3.8)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     axes.plot(x, y, marker=MARKERS[0], color=SERIES[0], linewidth=1.4)
-    error = [1.64 * (b * (1 - b) / len(part)) ** 0.5 for b, part in zip(y, parts, strict=True)]
+    error = [1.64 * (b * (1 - b) / len(part)) ** 0.5 for b, part in zip(y, cuts, strict=True)]
     axes.errorbar(x, y, yerr=error, fmt="none", ecolor=SERIES[0], alpha=0.4)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_ylabel("how often it was so", color=FAINT)
@@ -217,13 +219,13 @@ def _coverage(subject: Subject, held: Held) -> str | None:
         except ValueError:  # too few rows for so much
             continue
         rows += [
-            [f"{promised:.0%}", name, html.Share(share), readable(width)]
+            [f"{promised:.0%}", name, parts.Share(share), readable(width)]
             for name, share, width in zip(_ends(subject), inside, wide, strict=True)
         ]
     how = "" if subject.given else " Half of the rows told how long they must be, for the others."
     note = f"How many targets lie in their intervals.{how}"
     heads = ["promised", "target", "held", "mean length"]
-    return html.section("Intervals", html.table(heads, rows), note=note)
+    return html.section("Intervals", parts.table(heads, rows), note=note)
 
 
 def _ends(subject: Subject) -> list[str]:
@@ -266,13 +268,13 @@ def _importances(subject: Subject) -> str | None:
     names = [c.name for c in subject.columns.columns]
     roles = [c.role for c in subject.columns.columns]
     rows = [
-        [names[i], f"{v:.4g}", html.Share(min(max(v / most, 0.0), 1.0))]
+        [names[i], f"{v:.4g}", parts.Share(min(max(v / most, 0.0), 1.0))]
         for i, v in zip(order.tolist(), subject.importances[order].tolist(), strict=True)
         if roles[i] != "left out"
     ]
     note = "How much the loss of held-out rows grows when the values of a column change places."
     heads = ["column", "growth", "beside the largest"]
-    return html.section("Importance of columns", html.table(heads, rows), note=note)
+    return html.section("Importance of columns", parts.table(heads, rows), note=note)
 
 
 def _effects(subject: Subject) -> str | None:

@@ -53,6 +53,12 @@ class Table(NamedTuple):
         found = self.columns[self.names.index(name)]
         return found.array() if isinstance(found, TextColumn) else found
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first rows, and what each column holds."""
+        from axon.tabular.inline import table_html
+
+        return table_html(self.names, self.columns, self.said)
+
     def without(self, *names: str) -> "Table":
         """The table but for some columns."""
         kept = [i for i, name in enumerate(self.names) if name not in names]

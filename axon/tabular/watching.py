@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from axon.callbacks.live_chart import LiveChart
 from axon.callbacks.progress import ProgressBar, printer
 
 
@@ -13,7 +14,7 @@ class EpochWatch:
         epochs: there will be, at most.
         time_limit: seconds from now on, after which no other epoch begins; None: no limit.
         verbose: 0 nothing; 2 a line for each epoch; 1 and "auto" a bar, or lines where there is
-            neither a terminal nor a notebook.
+            neither a terminal nor a notebook; "notebook", and "auto" in a notebook, curves.
 
     >>> watch = EpochWatch(10, time_limit=1e-9)
     >>> watch(0, 0.5)
@@ -32,6 +33,10 @@ class EpochWatch:
         if isinstance(self.shown, ProgressBar):
             self.shown = _Bar()
         self.shown.params = {"epochs": epochs, "steps": epochs}
+        if isinstance(self.shown, LiveChart):
+            self.shown.params["steps"] = None
+            self.shown.on_train_begin()
+            self.shown.history.on_epoch_begin(0)
         self.shown.on_epoch_begin(0)
 
     def __call__(self, epoch: int, loss: float) -> bool:
@@ -44,12 +49,16 @@ class EpochWatch:
         if isinstance(self.shown, _Bar):
             self.shown.on_train_batch_end(epoch, logs)
             return
-        self.shown.on_epoch_end(epoch, logs)
-        self.shown.on_epoch_begin(epoch + 1)
+        shown = [self.shown]
+        if isinstance(self.shown, LiveChart):
+            shown.insert(0, self.shown.history)
+        for callback in shown:
+            callback.on_epoch_end(epoch, logs)
+            callback.on_epoch_begin(epoch + 1)
 
     def close(self) -> None:
         """Leave the terminal in order."""
-        if isinstance(self.shown, _Bar):
+        if isinstance(self.shown, _Bar | LiveChart):
             self.shown.on_train_end()
 
 

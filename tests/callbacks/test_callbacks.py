@@ -376,7 +376,7 @@ def test_without_a_console_nothing_is_shown(monkeypatch):
 
 @pytest.mark.parametrize("verbose", [3, -1, "loud", None, [1]])
 def test_an_unknown_verbosity_is_refused(verbose):
-    words = r'verbose must be "auto", 0, 1 or 2, got '
+    words = r'verbose must be "auto", "notebook", 0, 1 or 2, got '
     with pytest.raises(ValueError, match=words):
         compiled().fit(X, Y, verbose=verbose)
     with pytest.raises(ValueError, match=words):

@@ -22,7 +22,17 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 # A room is a folder or a file of axon/. It may import those before it, on its own floor too.
 FLOORS = {
     0: [
-        *("version", "_moved", "names", "checks", "containers", "backend", "modes", "files"),
+        *(
+            "version",
+            "_moved",
+            "names",
+            "html",
+            "checks",
+            "containers",
+            "backend",
+            "modes",
+            "files",
+        ),
         *("bounds", "facts"),
         *("locks", "blas", "clock", "threads", "pieces"),
         *("random", "operators", "core", "parameter", "settings", "config"),
