@@ -42,14 +42,13 @@ class Table(NamedTuple):
         from axon.html.parts import framed, table
         from axon.names import readable
 
-        names, width = self.class_names, min(len(self.feature_names), 40)
+        names = self.class_names
         rows = [
-            [names[int(y)] if names else readable(y, 6), *(readable(v, 6) for v in x[:width])]
+            [names[int(y)] if names else readable(y, 6), *(readable(v, 6) for v in x[:40])]
             for x, y in zip(self.x[:8], self.y[:8], strict=True)
         ]
-        goal = f"{len(names)} classes" if names else "numbers to predict"
-        note = f"{len(self.x):,} rows, {len(self.feature_names):,} features; {goal}"
-        heads = [self.target_name, *self.feature_names[:width]]
+        note = f"{len(self.x):,} rows, {len(self.feature_names):,} features, {len(names)} classes"
+        heads = [self.target_name, *self.feature_names[:40]]
         return framed("Table", table(heads, rows), note=note)
 
 

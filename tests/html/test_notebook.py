@@ -105,7 +105,7 @@ def test_an_estimator_draws_too(outputs) -> None:
         ("program", ["<b>program train</b>", "matmul(x, ", "buffer 0", "backward: "]),
         ("profile", ["layer, µs", "slowest instructions", "dense_1", "time, µs", "update: "]),
         ("table", ["2 rows, 2 columns", "a&lt;i&gt;", "x&lt;script&gt;"]),
-        ("data", ["2 rows, 2 features; 2 classes", "&lt;i&gt;", "yes"]),
+        ("data", ["2 rows, 2 features, 2 classes", "&lt;i&gt;", "yes"]),
     ],
 )
 def test_things_show_as_html(outputs, name: str, expected: list[str]) -> None:
