@@ -72,7 +72,17 @@ LATER = (
         "losses",
         "metrics",
     ),
-    *("models", "onnx", "optimizers", "plot", "ranks", "regularizers", "sklearn", "tabular"),
+    *(
+        "models",
+        "onnx",
+        "optimizers",
+        "plot",
+        "ranks",
+        "regularizers",
+        "serve",
+        "sklearn",
+        "tabular",
+    ),
     "testing",
 )
 HOMES = {

@@ -14,6 +14,7 @@ from axon.cli.export import convert, export
 from axon.cli.group import Commands
 from axon.cli.info import info, summary
 from axon.cli.predict import predict
+from axon.cli.serve import serve
 from axon.cli.train import resume, train
 from axon.version import __version__
 
@@ -25,7 +26,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    *(train, resume, evaluate, predict, explain, compare, export, convert, info, summary),
+    *(train, resume, evaluate, predict, serve, explain, compare, export, convert, info, summary),
     *(devices, completion),
 )
 

@@ -17,7 +17,8 @@ from axon.names import suggestion
 
 BUILT_IN = ("mnist", "fashion_mnist", "digits", "breast_cancer")
 TABLES = (".csv", ".tsv")
-PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+SHEETS, PACKED, PARQUET = TABLES, (".gz", ".bz2", ".xz"), (".parquet", ".pq")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 SPARSE = 100  # classes that may be without samples in any case
 TASKS = ("auto", "classification", "regression")
 
@@ -91,13 +92,25 @@ def load(data: str, wanted: Wanted) -> Task:
     )
 
 
+def is_table(data: str) -> bool:
+    """Whether a file is a table by its name.
+
+    >>> is_table("a.csv.gz"), is_table("a.parquet"), is_table("a.npz")
+    (True, True, False)
+    """
+    path = Path(data.lower())
+    if path.suffix in PACKED:
+        return Path(path.stem).suffix in SHEETS
+    return path.suffix in (*SHEETS, *PARQUET)
+
+
 def packed_hint(path: str) -> str:
     """What to do with a file that has been compressed; nothing for others.
 
     >>> packed_hint("data.csv.gz"), packed_hint("data.csv")
     (' It is compressed: unpack it first.', '')
     """
-    return " It is compressed: unpack it first." if path.lower().endswith(PACKED) else ""
+    return " It is compressed: unpack it first." if path.lower().endswith(COMPRESSED) else ""
 
 
 def _mnist(data: str, wanted: Wanted) -> Task:

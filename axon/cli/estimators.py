@@ -8,35 +8,13 @@ import click
 import numpy as np
 
 from axon.backend import Array
+from axon.cli.data import is_table
 from axon.cli.inputs import ARRAYS, FileSamples, StandardInput, read_array
-from axon.cli.models import Meaning
 from axon.cli.output import note
-from axon.cli.tables import is_table
-from axon.files import archive
-from axon.files.atomic import DamagedFile
-from axon.files.formats import ZIP
+from axon.serve.tables import given
 
 if TYPE_CHECKING:
-    from axon.tabular import Table, TabularClassifier, TabularRegressor
-
-
-def is_estimator(path: str) -> bool:
-    """Whether a file holds a table estimator, damaged perhaps, and no network."""
-    with open(path, "rb") as stream:
-        if stream.read(len(ZIP)) != ZIP:
-            return False
-    try:
-        with archive.opened(path) as opened:
-            return "table.json" in opened and "model.json" not in opened
-    except DamagedFile:
-        return False  # whoever loads it says what is wrong
-
-
-def open_estimator(path: str) -> "TabularClassifier | TabularRegressor":
-    """Load a table estimator."""
-    from axon.tabular import load
-
-    return load(path)
+    from axon.tabular import Table
 
 
 def demand_rows(path: str) -> None:
@@ -80,36 +58,12 @@ def answers(model: Any, table: "Table", path: str) -> Array:
     return numbers.reshape(len(numbers), -1)
 
 
-def given(model: Any, table: "Table") -> "Table":
-    """The table without the target's column; columns without names are those learned from."""
-    names = [c.name for c in model.columns_.columns]
-    if not table.named and len(table.names) == len(names):
-        return table._replace(names=names, named=True)
-    target = model.target_name_
-    return table.without(target) if target in table.names and target not in names else table
-
-
 def predicted(model: Any, files: Sequence[str]) -> Iterator[tuple[FileSamples, Array]]:
     """Each file's rows with what the model says of them."""
     for path in files:
         table = rows_in(model, path)
         found = answers(model, table, path)
         yield FileSamples(np.empty((table.rows, 0)), [path] * table.rows, range(table.rows)), found
-
-
-def meaning_of(model: Any) -> Meaning:
-    """What the answers stand for."""
-    classes = getattr(model, "classes_", None)
-    if classes is None:
-        quantiles = model.quantiles
-        if quantiles is not None:
-            return Meaning([], [f"quantile_{q:g}" for q in quantiles])
-        outputs = model.fitted_.net.outputs
-        numbered = [f"prediction_{i + 1}" for i in range(outputs)]
-        return Meaning([], ["prediction"] if outputs == 1 else numbered)
-    if isinstance(classes, list):
-        return Meaning([], [f"probability of label {i}" for i in range(len(classes))])
-    return Meaning([str(name) for name in classes.tolist()], [])
 
 
 def asked_of(model: Any, path: str, target: str | None) -> tuple["Table", Array]:

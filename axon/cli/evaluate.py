@@ -11,15 +11,17 @@ from axon import datasets
 from axon.backend import Array
 from axon.cli import estimators, verdict
 from axon.cli.data import BUILT_IN, TABLES, Wanted, fingerprint, load
-from axon.cli.estimators import is_estimator
-from axon.cli.inputs import Pictures
-from axon.cli.models import Meaning, ModelFile, open_model
+from axon.cli.models import ModelFile
 from axon.cli.output import console, json_line, note, plural, print_pairs, print_table
 from axon.cli.train import complete_data
 from axon.datasets.npz import load_test
 from axon.metrics import scores
 from axon.models import Model
 from axon.names import readable
+from axon.serve.loading import is_estimator, open_estimator, open_model
+from axon.serve.meaning import Meaning
+from axon.serve.pictures import Pictures
+from axon.serve.tables import meaning_of
 
 Figures = dict[str, Any]  # what is said of the results, by name
 MATRIX = 30  # classes, at most, in a confusion matrix
@@ -50,7 +52,7 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
         pass
     elif fingerprint(data) and fingerprint(data) == network.metadata.get("sha256"):
         note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
-    meaning = Meaning.of(network)
+    meaning = Meaning.of(network, note)
     results = {**_figures(network, meaning, x, y), **_loss(network, x, y)}
     _say(model, data, results, meaning, len(x), as_json)
 
@@ -69,7 +71,7 @@ def _evaluate_estimator(
 ) -> None:
     """Judge the answers of a table estimator, or those that it gave out of fold."""
     estimators.demand_rows(data)
-    estimator = estimators.open_estimator(model)
+    estimator = open_estimator(model)
     table, y = estimators.asked_of(estimator, data, target)
     learned = fingerprint(data) and fingerprint(data) == estimator.metadata_.get("sha256")
     if held_out:
@@ -81,7 +83,7 @@ def _evaluate_estimator(
         answers = estimators.answers(estimator, table, data)
     if learned and not held_out:
         note(f"The model learned from {data}: --held-out judges answers of networks that had not.")
-    meaning = estimators.meaning_of(estimator)
+    meaning = meaning_of(estimator)
     results = _classes(meaning, answers, y) if meaning.classes else _numbers(answers, y)
     if meaning.classes:
         results["log_loss"] = verdict.CLASSES["log_loss"].measure(y, answers)

@@ -12,6 +12,8 @@ from axon.cli.models import ModelFile
 from axon.cli.output import json_line, note
 from axon.files.atomic import atomic, check_writable
 from axon.names import guarded, printable
+from axon.serve.loading import is_estimator, open_estimator
+from axon.serve.tables import given
 
 ROWS = 20  # that are explained, where nobody says how many
 
@@ -45,13 +47,13 @@ def explain(model: str, rows: str, top: int, limit: int, form: str, output: Path
     if output:
         check_writable(output)
     estimators.demand_rows(rows)
-    if not estimators.is_estimator(model):
+    if not is_estimator(model):
         raise click.ClickException(
             f"{model} holds no model that learned a table as it comes. Only those can be "
             "explained: axon train TABLE --save net.axon, without options of networks."
         )
-    estimator = estimators.open_estimator(model)
-    table = estimators.given(estimator, estimators.rows_in(estimator, rows))
+    estimator = open_estimator(model)
+    table = given(estimator, estimators.rows_in(estimator, rows))
     if table.rows > limit:
         note(f"The first {limit} of {table.rows:,} rows are explained: --limit.")
         table = table.taken(np.arange(limit))

@@ -6,12 +6,12 @@ import click
 import numpy as np
 
 from axon.backend import Array
-from axon.cli.estimators import is_estimator, open_estimator
-from axon.cli.models import SUFFIXES, ModelFile, open_model
+from axon.cli.models import SUFFIXES, ModelFile
 from axon.cli.output import plural, print_pairs
 from axon.files import archive, npz, safetensors
 from axon.files.atomic import atomic, check_writable
 from axon.models import Model
+from axon.serve.loading import is_estimator, open_estimator, open_model
 
 WEIGHTS = (".safetensors", ".npz")
 READABLE = (*SUFFIXES, *WEIGHTS, ".h5")

@@ -12,12 +12,12 @@ import numpy as np
 
 import axon
 from axon import datasets
-from axon.cli.estimators import is_estimator
-from axon.cli.models import ModelFile, open_model
+from axon.cli.models import ModelFile
 from axon.cli.output import plural, print_pairs, print_table
 from axon.cli.tables import print_columns
 from axon.datasets.fetch import cache_folder
 from axon.names import printable
+from axon.serve.loading import is_estimator, open_model
 
 if TYPE_CHECKING:
     from axon.cli.files import StoredArray

@@ -29,7 +29,6 @@ AUGMENTATIONS: dict[str, Callable[[], Layer]] = {
     "rotate": partial(layers.RandomRotation, 0.04, fill_mode="nearest"),
     "zoom": partial(layers.RandomZoom, 0.1, fill_mode="nearest"),
 }
-Settings = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
@@ -123,7 +122,7 @@ def stopping(task: Task, patience: int) -> list[EarlyStopping]:
 # ------------------------------------------------------------------------------------ steps
 
 
-def made_optimizer(s: Settings, steps: int) -> optimizers.Optimizer:
+def made_optimizer(s: Mapping[str, Any], steps: int) -> optimizers.Optimizer:
     """The optimizer of a run, which makes so many steps."""
     made = optimizers.get(s["optimizer"])
     rate: Any = scheduled(s["schedule"], s["learning_rate"], steps)

@@ -8,14 +8,18 @@ import click
 import numpy as np
 
 from axon.backend import Array
-from axon.cli.estimators import demand_rows, is_estimator, meaning_of, open_estimator, predicted
-from axon.cli.inputs import FileSamples, Pictures, files_in, format_of, parts
-from axon.cli.models import Meaning, ModelFile, open_model
+from axon.cli.estimators import demand_rows, predicted
+from axon.cli.inputs import FileSamples, files_in, format_of, parts
+from axon.cli.models import ModelFile
 from axon.cli.output import json_line, note, plural
 from axon.datasets.image_folder import SUFFIXES
 from axon.files.atomic import atomic, check_writable
 from axon.models import Model
 from axon.names import guarded, printable
+from axon.serve.loading import is_estimator, open_estimator, open_model
+from axon.serve.meaning import Meaning
+from axon.serve.pictures import Pictures
+from axon.serve.tables import meaning_of
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
 
@@ -72,7 +76,7 @@ def predict(
         found = _predicted(network, parts(files, network, pictures), pictures)
     if form == "npy":
         return _write_array(found, output)
-    meaning = meaning_of(estimator) if is_estimator(model) else Meaning.of(network)
+    meaning = meaning_of(estimator) if is_estimator(model) else Meaning.of(network, note)
     guesses = min(top, len(meaning.classes)) if meaning.classes else 1
     lines = _lines(found, files, meaning, (guesses, probabilities), form)
     _write(lines, output)

@@ -13,7 +13,7 @@ from axon import clock
 from axon.backend import Array
 from axon.callbacks.backup import UNITS
 from axon.cli import verdict
-from axon.cli.data import fingerprint
+from axon.cli.data import SHEETS, fingerprint, is_table
 from axon.cli.output import console, note, plural, print_pairs
 from axon.files.atomic import check_writable
 from axon.models.saving import other_format
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from axon.tabular import Columns, Table, TabularClassifier, TabularRegressor
     from axon.tabular.tasks import Question
 
-PACKED = (".gz", ".bz2", ".xz")
-SHEETS = (".csv", ".tsv")
-PARQUET = (".parquet", ".pq")
 ONLY_TABLES = (
     *("drop", "categorical", "numeric", "gaps", "effort", "time_limit", "metric", "folds"),
 )
@@ -73,18 +70,6 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # older ones take non
         if not 0 < seconds < float("inf"):
             self.fail(f"expected a time such as 60s, 10min or 1h, got {value!r}.", param, ctx)
         return seconds
-
-
-def is_table(data: str) -> bool:
-    """Whether a file is a table by its name.
-
-    >>> is_table("a.csv.gz"), is_table("a.parquet"), is_table("a.npz")
-    (True, True, False)
-    """
-    path = Path(data.lower())
-    if path.suffix in PACKED:
-        return Path(path.stem).suffix in SHEETS
-    return path.suffix in (*SHEETS, *PARQUET)
 
 
 def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
@@ -151,6 +136,9 @@ class TableRun:
         for path in (save, report):
             if path:
                 check_writable(path)
+        if self.settings["test"]:
+            with open(self.settings["test"], "rb"):
+                pass
         if report:
             from axon.plot import need_matplotlib
 
@@ -166,7 +154,7 @@ class TableRun:
         columns = _columns(s["data"], found.table, told)
         self._say_found(found, columns)
         model = self._learned(found, told)
-        y, answers = judged(model, found)
+        y, answers = self._judged(model, found)
         self.verdicts = verdict.verdicts(found.task, y, answers, s["metric"])
         model.metadata_ = self._notes(found)
         self._write(model, found)
@@ -183,11 +171,25 @@ class TableRun:
             limit = max(limit - (time.monotonic() - self.began), 1e-3)
         make = TabularClassifier if found.task == "classification" else TabularRegressor
         given: Any = {"folds": s["folds"], "time_limit": limit, "verbose": "auto", **told}
+        if s["class_weight"] == "balanced":
+            _demand_classes(found.task)
+            given["class_weight"] = "balanced"
         model = make(s["effort"] or "good", s["seed"], **given)
         model.fit(found.table, found.y)
         model.target_name_ = found.target
         model.time_limit, model.verbose = s["time_limit"], 0
         return model
+
+    def _judged(self, model: Any, found: "Question") -> tuple[Array, Array]:
+        """Targets and answers of rows not learned from: of a file of their own, if there is one."""
+        test = self.settings["test"]
+        if test is None:
+            return judged(model, found)
+        from axon.cli.estimators import answers, asked_of
+
+        table, y = asked_of(model, str(test), found.target)
+        given = answers(model, table, str(test))
+        return (y, given) if found.task == "classification" else (y[:, 0], given[:, 0])
 
     # -------------------------------------------------------------------- what is said
 
@@ -238,7 +240,7 @@ class TableRun:
         rows = [
             *(v.pair for v in self.verdicts),
             ("Baseline", verdict.baseline_name(found.task, y, classes)),
-            ("Judged on", f"{plural(len(y), 'row')}, by networks that had not seen them"),
+            ("Judged on", self._said_of_rows(len(y))),
             ("Learned from", f"{plural(used, 'column')} of {plural(found.table.rows, 'row')}"),
             ("Time", f"{spent}, {epochs}{ended}"),
             *(("Written", str(path)) for path in self.written),
@@ -249,6 +251,11 @@ class TableRun:
             note(
                 f"That is no better than the baseline: these columns hardly tell {found.target!r}."
             )
+
+    def _said_of_rows(self, count: int) -> str:
+        if self.settings["test"] is None:
+            return f"{plural(count, 'row')}, by networks that had not seen them"
+        return f"{plural(count, 'row')} of {self.settings['test']}"
 
     def _spent(self) -> str:
         spent = time.monotonic() - self.began
@@ -326,6 +333,11 @@ def _as_options(message: str) -> str:
     message = message.removeprefix("table: ").replace("gaps=[...] when reading", "--gaps A,B")
     named = re.sub(r"\b(numeric|categorical|drop)=\['([^' ]*)'\]", r"--\1 \2", message)
     return re.sub(r"\b(numeric|categorical|drop)=\[('[^']*')\]", r"--\1 \2", named)
+
+
+def _demand_classes(task: str) -> None:
+    if task != "classification":
+        raise click.UsageError("--class-weight is for classes, and numbers are predicted here.")
 
 
 def judged(model: Any, found: "Question") -> tuple[Array, Array]:

@@ -220,3 +220,24 @@ def test_a_run_with_all_of_it_repeats_bit_for_bit(tmp_path):
     run("train", "--config", "run.toml", "--save", "b.axon", cwd=tmp_path)
     first, second = (axon.load_model(tmp_path / f"{n}.axon").get_weights() for n in "ab")
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_tables_as_they_come_have_a_test_file_and_class_weights_too(tmp_path):
+    pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
+    rare(tmp_path / "t.csv", rows=200, noise=1.0)
+    rare(tmp_path / "u.csv", rows=50, noise=1.0, seed=1)
+    options = ("--target", "late", "--effort", "fast", "--save", "n.axon")
+    report, _ = run("train", "t.csv", *options, "--test", "u.csv", cwd=tmp_path)
+    assert re.search(r"Judged on +50 rows of u.csv", report)
+    assert re.search(r"Balanced accuracy +[\d.]+% \(baseline: 50.00%\)", report)
+    tested, _ = run("evaluate", "n.axon", "u.csv", cwd=tmp_path)
+    accuracy = re.search(r"^Accuracy +([\d.]+%)", report, re.MULTILINE)[1]
+    assert f"Accuracy       {accuracy}" in tested
+    balanced = ("--class-weight", "balanced", "--save", "m.axon")
+    run("train", "t.csv", *options[:-2], *balanced, cwd=tmp_path)
+    yes = [run("predict", f"{n}.axon", "u.csv", cwd=tmp_path)[0].count("yes") for n in "nm"]
+    assert yes[1] > yes[0]
+    assert "no.csv" in fails("train", "t.csv", *options, "--test", "no.csv", cwd=tmp_path)
+    houses(tmp_path / "h.csv")
+    message = fails("train", "h.csv", "--class-weight", "balanced", cwd=tmp_path, code=2)
+    assert "--class-weight is for classes, and numbers are predicted here" in message

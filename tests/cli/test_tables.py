@@ -242,7 +242,7 @@ def test_options_of_networks_train_networks(tmp_path):
 
 
 def test_all_options_are_of_one_way_or_of_both():
-    both = {"data", "target", "task", "seed", "save", "report"}
+    both = {"data", "target", "task", "seed", "save", "report", "test", "class_weight"}
     assert {p.name for p in train.params} == {*ONLY_TABLES, *ONLY_NETWORKS, *both}
 
 
