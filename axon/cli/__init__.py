@@ -13,6 +13,7 @@ from axon.cli.explain import explain
 from axon.cli.export import convert, export
 from axon.cli.group import Commands
 from axon.cli.info import info, summary
+from axon.cli.play import play
 from axon.cli.predict import predict
 from axon.cli.serve import serve
 from axon.cli.train import resume, train
@@ -27,6 +28,7 @@ def cli() -> None:
 
 COMMANDS = (
     *(train, resume, evaluate, predict, serve, explain, compare, export, convert, info, summary),
+    play,
     *(devices, completion),
 )
 

@@ -44,6 +44,7 @@ class Program:
     ) -> None:
         self.name, self.inputs, self._reason = name, inputs, reason
         self.outputs = [plan.array(t) for t in outputs]
+        self.results = [plan.array(i.out) for i in plan.instructions]  # where each line leaves it
         bound = Bound(plan)
         self.calls, self._single = bound.calls, bound.lines
         self.lines: list[Line] = describe(plan, labels)

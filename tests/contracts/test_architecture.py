@@ -47,7 +47,7 @@ FLOORS = {
     5: ["inspect", "convert", "report"],
     6: ["models", "testing"],
     7: ["onnx"],
-    8: ["sklearn", "tabular", "serve"],
+    8: ["sklearn", "tabular", "serve", "play"],
     9: ["cli", "__main__"],
 }
 ORDER = [room for rooms in FLOORS.values() for room in rooms]
