@@ -25,7 +25,7 @@ UNKNOWN = "?"
 
 
 def read(files: Sequence[str]) -> str:
-    documents = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
+    documents = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
     found = [Path(f) for f in files] or documents
     return "\n".join(path.read_text(encoding="utf-8") for path in found)
 

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from axon.cli import cli
 from tests.cli.commands import image_files, settings
 
-DOCUMENTS = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENTS = sorted(path for path in DOCS.glob("**/*.md") if "```console" in path.read_text("utf-8"))
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CONSOLE = re.compile("```console\n(.*?)```", re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""docs/devices.md: its programs are run as it says, its files for clusters are read.
+"""The guides to devices and machines: their programs are run as they say, files for clusters are read.
 
 A block below a comment such as ``<!-- train.py -->`` is that file.
 """
@@ -17,7 +17,9 @@ import pytest
 from tests.ranks.launch import mpich
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
+PAGES = ("several-processes", "clusters", "gpus", "searches")
+GUIDES = ROOT / "docs" / "guides"
+PAGE = "\n".join((GUIDES / f"{name}.md").read_text(encoding="utf-8") for name in PAGES)
 FILES = dict(re.findall(r"^<!-- (\w+\.\w+) -->\n```\w+\n(.*?)^```$", PAGE, re.M | re.S))
 ENVIRONMENT = {"AXON_NUM_THREADS": "1", "AXON_KERNELS": "numpy", "PYTHONPATH": str(ROOT)}
 

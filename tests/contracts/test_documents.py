@@ -9,7 +9,10 @@ from tests.contracts import budgets
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs" / "decisions"
 CHAPTERS = sorted(set(DECISIONS.glob("*.md")) - {DECISIONS / "README.md"})
-PAGES = [*(ROOT / f"{n}.md" for n in ("README", "VISION", "CONTRIBUTING")), *ROOT.glob("docs/*.md")]
+PAGES = [
+    *(ROOT / f"{n}.md" for n in ("README", "VISION", "CONTRIBUTING")),
+    *(page for page in ROOT.glob("docs/**/*.md") if page.parent != DECISIONS),
+]
 TOUR = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
 MOST = 1500  # lines that the tour may ask for
 

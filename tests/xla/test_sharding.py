@@ -225,7 +225,7 @@ def two_hosts(code: str, devices: int = 1) -> list:
     return ended(*(started(TOGETHER + code, free, n, devices=devices) for n in range(2)))
 
 
-@pytest.mark.slow  # docs/devices.md's page has two hosts, too
+@pytest.mark.slow  # the guide to XLA has two hosts, too
 def test_two_hosts_learn_what_one_learns(tmp_path):
     """Two processes of two devices each are one machine of four."""
     work = """
