@@ -95,10 +95,39 @@ def write(folder: Path) -> None:
     keep(folder, {f"{example.page}.rst": page(folder, example) for example in EXAMPLES})
 
 
+def cards(folder: Path) -> str:
+    """Write a card for each example, in chapters, for the first page of the gallery."""
+    text = ""
+    for chapter, examples in CHAPTERS.items():
+        listed = "\n".join(example.page for example in examples)
+        inner = "\n".join(card(folder, example) for example in examples)
+        text += f"\n## {chapter}\n\n::::{{grid}} 1 2 3 3\n:gutter: 3\n{inner}\n::::\n\n"
+        text += f"```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
+    return text
+
+
+def card(folder: Path, example: Example) -> str:
+    """Write the picture of an example, its title, and how well it does."""
+    picture = folder / "pictures" / f"{example.page}.webp"
+    image = (
+        f":img-top: pictures/{picture.name}\n:img-alt: {example.title}\n"
+        if picture.exists()
+        else ""
+    )
+    head = f":::{{grid-item-card}} {example.title}\n:link: {example.page}\n:link-type: doc\n{image}"
+    return f"{head}\n{example.result or about(example)[0].partition(':')[0]}\n:::"
+
+
+def about(example: Example) -> tuple[str, str]:
+    """The first line of an example's docstring, and the rest."""
+    text = ast.parse((ROOT / "examples" / example.path).read_text(encoding="utf-8"))
+    first, _, more = (ast.get_docstring(text) or "").partition("\n")
+    return first, more.strip("\n")
+
+
 def page(folder: Path, example: Example) -> str:
     """Write what an example says of itself, and the example."""
-    source = ROOT / "examples" / example.path
-    about, _, more = (ast.get_docstring(ast.parse(source.read_text("utf-8"))) or "").partition("\n")
+    first, more = about(example)
     picture = folder / "pictures" / f"{example.page}.webp"
     shown = (
         f".. image:: pictures/{picture.name}\n   :alt: {example.title}\n"
@@ -107,12 +136,12 @@ def page(folder: Path, example: Example) -> str:
     )
     said = "\n\n".join(
         f"::\n\n{block}" if block.startswith("    ") else escape(block)
-        for block in [about, *more.strip("\n").split("\n\n")]
+        for block in [first, *more.split("\n\n")]
     )
     line = "=" * len(example.title)
     result = f"Result on data not seen in training: {example.result}.\n" if example.result else ""
     return (
-        f":orphan:\n\n{example.title}\n{line}\n\n{said}\n\n{result}\n{shown}\n"
+        f"{example.title}\n{line}\n\n{said}\n\n{result}\n{shown}\n"
         f"``examples/{example.path}``:\n\n"
         f".. literalinclude:: /../examples/{example.path}\n   :language: python\n"
     )
@@ -121,6 +150,8 @@ def page(folder: Path, example: Example) -> str:
 def mend(app: Sphinx, name: str, content: list[str]) -> None:
     """Put files of the repository where pages show them, and lead all links to pages."""
     source = COPIES.get(name, f"docs/{name}.md")
+    if name == f"{FOLDER}/index":
+        content[0] = content[0].replace("<!-- cards -->", cards(Path(app.srcdir) / FOLDER))
     if name in COPIES:
         app.env.note_dependency(str(ROOT / source))
         content[0] = (ROOT / source).read_text(encoding="utf-8")
