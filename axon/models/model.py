@@ -215,9 +215,10 @@ class Model(Network):
                 it is the same as ``callbacks=[BackupAndRestore(folder, delete_checkpoint=False)]``.
             shards: cut each batch into so many parts, 2, 4, 8 ..., whose gradients are added up by
                 a fixed tree: the same bits in one process and in any number of MPI ranks that
-                divides it, ``mpiexec -n 4 python -m mpi4py train.py`` (docs/guides/several-processes.md). Random
-                layers and batch normalization work shard by shard; without these it is what plain
-                ``fit`` learns, to rounding. From then on only the first rank writes and prints.
+                divides it, ``mpiexec -n 4 python -m mpi4py train.py`` (the guide to several
+                processes). Random layers and batch normalization work shard by shard; without these
+                it is what plain ``fit`` learns, to rounding. From then on only the first rank
+                writes and prints.
 
         Returns:
             The History, with loss and metrics of each epoch.

@@ -1,4 +1,4 @@
-"""The guides to devices and machines: their programs are run as they say, files for clusters are read.
+"""The guides to devices and machines: what they show is run, files for clusters are read.
 
 A block below a comment such as ``<!-- train.py -->`` is that file.
 """
