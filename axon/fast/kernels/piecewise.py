@@ -2,7 +2,8 @@
 
 The weights of a column of bins are added up from its first bin on, T[i] = W[0] + ... + W[i - 1];
 a row adds (1 - fraction) T[place] + fraction T[place + 1]. It is done for ``ACROSS`` outputs at a
-time, and so many columns that T stays in the core's cache.
+time, and so many columns that T stays in the core's cache. Outputs that are no multiple of that
+have kernels of their own ("..._in_parts"): what is left over takes as long to compile as the rest.
 
 The way back, the rows are sorted by their place in a column. From its last bin to its first one
 their gradients are added up: a bin has those of the rows behind it, and a fraction of its own.
@@ -14,13 +15,14 @@ import numpy as np
 from numba import njit
 
 from axon.fast.kernels.arguments import Address, Floats, Integers
-from axon.fast.kernels.declare import kernel
+from axon.fast.kernels.declare import declare
 from axon.fast.kernels.intrinsics import floats, words
 from axon.fast.kernels.lookup import number_at
 from axon.fast.kernels.vectors import (
     LANES,
     WIDE,
     by_vectors,
+    by_whole_vectors,
     fill,
     load,
     multiply_add,
@@ -129,9 +131,23 @@ def _row_across(given: Any) -> None:
     _put(out, a, b, c, d)
 
 
-@kernel
-def piecewise_matmul(
-    rows: int, start: int, outputs: int, places: Places, columns: Columns,
+@njit(inline="always")
+def _row_in_parts(width: int, given: Any) -> None:
+    """Up to ``ACROSS`` outputs of a row."""
+    if width == ACROSS:
+        _row_across(given)
+    else:
+        by_vectors(_row, width, given)
+
+
+@njit(inline="always")
+def _row_whole(width: int, given: Any) -> None:
+    """``ACROSS`` outputs of a row."""
+    _row_across(given)
+
+
+def forward(
+    vectors: Any, row: Any, rows: int, start: int, outputs: int, places: Places, columns: Columns,
     out: Address, weights: Address, table: Address,
 ) -> None:  # fmt: skip
     """Outputs from ``start`` on, ``ACROSS`` for each row."""
@@ -142,15 +158,15 @@ def piecewise_matmul(
             end = columns.ends[part]
             for k in range(first, end):
                 bins, into = columns.sizes[k], table + columns.starts[k] * LINE
-                by_vectors(_prefixes, width, (into, source, step, bins))
+                vectors(_prefixes, width, (into, source, step, bins))
                 source += bins * step
             for i in range(places.lines):
-                given = (i, first, end, places, columns, table, out + i * step + 4 * j)
-                if width == ACROSS:
-                    _row_across(given)
-                else:
-                    by_vectors(_row, width, given)
+                row(width, (i, first, end, places, columns, table, out + i * step + 4 * j))
             first = end
+
+
+declare("piecewise_matmul", forward, by_whole_vectors, _row_whole)
+declare("piecewise_matmul_in_parts", forward, by_vectors, _row_in_parts)
 
 
 # ------------------------------------------------------------------------------------ backward
@@ -216,10 +232,24 @@ def _column_back_across(given: Any) -> None:
             _put(out + bin_ * step, p, q, r, s)
 
 
-@kernel
-def piecewise_matmul_gradient(
-    rows: int, start: int, outputs: int, places: Places, columns: Columns, most: int,
-    out: Address, g: Address, ordered: Address,
+@njit(inline="always")
+def _back_in_parts(width: int, given: Any) -> None:
+    """Up to ``ACROSS`` numbers of each bin."""
+    if width == ACROSS:
+        _column_back_across(given)
+    else:
+        by_vectors(_column_back, width, given)
+
+
+@njit(inline="always")
+def _back_whole(width: int, given: Any) -> None:
+    """``ACROSS`` numbers of each bin."""
+    _column_back_across(given)
+
+
+def backward(
+    column_back: Any, rows: int, start: int, outputs: int, places: Places, columns: Columns,
+    most: int, out: Address, g: Address, ordered: Address,
 ) -> None:  # fmt: skip
     """Of the weights of outputs from ``start`` on, ``ACROSS`` for each row."""
     step, stop = 4 * outputs, min(start + rows * ACROSS, outputs)
@@ -230,9 +260,9 @@ def piecewise_matmul_gradient(
         _in_order(k, places, columns, begins, order, shares)
         for j in range(start, stop, ACROSS):
             width, bins = min(ACROSS, stop - j), columns.sizes[k]
-            given = (into + 4 * j, g + 4 * j, step, bins, begins, order, shares)
-            if width == ACROSS:
-                _column_back_across(given)
-            else:
-                by_vectors(_column_back, width, given)
+            column_back(width, (into + 4 * j, g + 4 * j, step, bins, begins, order, shares))
         into += columns.sizes[k] * step
+
+
+declare("piecewise_matmul_gradient", backward, _back_whole)
+declare("piecewise_matmul_gradient_in_parts", backward, _back_in_parts)

@@ -184,3 +184,10 @@ def by_vectors(each: Any, n: int, arguments: Any) -> None:
         each(vector(), 4 * i, arguments)
     for i in range(rest, n):
         each(np.float32(0), 4 * i, arguments)
+
+
+@njit(inline="always")
+def by_whole_vectors(each: Any, n: int, arguments: Any) -> None:
+    """The same for n numbers that are whole vectors."""
+    for i in range(0, n, LANES):
+        each(vector(), 4 * i, arguments)

@@ -57,7 +57,7 @@ def piecewise(site: Site, instruction: Instruction) -> Work | None:
 def _forward(sizes: tuple[int, ...], places: Places, weights: Tensor, out: Tensor) -> Call:
     columns, longest = _columns(sizes)
     return Call(
-        "piecewise_matmul",
+        _named("piecewise_matmul", out.shape[-1]),
         **{"start": Word(0, by_row=ACROSS), "outputs": out.shape[-1]},
         **{"places": places, "columns": columns},
         **{"out": At(out), "weights": At(weights), "table": _workspace(longest * LINE)},
@@ -69,11 +69,16 @@ def _backward(sizes: tuple[int, ...], places: Places, g: Tensor, out: Tensor) ->
     most = max(sizes)
     ordered = _workspace(8 * (most + 3 + places.lines) + 4 * places.lines)
     return Call(
-        "piecewise_matmul_gradient",
+        _named("piecewise_matmul_gradient", out.shape[-1]),
         **{"start": Word(0, by_row=ACROSS), "outputs": out.shape[-1]},
         **{"places": places, "columns": columns, "most": most},
         **{"out": At(out), "g": At(g), "ordered": ordered},
     )
+
+
+def _named(name: str, outputs: int) -> str:
+    """The kernel for so many outputs."""
+    return f"{name}_in_parts" if outputs % ACROSS else name
 
 
 def _words(numbers: Sequence[int]) -> Any:
