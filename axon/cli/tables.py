@@ -13,6 +13,7 @@ from axon import clock
 from axon.backend import Array
 from axon.callbacks.backup import UNITS
 from axon.cli import verdict
+from axon.cli.ahead import compile_for
 from axon.cli.data import SHEETS, fingerprint, is_table
 from axon.cli.output import console, note, plural, print_pairs
 from axon.files.atomic import check_writable
@@ -95,6 +96,7 @@ def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
         )
     if networks or not is_table(data) or world().size > 1:
         return False
+    compile_for(data)
     return _can_be(bool(tables) or Path(data).suffix.lower() not in SHEETS)
 
 

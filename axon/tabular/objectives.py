@@ -20,7 +20,6 @@ class Goal(ABC):
 
     activation = "selu"
     probabilities = True
-    sign = 1.0  # of ``each``
 
     def outputs(self, y: Array) -> int:
         """What a member gives for a row, for targets y."""
@@ -32,11 +31,11 @@ class Goal(ABC):
 
     def loss(self, z: Tensor, y: Tensor, weights: Tensor) -> Tensor:
         """The sum over members of each one's mean over its rows."""
-        return (self.each(z, y) * weights).sum() * (self.sign / len(z))
+        return (self.each(z, y) * weights).sum() * (1.0 / len(z))
 
     @abstractmethod
     def each(self, z: Tensor, y: Tensor) -> Tensor:
-        """The loss (n, members) of each row for each member, times ``sign``."""
+        """The loss (n, members) of each row for each member."""
 
     @abstractmethod
     def answers(self, z: Array) -> Array:
@@ -61,14 +60,20 @@ class Goal(ABC):
 class Classes(Goal):
     """One class of several: cross-entropy; targets are one-hot (n, classes)."""
 
-    sign = -1.0  # so that nothing but a factor is negated
-
     def beginning(self, y: Array) -> Array:
         """How frequent the classes are."""
         return np.log(y.mean(axis=0) + RARE)
 
     def each(self, z: Tensor, y: Tensor) -> Tensor:
-        """log p of the true class."""
+        """-log p of the true class."""
+        return -self._logarithms(z, y)
+
+    def loss(self, z: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        """The same as of other goals; only a factor is negated, for which there is a kernel."""
+        return (self._logarithms(z, y) * weights).sum() * (-1.0 / len(z))
+
+    def _logarithms(self, z: Tensor, y: Tensor) -> Tensor:
+        """log p of the true class, (n, members)."""
         n, _, c = z.shape
         return (log_softmax(z) * y.reshape(n, 1, c)).sum(axis=-1)
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 
-VARIABLE = "AXON_CACHE_DIR"
-FOLDER = "kernels"  # inside it, beside what else is kept
+from axon.fast.processes import edition
+from axon.fast.processes.edition import FOLDER, VARIABLE
 
 
 class _Kept:
@@ -32,8 +32,7 @@ def place() -> Path | None:
     """The folder that keeps kernels; None where Numba chooses it."""
     if _Kept.folder is not None:
         return _Kept.folder
-    told = os.environ.get(VARIABLE)
-    return Path(told).expanduser().absolute() / FOLDER if told else None
+    return edition.place()
 
 
 class Place(_CacheLocator):

@@ -3,8 +3,6 @@
 import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import md5
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -13,9 +11,10 @@ from numba.core.errors import NumbaWarning
 from numba.core.sigutils import normalize_signature
 
 from axon.clock import compiling
+from axon.fast import processes
 from axon.fast.kernels.arguments import CompiledKernel
-from axon.fast.kernels.cache import kept, works
-from axon.fast.kernels.processes import PAYS, Helpers, can_help
+from axon.fast.kernels.cache import kept, told, works
+from axon.fast.processes.edition import EDITION
 from axon.locks import Lock, fork_with
 
 KERNELS: dict[str, CompiledKernel] = {}
@@ -30,16 +29,6 @@ _compiling = Lock()  # one that is compiled twice would be given up once, and it
 
 class _Clock:
     spent, announced = 0.0, False
-
-
-def digest(files: Iterable[Path]) -> str:
-    """A few letters that change with what is in the files."""
-    return md5(b"".join(f.read_bytes() for f in files), usedforsecurity=False).hexdigest()[:8]
-
-
-FAST = Path(__file__).parent.parent
-COEFFICIENTS = FAST.parent / "ops" / "error_function.py"  # whose coefficients are compiled, too
-EDITION = digest(sorted([*FAST.glob("*.py"), *FAST.glob("kernels/*.py"), COEFFICIENTS]))
 
 
 def of_this_edition(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,20 +61,23 @@ def prepare(names: Iterable[str]) -> None:
     """Compile all kernels that a program needs, and show on a terminal how far that is.
 
     As soon as one is not found where earlier processes have kept it, the others are compiled by
-    several processes.
+    several processes; so are all, if another process has begun already.
     """
     missing = [name for name in dict.fromkeys(names) if name not in _compiled]
+    if helpers := processes.begun():
+        return _compiling.run(_compile_all, missing, helpers)
     for number, name in enumerate(missing):
         address(name)
         if not _compiled[name].cache_hits:
             return _compiling.run(_compile_all, missing[number + 1 :])
 
 
-def _compile_all(names: Sequence[str]) -> None:
+def _compile_all(names: Sequence[str], helpers: processes.Helpers | None = None) -> None:
     """Compile many kernels, with the help of other processes if they are allowed and pay."""
     ordered = sorted(names, key=_length, reverse=True)
-    if len(ordered) >= PAYS and works() and can_help():
-        with Helpers(ordered) as helpers:
+    if helpers or (len(ordered) >= processes.PAYS and works() and processes.can_help()):
+        with helpers or processes.Helpers(told()) as helpers:
+            helpers.tell(ordered, last=True)
             _compile_each(ordered, helpers.take)
     _compile_each(ordered)
 
