@@ -21,8 +21,8 @@ from axon.fast.kernels.lookup import number_at
 from axon.fast.kernels.vectors import (
     LANES,
     WIDE,
+    by_full_vectors,
     by_vectors,
-    by_whole_vectors,
     fill,
     load,
     multiply_add,
@@ -141,7 +141,7 @@ def _row_in_parts(width: int, given: Any) -> None:
 
 
 @njit(inline="always")
-def _row_whole(width: int, given: Any) -> None:
+def _row_full(width: int, given: Any) -> None:
     """``ACROSS`` outputs of a row."""
     _row_across(given)
 
@@ -165,7 +165,7 @@ def forward(
             first = end
 
 
-declare("piecewise_matmul", forward, by_whole_vectors, _row_whole)
+declare("piecewise_matmul", forward, by_full_vectors, _row_full)
 declare("piecewise_matmul_in_parts", forward, by_vectors, _row_in_parts)
 
 
@@ -242,7 +242,7 @@ def _back_in_parts(width: int, given: Any) -> None:
 
 
 @njit(inline="always")
-def _back_whole(width: int, given: Any) -> None:
+def _back_full(width: int, given: Any) -> None:
     """``ACROSS`` numbers of each bin."""
     _column_back_across(given)
 
@@ -264,5 +264,5 @@ def backward(
         into += columns.sizes[k] * step
 
 
-declare("piecewise_matmul_gradient", backward, _back_whole)
+declare("piecewise_matmul_gradient", backward, _back_full)
 declare("piecewise_matmul_gradient_in_parts", backward, _back_in_parts)

@@ -187,7 +187,7 @@ def by_vectors(each: Any, n: int, arguments: Any) -> None:
 
 
 @njit(inline="always")
-def by_whole_vectors(each: Any, n: int, arguments: Any) -> None:
+def by_full_vectors(each: Any, n: int, arguments: Any) -> None:
     """The same for n numbers that are whole vectors."""
     for i in range(0, n, LANES):
         each(vector(), 4 * i, arguments)
