@@ -7,11 +7,11 @@ import click
 import numpy as np
 
 import axon
-from axon.cli.estimators import is_estimator
-from axon.cli.models import ModelFile, open_model
+from axon.cli.models import ModelFile
 from axon.cli.output import json_line, plural, print_pairs
 from axon.models import Model
 from axon.names import need
+from axon.serve.loading import is_estimator, open_model
 
 ROWS = (1, 32)  # of the predictions that are made: some kernels are for several rows
 
