@@ -29,8 +29,8 @@ LAYERS, NEURONS = 6, 12  # at most; of what reads images, more neurons
 NEURONS_OF_IMAGES = 32
 
 
-class Limits(NamedTuple):
-    """Between which numbers a setting lies, and whether it is a whole number."""
+class Extent(NamedTuple):
+    """Extent which numbers a setting lies, and whether it is a whole number."""
 
     low: float
     high: float
@@ -38,15 +38,15 @@ class Limits(NamedTuple):
 
 
 SPANS = {
-    "samples": Limits(20, 2000, True),
-    "noise": Limits(0, 0.5),
-    "share": Limits(0.1, 0.9),
-    "seed": Limits(0, 9999, True),
-    "learning_rate": Limits(1e-6, 10),
-    "batch_size": Limits(1, 256, True),
-    "l1": Limits(0, 1),
-    "l2": Limits(0, 1),
-    "dropout": Limits(0, 0.9),
+    "samples": Extent(20, 2000, True),
+    "noise": Extent(0, 0.5),
+    "share": Extent(0.1, 0.9),
+    "seed": Extent(0, 9999, True),
+    "learning_rate": Extent(1e-6, 10),
+    "batch_size": Extent(1, 256, True),
+    "l1": Extent(0, 1),
+    "l2": Extent(0, 1),
+    "dropout": Extent(0, 0.9),
 }
 
 

@@ -47,7 +47,7 @@ class Score(NamedTuple):
     right: float
 
 
-class Answers(NamedTuple):
+class Outlook(NamedTuple):
     """What the network says now.
 
     Attributes:
@@ -183,7 +183,7 @@ class Learner:
         """How often each sample was learned from."""
         return self.done * self.size / len(self.lesson.x_train)
 
-    def look(self, places: Array) -> Answers:
+    def look(self, places: Array) -> Outlook:
         """What the network says of places (n, inputs), and how good it is: all in one go."""
         w, n = self.lesson, len(places)
         with np.errstate(all="ignore"):
@@ -192,7 +192,7 @@ class Learner:
             answers = made[-1][n:]
             train = self._score(w.x_train, w.y_train, answers[: len(w.x_train)])
             test = self._score(w.x_test, w.y_test, answers[len(w.x_train) :])
-        return Answers([m[:n] for m in made], train, test)
+        return Outlook([m[:n] for m in made], train, test)
 
     def _score(self, x: Array, y: Array, answers: Array) -> Score:
         loss = float(self.model.evaluate(x, y))

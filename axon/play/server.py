@@ -50,7 +50,7 @@ HEADERS = {
 }
 
 
-class Refused(Exception):
+class Declined(Exception):
     """A request that is not answered, and why."""
 
     def __init__(self, status: HTTPStatus, words: str) -> None:
@@ -153,7 +153,7 @@ class PlayHandler(BaseHTTPRequestHandler):
                 suffix = name[name.rindex(".") :]
                 self._answer(HTTPStatus.OK, self.server.static[name], TYPES[suffix])
             else:
-                raise Refused(HTTPStatus.NOT_FOUND, f"there is no {path[:100]!r} here.")
+                raise Declined(HTTPStatus.NOT_FOUND, f"there is no {path[:100]!r} here.")
 
     def do_POST(self) -> None:
         """Commands, and the stream of pictures."""
@@ -166,11 +166,11 @@ class PlayHandler(BaseHTTPRequestHandler):
             elif self.path == "/command":
                 session = self.server.sessions.named(given.get("session"))
                 if session is None:
-                    raise Refused(HTTPStatus.GONE, "this session is over. Reload the page.")
+                    raise Declined(HTTPStatus.GONE, "this session is over. Reload the page.")
                 session.order(given)
                 self._answer(HTTPStatus.OK, b"{}", "application/json")
             else:
-                raise Refused(HTTPStatus.NOT_FOUND, f"there is no {self.path[:100]!r} here.")
+                raise Declined(HTTPStatus.NOT_FOUND, f"there is no {self.path[:100]!r} here.")
 
     # -------------------------------------------------------------------- what is demanded
 
@@ -178,14 +178,14 @@ class PlayHandler(BaseHTTPRequestHandler):
         """No name that only points here, and no other page."""
         hosts = {f"{name}:{self.server.port}" for name in (HOST, "localhost")}
         if self.headers.get("Host", "") not in hosts:
-            raise Refused(HTTPStatus.FORBIDDEN, "the address must be the one that was printed.")
+            raise Declined(HTTPStatus.FORBIDDEN, "the address must be the one that was printed.")
         origin = self.headers.get("Origin")
         if origin is not None and origin not in {f"http://{host}" for host in hosts}:
-            raise Refused(HTTPStatus.FORBIDDEN, "another page may not use this one.")
+            raise Declined(HTTPStatus.FORBIDDEN, "another page may not use this one.")
 
     def _demand_token(self, token: str) -> None:
         if not compare_digest(token.encode(), self.server.token.encode()):
-            raise Refused(
+            raise Declined(
                 HTTPStatus.FORBIDDEN,
                 "the token is missing or wrong. Open the address that `axon play` printed.",
             )
@@ -194,17 +194,17 @@ class PlayHandler(BaseHTTPRequestHandler):
         """The JSON object that was sent."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing.")
+            raise Declined(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing.")
         if len(length) > 9 or int(length) > MOST_BYTES:
-            raise Refused(
+            raise Declined(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have {MOST_BYTES:,} bytes."
             )
         try:
             given = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request is no JSON.") from None
+            raise Declined(HTTPStatus.BAD_REQUEST, "the request is no JSON.") from None
         if not isinstance(given, dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request is no JSON object.")
+            raise Declined(HTTPStatus.BAD_REQUEST, "the request is no JSON object.")
         return given
 
     # -------------------------------------------------------------------- what is answered
@@ -214,7 +214,7 @@ class PlayHandler(BaseHTTPRequestHandler):
         """What is wrong with a request is said in words; a connection that broke is left alone."""
         try:
             yield
-        except Refused as refused:
+        except Declined as refused:
             self._refuse(refused.status, str(refused))
         except TooMany as error:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))

@@ -209,8 +209,10 @@ export class NetworkView {
     $("tipvalue").value = value.toPrecision(4);
     tip.hidden = false; this.pinned = pin;
     tip.style.left = `${Math.max(0, Math.min(x + 8, $("columns").scrollWidth - tip.offsetWidth))}px`;
-    tip.style.top = `${Math.max(0, Math.min(y + 10, $("net").clientHeight - tip.offsetHeight - 2))}px`;
-    if (pin) $("tipvalue").select();
+    const above = y + 12 + tip.offsetHeight > $("net").clientHeight && y - tip.offsetHeight - 12 > 0;
+    tip.style.top = `${above ? y - tip.offsetHeight - 12 : y + 12}px`;
+    tip.classList.toggle("pinned", pin);  // until then, clicks go to the line
+    if (pin) { $("tipvalue").focus({ preventScroll: true }); $("tipvalue").select(); }
   }
 
   hideTip() { $("tip").hidden = true; this.pinned = false; }
