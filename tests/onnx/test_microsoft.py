@@ -29,6 +29,7 @@ def f(number: float) -> Any:
 
 
 B, S = np.uint8(120), np.int8(3)
+LAST = np.array([2, 2], "i4")
 
 
 class Case(NamedTuple):
@@ -94,6 +95,52 @@ CASES = [
         {"num_heads": 2},
         flowing=3,
     ),
+    *(
+        Case(
+            "GroupQueryAttention",
+            [floats(2, 3, 32), floats(2, 3, 16), floats(2, 3, 16), None, None, LAST, np.int32(3)],
+            {"num_heads": 4, "kv_num_heads": 2, **more},
+            outputs=3,
+            flowing=3,
+        )
+        for more in ({}, {"local_window_size": 2, "scale": 0.3})
+    ),
+    *(
+        Case(
+            "GroupQueryAttention",
+            [
+                *(floats(2, new, 64), None, None, floats(2, 1, past, 16), floats(2, 1, past, 16)),
+                *(last, np.int32(total), floats(9, 8), floats(9, 8)),
+            ],
+            {"num_heads": 2, "kv_num_heads": 1, "do_rotary": 1, "rotary_interleaved": pairs},
+            outputs=3,
+            flowing=3,
+        )
+        for new, past, last, total, pairs in (
+            (1, 4, np.array([4, 4], "i4"), 5, 0),
+            (1, 6, np.array([4, 2], "i4"), 5, 1),  # in memory for six
+        )
+    ),
+    *(
+        Case(
+            "RotaryEmbedding",
+            [floats(2, 3, 16), places, floats(9, 4), floats(9, 4)],
+            {"interleaved": pairs},
+        )
+        for places in (np.array([2]), np.array([[0, 1, 2], [3, 4, 5]]))
+        for pairs in (0, 1)
+    ),
+    *(
+        Case(
+            "MatMulNBits",
+            [
+                *(floats(2, 3, 40), small(5, 3, 2 * bits, high=255), floats(5, 3).ravel()),
+                small(5 * (2 if bits == 4 else 3), high=255) if zeros else None,
+            ],
+            {"K": 40, "N": 5, "bits": bits, "block_size": 16},
+        )
+        for bits, zeros in ((4, False), (4, True), (8, True))
+    ),
     Case("QLinearAdd", [small(2, 5), f(0.1), B, small(5), f(0.2), B, f(0.3), B]),
     Case("QLinearMul", [small(2, 5), f(0.1), B, small(5), f(0.2), B, f(3), B]),
     Case("QLinearSigmoid", [small(2, 5), f(0.1), B, f(1 / 256), np.uint8(0)]),
@@ -129,11 +176,13 @@ CONCATENATED = [f(0.3), B, small(2, 3), f(0.1), B, small(2, 2), f(0.2), B]  # sc
 
 def run(case: Case, path: Path) -> tuple[list[Any], Any]:
     """What ONNX Runtime and AXON make of a case."""
-    flowing = [i for i, x in enumerate(case.inputs) if np.ndim(x)][: case.flowing]
+    flowing = [i for i, x in enumerate(case.inputs) if x is not None and np.ndim(x)][: case.flowing]
     infos, constants, names = [], [], []
     for i, x in enumerate(case.inputs):
+        names.append("" if x is None else f"x{i}")
+        if x is None:
+            continue
         kind = helper.np_dtype_to_tensor_dtype(np.asarray(x).dtype)
-        names.append(f"x{i}")
         if i in flowing:
             infos.append(helper.make_tensor_value_info(names[i], kind, np.shape(x)))
         else:

@@ -14,8 +14,7 @@ from axon.onnx.ir import STANDARD, Node
 from axon.onnx.load.read import CLASSIC
 from axon.onnx.load.tensors import FileTensor, OnnxFileError, type_name
 from axon.onnx.run import operators
-from axon.onnx.run.operators.microsoft import DOMAIN as MICROSOFT
-from axon.onnx.run.operators.table import OPERATORS
+from axon.onnx.run.operators.table import MICROSOFT, OPERATORS
 from axon.onnx.run.operators.table import objection as objection_to_attributes
 
 assert operators  # importing them fills the table
@@ -28,7 +27,8 @@ RESULTS = {  # operators of which more than the first result can be used, and ho
         (f"{MICROSOFT}.{name}Normalization" for name in ("SkipLayer", "SkipSimplifiedLayer")), 4
     ),
     **{f"{MICROSOFT}.EmbedLayerNormalization": 3, f"{MICROSOFT}.Attention": 2},
-    f"{MICROSOFT}.MultiHeadAttention": 3,
+    **{f"{MICROSOFT}.{name}Attention": 3 for name in ("MultiHead", "GroupQuery")},
+    "Attention": 4,
 }
 Types = dict[str, Any]
 LABELS: Types = {"classlabels_strings": list[str]}

@@ -1,6 +1,7 @@
 """The operators of graphs, by chapter; importing this fills the table."""
 
 from axon.onnx.run.operators import (
+    attention,
     control,
     elementwise,
     indexing,

@@ -3,14 +3,14 @@
 Most are several of the standard's, fused.
 """
 
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from axon import activations, ops
-from axon.backend import Array
+from axon.backend import Array, Shape
 from axon.core import Tensor
+from axon.onnx.run.operators.budget import allowed
 from axon.onnx.run.operators.elementwise import FUSED, gelu, swish
 from axon.onnx.run.operators.matrices import gemm, product
 from axon.onnx.run.operators.matrices import matrices as as_stored
@@ -22,17 +22,12 @@ from axon.onnx.run.operators.quantized import (
     stored,
 )
 from axon.onnx.run.operators.reductions import standard_rows
+from axon.onnx.run.operators.table import of_microsoft as _of
 from axon.onnx.run.operators.table import operator
 from axon.onnx.run.operators.windows import Ints, Spacing, conv, with_kernel
 
-DOMAIN = "com.microsoft"
 Number = Array | Tensor
-MaybeNumber = Array | Tensor | None
 MaybeTensor = Tensor | None
-
-
-def _of(*names: str) -> list[str]:
-    return [f"{DOMAIN}.{name}" for name in names]
 
 
 def _activated(y: Tensor, name: str, numbers: list[float] | None) -> Tensor:
@@ -202,127 +197,6 @@ def embed_layer_normalization(
     real_steps = None if mask is None else mask.sum(1).astype(np.int32)
     index = Tensor(np.zeros(ids.shape[0], np.int32)) if real_steps is None else real_steps
     return [_scaled(total, gamma, beta, epsilon, True), index, total]
-
-
-# ------------------------------------------------------------------------------------ attention
-
-
-def _heads(x: Tensor, heads: int) -> Tensor:
-    """(n, time, heads * width) -> (n, heads, time, width)."""
-    n, time, width = x.shape
-    return x.reshape(n, time, heads, width // heads).transpose(0, 2, 1, 3)
-
-
-def _masked(scores: Tensor, mask: MaybeTensor, fill: float) -> Tensor:
-    """Keys that are no padding: (n,) counts, (n, keys), (n, queries, keys) or (n, 1, a, b)."""
-    if mask is None:
-        return scores
-    keys = scores.shape[-1]
-    if mask.ndim == 1:
-        if mask.shape[0] != scores.shape[0]:
-            raise ValueError(f"a mask of shape {mask.shape} is not supported.")
-        real_keys = ops.less(Tensor(np.arange(keys)[None]), mask.reshape(-1, 1).astype(np.int64))
-    elif mask.ndim in (2, 3):
-        real_keys = ops.not_equal(mask, Tensor(np.zeros((), mask.dtype)))
-    else:
-        raise ValueError(f"a mask of {mask.ndim} axes is not supported.")
-    shape = real_keys.shape
-    wide = real_keys.reshape(shape[0], 1, *((1,) * (3 - len(shape))), *shape[1:])
-    return scores + ops.where(wide, 0.0, fill).astype(scores.dtype)
-
-
-def _attended(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    mask: MaybeTensor,
-    bias: MaybeTensor,
-    causal: int,
-    scale: float | None,
-    fill: float,
-) -> Tensor:
-    """softmax(q k' scale + bias) v, joined: (n, time, heads * width)."""
-    factor = q.shape[-1] ** -0.5 if not scale else scale
-    scores = ops.matmul(q, k.transpose(0, 1, 3, 2)) * factor
-    scores = scores if bias is None else scores + bias
-    scores = _masked(scores, mask, fill)
-    if causal:
-        queries, keys = scores.shape[-2:]
-        later = Tensor(~np.tri(queries, keys, keys - queries, dtype=bool))
-        scores = scores + later.astype(scores.dtype) * fill
-    y = ops.matmul(activations.softmax(scores), v).transpose(0, 2, 1, 3)
-    return y.reshape(*y.shape[:2], y.shape[2] * y.shape[3])
-
-
-def _with_past(k: Tensor, v: Tensor, past: MaybeTensor) -> tuple[Tensor, Tensor]:
-    """Keys and values behind those of before, (2, n, heads, time, width)."""
-    if past is None:
-        return k, v
-    return ops.concatenate([past[0], k], axis=2), ops.concatenate([past[1], v], axis=2)
-
-
-@operator(*_of("Attention"))
-def attention(
-    x: Tensor,
-    w: Tensor,
-    b: Tensor | None = None,
-    mask: Tensor | None = None,
-    past: Tensor | None = None,
-    bias: Tensor | None = None,
-    /,
-    *,
-    num_heads: int,
-    unidirectional: int = 0,
-    mask_filter_value: float = -10000.0,
-    scale: float = 0.0,
-    qkv_hidden_sizes: list[int] | None = None,
-    do_rotary: Literal[0] = 0,
-    past_present_share_buffer: Literal[0] = 0,
-    rotary_embedding_dim: Literal[0] = 0,
-) -> list[Tensor | None]:
-    """Queries, keys and values by one product, then attention; and keys and values for later."""
-    made = product(x, w)
-    made = made if b is None else made + b
-    third = made.shape[-1] // 3
-    sizes = qkv_hidden_sizes or [third] * 3
-    ends = np.cumsum([0, *sizes]).tolist()
-    q, k, v = (_heads(made[..., a:b], num_heads) for a, b in pairwise(ends))
-    k, v = _with_past(k, v, past)
-    y = _attended(q, k, v, mask, bias, unidirectional, scale, mask_filter_value)
-    return [y, ops.stack([k, v])]
-
-
-@operator(*_of("MultiHeadAttention"))
-def multi_head_attention(
-    q: Tensor,
-    k: Tensor | None = None,
-    v: Tensor | None = None,
-    b: Tensor | None = None,
-    mask: Tensor | None = None,
-    bias: Tensor | None = None,
-    past_key: Tensor | None = None,
-    past_value: Tensor | None = None,
-    /,
-    *,
-    num_heads: int,
-    mask_filter_value: float = -10000.0,
-    scale: float = 0.0,
-    unidirectional: int = 0,
-) -> list[Tensor | None]:
-    """Attention of projected queries, keys and values; and keys and values for later."""
-    if k is None or v is None:
-        raise ValueError("packed queries, keys and values are not supported.")
-    width = q.shape[-1]
-    if b is not None:
-        q, v = q + b[:width], v + b[2 * width :] if v.ndim == 3 else v
-        k = k + b[width : 2 * width] if k.ndim == 3 else k
-    query = _heads(q, num_heads)
-    key, value = (_heads(x, num_heads) if x.ndim == 3 else x for x in (k, v))
-    if past_key is not None and past_value is not None:
-        key = ops.concatenate([past_key, key], axis=2)
-        value = ops.concatenate([past_value, value], axis=2)
-    y = _attended(query, key, value, mask, bias, unidirectional, scale, mask_filter_value)
-    return [y, key, value]
 
 
 # ------------------------------------------------------------------------------------ bytes
@@ -510,3 +384,56 @@ def dynamic_quantize_matmul(
     """a in bytes, times b, plus a bias."""
     numbers, scale, zero = dynamic(a)
     return matmul_integer_to_float(numbers, b, scale, b_scale, zero, b_zero, bias)
+
+
+# ------------------------------------------------------------------------------------ few bits
+
+
+@operator(*_of("MatMulNBits"))
+def matmul_bits(
+    x: Tensor,
+    w: Array,
+    scales: Array,
+    zeros: Array | None = None,
+    order: Array | None = None,
+    bias: Tensor | None = None,
+    /,
+    *,
+    K: int,
+    N: int,
+    accuracy_level: int = 0,
+    bits: Literal[2, 4, 8] = 4,
+    block_size: int,
+    weight_prepacked: Literal[0] = 0,
+) -> Tensor:
+    """x W' + bias, of weights (N, K) in few bits, with a scale for each block of a row.
+
+    The numbers of a byte begin with its lowest bits. ``accuracy_level`` says what else might be
+    rounded, and nothing is.
+    """
+    if order is not None and not np.array_equal(order, np.arange(K) // block_size):
+        raise ValueError("blocks in another order (g_idx) are not supported.")
+    blocks = -(-K // block_size)
+    numbers = _unpacked(w, bits, (N, blocks * block_size)).reshape(N, blocks, block_size)
+    if zeros is None:
+        middle = np.full((N, blocks), 2 ** (bits - 1), np.float32)
+    elif zeros.dtype == np.uint8:
+        middle = _unpacked(zeros, bits, (N, blocks)).astype(np.float32)
+    else:
+        middle = zeros.reshape(N, blocks).astype(np.float32)
+    real_numbers = (numbers - middle[..., None]) * scales.reshape(N, blocks, 1)
+    matrix = real_numbers.reshape(N, -1)[:, :K].astype(x.dtype)
+    y = product(x, Tensor(np.ascontiguousarray(matrix.T)))
+    return y if bias is None else y + bias
+
+
+def _unpacked(packed: Array, bits: int, shape: Shape) -> Array:
+    """Numbers of a few bits, of which each byte holds several; each row begins with a byte."""
+    allowed(shape)
+    rows = packed.reshape(shape[0], -1)
+    parts = [(rows >> shift) & (2**bits - 1) for shift in range(0, 8, bits)]
+    flat = np.stack(parts, -1).reshape(shape[0], -1)
+    if flat.shape[1] < shape[1]:
+        raise ValueError(f"{packed.shape} bytes do not hold {shape} numbers of {bits} bits.")
+    made: Array = flat[:, : shape[1]]
+    return made

@@ -34,6 +34,7 @@ from axon.onnx.run.operators.operand import (
 )
 from axon.parameter import Buffer
 
+MICROSOFT = "com.microsoft"  # the domain of ONNX Runtime's own operators
 NodeResults = list[Data | None]  # None: a result that nobody reads
 INPUTS = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 ATTRIBUTES = (Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -173,6 +174,15 @@ def operator(*names: str, **options: Any) -> Callable[[Callable[..., Any]], Call
         return compute
 
     return enter
+
+
+def of_microsoft(*names: str) -> list[str]:
+    """What operators of ONNX Runtime's own are called here.
+
+    >>> of_microsoft("Attention")
+    ['com.microsoft.Attention']
+    """
+    return [f"{MICROSOFT}.{name}" for name in names]
 
 
 def enter(functions: Mapping[str, Callable[..., Any]], **options: Any) -> None:
