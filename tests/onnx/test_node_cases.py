@@ -17,7 +17,6 @@ from tests.onnx.node_files import FILES  # noqa: E402
 SKIPPED = {  # kinds of cases, and why
     "_(float8|e4m3|e5m2|uint4|int4|uint2|int2|bfloat16|float4)": "types that NumPy has not",
     "_bool_|_to_bool": "bits of truth values",
-    "pool_.d_dilations": "windows with gaps",
     "_expanded": "the same, written out by ONNX",
 }
 

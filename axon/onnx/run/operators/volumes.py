@@ -6,6 +6,7 @@ from functools import partial
 from axon import ops
 from axon.backend import Shape
 from axon.core import Tensor
+from axon.onnx.run.operators import gaps
 from axon.onnx.run.operators.budget import allowed
 from axon.ops.volumes import conv3d, conv3d_input, pool3d
 from axon.ops.windows import Pair, same
@@ -105,16 +106,21 @@ def pooled(
 ) -> Tensor:
     """The largest, or the mean, of what each window sees."""
     window, steps = triple("kernel_shape", size), triple("strides", strides)
-    if triple("dilations", dilations) != (1, 1, 1):
-        raise ValueError("dilations in pooling of volumes are not supported.")
-    padding = around(auto_pad, pads, x.shape[1:4], window, steps)
+    apart = triple("dilations", dilations)
+    spans = _spans(window, apart)
+    padding = around(auto_pad, pads, x.shape[1:4], spans, steps)
     _demand_small(x, padding, x.shape[4])
-    if count_include_pad and any(map(any, padding)):
-        x = ops.pad(x, padding=((0, 0), *padding, (0, 0)))
-        padding = ((0, 0),) * 3
+    counted = padding if count_include_pad else ((0, 0),) * 3
     if ceil_mode and auto_pad == "NOTSET":
-        sides = zip(padding, x.shape[1:4], window, steps, strict=True)
+        sides = zip(padding, x.shape[1:4], spans, steps, strict=True)
         padding = tuple((b, _end(b, a, n, k, s)) for (b, a), n, k, s in sides)
+    if apart != (1, 1, 1):
+        if pool is ops.max_pool2d:
+            return gaps.largest(x, window, steps, apart, padding)
+        return gaps.mean(x, window, steps, apart, padding, counted)
+    if any(map(any, counted)):
+        x = ops.pad(x, padding=((0, 0), *counted, (0, 0)))
+        padding = tuple((b - c, a - d) for (b, a), (c, d) in zip(padding, counted, strict=True))
     return pool3d(pool, x, pool_size=window, strides=steps, padding=padding)
 
 

@@ -3,7 +3,6 @@
 Kernels are stored as AXON's are, (height, width, channels, filters).
 """
 
-from functools import reduce
 from math import ceil, prod
 from typing import Literal, NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 from axon import ops
 from axon.backend import Shape
 from axon.core import Tensor
-from axon.onnx.run.operators import volumes
+from axon.onnx.run.operators import gaps, volumes
 from axon.onnx.run.operators.budget import STEP, allowed, spend
 from axon.onnx.run.operators.operand import Attributes, Laid, Operands, channels_last
 from axon.onnx.run.operators.table import Context, operator
@@ -251,11 +250,11 @@ def max_pool(
         return [y if y.dtype == dtype else y.astype(dtype)]
     windows, _ = _pooling_windows(x, kernel_shape, ceil_mode, spacing)
     images = as_images(x)
-    if windows.dilation != ONE:
+    size, strides, around, apart = windows
+    if apart != ONE:
         _demand_unread(context)
-        made = as_given(_dilated(images, windows), axes)
+        made = as_given(gaps.largest(images, size, strides, apart, around), axes)
         return [made if made.dtype == dtype else made.astype(dtype)]
-    size, strides, around, _ = windows
     meta = {"pool_size": size, "strides": strides, "padding": around}
     y = ops.max_pool2d(images, **meta)
     made = as_given(y, axes)
@@ -285,18 +284,6 @@ def _places_of(taps: Tensor, windows: Windows, shape: Shape, by_columns: int) ->
     return (column * H + row if by_columns else row * W + column) + image
 
 
-def _dilated(x: Tensor, windows: Windows) -> Tensor:
-    """The larger of what the taps see, one tap after another."""
-    around = ((0, 0), *windows.padding, (0, 0))
-    inside = np.pad(np.ones(x.shape[1:], bool), around[1:])
-    wide = ops.where(inside, ops.pad(x, padding=around), -np.inf)
-    (OH, OW), (SH, SW), (DH, DW) = windows.counts(x.shape), windows.strides, windows.dilation
-    rows, columns = (OH - 1) * SH + 1, (OW - 1) * SW + 1
-    corners = [(kh * DH, kw * DW) for kh, kw in windows.taps()]
-    seen = [wide[:, top : top + rows : SH, left : left + columns : SW] for top, left in corners]
-    return reduce(ops.maximum, seen)
-
-
 @operator("AveragePool", layout=channels_last)
 def average_pool(
     x: Tensor,
@@ -315,7 +302,8 @@ def average_pool(
     images, axes = as_images(x), x.ndim - 2
     size, strides, reach, dilation = windows
     if dilation != ONE:
-        raise ValueError("dilations of an average are not supported.")
+        counted = around if count_include_pad else UNPADDED
+        return as_given(gaps.mean(images, size, strides, dilation, reach, counted), axes)
     if count_include_pad and around != UNPADDED:
         images = ops.pad(images, padding=((0, 0), *around, (0, 0)))
         more = [(0, after - known) for (_, after), (_, known) in zip(reach, around, strict=True)]
