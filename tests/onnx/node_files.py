@@ -6,5 +6,6 @@ cumprod tensorscatter bitshift bitcast bitwiseand bitwiseor bitwisexor bitwiseno
 roialign col2im maxunpool dft melweightmatrix quantizelinear dequantizelinear matmulinteger
 stft dynamicquantizelinear convinteger qlinearmatmul qlinearconv tan asin acos atan sinh cosh
 asinh acosh atanh lppool maxpool averagepool convtranspose conv
+attention resize deformconv einsum
 softmax_cross_entropy_loss rotaryembedding swiglu center_crop_pad affinegrid
 """.split()

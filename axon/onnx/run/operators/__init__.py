@@ -3,6 +3,7 @@
 from axon.onnx.run.operators import (
     attention,
     control,
+    deformed,
     elementwise,
     indexing,
     matrices,

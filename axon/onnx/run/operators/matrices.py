@@ -64,8 +64,7 @@ def product(x: Tensor, w: Tensor, /) -> Tensor:
 def einsum(*xs: Tensor, equation: str) -> Tensor:
     """Products of elements, summed over the letters that the result does not have."""
     terms, out = _terms(equation, [x.ndim for x in xs])
-    if any(len(set(term)) < len(term) for term in terms):
-        raise ValueError("a letter that stands twice in one input is not supported.")
+    xs = tuple(map(_diagonal, xs, terms))
     made, letters = xs[0], terms[0]
     for number in range(1, len(xs)):
         later = {c for rest in terms[number + 1 :] for c in rest} | set(out)
@@ -97,6 +96,25 @@ def _letters(part: str, dots: int) -> Letters:
     """Counted from the right, so that ellipses of several lengths agree."""
     before, found, after = part.partition("...")
     return [*before, *(str(-i) for i in range(dots, 0, -1) if found), *after]
+
+
+def _diagonal(x: Tensor, letters: Letters) -> Tensor:
+    """The elements at which a letter that stands twice has one value; ``letters`` loses the other.
+
+    >>> letters = ["i", "i"]
+    >>> _diagonal(Tensor([[1.0, 2.0], [3.0, 4.0]]), letters).numpy().tolist(), letters
+    ([1.0, 4.0], ['i'])
+    """
+    while twice := [c for c in letters if letters.count(c) > 1]:
+        i = letters.index(twice[0])
+        j = letters.index(twice[0], i + 1)
+        if x.shape[i] != x.shape[j]:
+            raise ValueError(f"letter {twice[0]!r} stands for {x.shape[i]} and for {x.shape[j]}.")
+        rest = [k for k in range(x.ndim) if k not in (i, j)]
+        size, x = x.shape[i], x.transpose(*rest, i, j)
+        x = x.reshape(*x.shape[:-2], size * size)[..., :: size + 1]
+        letters[:] = [*(letters[k] for k in rest), twice[0]]
+    return x
 
 
 def _summed(x: Tensor, letters: Letters, wanted: Iterable[str]) -> tuple[Tensor, Letters]:

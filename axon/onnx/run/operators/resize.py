@@ -1,6 +1,7 @@
 """Images made larger or smaller, along one axis after another."""
 
 from functools import lru_cache
+from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -24,6 +25,9 @@ Nearest = Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
 Ratio = Literal["stretch", "not_larger", "not_smaller"]
 
 
+CROP = "tf_crop_and_resize"
+
+
 class ResizedAxis(NamedTuple):
     """One axis that changes: from how many pixels to how many, and how the new ones are found."""
 
@@ -35,6 +39,8 @@ class ResizedAxis(NamedTuple):
     nearest_mode: str
     cubic_coeff_a: float
     exclude_outside: int
+    antialias: int = 0
+    part: tuple[float, float] = (0.0, 1.0)  # of the old pixels that is shown
 
     def places(self) -> Array:
         """Where each new pixel lies among the old ones."""
@@ -46,6 +52,11 @@ class ResizedAxis(NamedTuple):
             return i * (old - 1) / (new - 1) if new > 1 else i * 0.0
         if way == "pytorch_half_pixel" and new <= 1:
             return i * 0.0
+        if way == CROP:
+            start, end = self.part
+            if new == 1:
+                return i + (start + end) / 2 * (old - 1)
+            return start * (old - 1) + i * (end - start) * (old - 1) / (new - 1)
         if way == "tf_half_pixel_for_nn":
             return (i + 0.5) / self.scale
         if way == "half_pixel_symmetric":
@@ -74,7 +85,7 @@ def resize(
     scales: Floats = None,
     sizes: list[int] | None = None,
     *,
-    antialias: Literal[0] = 0,
+    antialias: int = 0,
     axes: list[int] | None = None,
     coordinate_transformation_mode: str = "half_pixel",
     cubic_coeff_a: float = -0.75,
@@ -86,7 +97,8 @@ def resize(
 ) -> Tensor:
     """Other numbers of pixels: the nearest ones, or what lies between them.
 
-    ``roi`` and ``extrapolation_value`` belong to a coordinate_transformation_mode that is refused.
+    Only with tf_crop_and_resize, ``roi`` has the ends of the part that is shown, all starts before
+    all ends, and ``extrapolation_value`` is what lies beyond the images.
     """
     places = axes or []
     old = [x.shape[i] for i in places]
@@ -95,12 +107,31 @@ def resize(
     for place, size in zip(places, new, strict=True):
         shape[place] = size
     allowed(shape)
+    parts = _parts(roi, len(places)) if coordinate_transformation_mode == CROP else []
     how = mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a, exclude_outside
-    for place, n, size, scale in zip(places, old, new, factors, strict=True):
-        axis = ResizedAxis(n, size, scale, *how)
-        if axis.new != axis.old or axis.scale != 1.0:
+    for i, (place, *sides) in enumerate(zip(places, old, new, factors, strict=True)):
+        part = parts[i] if parts else (0.0, 1.0)
+        axis = ResizedAxis(*sides, *how, antialias, part)
+        if axis.new != axis.old or axis.scale != 1.0 or part != (0.0, 1.0):
             x = _along(x, place, axis)
+            x = _beyond(x, place, axis, extrapolation_value) if parts else x
     return x
+
+
+def _parts(roi: Array | None, axes: int) -> list[tuple[float, float]]:
+    """Start and end of the part that is shown, for each axis."""
+    if roi is None or roi.size != 2 * axes:
+        raise ValueError(f"tf_crop_and_resize needs a roi of {2 * axes} numbers.")
+    return [(float(roi[i]), float(roi[axes + i])) for i in range(axes)]
+
+
+def _beyond(x: Tensor, place: int, axis: ResizedAxis, value: float) -> Tensor:
+    """What lies beyond the images is of one value."""
+    at = axis.places()
+    inside = (at >= 0) & (at <= axis.old - 1)
+    if inside.all():
+        return x
+    return ops.where(inside.reshape(*(-1 if i == place else 1 for i in range(x.ndim))), x, value)
 
 
 def _wanted(
@@ -148,15 +179,19 @@ def shares(axis: ResizedAxis) -> Array:
         raise ValueError(f"mode={axis.mode!r} is not supported.")
     spend("results", axis.new * axis.old)
     matrix = np.zeros(allowed((axis.new, axis.old)))
-    places, rows = axis.places(), np.arange(axis.new)
+    places, rows, linear = axis.places(), np.arange(axis.new), axis.mode == "linear"
     left = np.floor(places).astype(int)
-    for step in (0, 1) if axis.mode == "linear" else (-1, 0, 1, 2):
-        distance = np.abs(places - (left + step))
-        share = 1 - distance if axis.mode == "linear" else _cubic(distance, axis.cubic_coeff_a)
+    narrow = min(axis.scale, 1.0) if axis.antialias else 1.0  # smaller images: wider windows
+    reach = ceil((1 if linear else 2) / narrow)
+    spend("work", 2 * reach * axis.new)
+    for step in range(1 - reach, reach + 1):
+        distance = np.abs(places - (left + step)) * narrow
+        share = np.maximum(1 - distance, 0) if linear else _cubic(distance, axis.cubic_coeff_a)
         if axis.exclude_outside:
             share = np.where((left + step < 0) | (left + step >= axis.old), 0.0, share)
         np.add.at(matrix, (rows, np.clip(left + step, 0, axis.old - 1)), share)
-    return matrix / matrix.sum(1, keepdims=True) if axis.exclude_outside else matrix
+    uneven = axis.exclude_outside or axis.antialias
+    return matrix / matrix.sum(1, keepdims=True) if uneven else matrix
 
 
 def _cubic(d: Array, a: float) -> Array:
