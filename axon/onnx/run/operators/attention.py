@@ -108,12 +108,13 @@ def _seen(
 ) -> Array | Tensor | None:
     """Which keys each query may see; None if all."""
     left, right = window
+    apart = np.arange(queries)[:, None] - np.arange(keys)[None]  # + offset: query minus key
     found: Array | Tensor | None = None
-    if left >= 0 or right >= 0:
-        apart = np.arange(queries)[:, None] - np.arange(keys)[None]  # + offset: query minus key
-        late = left >= 0 and _at_most(apart, offset, left)
-        early = right >= 0 and _at_most(-apart, -offset, right)
-        found = early if left < 0 else late if right < 0 else _both(late, early)
+    if left >= 0:
+        found = _at_most(apart, offset, left)
+    if right >= 0:
+        early = _at_most(-apart, -offset, right)
+        found = early if found is None else _both(found, early)
     if nonpad is not None:
         real = ops.less(Tensor(np.arange(keys)), nonpad.reshape(-1, 1, 1, 1).astype(np.int64))
         found = real if found is None else _both(found, real)

@@ -109,9 +109,9 @@ def resize(
     allowed(shape)
     parts = _parts(roi, len(places)) if coordinate_transformation_mode == CROP else []
     how = mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a, exclude_outside
-    for i, (place, *sides) in enumerate(zip(places, old, new, factors, strict=True)):
+    for i, (place, n, size, scale) in enumerate(zip(places, old, new, factors, strict=True)):
         part = parts[i] if parts else (0.0, 1.0)
-        axis = ResizedAxis(*sides, *how, antialias, part)
+        axis = ResizedAxis(n, size, scale, *how, antialias, part)
         if axis.new != axis.old or axis.scale != 1.0 or part != (0.0, 1.0):
             x = _along(x, place, axis)
             x = _beyond(x, place, axis, extrapolation_value) if parts else x
