@@ -80,6 +80,12 @@ if TYPE_CHECKING:
         TransformerBlock,
     )
     from axon.layers.bags import EmbeddingBag, ReversibleEmbedding
+    from axon.layers.bends import (
+        RandomElasticTransform,
+        RandomGaussianBlur,
+        RandomPerspective,
+        RandomShear,
+    )
     from axon.layers.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
     from axon.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
     from axon.layers.colors import (
@@ -106,6 +112,10 @@ if TYPE_CHECKING:
         UpSampling3D,
         ZeroPadding3D,
     )
+    from axon.layers.histograms import (
+        ContrastLimitedAdaptiveHistogramEqualization,
+        Equalization,
+    )
     from axon.layers.lookup import IntegerLookup, StringLookup
     from axon.layers.merge import (
         Add,
@@ -125,6 +135,7 @@ if TYPE_CHECKING:
         multiply,
         subtract,
     )
+    from axon.layers.mixing import AugMix, CutMix, RandAugment
     from axon.layers.norms import (
         InstanceNormalization,
         LocalResponseNormalization,
@@ -225,6 +236,11 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "rotary": ("RotaryEmbedding",),
     "queries": ("AdditiveAttention", "Attention"),
     "steps": ("Permute", "RepeatVector", "TimeDistributed"),
+    "bends": (
+        *("RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective", "RandomShear"),
+    ),
+    "histograms": ("ContrastLimitedAdaptiveHistogramEqualization", "Equalization"),
+    "mixing": ("AugMix", "CutMix", "RandAugment"),
     "bags": ("EmbeddingBag", "ReversibleEmbedding"),
     "pairs": ("Bilinear", "CosineSimilarity", "PairwiseDistance"),
     "spectrograms": ("MelSpectrogram", "STFTSpectrogram"),

@@ -65,6 +65,12 @@ class _Augmentation(Windowed, Noise):
         """Random numbers in [0, 1) for each image: (n, *sizes)."""
         return uniform(self.key(), shape=(x.shape[0], *sizes), dtype=x.dtype)
 
+    def some_of(self, x: Tensor, factor: Range) -> Tensor:
+        """Which images are changed, (n, 1, 1, 1): each with a probability from that range."""
+        low, high = factor
+        shares = self.shares(x, 2, 1, 1, 1)
+        return less(shares[:, 0], shares[:, 1] * (high - low) + low)
+
 
 FLIPS = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
 
@@ -330,7 +336,86 @@ Pair = tuple[Tensor | Array, Tensor | Array]
 Batch = Sequence[TensorLike]  # (x, y)
 
 
-class MixUp:
+class Mixture:
+    """What mixes each sample of a batch with another one, and their labels likewise.
+
+    It changes labels, too, so it is no layer: it stands between the data and ``fit``. Subclasses
+    write ``_drawn``.
+
+    Args:
+        num_classes: how many there are, if labels come as whole numbers (n,).
+        seed: a whole number, for the same mixtures each time; nothing: the stream "augment".
+    """
+
+    def __init__(self, *, num_classes: int | None = None, seed: int | None = None) -> None:
+        given, owner = num_classes is not None, type(self).__name__
+        self.num_classes = integer(owner, "num_classes", num_classes) if given else None
+        self.seed = seed
+        self._random = None if seed is None else np.random.default_rng(seed)
+
+    def __call__(self, x: TensorLike, y: TensorLike) -> Pair:
+        """Mix one batch.
+
+        Args:
+            x: samples (n, ...), an array or a Tensor.
+            y: labels: one-hot (n, classes), or whole numbers (n,).
+
+        Returns:
+            The mixed samples and labels; arrays for arrays, Tensors for Tensors.
+        """
+        samples, labels = self._floats(x), self._one_hot(y)
+        if samples.shape[:1] != labels.shape[:1]:
+            raise ValueError(
+                f"{type(self).__name__}: got {samples.shape[0]} samples, but {labels.shape[0]} "
+                "labels."
+            )
+        random = stream("augment") if self._random is None else self._random
+        made, shares, others = self._drawn(samples, random)
+        return made, between(labels, shares, others)
+
+    def _drawn(
+        self, x: Tensor | Array, random: np.random.Generator
+    ) -> tuple[Tensor | Array, Array, Array]:
+        """Samples that are mixed, with what share of their own, and with which others."""
+        raise NotImplementedError(f"{type(self).__name__}: write _drawn.")
+
+    def batches(self, source: Iterable[Batch]) -> Iterable[Pair]:
+        """Mix every batch (x, y) of an iterable, each time that it is walked over."""
+        mixed = Mixed(self, source)
+        return iter(mixed) if iter(source) is source else mixed  # a generator stays one
+
+    def _floats(self, x: TensorLike) -> Tensor | Array:
+        if isinstance(x, Tensor):
+            return x if x.dtype.kind == "f" else x.astype(np.float32)
+        array = as_array(x)
+        return array.astype(float_type([array]), copy=False)
+
+    def _one_hot(self, y: TensorLike) -> Tensor | Array:
+        labels = y.data if isinstance(y, Tensor) else as_array(y)
+        if labels.ndim > 1:
+            return self._floats(y)
+        if self.num_classes is None or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"{type(self).__name__}: labels of shape {labels.shape} and dtype {labels.dtype} "
+                "cannot be mixed. Pass them one-hot (n, classes), or as whole numbers with "
+                f"{type(self).__name__}(num_classes=...)."
+            )
+        if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
+            raise ValueError(
+                f"{type(self).__name__}: labels must be from 0 to {self.num_classes - 1}, got "
+                f"{labels.min()} to {labels.max()}."
+            )
+        rows = np.eye(self.num_classes, dtype=np.float32)[labels]
+        return Tensor(rows) if isinstance(y, Tensor) else rows
+
+
+def between(x: Tensor | Array, shares: Array, others: Array) -> Tensor | Array:
+    """s x + (1 - s) x', row by row."""
+    share = shares.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
+    return x * share + take(x, others) * (1 - share)
+
+
+class MixUp(Mixture):
     """Mix each sample of a batch with another one, and their labels likewise.
 
     x <- s x + (1 - s) x', y <- s y + (1 - s) y', with s from Beta(alpha, alpha) for each sample
@@ -353,78 +438,30 @@ class MixUp:
     def __init__(
         self, alpha: float = 0.2, *, num_classes: int | None = None, seed: int | None = None
     ) -> None:
+        super().__init__(num_classes=num_classes, seed=seed)
         self.alpha = float(alpha)
         demand(0 < self.alpha < np.inf, "MixUp", "alpha", "greater than 0", alpha)
-        given = num_classes is not None
-        self.num_classes = integer("MixUp", "num_classes", num_classes) if given else None
-        self.seed = seed
-        self._random = None if seed is None else np.random.default_rng(seed)
 
-    def __call__(self, x: TensorLike, y: TensorLike) -> Pair:
-        """Mix one batch.
-
-        Args:
-            x: samples (n, ...), an array or a Tensor.
-            y: labels: one-hot (n, classes), or whole numbers (n,).
-
-        Returns:
-            The mixed samples and labels; arrays for arrays, Tensors for Tensors.
-        """
-        samples, labels = self._floats(x), self._one_hot(y)
-        if samples.shape[:1] != labels.shape[:1]:
-            raise ValueError(
-                f"MixUp: got {samples.shape[0]} samples, but {labels.shape[0]} labels."
-            )
-        random = stream("augment") if self._random is None else self._random
-        shares = random.beta(self.alpha, self.alpha, len(samples))
-        others = random.permutation(len(samples))
-        return self._mixed(samples, shares, others), self._mixed(labels, shares, others)
-
-    def batches(self, source: Iterable[Batch]) -> Iterable[Pair]:
-        """Mix every batch (x, y) of an iterable, each time that it is walked over."""
-        mixed = Mixed(self, source)
-        return iter(mixed) if iter(source) is source else mixed  # a generator stays one
-
-    def _mixed(self, x: Tensor | Array, shares: Array, others: Array) -> Tensor | Array:
-        share = shares.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
-        return x * share + take(x, others) * (1 - share)
-
-    def _floats(self, x: TensorLike) -> Tensor | Array:
-        if isinstance(x, Tensor):
-            return x if x.dtype.kind == "f" else x.astype(np.float32)
-        array = as_array(x)
-        return array.astype(float_type([array]), copy=False)
-
-    def _one_hot(self, y: TensorLike) -> Tensor | Array:
-        labels = y.data if isinstance(y, Tensor) else as_array(y)
-        if labels.ndim > 1:
-            return self._floats(y)
-        if self.num_classes is None or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"MixUp: labels of shape {labels.shape} and dtype {labels.dtype} cannot be mixed. "
-                "Pass them one-hot (n, classes), or as whole numbers with MixUp(num_classes=...)."
-            )
-        if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
-            raise ValueError(
-                f"MixUp: labels must be from 0 to {self.num_classes - 1}, got {labels.min()} to "
-                f"{labels.max()}."
-            )
-        rows = np.eye(self.num_classes, dtype=np.float32)[labels]
-        return Tensor(rows) if isinstance(y, Tensor) else rows
+    def _drawn(
+        self, x: Tensor | Array, random: np.random.Generator
+    ) -> tuple[Tensor | Array, Array, Array]:
+        shares = random.beta(self.alpha, self.alpha, len(x))
+        others = random.permutation(len(x))
+        return between(x, shares, others), shares, others
 
 
 class Mixed:
     """Batches (x, y) of an iterable, mixed as they pass."""
 
-    def __init__(self, mix: MixUp, source: Iterable[Batch]) -> None:
+    def __init__(self, mix: Mixture, source: Iterable[Batch]) -> None:
         self.mix, self.source = mix, source
 
     def __iter__(self) -> Iterator[Pair]:
         for item in self.source:
             if not isinstance(item, tuple | list) or len(item) != 2:
                 raise ValueError(
-                    "MixUp.batches: expected batches (x, y); weights cannot be mixed. Got "
-                    f"{type(item).__name__} of {len(item)}."
+                    f"{type(self.mix).__name__}.batches: expected batches (x, y); weights cannot "
+                    f"be mixed. Got {type(item).__name__} of {len(item)}."
                 )
             yield self.mix(*item)
 

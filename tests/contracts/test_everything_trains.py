@@ -30,7 +30,17 @@ from axon.layers import (
 from axon.metrics import Metric
 from axon.models import Sequential, inputs
 from axon.models.loop import Pass
-from tests.samples.layers import CELLS, GRAPHS, ON_INTEGERS, PREPARING, SAMPLES, TEXTS, around, ids
+from tests.samples.layers import (
+    CELLS,
+    GRAPHS,
+    ON_INTEGERS,
+    POLICIES,
+    PREPARING,
+    SAMPLES,
+    TEXTS,
+    around,
+    ids,
+)
 from tests.samples.losses import APART, LABELS, LOSSES, NUMBERS, X
 from tests.samples.metrics import METRICS
 from tests.samples.optimizers import OPTIONS, OWN
@@ -138,7 +148,9 @@ def test_no_layer_is_missing():
     inside = {type(layer) for make in TEXTS.values() for layer in make()}
     inside |= {type(make()) for make, _ in SAMPLES.values()}
     inside |= {type(layer) for make in GRAPHS.values() for layer in make().modules()}
-    assert public - {Layer} - PREPARING - CELLS <= inside  # cells train in RNN
+    assert (
+        public - {Layer, layers.Wrapper} - POLICIES - PREPARING - CELLS <= inside
+    )  # cells train in RNN
     assert inside >= ON_INTEGERS
 
 

@@ -20,7 +20,7 @@ from axon.models import Model, Sequential
 from axon.models.loading import remake
 from axon.parameter import Parameter
 from axon.program import Step
-from tests.samples.layers import CELLS, ON_INTEGERS, ON_SEVERAL, PREPARING, SAMPLES, made
+from tests.samples.layers import CELLS, ON_INTEGERS, ON_SEVERAL, POLICIES, PREPARING, SAMPLES, made
 
 every_layer = pytest.mark.parametrize(("make", "shape"), SAMPLES.values(), ids=SAMPLES)
 
@@ -45,7 +45,7 @@ def central_differences(f, array, h=1e-6):
 def test_every_layer_has_a_sample():
     named = (getattr(layers, name) for name in dir(layers))
     public = {c for c in named if isinstance(c, type) and issubclass(c, Layer)}
-    others = {Layer, layers.Wrapper} | ON_INTEGERS | ON_SEVERAL | PREPARING | CELLS
+    others = {Layer, layers.Wrapper} | POLICIES | ON_INTEGERS | ON_SEVERAL | PREPARING | CELLS
     assert public - others == {type(make()) for make, _ in SAMPLES.values()}
 
 

@@ -55,7 +55,7 @@ from axon.modes import RecordingError, modes
 from axon.operators import PRIMITIVES
 from axon.parameter import Buffer
 from axon.program.trace import trace
-from tests.samples.layers import CELLS, GRAPHS, PREPARING, SAMPLES, TEXTS
+from tests.samples.layers import CELLS, GRAPHS, POLICIES, PREPARING, SAMPLES, TEXTS
 from tests.samples.primitives import SAMPLES as PRIMITIVE_SAMPLES
 
 onnx = pytest.importorskip("onnx")
@@ -133,9 +133,16 @@ def initializers(made):
 # ------------------------------------------------------------------------------------ everything
 
 
+NOT_KNOWN = {"Equalization", "ContrastLimitedAdaptiveHistogramEqualization"}  # they count
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_layer(name):
     make, shape = SAMPLES[name]
+    if name in NOT_KNOWN:
+        with pytest.raises(UnsupportedError, match="not known in ONNX: take_gradient in layer"):
+            export(ready(Sequential([make()]), shape))
+        return
     agrees(ready(Sequential([make()]), shape), samples(*shape))
 
 
@@ -145,7 +152,9 @@ def test_every_layer_class_is_among_them():
     made += [layer for make in GRAPHS.values() for layer in make().modules()]
     named = (getattr(layers, name) for name in dir(layers))
     public = {c for c in named if isinstance(c, type) and issubclass(c, Layer)}
-    assert public - {Layer} - PREPARING - CELLS <= {type(layer) for layer in made}
+    assert public - {Layer, layers.Wrapper} - POLICIES - PREPARING - CELLS <= {
+        type(layer) for layer in made
+    }
 
 
 @pytest.mark.parametrize("name", GRAPHS)

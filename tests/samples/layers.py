@@ -338,6 +338,24 @@ SAMPLES = {
         lambda **s: layers.WeightNormalization(Dense(2, **like(s)), **s),
         (3,),
     ),
+    # images bent, evened out and mixed
+    "RandomShear": (lambda **s: layers.RandomShear(0.3, 0.3, **s), (2, 3, 1)),
+    "RandomPerspective": (lambda **s: layers.RandomPerspective((1, 1), 0.3, **s), (2, 3, 1)),
+    "RandomElasticTransform": (
+        lambda **s: layers.RandomElasticTransform((1, 1), value_range=(-9, 9), **s),
+        (3, 4, 1),
+    ),
+    "RandomGaussianBlur": (
+        lambda **s: layers.RandomGaussianBlur((1, 1), value_range=(-9, 9), **s),
+        (2, 3, 1),
+    ),
+    "Equalization": (lambda **s: layers.Equalization((-3, 3), 7, **s), (2, 3, 1)),
+    "ContrastLimitedAdaptiveHistogramEqualization": (
+        lambda **s: layers.ContrastLimitedAdaptiveHistogramEqualization(
+            (-3, 3), tile_grid_size=(1, 2), **s
+        ),
+        (2, 3, 1),
+    ),
     # sounds
     "STFTSpectrogram": (lambda **s: layers.STFTSpectrogram("psd", 4, 2, **s), (6, 2)),
     "MelSpectrogram": (
@@ -358,6 +376,8 @@ ON_INTEGERS |= {layers.EmbeddingBag, layers.ReversibleEmbedding}
 # What comes in is not what a program reads: tests/layers/test_text.py.
 PREPARING = {layers.TextVectorization, layers.StringLookup, layers.IntegerLookup}
 PREPARING |= {layers.Hashing, layers.HashedCrossing}
+# Made of others, all of which they compute: tests/layers/test_bends.py.
+POLICIES = {layers.RandAugment, layers.AugMix}
 CELLS = {SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells}  # with states: tried inside an RNN
 
 
