@@ -374,7 +374,7 @@ class Mixture:
         return made, between(labels, shares, others)
 
     def _drawn(
-        self, x: Tensor | Array, random: np.random.Generator
+        self, x: Tensor | Array, random: "np.random.Generator"
     ) -> tuple[Tensor | Array, Array, Array]:
         """Samples that are mixed, with what share of their own, and with which others."""
         raise NotImplementedError(f"{type(self).__name__}: write _drawn.")
@@ -443,7 +443,7 @@ class MixUp(Mixture):
         demand(0 < self.alpha < np.inf, "MixUp", "alpha", "greater than 0", alpha)
 
     def _drawn(
-        self, x: Tensor | Array, random: np.random.Generator
+        self, x: Tensor | Array, random: "np.random.Generator"
     ) -> tuple[Tensor | Array, Array, Array]:
         shares = random.beta(self.alpha, self.alpha, len(x))
         others = random.permutation(len(x))

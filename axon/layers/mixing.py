@@ -70,7 +70,7 @@ class CutMix(Mixture):
         self.factor = limits("CutMix", "factor", factor, 0, 1)
 
     def _drawn(
-        self, x: Tensor | Array, random: np.random.Generator
+        self, x: Tensor | Array, random: "np.random.Generator"
     ) -> tuple[Tensor | Array, Array, Array]:
         demand(x.ndim == 4, "CutMix", "x", "images (n, height, width, channels)", x.shape)
         n, H, W, _ = x.shape
@@ -84,7 +84,7 @@ class CutMix(Mixture):
         return pasted(boxes, take(x, others), x), shares, others
 
 
-def _stretch(size: int, share: Array, random: np.random.Generator) -> Array:
+def _stretch(size: int, share: Array, random: "np.random.Generator") -> Array:
     """Which of so many places lie in a stretch of such a share, anywhere: (n, size)."""
     start = random.random(len(share)) * (size - share * size)
     at = np.arange(size)
