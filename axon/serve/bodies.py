@@ -18,8 +18,8 @@ SHAPES = (
 Scalar = str | float | bool | None
 
 
-class ByName(NamedTuple):
-    """ByName by the names of their columns."""
+class CellsByName(NamedTuple):
+    """Cells by the names of their columns."""
 
     cells: dict[str, list[Scalar]]
     rows: int
@@ -37,7 +37,7 @@ class Upload(BytesIO):
     name = "the body"
 
 
-Given = ByName | Unnamed | Upload
+Given = CellsByName | Unnamed | Upload
 
 
 def read(content_type: str, raw: bytes, max_rows: int) -> Given:
@@ -53,7 +53,7 @@ def read(content_type: str, raw: bytes, max_rows: int) -> Given:
             means nothing (422).
 
     >>> read("application/json", b'{"size": 3}', 10)
-    ByName(cells={'size': [3]}, rows=1)
+    CellsByName(cells={'size': [3]}, rows=1)
     """
     media_type = content_type.partition(";")[0].strip().lower() or JSON
     if media_type == JSON or media_type.endswith("+json"):
@@ -84,7 +84,7 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is no number of JSON; write null for a gap")
 
 
-def _shaped(found: Any) -> ByName | Unnamed:
+def _shaped(found: Any) -> CellsByName | Unnamed:
     """Rows, columns, one row, or samples."""
     if isinstance(found, dict) and len(found) == 1:
         if isinstance(found.get("rows"), list) and _are(found["rows"], dict):
@@ -107,13 +107,13 @@ def _are(found: Sequence[Any], of: type) -> bool:
     return bool(found) and all(isinstance(item, of) for item in found)
 
 
-def _rows(rows: Sequence[Mapping[str, Any]]) -> ByName:
+def _rows(rows: Sequence[Mapping[str, Any]]) -> CellsByName:
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = {name: [row.get(name) for row in rows] for name in names}
     return _plain(cells, len(rows))
 
 
-def _columns(found: Mapping[str, Any]) -> ByName:
+def _columns(found: Mapping[str, Any]) -> CellsByName:
     odd = next((name for name, cells in found.items() if not isinstance(cells, list)), None)
     if odd is not None:
         raise Refused(
@@ -128,7 +128,7 @@ def _columns(found: Mapping[str, Any]) -> ByName:
     return _plain(dict(found), next(iter(sizes.values())))
 
 
-def _plain(cells: dict[str, list[Any]], rows: int) -> ByName:
+def _plain(cells: dict[str, list[Any]], rows: int) -> CellsByName:
     """Columns without a list or an object for a cell."""
     for name, column in cells.items():
         for i, cell in enumerate(column):
@@ -140,11 +140,11 @@ def _plain(cells: dict[str, list[Any]], rows: int) -> ByName:
                     f"null, got {what}.",
                     {"column": name, "row": i + 1},
                 )
-    return ByName(cells, rows)
+    return CellsByName(cells, rows)
 
 
-def _limited(found: ByName | Unnamed, max_rows: int) -> ByName | Unnamed:
-    rows = found.rows if isinstance(found, ByName) else len(found.x)
+def _limited(found: CellsByName | Unnamed, max_rows: int) -> CellsByName | Unnamed:
+    rows = found.rows if isinstance(found, CellsByName) else len(found.x)
     demand_rows(rows, max_rows)
     return found
 

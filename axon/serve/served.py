@@ -8,7 +8,7 @@ import numpy as np
 
 from axon.backend import Array, DType
 from axon.models import Model
-from axon.serve.bodies import ByName, Given, Unnamed, Upload, demand_rows
+from axon.serve.bodies import CellsByName, Given, Unnamed, Upload, demand_rows
 from axon.serve.meaning import Meaning
 from axon.serve.refused import Refused
 from axon.serve.tables import given, meaning_of
@@ -176,7 +176,7 @@ class ServedTable(Served):
     def _table(self, found: Given) -> "Table":
         columns = self.model.columns_
         table: Table
-        if isinstance(found, ByName):
+        if isinstance(found, CellsByName):
             table = columns.read(found.cells)
         elif isinstance(found, Unnamed):
             table = columns.read(np.asarray(found.x))
@@ -265,7 +265,7 @@ class ServedNetwork(Served):
                     cells[name].append(cell)
         except ValueError as error:
             raise Refused(400, "broken CSV", _plainly(error)) from None
-        return self._samples(ByName(cells, rows), asked)
+        return self._samples(CellsByName(cells, rows), asked)
 
 
 def _is_text(raw: bytes) -> bool:

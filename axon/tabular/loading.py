@@ -3,12 +3,11 @@
 import os
 from typing import Any
 
-import numpy as np
-
 from axon.files import formats
 from axon.files.archive import Archive, opened
 from axon.files.atomic import DamagedFile
 from axon.models.loading import OTHERS, ModelFileError
+from axon.tabular.cells import plain_column
 from axon.tabular.column import ROLES
 from axon.tabular.estimators import TabularClassifier, TabularEstimator, TabularRegressor
 from axon.tabular.saving import FORMAT, MEMBER
@@ -95,4 +94,5 @@ def _demand_known(model: TabularEstimator) -> None:
 def _gaps(model: TabularEstimator) -> Table:
     """A row of nothing but gaps."""
     names = [c.name for c in model.columns_.columns]
-    return Table(names, [np.array([None], object)] * len(names), {}, frozenset(), [])
+    columns = [plain_column([None], name) for name in names]
+    return Table(names, columns, {}, frozenset(), [])

@@ -234,3 +234,11 @@ def test_without_scikit_learn_the_extra_is_named(path):
     run = [sys.executable, "-c", code]
     done = subprocess.run(run, cwd=path.parent, capture_output=True, text=True, check=True)
     assert done.stdout.count("pip install scikit-learn (the extra 'tabular')") == 2
+
+
+def test_dates_in_words_are_saved_and_loaded(tmp_path):
+    rows = [{"born": f"2024-{1 + i % 12:02}-0{1 + i % 9}", "size": i / 10} for i in range(60)]
+    model = TabularRegressor("fast", random_state=0).fit(rows, np.arange(60.0))
+    assert model.columns_.columns[0].role == "date"
+    model.save(tmp_path / "n.axon")
+    assert np.array_equal(tabular.load(tmp_path / "n.axon").predict(rows), model.predict(rows))
