@@ -17,6 +17,7 @@ from axon.cli.play import play
 from axon.cli.predict import predict
 from axon.cli.serve import serve
 from axon.cli.train import resume, train
+from axon.cli.tune import tune
 from axon.cli.warmup import warmup
 from axon.version import __version__
 
@@ -28,9 +29,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    *(train, resume, evaluate, predict, serve, explain, compare, export, convert, info, summary),
-    play,
-    *(devices, warmup, completion),
+    *(train, tune, resume, evaluate, predict, serve, explain, compare),
+    *(export, convert, info, summary, play, devices, warmup, completion),
 )
 
 for _command in COMMANDS:

@@ -3,7 +3,7 @@
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,22 @@ class TrainingRun:
 
     def train(self) -> None:
         """Train, write what was asked for, and report."""
+        model, history = self.learn()
+        self._demand_finite(history)
+        model.metadata = self.metadata()
+        results = self.results(model)
+        self.write(model, history, results)
+        self.report(model, history, results)
+
+    def learn(
+        self, watching: Sequence[Callback] = (), verbose: int | str = "auto"
+    ) -> tuple[Model, History]:
+        """Make the network and train it; it speaks in the data's own unit then.
+
+        Args:
+            watching: callbacks besides those of the run.
+            verbose: as ``fit`` takes it.
+        """
         s, task, target = self.settings, self.task, network.TaskTarget(self.task)
         axon.set_random_seed(s["seed"])
         model = network.make(task, s["kind"], s["hidden"], s["dropout"], s["augment"] or ())
@@ -177,18 +193,15 @@ class TrainingRun:
                 *target.of(task.train),
                 batch_size=s["batch_size"],
                 epochs=s["epochs"],
+                verbose=verbose,
                 validation_data=self._to_stop_by(target, weights),
-                callbacks=[*self.backup, *stopping, _Lost()],
+                callbacks=[*self.backup, *stopping, *watching, _Lost()],
                 class_weight=weights,
                 shards=s["shards"],
             )
-        self._demand_finite(history)
         self.best = stopping[0].best_epoch if stopping else None
         target.put_back(model)
-        model.metadata = self.metadata()
-        results = self.results(model)
-        self.write(model, history, results)
-        self.report(model, history, results)
+        return model, history
 
     def optimizer(self) -> optimizers.Optimizer:
         """What updates the weights, with a rate for each of the steps."""

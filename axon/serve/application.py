@@ -3,7 +3,7 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from axon.serve.answers import as_csv, as_json, objects
 from axon.serve.refused import Refused
 from axon.serve.served import Served, Wishes, served
 
+LINGER = 1.0  # seconds for a body that is too large
 WAITING = 256  # requests that wait for a prediction: more are told to come again
 GONE = 499  # in the log: whoever asked has gone away
 PAGE = Path(__file__).with_name("page.html")
@@ -148,9 +149,10 @@ def _asked(request: Request, max_rows: int) -> Wishes:
 async def _body(request: Request, limits: Limits) -> bytes:
     """All of the body, if it is not too large and comes in time."""
     said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said) > limits.max_bytes:
-        raise _too_large(limits)
     try:
+        if said.isdecimal() and int(said) > limits.max_bytes:
+            await _swallowed(request.stream())
+            raise _too_large(limits)
         async with asyncio.timeout(limits.timeout):
             return await _gathered(request, limits)
     except TimeoutError:
@@ -160,13 +162,26 @@ async def _body(request: Request, limits: Limits) -> bytes:
 
 
 async def _gathered(request: Request, limits: Limits) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
+    parts: list[bytes] = []
+    size, stream = 0, request.stream()
+    async for part in stream:
         size += len(part)
         if size > limits.max_bytes:
+            parts.clear()
+            await _swallowed(stream)
             raise _too_large(limits)
         parts.append(part)
     return b"".join(parts)
+
+
+async def _swallowed(stream: AsyncIterator[bytes]) -> None:
+    """Read on for a moment: who is still sending when the connection closes hears no answer."""
+    try:
+        async with asyncio.timeout(LINGER):
+            async for _ in stream:
+                pass
+    except TimeoutError:
+        return
 
 
 def _too_large(limits: Limits) -> Refused:
