@@ -29,8 +29,8 @@ LAYERS, NEURONS = 6, 12  # at most; of what reads images, more neurons
 NEURONS_OF_IMAGES = 32
 
 
-class Extent(NamedTuple):
-    """Extent which numbers a setting lies, and whether it is a whole number."""
+class Allowed(NamedTuple):
+    """Allowed which numbers a setting lies, and whether it is a whole number."""
 
     low: float
     high: float
@@ -38,15 +38,15 @@ class Extent(NamedTuple):
 
 
 SPANS = {
-    "samples": Extent(20, 2000, True),
-    "noise": Extent(0, 0.5),
-    "share": Extent(0.1, 0.9),
-    "seed": Extent(0, 9999, True),
-    "learning_rate": Extent(1e-6, 10),
-    "batch_size": Extent(1, 256, True),
-    "l1": Extent(0, 1),
-    "l2": Extent(0, 1),
-    "dropout": Extent(0, 0.9),
+    "samples": Allowed(20, 2000, True),
+    "noise": Allowed(0, 0.5),
+    "share": Allowed(0.1, 0.9),
+    "seed": Allowed(0, 9999, True),
+    "learning_rate": Allowed(1e-6, 10),
+    "batch_size": Allowed(1, 256, True),
+    "l1": Allowed(0, 1),
+    "l2": Allowed(0, 1),
+    "dropout": Allowed(0, 0.9),
 }
 
 

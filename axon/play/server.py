@@ -10,6 +10,7 @@ and ``Origin``, too.
 """
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,7 +74,7 @@ class PlayServer(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
-    allow_reuse_address = True
+    allow_reuse_address = os.name != "nt"  # there, two could listen at the same port
 
     def __init__(self, table: Lesson | None = None, file: str = "", port: int = 0) -> None:
         self.sessions = Sessions(table, file)

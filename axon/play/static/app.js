@@ -230,6 +230,7 @@ function pick(name) {
   if (name === "digits" && settings.data !== "digits") Object.assign(change, { layers: [16], samples: 1500, noise: 0 });
   if (name !== "digits" && settings.data === "digits") Object.assign(change, { samples: known.usual.samples, noise: known.usual.noise, layers: known.usual.layers });
   choose(change);
+  if (name === "digits" && !running) start(true);  // who draws wants to be read
 }
 
 function previews() {

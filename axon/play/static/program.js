@@ -4,7 +4,7 @@ import { paint } from "./colors.js";
 
 const $ = (id) => document.getElementById(id);
 const cell = (text) => Object.assign(document.createElement("td"), { textContent: text });
-const number = (v) => (v === 0 ? "0" : Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5 ? v.toExponential(2) : v.toPrecision(4));
+const number = (v) => (Number.isInteger(v) && Math.abs(v) < 1e6 ? String(v) : Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5 ? v.toExponential(2) : v.toPrecision(4));
 
 export class ProgramView {
   build(lesson) {
