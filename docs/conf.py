@@ -3,6 +3,7 @@
 Nothing is fetched: no fonts, scripts or badges from elsewhere, so the site works offline.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -27,8 +28,13 @@ extensions = [
 exclude_patterns = ["_build", "_site", "_static"]
 html_theme = "furo"
 html_title = f"AXON {__version__}"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = []
+if "AXON_DOCS_VERSIONS" in os.environ:  # the address of the list, such as /axon/versions.json
+    about = {"data-versions": os.environ["AXON_DOCS_VERSIONS"], "data-current": __version__}
+    html_js_files = [("versions.js", {**about, "defer": "defer"})]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {

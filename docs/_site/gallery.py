@@ -115,7 +115,8 @@ def card(folder: Path, example: Example) -> str:
         else ""
     )
     head = f":::{{grid-item-card}} {example.title}\n:link: {example.page}\n:link-type: doc\n{image}"
-    return f"{head}\n{example.result or about(example)[0].partition(':')[0]}\n:::"
+    said = about(example)[0].partition(":")[0].rstrip(".") + "."
+    return f"{head}\n{said} {example.result}\n:::"
 
 
 def about(example: Example) -> tuple[str, str]:
@@ -161,4 +162,5 @@ def mend(app: Sphinx, name: str, content: list[str]) -> None:
         path = ELSEWHERE.get(path, path.removeprefix("docs/") if path.startswith("docs/") else "")
         return f"](/{path}" if path else found[0]
 
+    content[0] = re.sub(r"\n\n```$", "\n```", content[0], flags=re.M)  # doctest ends so
     content[0] = re.sub(r"\]\(([^)#:\s]+)(?=[)#])", mended, content[0])

@@ -1,9 +1,18 @@
 """The site: it is built without a warning, and every public name has its place in the reference."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,9 +33,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*command, "-d", str(out / "trees"), str(ROOT / "docs"), str(out / "html")],
         capture_output=True,
         text=True,
+        env={**os.environ, "AXON_DOCS_VERSIONS": "/versions.json"},
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    versions = [{"name": n, "url": f"/{n}/"} for n in (axon.__version__, "0.0.1")]
+    (out / "html" / "versions.json").write_text(json.dumps(versions), encoding="utf-8")
     return out / "html"
 
 
@@ -56,3 +68,83 @@ def names(package: str) -> list[str]:
         if type(value := getattr(module, name)).__name__ in KINDS
         and (listed or value.__module__.startswith(package))
     ]
+
+
+# ------------------------------------------------------------------------------------ in a browser
+
+LOOKED_AT = ("index.html", "guides/losses.html", "api/axon.losses.html", "gallery/index.html")
+CONTRAST = """() => {
+  const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const rgba = text => text.match(/[\\d.]+/g).map(Number);
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const [r, g, b, a = 1] = rgba(getComputedStyle(e).backgroundColor);
+      if (a > 0.99) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const poor = new Set();
+  for (const e of document.querySelectorAll("article *, .sidebar-container *")) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.checkVisibility({opacityProperty: true})) continue;
+    if (e.closest("svg, .copybtn, .headerlink, .visually-hidden")) continue;
+    const a = light(rgba(getComputedStyle(e).color)), b = light(behind(e));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const said = e.textContent.trim().slice(0, 20);
+    if (ratio < 4.5) poor.add(`${e.tagName}.${e.className} ${said} ${ratio.toFixed(2)}`);
+  }
+  return [...poor].slice(0, 10);
+}"""
+
+
+def test_pages_are_right_in_a_browser(site: Path) -> None:
+    """No error, nothing missing or from elsewhere, nothing too wide for a phone, nothing faint."""
+    driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    chromium = shutil.which("chromium") or pytest.skip("needs Chromium")
+    with serving(site) as address, driver.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for scheme, width in (("light", 1280), ("dark", 390)):
+            size = {"width": width, "height": 800}
+            page = browser.new_page(color_scheme=scheme, viewport=size)
+            wrong = errors_of(page, address)
+            for name in LOOKED_AT:
+                page.goto(f"{address}/{name}")
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+                assert page.evaluate(CONTRAST) == [], f"{name}, {scheme}"
+            assert page.locator("select.versions option").count() == 2
+            page.keyboard.press("Tab")
+            assert "Skip to content" in page.evaluate("document.activeElement.textContent")
+            page.goto(f"{address}/search.html?q=EarlyStopping")
+            page.get_by_text("axon.callbacks.EarlyStopping").first.wait_for()
+            assert wrong == []
+            page.close()
+        browser.close()
+
+
+def errors_of(page: Any, address: str) -> list[str]:
+    """What goes wrong on a page from now on."""
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda r: wrong.append(r.url) if r.status >= 400 else None)
+    ours = (address, "data:")
+    page.on("request", lambda r: None if r.url.startswith(ours) else wrong.append(r.url))
+    return wrong
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address at which a folder's files are to be had."""
+    handler = partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("localhost", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that prints nothing."""
+
+    def log_message(self, *_: object) -> None:
+        pass
