@@ -41,7 +41,7 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5cad", "color-brand-content": "#0b5cad"},
     "dark_css_variables": {"color-brand-primary": "#7cb8ff", "color-brand-content": "#7cb8ff"},
 }
-pygments_style = "friendly"
+pygments_style = "colours.Light"
 pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["colon_fence", "deflist"]

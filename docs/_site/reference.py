@@ -40,6 +40,7 @@ PAGES = {
     "axon.sklearn": "scikit-learn",
     "axon.ops": "Operations",
     "axon.onnx": "ONNX",
+    "axon.serve": "Serving",
     "axon.convert": "Weights from elsewhere",
     "axon.files": "Files",
     "axon.plot": "Pictures",
