@@ -71,11 +71,10 @@ class TrainingRun:
         for name in ("save", "report"):
             if self.settings[name]:
                 check_writable(self.settings[name])
-        if self.settings["plot"] or self.settings["report"]:
+        if self.settings["plot"]:
             from axon.plot import need_matplotlib
 
             need_matplotlib()
-        if self.settings["plot"]:
             check_writable(self.pictures / "picture.png")
 
     @property

@@ -141,10 +141,6 @@ class TableRun:
         if self.settings["test"]:
             with open(self.settings["test"], "rb"):
                 pass
-        if report:
-            from axon.plot import need_matplotlib
-
-            need_matplotlib()
 
     def run(self) -> None:
         """Read, say what was found, train, write, and report."""

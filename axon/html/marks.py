@@ -111,6 +111,7 @@ def dots(
     title: str = "",
     *,
     x_name: str = "",
+    x_range: tuple[float, float] | None = None,
     more: Sequence[str] = (),
 ) -> str:
     """A row for each name, and in it a dot for each series, at its x.
@@ -121,6 +122,7 @@ def dots(
         description: what it shows.
         title: above it.
         x_name: what is measured.
+        x_range: the ends of the axis, instead of those of the values.
         more: what else each row says.
 
     >>> dots(["a", "b"], [ChartLine("", [1, 2], [])], "two").count("<circle")
@@ -128,7 +130,7 @@ def dots(
     """
     step = 18
     left = 12 + 6.2 * min(max(map(len, names), default=1), 20)
-    xs = Scale([v for s in series for v in s.x], left, WIDTH - RIGHT, pad=0.06)
+    xs = Scale([v for s in series for v in s.x], left, WIDTH - RIGHT, pad=0.06, given=x_range)
     ys = Scale(
         [0, len(names)], TOP, TOP + step * len(names), say=lambda v: "", given=(0, len(names))
     )

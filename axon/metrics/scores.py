@@ -93,6 +93,70 @@ def confusion(truth: Array, guesses: Array, classes: int) -> Array:
     return cells.reshape(classes, classes)
 
 
+class Ranking(NamedTuple):
+    """How a class is told from the others, if rows are called so from the likeliest one on.
+
+    Attributes:
+        found: (k,) rows of the class among the first ones, for each different score; 0 first.
+        others: (k,) other rows among them.
+    """
+
+    found: Array
+    others: Array
+
+    @property
+    def share(self) -> float:
+        """The share of rows that are of the class."""
+        return float(self.found[-1] / (self.found[-1] + self.others[-1]))
+
+    @property
+    def roc(self) -> tuple[Array, Array]:
+        """The share of others taken for the class, and the share of the class found, (k,) each."""
+        return self.others / self.others[-1], self.found / self.found[-1]
+
+    @property
+    def area(self) -> float:
+        """The area below the ROC curve: how often a row of the class has the larger score."""
+        wrong, found = self.roc
+        return float(np.trapezoid(found, wrong))
+
+    @property
+    def recalled(self) -> tuple[Array, Array]:
+        """The share of the class found, and the share of those called so that are of it."""
+        called = self.found + self.others
+        precision = self.found / np.maximum(called, 1)
+        precision[0] = precision[1]  # of none called so there is no share
+        return self.found / self.found[-1], precision
+
+    @property
+    def precision(self) -> float:
+        """Average precision: that of each step, weighted by how much of the class it finds."""
+        recall, precision = self.recalled
+        return float((np.diff(recall) * precision[1:]).sum())
+
+
+def ranking(positive: Array, score: Array) -> Ranking | None:
+    """Count as rows are called so from the largest score on; equal scores go together.
+
+    Args:
+        positive: (n,) True for rows of the class.
+        score: (n,) larger is likelier.
+
+    Returns:
+        The counts; None if all rows, or none, are of the class.
+
+    >>> ranking(np.array([False, True]), np.array([0.2, 0.7])).roc
+    (array([0., 0., 1.]), array([0., 1., 1.]))
+    """
+    order = np.argsort(-score, kind="stable")
+    hits, values = np.cumsum(positive[order]), score[order]
+    ends = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)
+    if not len(values) or not 0 < hits[-1] < len(values):
+        return None
+    found = hits[ends]
+    return Ranking(np.append(0, found), np.append(0, ends + 1 - found))
+
+
 class Errors(NamedTuple):
     """How far predicted numbers are from the truth."""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from axon.backend import Array, as_array
 from axon.core import TensorLike
+from axon.metrics.scores import ranking
 from axon.plot.figure import FAINT, SERIES, Figure, clipped, labels_of, names_of, paper, plain_frame
 
 DRAWN = 8  # classes at most: those that are told apart worst
@@ -49,28 +50,14 @@ def roc_curve(
     two = p.shape[1] <= 2
     chosen = [1] if two else range(p.shape[1])
     names = names_of("roc_curve", class_names, max(p.shape[1], 2))
-    found = {names[c]: _points(truth == c, p[:, min(c, p.shape[1] - 1)]) for c in chosen}
-    areas = {name: float(np.trapezoid(*points[::-1])) for name, points in found.items() if points}
+    ranked = {names[c]: ranking(truth == c, p[:, min(c, p.shape[1] - 1)]) for c in chosen}
+    found = {name: kept for name, kept in ranked.items() if kept is not None}
+    areas = {name: kept.area for name, kept in found.items()}
     if not areas:
         raise ValueError("roc_curve: expected samples of at least two classes, got one class.")
     worst = set(sorted(areas, key=lambda name: areas[name])[:DRAWN])
-    kept = {name: (points, areas[name]) for name, points in found.items() if name in worst}
-    return _drawn({n: (p, a) for n, (p, a) in kept.items() if p}, two)
-
-
-def _points(positive: Array, score: Array) -> tuple[Array, Array] | None:
-    """Shares of others taken for the class, and of the class found; None if one of them is empty.
-
-    >>> _points(np.array([False, True]), np.array([0.2, 0.7]))
-    (array([0., 0., 1.]), array([0., 1., 1.]))
-    """
-    order = np.argsort(-score, kind="stable")
-    hits, values = np.cumsum(positive[order]), score[order]
-    ends = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)  # equal scores go together
-    if not len(values) or not 0 < hits[-1] < len(values):
-        return None
-    found, wrong = hits[ends], ends + 1 - hits[ends]
-    return np.append(0, wrong) / wrong[-1], np.append(0, found) / found[-1]
+    kept = {name: (of.roc, of.area) for name, of in found.items() if name in worst}
+    return _drawn(kept, two)
 
 
 def _drawn(curves: dict[str, tuple[tuple[Array, Array], float]], two: bool) -> Figure:

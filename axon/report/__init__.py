@@ -1,4 +1,4 @@
-"""A training run as one HTML file that needs nothing else (extra ``plot``)."""
+"""A training run as one HTML file that needs nothing else."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -26,9 +26,14 @@ def write(
     """Write a report of the model and its training: one HTML file, readable without a network.
 
     Curves, settings, layers, the recorded program and versions; with data also what the model makes
-    of them: loss and metrics, a confusion matrix and figures for each class (for regression, true
-    and predicted values), the worst mistakes, and where the time of a step goes. Of several
-    outputs, loss and metrics alone.
+    of them: loss and metrics beside a constant answer, a confusion matrix, figures for each class,
+    ROC and precision-recall curves, calibration, what another threshold would do, and the mistakes
+    with their rows; for numbers R2, true and predicted values, residuals and the largest errors;
+    and where the time of a step goes. Of several outputs, all of that for each.
+
+    Charts say their values under a pointer, or by arrow keys. The page is right on a phone, in dark
+    mode and on paper; ``axon compare-runs`` reads it. Only the drawing of the layers needs
+    matplotlib, and is left out without it.
 
     Args:
         model: trained, or at least compiled and built.
@@ -42,7 +47,6 @@ def write(
         profile: measure the program, which takes a few seconds, if there are x and y.
 
     Raises:
-        ImportError: matplotlib is missing.
         OSError: the file cannot be written; found out before anything is computed.
         RuntimeError: the model is not compiled, or its sizes are not known yet.
         TypeError, ValueError: x or y does not fit.
@@ -54,12 +58,10 @@ def write(
     >>> history = model.fit(x, y, epochs=2, verbose=0)
     >>> model.report("run.html", x=x, y=y, class_names=["red", "green", "blue"])  # doctest: +SKIP
     """
-    from axon.plot.figure import need_matplotlib
     from axon.report import sections
     from axon.report.page import page
-    from axon.report.results import Results
+    from axon.report.results import results_of
 
-    need_matplotlib()
     check_writable(path)
     eager = model.trainer.train.eager  # RuntimeError that says how to compile
     if model.input_shape is None:
@@ -70,26 +72,25 @@ def write(
     if (x is None) != (y is None):
         raise TypeError("report: x and y belong together: pass both, or none.")
     history = model.history if history is None else history
-    names = class_names or model.metadata.get("class_names")
-    found, more, timed = None, dict(settings or {}), False
+    names, features = (class_names or model.metadata.get("class_names"), model.metadata)
+    found, measured, timed = [], None, None
     if x is not None and y is not None:
-        timed = profile and not eager
-        if model.trainer.names is None:
-            found = Results(model, x, y, names)
-        else:  # pictures are of one output
-            scores = model.evaluate(x, y, return_dict=True)
-            more.update({f"measured {name}": value for name, value in scores.items()})
-    batch_size = int(history.params.get("batch_size", 32)) if history is not None else 32
-    measured = model.profile(x, y, batch_size) if timed else None
-    parts = [
+        measured = model.evaluate(x, y, return_dict=True)
+        found = results_of(model, x, y, names)
+        batch_size = int(history.params.get("batch_size", 32)) if history is not None else 32
+        timed = model.profile(x, y, batch_size) if profile and not eager else None
+    named = list(features.get("feature_names") or ())
+    told = [s for r in found if x is not None for s in sections.results(r, x, named)]
+    made = [
         sections.curves(history),
-        *(sections.results(found) if found else []),
+        *told,
         sections.network(model),
-        sections.program(model, measured),
-        sections.settings(model, history, more),
+        sections.program(model, timed),
+        sections.settings(model, history, settings or {}),
         sections.versions(),
     ]
-    head = sections.headline(model, history, found)
-    text = page(title or model.name, head, [part for part in parts if part is not None])
+    head = sections.headline(model, history, measured, found, x)
+    run = sections.run_of(model, history, measured, settings or {}, title or model.name)
+    text = page(title or model.name, head, [part for part in made if part is not None], run)
     with atomic(path) as stream:
         stream.write(text.encode())

@@ -44,6 +44,9 @@ class ReportedModel(Summarized, CompiledModel, Protocol):
     def evaluate(self, x: Any, y: Any, *, return_dict: bool) -> Mapping[str, float | Array]:
         """Loss and metrics by name."""
 
+    def flat(self, made: Any) -> list[Any]:
+        """The outputs in a list."""
+
     def profile(self, x: Any, y: Any, batch_size: int) -> Profile:
         """Where the time of a step goes."""
 
@@ -55,35 +58,36 @@ class ReportedModel(Summarized, CompiledModel, Protocol):
 
 
 class Results:
-    """Loss and metrics, predictions, and which kind of task they belong to.
+    """Predictions of one output, and which kind of task they belong to.
 
     Args:
-        model: compiled.
-        x: samples (n, ...), as ``evaluate`` takes them.
-        y: their targets.
+        outputs: what was predicted.
+        targets: what should have been.
+        loss: what the output was trained by.
+        counts: (n,) False for padding, and for labels that the loss ignores.
         class_names: what the classes are called.
+        output: the name of the output, if there are several.
 
     Attributes:
-        measured: loss and metrics by name.
         task: "classes", one of several or of two; "labels", each yes or no; or "numbers".
-        truth: (n,) classes, or y.
+        truth: (n,) classes, or targets.
         guesses: (n,) classes, or what was predicted.
         counts: (n,) False for padding, and for labels that the loss ignores.
         probabilities: (n, classes) of each class, or None.
         names: of the classes, or of the outputs.
+        output: the name of the output, or "".
     """
 
     def __init__(
         self,
-        model: ReportedModel,
-        x: Samples,
-        y: TensorLike,
+        outputs: Array,
+        targets: Array,
+        loss: losses.Loss,
+        counts: Array,
         class_names: Sequence[str] | None = None,
+        output: str = "",
     ) -> None:
-        self.x = x
-        self.measured = model.evaluate(x, y, return_dict=True)
-        outputs, targets, loss = model.predict(x), np.asarray(y), model.loss
-        self.counts = which_count(outputs, targets, model.compute_mask(x), loss.ignored)
+        self.counts, self.output = counts, output
         self.probabilities: Array | None = None
         self.task = "numbers"
         logits = bool(getattr(loss, "from_logits", False))
@@ -103,7 +107,10 @@ class Results:
                 self.task, self.guesses = "labels", self.guesses > (0 if logits else 0.5)
         width = 2 if self.task == "classes" and yes_or_no else outputs.shape[-1]
         given = list(class_names or [])
-        self.names = given if len(given) == width else [str(i) for i in range(width)]
+        numbered = [str(i) for i in range(width)]
+        if self.task == "numbers" and width == 1:
+            numbered = [output or "prediction"]
+        self.names = given if len(given) == width else numbered
 
     def _classes(self, truth: Array, shares: Array) -> None:
         self.task, self.truth, self.probabilities = "classes", truth, shares
@@ -127,6 +134,32 @@ class Results:
             true, called = self.truth > 0.5, self.guesses
             found = class_scores((true & called).sum(0), called.sum(0), true.sum(0))
         return dict(zip(self.names, found, strict=True))
+
+
+def results_of(
+    model: ReportedModel, x: Samples, y: Any, class_names: Sequence[str] | None = None
+) -> list[Results]:
+    """What a model makes of data, for each output that has a loss.
+
+    Args:
+        model: compiled.
+        x: samples (n, ...), as ``evaluate`` takes them.
+        y: their targets.
+        class_names: what the classes are called.
+    """
+    trainer, predicted = model.trainer, model.predict(x)
+    if trainer.names is None:
+        outputs, targets = np.asarray(predicted), np.asarray(y)
+        mask = model.compute_mask(x)
+        counts = which_count(outputs, targets, mask, model.loss.ignored)
+        return [Results(outputs, targets, model.loss, counts, class_names)]
+    found, flat = [], model.flat(predicted)
+    for head in trainer.heads:
+        outputs = np.asarray(flat[head.number])
+        targets = np.asarray(y[head.name] if isinstance(y, Mapping) else y[head.number])
+        counts = which_count(outputs, targets, None, head.loss.ignored)
+        found.append(Results(outputs, targets, head.loss, counts, class_names, head.name))
+    return found
 
 
 def _labels(targets: Array, outputs: Array) -> Array:

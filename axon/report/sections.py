@@ -2,43 +2,87 @@
 
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from axon import plot
 from axon.backend import Array
 from axon.callbacks import History
+from axon.callbacks.history import values_table
 from axon.html import parts
 from axon.inspect.profile import Profile
 from axon.inspect.summary import Summary
-from axon.names import readable
-from axon.plot.figure import SERIES, paper
-from axon.plot.runs import read, table
+from axon.names import direction, readable
+from axon.plot.figure import need_matplotlib
+from axon.plot.inline import curve_charts
+from axon.plot.runs import read
 from axon.program.lowerings import in_full
+from axon.report import classes
 from axon.report import page as html
+from axon.report.numbers import of_numbers
+from axon.report.page import Section
 from axon.report.results import ReportedModel, Results, Samples
 from axon.threads import get_threads
 from axon.version import __version__
 
-SHOWN, DRAWN, OUTPUTS = 24, 5000, 4  # mistakes, points of a scatter plot, outputs that are drawn
+SHOWN, FEATURES = 24, 12  # mistakes, and numbers of each that are shown
 
 
-def headline(model: ReportedModel, history: History | None, found: Results | None) -> str:
-    """The numbers that count, large."""
+def headline(
+    model: ReportedModel,
+    history: History | None,
+    measured: Mapping[str, float | Array] | None,
+    found: Sequence[Results],
+    x: Samples | None,
+) -> str:
+    """The numbers that count, large, and what they are measured on."""
     shown: dict[str, str] = {}
-    measured = found.measured if found else _last(history)
-    shown |= {name.removeprefix("val_"): _number(name, v) for name, v in measured.items()}
+    values = measured if measured is not None else _last(history)
+    shown |= {name.removeprefix("val_"): _number(name, v) for name, v in values.items()}
     shown["parameters"] = f"{model.count_params():,}"
     if history is not None and history.seconds:
         shown["time"] = f"{sum(history.seconds):,.1f} s"
         shown["epochs"] = str(len(history.epoch))
-    cells = "".join(
-        f"<div><b>{parts.escape(v)}</b><span>{parts.escape(k)}</span></div>"
-        for k, v in shown.items()
-    )
-    of = "on the data of this report" if found else "at the end of training"
-    return f'<p class="note">Measured {of}.</p><div class="figures">{cells}</div>'
+    beside = dict(pair for results in found for pair in _baselines(results, values))
+    if measured is not None:
+        said = f"Measured on test data: {_size(x)} that the model did not learn from."
+    elif any(name.startswith("val_") for name in values):
+        said = "Measured on validation data at the end of training."
+    else:
+        said = "Measured on the training data themselves, in the last epoch."
+    return html.figures(shown, said if values else "Nothing was measured.", beside)
+
+
+def _size(x: Samples | None) -> str:
+    """How many rows there are.
+
+    >>> _size(np.zeros((1200, 3))), _size((np.zeros((2, 3)),))
+    ('1,200 rows', '2 rows')
+    """
+    if isinstance(x, Mapping):
+        x = next(iter(x.values()), ())
+    count = len(np.asarray(x[0] if isinstance(x, tuple) else x))
+    return f"{count:,} row{'s' * (count != 1)}"
+
+
+def _baselines(results: Results, measured: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What the best constant answer scores, beside what was measured."""
+    end = f"{results.output}_" if results.output else ""
+    if results.task == "classes":
+        share, name = classes.baseline(results.truth[results.counts], results.names)
+        if f"{end}accuracy" in measured:
+            yield f"{end}accuracy", f"always {name!r}: {share:.2%}"
+    elif results.task == "numbers" and results.truth.size:
+        y = results.truth.reshape(len(results.truth), -1).astype(np.float64)
+        off = y - y.mean(axis=0)
+        constant = {
+            **dict.fromkeys(("mse", "mean_squared_error"), float((off**2).mean())),
+            **dict.fromkeys(("rmse", "root_mean_squared_error"), float((off**2).mean() ** 0.5)),
+            **dict.fromkeys(("mae", "mean_absolute_error"), float(abs(off).mean())),
+        }
+        for name, value in constant.items():
+            if f"{end}{name}" in measured:
+                yield f"{end}{name}", f"always the mean: {readable(value)}"
 
 
 def _last(history: History | None) -> dict[str, float]:
@@ -59,69 +103,115 @@ def _number(name: str, value: float | Array) -> str:
 # ------------------------------------------------------------------------------------ the run
 
 
-def curves(history: History | None) -> str | None:
+def curves(history: History | None) -> Section | None:
     """A picture for each of loss and metrics, and all their values."""
     if history is None or not history.epoch:
         return None
-    names = [name for name in history.history if not name.startswith("val_")]
-    pictures = [html.figure(plot.curves(history, [n]), f"{n} over the epochs") for n in names]
-    columns = table(read(history), history.epoch)
-    rows = [
-        [epoch + 1, *("" if v is None else readable(v, 5) for v in values)]
-        for epoch, *values in zip(*columns.values(), strict=True)
-    ]
-    inside = f'<div class="pictures">{"".join(pictures)}</div>'
+    drawn = html.charts(*curve_charts(read(history)))
+    note = _best(history)
     return html.section(
-        "Training", inside, parts.details("All values", parts.table(list(columns), rows))
+        "Training", drawn, parts.details("All values", values_table(history)), note=note
     )
+
+
+def _best(history: History) -> str:
+    """Which epoch was the best one, and whether the loss of validation grew afterwards."""
+    name = "val_loss" if "val_loss" in history.history else "loss"
+    values = history.history.get(name, [])
+    if not np.isfinite(values).any() or direction(name) != "min" or len(values) < 2:
+        return ""
+    best = history.best(name)
+    said = f"{name} is lowest in epoch {best.epoch + 1}: {readable(best.value)}."
+    if name == "val_loss" and values[-1] > 1.1 * best.value > 0:
+        said += " It grew afterwards: the model began to learn its training data by heart."
+    return said
 
 
 # ------------------------------------------------------------------------------------ results
 
 
-def results(found: Results) -> list[str]:
-    """What the model makes of the data."""
+def results(found: Results, x: Samples, features: Sequence[str]) -> Iterator[Section | None]:
+    """What the model makes of the data, for one output."""
+    prefix = f"{found.output}: " if found.output else ""
     if found.task == "numbers":
-        return [scatter(found.truth, found.guesses, found.names)] if found.guesses.ndim <= 2 else []
-    what = "class" if found.task == "classes" else "label"
-    rows = [[name, *map(_share, score)] for name, score in found.per_class().items()]
-    heads = [what, "precision", "recall", "F1", "samples"]
-    made = [html.section("Class by class", parts.table(heads, rows))]
-    if found.task == "classes":
-        drawn = plot.confusion_matrix(
-            found.truth[found.counts], found.guesses[found.counts], class_names=found.names
-        )
-        inside = f'<div class="picture">{html.figure(drawn, "confusion matrix")}</div>'
-        made = [html.section("Confusion matrix", inside), *made, *_mistakes(found)]
-    return made
+        if found.guesses.ndim <= 2:
+            yield from of_numbers(found.truth, found.guesses, found.names, prefix)
+            yield _largest(found, x, features, prefix)
+        return
+    if found.task == "labels":
+        yield classes.class_by_class(found.per_class(), "label", prefix)
+        return
+    assert found.probabilities is not None
+    counts = found.counts
+    truth, guesses, p = (v[counts] for v in (found.truth, found.guesses, found.probabilities))
+    yield classes.confused(truth, guesses, found.names, prefix)
+    yield classes.class_by_class(found.per_class(), "class", prefix)
+    yield from classes.of_classes(truth, p, found.names, prefix)
+    yield _mistakes(found, x, features, prefix)
 
 
-def _share(value: float | None) -> str:
-    """A share, a count, or nothing that there could be a share of."""
-    if value is None:
-        return "–"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
-
-
-def _mistakes(found: Results) -> Iterable[str]:
-    """The samples that were taken for another class, as images or by number."""
+def _mistakes(found: Results, x: Samples, features: Sequence[str], prefix: str) -> Section:
+    """The samples that were taken for another class: images, or rows with their numbers."""
+    heading = f"{prefix}Mistakes"
     wrong, total = found.wrong, int(found.counts.sum())
     if not len(wrong):
-        return [html.section("Mistakes", note=f"None in {total:,} samples.")]
-    note = f"{len(wrong):,} of {total:,} samples"
+        return html.section(heading, note=f"None in {total:,} rows.")
+    note = f"{len(wrong):,} of {total:,} rows"
     note += f"; the {SHOWN} most confident ones:" if len(wrong) > SHOWN else ":"
     captions = {int(i): _caption(found, int(i)) for i in wrong[:SHOWN]}
-    images = _images(found.x, total)
+    images = _images(x, total)
     if images is None:
-        rows = [[i, *caption] for i, caption in captions.items()]
-        listed = parts.table(["sample", "true", "taken for", "by"], rows)
-        return [html.section("Mistakes", listed, note=note)]
-    cells = [
+        heads, cells = rows_of(x, len(found.counts), features)
+        rows = [[i + 1, *caption, *cells(i)] for i, caption in captions.items()]
+        listed = parts.table(["row", "true", "predicted", "probability", *heads], rows, text=3)
+        return html.section(heading, listed, note=note)
+    drawn = "".join(
         f"<figure>{html.thumbnail(images[i], f'sample {i}')}<figcaption>"
         f"{parts.escape(f'{true}, taken for {guess} {by}')}</figcaption></figure>"
         for i, (true, guess, by) in captions.items()
+    )
+    return html.section(heading, f'<div class="grid">{drawn}</div>', note=note)
+
+
+def _largest(found: Results, x: Samples, features: Sequence[str], prefix: str) -> Section | None:
+    """The rows whose numbers are farthest from what was predicted."""
+    y, p = (v.reshape(len(v), -1) for v in (found.truth, found.guesses))
+    off = p.astype(np.float64) - y
+    spread = y.std(axis=0)
+    far = np.nan_to_num(abs(off) / np.where(spread > 0, spread, 1.0)).max(axis=1)
+    heads, cells = rows_of(x, len(y), features)
+    rows = [
+        [i + 1, found.names[k], *map(readable, (y[i, k], p[i, k], off[i, k])), *cells(i)]
+        for i in np.argsort(-far, kind="stable")[:SHOWN].tolist()
+        for k in [int(abs(off[i]).argmax())]
     ]
-    return [html.section("Mistakes", f'<div class="grid">{"".join(cells)}</div>', note=note)]
+    heads = ["row", "output", "true", "predicted", "off by", *heads]
+    listed = parts.table(heads, rows, text=2)
+    note = f"The {len(rows)} rows that are farthest off, with their values."
+    return html.section(f"{prefix}Largest errors", listed, note=note)
+
+
+def rows_of(x: Samples, count: int, features: Sequence[str]) -> tuple[list[str], "RowCells"]:
+    """The numbers of rows that are no images: their names, and those of one row."""
+    if not isinstance(x, tuple | list | dict):
+        numbers = np.asarray(x)
+        if numbers.ndim == 2 and len(numbers) == count:
+            width = min(numbers.shape[1], FEATURES)
+            named = list(features) if len(features) == numbers.shape[1] else []
+            names = (named or [f"x{i}" for i in range(width)])[:width]
+            return names, RowCells(numbers[:, :width])
+    return [], RowCells(np.empty((count, 0)))
+
+
+class RowCells:
+    """The numbers of one row, as text."""
+
+    def __init__(self, numbers: Array) -> None:
+        self.numbers = numbers
+
+    def __call__(self, row: int) -> list[str]:
+        """Those of this row."""
+        return [readable(float(v)) for v in self.numbers[row]]
 
 
 def _caption(found: Results, i: int) -> tuple[str, str, str]:
@@ -143,36 +233,28 @@ def _images(x: Samples, count: int) -> Array | None:
     return x.reshape(x.shape[:3])
 
 
-def scatter(truth: Array, guesses: Array, names: Sequence[str]) -> str:
-    """True and predicted values (n, ...); on the line they agree."""
-    truth, guesses = (v.reshape(len(v), -1) for v in (truth, guesses))
-    pick = np.linspace(0, len(truth) - 1, min(len(truth), DRAWN)).astype(int)
-    pictures = []
-    for name, true, guess in zip(names, truth[pick].T, guesses[pick].T, strict=False):
-        axes = (drawn := paper(4.4, 4)).add_subplot()
-        axes.scatter(true, guess, s=9, alpha=0.5, color=SERIES[0])
-        ends = [min(true.min(), guess.min()), max(true.max(), guess.max())]
-        axes.plot(ends, ends, color="0.4", linewidth=1)
-        axes.set(xlabel="true", ylabel="predicted", title=f"output {name}")
-        pictures.append(html.figure(drawn, f"true and predicted values of output {name}"))
-    several = "pictures" if len(pictures) > 1 else "picture"
-    inside = f'<div class="{several}">{"".join(pictures[:OUTPUTS])}</div>'
-    return html.section("True and predicted values", inside)
-
-
 # ------------------------------------------------------------------------------------ the model
 
 
-def network(model: ReportedModel) -> str:
+def network(model: ReportedModel) -> Section:
     """The layers, as a picture and as a table."""
     summary = Summary(model, expand_nested=True)
-    drawn = html.figure(model.plot(), "layers of the model, and what flows between them")
     totals = "; ".join(summary.totals)
-    inside = parts.details("Drawing", f'<div class="picture">{drawn}</div>')
-    return html.section("Network", parts.table(summary.columns, summary.rows), inside, note=totals)
+    listed = parts.table(summary.columns, summary.rows, text=2)
+    return html.section("Network", listed, _drawing(model), note=totals)
 
 
-def program(model: ReportedModel, profile: Profile | None) -> str | None:
+def _drawing(model: ReportedModel) -> str:
+    """The layers as a picture, where matplotlib is installed."""
+    try:
+        need_matplotlib()
+    except ImportError:
+        return ""
+    drawn = html.figure(model.plot(), "layers of the model, and what flows between them")
+    return parts.details("Drawing", f'<div class="picture">{drawn}</div>')
+
+
+def program(model: ReportedModel, profile: Profile | None) -> Section | None:
     """What a step does, and where its time goes if that was measured."""
     if profile is None:
         try:
@@ -198,19 +280,48 @@ def _micro(seconds: float) -> str:
     return f"{seconds * 1e6:,.1f}" if seconds else "·"
 
 
-def settings(model: ReportedModel, history: History | None, more: Mapping[str, object]) -> str:
+def settings(model: ReportedModel, history: History | None, more: Mapping[str, object]) -> Section:
     """How it was trained."""
-    params = dict(history.params) if history is not None else {}
-    known = {
-        "loss": model.loss,
-        "optimizer": model.optimizer,
-        **{k.replace("_", " "): v for k, v in params.items() if v is not None},
-        **{k.replace("_", " "): v for k, v in more.items()},
-    }
+    known = {k.replace("_", " "): v for k, v in settings_of(model, history, more).items()}
     return html.section("Settings", parts.facts(known))
 
 
-def versions() -> str:
+def settings_of(
+    model: ReportedModel, history: History | None, more: Mapping[str, object]
+) -> dict[str, object]:
+    """How it was trained, by name."""
+    params = dict(history.params) if history is not None else {}
+    kept = {k: v for k, v in params.items() if v is not None}
+    return {"loss": model.loss, "optimizer": model.optimizer, **kept, **more}
+
+
+def run_of(
+    model: ReportedModel,
+    history: History | None,
+    measured: Mapping[str, float | Array] | None,
+    more: Mapping[str, object],
+    title: str,
+) -> dict[str, object]:
+    """What ``compare_runs`` reads of a report."""
+    settings = settings_of(model, history, more)
+    layers = " - ".join(row[0].partition(" (")[2].rstrip(")") for row in Summary(model).rows)
+    return {
+        "title": title,
+        "settings": {**{k: _simple(v) for k, v in settings.items()}, "layers": layers},
+        "results": {k: v for k, v in (measured or {}).items() if not np.ndim(v)},
+        "parameters": model.count_params(),
+        "seconds": list(history.seconds) if history is not None else [],
+        "epoch": list(history.epoch) if history is not None else [],
+        "measured": dict(history.measured) if history is not None else {},
+        "history": dict(history.history) if history is not None else {},
+    }
+
+
+def _simple(value: object) -> object:
+    return value if isinstance(value, int | float | str | bool | None) else str(value)
+
+
+def versions() -> Section:
     """What it ran on."""
     known = {
         "AXON": __version__,

@@ -43,6 +43,13 @@ class PartialDependence:
     shares: Array
     outputs: list[str]
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the chart."""
+        from axon.html.parts import framed
+        from axon.tabular.showing import effect_chart
+
+        return framed("Partial dependence", effect_chart(self), note=self.column)
+
     def plot(self) -> Figure:
         """A line over numbers and dates, with ticks below where rows are; a dot for each category.
 

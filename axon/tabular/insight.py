@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from axon.backend import Array
 from axon.files.atomic import atomic, check_writable
 from axon.names import suggestion
-from axon.plot.figure import need_matplotlib
 from axon.tabular.columns import Columns, Values
 from axon.tabular.effects import PartialDependence, demand_column, dependence
 from axon.tabular.evidence import Evidence, Held, Scores, gather, scores, wanted
@@ -243,9 +242,11 @@ class Insight(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         """Write a report as one HTML file, readable without a network.
 
-        What was found in the table, scores beside those of a constant answer, training,
-        reliability and a confusion matrix, or true and predicted values and how many of them lie
-        in their intervals, importances, and what the most important columns do.
+        What was found in the table, column by column, scores beside those of a constant answer,
+        and training; for classes a confusion matrix, ROC and precision-recall curves, calibration
+        and what other thresholds would do; for numbers R2, true and predicted values, residuals,
+        and how many lie in their intervals; the mistakes, or largest errors, with their rows;
+        importances, and what the most important columns do.
 
         Args:
             path: the file, by convention ``*.html``; written whole or not at all.
@@ -257,14 +258,12 @@ class Insight(BaseEstimator):  # type: ignore[misc]
 
         Raises:
             NotFittedError: it has not learned yet.
-            ImportError: matplotlib is missing.
             OSError: the file cannot be written; found out before anything is computed.
             ValueError: X comes without y, or they do not fit.
         """
         check_is_fitted(self, "fitted_")
         from axon.tabular import reporting  # with what it draws: loaded when a report is written
 
-        need_matplotlib()
         check_writable(path)
         text = reporting.page(self._subject(X, y), title)
         with atomic(path) as stream:
@@ -275,15 +274,19 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         from axon.tabular.reporting import EFFECTS, Subject
 
         known, held = self.evidence(), self._evidence.held
-        found, rows = known.scores, f"Measured on {known.rows:,} held-out rows."
+        given: Table | None = None
+        found = known.scores
+        rows = (
+            f"Measured on held-out data: {known.rows:,} rows, each by networks that did not see it."
+        )
         if X is not None or y is not None:
             if X is None:
                 raise ValueError(f"{type(self).__name__}: y comes without X. Give its rows, too.")
-            held = self._as_held(X, y)
+            held, given = self._as_held(X, y), self._read(X)
             found = scores(
                 *(self.fitted_.objective, held.y, held.answers, held.counts), self._units[0]
             )
-            rows = f"Measured on {len(held.y):,} rows that were given for this report."
+            rows = f"Measured on test data: {len(held.y):,} rows that were given for this report."
         elif held is None or not len(held.y):
             held, rows = None, f"{rows} They are not in the file: what needs them is left out."
         by = np.zeros(len(self.columns_.columns))
@@ -302,6 +305,8 @@ class Insight(BaseEstimator):  # type: ignore[misc]
             known.calibration,
             [self.partial_dependence(name) for name in names[:EFFECTS]],
             X is not None,
+            given,
+            self._evidence.background,
         )
 
     # -------------------------------------------------------------------- rows

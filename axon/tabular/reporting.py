@@ -1,29 +1,34 @@
 """A table estimator as one HTML page: what was found in the table, how good it is, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from axon import plot
 from axon.backend import Array
 from axon.html import parts
+from axon.metrics.scores import class_scores, confusion
 from axon.names import readable
-from axon.plot.figure import FAINT, MARKERS, SERIES, Figure, paper, plain_frame
+from axon.plot.inline import curve_charts
+from axon.plot.runs import Series
+from axon.report import classes, sections
 from axon.report import page as html
-from axon.report import sections
-from axon.tabular.columns import Columns
+from axon.report.numbers import of_numbers
+from axon.report.page import Section
+from axon.tabular.columns import Columns, Values
 from axon.tabular.effects import PartialDependence
 from axon.tabular.evidence import Held, Scores
 from axon.tabular.fitted import Fitted
 from axon.tabular.intervals import Calibration, intervals
 from axon.tabular.objectives import Classes, Quantiles
+from axon.tabular.showing import cells_of, distribution, effect_charts
+from axon.tabular.table import Table
 
-BINS, FEWEST = 10, 20  # of a reliability diagram: groups, and rows in one
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 SHOWN = 30  # importances
 WIDE = 60  # characters of a column's values
 EFFECTS = 6  # columns whose partial dependence is drawn
+MISTAKES, BESIDE = 20, 8  # rows that were wrong, and columns of them that are shown
 
 
 class Subject(NamedTuple):
@@ -44,6 +49,8 @@ class Subject(NamedTuple):
         calibration: of intervals, or None.
         effects: partial dependences, most important columns first.
         given: whether the rows are others than those learned from.
+        table: the rows that were given, or None.
+        background: rows that stand for the table.
     """
 
     name: str
@@ -60,94 +67,192 @@ class Subject(NamedTuple):
     calibration: Calibration | None
     effects: list[PartialDependence]
     given: bool
+    table: Table | None
+    background: Values
 
 
 def page(subject: Subject, title: str | None) -> str:
     """The page."""
     made = [
-        _table(subject),
-        _training(subject.fitted),
         *(_results(subject, subject.held) if subject.held is not None else []),
+        _mistakes(subject, subject.held) if subject.held is not None else None,
         _importances(subject),
         _effects(subject),
-        html.section("Settings", parts.facts(subject.settings)),
+        _columns(subject),
+        _training(subject.fitted),
+        html.section("Settings", parts.facts(_chosen(subject))),
         sections.versions(),
     ]
-    return html.page(title or subject.name, _head(subject), [p for p in made if p is not None])
+    named = title or subject.name
+    return html.page(
+        named, _head(subject), [p for p in made if p is not None], _run(subject, named)
+    )
+
+
+def _chosen(subject: Subject) -> dict[str, object]:
+    """Settings that say something."""
+    return {k: v for k, v in subject.settings.items() if v not in (None, (), [])}
+
+
+def _run(subject: Subject, title: str) -> dict[str, object]:
+    """What ``compare_runs`` reads of a report."""
+    losses = list(subject.fitted.losses)
+    return {
+        "title": title,
+        "settings": {k: str(v) for k, v in _chosen(subject).items()},
+        "results": {name: own for name, (own, _) in subject.scores.items()},
+        "parameters": sum(p.size for p in subject.fitted.net.parameters()),
+        "epoch": list(range(len(losses))),
+        "measured": {"val_loss": list(range(len(losses)))},
+        "history": {"val_loss": losses},
+    }
 
 
 def _head(subject: Subject) -> str:
     """The scores, large, each beside that of a constant answer."""
-    shown = {
-        f"{name} (constant answer: {_score(name, constant)})": _score(name, own)
-        for name, (own, constant) in subject.scores.items()
+    shown = {name: _score(name, own) for name, (own, _) in subject.scores.items()}
+    beside = {
+        name: f"{_constant(subject)}: {_score(name, constant)}"
+        for name, (_, constant) in subject.scores.items()
     }
-    shown["members"] = str(subject.fitted.net.members)
+    shown["networks"] = str(subject.fitted.net.members)
     shown["parameters"] = f"{sum(p.size for p in subject.fitted.net.parameters()):,}"
-    cells = "".join(
-        f"<div><b>{parts.escape(v)}</b><span>{parts.escape(k)}</span></div>"
-        for k, v in shown.items()
-    )
-    note = f'<p class="note">{parts.escape(subject.rows)}</p>'
-    return f'{note}<div class="figures">{cells}</div>'
+    return html.figures(shown, subject.rows, beside)
+
+
+def _constant(subject: Subject) -> str:
+    """What the constant answer is."""
+    goal = subject.fitted.objective
+    if goal.probabilities:
+        return "always the same answer"
+    return "always the same quantiles" if isinstance(goal, Quantiles) else "always the mean"
 
 
 def _score(name: str, value: float) -> str:
     return f"{value:.1%}" if name == "accuracy" else readable(value)
 
 
-def _table(subject: Subject) -> str:
+def _columns(subject: Subject) -> Section:
     """What was found in the table."""
-    columns = subject.columns.columns
-    rows = [
-        [c.name, c.role, c.gaps, c.distinct, _short(c.why or c.span or ", ".join(c.values[:6]))]
-        for c in columns
-    ]
-    used = len(subject.columns.used)
+    columns, used = subject.columns.columns, subject.columns.used
+    held = subject.held
+    values = held.values if held is not None and len(held.y) else subject.background
+    total = len(values.numbers)
+    rows = []
+    for c in columns:
+        drawn = "" if c.role == "left out" else distribution(subject.columns, used.index(c), values)
+        listed = _short(c.why or c.span or ", ".join(c.values[:6]))
+        rows.append([c.name, c.role, listed, parts.Html(drawn), f"{c.gaps:,}", f"{c.distinct:,}"])
     said = "".join(f"<li>{parts.escape(s)}</li>" for s in subject.columns.said)
-    listed = parts.table(["column", "type", "gaps", "different", "values"], rows)
-    note = f"{used} of {len(columns)} columns are used."
-    return html.section("Table", listed, f"<ul>{said}</ul>" if said else "", note=note)
+    heads = ["column", "kind", "values", "distribution", "gaps", "different"]
+    note = (
+        f"{len(used)} of {len(columns)} columns are used. Distributions are of {total:,} rows, of "
+        "numbers without the outermost hundredth."
+    )
+    sentences = f"<ul>{said}</ul>" if said else ""
+    return html.section("Columns", parts.table(heads, rows, text=3), sentences, note=note)
 
 
 def _short(text: str) -> str:
     return text if len(text) <= WIDE else f"{text[: WIDE - 1]}…"
 
 
-def _training(fitted: Fitted) -> str:
+def _training(fitted: Fitted) -> Section:
     """How the loss of held-out rows fell."""
-    drawn = plot.curves({"val_loss": fitted.losses})
-    inside = f'<div class="picture">{html.figure(drawn, "loss of held-out rows by epoch")}</div>'
-    note = f"{len(fitted.losses)} epochs; the weights of epoch {fitted.best + 1} were kept."
+    losses = list(fitted.losses)
+    drawn = curve_charts({"val_loss": Series(list(range(len(losses))), losses)})
+    note = f"{len(losses)} epochs; the weights of epoch {fitted.best + 1} were kept."
     if fitted.objective.probabilities:
         note += f" Logits are divided by {fitted.temperature:.3g}, so that probabilities are right."
-    return html.section("Training", inside, note=note)
+    return html.section("Training", html.charts(*drawn), note=note)
 
 
 # ------------------------------------------------------------------------------------ results
 
 
-def _results(subject: Subject, held: Held) -> list[str | None]:
+def _results(subject: Subject, held: Held) -> Iterator[Section | None]:
     """What is right, and what is not, by the type of targets."""
     goal = subject.fitted.objective
     if isinstance(goal, Classes):
-        return [_reliability(subject, held), _confusion(subject, held)]
-    if goal.probabilities:
-        return [_reliability(subject, held), _labels(subject, held)]
-    if isinstance(goal, Quantiles):
-        return [_quantiles(subject, held, goal.quantiles), _coverage(subject, held)]
-    truth, guesses = (v * subject.spread + subject.mean for v in (held.y, held.answers))
-    return [sections.scatter(truth, guesses, subject.outputs), _coverage(subject, held)]
+        truth, names = held.y.argmax(axis=1), [str(name) for name in subject.outputs]
+        guesses = held.answers.argmax(axis=1)
+        yield classes.confused(truth, guesses, names)
+        matrix = confusion(truth, guesses, len(names))
+        found = class_scores(matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1))
+        yield classes.class_by_class(dict(zip(names, found, strict=True)), "class")
+        yield from classes.of_classes(truth, held.answers, names)
+    elif goal.probabilities:
+        yield _labels(subject, held)
+        yield classes.calibration(held.answers.ravel(), held.y.ravel(), "all labels")
+    elif isinstance(goal, Quantiles):
+        yield _quantiles(subject, held, goal.quantiles)
+        yield _coverage(subject, held)
+    else:
+        y, p = (v * subject.spread + subject.mean for v in (held.y, held.answers))
+        yield from of_numbers(y, p, subject.outputs)
+        yield _coverage(subject, held)
 
 
-def _confusion(subject: Subject, held: Held) -> str:
+def _mistakes(subject: Subject, held: Held) -> Section | None:
+    """The rows that were wrong, with what stands in their most important columns."""
+    goal = subject.fitted.objective
+    if isinstance(goal, Classes):
+        return _wrong(subject, held)
+    return None if goal.probabilities or isinstance(goal, Quantiles) else _far(subject, held)
+
+
+def _wrong(subject: Subject, held: Held) -> Section:
     truth, guesses = held.y.argmax(axis=1), held.answers.argmax(axis=1)
-    drawn = plot.confusion_matrix(truth, guesses, class_names=subject.outputs)
-    inside = f'<div class="picture">{html.figure(drawn, "confusion matrix")}</div>'
-    return html.section("Confusion matrix", inside)
+    wrong = np.flatnonzero(truth != guesses)
+    if not len(wrong):
+        return html.section("Mistakes", note=f"None in {len(truth):,} rows.")
+    order = wrong[np.argsort(-held.answers[wrong].max(axis=1), kind="stable")][:MISTAKES]
+    names = [str(name) for name in subject.outputs]
+    said = [
+        [names[truth[i]], names[guesses[i]], f"{held.answers[i].max():.1%}"] for i in order.tolist()
+    ]
+    note = f"{len(wrong):,} of {len(truth):,} rows"
+    note += f"; the {len(order)} most confident ones" if len(order) < len(wrong) else ""
+    heads = ["true", "predicted", "probability"]
+    return html.section("Mistakes", _listed(subject, held, order, heads, said), note=f"{note}.")
 
 
-def _labels(subject: Subject, held: Held) -> str:
+def _far(subject: Subject, held: Held) -> Section:
+    off = held.answers - held.y  # in units of the spread
+    order = np.argsort(-abs(off).max(axis=1), kind="stable")[:MISTAKES]
+    several = len(subject.outputs) > 1
+    said = []
+    for i in order.tolist():
+        k = int(abs(off[i]).argmax())
+        y, p = (float((v * subject.spread + subject.mean)[k]) for v in (held.y[i], held.answers[i]))
+        said.append([*([subject.outputs[k]] * several), *map(readable, (y, p, p - y))])
+    heads = [*(["output"] * several), "true", "predicted", "off by"]
+    note = f"The {len(order)} rows that are farthest off, of {len(off):,}."
+    return html.section("Largest errors", _listed(subject, held, order, heads, said), note=note)
+
+
+def _listed(
+    subject: Subject, held: Held, order: Array, heads: list[str], said: list[list[str]]
+) -> str:
+    """A table of rows: what was said of each, and its cells, the most important columns first."""
+    used, by = subject.columns.used, subject.importances
+    if by is None:
+        rank = list(range(len(used)))
+    else:
+        own = by[[c.role != "left out" for c in subject.columns.columns]]
+        rank = np.argsort(-own, kind="stable").tolist()
+    if subject.table is None:  # of free text nothing is kept but numbers
+        rank = [j for j in rank if used[j].role != "text"]
+    shown = rank[:BESIDE]
+    cells = [cells_of(subject.columns, j, held.values, order, subject.table) for j in shown]
+    if subject.table is not None:
+        heads = ["row", *heads]
+        said = [[str(i + 1), *one] for i, one in zip(order.tolist(), said, strict=True)]
+    rows = [[*one, *(column[i] for column in cells)] for i, one in enumerate(said)]
+    return parts.table([*heads, *(used[j].name for j in shown)], rows)
+
+
+def _labels(subject: Subject, held: Held) -> Section:
     right = (held.answers > 0.5) == (held.y > 0.5)
     rows = [
         [name, parts.Share(r.mean()), parts.Share(y.mean()), parts.Share((p > 0.5).mean())]
@@ -156,7 +261,7 @@ def _labels(subject: Subject, held: Held) -> str:
     return html.section("Labels", parts.table(["label", "right", "are 1", "called 1"], rows))
 
 
-def _quantiles(subject: Subject, held: Held, promised: Array) -> str:
+def _quantiles(subject: Subject, held: Held, promised: Array) -> Section:
     below = (held.y <= held.answers).mean(axis=0)
     rows = [
         [name, f"{q:.1%}", parts.Share(share)]
@@ -165,50 +270,7 @@ def _quantiles(subject: Subject, held: Held, promised: Array) -> str:
     return html.section("Quantiles", parts.table(["quantile", "promised below", "below"], rows))
 
 
-def _reliability(subject: Subject, held: Held) -> str:
-    """How often what was said to be so likely was so."""
-    one = isinstance(subject.fitted.objective, Classes)
-    if one and held.y.shape[1] > 2:
-        said = held.answers.max(axis=1)
-        true = (held.answers.argmax(axis=1) == held.y.argmax(axis=1)).astype(float)
-        what = "the likeliest class"
-    elif one:
-        said, true, what = held.answers[:, 1], held.y[:, 1], subject.outputs[1]
-    else:
-        said, true, what = held.answers.ravel(), held.y.ravel(), "all labels"
-    drawn = reliability(said, true)
-    inside = f'<div class="picture">{html.figure(drawn, "reliability diagram")}</div>'
-    note = f"Of {what}: on the line, what is called so likely is so as often."
-    return html.section("Reliability", inside, note=note)
-
-
-def reliability(said: Array, true: Array) -> Figure:
-    """Draw how often something was so, over how likely it was called, in groups of equal size.
-
-    Args:
-        said: (n,) probabilities.
-        true: (n,) 1 where it was so.
-
-    >>> figure = reliability(np.linspace(0, 1, 200), np.arange(200) > 100)
-    >>> len(figure.axes[0].lines[1].get_xdata())
-    10
-    """
-    groups = int(np.clip(len(said) // FEWEST, 1, BINS))
-    cuts = np.array_split(np.argsort(said, kind="stable"), groups)
-    x, y = ([float(v[part].mean()) for part in cuts] for v in (said, true))
-    figure = paper(4.2, 3.8)
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-    axes.plot(x, y, marker=MARKERS[0], color=SERIES[0], linewidth=1.4)
-    error = [1.64 * (b * (1 - b) / len(part)) ** 0.5 for b, part in zip(y, cuts, strict=True)]
-    axes.errorbar(x, y, yerr=error, fmt="none", ecolor=SERIES[0], alpha=0.4)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.set_ylabel("how often it was so", color=FAINT)
-    plain_frame(axes, "how likely it was called")
-    return figure
-
-
-def _coverage(subject: Subject, held: Held) -> str | None:
+def _coverage(subject: Subject, held: Held) -> Section | None:
     """Whether intervals hold what they promise."""
     if subject.calibration is None:
         return None
@@ -260,7 +322,7 @@ def _taken(known: Calibration, rows: Array) -> Calibration:
 # ------------------------------------------------------------------------------------ columns
 
 
-def _importances(subject: Subject) -> str | None:
+def _importances(subject: Subject) -> Section | None:
     if subject.importances is None:
         return None
     order = np.argsort(-subject.importances, kind="stable")[:SHOWN]
@@ -277,10 +339,9 @@ def _importances(subject: Subject) -> str | None:
     return html.section("Importance of columns", parts.table(heads, rows), note=note)
 
 
-def _effects(subject: Subject) -> str | None:
+def _effects(subject: Subject) -> Section | None:
     if not subject.effects:
         return None
-    pictures = [html.figure(e.plot(), f"predictions over {e.column}") for e in subject.effects]
-    inside = f'<div class="pictures">{"".join(pictures)}</div>'
+    inside = html.charts(*effect_charts(subject.effects))
     note = "The mean prediction if a column had this value in all rows (partial dependence)."
-    return html.section("What columns do", inside, note=note)
+    return html.section("What each column does", inside, note=note)

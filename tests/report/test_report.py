@@ -1,5 +1,6 @@
 """The HTML report: everything in one file, escaped, right, and found impossible before work."""
 
+import json
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -11,8 +12,11 @@ import pytest
 
 import axon
 from axon.layers import Dense, Flatten, Rescaling
+from axon.metrics.scores import ranking
 from axon.models import Sequential
-from axon.report.results import Results
+from axon.report.classes import calibration, groups, threshold
+from axon.report.page import RUN
+from axon.report.results import results_of
 
 pytest.importorskip("matplotlib")
 VOID = {"meta", "link", "img", "br"}
@@ -102,13 +106,17 @@ def test_everything_is_in_one_file(digits: Any, tmp_path: Any) -> None:
         *("Where the time goes", "Settings", "Versions"),
     ):
         assert heading in page.headings
-    assert all(link.startswith("data:") for link in page.links)
+    assert all(link.startswith(("data:", "#")) for link in page.links)
+    wanted = [f'id="{link[1:]}"' for link in page.links if link.startswith("#")]
+    assert len(wanted) == len(page.headings) - 1  # each heading but the title is in the contents
     for source in page.images:
         kind, _, data = source.partition(";base64,")
         raw = b64decode(data, validate=True)
         assert raw.startswith(b"<?xml" if kind.endswith("svg+xml") else b"\x89PNG")
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
-    assert not re.findall(r"(?:src|href|url\()\W*https?:", text)
+    assert all(key in text for key in wanted)
+    assert "http" not in re.sub('xmlns[^"]*"[^"]*"', "", text)
+    assert f"Measured on test data: {len(x)} rows that the model did not learn from." in text
     assert page.facts["seed"] == "3"
     assert page.facts["batch size"] == "64"
     assert page.facts["optimizer"].startswith("Adam(")
@@ -126,9 +134,9 @@ def test_numbers_agree_with_the_model(digits: Any, tmp_path: Any) -> None:
         assert row == [*(f"{v:.3f}" for v in wanted), str(theirs.sum())]
     wrong = int((guesses != y).sum())
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
-    assert f"{wrong} of {len(y)} samples" in text
+    assert f"{wrong} of {len(y)} rows" in text
     accuracy = model.evaluate(x, y, return_dict=True)["accuracy"]
-    assert f"<b>{accuracy:.2%}</b><span>accuracy</span>" in text
+    assert f"<b>{accuracy:.2%}</b><span>accuracy</span><i>always " in text
     assert [row[0] for row in page.table("epoch").values()] == [
         f"{v:.5g}" for v in model.history.history["loss"]
     ]
@@ -142,8 +150,8 @@ def test_the_most_confident_mistakes_come_first(tmp_path: Any) -> None:
     model = trained(x, np.array([1, 1, 1, 1]), Dense(2, "softmax"))
     model.layers[0].weights, model.layers[0].bias = np.eye(2), np.zeros(2)
     page = page_of(model, tmp_path / "r.html", x=x, y=np.array([1, 1, 1, 1]), profile=False)
-    assert list(page.table("sample")) == ["0", "2", "1"]
-    assert page.table("sample")["0"] == ["1", "0", f"{1 / (1 + np.exp(-3)):.1%}"]
+    assert list(page.table("row")) == ["1", "3", "2"]
+    assert page.table("row")["1"] == ["1", "0", f"{1 / (1 + np.exp(-3)):.1%}", "3", "0"]
 
 
 def test_no_mistakes(tmp_path: Any) -> None:
@@ -151,7 +159,7 @@ def test_no_mistakes(tmp_path: Any) -> None:
     model = trained(x, y, Dense(2, "softmax"))
     model.layers[0].weights = 9 * np.eye(2)
     model.report(tmp_path / "r.html", x=x, y=y, profile=False)
-    assert "None in 2 samples." in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "None in 2 rows." in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("logits", [False, True])
@@ -166,7 +174,7 @@ def test_binary(tmp_path: Any, logits: bool) -> None:
         "no": ["1.000", "0.500", "0.667", "2"],
         "yes": ["0.500", "1.000", "0.667", "1"],
     }
-    assert page.table("sample") == {"2": ["no", "yes", f"{1 / (1 + np.exp(-0.4)):.1%}"]}
+    assert page.table("row") == {"3": ["no", "yes", f"{1 / (1 + np.exp(-0.4)):.1%}", "2"]}
 
 
 def test_one_hot_labels_logits_and_steps(tmp_path: Any) -> None:
@@ -190,7 +198,7 @@ def test_labels_of_padding_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None
     x, y = np.eye(3, dtype="f4"), np.array([[1, 0], [1, 1], [1, 1]])
     model = trained(x, y, Dense(2, "sigmoid"), loss="binary_cross_entropy", metrics=[])
     monkeypatch.setattr(model, "compute_mask", lambda x: np.array([True, True, False]))
-    assert [score.samples for score in Results(model, x, y).per_class().values()] == [2, 1]
+    assert [score.samples for score in results_of(model, x, y)[0].per_class().values()] == [2, 1]
 
 
 @pytest.mark.parametrize("outputs", [1, 6])
@@ -200,8 +208,14 @@ def test_regression(tmp_path: Any, outputs: int) -> None:
     model = trained(x, y, Dense(outputs), loss="mse", metrics=["mae"])
     page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
     assert "True and predicted values" in page.headings
-    pictures = [alt for alt in page.alts if alt.startswith("true and predicted")]
-    assert len(pictures) == min(outputs, 4)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert text.count('aria-label="true and predicted values') == min(outputs, 4)
+    errors = page.table("output")
+    assert len(errors) == outputs
+    y_hat, y_0 = model.predict(x)[:, 0].astype(float), y[:, 0].astype(float)
+    r2 = 1 - ((y_hat - y_0) ** 2).sum() / ((y_0 - y_0.mean()) ** 2).sum()
+    assert next(iter(errors.values()))[0] == f"{r2:.3f}"
+    assert len(page.table("row")) == 20
     assert "Mistakes" not in page.headings
 
 
@@ -236,7 +250,7 @@ def test_names_are_escaped(tmp_path: Any) -> None:
     model.metadata["class_names"] = [evil, "b & c"]
     model.report(tmp_path / "r.html", x=x, y=y, title=evil, settings={evil: evil}, profile=False)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "<script" not in text
+    assert "<script>" not in text  # those of the page say what type they are
     assert "b &amp; c" in text
 
 
@@ -276,10 +290,102 @@ def test_models_that_are_not_ready(tmp_path: Any) -> None:
         model.report(tmp_path / "r.html")
 
 
-def test_without_matplotlib(digits: Any, tmp_path: Any, monkeypatch: Any) -> None:
+def test_without_matplotlib_only_the_drawing_is_missing(
+    digits: Any, tmp_path: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"the extra 'plot'"):
-        digits[0].report(tmp_path / "r.html")
+    model, (x, y) = digits
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
+    assert {"Network", "Confusion matrix", "ROC and precision-recall"} <= set(page.headings)
+    assert "Drawing" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_several_outputs_are_told_one_by_one(tmp_path: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype("f4")
+    y = {"price": 2 * x[:, :1], "sort": (x[:, 1] > 0).astype(int)}
+    given = axon.layers.Input((3,))
+    hidden = Dense(4, "tanh")(given)
+    outputs = {"price": Dense(1)(hidden), "sort": Dense(2, "softmax")(hidden)}
+    model = axon.Model(given, outputs)
+    losses = {"price": "mse", "sort": "categorical_cross_entropy"}
+    model.compile(losses, "adam", metrics={"sort": ["accuracy"], "price": []})
+    model.fit(x, y, epochs=1, verbose=0)
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
+    wanted = ["price: Residuals", "price: Largest errors", "sort: Threshold", "sort: Mistakes"]
+    assert set(wanted) <= set(page.headings)
+    right = (model.predict(x)["sort"].argmax(1) == y["sort"]).mean()
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert f"<b>{right:.2%}</b><span>sort_accuracy</span><i>always " in text
+
+
+def test_very_many_classes_stay_readable(tmp_path: Any) -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(500, 8)).astype("f4"), random.integers(0, 100, 500)
+    model = trained(x, y, Dense(100, "softmax"))
+    page = page_of(model, tmp_path / "r.html", x=x, y=y, profile=False)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "The 8 classes that are told apart worst" in text
+    assert len(page.table("true class")) <= 12
+    assert "<summary>All 100</summary>" in text
+    assert len(text) < 800_000
+
+
+# ------------------------------------------------------------------------------------ the numbers
+
+
+def test_curves_agree_with_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    random = np.random.default_rng(0)
+    positive = random.random(300) < 0.3
+    score = np.round(0.4 * positive + random.random(300), 1)  # with many equal ones
+    found = ranking(positive, score)
+    assert found is not None
+    assert found.area == pytest.approx(metrics.roc_auc_score(positive, score))
+    assert found.precision == pytest.approx(metrics.average_precision_score(positive, score))
+    wrong, right, _ = metrics.roc_curve(positive, score, drop_intermediate=False)
+    np.testing.assert_allclose(found.roc, (wrong, right))
+    assert ranking(positive, score * 0) is not None
+    assert ranking(np.ones(3, bool), np.arange(3.0)) is None
+
+
+def test_thresholds_count_rows() -> None:
+    random = np.random.default_rng(0)
+    positive = random.random(200) < 0.4
+    p = np.clip(0.3 * positive + 0.7 * random.random(200), 0, 1)
+    text = str(threshold(positive, p, "yes <i>"))
+    assert "<i>" not in text.replace("<i><svg", "")
+    row = next(r for r in re.findall("<tr>(.*?)</tr>", text) if ">0.50<" in r)
+    cells = [c.replace(",", "") for c in re.findall("<td[^>]*>(.*?)</td>", row)]
+    called = p >= 0.5
+    hits = int((called & positive).sum())
+    assert list(map(int, cells[1:5])) == [
+        *(int(called.sum()), hits, int(called.sum()) - hits, int(positive.sum()) - hits)
+    ]
+    assert float(cells[5]) == pytest.approx(hits / called.sum(), abs=1e-3)
+    assert threshold(np.ones(3, bool), np.ones(3), "yes") is None
+
+
+def test_calibration_shows_shares_of_groups() -> None:
+    said = np.repeat([0.1, 0.6], 40)
+    true = np.concatenate([np.arange(40) % 10 == 0, np.arange(40) % 2 == 0])
+    found = groups(said, true)
+    np.testing.assert_allclose([g[:2] for g in found], [[0.1, 0.1]] * 2 + [[0.6, 0.5]] * 2)
+    assert "called 60% · was so 50%" in str(calibration(said, true, "all"))
+
+
+def test_a_report_keeps_the_numbers_of_its_run(digits: Any, tmp_path: Any) -> None:
+    model, (x, y) = digits
+    evil = "</script><script>alert(1)</script>"
+    model.report(tmp_path / "r.html", x=x, y=y, settings={evil: evil}, profile=False)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    (kept,) = re.findall(f'<script type="application/json" id="{RUN}">(.*?)</script>', text)
+    run = json.loads(kept)
+    assert run["history"]["loss"] == model.history.history["loss"]
+    assert run["settings"][evil] == evil
+    assert run["results"]["accuracy"] == model.evaluate(x, y, return_dict=True)["accuracy"]
+
+
+# ------------------------------------------------------------------------------------ a browser
 
 
 def test_in_a_browser(digits: Any, tmp_path: Any) -> None:

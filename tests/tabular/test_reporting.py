@@ -1,13 +1,13 @@
 """Partial dependence, and the report of a table estimator."""
 
 import re
+from html import unescape
 
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
 from axon.tabular import TabularClassifier, TabularRegressor, from_state, read, to_state
-from axon.tabular.reporting import reliability
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -107,15 +107,17 @@ def test_partial_dependence_says_what_it_needs() -> None:
         model.partial_dependence("size", points=1)
 
 
+CLASSES = ["Confusion matrix", "Class by class", "ROC and precision-recall"]
+NUMBERS = ["Errors", "True and predicted values", "Residuals", "Intervals", "Largest errors"]
 HEADINGS = {
-    "two classes": ["Reliability", "Confusion matrix"],
-    "many classes": ["Reliability", "Confusion matrix"],
-    "labels": ["Reliability", "Labels"],
-    "a target": ["True and predicted values", "Intervals"],
-    "targets": ["True and predicted values", "Intervals"],
+    "two classes": [*CLASSES, "Threshold", "Calibration", "Mistakes"],
+    "many classes": [*CLASSES, "Calibration", "Mistakes"],
+    "labels": ["Labels", "Calibration"],
+    "a target": NUMBERS,
+    "targets": NUMBERS,
     "quantiles": ["Quantiles", "Intervals"],
 }
-COLUMNS = ["Importance of columns", "What columns do"]
+COLUMNS = ["Importance of columns", "What each column does", "Columns", "Training"]
 
 
 @pytest.mark.parametrize("case", SEVERAL)
@@ -124,13 +126,12 @@ def test_a_report_tells_all(case: str, tmp_path) -> None:
     model.report(tmp_path / "run.html", title="<A title>")
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
     found = re.findall("<h2>(.*?)</h2>", text)
-    expected = ["Table", "Training", *HEADINGS[case], *COLUMNS, "Settings", "Versions"]
-    assert found == expected
+    assert found == [*HEADINGS[case], *COLUMNS, "Settings", "Versions"]
     assert "&lt;A title&gt;" in text
-    assert "<i>" not in text
+    assert "yes <i>" not in text
     assert "http" not in re.sub('xmlns[^"]*"[^"]*"', "", text)  # nothing is fetched
     for name, (own, constant) in model.scores_.items():
-        assert f"{name} (constant answer: " in text
+        assert f"<span>{name}</span><i>always " in text
         assert own != constant
     assert "it is always 1" in text
 
@@ -141,12 +142,12 @@ def test_a_report_of_a_loaded_model_says_what_it_lacks(tmp_path) -> None:
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
     assert "They are not in the file: what needs them is left out." in text
     found = re.findall("<h2>(.*?)</h2>", text)
-    assert found == ["Table", "Training", *COLUMNS, "Settings", "Versions"]
+    assert found == [*COLUMNS, "Settings", "Versions"]
     rows = TABLE.taken(np.arange(100))
     model.report(tmp_path / "run.html", rows, SEVERAL["two classes"][1][:100])
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
-    assert "Measured on 100 rows that were given for this report." in text
-    assert HEADINGS["two classes"] == re.findall("<h2>(.*?)</h2>", text)[2:4]
+    assert "Measured on test data: 100 rows that were given for this report." in text
+    assert re.findall("<h2>(.*?)</h2>", text)[:6] == HEADINGS["two classes"]
     with pytest.raises(ValueError, match="y comes without X"):
         model.report(tmp_path / "run.html", y=[1])
     with pytest.raises(NotFittedError):
@@ -155,9 +156,49 @@ def test_a_report_of_a_loaded_model_says_what_it_lacks(tmp_path) -> None:
         model.report(tmp_path / "nowhere" / "run.html")
 
 
-def test_a_reliability_diagram_shows_shares_of_groups() -> None:
-    said = np.repeat([0.1, 0.6], 40)
-    true = np.concatenate([np.arange(40) % 10 == 0, np.arange(40) % 2 == 0])
-    line = reliability(said, true).axes[0].lines[1]
-    np.testing.assert_allclose(line.get_xdata(), [0.1, 0.1, 0.6, 0.6])
-    np.testing.assert_allclose(line.get_ydata(), [0.1, 0.1, 0.5, 0.5])
+def rows_below(text: str, heading: str) -> list[list[str]]:
+    """The cells of the table below a heading."""
+    part = text[text.index(f"<h2>{heading}</h2>") :].partition("</table>")[0]
+    rows = re.findall("<tr>(.*?)</tr>", part)
+    return [re.findall("<t[dh][^>]*>(.*?)</t[dh]>", row) for row in rows]
+
+
+def test_mistakes_come_with_their_rows(tmp_path) -> None:
+    """Of given rows the cells as they came; of held-out rows what their numbers mean."""
+    model = fitted("two classes")
+    rows, y = TABLE.taken(np.arange(100)), SEVERAL["two classes"][1][:100]
+    model.report(tmp_path / "run.html", rows, y)
+    head, *listed = rows_below((tmp_path / "run.html").read_text("utf-8"), "Mistakes")
+    assert head[:4] == ["row", "true", "predicted", "probability"]
+    wrong = np.flatnonzero(model.predict(rows) != y)
+    assert sorted(int(row[0]) - 1 for row in listed) == wrong[:20].tolist()
+    for row in listed:
+        for name in ("colour", "size", "told"):
+            value = rows.column(name)[int(row[0]) - 1]
+            cell = dict(zip(head, row, strict=True))[name]
+            if isinstance(value, str):
+                assert unescape(cell) == value
+            elif value is not None and not np.isnan(value):
+                assert float(cell.replace(",", "")) == pytest.approx(value, rel=1e-4)
+            else:
+                assert cell == ""
+    model.report(tmp_path / "run.html")
+    head, *listed = rows_below((tmp_path / "run.html").read_text("utf-8"), "Mistakes")
+    assert head[0] == "true"
+    known = {
+        (c or "", str(d)[:10])
+        for c, d in zip(TABLE.column("colour").tolist(), TABLE.column("seen"), strict=True)
+    }
+    for row in listed:
+        cells = dict(zip(head, row, strict=True))
+        assert (cells["colour"], cells["seen"]) in known
+
+
+def test_largest_errors_are_the_largest(tmp_path) -> None:
+    model, rows, y = fitted("a target"), TABLE.taken(np.arange(60)), Y[:60]
+    model.report(tmp_path / "run.html", rows, y)
+    head, *listed = rows_below((tmp_path / "run.html").read_text("utf-8"), "Largest errors")
+    off = model.predict(rows) - y
+    order = np.argsort(-abs(off))[:20]
+    assert [int(row[0]) - 1 for row in listed] == order.tolist()
+    assert float(listed[0][head.index("off by")]) == pytest.approx(off[order[0]], rel=1e-2)
