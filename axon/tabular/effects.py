@@ -4,13 +4,16 @@ Friedman, "Greedy Function Approximation: A Gradient Boosting Machine" (2001). R
 since columns depend on each other, are among those averaged over.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from axon.backend import Array
-from axon.names import suggestion
+from axon.html.chart import ChartLine, lines
+from axon.html.marks import dots
+from axon.names import readable, suggestion
 from axon.plot.figure import FAINT, MARKERS, SERIES, Axes, Figure, clipped, paper, plain_frame
 from axon.tabular.column import DAY, FIRST, GAP, Column
 from axon.tabular.column_sums import ColumnSums
@@ -46,7 +49,6 @@ class PartialDependence:
     def _repr_html_(self) -> str:
         """What a notebook shows: the chart."""
         from axon.html.parts import framed
-        from axon.tabular.showing import effect_chart
 
         return framed("Partial dependence", effect_chart(self), note=self.column)
 
@@ -90,6 +92,66 @@ def _dots(axes: Axes, found: PartialDependence, y: Array, k: int) -> None:
     upright = sum(map(len, names)) > 40
     axes.set_xticks(places, names, rotation=90 if upright else 0, fontsize=8)
     plain_frame(axes, "")
+
+
+# ------------------------------------------------------------------------------------ as HTML
+
+
+def effect_charts(found: Sequence[PartialDependence]) -> list[str]:
+    """A chart for each column, all over the same range, so that what does more is seen to."""
+    ends = [
+        (float(e.predictions[..., -1].min()), float(e.predictions[..., -1].max()))
+        if _alone(e)
+        else (float(e.predictions.min()), float(e.predictions.max()))
+        for e in found
+    ]
+    low, high = min(a for a, _ in ends), max(b for _, b in ends)
+    spare = 0.05 * (high - low) or 0.5
+    return [effect_chart(effect, (low - spare, high + spare)) for effect in found]
+
+
+def _alone(found: PartialDependence) -> bool:
+    """Whether one output tells all: of two classes the second one."""
+    made = found.predictions.reshape(len(found.values), -1)
+    return made.shape[1] == 2 and bool(np.allclose(made.sum(axis=1), 1))
+
+
+def effect_chart(found: PartialDependence, span: tuple[float, float] | None = None) -> str:
+    """Mean predictions over the values of a column: a line, or a dot for each category.
+
+    Of two classes the second one is drawn; of several outputs the first eight.
+
+    Args:
+        found: what ``partial_dependence`` gave.
+        span: between which predictions it is drawn.
+    """
+    made = found.predictions.reshape(len(found.values), -1)
+    kept = [1] if _alone(found) else list(range(made.shape[1]))[: len(SERIES)]
+    names = [str(found.outputs[o]) for o in kept]
+    about = f"mean prediction over {found.column}"
+    shares = [f"{share:.0%} of rows" for share in found.shares.tolist()]
+    if found.role in ("category", "ordered"):
+        series = [
+            ChartLine(name, made[:, o].tolist(), [], i)
+            for i, (name, o) in enumerate(zip(names, kept, strict=True))
+        ]
+        words = [str(v) for v in found.values.tolist()]
+        return dots(
+            words, series, about, found.column, x_name="mean prediction", x_range=span, more=shares
+        )
+    dates = found.values.dtype.kind == "M"
+    x = found.values.astype("datetime64[s]").astype(float) if dates else found.values
+    drawn = [
+        ChartLine(name, x.tolist(), made[:, o].tolist(), i)
+        for i, (name, o) in enumerate(zip(names, kept, strict=True))
+    ]
+    say = _day if dates else readable
+    options: dict[str, Any] = {"y_name": "mean prediction", "y_range": span, "say_x": say}
+    return lines(drawn, about, found.column, **options, points=True)
+
+
+def _day(seconds: float) -> str:
+    return str(np.datetime64(round(seconds), "s").astype("datetime64[D]"))
 
 
 # ------------------------------------------------------------------------------------ numbers

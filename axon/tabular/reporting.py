@@ -16,12 +16,12 @@ from axon.report import page as html
 from axon.report.numbers import of_numbers
 from axon.report.page import Section
 from axon.tabular.columns import Columns, Values
-from axon.tabular.effects import PartialDependence
+from axon.tabular.effects import PartialDependence, effect_charts
 from axon.tabular.evidence import Held, Scores
 from axon.tabular.fitted import Fitted
 from axon.tabular.intervals import Calibration, intervals
 from axon.tabular.objectives import Classes, Quantiles
-from axon.tabular.showing import cells_of, distribution, effect_charts
+from axon.tabular.showing import cells_of, distribution
 from axon.tabular.table import Table
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)

@@ -1,23 +1,17 @@
 """Columns in reports and notebooks: how their values are distributed, cells, and what they do."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from axon.backend import Array
-from axon.html.chart import ChartLine, lines
-from axon.html.marks import dots, spark
+from axon.html.marks import spark
 from axon.names import readable
 from axon.tabular.column import DAY, FIRST, GAP, Column
 from axon.tabular.columns import Columns, Values
-from axon.tabular.effects import PartialDependence
 from axon.tabular.inline import column_cells, cut
 from axon.tabular.table import Table
 
 BINS, NAMED = 16, 16  # of a distribution: columns, and categories
 EDGES = (0.005, 0.995)  # quantiles of numbers between which they are counted
-SERIES = 8  # outputs that are drawn
 
 
 def _own(columns: Columns, place: int, values: Values) -> Array:
@@ -95,60 +89,3 @@ def cells_of(
     if column.role == "category":
         return [cut("" if c == GAP else _word(column, c)) for c in own.tolist()]
     return [cut(_said(column, v)) for v in own.tolist()]
-
-
-def effect_charts(found: Sequence[PartialDependence]) -> list[str]:
-    """A chart for each column, all over the same range, so that what does more is seen to."""
-    ends = [
-        (float(e.predictions[..., -1].min()), float(e.predictions[..., -1].max()))
-        if _alone(e)
-        else (float(e.predictions.min()), float(e.predictions.max()))
-        for e in found
-    ]
-    low, high = min(a for a, _ in ends), max(b for _, b in ends)
-    spare = 0.05 * (high - low) or 0.5
-    return [effect_chart(effect, (low - spare, high + spare)) for effect in found]
-
-
-def _alone(found: PartialDependence) -> bool:
-    """Whether one output tells all: of two classes the second one."""
-    made = found.predictions.reshape(len(found.values), -1)
-    return made.shape[1] == 2 and bool(np.allclose(made.sum(axis=1), 1))
-
-
-def effect_chart(found: PartialDependence, span: tuple[float, float] | None = None) -> str:
-    """Mean predictions over the values of a column: a line, or a dot for each category.
-
-    Of two classes the second one is drawn; of several outputs the first eight.
-
-    Args:
-        found: what ``partial_dependence`` gave.
-        span: between which predictions it is drawn.
-    """
-    made = found.predictions.reshape(len(found.values), -1)
-    kept = [1] if _alone(found) else list(range(made.shape[1]))[:SERIES]
-    names = [str(found.outputs[o]) for o in kept]
-    about = f"mean prediction over {found.column}"
-    shares = [f"{share:.0%} of rows" for share in found.shares.tolist()]
-    if found.role in ("category", "ordered"):
-        series = [
-            ChartLine(name, made[:, o].tolist(), [], i)
-            for i, (name, o) in enumerate(zip(names, kept, strict=True))
-        ]
-        words = [str(v) for v in found.values.tolist()]
-        return dots(
-            words, series, about, found.column, x_name="mean prediction", x_range=span, more=shares
-        )
-    dates = found.values.dtype.kind == "M"
-    x = found.values.astype("datetime64[s]").astype(float) if dates else found.values
-    drawn = [
-        ChartLine(name, x.tolist(), made[:, o].tolist(), i)
-        for i, (name, o) in enumerate(zip(names, kept, strict=True))
-    ]
-    say = _day if dates else readable
-    options: dict[str, Any] = {"y_name": "mean prediction", "y_range": span, "say_x": say}
-    return lines(drawn, about, found.column, **options, points=True)
-
-
-def _day(seconds: float) -> str:
-    return str(np.datetime64(round(seconds), "s").astype("datetime64[D]"))
