@@ -96,6 +96,11 @@ class Sharded:
         trainer = self.trainer
         for head in trainer.heads:
             demand_additive(head.loss)
+        if trainer.optimizer.looks_twice:
+            raise ValueError(
+                f"fit(shards=...): {type(trainer.optimizer).__name__} needs gradients at two "
+                "places in each step. Leave shards out."
+            )
         metrics: list[Metric] = trainer.metrics if trainer.heads else []
         watched = (trainer.mean_loss, *metrics)
         self.inside = [metric for metric in watched if _can_merge(metric)]
@@ -144,7 +149,7 @@ class Sharded:
         if scored.masked and self.trainer.names is not None:
             raise ValueError(MASKED)
         weight, told = _weight(scored)
-        scored.loss.backward(weight)
+        self.trainer.optimizer.scale_loss(scored.loss).backward(weight)
         self._arrange()
         return [scored.loss, *told, *scored.kept]
 

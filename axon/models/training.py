@@ -237,12 +237,26 @@ class Trainer:
         with Mode("phase", "backward"):
             if sharded is not None:
                 return sharded.backward(scored)
-            scored.loss.backward()
+            self.optimizer.scale_loss(scored.loss).backward()
             self.reduce()
+        if self.optimizer.looks_twice:
+            self._look_again(*columns)
         with Mode("phase", "update"):
             self.optimizer.apply()
             self.constrain()
         return [scored.loss, *scored.kept]
+
+    def _look_again(self, *columns: Tensor) -> None:
+        """Gradients where the optimizer has gone to look; nothing is measured there."""
+        self.optimizer.first_step()  # type: ignore[attr-defined]
+        with GradMode(True), TrainingMode(True), Mode("costs", []), Mode("checked", True):
+            y_pred = self.model.flat(self.model.forward(*columns[: self.width]))
+            seen = self._seen(y_pred, columns[self.width :])
+            losses = [one.head.loss.loss(one.y, one.y_pred, *one.w) for one in seen]
+            loss = self._sum(seen, losses)
+        with Mode("phase", "backward"):
+            loss.backward()
+            self.reduce()
 
     def reduce(self) -> None:
         """Let the reduction, if there is one, change the gradients: neighbours as one Tensor."""

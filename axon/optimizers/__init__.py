@@ -15,6 +15,7 @@ from axon.optimizers.sgd import SGD
 
 if TYPE_CHECKING:
     from axon.optimizers.adadelta import Adadelta
+    from axon.optimizers.around import SAM, Lookahead, LossScaleOptimizer
     from axon.optimizers.ftrl import Ftrl
     from axon.optimizers.full_batch import ASGD, Rprop
     from axon.optimizers.layerwise import Adafactor, Lamb
@@ -32,6 +33,7 @@ LATER = {  # file -> the optimizers in it, which are loaded when one of them is 
     "schedule_free": ("ScheduleFreeAdamW", "ScheduleFreeSGD"),
 }
 HOMES = {name: home for home, names in LATER.items() for name in names}
+HOMES |= dict.fromkeys(("SAM", "Lookahead", "LossScaleOptimizer"), "around")
 
 _OPTIMIZERS: dict[str, type[Optimizer] | str] = {
     "sgd": SGD,
@@ -56,6 +58,8 @@ _OPTIMIZERS: dict[str, type[Optimizer] | str] = {
     "schedule_free_sgd": "ScheduleFreeSGD",
 }
 OPTIMIZERS: LateTable[type[Optimizer]] = LateTable(__name__, HOMES, _OPTIMIZERS)
+_AROUND = {"sam": "SAM", "lookahead": "Lookahead", "loss_scale_optimizer": "LossScaleOptimizer"}
+_NAMED: LateTable[type[Optimizer]] = LateTable(__name__, HOMES, {**_OPTIMIZERS, **_AROUND})
 
 
 def get(optimizer: Choice | Optimizer) -> Optimizer:
@@ -70,13 +74,16 @@ def get(optimizer: Choice | Optimizer) -> Optimizer:
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     """
     expected = "a name or an Optimizer"
-    return choose("optimizer", optimizer, OPTIMIZERS, Optimizer, expected, descriptions=True)
+    return choose("optimizer", optimizer, _NAMED, Optimizer, expected, descriptions=True)
 
 
-deserialize = Deserialize("optimizer", lambda: OPTIMIZERS.values(), get)
+def _classes() -> list[type[Optimizer]]:
+    return list(_NAMED.values())
+
+
+deserialize = Deserialize("optimizer", _classes, get)
 
 _ELSEWHERE = {
-    "LossScaleOptimizer": "any: AXON computes in float32, where gradients need no scale",
     "MultiOptimizer": "multipliers={'pattern': factor}, a rate for each group of parameters",
     "SparseAdam": "Adam",
 }

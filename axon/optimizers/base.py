@@ -71,6 +71,8 @@ class Optimizer(Stateful, Configurable, ABC):
     state_names: tuple[str, ...] = ()  # arrays like the parameters, which begin with 0
     state_begins: Mapping[str, float] = {}  # or with this
     number_begins: ClassVar[Mapping[str, float]] = {}  # numbers that updates change
+    stands_alone: ClassVar[bool] = False  # no other may stand around it: see ``around.py``
+    looks_twice: ClassVar[bool] = False  # each step needs gradients at two places
 
     weight_decay: Rate | None
     clipnorm: float | None
@@ -314,18 +316,17 @@ class Optimizer(Stateful, Configurable, ABC):
         steps = self.gradient_accumulation_steps or 0
         return steps if steps > 1 else 0
 
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """What gradients are computed of: the loss itself, unless an optimizer scales it."""
+        return loss
+
     def apply(self) -> None:
         """Do the part of a step that is recorded: primitives only. ``advance`` is the other part.
 
         Raises:
             RuntimeError: the optimizer does not know its parameters yet.
         """
-        if not self.parameters:
-            raise RuntimeError(
-                f"{type(self).__name__}.step: no parameters to update. Call "
-                "model.compile(loss, optimizer) or optimizer.build(model.parameters()) first; a "
-                "model whose sizes are not known yet has none before model.build(input_shape)."
-            )
+        self.demand_parameters()
         self.build(self.parameters)
         self.demand_named()
         phase = self.phase  # before iterations change
@@ -337,6 +338,15 @@ class Optimizer(Stateful, Configurable, ABC):
                     group.gather(parameters, count)
             if phase != GATHERS:
                 self._update(reached, "overwrites" in phase)
+
+    def demand_parameters(self) -> None:
+        """Raise RuntimeError if the optimizer does not know its parameters yet."""
+        if not self.parameters:
+            raise RuntimeError(
+                f"{type(self).__name__}.step: no parameters to update. Call "
+                "model.compile(loss, optimizer) or optimizer.build(model.parameters()) first; a "
+                "model whose sizes are not known yet has none before model.build(input_shape)."
+            )
 
     def _update(self, reached: list[tuple[Group, list[Parameter]]], overwrites: bool) -> None:
         """Clip, decay, change, average."""

@@ -1,7 +1,7 @@
 """L-BFGS: steps that know how the slope bends, for whole data sets in one batch."""
 
 from collections.abc import Callable
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 from axon.backend import DType
 from axon.checks import integer, number
@@ -31,6 +31,8 @@ class LBFGS(Optimizer):
     >>> LBFGS(0.5).history_size
     10
     """
+
+    stands_alone: ClassVar[bool] = True
 
     def __init__(
         self,

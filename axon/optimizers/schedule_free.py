@@ -21,6 +21,7 @@ class _ScheduleFree(Optimizer):
     goes on from there, bit for bit, but where weights were changed in between.
     """
 
+    stands_alone: ClassVar[bool] = True
     state_begins: Mapping[str, float] = {}
     number_begins: ClassVar[Mapping[str, float]] = {"resting": 0.0}  # 1: weights are x
     beta_1: float

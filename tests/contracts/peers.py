@@ -148,10 +148,7 @@ KERAS = (
         """
         OptimizerMap MultiOptimizer: optimizers.Optimizer
         """,
-        """
-        LossScaleOptimizer: numbers of 16 bits are not computed with, so nothing has to be scaled
-        """,
-        inspect.isclass,
+        only=inspect.isclass,
     ),
     Peer("keras.optimizers.schedules", ("schedules",), only=inspect.isclass),
     Peer(

@@ -56,7 +56,9 @@ OWN = {
 }
 
 # PyTorch's and Keras's steps are compared with theirs, instead of those of a textbook.
-MORE = {getattr(optimizers, name) for name in optimizers.HOMES}
+MORE = {
+    getattr(optimizers, name) for name in optimizers.HOMES if optimizers.HOMES[name] != "around"
+}
 
 # One of each, with every argument given.
 SCHEDULES = [
