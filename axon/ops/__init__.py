@@ -77,6 +77,7 @@ if TYPE_CHECKING:  # the same names, for who checks types
     from axon.ops.functions import *  # noqa: F403
     from axon.ops.gathering import *  # noqa: F403
     from axon.ops.layout import *  # noqa: F403
+    from axon.ops.linear import *  # noqa: F403
     from axon.ops.logic import *  # noqa: F403
     from axon.ops.networks import *  # noqa: F403
     from axon.ops.ordering import *  # noqa: F403
@@ -104,6 +105,8 @@ LATER = {  # chapter -> its public names
     "layout": """append array_split diag diagflat diagonal dsplit dstack expand_dims flatten
         flip fliplr flipud hsplit hstack meshgrid moveaxis ravel repeat roll rot90 split
         squeeze swapaxes tile trace tril triu unstack vander vsplit vstack""",
+    "linear": """cholesky cholesky_inverse det eigh inv logdet lstsq matrix_rank pinv qr slogdet
+        solve solve_triangular svd""",
     "logic": """all allclose any count_nonzero isclose isfinite isin isinf isnan isneginf
         isposinf isreal logical_and logical_not logical_or logical_xor signbit""",
     "networks": """batch_normalization binary_crossentropy categorical_crossentropy

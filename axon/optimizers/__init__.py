@@ -77,6 +77,9 @@ def get(optimizer: Choice | Optimizer) -> Optimizer:
     return choose("optimizer", optimizer, _NAMED, Optimizer, expected, descriptions=True)
 
 
+Optimizer.by_name = staticmethod(get)
+
+
 def _classes() -> list[type[Optimizer]]:
     return list(_NAMED.values())
 

@@ -42,9 +42,7 @@ class Around(Optimizer):
         self.schedule = inner._schedule
 
     def _chosen(self, optimizer: Given) -> Optimizer:
-        from axon.optimizers import get  # the table stands above this file
-
-        inner, owner = get(optimizer), type(self).__name__
+        inner, owner = self.by_name(optimizer), type(self).__name__
         expected = "one of those that others may stand around, such as Adam"
         demand(not inner.stands_alone, owner, self.argument, expected, inner)
         demand(not inner.parameters, owner, self.argument, "one that is in no model yet", inner)

@@ -11,7 +11,7 @@ ROOMS = {
     # onnx: operators of quantized and fused networks, several outputs, what is no batch (2,850)
     # xla: bundles of small pieces and picking ahead are what steps of a few microseconds need
     # (and a line that says that it compiles, 34)
-    **{"xla": 3520, "symbols": 750, "ranks": 830},
+    **{"xla": 3600, "symbols": 750, "ranks": 830},
     # layers, optimizers, program: rates that change in training (70, 190, 150)
     # layers, models, ops, datasets: states, cells, attention of many kinds, generation (1600)
     # layers, activations: what Keras and PyTorch have beside the usual, as composites (3450, 250)

@@ -40,6 +40,10 @@ ALLOCATES: dict[str, tuple[int, str]] = {
         3_500_000,
         "NumPy's argsort has no out=: its result, and the work of a stable sort",
     ),
+    **dict.fromkeys(
+        ("solve", "slogdet", "cholesky", "eigh", "qr", "svd", "pinv"),
+        (3_000_000, "NumPy's linalg has no out=: results, and what LAPACK works on"),
+    ),
 }
 
 

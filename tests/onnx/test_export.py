@@ -201,6 +201,7 @@ NEVER = {  # primitives that no inference program has, or that ONNX cannot say
     *("log_probability", "over_probability", "sigmoid_cross_entropy", "log_cosh"),  # losses
     *("conv2d_weight", "max_pool2d_argmax", "max_pool2d_pick"),  # the way back
     *("left_shift", "right_shift"),  # which ONNX has for numbers without a sign only
+    *("solve", "slogdet", "cholesky", "eigh", "qr", "svd", "pinv"),  # it has no linear algebra
     "segment_max",  # ScatterElements can, but wants a place for each number
 }
 

@@ -10,7 +10,17 @@ step; XLA makes its own pieces, and has a loop. No rule says how accurate produc
 ``jax.default_matmul_precision`` around it does.
 """
 
-from axon.xla.rules import channels, convolution, index, pooling, recurrent, rows, updates, warp
+from axon.xla.rules import (
+    channels,
+    convolution,
+    index,
+    linear,
+    pooling,
+    recurrent,
+    rows,
+    updates,
+    warp,
+)
 from axon.xla.rules.index import FAULTS as FAULTS
 from axon.xla.rules.values import Rule
 
@@ -20,6 +30,7 @@ RULES: dict[str, Rule] = {
     **rows.RULES,
     **channels.RULES,
     **index.RULES,
+    **linear.RULES,
     **recurrent.RULES,
     **warp.RULES,
     **updates.RULES,

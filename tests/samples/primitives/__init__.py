@@ -18,6 +18,7 @@ CHAPTERS = (
     "piecewise",
     "changing",
     "functions",
+    "linear",
 )
 SAMPLES: dict[str, Case] = {}
 for name in CHAPTERS:
