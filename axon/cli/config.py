@@ -106,7 +106,13 @@ def read(path: Path, command: click.Command) -> tuple[dict[str, Any], dict[str, 
     known = keys(command)
     spelled = _spelled(path, values, known)
     options = {str(known[k].name): _checked(path, k, v, known[k]) for k, v in spelled.items()}
+    options |= {k: [options[k]] for k in options.keys() & _repeated(command)}
     return options, tables
+
+
+def _repeated(command: click.Command) -> set[str]:
+    """Options that may be given several times: a file gives one."""
+    return {str(p.name) for p in command.params if getattr(p, "multiple", False)}
 
 
 def _spelled(

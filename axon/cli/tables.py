@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from axon.cli.data import SHEETS, fingerprint, is_table
 from axon.cli.output import console, note, plural, print_pairs
 from axon.files.atomic import check_writable
 from axon.models.saving import other_format
-from axon.names import printable, readable
+from axon.names import install, printable, readable
 from axon.ranks import world
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ONLY_TABLES = (
     *("drop", "categorical", "numeric", "gaps", "effort", "time_limit", "metric", "folds"),
+    *("quantiles", "encoding"),
 )
 ONLY_NETWORKS = (
     *("epochs", "batch_size", "learning_rate", "optimizer", "hidden", "kind", "classes"),
@@ -73,6 +74,26 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # older ones take non
         return seconds
 
 
+class Shares(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """``0.1,0.5,0.9``: numbers between 0 and 1, in order."""
+
+    name = "shares"
+
+    def convert(
+        self, value: str | Sequence[float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[float]:
+        """Return the numbers."""
+        parts = value.split(",") if isinstance(value, str) else value
+        try:
+            shares = [float(part) for part in parts]
+        except ValueError:
+            shares = []
+        if not shares or not all(0 < q < 1 for q in shares) or shares != sorted(set(shares)):
+            expected = "expected numbers between 0 and 1, in order, such as 0.1,0.5,0.9"
+            self.fail(f"{expected}; got {value!r}.", param, ctx)
+        return shares
+
+
 def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
     """Whether a table is learned as it comes, and not by a network that is described.
 
@@ -109,7 +130,7 @@ def _can_be(must: bool) -> bool:
             raise
         note(
             "scikit-learn is missing, so text, gaps and dates cannot be learned from: training a "
-            "plain network. For them: {install('tabular')}."
+            f"plain network. For them: {install('tabular')}."
         )
         return False
     return True
@@ -146,17 +167,39 @@ class TableRun:
         """Read, say what was found, train, write, and report."""
         self.check()
         s = self.settings
-        found = asked(s["data"], s["target"], s["task"], s["gaps"])
-        verdict.demand_metric(s["metric"], found.task)
+        found = self._asked()
         told = {name: s[name] or [] for name in ("drop", "categorical", "numeric")}
         columns = _columns(s["data"], found.table, told)
         self._say_found(found, columns)
         model = self._learned(found, told)
         y, answers = self._judged(model, found)
-        self.verdicts = verdict.verdicts(found.task, y, answers, s["metric"])
+        self.verdicts = self._verdicts(found, y, answers)
         model.metadata_ = self._notes(found)
         self._write(model, found)
         self._report(model, found, y)
+
+    def _asked(self) -> "Question":
+        """The table, and what is asked of it."""
+        s = self.settings
+        found = asked(s["data"], s["target"], s["task"], s["gaps"], s["encoding"])
+        verdict.demand_metric(s["metric"], found.task)
+        return found
+
+    def _verdicts(self, found: "Question", y: Array, answers: Array) -> list[verdict.Verdict]:
+        """How good the answers are."""
+        return verdict.verdicts(found.task, y, answers, self.settings["metric"])
+
+    def _told(self) -> dict[str, Any]:
+        """What else the estimator is told."""
+        return {}
+
+    def _target(self, found: "Question") -> str:
+        """What is predicted, in words."""
+        return _target(found)
+
+    def _baseline(self, found: "Question", y: Array, model: Any) -> str:
+        """The answer that looks at no column, in words."""
+        return verdict.baseline_name(found.task, y, getattr(model, "classes_", ()))
 
     def _learned(
         self, found: "Question", told: Mapping[str, Sequence[str]]
@@ -167,16 +210,25 @@ class TableRun:
         limit = s["time_limit"]
         if limit is not None:  # what reading took counts, too
             limit = max(limit - (time.monotonic() - self.began), 1e-3)
-        make = TabularClassifier if found.task == "classification" else TabularRegressor
+        make = TabularRegressor if found.task == "regression" else TabularClassifier
         given: Any = {"folds": s["folds"], "time_limit": limit, "verbose": "auto", **told}
+        given |= self._told()
         if s["class_weight"] == "balanced":
             _demand_classes(found.task)
             given["class_weight"] = "balanced"
         model = make(s["effort"] or "good", s["seed"], **given)
         model.fit(found.table, found.y)
-        model.target_name_ = found.target
+        self._name(model, found)
         model.time_limit, model.verbose = s["time_limit"], 0
         return model
+
+    def _name(self, model: Any, found: "Question") -> None:
+        """Let the model know its target."""
+        model.target_name_ = found.target
+
+    def _more(self) -> list[tuple[str, str]]:
+        """Lines of the report that only some runs have."""
+        return []
 
     def _judged(self, model: Any, found: "Question") -> tuple[Array, Array]:
         """Targets and answers of rows not learned from: of a file of their own, if there is one."""
@@ -195,7 +247,7 @@ class TableRun:
         s = self.settings
         rows, width = plural(len(found.known), "row"), len(columns.columns) + 1
         print_pairs(
-            [("Table", f"{s['data']}: {rows}, {width} columns"), ("Target", _target(found))]
+            [("Table", f"{s['data']}: {rows}, {width} columns"), ("Target", self._target(found))]
         )
         if s["target"] is None:
             note(f"No --target is given: {found.target!r} is predicted.")
@@ -231,13 +283,13 @@ class TableRun:
 
     def _report(self, model: Any, found: "Question", y: Array) -> None:
         """The closing report: how well, beside what, on what, and what to do next."""
-        classes = getattr(model, "classes_", ())
         used, epochs = len(model.columns_.used), plural(len(model.fitted_.losses), "epoch")
         spent = self._spent()
         ended = "" if not self._timed_out() else ": the time was over"
         rows = [
             *(v.pair for v in self.verdicts),
-            ("Baseline", verdict.baseline_name(found.task, y, classes)),
+            *self._more(),
+            ("Baseline", self._baseline(found, y, model)),
             ("Judged on", self._said_of_rows(len(y))),
             ("Learned from", f"{plural(used, 'column')} of {plural(found.table.rows, 'row')}"),
             ("Time", f"{spent}, {epochs}{ended}"),
@@ -270,15 +322,22 @@ class TableRun:
         from shlex import join
 
         s = self.settings
-        data, target = s["data"], found.target
+        data, several = s["data"], s["target"] if isinstance(s["target"], tuple) else ()
+        options = [part for name in several or (found.target,) for part in ("--target", name)]
+        options += ["--quantiles", ",".join(map(str, s["quantiles"]))] if s["quantiles"] else []
+        options += ["--encoding", s["encoding"]] if s["encoding"] else []
         if not s["save"]:
-            again = join(["axon", "train", data, "--target", target, "--save", "net.axon"])
-            return [("Keep it", again)]
+            return [("Keep it", join(["axon", "train", data, *options, "--save", "net.axon"]))]
         save = str(s["save"])
+        compared = (
+            []
+            if several or s["quantiles"] or s["encoding"]
+            else [("", join(["axon", "compare", data, *options]))]
+        )
         return [
             ("Next", join(["axon", "predict", save, "NEW.csv"])),
             ("", join(["axon", "explain", save, data])),
-            ("", join(["axon", "compare", data, "--target", target])),
+            *compared,
         ]
 
 
@@ -286,17 +345,33 @@ class TableRun:
 
 
 def asked(
-    data: str, target: str | None, task: str, gaps: Sequence[str] | None = None
+    data: str,
+    target: str | None,
+    task: str,
+    gaps: Sequence[str] | None = None,
+    encoding: str | None = None,
 ) -> "Question":
     """Read a table, and part it from its target; errors name the file."""
-    from axon.tabular import read
     from axon.tabular.tasks import question
 
-    table = read(data) if gaps is None else read(data, gaps=gaps)
+    return parted(data, gaps, encoding, lambda table: question(table, target, task))
+
+
+def parted(
+    data: str,
+    gaps: Sequence[str] | None,
+    encoding: str | None,
+    part: Callable[["Table"], "Question"],
+) -> "Question":
+    """Read a table, and part it from its target with ``part``; errors name the file."""
+    from axon.tabular import read
+    from axon.tabular.reading import GAPS
+
+    table = read(data, gaps=GAPS if gaps is None else gaps, encoding=encoding)
     try:
         if not table.rows:
             raise ValueError("no rows below the line of names.")
-        found = question(table, target, task)
+        found = part(table)
         if not found.table.names:
             raise ValueError(
                 f"{found.target!r} is the only column: there is nothing to learn from."

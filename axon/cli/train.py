@@ -1,7 +1,7 @@
 """``axon train`` and ``axon resume``."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.learning import learning_options
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
+from axon.cli.several import run_of
 from axon.cli.tables import (
     ONLY_TABLES,
     ColumnNames,
     Seconds,
-    TableRun,
+    Shares,
     given_options,
     taken_as_it_comes,
 )
@@ -76,6 +77,20 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
     return path
 
 
+def one_or_several(
+    ctx: click.Context, param: click.Parameter, names: Sequence[str]
+) -> str | tuple[str, ...] | None:
+    """The name of a target, if there is one; several as a tuple."""
+    return tuple(names) if len(names) > 1 else names[0] if names else None
+
+
+def _demand_one_target(settings: Mapping[str, Any]) -> None:
+    if isinstance(settings["target"], tuple):
+        raise click.UsageError(
+            "several --target are for tables as they come, not for a network that you describe."
+        )
+
+
 A_FILE = click.Path(path_type=Path)
 
 
@@ -108,7 +123,12 @@ A_FILE = click.Path(path_type=Path)
 )
 @learning_options
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of all chance.")
-@click.option("--target", help="For a table: the column to predict.")
+@click.option(
+    "--target",
+    multiple=True,
+    callback=one_or_several,
+    help="For a table: the column to predict; several times: all of them.",
+)
 @click.option(
     "--task",
     type=click.Choice(TASKS),
@@ -119,6 +139,12 @@ A_FILE = click.Path(path_type=Path)
 @click.option("--categorical", type=ColumnNames(), help="For a table: columns of categories.")
 @click.option("--numeric", type=ColumnNames(), help="For a table: numbers; words are gaps.")
 @click.option("--gaps", type=ColumnNames(), help="For a table: words that are gaps: NA,-999.")
+@click.option("--encoding", help="For a table: how letters are written: latin-1, cp1251.")
+@click.option(
+    "--quantiles",
+    type=Shares(),
+    help="For a table: predict these quantiles of numbers: 0.1,0.5,0.9.",
+)
 @click.option(
     "--effort",
     type=click.Choice(["fast", "good", "best"]),
@@ -192,8 +218,9 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
     """
     settings.pop("config")
     if taken_as_it_comes(settings["data"], given_options(ctx)):
-        TableRun(settings).run()
+        run_of(settings).run()
     else:
+        _demand_one_target(settings)
         others = {k: v for k, v in settings.items() if k not in ONLY_TABLES}
         _train_network(ctx, others, dump_config)
 

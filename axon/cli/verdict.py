@@ -126,6 +126,45 @@ def verdicts(task: str, y: Array, answers: Array, metric: str | None = None) -> 
     return made
 
 
+def of_targets(names: Sequence[str], task: str, y: Array, answers: Array) -> list[Verdict]:
+    """What two metrics say of each of several targets.
+
+    Args:
+        names: of the targets.
+        task: "labels" or "regression".
+        y: (n, targets) labels of 0 and 1, or amounts.
+        answers: (n, targets) probabilities of 1, or amounts.
+    """
+    made = []
+    for i, name in enumerate(names):
+        own, p = y[:, i], answers[:, i]
+        if task == "regression":
+            found, known = verdicts(task, own, p), NUMBERS
+        else:
+            found, known = verdicts("classification", own, np.stack([1 - p, p], axis=1)), CLASSES
+        titles = [known[m].title for m in ("rmse", "r2", "accuracy", "auc") if m in known]
+        made += [v._replace(title=f"{v.title}, {name}") for v in found if v.title in titles]
+    return made
+
+
+def of_quantiles(quantiles: Sequence[float], y: Array, answers: Array) -> list[Verdict]:
+    """What the pinball loss says, on average over quantiles; see Koenker and Bassett (1978).
+
+    Args:
+        quantiles: which are predicted.
+        y: amounts (n,).
+        answers: (n, quantiles).
+    """
+    q = np.asarray(quantiles)
+
+    def loss(p: Array) -> float:
+        error = y[:, None] - p
+        return float(np.maximum(error * q, error * (q - 1)).mean())
+
+    value, baseline = loss(answers), loss(np.quantile(y, q)[None])
+    return [Verdict("Pinball loss", value, baseline, readable, value < baseline)]
+
+
 def constant(task: str, y: Array, answers: Array) -> Array:
     """How frequent the classes are, or the mean, for every row."""
     if task == "regression":

@@ -135,7 +135,7 @@ class ServedTable(Served):
         self.meaning = meaning_of(model)
         used = model.columns_.used
         self.known = [c.name for c in used]
-        target = [model.target_name_] if model.target_name_ else []
+        target = [model.target_name_] if model.target_name_ else model.metadata_.get("targets", [])
         self.allowed = [*(c.name for c in model.columns_.columns), *target]
         self.columns = [
             {"name": c.name, "kind": c.role, "values": list(c.values[:SHOWN]), "span": c.span}

@@ -13,8 +13,9 @@ def given(model: Any, table: "Table") -> "Table":
     names = [c.name for c in model.columns_.columns]
     if not table.named and len(table.names) == len(names):
         return table._replace(names=names, named=True)
-    target = model.target_name_
-    return table.without(target) if target in table.names and target not in names else table
+    several = model.metadata_.get("targets", ())
+    asked = {str(target) for target in (model.target_name_, *several)} - {*names}
+    return table.without(*asked) if asked & {*table.names} else table
 
 
 def meaning_of(model: Any) -> Meaning:
@@ -25,8 +26,15 @@ def meaning_of(model: Any) -> Meaning:
         if quantiles is not None:
             return Meaning([], [f"quantile_{q:g}" for q in quantiles])
         outputs = model.fitted_.net.outputs
-        numbered = [f"prediction_{i + 1}" for i in range(outputs)]
+        numbered = _named(model, "prediction of") or [f"prediction_{i + 1}" for i in range(outputs)]
         return Meaning([], ["prediction"] if outputs == 1 else numbered)
     if isinstance(classes, list):
-        return Meaning([], [f"probability of label {i}" for i in range(len(classes))])
+        numbered = [f"probability of label {i}" for i in range(len(classes))]
+        return Meaning([], _named(model, "probability of") or numbered)
     return Meaning([str(name) for name in classes.tolist()], [])
+
+
+def _named(model: Any, what: str) -> list[str]:
+    """What the outputs of several targets are called, if the model tells their names."""
+    names = model.metadata_.get("outputs", ())
+    return [f"{what} {name}" for name in names] if len(names) == model.fitted_.net.outputs else []

@@ -58,12 +58,14 @@ class Columns:
         said: what was decided, in sentences.
         header: whether the file's first line held names; None where it was no file.
         gaps: words that meant a gap; None for the usual ones.
+        encoding: how letters are written in files, if that was said.
     """
 
     columns: list[Column]
     said: list[str] = field(default_factory=list)
     header: bool | None = None
     gaps: tuple[str, ...] | None = None
+    encoding: str | None = None
 
     @classmethod
     def find(
@@ -92,7 +94,8 @@ class Columns:
         """
         told = {"category": categorical, "number": numeric, "date": dates, "text": text}
         wanted = _wanted({**told, "left out": drop}, table.names)
-        found = cls([], list(table.said), table.header, tuple(sorted(table.gaps)))
+        gaps = tuple(sorted(table.gaps))
+        found = cls([], list(table.said), table.header, gaps, table.encoding)
         if not table.rows:
             raise ValueError("table: there are no rows to learn from.")
         comma = has_decimal_comma(table, wanted)
@@ -111,8 +114,9 @@ class Columns:
         return found
 
     def read(self, data: Any) -> Table:
-        """Other rows, read as those to learn from: with the same line of names and gaps."""
-        return read(data, header=self.header, gaps=GAPS if self.gaps is None else self.gaps)
+        """Other rows, read as those to learn from: line of names, gaps, encoding."""
+        gaps = GAPS if self.gaps is None else self.gaps
+        return read(data, header=self.header, gaps=gaps, encoding=self.encoding)
 
     @property
     def used(self) -> list[Column]:
@@ -192,6 +196,7 @@ class Columns:
             "said": self.said,
             "header": self.header,
             "gaps": None if self.gaps is None else list(self.gaps),
+            "encoding": self.encoding,
         }
 
     @classmethod
@@ -207,6 +212,7 @@ class Columns:
             list(config["said"]),
             config.get("header"),
             None if gaps is None else tuple(gaps),
+            config.get("encoding"),
         )
 
     def overview(self, width: int | None = None) -> str:

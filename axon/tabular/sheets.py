@@ -23,23 +23,13 @@ import numpy as np
 
 from axon.backend import Array
 from axon.tabular import reading
+from axon.tabular.letters import decoded
 from axon.tabular.words import BLANKS, SHORT, TextColumn, cleaned, factored, objects
 
 PACKED: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {  # how they begin
     ".gz": (b"\x1f\x8b", gzip.decompress),
     ".bz2": (b"BZh", bz2.decompress),
     ".xz": (b"\xfd7zXZ", lzma.decompress),
-}
-STRANGE = {  # files that hold no such cells, by their first bytes
-    b"PK\x03\x04": "an Excel workbook or a zip file. Save the sheet as CSV, or unpack it",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook. Save the sheet as CSV",
-    b"PAR1": "a Parquet file. Call it .parquet",
-    b"SQLite format 3": "a database. Write the table to a CSV file",
-    b"<!doctype": "a web page. Download the table itself",
-    b"<html": "a web page. Download the table itself",
-    b"<?xml": "XML. Write the table to a CSV file",
-    b'{"': "JSON. Load it, and give a list of dicts or a dict of columns",
-    b"[{": "JSON. Load it, and give a list of dicts",
 }
 SEPARATORS = "\t;|,"  # where several would do: a comma may belong to numbers
 ALONE = "\x1f"  # stands in no text: a file of one column
@@ -148,7 +138,11 @@ class _Lines:
 
 
 def read_sheet(
-    raw: bytes, name: str, header: bool | None = None, gaps: frozenset[str] = reading.GAPS
+    raw: bytes,
+    name: str,
+    header: bool | None = None,
+    gaps: frozenset[str] = reading.GAPS,
+    encoding: str | None = None,
 ) -> FileColumns:
     """The columns of a CSV, TSV or text file, packed or not.
 
@@ -157,13 +151,14 @@ def read_sheet(
         name: of the file.
         header: whether its first line holds names; None finds out: numbers are no names.
         gaps: words, in small letters, that mean a gap.
+        encoding: how letters are written, such as "latin-1"; None finds out.
 
     Raises:
         ValueError: it is packed badly, holds nothing, or a line has more or fewer cells than the
             first one; the message names the line.
     """
     said: list[str] = []
-    file = _opened(raw, name, said)
+    file = _opened(raw, name, said, encoding)
     first, second = _head(file)
     head = [cell.strip() for cell in first.cells]
     if header is None:
@@ -243,9 +238,9 @@ def _tell_lines(file: _File, said: list[str]) -> None:
 # ------------------------------------------------------------------------------------ opening
 
 
-def _opened(raw: bytes, name: str, said: list[str]) -> _File:
+def _opened(raw: bytes, name: str, said: list[str], encoding: str | None) -> _File:
     """A file with all that must be known to cut it into cells."""
-    raw = _decoded(_unpacked(raw, name), name, said)
+    raw = decoded(_unpacked(raw, name), name, said, encoding)
     raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     file = _File(name, raw if raw.endswith(b"\n") else raw + b"\n")
     line = file.raw[: file.raw.find(b"\n")].strip().strip(b'"').decode()
@@ -285,39 +280,6 @@ def _unpacked(raw: bytes, name: str) -> bytes:
                     f"really a {suffix} file?"
                 ) from error
     return raw
-
-
-def _decoded(raw: bytes, name: str, said: list[str]) -> bytes:
-    """Text in UTF-8, without a mark: it was UTF-16, by its mark or its zeros, or Windows-1252."""
-    start = raw[:200].lstrip().lower()
-    strange = next((what for sign, what in STRANGE.items() if start.startswith(sign.lower())), "")
-    encoding = _encoding(raw)
-    try:
-        text = raw if encoding == "utf-8" else raw.decode(encoding).encode()
-    except UnicodeDecodeError:
-        text, encoding = raw.decode("latin-1").encode(), "latin-1"
-    if strange or b"\0" in text:
-        strange = strange or "bytes that are no text"
-        raise ValueError(f"table: {name!r} does not hold cells, but {strange}.")
-    if encoding in ("cp1252", "latin-1"):
-        said.append(
-            "The file is not UTF-8; it was read as Windows-1252 (Latin-1). Where letters are "
-            "wrong now, save it as UTF-8."
-        )
-    return text.removeprefix(b"\xef\xbb\xbf")
-
-
-def _encoding(raw: bytes) -> str:
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    start = raw[:1000]
-    if start.count(0) > len(start) // 4:
-        return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
 
 
 def _evenness(file: _File, separator: str) -> float:

@@ -32,6 +32,7 @@ class Table(NamedTuple):
         named: whether names were given, and not made up as x0, x1, ...
         header: of a file: whether its first line held names.
         gaps: words that meant a gap, in small letters.
+        encoding: of a file: how its letters are written, if that was said.
     """
 
     names: list[str]
@@ -42,6 +43,7 @@ class Table(NamedTuple):
     named: bool = True
     header: bool | None = None
     gaps: frozenset[str] = GAPS
+    encoding: str | None = None
 
     @property
     def rows(self) -> int:
@@ -74,7 +76,13 @@ class Table(NamedTuple):
         return self._replace(columns=[column[rows] for column in self.columns])
 
 
-def read(data: Any, *, header: bool | None = None, gaps: Iterable[str] = GAPS) -> Table:
+def read(
+    data: Any,
+    *,
+    header: bool | None = None,
+    gaps: Iterable[str] = GAPS,
+    encoding: str | None = None,
+) -> Table:
     """Take a table as it comes.
 
     Args:
@@ -84,6 +92,8 @@ def read(data: Any, *, header: bool | None = None, gaps: Iterable[str] = GAPS) -
         header: of a CSV file: whether its first line holds names; None finds out.
         gaps: words that mean a gap, however they are capitalized, instead of the usual ones; of
             numbers such as "-999", also the numbers.
+        encoding: of a CSV or TSV file, such as "latin-1", "cp1251" or "shift_jis"; None finds out
+            UTF-8, UTF-16 and Windows-1252.
 
     Raises:
         TypeError: it is nothing of these.
@@ -99,11 +109,12 @@ def read(data: Any, *, header: bool | None = None, gaps: Iterable[str] = GAPS) -
         return data
     words = frozenset(word.strip().lower() for word in _several(gaps)) | {""}
     if isinstance(data, str | Path):
-        return _of_file(*_opened(data), header, words)
+        return _of_file(*_opened(data), header, words, encoding)
     if isinstance(data, io.IOBase):
         raw = data.read()
+        encoding = None if isinstance(raw, str) else encoding  # text is written in none
         raw = raw.encode() if isinstance(raw, str) else raw
-        return _of_file(raw, str(getattr(data, "name", "the file")), header, words)
+        return _of_file(raw, str(getattr(data, "name", "the file")), header, words, encoding)
     return _spaced(_of_memory(data), words)
 
 
@@ -245,12 +256,19 @@ def _opened(given: str | Path) -> tuple[bytes | Path, str]:
     return path.read_bytes(), str(path)
 
 
-def _of_file(raw: bytes | Path, name: str, header: bool | None, gaps: frozenset[str]) -> Table:
+def _of_file(
+    raw: bytes | Path,
+    name: str,
+    header: bool | None,
+    gaps: frozenset[str],
+    encoding: str | None = None,
+) -> Table:
     """A table of a file: CSV, TSV, text of any usual separator and encoding, or Parquet."""
     if isinstance(raw, Path):
         return _spaced(Table(*frames.of_parquet(raw)), gaps)
     if raw[:4] == b"PAR1":
         return _spaced(Table(*frames.of_parquet(io.BytesIO(raw))), gaps)
-    found = read_sheet(raw, name, header, gaps)
+    found = read_sheet(raw, name, header, gaps, encoding)
     columns: list[AnyColumn] = list(found.columns)
-    return Table(found.names, columns, {}, frozenset(), found.said, True, found.header, gaps)
+    known = {}, frozenset[str](), found.said, True, found.header, gaps, encoding
+    return Table(found.names, columns, *known)

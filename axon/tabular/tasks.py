@@ -58,7 +58,7 @@ def question(
     name = usual_target(table) if target is None else target
     demand_column(table.names, name)
     column = table.column(name)
-    known = ~_gaps(column)
+    known = known_rows(column)
     if not known.any():
         raise ValueError(f"target {name!r}: no row has a value there; {table.rows} rows.")
     words, amounts = _read(column[known])
@@ -110,6 +110,11 @@ def demand_column(names: list[str], name: str) -> None:
     raise ValueError(
         f"there is no column {name!r}.{hint} There are: {', '.join(names[:30])}{more}."
     )
+
+
+def known_rows(column: Array) -> Array:
+    """Where a column (rows,) has a value."""
+    return ~_gaps(column)
 
 
 def _gaps(column: Array) -> Array:

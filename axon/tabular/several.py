@@ -1,0 +1,82 @@
+"""Several columns of targets at once: numbers, or answers of yes or no."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from axon.backend import Array
+from axon.tabular.table import Table
+from axon.tabular.tasks import demand_column, known_rows, question
+
+LABELS = "labels"  # the task, where each target is a yes or no
+YES = ("1", "yes", "true", "y", "t", "ja", "oui", "si", "sí")  # what needs no saying
+
+
+class Targets(NamedTuple):
+    """A table to learn from, and several targets.
+
+    Attributes:
+        table: the rows whose targets are all known, without them.
+        names: what each target is called: its column, with the value that is 1 if it is no "yes".
+        columns: the columns that they stand in.
+        y: (rows, targets) amounts in float64, or labels of 0 and 1 in int64.
+        task: "regression" or "labels".
+        known: (rows of the whole table,) where all are known.
+    """
+
+    table: Table
+    names: list[str]
+    columns: list[str]
+    y: Array
+    task: str
+    known: Array
+
+
+def several(table: Table, columns: Sequence[str], task: str = "auto") -> Targets:
+    """Part a table from several targets, columns as they stand in a file.
+
+    Args:
+        table: all of it.
+        columns: names of the targets.
+        task: "regression"; "classification", where each has two values; "auto": as they look.
+
+    Raises:
+        ValueError: a column is missing or said twice; some are numbers and others are not; one has
+            more than two classes.
+
+    >>> from axon.tabular import read
+    >>> found = several(read({"size": [1, 2, 3], "wet": ["no", "yes", "no"], "hot": [1, 0, 1]}),
+    ...     ["wet", "hot"])
+    >>> found.names, found.y.tolist(), found.task
+    (['wet', 'hot'], [[0, 1], [1, 0], [0, 1]], 'labels')
+    """
+    for name in columns:
+        demand_column(table.names, name)
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"a target is named twice: {', '.join(columns)}.")
+    known = np.all([known_rows(table.column(name)) for name in columns], axis=0)
+    if not known.any():
+        raise ValueError(f"no row has a value in all of {', '.join(columns)}.")
+    rest = table.without(*columns)
+    kept = table if known.all() else table.taken(known)
+    found = {name: question(kept, name, task) for name in columns}
+    if all(f.task == "regression" for f in found.values()):
+        names, y = list(columns), np.stack([f.y for f in found.values()], axis=1)
+        return Targets(rest.taken(known), names, list(columns), y, "regression", known)
+    labels = [_label(name, f.y, f.task) for name, f in found.items()]
+    names, y = [name for name, _ in labels], np.stack([truth for _, truth in labels], axis=1)
+    return Targets(rest.taken(known), names, list(columns), y, LABELS, known)
+
+
+def _label(name: str, y: Array, task: str) -> tuple[str, Array]:
+    """What a target of two values is called, and where it has the second one."""
+    values = sorted({str(v) for v in y.tolist()}) if task == "classification" else []
+    if len(values) != 2:
+        what = f"{len(values)} classes" if values else "numbers"
+        raise ValueError(
+            f"several targets are all numbers, or each a yes or no; {name!r} holds {what}. Train "
+            "a model for each; or say the task regression, if all hold numbers."
+        )
+    spelled = name if values[1].lower() in YES else f"{name}={values[1]}"
+    return spelled, (y.astype(str) == values[1]).astype(np.int64)
