@@ -238,15 +238,17 @@ def _estimator(path: str, opened: archive.Archive) -> About:
 def _estimator_facts(state: Description) -> list[tuple[str, str]]:
     given = {k: v for k, v in state["settings"].items() if v not in (None, [], 0)}
     network, losses = state["network"], state["losses"]
+    several = map(str, state["metadata"].get("targets", ()))
+    told = ("target", "targets", "outputs")
     sizes = "-".join(map(str, [network["inputs"], *network["widths"], network["outputs"]]))
     return [
         ("Format", f"{state['format']}, written by AXON {state['axon']}"),
         ("Class", _shown({"class": state["estimator"], "config": given})),
-        ("Target", str(state["target"] or "not named")),
+        ("Target", str(state["target"] or ", ".join(several) or "not named")),
         ("Classes", _shown(state.get("classes") or [])),
         ("Network", f"{plural(network['members'], 'member')} of {sizes}"),
         ("Trained", f"{plural(len(losses), 'epoch')}, the best was {state['best'] + 1}"),
-        *metadata_pairs({k: v for k, v in state["metadata"].items() if k != "target"}),
+        *metadata_pairs({k: v for k, v in state["metadata"].items() if k not in told}),
         *(("Noted", sentence) for sentence in state["columns"]["said"]),
     ]
 

@@ -24,17 +24,17 @@ def run_of(settings: Mapping[str, Any]) -> TableRun:
         raise click.UsageError("--quantiles are of one --target.")
     if several:
         return SeveralTargets(settings)
-    return Quantiles(settings) if settings["quantiles"] else TableRun(settings)
+    return QuantileRun(settings) if settings["quantiles"] else TableRun(settings)
 
 
 def _refuse(settings: Mapping[str, Any], why: str, *names: str) -> None:
     """Refuse options that cannot be had here."""
     for name in names:
-        if settings[name]:
+        if settings[name] not in (None, "none"):
             raise click.UsageError(f"--{name.replace('_', '-')} {why}")
 
 
-class Quantiles(TableRun):
+class QuantileRun(TableRun):
     """A run that predicts quantiles of numbers."""
 
     def check(self) -> None:

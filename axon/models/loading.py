@@ -23,7 +23,7 @@ from axon.models.model import Model
 from axon.models.saving import FORMAT
 from axon.models.sequential import Sequential
 from axon.modes import Mode
-from axon.names import Name, printable, suggestion
+from axon.names import Name, install, printable, suggestion
 from axon.optimizers import schedules
 from axon.optimizers.options import CHANGING
 from axon.version import __version__
@@ -82,7 +82,7 @@ def _description(archive: Archive) -> Description:
     if "table.json" in archive and "model.json" not in archive:
         raise ModelFileError(
             f"{archive.where} holds a table estimator, not a network: axon.tabular.load(path) "
-            "reads it ({install('tabular')})."
+            f"reads it ({install('tabular')})."
         )
     description: Any = archive.tree("model", MAX_JSON_BYTES)
     if not isinstance(description, dict) or type(description.get("format")) is not int:

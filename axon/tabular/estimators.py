@@ -133,6 +133,11 @@ class TabularEstimator(Insight):
         finally:
             watch.close()
 
+    def _outputs_or(self, usual: list[str]) -> list[str]:
+        """What the outputs are called in the notes, if they are; else what is usual."""
+        told = [str(name) for name in vars(self).get("metadata_", {}).get("outputs", ())]
+        return told if len(told) == len(usual) else usual
+
     def take_names(self, names: list[str], named: bool) -> None:
         """Take note of the columns that it learns from, by name if they had names."""
         self.n_features_in_ = len(names)
@@ -335,7 +340,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     @property
     def _outputs(self) -> list[str]:
         if isinstance(self.classes_, list):
-            return [f"label {i}" for i in range(len(self.classes_))]
+            return self._outputs_or([f"label {i}" for i in range(len(self.classes_))])
         return [str(c) for c in self.classes_.tolist()]
 
     @property
@@ -455,7 +460,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         if self.quantiles is not None:
             return [f"{q:.4g} quantile" for q in self.quantiles]
         count = len(self._mean)
-        return ["prediction"] if count == 1 else [f"target {i}" for i in range(count)]
+        if count == 1:
+            return ["prediction"]
+        return self._outputs_or([f"target {i}" for i in range(count)])
 
     @property
     def _units(self) -> tuple[Array, Array]:

@@ -18,7 +18,8 @@ class Targets(NamedTuple):
 
     Attributes:
         table: the rows whose targets are all known, without them.
-        names: what each target is called: its column, with the value that is 1 if it is no "yes".
+        names: what each target is called: its column, and which value counts as 1, where that is
+            no "yes".
         columns: the columns that they stand in.
         y: (rows, targets) amounts in float64, or labels of 0 and 1 in int64.
         task: "regression" or "labels".
@@ -78,5 +79,6 @@ def _label(name: str, y: Array, task: str) -> tuple[str, Array]:
             f"several targets are all numbers, or each a yes or no; {name!r} holds {what}. Train "
             "a model for each; or say the task regression, if all hold numbers."
         )
-    spelled = name if values[1].lower() in YES else f"{name}={values[1]}"
-    return spelled, (y.astype(str) == values[1]).astype(np.int64)
+    meant = next((v for v in values if v.lower() in YES), values[1])
+    spelled = name if meant.lower() in YES else f"{name}={meant}"
+    return spelled, (y.astype(str) == meant).astype(np.int64)

@@ -270,5 +270,5 @@ def _of_file(
         return _spaced(Table(*frames.of_parquet(io.BytesIO(raw))), gaps)
     found = read_sheet(raw, name, header, gaps, encoding)
     columns: list[AnyColumn] = list(found.columns)
-    known = {}, frozenset[str](), found.said, True, found.header, gaps, encoding
-    return Table(found.names, columns, *known)
+    told = found.said, True, found.header, gaps, encoding
+    return Table(found.names, columns, {}, frozenset(), *told)

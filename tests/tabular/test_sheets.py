@@ -275,3 +275,22 @@ def test_many_columns_of_one_name_or_fault_are_told_in_few_sentences() -> None:
         "3000 columns are left out, each since it is always the same: 'x', 'x.2', 'x.3', 'x.4', "
         "'x.5', ...."
     ]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "shift_jis", "utf-16", "utf-8-sig", "latin-1"])
+def test_an_encoding_that_is_said(tmp_path: Path, encoding: str) -> None:
+    word = {"latin-1": "größe", "shift_jis": "サイズ"}.get(encoding, "размер")
+    raw = f"{word};b\n{word};1\n{word};2\n".encode(encoding)
+    table = table_of(tmp_path, raw, encoding=encoding)
+    assert table.names == [word, "b"]
+    assert table.column(word).tolist() == [word, word]
+    assert table.said == []
+    columns = Columns.find(table)
+    assert Columns.from_config(columns.to_config()).read(io.BytesIO(raw)).names == [word, "b"]
+    assert columns.read(io.StringIO(f"{word};b\nc;3\n")).names == [word, "b"]  # text has none
+    with pytest.raises(ValueError, match=r"not written in ascii: .* The byte is in line 2\."):
+        table_of(tmp_path, b"a,b\n\xff,1\n", encoding="ascii")
+    with pytest.raises(ValueError, match="no encoding 'rot13'"):
+        table_of(tmp_path, raw, encoding="rot13")
+    with pytest.raises(ValueError, match="an Excel workbook"):
+        table_of(tmp_path, b"PK\x03\x04\x00\xff", encoding="latin-1")
