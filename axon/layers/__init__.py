@@ -102,6 +102,7 @@ if TYPE_CHECKING:
         RandomSharpness,
         Solarization,
     )
+    from axon.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
     from axon.layers.edges import (
         Cropping1D,
         Cropping2D,
@@ -236,6 +237,7 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "rotary": ("RotaryEmbedding",),
     "queries": ("AdditiveAttention", "Attention"),
     "steps": ("Permute", "RepeatVector", "TimeDistributed"),
+    "conv_lstm": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     "bends": (
         *("RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective", "RandomShear"),
     ),

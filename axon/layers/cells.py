@@ -28,6 +28,7 @@ from axon.parameter import Parameter
 from axon.program.changing import Rate
 
 Textbook = Callable[..., Any]  # a cell in AXON's operations
+Size = int | Shape  # of a state: how many numbers, or of which shape
 GivenStates = TensorLike | Sequence[Any] | None  # h, [h, c], or those of several cells
 
 
@@ -242,8 +243,17 @@ def read_through(
     return passed
 
 
+def state_shape(n: int, size: Size) -> Shape:
+    """The shape of a state of n samples.
+
+    >>> state_shape(2, 3), state_shape(2, (4, 4, 3))
+    ((2, 3), (2, 4, 4, 3))
+    """
+    return (n, size) if isinstance(size, int) else (n, *size)
+
+
 def states_of(
-    layer: Layer, given: GivenStates, n: int, sizes: Sequence[int], words: str
+    layer: Layer, given: GivenStates, n: int, sizes: Sequence[Size], words: str
 ) -> list[Tensor]:
     """GivenStates that a user gives, one after another, in the layer's type.
 
@@ -257,10 +267,10 @@ def states_of(
 
 
 def demand_states(
-    name: str, shapes: Sequence[Shape], n: int, sizes: Sequence[int], words: str
+    name: str, shapes: Sequence[Shape], n: int, sizes: Sequence[Size], words: str
 ) -> None:
-    """Raise ValueError unless states have the shapes (n, size)."""
-    wanted = [(n, size) for size in sizes]
+    """Raise ValueError unless states have the shapes (n, size), or (n, *size)."""
+    wanted = [state_shape(n, size) for size in sizes]
     if list(shapes) != wanted:
         told = f"{wanted[0]}" if len(set(wanted)) == 1 else f"{wanted}"
         got = ", ".join(map(str, shapes))

@@ -8,7 +8,7 @@ import numpy as np
 
 from axon import initializers
 from axon.backend import Shape
-from axon.checks import demand, finite, integer
+from axon.checks import demand, finite, integer, is_integer
 from axon.core import Tensor
 from axon.initializers import InitializerLike
 from axon.layers import masks
@@ -46,7 +46,7 @@ class _ScaledNormalization(Layer):
         super().__init__(**options)
         owner = type(self).__name__
         given = tuple(axis) if self.several and isinstance(axis, tuple | list) else (axis,)
-        if not given or not all(isinstance(a, int | np.integer) for a in given):
+        if not given or not all(map(is_integer, given)):  # True is none
             raise TypeError(f"{owner}: axis must be a whole number, got {axis!r}.")
         self.axis: int | Shape = int(given[0]) if len(given) == 1 else given
         self._channels_axis = self.axis if isinstance(self.axis, int) else -1

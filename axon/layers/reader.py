@@ -1,6 +1,7 @@
 """What all layers share that read a sequence step by step: states, masks, directions."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from axon.backend import Array
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer, LayerResult, one_by_one
-from axon.layers.cells import GivenStates, Passage, states_of
+from axon.layers.cells import GivenStates, Passage, Size, state_shape, states_of
 from axon.layers.past import Past
 from axon.locks import hold
 from axon.modes import modes
@@ -36,8 +37,8 @@ class SequenceReader(Layer):
 
     @property
     @abstractmethod
-    def state_sizes(self) -> list[int]:
-        """The sizes of all states, one after another."""
+    def state_sizes(self) -> Sequence[Size]:
+        """The sizes, or shapes, of all states, one after another."""
 
     @property
     def states_in_words(self) -> str:
@@ -167,7 +168,7 @@ class SequenceReader(Layer):
                     "size, or call reset_states() before sequences begin anew."
                 )
             for name, size in zip(names, self.state_sizes, strict=True):
-                setattr(self, name, Tensor(np.zeros((n, size), self.dtype)))
+                setattr(self, name, Tensor(np.zeros(state_shape(n, size), self.dtype)))
         return [vars(self)[name] for name in names]
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:

@@ -64,7 +64,7 @@ def _demand_axes(function: str, inputs: Tensor, axes: int) -> None:
         )
 
 
-def _convolved(
+def convolved(
     function: str,
     x: Tensor,
     w: Tensor,
@@ -112,7 +112,7 @@ def conv(
     """
     x = _last("conv", inputs, data_format)
     groups = x.shape[-1] // max(kernel.shape[-2], 1)
-    y = _convolved("conv", x, kernel, strides, padding, dilation_rate, groups)
+    y = convolved("conv", x, kernel, strides, padding, dilation_rate, groups)
     return _back(y, data_format)
 
 
@@ -132,7 +132,7 @@ def depthwise_conv(
     """
     x, (*sizes, C, M) = _last("depthwise_conv", inputs, data_format), kernel.shape
     w = kernel.reshape(*sizes, 1, C * M)
-    y = _convolved("depthwise_conv", x, w, strides, padding, dilation_rate, C)
+    y = convolved("depthwise_conv", x, w, strides, padding, dilation_rate, C)
     return _back(y, data_format)
 
 

@@ -86,3 +86,62 @@ def test_the_largest_singular_value_is_divided_by():
         np.testing.assert_allclose(ours(x), theirs(x).detach().numpy(), rtol=1e-6, atol=1e-7)
     zero = layers.SpectralNormalization(layers.Dense(2, kernel_initializer="zeros"))
     assert not zero(np.ones((1, 3)), training=True).any()
+
+
+def test_convolutions_that_remember():
+    for axes in (1, 2, 3):
+        shape, options = (2, 2, *(4, 3, 2)[:axes], 1), [{}]
+        if axes < 3:
+            options.append({"padding": "same", "return_sequences": True, "go_backwards": True})
+        if axes == 1:
+            options.append({"strides": 2, "use_bias": False, "activation": "relu"})
+            gates = {"recurrent_activation": "hard_sigmoid"}
+            options.append({"dilation_rate": 2, "padding": "same", **gates})
+        for given in options:
+            same(f"ConvLSTM{axes}D", shape, 2, 2, **given, tolerance=1e-6)
+    first = {"data_format": "channels_first", "tolerance": 1e-6}
+    same("ConvLSTM2D", (2, 2, 1, 3, 2), 2, 2, **first, return_sequences=True)
+    same("ConvLSTM2D", (2, 2, 1, 3, 2), 2, 2, **first)
+    turned = layers.ConvLSTM1D(3, 2, padding="same", data_format="channels_first", dtype="float64")
+    there = rng.normal(size=(2, 4, 1, 3))
+    turned.build(there.shape[1:])
+    plain = layers.ConvLSTM1D(3, 2, padding="same", dtype="float64")
+    plain.build((4, 3, 1))
+    plain.set_weights(turned.get_weights())
+    state = [rng.normal(size=(2, 3, 3)) for _ in range(2)]
+    wanted = plain(there.transpose(0, 1, 3, 2), initial_state=[s.transpose(0, 2, 1) for s in state])
+    np.testing.assert_allclose(turned(there, initial_state=state), wanted.transpose(0, 2, 1))
+    x = rng.normal(size=(2, 3, 4, 4, 1))
+    layer = layers.ConvLSTM2D(2, 3, padding="same", return_state=True, dtype="float64")
+    y, h, c = layer(x)
+    assert np.array_equal(y, h)
+    halves = layer(x[:, 2:], initial_state=layer(x[:, :2])[1:])
+    np.testing.assert_allclose(halves[2], c, rtol=1e-10)
+    real = np.array([[True, True, False], [False, True, True]])
+    padded = layer(x, mask=real)[0]
+    np.testing.assert_allclose(padded[0], layer(x[:1, :2])[0][0], rtol=1e-10)
+    np.testing.assert_allclose(padded[1], layer(x[1:, 1:])[0][0], rtol=1e-10)
+    kept = layers.ConvLSTM2D(2, 3, padding="same", stateful=True, dtype="float64")
+    kept.build(x.shape[1:])
+    kept.set_weights(layer.get_weights())
+    kept(x[:, :2])
+    np.testing.assert_allclose(kept(x[:, 2:]), y, rtol=1e-10)
+    with pytest.raises(ValueError, match="Each step must be as large as the first ones"):
+        layer(x[:, :, :3])
+    with pytest.raises(ValueError, match="dilation_rate must be 1 with strides"):
+        layers.ConvLSTM1D(2, 3, 2, dilation_rate=2)
+
+
+def test_what_a_convolution_forgets():
+    """Of a linear one nothing changes in the mean over many draws."""
+    linear = {"activation": "linear", "recurrent_activation": "linear", "seed": 1}
+    x = np.ones((400, 1, 3, 1))
+    layer = layers.ConvLSTM1D(1, 1, use_bias=False, dropout=0.5, **linear, dtype="float64")
+    y = layer(x, training=True)
+    expected = layer(x)  # i g o, of which each is 0 or twice as much
+    assert set(np.round(np.unique(y / expected), 6)) == {0.0, 8.0}
+    assert y.mean() / expected.mean() == pytest.approx(1, abs=0.25)
+    again = layers.ConvLSTM1D(1, 1, recurrent_dropout=0.9, **linear, dtype="float64")
+    assert np.array_equal(again(x[:, :1], training=True), again(x[:, :1]))  # h is 0 at first
+    long = np.ones((50, 2, 3, 1))
+    assert not np.array_equal(again(long, training=True), again(long))

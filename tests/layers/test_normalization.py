@@ -126,8 +126,9 @@ def test_the_axis_of_the_channels(make):
         with pytest.raises(ValueError, match=f"axis={axis} is none of its axes"):
             make(axis=axis)(x)
     assert make(axis=2)(np.ones((2, 3, 6))).shape == (2, 3, 6)
-    with pytest.raises(TypeError, match="axis must be a whole number"):
-        make(axis="last")
+    for wrong in ("last", True):
+        with pytest.raises(TypeError, match=f"axis must be a whole number, got {wrong!r}"):
+            make(axis=wrong)
     with pytest.raises(ValueError, match="epsilon must be greater than 0, got 0"):
         make(epsilon=0)
     layer = make()

@@ -338,6 +338,12 @@ SAMPLES = {
         lambda **s: layers.WeightNormalization(Dense(2, **like(s)), **s),
         (3,),
     ),
+    "ConvLSTM1D": (lambda **s: layers.ConvLSTM1D(2, 2, **s), (2, 3, 1)),
+    "ConvLSTM2D": (
+        lambda **s: layers.ConvLSTM2D(1, (1, 2), padding="same", return_sequences=True, **s),
+        (2, 1, 2, 1),
+    ),
+    "ConvLSTM3D": (lambda **s: layers.ConvLSTM3D(1, (1, 2, 1), **s), (2, 1, 2, 1, 1)),
     # images bent, evened out and mixed
     "RandomShear": (lambda **s: layers.RandomShear(0.3, 0.3, **s), (2, 3, 1)),
     "RandomPerspective": (lambda **s: layers.RandomPerspective((1, 1), 0.3, **s), (2, 3, 1)),
