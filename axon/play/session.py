@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from secrets import token_hex
-from time import monotonic
+from time import monotonic, sleep
 
 import numpy as np
 
@@ -19,6 +19,7 @@ RATE = 30  # pictures in a second
 BUSY = 0.75  # the share of the time between two pictures in which is learned, at most
 SIDE = 32  # pixels along each side of a drawing
 MOST = 8  # sessions at a time
+WAITING = 200  # commands that are not done yet
 SPEEDS = ("instructions", "slow", "steps", "epochs", "fast")
 EVERY = {"instructions": 5, "slow": 6}  # pictures between two steps, or instructions
 
@@ -64,6 +65,8 @@ class Session:
         if not isinstance(name, str) or name not in COMMANDS:
             known = ", ".join(COMMANDS)
             raise ValueError(f"do: expected one of {known}, got {str(name)[:60]!r}.")
+        if self._commands.qsize() >= WAITING:
+            raise ValueError(f"{WAITING} commands are waiting already. Send them more slowly.")
         self._commands.put(COMMANDS[name](self, given))
 
     def take(self, patience: float = 1.0) -> bytes:
@@ -86,8 +89,8 @@ class Session:
     # -------------------------------------------------------------------- the thread
 
     def _live(self) -> None:
-        self._tell("lesson", opening(self.learner, self.name, self.file))
         changed, due = True, monotonic()
+        self._commands.put(self._introduce)
         while not self.closed:
             try:
                 changed = self._obey(wait=not (self.running or changed)) or changed
@@ -106,7 +109,7 @@ class Session:
         now = monotonic()
         due = max(due + 1 / RATE, now)
         if due > now:
-            threading.Event().wait(due - now)
+            sleep(due - now)
         return due
 
     def _obey(self, wait: bool) -> bool:
@@ -163,6 +166,9 @@ class Session:
         self.settings, self._at = settings, None
         with self._ready:
             self._waiting.clear()  # of the network that was
+        self._introduce()
+
+    def _introduce(self) -> None:
         self._tell("lesson", opening(self.learner, self.name, self.file))
 
     def _change(self, settings: Chosen) -> None:

@@ -257,6 +257,23 @@ def test_who_says_nothing_is_not_waited_for(
         assert connection.recv(100) == b""  # it was closed
 
 
+def test_who_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.PlayHandler, "timeout", 0.2)
+    with serve() as small:
+        tab = Tab(small, SMALL)
+        monkeypatch.setattr(Session, "take", lambda self: bytes(4_000_000))
+        assert until(lambda: not len(small.sessions))
+        tab.close()
+
+
+def test_commands_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(Chosen.of(SMALL))
+    monkeypatch.setattr("axon.play.session.WAITING", 0)
+    with pytest.raises(ValueError, match="0 commands are waiting already"):
+        session.order({"do": "step"})
+    session.close()
+
+
 def test_there_are_not_too_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CONNECTIONS", 2)
     with serve() as small:

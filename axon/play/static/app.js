@@ -1,7 +1,7 @@
 // The page: what is chosen goes to the server, and what comes from it is drawn.
 
 import { chart, History } from "./chart.js";
-import { CLASSES, colorOf, css, drawPoints, mixed, paint, paintClasses, readTheme, sharp, theme } from "./colors.js";
+import { colorOf, drawPoints, paint, paintClasses, readTheme, sharp, theme } from "./colors.js";
 import { NetworkView } from "./network.js";
 import { Pad } from "./pad.js";
 import { ProgramView } from "./program.js";
@@ -165,7 +165,7 @@ function legend() {
     span.append(canvas, text);
     return span;
   };
-  const number = (v) => String(+v.toPrecision(3));
+  const number = (v) => (+v.toPrecision(3)).toLocaleString("en");
   $("legend").replaceChildren();
   $("axes").textContent = "";
   if (network.image) return;

@@ -1,6 +1,6 @@
 // Lines over time, as few as there are layers.
 
-import { CLASSES, sharp, theme } from "./colors.js";
+import { series, sharp, theme } from "./colors.js";
 
 const short = (v) => (v === 0 ? "0" : Math.abs(v) >= 0.01 && Math.abs(v) < 1e4 ? String(+v.toPrecision(2)) : v.toExponential(0));
 
@@ -38,7 +38,7 @@ export function chart(canvas, history, names, { log = false } = {}) {
   context.textAlign = "left"; context.fillText("0", left, height - 4);
   context.textAlign = "right"; context.fillText(`epoch ${short(history.epochs.at(-1) ?? 0)}`, width - 6, height - 4);
   names.forEach((_, n) => {
-    context.strokeStyle = CLASSES[n % CLASSES.length]; context.lineWidth = 1.6;
+    context.strokeStyle = series(n); context.lineWidth = 1.6;
     context.setLineDash(n % 2 ? [5, 3] : []);
     context.beginPath();
     let down = false;
@@ -53,7 +53,7 @@ export function chart(canvas, history, names, { log = false } = {}) {
   let at = left;
   context.textAlign = "left"; context.font = "10.5px system-ui, sans-serif";
   names.forEach((name, n) => {
-    context.fillStyle = CLASSES[n % CLASSES.length]; context.fillRect(at, 3, 10, 3);
+    context.fillStyle = series(n); context.fillRect(at, 3, 10, 3);
     context.fillStyle = theme.soft; context.fillText(name, at + 13, 9);
     at += 20 + context.measureText(name).width;
   });

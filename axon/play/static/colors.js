@@ -1,8 +1,8 @@
 // Colours, as the style sheet has them, light or dark; and numbers turned into pixels.
 
-export const CLASSES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#a05195", "#6b8e23", "#8b5a2b"];
+const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#a05195", "#6b8e23", "#8b5a2b"];
+const DARK = ["#56b4e9", "#e8842c", "#2bbf91", "#dc97bd", "#f0c244", "#3f9fdc", "#a8a8a8", "#c07fd0", "#9fc04a", "#c89468"];
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-const classes = CLASSES.map(rgb);
 export const theme = {};
 
 export function readTheme() {
@@ -10,6 +10,8 @@ export function readTheme() {
   for (const name of ["ink", "soft", "card", "line", "mark", "plus", "minus", "neutral"]) {
     theme[name] = style.getPropertyValue(`--${name}`).trim();
   }
+  theme.classes = matchMedia("(prefers-color-scheme: dark)").matches ? DARK : LIGHT;
+  theme.mixed = theme.classes.map(rgb);
   theme.pixels = Object.fromEntries(["plus", "minus", "neutral"].map((n) => [n, rgb(theme[n])]));
 }
 
@@ -35,7 +37,7 @@ export function paint(canvas, values, width, height, strength) {
 // Paint which class was chosen, the stronger the larger its lead (0 to 255).
 export function paintClasses(canvas, chosen, lead, width, height) {
   const context = fit(canvas, width, height), image = context.createImageData(width, height);
-  const { neutral } = theme.pixels;
+  const { neutral } = theme.pixels, classes = theme.mixed;
   for (let i = 0; i < width * height; i++) {
     const to = classes[chosen[i] % classes.length], share = 0.12 + 0.68 * lead[i] / 255;
     for (let c = 0; c < 3; c++) image.data[4 * i + c] = neutral[c] + (to[c] - neutral[c]) * share;
@@ -59,8 +61,10 @@ export function sharp(canvas) {
   return [context, width, height];
 }
 
+export const series = (n) => theme.classes[n % theme.classes.length];
+
 export const colorOf = (task, y) =>
-  task === "classes" ? CLASSES[y % CLASSES.length] : task === "binary" ? (y > 0.5 ? theme.plus : theme.minus) : css(mixed(y));
+  task === "classes" ? series(y) : task === "binary" ? (y > 0.5 ? theme.plus : theme.minus) : css(mixed(y));
 
 export function drawPoints(context, size, task, x, y, { hollow = false, radius = 3.2 } = {}) {
   context.lineWidth = hollow ? 1.6 : 1;
