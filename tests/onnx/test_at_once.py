@@ -148,3 +148,25 @@ def test_old_sets_of_operators_are_converted(tmp_path: Path) -> None:
     b = numpy_helper.to_array(proto.graph.initializer[0])
     made = axon.onnx.load(tmp_path / "net.onnx").forward(x)
     np.testing.assert_allclose(made, x + b, rtol=1e-6)
+
+
+def test_a_choice_by_the_data_between_short_graphs_is_recorded(tmp_path: Path) -> None:
+    """Both are computed, and one is taken; by several numbers nothing can be chosen."""
+    twice = onnx.helper.make_graph(
+        [node("Mul", ["p", "two"], ["t"])], "twice", [], [value("t", [1, 1])]
+    )
+    once = onnx.helper.make_graph(
+        [node("Identity", ["p"], ["o"])], "once", [], [value("o", [1, 1])]
+    )
+    nodes = [
+        node("GlobalAveragePool", ["x"], ["m"]),
+        node("Squeeze", ["m", "last"], ["p"]),
+        node("Greater", ["p", "zero"], ["c"]),
+        node("If", ["c"], ["y"], then_branch=twice, else_branch=once),
+    ]
+    tensors = [constant("zero", 0.0, "f4"), constant("two", 2.0, "f4"), constant("last", [2])]
+    proto = net(nodes, tensors, [value("x", [1, 1, 3])], [value("y", [1, 1])])
+    feeds = [{"x": sign * np.ones((1, 1, 3), "f4")} for sign in (1.0, -1.0)]
+    model = assert_same(proto, tmp_path / "net.onnx", *feeds)
+    assert not model.graph.get("eager")
+    assert model.only_batch == 1

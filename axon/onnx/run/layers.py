@@ -25,6 +25,7 @@ from axon.parameter import Buffer
 from axon.random import stream
 
 MAX_STEPS = 2**15  # nodes of all turns of a loop together
+BOTH = 128  # nodes of two graphs, up to which both are computed where the data choose one
 Env = Mapping[str, Operand]  # operands by the names of values
 Batch = tuple[int | None, int | None]  # samples that the file was made for (None: any); given now
 
@@ -226,20 +227,48 @@ def decided(operand: Operand) -> Any:
     """A number by which the course of the network is chosen.
 
     Raises:
-        ValueError: it is computed from the data.
+        ValueError: it is computed from the data, or it is none or several.
     """
+    if operand.data.size != 1:
+        raise ValueError(f"its course is chosen by one number, and there are {operand.data.size}.")
     array = operand.value()
-    if array is None or not array.size:
+    if array is None:
         raise ValueError("its course depends on the data: that cannot be recorded.")
     return array.flat[0]
 
 
 class IfLayer(ControlLayer):
-    """One of two graphs."""
+    """One of two graphs; both, if the data choose and they are short and give alike.
+
+    So the network is recorded, and what the graph gives that was not chosen is dropped.
+    """
+
+    joins = True  # as far as is known
 
     def _results(self, env: Env, batch: Batch) -> list[Operand]:
-        chosen = "then_branch" if decided(env[self.node.inputs[0]]) else "else_branch"
+        condition = env[self.node.inputs[0]]
+        if not condition.known and self.joins and condition.data.size == 1:
+            made = self._both(condition, env, batch)
+            self.joins = bool(made)
+            if made:
+                return made
+        chosen = "then_branch" if decided(condition) else "else_branch"
         return self.bodies[chosen].run(env, [], batch)
+
+    def _both(self, condition: Operand, env: Env, batch: Batch) -> list[Operand]:
+        """What is chosen among the results of both; nothing if these differ in shape or type."""
+        inner = self.inner()
+        if len(inner) > BOTH or any(v.inner() for v in inner):
+            return []
+        try:
+            sides = [self.bodies[k].run(env, [], batch) for k in ("then_branch", "else_branch")]
+        except ValueError:
+            return []
+        pairs = [[as_tensor(v.natural()) for v in pair] for pair in zip(*sides, strict=True)]
+        if any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in pairs):
+            return []
+        truth = as_tensor(condition.natural()).reshape(()).astype(bool)
+        return [Operand(ops.where(truth, a, b)) for a, b in pairs]
 
 
 class LoopLayer(ControlLayer):
