@@ -9,6 +9,7 @@ from axon.cli.compare import compare
 from axon.cli.completion import completion
 from axon.cli.devices import devices
 from axon.cli.evaluate import evaluate
+from axon.cli.examples import with_examples
 from axon.cli.explain import explain
 from axon.cli.export import convert, export
 from axon.cli.group import Commands
@@ -34,4 +35,4 @@ COMMANDS = (
 )
 
 for _command in COMMANDS:
-    cli.add_command(_command)
+    cli.add_command(with_examples(_command))

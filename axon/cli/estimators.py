@@ -58,12 +58,38 @@ def answers(model: Any, table: "Table", path: str) -> Array:
     return numbers.reshape(len(numbers), -1)
 
 
-def predicted(model: Any, files: Sequence[str]) -> Iterator[tuple[FileSamples, Array]]:
+def predicted(
+    model: Any, files: Sequence[str], id_column: str | None = None
+) -> Iterator[tuple[FileSamples, Array]]:
     """Each file's rows with what the model says of them."""
     for path in files:
         table = rows_in(model, path)
+        named = id_column or _usual_id(model, table)
+        ids = None if named is None else _ids(table, named, path)
         found = answers(model, table, path)
-        yield FileSamples(np.empty((table.rows, 0)), [path] * table.rows, range(table.rows)), found
+        where = [path] * table.rows, range(table.rows), ids, named or "sample"
+        yield FileSamples(np.empty((table.rows, 0)), *where), found
+
+
+def _usual_id(model: Any, table: "Table") -> str | None:
+    """The column that numbered the rows to learn from, if these have it, too."""
+    ids = [c.name for c in model.columns_.columns if c.why.endswith("an id") and not c.gaps]
+    return next((name for name in ids if name in table.names), None)
+
+
+def _ids(table: "Table", column: str, path: str) -> list[str]:
+    """A column as words; whole numbers without a point."""
+    from axon.tabular.tasks import demand_column
+
+    try:
+        demand_column(table.names, column)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    cells = table.column(column).tolist()
+    return [
+        "" if c is None or c != c else f"{c:.15g}" if isinstance(c, float) else str(c)
+        for c in cells
+    ]
 
 
 def asked_of(model: Any, path: str, target: str | None) -> tuple["Table", Array]:

@@ -28,6 +28,8 @@ class FileSamples(NamedTuple):
     x: Array
     files: Sequence[str]  # one for each sample
     rows: Sequence[int]  # their numbers in the file
+    ids: Sequence[str] | None = None  # what a column of it calls them
+    called: str = "sample"  # the name of that column
 
 
 # ------------------------------------------------------------------------------------ reading
@@ -66,7 +68,9 @@ def format_of(path: str) -> str:
     raise click.UsageError(f"cannot read {path}: expected a {known} file.{hint}")
 
 
-def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[FileSamples]:
+def parts(
+    files: Sequence[str], network: Model, pictures: Pictures, id_column: str | None = None
+) -> Iterator[FileSamples]:
     """Read the files, some images or a whole table at a time."""
     waiting: list[str] = []
     for number, path in enumerate(files):
@@ -80,8 +84,29 @@ def parts(files: Sequence[str], network: Model, pictures: Pictures) -> Iterator[
         if waiting:
             yield _images(waiting, pictures)
             waiting = []
-        x = _table(path, network) if form == "table" else read_array(path)
+        if form == "table":
+            yield _rows(path, network, id_column)
+            continue
+        x = read_array(path)
         yield FileSamples(x, [path] * len(x), range(len(x)))
+
+
+def _rows(path: str, network: Model, id_column: str | None) -> FileSamples:
+    """A table's rows, and what they are called."""
+    source: Any = StandardInput() if path == "-" else path
+    ids = None if id_column is None else _ids(source, id_column)
+    x = _table(path, source, network)
+    return FileSamples(x, [path] * len(x), range(len(x)), ids, id_column or "sample")
+
+
+def _ids(source: Any, column: str) -> list[str]:
+    """A column of words."""
+    sheet = Sheet(source)
+    place = sheet.positions([column])[0]
+    found = [cells[place] for _, cells in sheet.rows()]
+    if not isinstance(source, str):
+        source.seek(0)
+    return found
 
 
 def _images(paths: Sequence[str], pictures: Pictures) -> FileSamples:
@@ -100,9 +125,8 @@ class StandardInput(BytesIO):
         super().__init__(sys.stdin.buffer.read())
 
 
-def _table(path: str, network: Model) -> Array:
+def _table(path: str, source: Any, network: Model) -> Array:
     """Columns by name if the network knows names, else as many as it has inputs."""
-    source: Any = StandardInput() if path == "-" else path
     names, shape = network.metadata.get("feature_names"), network.input_shape
     if names:
         return datasets.read_features(source, names)

@@ -1,6 +1,7 @@
 """What commands print: pairs, tables and notes, for terminals of any width, and for pipes."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from textwrap import wrap
@@ -66,6 +67,21 @@ def print_table(
         out.print(table)
     lines = printed.get().splitlines()
     sys.stdout.write("\n" + "".join(f"{line.rstrip()}\n" for line in lines))
+
+
+def command_line(*words: str) -> str:
+    """Words as a command that can be pasted into a shell of this machine.
+
+    >>> command_line("axon", "train", "my data.csv").split()[:2]
+    ['axon', 'train']
+    """
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline(words)
+    from shlex import join
+
+    return join(words)
 
 
 def note(text: str) -> None:

@@ -33,6 +33,9 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
 @click.option("--probabilities", is_flag=True, help="Add a column for each class.")
 @click.option("--invert", is_flag=True, help="Images: swap black and white first.")
 @click.option("--white", type=float, help="Images: the value of white.  [default: see above]")
+@click.option(
+    "--id", "id_column", help="For tables: the column that names a row, instead of its number."
+)
 @click.option("--format", "asked", type=click.Choice(["csv", "jsonl"]), help="What to print.")
 @click.option(
     "--output",
@@ -46,6 +49,7 @@ def predict(
     probabilities: bool,
     invert: bool,
     white: float | None,
+    id_column: str | None,
     asked: str | None,
     output: Path | None,
 ) -> None:
@@ -68,12 +72,12 @@ def predict(
     if is_estimator(model):
         files = _existing(list(inputs), demand_rows)
         estimator = open_estimator(model)
-        found = predicted(estimator, files)
+        found = predicted(estimator, files, id_column)
     else:
         files = _existing(files_in(inputs), format_of)
         network = open_model(model)
         pictures = Pictures.of(network, invert, white)
-        found = _predicted(network, parts(files, network, pictures), pictures)
+        found = _predicted(network, parts(files, network, pictures, id_column), pictures)
     if form == "npy":
         return _write_array(found, output)
     meaning = meaning_of(estimator) if is_estimator(model) else Meaning.of(network, note)
@@ -138,15 +142,16 @@ def _lines(
 ) -> Iterator[str]:
     """What is printed, line by line."""
     alone, images = len(files) == 1, all(path.lower().endswith(SUFFIXES) for path in files)
-    places = ["file"] if images else ["sample"] if alone else ["file", "sample"]
-    head = [_csv([*places, *_columns(meaning, *shown)])] if form == "csv" else []
+    places: list[str] = []
     for part, outputs in found:
-        yield from head  # not before something could be read
-        head = []
+        if not places:  # not before something could be read
+            places = ["file"] if images else [part.called] if alone else ["file", part.called]
+            yield from [_csv([*places, *_columns(meaning, *shown)])] if form == "csv" else []
         values = meaning.probabilities(outputs) if meaning.classes else outputs
-        for file, number, row in zip(part.files, part.rows, values, strict=True):
-            where = {"file": file, "sample": number}
-            place = {name: where[name] for name in places}
+        names = part.rows if part.ids is None else part.ids
+        for file, number, row in zip(part.files, names, values, strict=True):
+            told = [file] if images else [number] if alone else [file, number]
+            place = dict(zip(places, told, strict=True))
             if form == "csv":
                 yield _csv([*place.values(), *_cells(row, meaning, *shown)])
             else:

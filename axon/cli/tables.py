@@ -15,7 +15,7 @@ from axon.callbacks.backup import UNITS
 from axon.cli import verdict
 from axon.cli.ahead import compile_for
 from axon.cli.data import SHEETS, fingerprint, is_table
-from axon.cli.output import console, note, plural, print_pairs
+from axon.cli.output import command_line, console, note, plural, print_pairs
 from axon.files.atomic import check_writable
 from axon.models.saving import other_format
 from axon.names import install, printable, readable
@@ -319,24 +319,24 @@ class TableRun:
 
     def _next(self, found: "Question") -> list[tuple[str, str]]:
         """Commands that can follow."""
-        from shlex import join
-
         s = self.settings
         data, several = s["data"], s["target"] if isinstance(s["target"], tuple) else ()
         options = [part for name in several or (found.target,) for part in ("--target", name)]
         options += ["--quantiles", ",".join(map(str, s["quantiles"]))] if s["quantiles"] else []
         options += ["--encoding", s["encoding"]] if s["encoding"] else []
         if not s["save"]:
-            return [("Keep it", join(["axon", "train", data, *options, "--save", "net.axon"]))]
+            return [
+                ("Keep it", command_line("axon", "train", data, *options, "--save", "net.axon"))
+            ]
         save = str(s["save"])
         compared = (
             []
             if several or s["quantiles"] or s["encoding"]
-            else [("", join(["axon", "compare", data, *options]))]
+            else [("", command_line("axon", "compare", data, *options))]
         )
         return [
-            ("Next", join(["axon", "predict", save, "NEW.csv"])),
-            ("", join(["axon", "explain", save, data])),
+            ("Next", command_line("axon", "predict", save, "NEW.csv")),
+            ("", command_line("axon", "explain", save, data)),
             *compared,
         ]
 

@@ -11,7 +11,7 @@ import axon
 from axon.cli.inputs import StandardInput
 from axon.datasets import breast_cancer, digits
 from axon.layers import Dense, Flatten, Rescaling
-from tests.cli.commands import fails, image_files, in_a_process, run, started
+from tests.cli.commands import fails, houses, image_files, in_a_process, run, started
 
 BLACK_ON_WHITE = "has a bright margin, but the model was trained on dark ones: try it with --invert"
 
@@ -415,3 +415,20 @@ def test_errors_are_traced_if_asked_for(tmp_path):
     (tmp_path / "e.csv").write_text("")
     with pytest.raises(ValueError, match="empty"):
         run("train", "e.csv", cwd=tmp_path, check=1, AXON_DEBUG="1")
+
+
+def test_rows_by_the_name_that_a_column_gives_them(tmp_path):
+    houses(tmp_path / "h.csv")
+    options = ("--hidden", "4", "--epochs", 1, "--save", "h.axon")
+    run("train", "h.csv", *options, cwd=tmp_path)
+    (tmp_path / "n.csv").write_text("b,key,a,c\n1,x7,2,3\n4,=y,5,6\n")
+    printed, _ = run("predict", "h.axon", "n.csv", "--id", "key", cwd=tmp_path)
+    assert [line.split(",")[0] for line in printed.splitlines()] == ["key", "x7", "'=y"]
+    data = (tmp_path / "n.csv").read_bytes()
+    again, _ = run("predict", "h.axon", "-", "--id", "key", cwd=tmp_path, stdin=data)
+    assert again == printed
+    options = ("--id", "key", "--format", "jsonl")
+    lines, _ = run("predict", "h.axon", "n.csv", "n.csv", *options, cwd=tmp_path)
+    assert lines.splitlines()[2].startswith('{"file": "n.csv", "key": "x7", "prediction": ')
+    message = fails("predict", "h.axon", "n.csv", "--id", "kez", cwd=tmp_path)
+    assert "no column 'kez'" in message

@@ -385,3 +385,15 @@ def test_verdicts_are_those_of_scikit_learn():
     assert r2.value == pytest.approx(metrics.r2_score(a, b))
     assert (r2.baseline, rmse.baseline) == (0, pytest.approx(a.std()))
     assert not verdicts("classification", y, p)[0].better
+
+
+def test_predictions_of_tables_by_id(home):
+    """The column that numbered the rows names them again; another one on request."""
+    folder, *_ = home
+    printed, _ = run("predict", "net.axon", "t.csv", cwd=folder)
+    assert printed.splitlines()[0] == "PassengerId,prediction,probability"
+    assert [line.split(",")[0] for line in printed.splitlines()[1:4]] == ["1", "2", "3"]
+    printed, _ = run("predict", "net.axon", "t.csv", "--id", "Cabin", cwd=folder)
+    assert [line.split(",")[0] for line in printed.splitlines()[:3]] == ["Cabin", "C0", ""]
+    message = fails("predict", "net.axon", "t.csv", "--id", "cabin", cwd=folder)
+    assert "t.csv: there is no column 'cabin'. Did you mean 'Cabin'?" in message
