@@ -46,6 +46,8 @@ EXAMPLES: dict[str, list[str]] = {
     "info": ["axon info", "axon info net.axon", "axon info data.csv"],
     "summary": ["axon summary net.axon"],
     "devices": ["axon devices"],
+    "warmup": ["axon warmup", "axon warmup net.axon"],
+    "play": ["axon play"],
     "completion": [
         "axon completion bash",
         "axon completion zsh",

@@ -24,13 +24,8 @@ def warmup(model: str | None, as_json: bool) -> None:
 
     They are kept where AXON_CACHE_DIR says, else next to the package or in a folder of yours.
     Filled once, such a folder can be part of an image: it is used where nothing can be written.
-
-    \b
-    Examples:
-      axon warmup
-      axon warmup net.axon
-      AXON_CACHE_DIR=/opt/axon axon warmup     (in a Dockerfile, with the variable as ENV)
-    """  # noqa: D301 - click wants the character itself
+    In a Dockerfile: ENV AXON_CACHE_DIR=/opt/axon, then RUN axon warmup.
+    """
     need("numba", "Compiled kernels need", "fast")
     from axon.fast.kernels import cache, declare
 
