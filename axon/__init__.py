@@ -78,6 +78,7 @@ LATER = (
         "optimizers",
         "plot",
         "ranks",
+        "report",
         "regularizers",
         "serve",
         "sklearn",

@@ -6,6 +6,7 @@
 import click
 
 from axon.cli.compare import compare
+from axon.cli.compare_runs import compare_runs
 from axon.cli.completion import completion
 from axon.cli.devices import devices
 from axon.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    *(train, tune, resume, evaluate, predict, serve, explain, compare),
+    *(train, tune, resume, evaluate, predict, serve, explain, compare, compare_runs),
     *(export, convert, info, summary, play, devices, warmup, completion),
 )
 

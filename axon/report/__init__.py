@@ -2,14 +2,24 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from axon.callbacks import History
 from axon.core import TensorLike
 from axon.files.atomic import atomic, check_writable
+from axon.names import load, missing
 
 if TYPE_CHECKING:  # what a report is made of is loaded when one is written
     from axon.report.results import ReportedModel, Samples
+    from axon.report.runs import RunComparison, RunRecord, compare_runs, read_run
+
+HOMES = dict.fromkeys(("RunComparison", "RunRecord", "compare_runs", "read_run"), "runs")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise missing(__name__, name, {**globals(), **HOMES}, {})
+    return globals().setdefault(name, load(__name__, HOMES, name))
 
 
 def write(

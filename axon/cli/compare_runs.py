@@ -1,0 +1,36 @@
+"""``axon compare-runs``."""
+
+import click
+
+from axon.cli.output import note, plural
+from axon.files.atomic import check_writable
+from axon.names import printable
+
+
+@click.command("compare-runs", short_help="Set runs side by side: results, curves, settings.")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option("--html", type=click.Path(), help="Also write a page with curves, such as runs.html.")
+def compare_runs(runs: tuple[str, ...], html: str | None) -> None:
+    r"""Set RUNS side by side: what they scored, and which of their settings differ.
+
+    Each is what a run left behind: a report (`axon train --report run.html`), the folder of a
+    backup (`--backup DIR`), a History as JSON or CSV (`history.to_json`, `CSVLogger`), or a saved
+    model, which has no curves. * marks the best of a row.
+
+    \b
+    axon compare-runs a.html b.html
+    axon compare-runs runs/* --html runs.html
+    """
+    from axon.report.runs import compare_runs as compared
+
+    if len(runs) < 2:
+        raise click.UsageError("give two runs or more: axon compare-runs a.html b.html")
+    if html:
+        check_writable(html)
+    found = compared(*runs, html=html)
+    click.echo(printable(str(found), keep="\n"))
+    without = [run.name for run in found.runs if not run.series]
+    if without and html:
+        note(f"{plural(len(without), 'run')} without curves: {', '.join(without)}.")
+    if html:
+        click.echo(f"\nWritten: {html}")
