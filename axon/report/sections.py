@@ -61,8 +61,9 @@ def _size(x: Samples | None) -> str:
     """
     if isinstance(x, Mapping):
         x = next(iter(x.values()), ())
-    count = len(np.asarray(x[0] if isinstance(x, tuple) else x))
-    return f"{count:,} row{'s' * (count != 1)}"
+    first = np.asarray(x[0] if isinstance(x, tuple) else x)
+    thing = "image" if first.ndim == 4 and _images(first, len(first)) is not None else "row"
+    return f"{len(first):,} {thing}{'s' * (len(first) != 1)}"
 
 
 def _baselines(results: Results, measured: Mapping[str, object]) -> Iterator[tuple[str, str]]:
