@@ -17,13 +17,13 @@ const LISTS = {
 };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const losses = new History(), gradients = new History();
-let known, settings, session = null, lesson = null, latest = null, running = false, looked = null, restart = false, refocus = null;
+let known, settings, session = null, lesson = null, latest = null, running = false, looked = null, restart = false;
 let fresh = false, drawn = [], lastDraw = 0;
 
 const network = new NetworkView({
   onWeight: (weight) => command("weight", weight),
   onLook: (neuron) => { looked = neuron; fresh = true; },
-  onLayers: (number, by, button) => { refocus = button; choose({ layers: settings.layers.map((n, i) => (i === number ? n + by : n)) }); },
+  onLayers: (number, by) => choose({ layers: settings.layers.map((n, i) => (i === number ? n + by : n)) }),
 });
 const program = new ProgramView();
 let pending = null;
@@ -92,7 +92,6 @@ function opened(message) {
   losses.clear(); gradients.clear();
   network.build(lesson, known);
   program.build(lesson);
-  if (refocus) { $(refocus)?.focus(); refocus = null; }
   $("code").textContent = lesson.code;
   $("parameters").textContent = `${lesson.parameters.toLocaleString("en")} parameters`;
   $("rightname").textContent = lesson.task === "regression" ? "test R²" : "test accuracy";

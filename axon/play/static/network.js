@@ -25,6 +25,7 @@ export class NetworkView {
     this.lesson = lesson; this.picture = null;
     this.close(false); this.hideTip();
     const columns = $("columns"), layers = lesson.layers;
+    const focused = columns.contains(document.activeElement) ? document.activeElement.id : "";
     columns.replaceChildren();
     this.nodes = [];
     columns.className = Math.max(...layers.map((l) => l.neurons)) > 12 ? "small" : "";
@@ -38,6 +39,7 @@ export class NetworkView {
     $("count").textContent = `${hidden} hidden ${hidden === 1 ? "layer" : "layers"}`;
     $("fewer").disabled = hidden === 0; $("more").disabled = hidden >= limits.layers;
     if (!this.image) this.paintInputs();
+    if (focused) $(focused)?.focus({ preventScroll: true });  // one can go on there
     this.measure();
   }
 
@@ -62,7 +64,7 @@ export class NetworkView {
       button.type = "button"; button.textContent = sign; button.id = `layer${number}${by > 0 ? "more" : "fewer"}`;
       button.setAttribute("aria-label", `${words} hidden layer ${number + 1}`);
       button.disabled = by < 0 ? layer.neurons <= 1 : layer.neurons >= most;
-      button.addEventListener("click", () => this.onLayers(number, by, button.id));
+      button.addEventListener("click", () => this.onLayers(number, by));
       return button;
     };
     const shown = document.createElement("b");
