@@ -105,9 +105,10 @@ def set_kernels(kernels: str, device: str | None = None, precision: str | None =
     Args:
         kernels: "numpy"; "fast": the compiled kernels of the extra ``fast`` (Numba), an error if
             they cannot be used; "jax": XLA, by the extra ``jax``, on the device that is named; or
-            "auto", the default: compiled kernels for long work, if they are there, else NumPy. What
-            is long is told by rows, epochs and the network, never by a clock or by what has been
-            compiled before, so that the same call always gives the same bits.
+            "auto", the default: compiled kernels for long work, and for networks loaded from ONNX
+            files, if they are there, else NumPy. What is long is told by rows, epochs and the
+            network, never by a clock or by what has been compiled before, so that the same call
+            always gives the same bits.
         device: for "jax": "cpu", "gpu" ("cuda" says the same) or "tpu", all of them that are
             there; "gpu:0", one of them. None: as AXON_DEVICE says, else what JAX takes first.
         precision: for "jax", of products and convolutions of float32 numbers, whose sums, like
