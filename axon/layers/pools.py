@@ -1,6 +1,6 @@
 """Further pooling: of volumes, to a given size, and by the p-norm."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Unpack
 
 import numpy as np
@@ -14,9 +14,8 @@ from axon.layers.pooling import AveragePooling, GlobalPooling, MaxPooling, Pooli
 from axon.layers.windows import Ends, PaddingLike, Windowed
 from axon.ops.compare import where
 from axon.ops.elementwise import absolute, power, sign
-from axon.ops.join import concatenate
-from axon.ops.matmul import matmul
 from axon.ops.pool import average_pool2d
+from axon.ops.sliding import adaptive_average_pool, adaptive_max_pool
 
 # ------------------------------------------------------------------------------------ volumes
 
@@ -88,6 +87,7 @@ class _Adaptive(Windowed):
     """
 
     on_mask = masks.REFUSED
+    pool: ClassVar[Callable[..., Tensor]]
 
     def __init__(
         self, output_size: int | Sequence[int | None], **options: Unpack[LayerOptions]
@@ -109,41 +109,16 @@ class _Adaptive(Windowed):
 
     def call(self, x: Tensor) -> Tensor:
         """Pool one axis after another."""
-        for axis, size in enumerate(self.output_size, 1):
-            if size is not None and size != x.shape[axis]:
-                before, n, behind = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
-                rows = x.reshape(int(np.prod(before)), n, int(np.prod(behind)))
-                x = self.along(rows, [_stretch(i, n, size) for i in range(size)])
-                x = x.reshape(*before, size, *behind)
-        return x
-
-    def along(self, x: Tensor, stretches: list[slice]) -> Tensor:
-        """Pool the middle axis of (N, n, rest)."""
-        raise NotImplementedError
-
-
-def _stretch(i: int, n: int, size: int) -> slice:
-    """What window i of ``size`` covers of n places.
-
-    >>> [_stretch(i, 5, 2) for i in range(2)]
-    [slice(0, 3, None), slice(2, 5, None)]
-    """
-    return slice(i * n // size, -(-(i + 1) * n // size))
+        sizes = (size or n for size, n in zip(self.output_size, x.shape[1:-1], strict=True))
+        return type(self).pool(x, tuple(sizes))
 
 
 class _AdaptiveAverage(_Adaptive):
-    def along(self, x: Tensor, stretches: list[slice]) -> Tensor:
-        """A product with a matrix of shares."""
-        shares = np.zeros((len(stretches), x.shape[1]), x.dtype)
-        for row, stretch in zip(shares, stretches, strict=True):
-            row[stretch] = 1 / (stretch.stop - stretch.start)
-        return matmul(Tensor(shares), x)
+    pool = staticmethod(adaptive_average_pool)
 
 
 class _AdaptiveMax(_Adaptive):
-    def along(self, x: Tensor, stretches: list[slice]) -> Tensor:
-        """The maxima side by side."""
-        return concatenate([x[:, part].max(1, True) for part in stretches], axis=1)
+    pool = staticmethod(adaptive_max_pool)
 
 
 class AdaptiveAveragePooling1D(_AdaptiveAverage):

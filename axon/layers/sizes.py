@@ -11,36 +11,30 @@ from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.options import LayerOptions
 from axon.layers.windows import Windowed
-from axon.ops.matmul import matmul
+from axon.ops.index import take_
 from axon.ops.pad import pad
 
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
+Taps = list[tuple[Array, Array]]  # places, and their shares
 BEND = -0.75  # of the cubic, as PyTorch has it
 
 
 @lru_cache(maxsize=64)
-def resampling(n: int, m: int, how: str, dtype: DType) -> Array:
-    """Return the matrix (m, n) that makes m numbers of n, whose centers lie at i + 1/2.
+def resampling(n: int, m: int, how: str, dtype: DType) -> Taps:
+    """Which of n numbers each of m looks at, and what share of it: centers lie at i + 1/2.
 
-    >>> resampling(2, 4, "bilinear", np.dtype("f4"))
-    array([[1.  , 0.  ],
-           [0.75, 0.25],
-           [0.25, 0.75],
-           [0.  , 1.  ]], dtype=float32)
+    >>> [(places.tolist(), shares.tolist()) for places, shares in resampling(2, 3, "nearest", "f4")]
+    [([0, 1, 1], [1.0, 1.0, 1.0])]
     """
     centers = (np.arange(m) + 0.5) * (n / m) - 0.5
-    first = np.floor(centers + 0.5 if how == "nearest" else centers).astype(int)
+    first = np.floor(centers + 0.5 if how == "nearest" else centers).astype(np.int64)
     t = centers - first
     taps = {
         "nearest": [(0, np.ones(m))],
         "bilinear": [(0, 1 - t), (1, t)],
         "bicubic": [(k, _cubic(np.abs(t - k))) for k in (-1, 0, 1, 2)],
     }[how]
-    matrix = np.zeros((m, n), dtype)
-    for k, share in taps:
-        np.add.at(matrix, (np.arange(m), np.clip(first + k, 0, n - 1)), share.astype(dtype))
-    matrix.flags.writeable = False
-    return matrix
+    return [(np.clip(first + k, 0, n - 1), share.astype(dtype)) for k, share in taps]
 
 
 def _cubic(d: Array) -> Array:
@@ -53,15 +47,26 @@ def _cubic(d: Array) -> Array:
 
 
 def resized(x: Tensor, size: tuple[int, int], how: str) -> Tensor:
-    """Images (N, H, W, C) of another size: a product with a matrix along each axis."""
-    N, H, W, C = x.shape
-    height, width = size
-    if width != W:
-        x = matmul(Tensor(resampling(W, width, how, x.dtype)), x)
-    if height != H:
-        rows = Tensor(resampling(H, height, how, x.dtype))
-        x = matmul(rows, x.reshape(N, H, width * C)).reshape(N, height, width, C)
+    """Images (N, H, W, C) of another size: a few pixels are weighed, so no other is looked at."""
+    for axis, m in ((2, size[1]), (1, size[0])):
+        if m != x.shape[axis]:
+            x = _along(x, axis, resampling(x.shape[axis], m, how, x.dtype))
     return x
+
+
+def _along(x: Tensor, axis: int, taps: Taps) -> Tensor:
+    """Numbers along an axis, each a sum of others with their shares."""
+    order = (axis, *(i for i in range(x.ndim) if i != axis))
+    front = x.transpose(*order)
+    rows = front.reshape(front.shape[0], x.size // max(front.shape[0], 1))
+    total: Tensor | None = None
+    for places, shares in taps:
+        seen = take_(rows, places)
+        seen = seen if len(taps) == 1 else seen * Tensor(shares.reshape(-1, 1))
+        total = seen if total is None else total + seen
+    assert total is not None
+    made = total.reshape(len(total), *front.shape[1:])
+    return made.transpose(*(order.index(i) for i in range(x.ndim)))
 
 
 class Resizing(Windowed):

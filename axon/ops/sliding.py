@@ -273,6 +273,8 @@ def _to_size(
     x = _last(function, inputs, data_format)
     for axis, m in enumerate(_each("output_size", output_size, x.ndim - 2), 1):
         n = x.shape[axis]
+        if m == n:
+            continue
         windows = [slice(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
         x = stack([reduce(x[along(axis, part)], axis) for part in windows], axis=axis)
     return _back(x, data_format)

@@ -177,3 +177,17 @@ def test_a_window_that_begins_on_a_smaller_image_counts():
         same(layer, lambda x, f=theirs, s=strides: f(x, 3, s, ceil_mode=True), shape)
         with pytest.raises(ValueError, match="The windows are larger"):
             getattr(layers, f"MaxPooling{axes}D")(3, 1, ceil_mode=True)(np.zeros(shape))
+
+
+def test_what_is_no_number_stays_in_its_window():
+    x = np.ones((1, 6, 6, 1))
+    x[0, 1, 1] = np.nan
+    for kind in ("Average", "Max"):
+        y = getattr(layers, f"Adaptive{kind}Pooling2D")(3, dtype="float64")(x)
+        assert np.argwhere(np.isnan(y)).tolist() == [[0, 0, 0, 0]]
+        theirs = getattr(F, f"adaptive_{'avg' if kind == 'Average' else 'max'}_pool2d")
+        wanted = theirs(torch.tensor(moved(x, "first")), 3).numpy()
+        np.testing.assert_array_equal(y, moved(wanted, "last"))
+    for how, reach in (("nearest", 2), ("bilinear", 4), ("bicubic", 8)):
+        y = layers.Resizing(12, 12, how)(x)
+        assert np.isnan(y).sum() == (reach - (how == "bicubic")) ** 2  # one ends at the edge
