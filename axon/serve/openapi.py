@@ -26,13 +26,16 @@ def document(served: Served, limits: dict[str, Any]) -> dict[str, Any]:
     """The document that stands at ``/openapi.json``."""
     paths: dict[str, Any] = {"/predict": {"post": _predict(served)}}
     paths |= {path: {"get": _get(text)} for path, text in OPERATIONS.items()}
-    said = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in limits.items())
+    said = (
+        f"{limits['max_bytes']:,} bytes and {limits['max_rows']:,} rows a request, "
+        f"{limits['timeout']:g} s"
+    )
     return {
         "openapi": "3.1.0",
         "info": {
             "title": f"AXON: {served.name}",
             "version": __version__,
-            "description": f"Predictions of {served.what}. Limits: {said}.",
+            "description": f"Predictions of {served.what}. At most {said}.",
         },
         "paths": paths,
         "components": {"schemas": {"Row": _row(served), "Error": _error()}},
