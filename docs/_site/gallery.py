@@ -99,10 +99,8 @@ def cards(folder: Path) -> str:
     """Write a card for each example, in chapters, for the first page of the gallery."""
     text = ""
     for chapter, examples in CHAPTERS.items():
-        listed = "\n".join(example.page for example in examples)
         inner = "\n".join(card(folder, example) for example in examples)
         text += f"\n## {chapter}\n\n::::{{grid}} 1 2 3 3\n:gutter: 3\n{inner}\n::::\n\n"
-        text += f"```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
     return text
 
 
@@ -142,7 +140,7 @@ def page(folder: Path, example: Example) -> str:
     line = "=" * len(example.title)
     result = f"Result on data not seen in training: {example.result}.\n" if example.result else ""
     return (
-        f"{example.title}\n{line}\n\n{said}\n\n{result}\n{shown}\n"
+        f":orphan:\n\n{example.title}\n{line}\n\n{said}\n\n{result}\n{shown}\n"
         f"``examples/{example.path}``:\n\n"
         f".. literalinclude:: /../examples/{example.path}\n   :language: python\n"
     )

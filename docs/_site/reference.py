@@ -19,6 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 
+import axon
 from axon.core import Primitive
 
 # Each page and its title, in the order of the contents.
@@ -95,9 +96,16 @@ def page(package: str, title: str) -> str:
     for chapter, names in chapters.items():
         if len(chapters) > 1:
             parts.append(heading(headline(chapter, package), "-"))
+            parts.append(f"``{source(chapter)}``\n")
         parts.append(overview(package, names))
         parts += [entry(name, getattr(module, name)) for name in names]
     return "\n".join(parts) + "\n"
+
+
+def source(chapter: str) -> str:
+    """The file of a chapter, from the folder of the package on."""
+    found = Path(inspect.getfile(importlib.import_module(chapter)))
+    return found.relative_to(Path(inspect.getfile(axon)).parents[1]).as_posix()
 
 
 def overview(package: str, names: list[str]) -> str:
