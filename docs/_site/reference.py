@@ -121,11 +121,8 @@ def heading(text: str, line: str) -> str:
 def headline(chapter: str, package: str) -> str:
     """The first words of a file's docstring."""
     first = (inspect.getdoc(importlib.import_module(chapter)) or chapter).partition("\n")[0]
-    return (
-        escape(re.split(r"[:;.] |, (?=which|and|so|as) |\.$", first)[0])
-        if chapter != package
-        else "Here"
-    )
+    short = re.match(r"(?:\([^)]*\)|[^(]){10,}?(?=[,:;.] |\.$|$)", first)
+    return escape(short[0] if short else first) if chapter != package else "Here"
 
 
 # ------------------------------------------------------------------------------------ names
@@ -142,6 +139,14 @@ def public(module: ModuleType) -> list[str]:
         and documented(value := getattr(module, name))
         and f"{home(value, '')}.".startswith(f"{module.__name__}.")
     ]
+
+
+@cache
+def shown() -> set[type]:
+    """All classes that have an entry."""
+    modules = [importlib.import_module(name) for name in PAGES]
+    found = {getattr(module, name) for module in modules for name in public(module)}
+    return {value for value in found if isinstance(value, type)}
 
 
 def documented(value: object) -> bool:
@@ -168,7 +173,7 @@ def entry(name: str, value: Any) -> str:
 
 def class_entry(name: str, cls: type) -> str:
     """Write a class, and what it does that its bases do not tell already."""
-    bases = [base.__name__ for base in cls.__bases__ if of_axon(base) and base.__name__[0] != "_"]
+    bases = [base.__name__ for base in cls.__bases__ if base in shown()]
     kin = f"A {', '.join(f':py:obj:`{base}`' for base in bases)}.\n\n" if bases else ""
     body = doc(cls, "class") + "\n" + kin + "\n".join(members(cls))
     return directive("class", f"{name}{signature(cls)}", body)
