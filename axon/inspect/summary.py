@@ -18,7 +18,10 @@ from axon.program.trace import Instruction
 
 NARROWEST = {"Layer (type)": 12, "Output Shape": 8}
 USUAL = {"Layer (type)": 34, "Output Shape": 24, "Param #": 14, "Trainable": 11, "FLOPs": 14}
-LEFT = ("Layer (type)", "Output Shape")
+CONNECTED = "  Connected to"  # what a layer of a graph reads
+NARROWEST[CONNECTED] = 14
+WIDTHS = {**USUAL, CONNECTED: 28}
+LEFT = ("Layer (type)", "Output Shape", CONNECTED)
 
 
 class Summarized(ModelLike, Protocol):
@@ -34,6 +37,9 @@ class Summarized(ModelLike, Protocol):
 
     def parameters(self) -> list[Parameter]:
         """What is learned."""
+
+    def connections(self) -> dict[int, list[str]]:
+        """By the id of each layer, what it reads, if that is known and no plain chain."""
 
 
 class Summary:
@@ -57,6 +63,7 @@ class Summary:
         self.model, self.show_trainable, self.flops = model, show_trainable, flops
         self.lines = list(_lines(model, 0, expand_nested))
         self.structure = self._structure()
+        self.connections = model.connections()
 
     def _structure(self) -> Structure | None:
         """The model as it runs, if that has to be known."""
@@ -69,7 +76,8 @@ class Summary:
     def columns(self) -> list[str]:
         """What stands above them."""
         more = [(self.show_trainable, "Trainable"), (self.flops, "FLOPs")]
-        return ["Layer (type)", "Output Shape", "Param #", *(name for on, name in more if on)]
+        named = ["Layer (type)", "Output Shape", "Param #", *(name for on, name in more if on)]
+        return [*named, *([CONNECTED] if self.connections else [])]
 
     @property
     def rows(self) -> list[list[str]]:
@@ -87,6 +95,8 @@ class Summary:
             row.append(_trainable(module))
         if self.flops:
             row.append(f"{self._flops(calls):,}" if self.structure else "-")
+        if self.connections:
+            row.append("  " + (", ".join(self.connections.get(id(module), [])) or "-"))
         return row
 
     def _calls(self, module: Module) -> list[ModuleCall]:
@@ -195,7 +205,7 @@ def _width(columns: list[str]) -> int:
         from shutil import get_terminal_size  # only who looks at a table pays for it
 
         return get_terminal_size().columns
-    return sum(USUAL[c] for c in columns)
+    return sum(WIDTHS[c] for c in columns)
 
 
 def fitted(columns: list[str], rows: list[list[str]], space: int) -> list[int]:
@@ -210,7 +220,7 @@ def fitted(columns: list[str], rows: list[list[str]], space: int) -> list[int]:
     """
     cells = [columns, *rows]
     needed = [max(len(row[i]) for row in cells) + 2 for i in range(len(columns))]
-    widths = [max(n, USUAL[c]) for n, c in zip(needed, columns, strict=True)]
+    widths = [max(n, WIDTHS[c]) for n, c in zip(needed, columns, strict=True)]
     order = sorted(range(len(columns)), key=lambda i: columns[i] in LEFT)  # numbers give way first
     for least in (needed, [NARROWEST.get(c, n) for n, c in zip(needed, columns, strict=True)]):
         for i in order:

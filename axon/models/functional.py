@@ -105,6 +105,18 @@ class Functional(Model):
         """The layers by name, in the order in which they are called first."""
         yield from self._parts.items()
 
+    def connections(self) -> dict[int, list[str]]:
+        """By the id of each layer, what it reads: names, in order; empty for a plain chain."""
+        steps, found = self._steps_of_graph, dict[int, list[str]]()
+        plain = True
+        for number, step in enumerate(steps):
+            reads = [ref.step for ref in leaves([*step.inputs, step.options], Ref)]
+            plain = plain and reads == [*([number - 1] if number else [])]
+            names = [steps[i].target.name.strip("_") for i in reads]
+            if isinstance(step.target, Module):
+                found.setdefault(id(step.target), []).extend(names)
+        return {} if plain else found
+
     @property
     def least_batch(self) -> int:
         """What the layer that needs the most samples needs."""

@@ -151,6 +151,8 @@ def _losses(trainer: Trainer) -> str:
 def _labels(trainer: Trainer, head: Head, data: list[Array], y: Data) -> Array:
     """The targets of one output as numbers, one for each sample."""
     owner = _owner(head)
+    if isinstance(y, list | tuple) and len(y) == 1 < len(data[0]) and np.ndim(y[0]):
+        y = y[0]  # of a single output, in a list as of several
     labels = losses.numbers(owner, y)
     if not labels.ndim:
         raise ValueError(f"{owner}: y must hold one target per sample, got {y!r}.")

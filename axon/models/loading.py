@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from axon import constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from axon import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+)
 from axon.backend import Array, ArraySpec, DType, Shape
 from axon.config import Configurable
 from axon.files import formats
@@ -256,6 +265,7 @@ def _class(name: str, classes: ByName) -> Callable[..., Any]:
 
 def _value(value: Tree, classes: ByName, custom: ByName) -> Any:
     if isinstance(value, Name):
+        _demand_whose(value, custom)
         return custom.get(value, str(value))
     if isinstance(value, list):
         return [_value(v, classes, custom) for v in value]
@@ -266,10 +276,28 @@ def _value(value: Tree, classes: ByName, custom: ByName) -> Any:
     return {key: _value(v, classes, custom) for key, v in value.items()}
 
 
+class AnyName(Name):
+    """A text of a file that did not mark names: it may be one of AXON's."""
+
+
+def _demand_whose(name: Name, custom: ByName) -> None:
+    """Raise ValueError for a function of one's own that bears the name of an AXON activation.
+
+    NumPy's, such as ``np.tanh``, are the same functions.
+    """
+    taken = name in activations.ACTIVATIONS or name in activations.COMBINED
+    if taken and name not in custom and not isinstance(name, AnyName) and name not in vars(np):
+        raise ValueError(
+            f"the function {str(name)!r} is one of your own, not AXON's activation of that name. "
+            f"Pass custom_objects={{{str(name)!r}: your function}}, or "
+            f"{{{str(name)!r}: axon.activations.{name}}} if AXON's will do."
+        )
+
+
 def _all_names(value: Json) -> Json:
     """Take each text for a name, as in files that did not yet mark them."""
     if isinstance(value, str):
-        return Name(value)
+        return AnyName(value)
     if isinstance(value, list):
         return [_all_names(v) for v in value]
     if isinstance(value, dict):

@@ -197,6 +197,10 @@ class Network(Module):
         """Whether ``forward`` returns several outputs, as far as that is known."""
         return several(self.output_shape)
 
+    def connections(self) -> dict[int, list[str]]:
+        """By the id of each layer, what it reads, if the model is a graph that says so."""
+        return {}
+
     def flat(self, made: Any) -> list[Any]:
         """The outputs in a list, in the order of ``output_names``."""
         if isinstance(made, dict):

@@ -358,8 +358,22 @@ class Trainer:
         """
         if isinstance(feed, ArrayFeed):
             self._demand_large(feed, shards)
+            self._warn_of_small(feed)
         width = len(feed.entry) if isinstance(feed, ArrayFeed) else self.model.width
         change(self.locks(), self._prepare, width)
+
+    def _warn_of_small(self, feed: ArrayFeed) -> None:
+        """Say that an optimizer for whole data sets will see parts of one."""
+        if self.optimizer.whole_batches and feed.batch_size < feed.size:
+            from warnings import warn
+
+            warn(
+                f"{type(self.optimizer).__name__} learns the bend of one function from step to "
+                f"step, but batches of {feed.batch_size} of {feed.size} samples are others each "
+                f"time, and the loss may grow. Use batch_size={feed.size}, or another optimizer.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _prepare(self, width: int) -> None:
         parameters = self.model.parameters()

@@ -71,6 +71,7 @@ from axon.ops.warp import affine_maps, corner_maps, warp, warp_adjoint
 
 if TYPE_CHECKING:  # the same names, for who checks types
     from axon.ops.arithmetic import *  # noqa: F403
+    from axon.ops.control import *  # noqa: F403
     from axon.ops.counting import *  # noqa: F403
     from axon.ops.creation import *  # noqa: F403
     from axon.ops.cumulative import *  # noqa: F403
@@ -85,6 +86,7 @@ if TYPE_CHECKING:  # the same names, for who checks types
     from axon.ops.reductions import *  # noqa: F403
     from axon.ops.rounding import *  # noqa: F403
     from axon.ops.sliding import *  # noqa: F403
+    from axon.ops.special import *  # noqa: F403
     from axon.ops.spectra import *  # noqa: F403
 
 
@@ -92,6 +94,8 @@ LATER = {  # chapter -> its public names
     "arithmetic": """cbrt clip deg2rad divide_no_nan erfc exp2 fmax fmin fmod heaviside
         hypot ldexp log10 log2 logaddexp logaddexp2 nan_to_num rad2deg reciprocal round
         rsqrt saturate_cast sinc true_divide trunc""",
+    "control": """associative_scan cond fori_loop jvp map scan switch vectorize vectorized_map
+        while_loop""",
     "counting": """bitwise_not convert_to_numpy convert_to_tensor get_item histogram is_tensor ndim
         nonzero select size stop_gradient unique unravel_index""",
     "creation": """arange array bartlett blackman empty empty_like eye full full_like
@@ -121,7 +125,8 @@ LATER = {  # chapter -> its public names
         right_shift rint""",
     "sliding": """adaptive_average_pool adaptive_max_pool average_pool conv conv_transpose
         depth_to_space depthwise_conv fold max_pool separable_conv space_to_depth unfold""",
-    "spectra": """cdist erfinv extract_sequences fft fft2 ifft2 irfft rfft stft""",
+    "special": """angle conj i0 imag real view""",
+    "spectra": """cdist erfinv extract_sequences fft fft2 ifft2 irfft istft rfft stft""",
 }
 ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
     "abs": "absolute",
@@ -130,6 +135,7 @@ ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
     "bitwise_invert": "bitwise_not",
     "bitwise_left_shift": "left_shift",
     "bitwise_right_shift": "right_shift",
+    "conjugate": "conj",
     "fabs": "absolute",
     "remainder": "mod",
 }

@@ -460,6 +460,8 @@ def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> tuple
     full = bool(full_matrices and compute_uv)
     found = _found("svd", svd_(x, full=full), x, "no singular values were found")
     u, s, vt = _parts(found, *_svd_sizes(x, full))
+    if full and x.shape[-1] != x.shape[-2]:
+        s = svd(x, compute_uv=False)  # type: ignore[assignment]  # which has a gradient
     return (u, s, vt) if compute_uv else s  # type: ignore[return-value]
 
 

@@ -7,7 +7,7 @@ small factors, and all is made of differentiable parts. (Cooley and Tukey, 1965.
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from axon.core import Tensor
 from axon.ops.arithmetic import floats
 from axon.ops.compare import where
 from axon.ops.composite import composite
-from axon.ops.elementwise import absolute, exp, log, sign, sqrt
+from axon.ops.elementwise import absolute, add, exp, log, sign, sqrt
 from axon.ops.error_function import erf
 from axon.ops.join import concatenate, stack
 from axon.ops.layout import flip
@@ -201,6 +201,59 @@ def stft(
     ends = ((before, fft_length - sequence_length - before),)
     runs = extract_sequences(x, fft_length, sequence_stride)
     return rfft(runs if weights is None else runs * pad_(weights, padding=ends))
+
+
+@composite
+def istft(
+    x: Sequence[Tensor],
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    length: int | None = None,
+    window: object = "hann",
+    center: bool = True,
+) -> Tensor:
+    """The way back of ``stft``: runs are added up where they lie, by how much each weighs there.
+
+    Args:
+        x: real and imaginary parts, (..., runs, fft_length // 2 + 1) each.
+        sequence_length: of a run.
+        sequence_stride: how far runs lie apart.
+        fft_length: of the transform.
+        length: of the series; by default what the runs tell.
+        window: see ``stft``.
+        center: whether ``stft`` had mirrored the ends.
+
+    >>> istft(stft(np.arange(8.0), 4, 2, 4), 4, 2, 4).round(4)
+    array([0., 1., 2., 3., 4., 5., 6., 7.])
+    """
+    runs = irfft(x, fft_length)  # (..., runs, fft_length)
+    before = (fft_length - sequence_length) // 2
+    ends = ((before, fft_length - sequence_length - before),)
+    weights = _window(window, sequence_length, runs.dtype)
+    if weights is None:
+        weights = Tensor(np.ones(sequence_length, runs.dtype))
+    weights = pad_(weights, padding=ends)
+    count = runs.shape[-2]
+    size = fft_length + sequence_stride * (count - 1)
+    total = _laid(runs * weights, sequence_stride, size)
+    weight = _laid(
+        Tensor(np.ones((count, 1), runs.dtype)) * (weights * weights), sequence_stride, size
+    )
+    found = total / where(weight > 1e-10, weight, 1.0)
+    start = fft_length // 2 if center else 0
+    usual = size - fft_length // 2 if center else size
+    return found[..., start : usual if length is None else start + length]
+
+
+def _laid(runs: Tensor, stride: int, size: int) -> Tensor:
+    """Runs added up, ``stride`` apart: (..., runs, n) -> (..., size)."""
+    front = ((0, 0),) * (runs.ndim - 2)
+    parts = [
+        pad_(runs[..., i, :], padding=(*front, (i * stride, size - i * stride - runs.shape[-1])))
+        for i in range(runs.shape[-2])
+    ]
+    return reduce(add, parts)
 
 
 def _window(window: object, length: int, dtype: DType) -> Tensor | None:

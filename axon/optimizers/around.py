@@ -42,7 +42,7 @@ class Around(Optimizer):
         self.schedule = inner._schedule
 
     def _chosen(self, optimizer: Given) -> Optimizer:
-        inner, owner = self.by_name(optimizer), type(self).__name__
+        inner, owner = type(self).by_name(optimizer), type(self).__name__
         expected = "one of those that others may stand around, such as Adam"
         demand(not inner.stands_alone, owner, self.argument, expected, inner)
         demand(not inner.parameters, owner, self.argument, "one that is in no model yet", inner)

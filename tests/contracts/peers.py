@@ -202,17 +202,9 @@ KERAS = (
         rearrange: axon.Tensor.reshape
         """,
         """
-        angle conj conjugate imag real polar: complex numbers, which AXON does not compute with
-        view_as_complex view_as_real: complex numbers, which AXON does not compute with
-        cond fori_loop map scan associative_scan switch: Python's own loops: steps record them
-        vectorized_map vectorize while_loop: Python's own loops: steps record them
-        gcd lcm nextafter i0: no layer asks for it; NumPy has it
-        view: the bytes as another type: NumPy has it
-        cholesky cholesky_inverse det eig eigh inv: linear algebra, which NumPy has
-        logdet lstsq lu_factor matrix_rank pinv: linear algebra, which NumPy has
-        qr slogdet solve solve_triangular svd: linear algebra, which NumPy has
-        jvp: gradients go backwards here
-        istft: the way back of stft is not there yet
+        polar eig view_as_complex view_as_real: complex numbers, which AXON does not compute with
+        gcd lcm nextafter: whole numbers and bits that no layer asks for; NumPy has them
+        lu_factor: solve, det and inv do it inside
         ctc_decode: sequences whose lengths depend on the values
         """,
     ),
