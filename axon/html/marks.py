@@ -159,41 +159,42 @@ def matrix(
     True
     """
     n = len(names)
-    left = 14 + 6.2 * min(max(map(len, names)), 14) if n <= NAMED else 30
+    below = 14 + 6.2 * min(max(map(len, names)), 14)
+    left = below if n <= NAMED else 30.0
     side = min((WIDTH - RIGHT - left) / n, 44)
-    size = min(11.0, 0.72 * side) if n <= NAMED else 9.0
-    most = [max((counts[i][i] for i in range(n)), default=1) or 1, 1]
-    most[1] = max((counts[i][j] for i in range(n) for j in range(n) if i != j), default=1) or 1
+    top = TOP + 14.0
     nowhere = Scale([0, 1], 0, 0, say=lambda v: "")
     frame = Frame(nowhere, nowhere)
-    top = TOP + 14
     frame.parts, frame.right = [], left + side * n
-    frame.height = top + side * n + (12 + 6.2 * min(max(map(len, names)), 14) if n <= NAMED else 20)
+    frame.height = top + side * n + (below if n <= NAMED else 20)
     frame.add(f'<rect class="grid" {box(left, top, side * n, side * n)}/>')
     frame.text(left, top - 5, "row: the true class; column: taken for", "start", "tick")
-    step = 1 if n <= NAMED else 10
-    for i in range(0, n, step):
-        name = escape(cut(names[i], 14)) if n <= NAMED else str(i)
-        y = top + side * (i + 0.5)
-        x = left + side * (i + 0.5)
-        frame.add(
-            f'<text x="{left - 4:.1f}" y="{y + size / 3:.1f}" text-anchor="end" '
-            f'style="font-size: {size:.1f}px">{name}</text>'
-            f'<text text-anchor="end" style="font-size: {size:.1f}px" transform="translate('
-            f'{x + size / 3:.1f} {top + side * n + 4:.1f}) rotate(-90)">{name}</text>'
-        )
+    _sides(frame, names, (left, top, side))
+    most = [
+        max([counts[i][j] for i in range(n) for j in range(n) if (i == j) == right] + [1])
+        for right in (True, False)
+    ]
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             if count:
-                _cell(
-                    frame,
-                    (left + side * j, top + side * i, side),
-                    count,
-                    most[i != j],
-                    names,
-                    (i, j),
-                )
+                at = (left + side * j, top + side * i, side)
+                _cell(frame, at, count, most[i != j], names, (i, j))
     return frame.done(description, title)
+
+
+def _sides(frame: Frame, names: Sequence[str], at: tuple[float, float, float]) -> None:
+    """The names of the classes on the left and below; of very many every tenth number."""
+    n, (left, top, side) = len(names), at
+    size = min(11.0, 0.72 * side) if n <= NAMED else 9.0
+    style = f'text-anchor="end" style="font-size: {size:.1f}px"'
+    for i in range(0, n, 1 if n <= NAMED else 10):
+        name = escape(cut(names[i], 14)) if n <= NAMED else str(i)
+        middle = side * (i + 0.5)
+        place = f"{left + middle + size / 3:.1f} {top + side * n + 4:.1f}"
+        frame.add(
+            f'<text x="{left - 4:.1f}" y="{top + middle + size / 3:.1f}" {style}>{name}</text>',
+            f'<text {style} transform="translate({place}) rotate(-90)">{name}</text>',
+        )
 
 
 def _cell(

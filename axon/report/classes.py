@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -177,7 +178,16 @@ def calibration(said: Array, true: Array, what: str, prefix: str = "") -> Sectio
     off = sum(abs(a - b) * n for a, b, n in found) / sum(sizes)
     # so far may be off by chance, nine times in ten, if probabilities are right
     chance = sum(1.64 * (a * (1 - a) / n) ** 0.5 * n for a, _, n in found) / sum(sizes)
-    chart = lines(
+    note = (
+        f"Of {what}, in {len(found)} groups of about {sizes[0]:,} rows: on the dashed line, what "
+        f"is called so likely is so as often. On average it is off by {off:.1%}; up to "
+        f"{chance:.1%} may be chance."
+    )
+    return section(f"{prefix}Calibration", charts(_reliability(x, y)), note=note)
+
+
+def _reliability(x: Sequence[float], y: Sequence[float]) -> str:
+    return lines(
         [ChartLine("was so", x, y)],
         "calibration: how often it was so, over how likely it was called",
         x_name="how likely it was called",
@@ -190,12 +200,6 @@ def calibration(said: Array, true: Array, what: str, prefix: str = "") -> Sectio
         points=True,
         diagonal=True,
     )
-    note = (
-        f"Of {what}, in {len(found)} groups of about {sizes[0]:,} rows: on the dashed line, what "
-        f"is called so likely is so as often. On average it is off by {off:.1%}; up to "
-        f"{chance:.1%} may be chance."
-    )
-    return section(f"{prefix}Calibration", charts(chart), note=note)
 
 
 def _percent(value: float) -> str:
@@ -204,6 +208,47 @@ def _percent(value: float) -> str:
 
 
 # ------------------------------------------------------------------------------------ threshold
+
+
+class Thresholds(NamedTuple):
+    """What becomes of rows at each threshold ``at``, (steps,) each.
+
+    Attributes:
+        at: the thresholds.
+        called: how many rows are called so.
+        found: how many of them are so.
+        total: how many rows are so at all.
+        rows: how many there are.
+    """
+
+    at: Array
+    called: Array
+    found: Array
+    total: int
+    rows: int
+
+    @classmethod
+    def of(cls, positive: Array, p: Array) -> "Thresholds":
+        """Count, of rows that are so (n,) and their probabilities (n,)."""
+        at = np.arange(STEPS) / (STEPS - 1)
+        order = np.sort(p), np.sort(p[positive])
+        called, found = (len(v) - np.searchsorted(v, at, side="left") for v in order)
+        return cls(at, called, found, int(positive.sum()), len(p))
+
+    @property
+    def precision(self) -> Array:
+        """The share of rows called so that are so; NaN of none."""
+        return np.where(self.called > 0, self.found / np.maximum(self.called, 1), np.nan)
+
+    @property
+    def recall(self) -> Array:
+        """The share of rows that are so that are found."""
+        return self.found / self.total
+
+    @property
+    def f1(self) -> Array:
+        """The harmonic mean of both."""
+        return 2 * self.found / np.maximum(self.called + self.total, 1)
 
 
 def threshold(positive: Array, p: Array, name: str, prefix: str = "") -> Section | None:
@@ -215,21 +260,25 @@ def threshold(positive: Array, p: Array, name: str, prefix: str = "") -> Section
         name: what it is called.
         prefix: before the heading.
     """
-    total = int(positive.sum())
-    if not 0 < total < len(p):
+    if not 0 < positive.sum() < len(p):
         return None
-    at = np.arange(STEPS) / (STEPS - 1)
-    order = np.sort(p), np.sort(p[positive])
-    called, found = (len(v) - np.searchsorted(v, at, side="left") for v in order)
-    precision = np.where(called > 0, found / np.maximum(called, 1), np.nan)
-    recall = found / total
-    f1 = 2 * found / np.maximum(called + total, 1)
-    best = int(f1.argmax())
-    series = [
-        ChartLine(n, at.tolist(), y.tolist(), i, i == 2)
-        for i, (n, y) in enumerate((("precision", precision), ("recall", recall), ("F1", f1)))
-    ]
-    chart = lines(
+    counted = Thresholds.of(positive, p)
+    best = int(counted.f1.argmax())
+    note = (
+        f"A row is called {name!r} from a probability of 0.5 on. A lower threshold finds more of "
+        f"them, with more false alarms. F1 is best at {counted.at[best]:.2f}; choose it on other "
+        "rows than those it is reported on."
+    )
+    drawn = charts(_trade_off(counted, best, name))
+    listed = _thresholds(counted, best, name)
+    return section(f"{prefix}Threshold", _chooser(counted, name), drawn, listed, note=note)
+
+
+def _trade_off(counted: Thresholds, best: int, name: str) -> str:
+    curves = {"precision": counted.precision, "recall": counted.recall, "F1": counted.f1}
+    at = counted.at.tolist()
+    series = [ChartLine(n, at, y.tolist(), i, i == 2) for i, (n, y) in enumerate(curves.items())]
+    return lines(
         series,
         f"precision, recall and F1 over the threshold; F1 is best at {at[best]:.2f}",
         x_name=f"called {name[:24]} from this probability on",
@@ -237,37 +286,28 @@ def threshold(positive: Array, p: Array, name: str, prefix: str = "") -> Section
         x_range=UNIT,
         y_range=UNIT,
         say_y=_fraction,
-        mark=(float(at[best]), float(f1[best]), "best F1"),
+        mark=(at[best], float(counted.f1[best]), "best F1"),
     )
-    rows = [
-        [
-            f"{at[i]:.2f}",
-            f"{called[i]:,}",
-            f"{found[i]:,}",
-            f"{called[i] - found[i]:,}",
-            f"{total - found[i]:,}",
-            _figure(None if not called[i] else float(precision[i])),
-            _figure(float(recall[i])),
-            _figure(float(f1[i])),
-        ]
-        for i in sorted({*range(10, 100, 10), best})
-    ]
+
+
+def _thresholds(counted: Thresholds, best: int, name: str) -> str:
+    """A row for every tenth threshold, and for that of the best F1."""
+    shares = [counted.precision, counted.recall, counted.f1]
+    rows = []
+    for i in sorted({*range(10, 100, 10), best}):
+        called, found = int(counted.called[i]), int(counted.found[i])
+        counts = (called, found, called - found, counted.total - found)
+        told = [None if np.isnan(v[i]) else float(v[i]) for v in shares]
+        rows.append([f"{counted.at[i]:.2f}", *map(_figure, counts), *map(_figure, told)])
     heads = ["threshold", f"called {name[:24]}", "found", "false alarms", "missed"]
-    heads += ["precision", "recall", "F1"]
-    note = (
-        f"A row is called {name!r} from a probability of 0.5 on. A lower threshold finds more of "
-        f"them, with more false alarms. F1 is best at {at[best]:.2f}; choose it on other rows than "
-        "those it is reported on."
-    )
-    chosen = _chooser(found, called, total, len(p), name)
-    listed = table(heads, rows, text=0)
-    return section(f"{prefix}Threshold", chosen, charts(chart), listed, note=note)
+    return table([*heads, "precision", "recall", "F1"], rows, text=0)
 
 
-def _chooser(found: Array, called: Array, total: int, rows: int, name: str) -> str:
+def _chooser(counted: Thresholds, name: str) -> str:
     """A slider, which appears where scripts run."""
-    counts = {"found": found.tolist(), "called": called.tolist(), "positives": total}
-    kept = json.dumps({**counts, "rows": rows, "name": name[:40]})
+    counts = {"found": counted.found.tolist(), "called": counted.called.tolist()}
+    sizes = {"positives": counted.total, "rows": counted.rows, "name": name[:40]}
+    kept = json.dumps({**counts, **sizes})
     slider = f'<input type="range" min="0" max="{STEPS - 1}" value="{STEPS // 2}"/>'
     return Html(
         f'<div class="chooser" hidden data-counts="{escape(kept)}"><label>Threshold{slider}</label>'

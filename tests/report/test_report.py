@@ -344,6 +344,7 @@ def test_curves_agree_with_scikit_learn() -> None:
     assert found.precision == pytest.approx(metrics.average_precision_score(positive, score))
     wrong, right, _ = metrics.roc_curve(positive, score, drop_intermediate=False)
     np.testing.assert_allclose(found.roc, (wrong, right))
+    assert found.recalled[1][0] == found.recalled[1][1]  # of none called so there is no share
     assert ranking(positive, score * 0) is not None
     assert ranking(np.ones(3, bool), np.arange(3.0)) is None
 
@@ -352,6 +353,7 @@ def test_thresholds_count_rows() -> None:
     random = np.random.default_rng(0)
     positive = random.random(200) < 0.4
     p = np.clip(0.3 * positive + 0.7 * random.random(200), 0, 1)
+    p[:3] = 0.5  # from there on
     text = str(threshold(positive, p, "yes <i>"))
     assert "<i>" not in text.replace("<i><svg", "")
     row = next(r for r in re.findall("<tr>(.*?)</tr>", text) if ">0.50<" in r)
@@ -389,34 +391,47 @@ def test_a_report_keeps_the_numbers_of_its_run(digits: Any, tmp_path: Any) -> No
 
 
 def test_in_a_browser(digits: Any, tmp_path: Any) -> None:
-    """Chromium, with the width of a phone: nothing sticks out, nothing is asked of a network."""
-    import subprocess
-
+    """On a phone nothing sticks out; charts and the threshold answer to keys, light and dark."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = which("chromium") or which("chromium-browser") or which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium")
     model, (x, y) = digits
-    model.report(tmp_path / "r.html", x=x, y=y)
-    probe = tmp_path / "probe.html"
-    wide = "window.onload = () => { document.title = frames[0].document.documentElement.scrollWidth"
-    wide += " + ',' + [...frames[0].document.images].filter(i => !i.naturalWidth).length }"
-    probe.write_text(
-        f'<body><iframe src="r.html" width="360" height="800"></iframe><script>{wide}</script>'
-    )
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    flags += ["--allow-file-access-from-files", f"--user-data-dir={tmp_path}/profile"]
-    done = subprocess.run(
-        [chromium, *flags, "--virtual-time-budget=5000", "--dump-dom", f"file://{probe}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    found = re.search(r"<title>(\d+),(\d+)</title>", done.stdout)
-    assert found, done.stdout[:500]
-    assert int(found[1]) <= 360
-    assert int(found[2]) == 0  # every picture was drawn
+    model.report(tmp_path / "many.html", x=x, y=y)
+    wide = np.random.default_rng(0).normal(size=(60, 40)).astype("f4")
+    two = trained(wide, (wide[:, 0] > 0).astype(int), Dense(2, "softmax"))
+    two.report(tmp_path / "two.html", x=wide, y=(wide[:, 1] > 0).astype(int), profile=False)
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab, said = browser.new_page(viewport={"width": 390, "height": 800}), []
+        for event in ("console", "pageerror", "requestfailed"):
+            tab.on(event, lambda what: said.append(str(what)))
+        tab.goto(f"file://{tmp_path}/many.html")
+        assert tab.evaluate("[...document.images].filter(i => !i.naturalWidth).length") == 0
+        for name in ("many", "two"):
+            tab.goto(f"file://{tmp_path}/{name}.html")
+            assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        grounds = set()
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)
+            grounds.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+        assert len(grounds) == 2
+        tab.locator(".chart > svg").first.focus()
+        tab.keyboard.press("ArrowRight")
+        assert tab.locator(".unseen").text_content().startswith("epoch 1 · training ")
+        assert tab.locator(".h.on .say").first.is_visible()
+        tab.keyboard.press("ArrowRight")
+        assert tab.locator(".unseen").text_content().startswith("epoch 2 · training ")
+        tab.keyboard.press("Escape")
+        assert tab.locator(".h.on").count() == 0
+        slider, told = tab.locator(".chooser input"), tab.locator(".chooser output")
+        assert told.text_content().startswith("At 0.50: ")
+        slider.focus()
+        tab.keyboard.press("Home")
+        assert told.text_content().startswith("At 0.00: 60 of 60 rows are called 1. ")
+        assert "(recall 100.0%)" in told.text_content()
+        assert not said
+        browser.close()
 
 
 @pytest.mark.parametrize("name", [r"$\foo$", "$x_{$", "\x1b[31m$", "<script>"])
