@@ -59,11 +59,11 @@ class Cache:
             return program
         return None
 
-    def is_first(self, specs: tuple[Spec, ...]) -> bool:
-        """Whether these shapes are among the first."""
+    def is_first(self, specs: tuple[Spec, ...], most: int = AT_ONCE) -> bool:
+        """Whether these shapes are among the first, or among so many of them."""
         if specs not in self.first and len(self.first) < AT_ONCE:
             self.first[specs] = None
-        return specs in self.first
+        return specs in (self.first if most >= AT_ONCE else list(self.first)[:most])
 
     def welcomes(self, key: Key) -> bool:
         """Whether a program of this signature would be kept."""

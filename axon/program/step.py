@@ -10,7 +10,7 @@ from axon.core import Tensor
 from axon.locks import Lock
 from axon.modes import SwitchesKept, changes
 from axon.program import lowerings
-from axon.program.cache import Cache, Key, Spec
+from axon.program.cache import AT_ONCE, Cache, Key, Spec
 from axon.program.changing import Coming
 from axon.program.compare import demand_same, imprints
 from axon.program.plan import Plan
@@ -19,7 +19,8 @@ from axon.program.simplify import simplify
 from axon.program.trace import trace
 
 UNKNOWN = 10_000  # runs that are taken to be ahead where nobody knows how many there will be,
-OFTEN = 1_000_000  # and of a network that was loaded to predict with
+OFTEN = 1_000_000  # and of a network that was loaded to predict with; of which so many
+SHAPES = 4  # shapes are compiled: words or lines of a page may be of a hundred lengths
 
 
 class Feed(Protocol):
@@ -292,7 +293,7 @@ class Step:
         plan.wide = self.often
         program = Program(self.name, plan, named, outputs, {**self.labels(), **labels}, reason)
         program.locks = self.locks
-        program.may = self.cache.is_first(key[:-1])
+        program.may = self.cache.is_first(key[:-1], SHAPES if self.often else AT_ONCE)
         if program.may and lowerings.wanted(program.work * self.ahead):
             program.machine, program.tried = lowerings.compiled(plan, inputs, outputs), True
         if self.careful:

@@ -101,3 +101,18 @@ def test_other_steps_keep_their_bits() -> None:
         for _ in range(2):
             step.run(inputs)
     assert step.latest.machine is None or step.latest.machine.names == ["conv2d"]
+
+
+def test_few_shapes_are_compiled() -> None:
+    """Lines of a page are of a hundred widths: to compile for each takes longer than it saves."""
+    step = Step("predict", lambda x: [ops.exp(x) * 2.0 + x], ["x"])
+    step.often = True
+    step.expect(None)
+    compiled = []
+    with Kernels("fast"):
+        for n in (2, 3, 4, 5, 6, 2):
+            inputs = step.inputs(((n, 8), np.dtype("f4")))
+            inputs[0].fill(1)
+            step.run(inputs)
+            compiled.append(step.compiled)
+    assert compiled == [True, True, True, True, False, True]
