@@ -52,11 +52,16 @@ def small(loss, last=None, optimizer="sgd", watched=(), units=3):
 OFTEN = ("attention", "recurrent")  # files of layers that are loaded later, and used by many
 
 
+MET = set()  # whose first sample is tried
+
+
 def rarer(made, room):
-    """What few use, and is made of what others show, waits for --slow."""
+    """What few use, and is made of what others show, waits for --slow; so do further samples."""
     kind = made if isinstance(made, type) else type(made)
     home = room.HOMES.get(kind.__name__)
-    return () if home is None or home in OFTEN else (pytest.mark.slow,)
+    again = kind in MET
+    MET.add(kind)
+    return (pytest.mark.slow,) if again or home not in (None, *OFTEN) else ()
 
 
 @pytest.mark.parametrize(
