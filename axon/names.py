@@ -231,6 +231,7 @@ EXTRAS = {
     "mpi": "mpi4py",
     "onnx": "onnx",
     "plot": "matplotlib",
+    "serve": "starlette uvicorn",
     "sklearn": "scikit-learn",
     "tabular": "scikit-learn",
     "tensorboard": "tensorboardX",

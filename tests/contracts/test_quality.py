@@ -47,9 +47,9 @@ def wheel(tmp_path_factory):
     return path
 
 
-def test_the_wheel_is_under_1_5_mb_and_whole(wheel):
+def test_the_wheel_is_under_1_8_mb_and_whole(wheel):
     assert wheel.name.startswith("axon_nn-")
-    assert wheel.stat().st_size < 1_500_000
+    assert wheel.stat().st_size < 1_800_000
     names = set(zipfile.ZipFile(wheel).namelist())
     sources = {str(p.relative_to(ROOT)) for p in (ROOT / "axon").rglob("*.py")}
     data = {f"axon/datasets/data/{n}" for n in ("digits.npz", "breast_cancer.csv", "LICENSE.md")}

@@ -35,7 +35,7 @@ def place() -> Path | None:
     return edition.place()
 
 
-class Place(_CacheLocator):
+class Locator(_CacheLocator):
     """One folder for all files, whose age does not count: names say what is in them."""
 
     def __init__(self, folder: Path, line: int) -> None:
@@ -58,14 +58,14 @@ class Place(_CacheLocator):
         return str(self.line)
 
     @classmethod
-    def from_function(cls, py_func: Any, py_file: str) -> "Place | None":
+    def from_function(cls, py_func: Any, py_file: str) -> "Locator | None":
         """The folder, if there is one."""
         folder = place()
         return None if folder is None else cls(folder, py_func.__code__.co_firstlineno)
 
 
 class _Files(CompileResultCacheImpl):
-    _locator_classes = (Place,)
+    _locator_classes = (Locator,)
 
 
 class _Folder(FunctionCache):
