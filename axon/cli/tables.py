@@ -324,6 +324,7 @@ class TableRun:
         options = [part for name in several or (found.target,) for part in ("--target", name)]
         options += ["--quantiles", ",".join(map(str, s["quantiles"]))] if s["quantiles"] else []
         options += ["--encoding", s["encoding"]] if s["encoding"] else []
+        options += ["--task", s["task"]] if s["task"] != "auto" else []
         if not s["save"]:
             return [
                 ("Keep it", command_line("axon", "train", data, *options, "--save", "net.axon"))

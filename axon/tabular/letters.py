@@ -16,7 +16,7 @@ STRANGE = {  # files that hold no such cells, by their first bytes
     b"[{": "JSON. Load it, and give a list of dicts",
 }
 USUAL = ["utf-8", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "shift_jis", "gbk", "big5"]
-NEWLINE = b"\n"
+NEWLINE, MARK = b"\n", b"\xef\xbb\xbf"  # the mark is that of UTF-8
 
 
 def decoded(raw: bytes, name: str, said: list[str], told: str | None = None) -> bytes:
@@ -31,10 +31,13 @@ def decoded(raw: bytes, name: str, said: list[str], told: str | None = None) -> 
     start = raw[:200].lstrip().lower()
     strange = next((what for sign, what in STRANGE.items() if start.startswith(sign.lower())), "")
     text = _guessed(raw, said) if told is None or strange else _as_told(raw, name, told)
+    plain = raw.removeprefix(MARK)
+    if told is not None and text != plain and not raw.isascii() and _encoding(raw) == "utf-8":
+        said.append(f"{name!r} looks like UTF-8; it was read as {told}, as was said.")
     if strange or b"\0" in text:
         strange = strange or "bytes that are no text"
         raise ValueError(f"table: {name!r} does not hold cells, but {strange}.")
-    return text.removeprefix(b"\xef\xbb\xbf")
+    return text.removeprefix(MARK)
 
 
 def _guessed(raw: bytes, said: list[str]) -> bytes:

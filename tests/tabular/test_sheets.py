@@ -288,6 +288,8 @@ def test_an_encoding_that_is_said(tmp_path: Path, encoding: str) -> None:
     columns = Columns.find(table)
     assert Columns.from_config(columns.to_config()).read(io.BytesIO(raw)).names == [word, "b"]
     assert columns.read(io.StringIO(f"{word};b\nc;3\n")).names == [word, "b"]  # text has none
+    said = table_of(tmp_path, f"a;b\nä;{word}\n", encoding="cp437").said
+    assert said == [f"'{tmp_path / 't.csv'}' looks like UTF-8; it was read as cp437, as was said."]
     with pytest.raises(ValueError, match=r"not written in ascii: .* The byte is in line 2\."):
         table_of(tmp_path, b"a,b\n\xff,1\n", encoding="ascii")
     with pytest.raises(ValueError, match="no encoding 'rot13'"):
