@@ -15,13 +15,7 @@ from axon.layers.augmentation import (
     RandomZoom,
 )
 from axon.layers.base import Layer, Neuron
-from axon.layers.convolution import (
-    Conv1D,
-    Conv2D,
-    Conv2DTranspose,
-    DepthwiseConv2D,
-    SeparableConv2D,
-)
+from axon.layers.convolution import Conv1D, Conv2D
 from axon.layers.dense import Activation, Dense
 from axon.layers.embedding import Embedding, PositionalEmbedding
 from axon.layers.input import Input
@@ -162,6 +156,7 @@ if TYPE_CHECKING:
     from axon.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
     from axon.layers.rnn import RNN
     from axon.layers.rotary import RotaryEmbedding
+    from axon.layers.separable import DepthwiseConv2D, SeparableConv2D
     from axon.layers.simple import (
         ActivityRegularization,
         AlphaDropout,
@@ -179,6 +174,7 @@ if TYPE_CHECKING:
     from axon.layers.spectrograms import MelSpectrogram, STFTSpectrogram
     from axon.layers.steps import Permute, RepeatVector, TimeDistributed
     from axon.layers.text import TextVectorization
+    from axon.layers.transposed import Conv2DTranspose
     from axon.layers.volumes import (
         Conv1DTranspose,
         Conv3D,
@@ -237,6 +233,8 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "rotary": ("RotaryEmbedding",),
     "queries": ("AdditiveAttention", "Attention"),
     "steps": ("Permute", "RepeatVector", "TimeDistributed"),
+    "separable": ("DepthwiseConv2D", "SeparableConv2D"),
+    "transposed": ("Conv2DTranspose",),
     "conv_lstm": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     "bends": (
         *("RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective", "RandomShear"),

@@ -15,12 +15,12 @@ from axon.ops.index import take_
 from axon.ops.pad import pad
 
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
-Taps = list[tuple[Array, Array]]  # places, and their shares
+Weighed = list[tuple[Array, Array]]  # places, and their shares
 BEND = -0.75  # of the cubic, as PyTorch has it
 
 
 @lru_cache(maxsize=64)
-def resampling(n: int, m: int, how: str, dtype: DType) -> Taps:
+def resampling(n: int, m: int, how: str, dtype: DType) -> Weighed:
     """Which of n numbers each of m looks at, and what share of it: centers lie at i + 1/2.
 
     >>> [(places.tolist(), shares.tolist()) for places, shares in resampling(2, 3, "nearest", "f4")]
@@ -54,7 +54,7 @@ def resized(x: Tensor, size: tuple[int, int], how: str) -> Tensor:
     return x
 
 
-def _along(x: Tensor, axis: int, taps: Taps) -> Tensor:
+def _along(x: Tensor, axis: int, taps: Weighed) -> Tensor:
     """Numbers along an axis, each a sum of others with their shares."""
     order = (axis, *(i for i in range(x.ndim) if i != axis))
     front = x.transpose(*order)

@@ -6,8 +6,10 @@ from axon.activations import Activation
 from axon.checks import Integers
 from axon.initializers import InitializerLike
 from axon.layers import masks
-from axon.layers.convolution import Depthwise, Filters, OverTime, Separable, Transposed
+from axon.layers.convolution import Filters, OverTime
 from axon.layers.options import LayerOptions
+from axon.layers.separable import Depthwise, Separable
+from axon.layers.transposed import Transposed
 from axon.layers.windows import PaddingLike
 from axon.ops.volumes import conv3d, conv3d_input
 

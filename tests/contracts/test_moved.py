@@ -154,3 +154,16 @@ def test_it_costs_nothing_until_an_import_fails() -> None:
         "import axon, sys; from axon._moved import MovedModules as M; assert sys.meta_path[-1] is M"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"])
+def test_a_layer_that_was_pickled_from_another_file(name: str) -> None:
+    """They lay in files of their own, then in one with other convolutions, and do so again."""
+    kind = getattr(axon.layers, name)
+    now = kind.__module__
+    assert now in ("axon.layers.separable", "axon.layers.transposed")
+    text = pickle.dumps(kind(2, 3), 0).replace(now.encode(), b"axon.layers.convolution")
+    assert b"axon.layers.convolution" in text
+    assert type(pickle.loads(text)) is kind
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = axon.layers.convolution.nonsense
