@@ -378,6 +378,12 @@ ENDINGS: list[tuple[str, Spec, str, str]] = [
     ("categorical_cross_entropy", {"from_logits": True}, "linear", "labels"),
     ("categorical_focal_cross_entropy", {}, "softmax", "labels"),
     ("categorical_generalized_cross_entropy", {}, "softmax", "labels"),
+    ("soft_margin", {}, "linear", "signs"),
+    ("categorical_hinge", {}, "linear", "labels"),
+    ("multi_margin", {}, "linear", "labels"),
+    ("nll", {}, "log_softmax", "labels"),
+    ("poisson_nll", {}, "linear", "counts"),
+    ("mean_squared_logarithmic_error", {}, "softplus", "counts"),
 ]
 WATCHED = {
     "real": ["mae", "mse", "rmse", "r2"],
