@@ -11,15 +11,11 @@ from axon.names import printable
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("--html", type=click.Path(), help="Also write a page with curves, such as runs.html.")
 def compare_runs(runs: tuple[str, ...], html: str | None) -> None:
-    r"""Set RUNS side by side: what they scored, and which of their settings differ.
+    """Set RUNS side by side: what they scored, and which of their settings differ.
 
     Each is what a run left behind: a report (`axon train --report run.html`), the folder of a
     backup (`--backup DIR`), a History as JSON or CSV (`history.to_json`, `CSVLogger`), or a saved
-    model, which has no curves. * marks the best of a row.
-
-    \b
-    axon compare-runs a.html b.html
-    axon compare-runs runs/* --html runs.html
+    model, which has no curves. The best of each row is marked with a star.
     """
     from axon.report.runs import compare_runs as compared
 

@@ -38,6 +38,10 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "explain": ["axon explain net.axon new.csv --top 3"],
     "compare": ["axon compare data.csv --target price --folds 5"],
+    "compare-runs": [
+        "axon compare-runs a.html b.html",
+        "axon compare-runs runs/one runs/two --html both.html",
+    ],
     "export": [
         "axon export net.axon --onnx net.onnx",
         "axon export net.axon --weights net.safetensors",

@@ -276,7 +276,7 @@ def test_completion_scripts(tmp_path, shell):
 def test_version_and_help(tmp_path):
     assert axon.__version__ in run("--version", cwd=tmp_path)[0]
     shown, _ = run("--help", cwd=tmp_path)
-    names = re.findall(r"^  (\w+)  ", shown.split("Commands:")[1], re.MULTILINE)
+    names = re.findall(r"^  ([\w-]+)  ", shown.split("Commands:")[1], re.MULTILINE)
     assert names == list(cli.commands)
     for name in names:
         page, _ = run(name, "-h", cwd=tmp_path)
