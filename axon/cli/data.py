@@ -12,6 +12,7 @@ from axon import datasets
 from axon.backend import Array
 from axon.cli.output import note
 from axon.datasets.fetch import places
+from axon.datasets.image_folder import SizesDiffer
 from axon.datasets.npz import load_test, load_train
 from axon.names import suggestion
 
@@ -19,6 +20,7 @@ BUILT_IN = ("mnist", "fashion_mnist", "digits", "breast_cancer")
 TABLES = (".csv", ".tsv")
 SHEETS, PACKED, PARQUET = TABLES, (".gz", ".bz2", ".xz"), (".parquet", ".pq")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+PHOTO = (64, 64)  # height and width of images that have several
 SPARSE = 100  # classes that may be without samples in any case
 TASKS = ("auto", "classification", "regression")
 
@@ -208,7 +210,12 @@ def _numbered(path: Path, y: Array) -> list[str]:
 
 
 def _folder(path: Path, wanted: Wanted) -> Task:
-    images = datasets.image_folder(path, wanted.image_size)
+    try:
+        images = datasets.image_folder(path, wanted.image_size)
+    except SizesDiffer:
+        shown = "x".join(map(str, PHOTO))
+        note(f"Images of several sizes: all become {shown} pixels. Another size: --image-size 96.")
+        images = datasets.image_folder(path, PHOTO)
     if len(images.class_names) < 2:
         raise ValueError(
             f"{path}: expected at least two folders of images, one for each class, found only "

@@ -103,6 +103,8 @@ class TrainingRun:
                 f"{self.task.target!r} holds numbers: these are predicted. --task classification "
                 "takes them for classes."
             )
+        if self.task.of_folder:
+            s["image_size"] = self.task.train[0].shape[1:3]
         s |= {"data": self.task.data, "target": self.task.target or None, "task": goal}
         s["batch_size"] = s["batch_size"] or (32 if few else 128)
         s["epochs"] = s["epochs"] or (30 if few else 5)

@@ -21,6 +21,10 @@ class _NoBytes(ValueError):
     """The numbers of an image are none that bytes could stand for."""
 
 
+class SizesDiffer(ValueError):
+    """Images have several sizes, and nobody said which one they shall have."""
+
+
 class ImageFolder(NamedTuple):
     """Images and their labels.
 
@@ -80,7 +84,7 @@ def image_folder(
     for place, (path, _) in zip(x, files, strict=True):
         image = _read(open_image, path, mode, image_size)
         if image.shape[:2] != tuple(size):
-            raise ValueError(
+            raise SizesDiffer(
                 f"{path}: expected {size[0]} x {size[1]} pixels as in {files[0][0]}, found "
                 f"{image.shape[0]} x {image.shape[1]}. Pass image_size=(height, width) to resize."
             )

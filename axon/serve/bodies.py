@@ -64,7 +64,8 @@ def read(content_type: str, raw: bytes, max_rows: int) -> Given:
         return Upload(raw)
     raise Refused(
         *(415, "unknown type"),
-        f"Content-Type {content_type!r} is not known; expected {', '.join(TYPES)}.",
+        f"Content-Type {content_type!r} is not known; expected {', '.join(TYPES)}. With curl: "
+        '-H "Content-Type: application/json".',
     )
 
 

@@ -8,11 +8,13 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors import Multiprocess
 
 from axon.serve.application import Limits, Service, application
 
@@ -149,10 +151,13 @@ def run(settings: Listening, said: Callable[[str], None]) -> None:
         Quiet(uvicorn.Config(app, **_options(settings))).run(sockets=[listening])
         return
     del service
-    listening.close()
     os.environ[VARIABLE] = json.dumps([*settings[:4], *settings.limits, settings.quiet])
-    where = {"host": host, "port": port, "workers": settings.workers, "factory": True}
-    uvicorn.run("axon.serve.server:worker", **where, **_options(settings))
+    name, workers = "axon.serve.server:worker", settings.workers
+    config = uvicorn.Config(name, factory=True, workers=workers, **_options(settings))
+    supervisor: Any = Multiprocess
+    older = "target" in signature(supervisor).parameters
+    target = {"target": uvicorn.Server(config).run} if older else {}
+    supervisor(config, sockets=[listening], **target).run()
 
 
 def worker() -> ASGIApp:

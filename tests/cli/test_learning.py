@@ -168,6 +168,13 @@ def test_a_folder_of_images_gets_convolutions(tmp_path):
     assert found.count("Conv2D") == 3
     assert found[-3:] == ["GlobalAveragePooling2D", "Dropout", "Dense"]
     run("train", "p", "--model", "mlp", "--epochs", 1, "--save", "m.axon", cwd=tmp_path)
+    image_files(tmp_path / "q", 20, size=30)
+    image_files(tmp_path / "q", 9, size=50)
+    options = ("--epochs", 1, "--save", "q.axon", "--dump-config", "run.toml")
+    _, said = run("train", "q", *options, cwd=tmp_path)
+    assert "Images of several sizes: all become 64x64 pixels." in said
+    assert axon.load_model(tmp_path / "q.axon").input_shape == (64, 64, 3)
+    assert 'image_size = "64x64"' in (tmp_path / "run.toml").read_text()
     assert names(tmp_path / "m.axon")[:2] == ["Rescaling", "Flatten"]
 
 
