@@ -8,7 +8,7 @@ from axon.names import printable
 
 
 @click.command("compare-runs", short_help="Set runs side by side: results, curves, settings.")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
 @click.option("--html", type=click.Path(), help="Also write a page with curves, such as runs.html.")
 def compare_runs(runs: tuple[str, ...], html: str | None) -> None:
     """Set RUNS side by side: what they scored, and which of their settings differ.
