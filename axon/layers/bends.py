@@ -88,6 +88,7 @@ class RandomShear(_Bend):
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
+        *,
         seed: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
@@ -276,6 +277,7 @@ class RandomGaussianBlur(_Augmentation):
         kernel_size: int | Sequence[int] = 3,
         sigma: Factor = 1.0,
         value_range: Sequence[float] = BYTES,
+        *,
         seed: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
