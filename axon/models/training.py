@@ -364,7 +364,7 @@ class Trainer:
 
     def _warn_of_small(self, feed: ArrayFeed) -> None:
         """Say that an optimizer for whole data sets will see parts of one."""
-        if self.optimizer.whole_batches and feed.batch_size < feed.size:
+        if self.optimizer.full_batches and feed.batch_size < feed.size:
             from warnings import warn
 
             warn(

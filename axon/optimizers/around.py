@@ -21,7 +21,7 @@ Given = str | Mapping[str, Any] | Optimizer  # what is taken for an optimizer
 TINY = 1e-12  # keeps a division by the length of a gradient finite
 
 
-class Around(Optimizer):
+class OptimizerAround(Optimizer):
     """Lets another optimizer change the parameters; rate, options and state are the other's."""
 
     stands_alone = True
@@ -87,7 +87,7 @@ class Around(Optimizer):
         return f"{type(self).__name__}({self.inner!r}{own})"
 
 
-class Lookahead(Around):
+class Lookahead(OptimizerAround):
     """k steps forward, one step back (Zhang et al., 2019).
 
     After every k updates, slow weights go a part of the way to the fast ones, slow <- slow + alpha
@@ -121,7 +121,7 @@ class Lookahead(Around):
             fast.assign(where(due, slow, fast))
 
 
-class SAM(Around):
+class SAM(OptimizerAround):
     """Sharpness-aware minimization (Foret et al., 2021): a step by the slope a little uphill.
 
     Each step takes two forward and backward passes: with g at w, and with g' at w + rho g / |g|.
@@ -206,7 +206,7 @@ class SAM(Around):
         raise NotImplementedError("SAM.update: a second forward pass is needed. Use model.fit.")
 
 
-class LossScaleOptimizer(Around):
+class LossScaleOptimizer(OptimizerAround):
     """Scale the loss up so that small gradients do not vanish, and skip what is not finite.
 
     Gradients are divided by the scale before anything is done with them. Where one of them is

@@ -73,7 +73,7 @@ class Optimizer(Stateful, Configurable, ABC):
     number_begins: ClassVar[Mapping[str, float]] = {}  # numbers that updates change
     stands_alone: ClassVar[bool] = False  # no other may stand around it: see ``around.py``
     looks_twice: ClassVar[bool] = False  # each step needs gradients at two places
-    whole_batches: ClassVar[bool] = False  # each step should see all samples
+    full_batches: ClassVar[bool] = False  # each step should see all samples
     by_name: ClassVar[Callable[[Any], "Optimizer"]]  # ``get``, which stands above this file
 
     weight_decay: Rate | None

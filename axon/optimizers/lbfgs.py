@@ -33,7 +33,7 @@ class LBFGS(Optimizer):
     """
 
     stands_alone: ClassVar[bool] = True
-    whole_batches: ClassVar[bool] = True
+    full_batches: ClassVar[bool] = True
 
     def __init__(
         self,

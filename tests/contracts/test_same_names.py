@@ -79,6 +79,7 @@ DEFAULTS = {
     "layers.Dense.units": "another name of num_neurons",
     "layers.Embedding.embeddings_initializer": "another name of the same",
     "layers.MultiHeadAttention.key_dim": "has one here: the size of the input, by heads",
+    "optimizers.LossScaleOptimizer.inner_optimizer": "has one here: Adam",
     "layers.RandomErasing.fill_value": "0 here, noise there",
 }
 

@@ -353,12 +353,12 @@ def _placed(past: MaybeTensor, x: Tensor, before: Tensor, total: int) -> Tensor:
     if past is None or past.shape[2] == 0:
         return x
     n, heads, new, width = x.shape
-    room, full = past.shape[2], max(past.shape[2], total)
+    places, full = past.shape[2], max(past.shape[2], total)
     place = Tensor(np.arange(full)[None]) - before  # (n, full), from the first new step
     real = ops.less(place, Tensor(np.array(new)))
     fresh = ops.logical_and(ops.greater_equal(place, Tensor(np.array(0))), real)
-    old = Tensor(np.minimum(np.arange(full), room - 1)[None])
-    chosen = ops.where(fresh, place + room, old).reshape(n, 1, full, 1)
+    old = Tensor(np.minimum(np.arange(full), places - 1)[None])
+    chosen = ops.where(fresh, place + places, old).reshape(n, 1, full, 1)
     wide = ops.broadcast_to(chosen, shape=allowed((n, heads, full, width)))
     made = ops.take_along_axis(ops.concatenate([past, x], axis=2), wide, 2)
     return ops.where(real.reshape(n, 1, full, 1), made, 0.0)  # as ONNX Runtime has it

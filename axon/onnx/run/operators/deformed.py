@@ -94,10 +94,10 @@ def _between(x: Tensor, rows: Tensor, columns: Tensor, share: Tensor | None) -> 
 
 def _side(at: Tensor, step: int, size: int) -> tuple[Tensor, Tensor]:
     """The pixel before or behind each place, and its share; none of what lies beyond."""
-    whole = ops.floor(at) + float(step)
-    near = 1.0 - ops.absolute(at - whole)
+    steps = ops.floor(at) + float(step)
+    near = 1.0 - ops.absolute(at - steps)
     inside = ops.logical_and(
-        ops.greater_equal(whole, Tensor(np.zeros((), at.dtype))),
-        ops.less(whole, Tensor(np.array(size, at.dtype))),
+        ops.greater_equal(steps, Tensor(np.zeros((), at.dtype))),
+        ops.less(steps, Tensor(np.array(size, at.dtype))),
     )
-    return whole.clip(0.0, size - 1.0).astype(np.int64), ops.where(inside, near, 0.0)
+    return steps.clip(0.0, size - 1.0).astype(np.int64), ops.where(inside, near, 0.0)
