@@ -41,6 +41,7 @@ def test_each_example_is_a_command(tmp_path, monkeypatch):
     Path("best.toml").write_text('data = "data.csv"\n')
     Path("photos").mkdir()
     Path("runs/one").mkdir(parents=True)
+    Path("runs/two").mkdir()
     for line in LINES:
         assert "'" not in line
         program, name, *arguments = shlex.split(line.partition(" < ")[0])
