@@ -11,7 +11,7 @@ from axon.layers.bends import smoothed
 from axon.layers.mixing import AugMix
 from axon.models.loading import remake
 from axon.ops.places import seen_at
-from tests.layers.test_keras_grid import keras, torch
+from tests.layers.beside_keras import keras, torch
 
 rng = np.random.default_rng(0)
 image = keras.ops.image

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from axon import Tensor, initializers, layers
-from tests.layers.test_keras_grid import keras, same, torch
+from tests.layers.beside_keras import keras, same, torch
 
 rng = np.random.default_rng(0)
 
