@@ -27,6 +27,7 @@ from axon.losses import Loss
 from axon.models import Model
 from axon.optimizers import Optimizer
 from axon.sklearn import settings
+from axon.sklearn.lbfgs import Minimum, minimized
 from axon.sklearn.network import NAMES, dense_layers, kernels, network_of, outputs
 from axon.sklearn.objective import Objective
 from axon.sklearn.pickling import (
@@ -139,6 +140,11 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         classes: Array | None = None,
     ) -> Self:
         """One pass over some rows; what was learned so far is kept."""
+        if settings.all_at_once(self):
+            raise ValueError(
+                f"{type(self).__name__}: partial_fit does not support solver='lbfgs', which needs "
+                "all rows at once. Take solver='adam', or fit."
+            )
         if self.early_stopping is True:
             raise ValueError(
                 f"{type(self).__name__}: partial_fit does not support early_stopping=True: it sees "
@@ -177,6 +183,8 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
 
     def _holds_out(self, codes: Array, weights: Array | None) -> bool:
         """Whether rows are held out: "auto" does so for classes of more rows than a batch has."""
+        if settings.all_at_once(self):
+            return False
         if self.early_stopping != "auto":
             return bool(self.early_stopping)
         rows = len(codes) if weights is None else np.count_nonzero(weights)
@@ -255,10 +263,12 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
             rows = in_order(rows, self.model_.parameters()[0].dtype)
         return rows._replace(y=self._targets(rows.y))
 
-    def _learn(self, rows: Rows, held_out: HeldRows | None, epochs: int) -> Watch:
+    def _learn(self, rows: Rows, held_out: HeldRows | None, epochs: int) -> Watch | Minimum:
         """Train for some epochs at most."""
         self.n_iter_ = 0
         self._objective.weigh(rows.n, rows.total)
+        if settings.all_at_once(self):
+            return self._minimize(rows)
         watch = Watch(self, rows.n, held_out, self._rate)
         callbacks = [watch, *check_callbacks(self.callbacks)]
         source = feed(rows, rows_per_batch(self), self.shuffle, self.model_)
@@ -276,6 +286,21 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         self.history_ = self.model_.history
         watch.restore()
         return watch
+
+    def _minimize(self, rows: Rows) -> Minimum:
+        """Let SciPy look for the weights, and keep the curves as ``Watch`` does."""
+
+        def told(number: int, loss: float) -> None:
+            self.n_iter_, self.t_, self.loss_ = number + 1, self.t_ + rows.n, loss
+            self.loss_curve_.append(loss)
+            self.best_loss_ = min(self.best_loss_ or np.inf, loss)
+            if self.verbose:
+                print(f"Iteration {number + 1} - Loss: {loss:.6f}")
+
+        found = minimized(self, self.model_, self._objective, rows, told)
+        found.history.model = self.model_
+        self.history_ = self.model_.history = found.history
+        return found
 
     @property
     def scored_by(self) -> str | Function | None:

@@ -34,7 +34,9 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         activation: of the hidden layers: any of AXON's, by name or as a function; "identity" and
             "logistic" are "linear" and "sigmoid".
         optimizer: any of AXON's, by name, or an Optimizer, of which each fit makes a new one.
-        solver: MLP's name for it; give one of the two. "lbfgs" is not offered.
+        solver: MLP's name for it; give one of the two. "lbfgs" is SciPy's L-BFGS-B, as in MLP: all
+            rows in each step, ``max_iter`` steps, until no slope is larger than ``tol``; no rows
+            are held out, and no callbacks told.
         loss: "squared_error" is half of it, "poisson" for rates, summed over outputs;
             or any of AXON's, by name, or a Loss.
         alpha: strength of the L2 penalty: alpha / 2 sum(W^2), divided by the rows of a batch.

@@ -166,6 +166,12 @@ def optimizer_of(estimator: Parameters) -> Optimizer:
     return type(given)(**given.config())
 
 
+def all_at_once(estimator: Parameters) -> bool:
+    """Whether SciPy's L-BFGS-B is to look at all rows in each step."""
+    chosen = _chosen(estimator)
+    return isinstance(chosen, str) and chosen.lower() == "lbfgs"
+
+
 def _chosen(estimator: Parameters) -> str | Optimizer:
     """``optimizer``, or ``solver``, its other name."""
     owner = type(estimator).__name__
@@ -180,12 +186,6 @@ def _chosen(estimator: Parameters) -> str | Optimizer:
 
 
 def _by_name(estimator: Parameters, name: str, scheduled: bool) -> Optimizer:
-    if name == "lbfgs":
-        raise ValueError(
-            f"{type(estimator).__name__}: 'lbfgs' is not offered: it is no stochastic optimizer. "
-            "For few rows use optimizer='adam' with batch_size=len(X) and a larger "
-            "learning_rate_init, such as 0.01."
-        )
     make: Any = resolve("optimizer", name, optimizers.OPTIMIZERS)
     values = {n: getattr(estimator, n, None) for n in OPTIONS.get(name.lower(), ())}
     if "nesterov" in values:

@@ -4,7 +4,7 @@
 ROOMS = {
     **{"fast": 8150, "onnx": 11250, "layers": 14150, "ops": 10050, "models": 7000, "cli": 5250},
     **{"optimizers": 3750, "callbacks": 3000, "datasets": 2150, "losses": 3150, "convert": 2150},
-    **{"inspect": 1850, "sklearn": 1950, "plot": 1750, "program": 2150, "metrics": 3050},
+    **{"inspect": 1850, "sklearn": 2100, "plot": 1750, "program": 2150, "metrics": 3050},
     **{"activations": 1450, "files": 950, "testing": 600, "report": 1600, "core": 400},
     **{"html": 800, "play": 1750, "serve": 1750, "initializers": 450},
     # ops: NumPy's and Keras's names, made of primitives (3,000); their rules of ONNX; linear
@@ -17,7 +17,7 @@ ROOMS = {
     # layers, models, ops, datasets: states, cells, attention of many kinds, generation (1600)
     # layers, activations: what Keras and PyTorch have beside the usual, as composites (5450, 250)
     # layers, models: symbolic values, graphs, several outputs (680, 1500)
-    # sklearn: the unit of targets, rows held out for the loss (120)
+    # sklearn: the unit of targets, rows held out for the loss, L-BFGS by SciPy (260)
     # layers: text and categories (900)
     # tabular: a new room; sources and roles of columns are many, and so is what comes out: files,
     # explanations, importances, scores, intervals, leaderboard, report
