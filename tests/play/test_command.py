@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,21 +22,30 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
+def _look(at: str) -> None:
+    """Fetch the page."""
+    address = urlsplit(at)
+    assert address.hostname == "127.0.0.1"
+    connection = HTTPConnection("127.0.0.1", address.port or 80, timeout=20)
+    connection.request("GET", f"/?{address.query}")
+    page = connection.getresponse()
+    assert page.status == 200
+    assert b"AXON play" in page.read()
+    connection.close()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
 def test_it_serves_and_stops(file: str) -> None:
-    command = [sys.executable, "-m", "axon", "play", file, "--y", "age", "--no-browser"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
-        address = urlsplit(process.stdout.readline().split()[-1])
-        assert address.hostname == "127.0.0.1"
-        connection = HTTPConnection("127.0.0.1", address.port, timeout=20)
-        connection.request("GET", f"/?{address.query}")
-        page = connection.getresponse()
-        assert page.status == 200
-        assert b"AXON play" in page.read()
-        connection.close()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+    from tests.cli.commands import started
+
+    given = ("play", file, "--y", "age", "--no-browser")
+    with started(*given, cwd=Path(file).parent) as process:
+        try:
+            _look(process.stdout.readline().split()[-1])
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert errors == "Stopped.\n"
 
