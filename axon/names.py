@@ -18,8 +18,9 @@ MORE_IS_BETTER = {
     *("explained", "kappa", "mcc", "sensitivity", "similarity", "specificity", "true"),
 }
 LESS_IS_BETTER = {
+    "huber",
     *("loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"),
-    *("cosh", "divergence", "false", "hinge", "kld", "poisson"),
+    *("cosh", "divergence", "false", "hinge", "huber", "kld", "poisson"),
 }
 
 

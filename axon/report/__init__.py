@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # what a report is made of is loaded when one is written
     from axon.report.results import ReportedModel, Samples
     from axon.report.runs import RunComparison, RunRecord, compare_runs, read_run
 
+__all__ = ["RunComparison", "RunRecord", "compare_runs", "read_run", "write"]
+
 HOMES = dict.fromkeys(("RunComparison", "RunRecord", "compare_runs", "read_run"), "runs")
 
 

@@ -47,7 +47,7 @@ def test_info_of_a_model(home):
     for line in (
         *(r"Kind +a model \(AXON\)", r"Format +\d+, written by AXON", r"Class +Sequential digits"),
         *(r"Loss +CategoricalCrossEntropy\(", r"Optimizer +Adam\(learning_rate=0.001"),
-        *(r"Class names +0, 1, 2, 3", r"Trained +135 steps"),
+        *(r"Class names +0, 1, 2, 3", r"Trained +117 steps"),
         r"Optimizer state +1,220 numbers in 8 arrays",
         *(r"dense_1 +Dense +input_size=8, num_neurons=10, activation=softmax", r"total +610"),
         r"dense/weights +F32 +\(64, 8\) +512",

@@ -42,6 +42,7 @@ def bell() -> Iterator[Any]:
         xp.negative(out, out=out)
         xp.exp(out, out=out)
 
+    bell.__module__ = "axon.activations.bell"
     bell.gradient(lambda g, y, x: g * y * x * -2.0)
     ACTIVATIONS["bell"] = bell
     yield bell

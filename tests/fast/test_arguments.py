@@ -33,6 +33,7 @@ from axon.fast.kernels.arguments import (
 )
 from axon.fast.kernels.intrinsics import doubles
 from axon.fast.kernels.walk import Strided
+from axon.fast.processes.edition import digest
 from axon.fast.rules.calls import At, Call, Word, Workspace, _word
 from axon.program.lowerings import LoweredPlan
 from axon.program.plan import Plan
@@ -59,7 +60,7 @@ def test_machine_code_is_given_up_when_numbers_from_another_room_change() -> Non
     assert elsewhere == {"axon.ops.error_function"}
     here = sorted([*HERE.glob("*.py"), *HERE.glob("kernels/*.py")])
     numbers = HERE.parent / "ops" / "error_function.py"
-    assert declare.EDITION == declare.digest(sorted([*here, numbers])) != declare.digest(here)
+    assert declare.EDITION == digest(sorted([*here, numbers])) != digest(here)
 
 
 def machine_of_relu() -> LoweredPlan:

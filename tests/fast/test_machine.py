@@ -535,16 +535,17 @@ def test_what_is_kept_is_not_taken_for_another_editions(tmp_path):
     """Numba sees that a kernel's file has changed, but not one that the kernel is made of."""
     from axon.fast import loops
     from axon.fast.kernels import declare
+    from axon.fast.processes.edition import digest
 
     entries = map(declare.entry, declare.KERNELS.values())
     for function in (*entries, loops.lead.py_func, loops.run_task.py_func):
         assert function.__qualname__ == f"{function.__name__}_{declare.EDITION}"
     for name, text in (("walk.py", "x = 1"), ("relu.py", "y = 1")):
         (tmp_path / name).write_text(text)
-    before = declare.digest(sorted(tmp_path.iterdir()))
-    assert before == declare.digest(sorted(tmp_path.iterdir()))
+    before = digest(sorted(tmp_path.iterdir()))
+    assert before == digest(sorted(tmp_path.iterdir()))
     (tmp_path / "walk.py").write_text("x = 2")
-    assert declare.digest(sorted(tmp_path.iterdir())) != before
+    assert digest(sorted(tmp_path.iterdir())) != before
 
 
 def test_kernels_are_kept_for_later_processes():

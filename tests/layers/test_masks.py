@@ -676,17 +676,17 @@ def test_onnx_files_predict_the_same(tmp_path):
 
 
 def test_a_report_counts_what_counts():
-    from axon.report.results import Results
+    from axon.report.results import results_of
 
     y = Y.copy()
     y[0, 2:4] = -100
     model = compiled(loss=CategoricalCrossEntropy(ignore_index=-100))
     model.fit(IDS, y, verbose=0)
-    found = Results(model, IDS, y)
+    (found,) = results_of(model, IDS, y)
     rows, guess = REAL & (y != -100), model.predict(IDS).argmax(-1)
     assert sum(score.samples for score in found.per_class().values()) == rows.sum()
     assert len(found.wrong) == (guess != y)[rows].sum()
     steps = Sequential([Masking(), GRU(3, return_sequences=True), Dense(2)])
     steps.compile("mse", "sgd")
     x = rng.normal(size=(6, 7, 2)) * REAL[..., None]
-    assert Results(steps, x, x).guesses.shape == (REAL.sum(), 2)
+    assert results_of(steps, x, x)[0].guesses.shape == (REAL.sum(), 2)
