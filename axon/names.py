@@ -18,7 +18,6 @@ MORE_IS_BETTER = {
     *("explained", "kappa", "mcc", "sensitivity", "similarity", "specificity", "true"),
 }
 LESS_IS_BETTER = {
-    "huber",
     *("loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy"),
     *("cosh", "divergence", "false", "hinge", "huber", "kld", "poisson"),
 }

@@ -27,7 +27,7 @@ from axon.losses import Loss
 from axon.models import Model
 from axon.optimizers import Optimizer
 from axon.sklearn import settings
-from axon.sklearn.lbfgs import Minimum, minimized
+from axon.sklearn.lbfgs import Descent, minimized
 from axon.sklearn.network import NAMES, dense_layers, kernels, network_of, outputs
 from axon.sklearn.objective import Objective
 from axon.sklearn.pickling import (
@@ -263,7 +263,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
             rows = in_order(rows, self.model_.parameters()[0].dtype)
         return rows._replace(y=self._targets(rows.y))
 
-    def _learn(self, rows: Rows, held_out: HeldRows | None, epochs: int) -> Watch | Minimum:
+    def _learn(self, rows: Rows, held_out: HeldRows | None, epochs: int) -> Watch | Descent:
         """Train for some epochs at most."""
         self.n_iter_ = 0
         self._objective.weigh(rows.n, rows.total)
@@ -287,7 +287,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         watch.restore()
         return watch
 
-    def _minimize(self, rows: Rows) -> Minimum:
+    def _minimize(self, rows: Rows) -> Descent:
         """Let SciPy look for the weights, and keep the curves as ``Watch`` does."""
 
         def told(number: int, loss: float) -> None:

@@ -23,7 +23,7 @@ LOOKS = 15_000  # at the loss, at most; ``max_fun`` of scikit-learn
 OUT_OF_STEPS = 1  # L-BFGS-B's word for it
 
 
-class Minimum(NamedTuple):
+class Descent(NamedTuple):
     """What was found.
 
     Attributes:
@@ -112,7 +112,7 @@ def minimized(
     objective: Objective,
     rows: Rows,
     told: Callable[[int, float], object],
-) -> Minimum:
+) -> Descent:
     """Go downhill until the gradient is smaller than ``tol`` everywhere, or ``max_iter`` steps.
 
     Args:
@@ -145,7 +145,7 @@ def minimized(
     if not history.epoch:
         step(found.x)  # it was at the minimum already
     search.put(found.x)
-    return Minimum(history, _exhausted(estimator, found.status))
+    return Descent(history, _exhausted(estimator, found.status))
 
 
 def _exhausted(estimator: Parameters, status: int) -> str | None:

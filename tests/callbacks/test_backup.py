@@ -866,6 +866,7 @@ def test_compiled_kernels_give_the_same_bits_whenever_a_program_is_recorded():
         assert same(run(2), whole)
 
 
+@pytest.mark.slow
 def test_what_compiled_kernels_leave_to_numpy_has_room_of_its_own():
     """Finding the largest pixels of many images is cut in pieces by NumPy's kernels, not here."""
     pytest.importorskip("numba")
@@ -909,7 +910,7 @@ def when_backed_up(monkeypatch, freq, **options):
     return places
 
 
-@pytest.mark.parametrize("kernels", ["numpy", "fast"])
+@pytest.mark.parametrize("kernels", ["numpy", pytest.param("fast", marks=pytest.mark.slow)])
 def test_backups_come_when_they_are_due(tmp_path, monkeypatch, kernels):
     if kernels == "fast":
         pytest.importorskip("numba")

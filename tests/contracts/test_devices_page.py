@@ -85,6 +85,7 @@ def losses(printed: str) -> list[float]:
 # ------------------------------------------------------------------------------------ devices
 
 
+@pytest.mark.slow
 def test_a_network_learns_by_xla(tmp_path: Path) -> None:
     pytest.importorskip("jax", reason="needs the extra jax: JAX is not installed")
     printed = run(lay(tmp_path, "device.py"), sys.executable, "device.py")

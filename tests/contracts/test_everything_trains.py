@@ -195,7 +195,12 @@ def test_no_loss_is_missing():
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [(k, options) for k, own in OWN.items() for options in OPTIONS + own]
+    ("kind", "options"),
+    [
+        pytest.param(k, options, marks=pytest.mark.slow if k is optimizers.LBFGS and n > 2 else ())
+        for k, own in OWN.items()
+        for n, options in enumerate(OPTIONS + own)
+    ],
 )
 def test_every_optimizer_trains(kind, options):
     def make(eager, wide=6):

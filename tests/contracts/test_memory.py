@@ -41,17 +41,17 @@ CYCLES = """
     for number in range(60):
         cycle(number)
     before = resident()
-    for number in range(500):
+    for number in range(200):
         cycle(number)
     print(resident() - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
-def test_500_networks_leave_less_than_5_megabytes(tmp_path):
+def test_200_networks_leave_less_than_2_megabytes(tmp_path):
     run = [sys.executable, "-c", textwrap.dedent(CYCLES), str(tmp_path / "net.axon")]
     grown = int(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
-    assert grown < 5 * 2**20
+    assert grown < 2 * 2**20
 
 
 def test_a_network_that_is_forgotten_is_gone(tmp_path):

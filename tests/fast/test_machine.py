@@ -426,6 +426,7 @@ def run_script(kernels, path=None, code=SCRIPT, **variables):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same():
     results = {run_script("fast", AXON_NUM_THREADS=n).stdout for n in "112"}
     assert len(results) == 1

@@ -168,7 +168,10 @@ NETWORK = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    "mistake",
+    [pytest.param(m, marks=() if i < 2 else pytest.mark.slow) for i, m in enumerate(MISTAKES)],
+)
 def test_a_kernel_that_goes_too_far_is_found(mistake: str, tmp_path: Path) -> None:
     first, last, out, guard = MISTAKES[mistake]
     program = tmp_path / "broken.py"

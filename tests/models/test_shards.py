@@ -112,7 +112,11 @@ def test_every_loss(make, last, y, weighted):
     as_plain(lambda: small(make(), optimizers.SGD(0.05), last=last), X, y, twice=True, **options)
 
 
-@pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=pytest.mark.slow if k is optimizers.LBFGS else ()) for k in OWN],
+    ids=[kind.__name__ for kind in OWN],
+)
 def test_every_optimizer(kind):
     for options in (*OPTIONS, *OWN[kind]):
         as_plain(

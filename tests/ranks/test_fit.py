@@ -20,7 +20,8 @@ from tests.ranks.launch import (
 
 NETS = ("mlp", "cnn", "lstm")
 MANY = [
-    *(pytest.param(mpich, n, id=f"mpich-{n}", marks=needs_mpich) for n in (2, 4, 8)),
+    *(pytest.param(mpich, n, id=f"mpich-{n}", marks=needs_mpich) for n in (2, 4)),
+    pytest.param(mpich, 8, id="mpich-8", marks=[needs_mpich, pytest.mark.slow]),
     *(pytest.param(other, n, id=f"openmpi-{n}", marks=needs_other) for n in (2,)),
 ]
 
@@ -31,7 +32,7 @@ def one_process() -> dict[str, list[str]]:
     return {}
 
 
-@pytest.mark.parametrize("kernels", ["numpy", "fast"])
+@pytest.mark.parametrize("kernels", ["numpy", pytest.param("fast", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("mpi", "ranks"), MANY)
 def test_the_same_bits_by_any_number_of_ranks(
     mpi: Found, ranks: int, kernels: str, one_process: dict[str, list[str]], whole: bool

@@ -35,6 +35,7 @@ NUMBER = X[:, 0] * 2 + np.abs(X[:, 1])
 CLASS = np.where(NUMBER > np.median(NUMBER), "tall", "short")
 
 
+@pytest.mark.slow
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

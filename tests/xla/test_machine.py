@@ -555,13 +555,18 @@ def alter(data):
 
 
 @pytest.mark.parametrize("change", [pytest.param(None, marks=pytest.mark.slow), alter])
-@pytest.mark.parametrize("x", [X, (X * 9).astype("uint8")], ids=["floats", "bytes"])
+@pytest.mark.parametrize(
+    "x",
+    [pytest.param(X, marks=pytest.mark.slow), (X * 9).astype("uint8")],
+    ids=["floats", "bytes"],
+)
 def test_data_that_lie_on_the_device_give_the_same_bits(change, x, request):
     wanted = learned(change, x)
     request.getfixturevalue("elsewhere")
     assert all(map(np.array_equal, learned(change, x), wanted))
 
 
+@pytest.mark.slow
 def test_data_changed_between_epochs_that_begin_with_a_single_step_are_found(request):
     wanted = learned(alter, rows=8)  # the last batch is smaller: what comes next is done alone
     request.getfixturevalue("elsewhere")

@@ -75,7 +75,7 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_own_primitives_train_as_with_numpy(devices: int) -> None:
     usual = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "AXON_", "JAX_"))}
     flags = f"--xla_force_host_platform_device_count={devices}"

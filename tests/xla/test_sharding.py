@@ -112,7 +112,9 @@ def collectives(folder: Path) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "optimizer"), [("mlp", "adam"), ("cnn", "sgd")])
+@pytest.mark.parametrize(
+    ("name", "optimizer"), [pytest.param("mlp", "adam", marks=pytest.mark.slow), ("cnn", "sgd")]
+)
 def test_one_sum_a_step_and_the_losses_of_one_device(name, optimizer, tmp_path):
     """80 rows are batches of 32, 32 and 16: two programs, each with one sum of all gradients.
 
