@@ -235,7 +235,7 @@ export class NetworkView {
     this.open = { layer, index };
     this.nodes[layer + 1][index].setAttribute("aria-expanded", "true");
     $("neuronname").textContent = `Neuron ${index + 1} of ${title}: bias and weights`;
-    const rows = this.picture.arrays[`w${layer}`].shape[0];
+    const rows = layer ? this.lesson.layers[layer - 1].neurons : this.lesson.inputs;  // there may be no picture yet
     const fields = [-1, ...Array(rows).keys()].map((row) => this.field(layer, row, index));
     $("weights").replaceChildren(...fields);
     $("neuron").hidden = false;
