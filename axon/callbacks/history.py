@@ -3,7 +3,10 @@
 import os
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from axon import clock
+from axon.backend import Array
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.monitor import Monitor
 from axon.files.atomic import atomic
@@ -163,6 +166,51 @@ class History(Callback):
 
         return cls._of(*runs.from_json(path))
 
+    def to_tree(self) -> dict[str, Any]:
+        """What a model's file keeps of it: all but the seconds, which differ from run to run.
+
+        Numbers are arrays; ``measured`` names only what was not measured in each epoch. What is no
+        number, such as an array that a metric gives, is left out.
+
+        >>> history = History()
+        >>> history.on_epoch_begin(0)
+        >>> history.on_epoch_end(0, {"loss": 0.5})
+        >>> history.to_tree()["history"], history.to_tree()["measured"]
+        ({'loss': array([0.5])}, {})
+        """
+        at = {k: self.measured.get(k, self.epoch) for k in self.history}
+        found = {k: _numbers(v) for k, v in self.history.items() if len(v) == len(at[k])}
+        kept = {k: v for k, v in found.items() if v is not None}
+        rare = {k: at[k] for k in kept if at[k] != self.epoch}
+        simple = int | float | str | None
+        return {
+            "epoch": np.array(self.epoch, np.int64),
+            "params": {k: v for k, v in self.params.items() if isinstance(v, simple)},
+            "measured": {k: np.array(v, np.int64) for k, v in rare.items()},
+            "history": kept,
+        }
+
+    @classmethod
+    def from_tree(cls, tree: Any) -> "History":
+        """Read what ``to_tree`` gave.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        history = cls()
+        try:
+            history.params = dict(tree["params"])
+            history.epoch = _row(tree["epoch"], "iu")
+            for name, values in tree["history"].items():
+                at = _row(tree["measured"][name], "iu") if name in tree["measured"] else None
+                history.measured[name] = list(history.epoch) if at is None else at
+                history.history[name] = _row(values, "f")
+                if len(history.history[name]) != len(history.measured[name]):
+                    raise ValueError(f"{name!r} has another number of values than of epochs")
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"it is no history: {error!r}") from None
+        return history
+
     @classmethod
     def _of(cls, table: dict[str, list[Any]], params: dict[str, Any]) -> "History":
         history = cls()
@@ -216,6 +264,22 @@ def values_table(history: History) -> str:
         for epoch, *values in zip(*columns.values(), strict=True)
     ]
     return beginning(list(columns), rows, text=0)
+
+
+def _numbers(values: list[Any]) -> Array | None:
+    """Values as an array; None if one of them is no number."""
+    try:
+        made = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        return None
+    return made if made.ndim == 1 else None
+
+
+def _row(array: Any, kinds: str) -> list[Any]:
+    """The numbers of an array (n,), if they are of these kinds."""
+    if array.ndim != 1 or array.dtype.kind not in kinds:
+        raise TypeError(f"expected numbers in a row, got {array.dtype} of shape {array.shape}")
+    return list(array.tolist())
 
 
 def _plain(value: float | None) -> float | str | None:

@@ -15,7 +15,7 @@ def compare_runs(runs: tuple[str, ...], html: str | None) -> None:
 
     Each is what a run left behind: a report (`axon train --report run.html`), the folder of a
     backup (`--backup DIR`), a History as JSON or CSV (`history.to_json`, `CSVLogger`), or a saved
-    model, which has no curves. The best of each row is marked with a star.
+    model (`--save net.axon`). The best of each row is marked with a star.
     """
     from axon.report.runs import compare_runs as compared
 

@@ -73,7 +73,7 @@ def predicted(
 
 def _usual_id(model: Any, table: "Table") -> str | None:
     """The column that numbered the rows to learn from, if these have it, too."""
-    ids = [c.name for c in model.columns_.columns if c.why.endswith("an id") and not c.gaps]
+    ids = [c.name for c in model.columns_.columns if c.is_id and not c.gaps]
     return next((name for name in ids if name in table.names), None)
 
 

@@ -179,6 +179,7 @@ def lines(
     points: bool = False,
     diagonal: bool = False,
     mark: tuple[float, float, str] | None = None,
+    legend: bool = False,
 ) -> str:
     """Lines over a common x, which say all values at one x on hover.
 
@@ -197,6 +198,7 @@ def lines(
         points: draw a dot at each point.
         diagonal: draw the line y = x, dashed.
         mark: x, y and a text: a ring around a point.
+        legend: say what a line is, even if it is the only one.
 
     >>> "training 0.5" in lines([ChartLine("training", [1, 2], [0.9, 0.5])], "the loss")
     True
@@ -221,7 +223,7 @@ def lines(
             f"{stroke(series[-1].colour)}/>"
         )
     _stops(frame, series, head, say_x, say_y, mark)
-    return frame.done(description, title, series if len(series) > 1 else ())
+    return frame.done(description, title, series if legend or len(series) > 1 else ())
 
 
 def _seen(line: ChartLine) -> list[tuple[float, float]]:

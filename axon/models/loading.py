@@ -20,6 +20,7 @@ from axon import (
     regularizers,
 )
 from axon.backend import Array, ArraySpec, DType, Shape
+from axon.callbacks import History
 from axon.config import Configurable
 from axon.files import formats
 from axon.files.archive import Archive, Json, Tree, opened
@@ -78,6 +79,7 @@ def load(
             model = _model(archive, description, custom_objects or {})
             if compile and description.get("compile"):
                 _compile(archive, model, description["compile"], custom_objects or {})
+            model.history = _history(archive, model)
             return model
     except ModelFileError:
         raise
@@ -306,6 +308,21 @@ def _all_names(value: Json) -> Json:
 
 
 # ------------------------------------------------------------------------------------ training
+
+
+def _history(archive: Archive, model: Model) -> History | None:
+    """How it was trained, if the file says so; seconds are not in it."""
+    if "history.json" not in archive:
+        return None
+    try:
+        found = History.from_tree(archive.tree("history", MAX_JSON_BYTES))
+    except DamagedFile:
+        raise
+    except ValueError as error:
+        raise ModelFileError(f"{archive.where}: history.json: {error}.") from None
+    demand_printable(archive.where, list(found.history))
+    found.set_model(model)
+    return found
 
 
 def _compile(archive: Archive, model: Model, given: Description, custom: ByName) -> None:

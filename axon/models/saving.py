@@ -5,6 +5,8 @@ model.json               format, class, layers with their arguments, input shape
 weights.safetensors      parameters and buffers by path, such as dense_1/bias
 optimizer.json           how far the optimizer is, and
 optimizer.safetensors    its state
+history.json             how the last training went, epoch by epoch, without seconds; and
+history.safetensors      its numbers. Both only if there was one; who does not know them, reads on
 """
 
 from collections.abc import Sequence
@@ -29,11 +31,12 @@ def save(model: Any, path: Path, include_optimizer: bool = True) -> None:
     """Write the model to one file, by convention ``*.axon``, whole or not at all.
 
     ``axon.load_model`` reads it, and training goes on as if it had never stopped: layers, weights,
-    what is frozen, ``metadata``, loss, metrics, optimizer and its state are kept. Of a class or a
-    function of your own, the name and the arguments are: who loads the model passes it as
-    ``custom_objects``. A nameless function as a loss, metric or schedule cannot be kept: a warning
-    says so, and the model has to be compiled again. Of ranks that learned together
-    (``fit(shards=8)``), the first one writes, and the others, which have the same, nothing.
+    what is frozen, ``metadata``, loss, metrics, optimizer and its state are kept, and the curves
+    of ``history``. Of a class or a function of your own, the name and the arguments are: who loads
+    the model passes it as ``custom_objects``. A nameless function as a loss, metric or schedule
+    cannot be kept: a warning says so, and the model has to be compiled again. Of ranks that learned
+    together (``fit(shards=8)``), the first one writes, and the others, which have the same,
+    nothing.
 
     Args:
         model: this one.
@@ -62,6 +65,8 @@ def _write(model: Any, path: Path, compiled: bool, document: Any, own: dict[str,
     arrays: dict[str, dict[str, Array]] = {"weights": arrays_of(model)}
     if compiled and _in_charge(model):
         documents["optimizer"], arrays["optimizer"] = flattened(model.optimizer.state_dict())
+    if model.history is not None and model.history.epoch:
+        documents["history"], arrays["history"] = flattened(model.history.to_tree())
     documents["model"], arrays["model"] = document, own
     pack(path, documents, {name: found for name, found in arrays.items() if found})
 

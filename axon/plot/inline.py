@@ -74,8 +74,9 @@ def overlaid(name: str, runs: Mapping[str, Series], places: Sequence[int]) -> st
         runs: by name, those that measured it.
         places: of each run among all of them: its colour.
 
-    >>> "a 0.5" in overlaid("loss", {"a": Series([0, 1], [0.9, 0.5])}, [0])
-    True
+    >>> shown = overlaid("loss", {"a": Series([0, 1], [0.9, 0.5])}, [0])
+    >>> "a 0.5" in shown, " a</i></figcaption>" in shown  # also where it is the only run
+    (True, True)
     """
     drawn = [
         ChartLine(label, [e + 1 for e in s.epochs], s.values, place)
@@ -83,4 +84,5 @@ def overlaid(name: str, runs: Mapping[str, Series], places: Sequence[int]) -> st
     ]
     about = f"{name} over the epochs of {len(runs)} runs: {', '.join(map(_ending, drawn))}"
     few = max((len(line.x) for line in drawn), default=0) <= FEW
-    return lines(drawn, about, name, x_name="epoch", head="epoch", say_x=_integer, points=few)
+    axes = {"x_name": "epoch", "head": "epoch"}
+    return lines(drawn, about, name, **axes, say_x=_integer, points=few, legend=True)

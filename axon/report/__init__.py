@@ -34,6 +34,8 @@ def write(
     settings: Mapping[str, object] | None = None,
     title: str | None = None,
     profile: bool = True,
+    feature_names: Sequence[str] | None = None,
+    row_names: Sequence[object] | None = None,
 ) -> None:
     """Write a report of the model and its training: one HTML file, readable without a network.
 
@@ -57,6 +59,10 @@ def write(
         settings: name -> value: what else should be known of the run.
         title: the heading; the model's name by default.
         profile: measure the program, which takes a few seconds, if there are x and y.
+        feature_names: what the numbers of a sample are called, such as ``frame.columns``;
+            ``model.metadata["feature_names"]`` by default.
+        row_names: what the samples are called where mistakes are listed, such as ``frame.index``;
+            their numbers from 1 by default.
 
     Raises:
         OSError: the file cannot be written; found out before anything is computed.
@@ -83,6 +89,10 @@ def write(
         )
     if (x is None) != (y is None):
         raise TypeError("report: x and y belong together: pass both, or none.")
+    if row_names is not None and x is not None and len(row_names) != sections.count_of(x):
+        raise ValueError(
+            f"report: got {len(row_names)} row_names for {sections.count_of(x)} samples."
+        )
     history = model.history if history is None else history
     names, features = (class_names or model.metadata.get("class_names"), model.metadata)
     found, measured, timed = [], None, None
@@ -91,8 +101,8 @@ def write(
         found = results_of(model, x, y, names)
         batch_size = int(history.params.get("batch_size", 32)) if history is not None else 32
         timed = model.profile(x, y, batch_size) if profile and not eager else None
-    named = list(features.get("feature_names") or ())
-    told = [s for r in found if x is not None for s in sections.results(r, x, named)]
+    named = list(features.get("feature_names") or () if feature_names is None else feature_names)
+    told = [s for r in found if x is not None for s in sections.results(r, x, named, row_names)]
     made = [
         sections.curves(history),
         *told,

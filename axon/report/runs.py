@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from axon.callbacks import History
 from axon.files.atomic import atomic
 from axon.html import parts
 from axon.names import direction, duration, printable, readable
@@ -15,12 +16,22 @@ from axon.plot.inline import overlaid
 from axon.plot.runs import RunSeries, Series, from_json, read
 from axon.report import page as html
 
+if TYPE_CHECKING:
+    from axon.files.archive import Archive
+
 EXPECTED = (
     "a report (run.html), the folder of a backup, a History as JSON or CSV, or a saved model "
     "(.axon)"
 )
 BACKUP, SETTINGS = "run.backup", "run.toml"  # what the folder of a run holds
-OUTPUTS = {"save", "report", "plot", "backup", "backup_every"}  # settings that change no run
+OUTPUTS = {
+    "save",
+    "report",
+    "plot",
+    "backup",
+    "backup_every",
+    "verbose",
+}  # settings that change no run
 ABSENT = "–"
 MOST = 12  # runs
 
@@ -52,8 +63,7 @@ def read_run(source: RunLike, name: str | None = None) -> RunRecord:
 
     Args:
         source: the path of a report that ``model.report`` or ``axon train --report`` wrote, of the
-            folder of a backup, of a History as JSON or CSV, or of a saved model, which has results
-            and settings but no curves; or a History.
+            folder of a backup, of a History as JSON or CSV, or of a saved model; or a History.
         name: what to call it; the name of the file by default.
 
     Raises:
@@ -149,17 +159,22 @@ def _of_folder(path: Path, name: str) -> RunRecord:
 
 
 def _of_model(path: Path, name: str) -> RunRecord:
-    """A saved model: how it was compiled, and the numbers among its metadata."""
+    """A saved model: a network, or a table estimator."""
     from axon.files import archive
 
     with archive.opened(path) as found:
+        read_it = _of_network if "model.json" in found else _of_estimator
         try:
-            kept = found.tree("model")
-        except ValueError:
-            raise ValueError(
-                f"compare_runs: {path} is no network, or damaged. Of a table estimator, compare "
-                "reports: model.report('run.html')."
-            ) from None
+            return read_it(found, name)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"compare_runs: {path} is damaged: {error!r}.") from None
+        except ValueError as error:
+            raise ValueError(f"compare_runs: {error}") from None
+
+
+def _of_network(found: "Archive", name: str) -> RunRecord:
+    """How it was compiled, how it learned, and the numbers among its metadata."""
+    kept = found.tree("model")
     compiled, about = kept.get("compile") or {}, dict(kept.get("metadata") or {})
     settings = {"layers": " - ".join(str(layer.get("class")) for layer in kept.get("layers", []))}
     for key in ("loss", "optimizer"):
@@ -168,7 +183,22 @@ def _of_model(path: Path, name: str) -> RunRecord:
             settings[key] = _called(told)
     numbers = {k: v for k, v in about.items() if isinstance(v, float) and k.startswith("test_")}
     settings |= {k: _text(about[k]) for k in ("data", "task", "target", "seed") if about.get(k)}
-    return RunRecord(name, settings, numbers, {}, [])
+    there = "history.json" in found
+    history = History.from_tree(found.tree("history")) if there else History()
+    settings |= {k: _text(v) for k, v in history.params.items() if v is not None}
+    return RunRecord(name, settings, numbers, read(history), [])
+
+
+def _of_estimator(found: "Archive", name: str) -> RunRecord:
+    """Settings of a table estimator, its scores, and the loss of rows that were held out."""
+    kept = found.tree("table", found.size)
+    said = {k: v for k, v in kept["settings"].items() if v not in (None, (), [])}
+    settings = {k: _text(v) for k, v in said.items() if k not in OUTPUTS}
+    losses = [float(v) for v in kept["losses"]]
+    scores = {k: float(own) for k, (own, _) in kept["evidence"]["scores"].items()}
+    learned = [a for k, a in kept["arrays"].items() if k.startswith("network/")]
+    series = {"val_loss": Series(list(range(len(losses))), losses)}
+    return RunRecord(name, settings, scores, series, [], sum(a.size for a in learned))
 
 
 def _called(told: Mapping[str, Any]) -> str:
@@ -187,7 +217,7 @@ class RunComparison:
         runs: what is known of each.
         results: name -> of each run a number, or None: results on test data, then the last and the
             best values of what was measured over the epochs.
-        differing: settings that are not the same in all runs, of each run as text.
+        differing: settings that are not the same in all runs that have some, of each as text.
         same: those that are.
     """
 
@@ -196,7 +226,8 @@ class RunComparison:
         self.results = _results(self.runs)
         names = dict.fromkeys(k for run in self.runs for k in run.settings)
         told = {k: [run.settings.get(k, ABSENT) for run in self.runs] for k in names}
-        self.differing = {k: v for k, v in told.items() if len({*v} - {ABSENT}) > 1}
+        known = [i for i, run in enumerate(self.runs) if run.settings]
+        self.differing = {k: v for k, v in told.items() if len({v[i] for i in known}) > 1}
         self.same = {k: v[0] for k, v in told.items() if len(set(v)) == 1}
 
     def best(self, name: str) -> int | None:

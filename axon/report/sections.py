@@ -53,15 +53,25 @@ def headline(
     return html.figures(shown, said if values else "Nothing was measured.", beside)
 
 
+def _first(x: Samples | None) -> Array:
+    """The samples, or those of the first input."""
+    if isinstance(x, Mapping):
+        x = next(iter(x.values()), ())
+    return np.asarray(x[0] if isinstance(x, tuple) else x)
+
+
+def count_of(x: Samples) -> int:
+    """How many samples there are."""
+    return len(_first(x))
+
+
 def _size(x: Samples | None) -> str:
     """How many rows there are.
 
     >>> _size(np.zeros((1200, 3))), _size((np.zeros((2, 3)),))
     ('1,200 rows', '2 rows')
     """
-    if isinstance(x, Mapping):
-        x = next(iter(x.values()), ())
-    first = np.asarray(x[0] if isinstance(x, tuple) else x)
+    first = _first(x)
     thing = "image" if first.ndim == 4 and _images(first, len(first)) is not None else "row"
     return f"{len(first):,} {thing}{'s' * (len(first) != 1)}"
 
@@ -131,13 +141,23 @@ def _best(history: History) -> str:
 # ------------------------------------------------------------------------------------ results
 
 
-def results(found: Results, x: Samples, features: Sequence[str]) -> Iterator[Section | None]:
-    """What the model makes of the data, for one output."""
+def results(
+    found: Results, x: Samples, features: Sequence[str], labels: Sequence[object] | None = None
+) -> Iterator[Section | None]:
+    """What the model makes of the data, for one output.
+
+    Args:
+        found: predictions, with targets.
+        x: the samples.
+        features: names of their numbers, or nothing.
+        labels: what the rows are called; their numbers from 1 by default.
+    """
+    called = [str(v) for v in (range(1, len(found.counts) + 1) if labels is None else labels)]
     prefix = f"{found.output}: " if found.output else ""
     if found.task == "numbers":
         if found.guesses.ndim <= 2:
             yield from of_numbers(found.truth, found.guesses, found.names, prefix)
-            yield _largest(found, x, features, prefix)
+            yield _largest(found, x, features, called, prefix)
         return
     if found.task == "labels":
         yield classes.class_by_class(found.per_class(), "label", prefix)
@@ -148,10 +168,12 @@ def results(found: Results, x: Samples, features: Sequence[str]) -> Iterator[Sec
     yield classes.confused(truth, guesses, found.names, prefix)
     yield classes.class_by_class(found.per_class(), "class", prefix)
     yield from classes.of_classes(truth, p, found.names, prefix)
-    yield _mistakes(found, x, features, prefix)
+    yield _mistakes(found, x, features, called, prefix)
 
 
-def _mistakes(found: Results, x: Samples, features: Sequence[str], prefix: str) -> Section:
+def _mistakes(
+    found: Results, x: Samples, features: Sequence[str], called: Sequence[str], prefix: str
+) -> Section:
     """The samples that were taken for another class: images, or rows with their numbers."""
     heading = f"{prefix}Mistakes"
     wrong, total = found.wrong, int(found.counts.sum())
@@ -163,7 +185,7 @@ def _mistakes(found: Results, x: Samples, features: Sequence[str], prefix: str) 
     images = _images(x, total)
     if images is None:
         heads, cells = rows_of(x, len(found.counts), features)
-        rows = [[i + 1, *caption, *cells(i)] for i, caption in captions.items()]
+        rows = [[_of(called, i), *caption, *cells(i)] for i, caption in captions.items()]
         listed = parts.table(["row", "true", "predicted", "probability", *heads], rows, text=3)
         return html.section(heading, listed, note=note)
     drawn = "".join(
@@ -174,7 +196,9 @@ def _mistakes(found: Results, x: Samples, features: Sequence[str], prefix: str) 
     return html.section(heading, f'<div class="grid">{drawn}</div>', note=note)
 
 
-def _largest(found: Results, x: Samples, features: Sequence[str], prefix: str) -> Section | None:
+def _largest(
+    found: Results, x: Samples, features: Sequence[str], called: Sequence[str], prefix: str
+) -> Section | None:
     """The rows whose numbers are farthest from what was predicted."""
     y, p = (v.reshape(len(v), -1) for v in (found.truth, found.guesses))
     off = p.astype(np.float64) - y
@@ -182,7 +206,7 @@ def _largest(found: Results, x: Samples, features: Sequence[str], prefix: str) -
     far = np.nan_to_num(abs(off) / np.where(spread > 0, spread, 1.0)).max(axis=1)
     heads, cells = rows_of(x, len(y), features)
     rows = [
-        [i + 1, found.names[k], *map(readable, (y[i, k], p[i, k], off[i, k])), *cells(i)]
+        [_of(called, i), found.names[k], *map(readable, (y[i, k], p[i, k], off[i, k])), *cells(i)]
         for i in np.argsort(-far, kind="stable")[:SHOWN].tolist()
         for k in [int(abs(off[i]).argmax())]
     ]
@@ -190,6 +214,11 @@ def _largest(found: Results, x: Samples, features: Sequence[str], prefix: str) -
     listed = parts.table(heads, rows, text=2)
     note = f"The {len(rows)} rows that are farthest off, with their values."
     return html.section(f"{prefix}Largest errors", listed, note=note)
+
+
+def _of(called: Sequence[str], row: int) -> str:
+    """What a row is called; of sequences, whose rows are steps, its number."""
+    return called[row] if row < len(called) else str(row + 1)
 
 
 def rows_of(x: Samples, count: int, features: Sequence[str]) -> tuple[list[str], "RowCells"]:

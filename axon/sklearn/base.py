@@ -1,8 +1,10 @@
 """What both estimators do: check, learn, go on learning, compute, be copied and pickled."""
 
+import os
 from abc import ABCMeta, abstractmethod
 from copy import copy
-from typing import Any, Self
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Self
 from warnings import warn
 
 import numpy as np
@@ -23,6 +25,7 @@ from sklearn.utils.validation import (
 from axon.backend import Array
 from axon.callbacks import check as check_callbacks
 from axon.containers import demand_unmasked
+from axon.files.atomic import atomic, check_writable
 from axon.losses import Loss
 from axon.models import Model
 from axon.optimizers import Optimizer
@@ -51,6 +54,9 @@ from axon.sklearn.settings import (
 from axon.sklearn.stopping import HeldRows, Watch
 from axon.sklearn.unit import TargetUnit
 from axon.sklearn.workers import modest
+
+if TYPE_CHECKING:
+    from axon.sklearn.reporting import Judged
 
 
 class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: ignore[misc]
@@ -95,6 +101,10 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
     @abstractmethod
     def _factors(self, codes: Array, weights: Array | None) -> Array | None:
         """What the weight of each row is multiplied by for its class."""
+
+    @abstractmethod
+    def _told(self, X: MatrixLike) -> tuple[Array, str, list[str]]:
+        """What a report tells of rows: outputs (n, ...), the task, names of the outputs."""
 
     def widths(self, n_outputs: int) -> tuple[int, ...]:
         """How many outputs a network may have for these targets."""
@@ -354,6 +364,56 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         tags: Tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    def report(
+        self,
+        path: "str | os.PathLike[str]",
+        X: MatrixLike | None = None,
+        y: ArrayLike | None = None,
+        title: str | None = None,
+    ) -> None:
+        """Write a report as one HTML file, readable without a network.
+
+        Curves, layers and settings; with rows also a confusion matrix, ROC and precision-recall
+        curves and calibration, or R2, true and predicted values and residuals; and the mistakes, or
+        the largest errors, with their rows: of a frame of pandas by its index and its columns.
+
+        Args:
+            path: the file, by convention ``*.html``; written whole or not at all.
+            X: rows that were not learned from (n, features); None leaves out what needs them.
+            y: their targets.
+            title: the heading.
+
+        Raises:
+            NotFittedError: it has not learned yet.
+            OSError: the file cannot be written; found out before anything is computed.
+            TypeError, ValueError: one of X and y is missing, or they do not fit.
+        """
+        check_is_fitted(self)
+        from axon.sklearn import reporting  # with what it draws: loaded when a report is written
+
+        if (X is None) != (y is None):
+            raise TypeError(f"{type(self).__name__}: X and y belong together: give both, or none.")
+        check_writable(path)
+        defaults = {n: p.default for n, p in signature(type(self)).parameters.items()}
+        given = {k: v for k, v in self.get_params(deep=False).items() if v != defaults[k]}
+        judged = None if X is None else self._judged(X, y)
+        text = reporting.page(type(self).__name__, self.model_, given, judged, title)
+        with atomic(path) as stream:
+            stream.write(text.encode())
+
+    def _judged(self, X: MatrixLike, y: Any) -> "Judged":
+        """Rows with targets, and what is made of them."""
+        from axon.sklearn.reporting import Judged, labels_of, numbers_of
+
+        x = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
+        codes = self._encoded(column_or_1d(y) if np.ndim(y) == 1 else np.asarray(y), False, None)
+        if len(codes) != x.shape[0]:
+            raise ValueError(f"report: got {len(codes)} targets for {x.shape[0]} rows.")
+        outputs, task, names = self._told(X)
+        named = [str(n) for n in vars(self).get("feature_names_in_", ())]
+        score = float(self.score(X, y))
+        return Judged(outputs, codes, task, names, numbers_of(x), named, labels_of(X), score)
 
     # -------------------------------------------------------------------- copies and pickles
 

@@ -289,6 +289,10 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     # -------------------------------------------------------------------- predictions
 
+    def _told(self, X: MatrixLike) -> tuple[Array, str, list[str]]:
+        names = [str(c) for c in self.classes_.tolist()]
+        return self.predict_proba(X), "labels" if self._several else "classes", names
+
     def predict(self, X: MatrixLike) -> Array:
         """The most probable class of each row (n,); or 0 and 1 for each label (n, labels)."""
         p = self.predict_proba(X)

@@ -185,6 +185,11 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         """There are no classes."""
         return None
 
+    def _told(self, X: MatrixLike) -> tuple[Array, str, list[str]]:
+        made = self._outputs(X).astype(np.float64)
+        several = made.shape[1] > 1
+        return made, "numbers", [f"target {i}" for i in range(made.shape[1])] if several else []
+
     def predict(self, X: MatrixLike) -> Array:
         """What the network expects for each row, in float64: (n,) or (n, outputs), as y was."""
         made = self._outputs(X).astype(np.float64)

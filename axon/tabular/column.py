@@ -56,6 +56,11 @@ class Column:
     distinct: int = 0
     span: str = ""
 
+    @property
+    def is_id(self) -> bool:
+        """Whether it was left out since it tells rows apart, and says nothing else of them."""
+        return self.role == "left out" and self.why.endswith("an id")
+
 
 def spread_names(column: Column) -> Iterator[str]:
     """What the numbers of a column are called."""

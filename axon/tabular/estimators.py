@@ -117,7 +117,7 @@ class TabularEstimator(Insight):
         self._apart = out_of_fold(fitted, values, held)
         self.take_names(table.names, table.named)
         self.columns_, self.fitted_ = columns, fitted
-        self._gather(learned, codes, counts, held[counted], self._apart[counted])
+        self._gather(rows, learned, codes, counts, held[counted], self._apart[counted])
 
     def _trained(self, values: Values, codes: Array, weights: Array) -> tuple[Fitted, Array]:
         """What was learned of these targets, and which member never saw which row."""

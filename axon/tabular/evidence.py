@@ -13,10 +13,11 @@ from axon.backend import Array
 from axon.tabular.columns import Columns, Values
 from axon.tabular.intervals import Calibration
 from axon.tabular.objectives import Classes, Goal, Quantiles
+from axon.tabular.table import Table
 
 KEPT = 1000  # held-out rows that stay in memory
 BACKGROUND = 64  # rows that stand for all others
-CELLS = 500_000  # numbers in the background, about, of a table of very many columns
+CELLS = 500_000  # numbers in the background, or cells kept, of a table of very many columns
 Scores = dict[str, tuple[float, float]]  # name -> the model's, and that of a constant answer
 
 
@@ -29,6 +30,8 @@ class Held(NamedTuple):
         counts: (n,) how much each row counts.
         hidden: (n, members) 1 for those members that never saw a row.
         answers: (n, outputs) of these members.
+        labels: (n,) what the rows are called: their numbers, or what a frame's index says.
+        table: the rows as they came; None where that would be too much.
     """
 
     values: Values
@@ -36,6 +39,8 @@ class Held(NamedTuple):
     counts: Array
     hidden: Array
     answers: Array
+    labels: Array
+    table: Table | None
 
 
 @dataclass
@@ -69,6 +74,7 @@ def gather(
     objective: Goal,
     spread: Array,
     mean: Array,
+    table: Table,
 ) -> Evidence:
     """Keep what is needed of the rows learned from.
 
@@ -82,6 +88,7 @@ def gather(
         objective: what was learned.
         spread: of the target, where numbers are predicted.
         mean: the same.
+        table: all rows that count, as they came.
     """
     y = wanted(objective, codes, answers.shape[1], spread, mean)
     rng = np.random.default_rng(0)  # not the model's: what is learned may not depend on it
@@ -89,11 +96,13 @@ def gather(
     few = rng.permutation(rows)[:KEPT]
     kept = values.taken(few)
     shares = hidden[few].astype(np.float32)
+    cells = table.taken(few) if len(few) * len(table.names) <= CELLS else None
+    labels = table.row_labels()[few]
     return Evidence(
         scores(objective, y[rows], answers[rows], counts[rows], spread),
         len(rows),
         background(columns, values, rng),
-        held=Held(kept, y[few], counts[few], shares, answers[few]),
+        held=Held(kept, y[few], counts[few], shares, answers[few], labels, cells),
     )
 
 

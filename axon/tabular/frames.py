@@ -41,6 +41,14 @@ def taken_apart(data: Any) -> FrameParts | None:
     return None
 
 
+def labels_of(frame: Any) -> Array | None:
+    """What a frame calls its rows (rows,): pandas's index; None where it has no names for them."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(frame, pandas.DataFrame):
+        return None
+    return np.asarray(frame.index)
+
+
 def demand_apart(names: list[str]) -> list[str]:
     """Names, if no two are the same.
 

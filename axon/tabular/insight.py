@@ -64,12 +64,18 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         return self._fitting(self.columns_.read(X))
 
     def _gather(
-        self, values: Values, codes: Array, counts: Array, held: Array, answers: Array
+        self,
+        table: Table,
+        values: Values,
+        codes: Array,
+        counts: Array,
+        held: Array,
+        answers: Array,
     ) -> None:
         """Keep what is told later of the rows that count."""
         self._evidence = gather(
             *(self.columns_, values, codes, counts, held, answers),
-            *(self.fitted_.objective, *self._units),
+            *(self.fitted_.objective, *self._units, table),
         )
 
     def _placed(self, parts: Array) -> Array:
@@ -274,7 +280,6 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         from axon.tabular.reporting import EFFECTS, Subject
 
         known, held = self.evidence(), self._evidence.held
-        given: Table | None = None
         found = known.scores
         rows = (
             f"Measured on held-out data: {known.rows:,} rows, each by networks that did not see it."
@@ -282,7 +287,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         if X is not None or y is not None:
             if X is None:
                 raise ValueError(f"{type(self).__name__}: y comes without X. Give its rows, too.")
-            held, given = self._as_held(X, y), self._read(X)
+            held = self._as_held(X, y)
             found = scores(
                 *(self.fitted_.objective, held.y, held.answers, held.counts), self._units[0]
             )
@@ -305,7 +310,6 @@ class Insight(BaseEstimator):  # type: ignore[misc]
             known.calibration,
             [self.partial_dependence(name) for name in names[:EFFECTS]],
             X is not None,
-            given,
             self._evidence.background,
         )
 
@@ -342,7 +346,8 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         members, outputs = self.fitted_.net.members, self.fitted_.net.outputs
         wants = wanted(objective, self._coded(targets), outputs, *self._units)
         hidden = np.ones((table.rows, members), np.float32)
-        return Held(values, wants, ones, hidden, self.fitted_.answers(values))
+        answers, labels = self.fitted_.answers(values), table.row_labels()
+        return Held(values, wants, ones, hidden, answers, labels, table)
 
     def _calibrated(self) -> Calibration:
         """What intervals are made by."""

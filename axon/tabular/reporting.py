@@ -19,6 +19,7 @@ from axon.tabular.columns import Columns, Values
 from axon.tabular.effects import PartialDependence, effect_charts
 from axon.tabular.evidence import Held, Scores
 from axon.tabular.fitted import Fitted
+from axon.tabular.inline import cut
 from axon.tabular.intervals import Calibration, intervals
 from axon.tabular.objectives import Classes, Quantiles
 from axon.tabular.showing import cells_of, distribution
@@ -49,7 +50,6 @@ class Subject(NamedTuple):
         calibration: of intervals, or None.
         effects: partial dependences, most important columns first.
         given: whether the rows are others than those learned from.
-        table: the rows that were given, or None.
         background: rows that stand for the table.
     """
 
@@ -67,7 +67,6 @@ class Subject(NamedTuple):
     calibration: Calibration | None
     effects: list[PartialDependence]
     given: bool
-    table: Table | None
     background: Values
 
 
@@ -91,7 +90,8 @@ def page(subject: Subject, title: str | None) -> str:
 
 def _chosen(subject: Subject) -> dict[str, object]:
     """Settings that say something."""
-    return {k: v for k, v in subject.settings.items() if v not in (None, (), [])}
+    silent = (None, (), [])
+    return {k: v for k, v in subject.settings.items() if v not in silent and k != "verbose"}
 
 
 def _run(subject: Subject, title: str) -> dict[str, object]:
@@ -241,15 +241,21 @@ def _listed(
     else:
         own = by[[c.role != "left out" for c in subject.columns.columns]]
         rank = np.argsort(-own, kind="stable").tolist()
-    if subject.table is None:  # of free text nothing is kept but numbers
+    if held.table is None:  # of free text nothing is kept but numbers
         rank = [j for j in rank if used[j].role != "text"]
     shown = rank[:BESIDE]
-    cells = [cells_of(subject.columns, j, held.values, order, subject.table) for j in shown]
-    if subject.table is not None:
-        heads = ["row", *heads]
-        said = [[str(i + 1), *one] for i, one in zip(order.tolist(), said, strict=True)]
-    rows = [[*one, *(column[i] for column in cells)] for i, one in enumerate(said)]
-    return parts.table([*heads, *(used[j].name for j in shown)], rows)
+    ids = [] if held.table is None else _ids(subject, held.table)
+    names = [*ids, *(used[j].name for j in shown)]
+    cells = [] if held.table is None else [held.table.cells(name, order) for name in ids]
+    cells += [cells_of(subject.columns, j, held.values, order, held.table) for j in shown]
+    labels = [cut(str(label)) for label in held.labels[order].tolist()]
+    rows = [list(row) for row in zip(labels, *zip(*said, strict=True), *cells, strict=True)]
+    return parts.table(["row", *heads, *names], rows)
+
+
+def _ids(subject: Subject, table: Table) -> list[str]:
+    """Columns that were left out since they are ids: by these, rows are found again."""
+    return [c.name for c in subject.columns.columns if c.is_id and c.name in table.names]
 
 
 def _labels(subject: Subject, held: Held) -> Section:

@@ -7,7 +7,7 @@ from axon.html.marks import spark
 from axon.names import readable
 from axon.tabular.column import DAY, FIRST, GAP, Column
 from axon.tabular.columns import Columns, Values
-from axon.tabular.inline import column_cells, cut
+from axon.tabular.inline import cut
 from axon.tabular.table import Table
 
 BINS, NAMED = 16, 16  # of a distribution: columns, and categories
@@ -84,7 +84,7 @@ def cells_of(
     """
     column = columns.used[place]
     if table is not None and column.name in table.names:
-        return column_cells(table.columns[table.names.index(column.name)][rows])
+        return table.cells(column.name, rows)
     own = _own(columns, place, values)[rows]
     if column.role == "category":
         return [cut("" if c == GAP else _word(column, c)) for c in own.tolist()]

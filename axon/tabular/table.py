@@ -33,6 +33,8 @@ class Table(NamedTuple):
         header: of a file: whether its first line held names.
         gaps: words that meant a gap, in small letters.
         encoding: of a file: how its letters are written, if that was said.
+        labels: (rows,) what the rows are called: by a frame's index, else by their numbers from 1
+            in the table that these are some rows of; None: all rows, numbered from 1.
     """
 
     names: list[str]
@@ -44,6 +46,7 @@ class Table(NamedTuple):
     header: bool | None = None
     gaps: frozenset[str] = GAPS
     encoding: str | None = None
+    labels: Array | None = None
 
     @property
     def rows(self) -> int:
@@ -61,6 +64,12 @@ class Table(NamedTuple):
 
         return table_html(self.names, self.columns, self.said)
 
+    def cells(self, name: str, rows: Array) -> list[str]:
+        """Some cells of the column of this name, as text; a gap is none."""
+        from axon.tabular.inline import column_cells
+
+        return column_cells(self.columns[self.names.index(name)][rows])
+
     def without(self, *names: str) -> "Table":
         """The table but for some columns."""
         kept = [i for i, name in enumerate(self.names) if name not in names]
@@ -70,10 +79,16 @@ class Table(NamedTuple):
     def taken(self, rows: Array) -> "Table":
         """Some of the rows, by their numbers or by truth values.
 
-        >>> read({"size": [1, 2, 3]}).taken(np.array([2, 0])).columns
-        [array([3, 1])]
+        >>> some = read({"size": [1, 2, 3]}).taken(np.array([2, 0]))
+        >>> some.columns, some.row_labels()
+        ([array([3, 1])], array([3, 1]))
         """
-        return self._replace(columns=[column[rows] for column in self.columns])
+        columns = [column[rows] for column in self.columns]
+        return self._replace(columns=columns, labels=self.row_labels()[rows])
+
+    def row_labels(self) -> Array:
+        """What each row is called (rows,), see ``labels``."""
+        return np.arange(1, self.rows + 1) if self.labels is None else self.labels
 
 
 def read(
@@ -142,7 +157,7 @@ def _of_memory(data: Any) -> Table:
     """A table of what is no file."""
     taken = frames.taken_apart(data)
     if taken is not None:
-        return Table(*taken)
+        return Table(*taken, labels=frames.labels_of(data))
     if isinstance(data, Mapping):
         return _of_columns(data)
     if isinstance(data, Sequence) and len(data):

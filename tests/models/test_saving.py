@@ -605,6 +605,50 @@ def test_the_same_model_makes_the_same_bytes_and_other_tools_read_its_weights(tm
     }
 
 
+def learned():
+    """A network that learned for three epochs, validated in one of them."""
+    axon.set_random_seed(0)
+    model = network()
+    model.compile("mse", "sgd", metrics=["mae"])
+    x, y = np.ones((8, *model.input_shape), "f4"), np.ones((8, *model.output_shape), "f4")
+    model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y), validation_freq=2)
+    return model
+
+
+def test_the_curves_of_the_last_training_travel_with_it_and_no_seconds(tmp_path):
+    model = learned()
+    model.save(tmp_path / "a.axon")
+    found = axon.load_model(tmp_path / "a.axon").history
+    for name in ("history", "measured", "epoch", "params"):
+        assert getattr(found, name) == getattr(model.history, name)
+    assert found.measured["val_mae"] == [1]
+    assert found.seconds == []
+    learned().save(tmp_path / "b.axon")
+    assert (tmp_path / "a.axon").read_bytes() == (tmp_path / "b.axon").read_bytes()
+    model.history.history["odd"] = [np.zeros(2)] * 3  # no numbers, and no reason not to save
+    model.history.history["less"] = [1.0]
+    model.save(tmp_path / "c.axon")
+    assert set(axon.load_model(tmp_path / "c.axon").history.history) == set(found.history)
+
+
+def test_a_file_without_curves_is_read_and_wrong_ones_are_named(tmp_path):
+    learned().save(tmp_path / "a.axon")
+    with zipfile.ZipFile(tmp_path / "a.axon") as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    for text, words in ((None, None), (b"[]", "no history"), (b'{"epoch": 3}', "no history")):
+        with zipfile.ZipFile(tmp_path / "b.axon", "w") as packed:
+            for name, content in members.items():
+                if not name.startswith("history"):
+                    packed.writestr(name, content)
+            if text:
+                packed.writestr("history.json", text)
+        if text is None:
+            assert axon.load_model(tmp_path / "b.axon").history is None
+        else:
+            with pytest.raises(ModelFileError, match=rf"b.axon: history.json: .*{words}"):
+                axon.load_model(tmp_path / "b.axon")
+
+
 class Wide(Model):
     """Its argument is called like a property of Model that says something else."""
 

@@ -36,7 +36,7 @@ def left(tmp_path_factory: Any) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("ending", [".html", ".json", ".csv", ""])
+@pytest.mark.parametrize("ending", [".html", ".json", ".csv", "", ".axon"])
 def test_curves_are_read_from_whatever_a_run_leaves(left: Path, ending: str) -> None:
     known = History.from_json(left / "fast.json").history
     run = read_run(left / f"fast{ending}")
@@ -59,6 +59,26 @@ def test_a_report_has_results_and_a_model_too(left: Path) -> None:
     assert saved.results["test accuracy"] == [0.5, 0.5]
     assert saved.best("test accuracy") is None
     assert list(saved.differing) == ["optimizer"]
+    assert saved.best("last loss") == 1
+    assert saved.same["batch_size"] == "32"
+
+
+def test_a_table_estimator_beside_a_network_and_a_report(left: Path, tmp_path: Path) -> None:
+    tabular = pytest.importorskip("axon.tabular", reason="scikit-learn is not installed")
+    model = tabular.TabularClassifier("fast", random_state=0).fit(X, Y)
+    model.save(tmp_path / "table.axon")
+    model.report(tmp_path / "table.html")
+    files = [tmp_path / "table.axon", tmp_path / "table.html", left / "fast.axon"]
+    found = compare_runs(*files, html=tmp_path / "all.html")
+    own, told, other = found.runs
+    assert own.series == told.series == {"val_loss": (own.series["val_loss"])}
+    assert own.series["val_loss"].values == model.fitted_.losses
+    assert own.results == told.results == {k: v for k, (v, _) in model.scores_.items()}
+    assert own.parameters == told.parameters
+    assert found.differing["effort"] == ["fast", "fast", "–"]
+    assert found.differing["optimizer"][0] == "–"
+    assert set(other.series) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert (tmp_path / "all.html").read_text("utf-8").count('<figure class="chart">') == 4
 
 
 def test_as_text(left: Path) -> None:

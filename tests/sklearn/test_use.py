@@ -613,3 +613,30 @@ def test_a_function_of_nothing_may_build_the_network():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         assert model.fit(x, y).predict(x).shape == (4,)
+
+
+def test_a_report_names_the_mistakes_by_the_frame(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    rng = np.random.default_rng(0)
+    x = pandas.DataFrame(rng.normal(size=(60, 2)), columns=["size", "<b>age"])
+    x.index = pandas.Index([f"row {i}" for i in range(60)])
+    y = np.where(x["size"] + rng.normal(0, 0.5, 60) > 0, "yes", "no")
+    model = AxonClassifier((4,), random_state=0, max_iter=30, learning_rate_init=0.05).fit(x, y)
+    model.report(tmp_path / "a.html", x, y, title="Cells")
+    text = (tmp_path / "a.html").read_text("utf-8")
+    wrong = x.index[model.predict(x) != y]
+    listed = text[text.index("<h2>Mistakes") :].partition("</table>")[0]
+    assert all((f">{name}</td>" in listed) == (name in wrong) for name in x.index)
+    assert "&lt;b&gt;age" in listed
+    assert f"{model.score(x, y):.2%}" in text
+    assert "hidden_layer_sizes" in text
+    assert "nesterovs_momentum" not in text, "only what was given"
+    wide = AxonRegressor((4,), random_state=0, max_iter=3).fit(x, x)
+    wide.report(tmp_path / "b.html", x, x.to_numpy())
+    assert "target 1</td>" in (tmp_path / "b.html").read_text("utf-8")
+    model.report(tmp_path / "c.html")
+    assert "<h2>Training</h2>" in (tmp_path / "c.html").read_text("utf-8")
+    with pytest.raises(TypeError, match="X and y belong together"):
+        model.report(tmp_path / "c.html", x)
+    with pytest.raises(ValueError, match=r"inconsistent|got 59 targets"):
+        model.report(tmp_path / "c.html", x, y[:-1])

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from axon.tabular import TabularClassifier, TabularRegressor, from_state, read, to_state
+from axon.tabular import (
+    TabularClassifier,
+    TabularRegressor,
+    evidence,
+    from_state,
+    read,
+    to_state,
+)
+from axon.tabular.tasks import question
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -164,7 +172,7 @@ def rows_below(text: str, heading: str) -> list[list[str]]:
 
 
 def test_mistakes_come_with_their_rows(tmp_path) -> None:
-    """Of given rows the cells as they came; of held-out rows what their numbers mean."""
+    """The cells as they came, of given rows and of held-out ones; ids and numbers find them."""
     model = fitted("two classes")
     rows, y = TABLE.taken(np.arange(100)), SEVERAL["two classes"][1][:100]
     model.report(tmp_path / "run.html", rows, y)
@@ -184,14 +192,54 @@ def test_mistakes_come_with_their_rows(tmp_path) -> None:
                 assert cell == ""
     model.report(tmp_path / "run.html")
     head, *listed = rows_below((tmp_path / "run.html").read_text("utf-8"), "Mistakes")
-    assert head[0] == "true"
-    known = {
-        (c or "", str(d)[:10])
-        for c, d in zip(TABLE.column("colour").tolist(), TABLE.column("seen"), strict=True)
-    }
+    assert head[0] == "row"
+    wanted = SEVERAL["two classes"][1]
     for row in listed:
-        cells = dict(zip(head, row, strict=True))
-        assert (cells["colour"], cells["seen"]) in known
+        cells = dict(zip(head, map(unescape, row), strict=True))
+        at = int(cells["row"]) - 1
+        assert cells["true"] == wanted[at]
+        assert cells["colour"] == (TABLE.column("colour")[at] or "")
+        assert cells["seen"] == str(TABLE.column("seen")[at])[:10]
+        assert cells["told"] == TABLE.column("told")[at]
+
+
+def test_held_out_rows_keep_the_names_that_a_frame_or_a_file_gave_them(tmp_path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    some = pandas.DataFrame({"id": [f"A{i:03d}" for i in range(N)], "size": SIZES})
+    some["price"] = np.where(np.arange(N) % 3 == 0, np.nan, Y)  # rows without a target are no rows
+    some.to_csv(tmp_path / "t.csv", index=False)
+    asked = question(read(tmp_path / "t.csv"), "price")
+    shuffled = some.dropna().sample(frac=1, random_state=0)
+    for x, y, first in (
+        (asked.table, asked.y, 1),
+        (shuffled, "price", 0),
+        (shuffled.set_index(shuffled.index.map("<row {}>".format)), "price", "<row "),
+    ):
+        TabularRegressor("fast", 0).fit(x, y).report(tmp_path / "run.html")
+        text = (tmp_path / "run.html").read_text("utf-8")
+        head, *listed = rows_below(text, "Largest errors")
+        assert head[:5] == ["row", "true", "predicted", "off by", "id"]
+        assert len(listed) == 20
+        for row in listed:
+            label = unescape(row[0])
+            found = int(row[4][1:])
+            assert label == (f"<row {found}>" if isinstance(first, str) else str(found + first))
+            assert float(row[1].replace(",", "")) == pytest.approx(Y[found], rel=1e-3)
+
+
+def test_of_very_many_columns_no_cells_are_kept() -> None:
+    wide = read({f"x{i}": np.arange(20.0) ** (i % 3 + 1) for i in range(9)})
+    model = TabularRegressor("fast", 0).fit(wide, np.arange(20.0))
+    assert model._evidence.held.table.names == wide.names
+    shown = dict(zip(evidence.__dict__["Held"]._fields, model._evidence.held, strict=True))
+    assert shown["labels"].tolist() != sorted(shown["labels"].tolist())  # drawn by chance
+    few, evidence.CELLS = evidence.CELLS, 8
+    try:
+        held = TabularRegressor("fast", 0).fit(wide, np.arange(20.0))._evidence.held
+    finally:
+        evidence.CELLS = few
+    assert held.table is None
+    assert held.labels.tolist() == shown["labels"].tolist()
 
 
 def test_largest_errors_are_the_largest(tmp_path) -> None:
