@@ -22,6 +22,7 @@ class _Modes(threading.local):
     recorder: Any = None  # whoever listens at the door (program/trace.py), or None
     empty: Any = xp.empty  # takes memory for results; while a file is loaded, not more than it may
     costs: Any = None  # a list of what outputs cost (activity_regularizer), for the loss, or None
+    opening = False  # another size is tried, for axes whose size is open (layers/open_sizes.py)
     probing = False  # zeros pass, to find shapes: nothing of them is to be kept
     unprepared = ""  # the model whose forward is tried, if it gets what comes in as it is
     past: Any = None  # what steps before left, where a model reads them one by one (layers/past.py)

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from axon.callbacks.base import Callback, Logs
 from axon.callbacks.events import Events, picture
-from axon.callbacks.graph import graph_of
 from axon.callbacks.output import prepare
 from axon.checks import integer
 from axon.names import need
@@ -68,6 +67,8 @@ class TensorBoard(Callback):
         self._demand_place()
         self._training = True
         if self.write_graph and self.model.input_shape is not None:
+            from axon.callbacks.graph import graph_of  # few write one
+
             self._run(TRAIN).graph(graph_of(self.model))
             self._run(TRAIN).flush()
 

@@ -11,6 +11,7 @@ from axon import datasets
 from axon.backend import Array
 from axon.cli import estimators, verdict
 from axon.cli.data import BUILT_IN, TABLES, Wanted, fingerprint, load
+from axon.cli.inputs import demand_rows
 from axon.cli.models import ModelFile
 from axon.cli.output import console, json_line, note, plural, print_pairs, print_table
 from axon.cli.train import complete_data
@@ -117,6 +118,7 @@ def _table(network: Model, path: Path, target: str | None, task: str) -> tuple[A
     features, classes = about.get("feature_names") or None, about.get("class_names") or None
     table = datasets.load_csv(path, target, features=features, classes=classes, task=task)
     shape = network.input_shape
+    demand_rows(shape)
     x = table.x if table.x.shape[1:] == shape else table.x.reshape(len(table.x), *shape)
     return x, table.y if table.class_names else table.y[:, None]
 

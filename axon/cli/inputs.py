@@ -15,6 +15,7 @@ from axon.cli.data import TABLES, packed_hint
 from axon.datasets.image_folder import SUFFIXES
 from axon.datasets.sheet import Sheet
 from axon.files import archive, npz
+from axon.layers.open_sizes import is_open
 from axon.models import Model
 from axon.serve.pictures import Pictures
 
@@ -130,6 +131,7 @@ def _table(path: str, source: Any, network: Model) -> Array:
     names, shape = network.metadata.get("feature_names"), network.input_shape
     if names:
         return datasets.read_features(source, names)
+    demand_rows(shape)
     sheet, size = Sheet(source), int(np.prod(shape))
     if len(sheet.names) != size:
         raise click.UsageError(
@@ -141,6 +143,15 @@ def _table(path: str, source: Any, network: Model) -> Array:
     if path == "-":
         source.seek(0)
     return datasets.read_features(source, columns).reshape(-1, *shape)
+
+
+def demand_rows(shape: Any) -> None:
+    """Raise UsageError if a row of a table cannot say how long a sample is."""
+    if is_open(shape):
+        raise click.UsageError(
+            f"the model takes samples of any length, {shape}, and the rows of a table do not say "
+            "how long. Use an .npy or .npz file."
+        )
 
 
 def read_array(path: str) -> Array:

@@ -14,6 +14,7 @@ from axon.checks import integer, one_of
 from axon.core import Tensor, grad
 from axon.layers import masks
 from axon.layers.module import ANY, Module, shape_after
+from axon.layers.open_sizes import Open, fits, is_open, joined, needs_size, sized, tried
 from axon.layers.options import RULES, Rule, TypeName, rules_for
 from axon.modes import GradMode, Mode, modes
 from axon.parameter import Parameter
@@ -231,6 +232,8 @@ class Layer(Module):
         self, name: str, initializer: initializers.InitializerLike, shape: Shape
     ) -> Parameter:
         """Make a parameter of this layer's type with the values that the initializer gives."""
+        if is_open(shape):
+            raise ValueError(f"layer {self.name!r}: {name!r} would have the shape {shape}.")
         initializer = modes.values or initializers.get(initializer)
         values = np.array(initializer(shape, self.dtype), self.dtype, order="C")
         if values.shape != shape:
@@ -257,8 +260,10 @@ class Layer(Module):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError if inputs of this shape, batch axis included, do not fit."""
         del more
-        if self.input_shape is not None and shape[1:] != self.input_shape:
-            raise self.misfit(f"(n, {', '.join(map(str, self.input_shape))})", shape)
+        known = self.input_shape
+        opening = modes.opening and len(shape) == len(known or ()) + 1
+        if known is not None and not (opening or fits(shape[1:], known)):
+            raise self.misfit(f"(n, {', '.join(map(str, known))})", shape)
 
     def misfit(self, expected: str, shape: Shape, hint: str = "") -> ValueError:
         """Make the error that names the layer, what it expected and what arrived."""
@@ -275,13 +280,37 @@ class Layer(Module):
         """
         self._demand_one_each(input_shapes, tuple)
         within = [self._within((ANY, *shape)) for shape in input_shapes]
+        if is_open(input_shapes):
+            return self._build_open(input_shapes, within)
         self.accept(*within)
         if self.output_shape is None:
             self.create(*(shape[1:] for shape in within))
+        elif self.input_shape != input_shapes[0] and fits(input_shapes[0], self.input_shape or ()):
+            return self._shape_after(input_shapes)  # of sizes that are open: here they are known
         if self.output_shape is None or self.input_shape != input_shapes[0]:
-            dtypes = [self.input_dtype] * len(input_shapes)
-            self.output_shape = shape_after(self._computed, input_shapes, dtypes, True)
+            self.output_shape = self._shape_after(input_shapes)
             self.input_shape = input_shapes[0]
+        return self.output_shape
+
+    def _shape_after(self, input_shapes: Sequence[Shape]) -> Any:
+        dtypes = [self.input_dtype] * len(input_shapes)
+        return shape_after(self._computed, input_shapes, dtypes, True)
+
+    def _build_open(self, input_shapes: Sequence[Shape], within: Sequence[Shape]) -> Any:
+        """Build for sizes that are open: parameters for one of them must fit another, too."""
+        if self.output_shape is not None and self.input_shape == input_shapes[0]:
+            return self.output_shape
+
+        def at(size: int) -> Any:
+            self.accept(*(sized(shape, size) for shape in within))
+            if self.output_shape is None:
+                self.create(*(sized(shape[1:], Open(size)) for shape in within))
+            self.output_shape = self._shape_after([sized(s, size) for s in input_shapes])
+            self.input_shape = sized(input_shapes[0], size)
+            return self.output_shape
+
+        self.output_shape = tried(at, self.keeping(), needs_size(input_shapes))
+        self.input_shape = input_shapes[0]
         return self.output_shape
 
     def _demand_one_each(self, inputs: Sequence[Any], part: type) -> None:
@@ -316,7 +345,17 @@ class Layer(Module):
         if self.output_shape is None:
             self.build(*(x.shape[1:] for x in given))
         given = [self._converted(x) for x in given]
-        return self._call_with_masks(given, options)
+        made = self._call_with_masks(given, options)
+        if modes.opening:
+            self._leave_open(given[0].shape[1:], made)
+        return made
+
+    def _leave_open(self, shape: Shape, made: Any) -> None:
+        """Take note of which sizes are others now, where a model was tried with another one."""
+        known = self.input_shape or ()
+        if len(shape) == len(known):
+            self.input_shape = joined(known, shape)
+            self.output_shape = joined(self.output_shape, of_each(made, lambda y: y.shape[1:]))
 
     def _given_by_name(self, options: dict[str, Any]) -> tuple[Any, ...]:
         """Inputs that were given as keyword arguments, taken out of them."""

@@ -9,6 +9,7 @@ from axon.checks import Integers, integer
 from axon.core import Tensor
 from axon.layers import masks
 from axon.layers.base import Layer
+from axon.layers.open_sizes import OPEN, fits, shown
 from axon.layers.options import TypeName
 from axon.layers.symbolic import GraphCall, Stands, Symbolic, ValueSpec
 from axon.modes import modes
@@ -21,7 +22,9 @@ class Input(Stands, Layer):
     symbolic value, and ``Model(inputs, outputs)`` is made of such.
 
     Args:
-        shape: the shape of one sample, without the batch axis; one number for (features,).
+        shape: the shape of one sample, without the batch axis; one number for (features,). None
+            leaves a size open: ``(None, 8)`` for sequences of any length, all of a batch alike,
+            ``(None, None, 3)`` for images of any size.
         dtype: what inputs are converted to: float32 unless told otherwise; whole numbers, such as
             "int64" for an Embedding, are possible; and "string" before layers such as
             TextVectorization.
@@ -43,13 +46,7 @@ class Input(Stands, Layer):
         integers = dtype is not None and not text and np.dtype(dtype).kind in "iu"
         super().__init__(dtype=None if integers or text else dtype, **options)
         given = shape if isinstance(shape, tuple | list) else (shape,)
-        if None in given:
-            raise ValueError(
-                f"Input: shape={tuple(given)} leaves a size open, but a graph is laid for one. Say "
-                "the longest there will be, and fill up shorter ones (pad_sequences, Masking); or "
-                "leave Input out of a Sequential, which then takes any length."
-            )
-        self.shape = tuple(integer("Input", "shape", n) for n in given)
+        self.shape = tuple(OPEN if n == OPEN else integer("Input", "shape", n) for n in given)
         self._incoming = np.dtype(dtype) if integers else self.dtype
         self._comes = np.dtype(object) if text else self._incoming
         self.dtype = self._incoming  # what is described
@@ -59,7 +56,15 @@ class Input(Stands, Layer):
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
         text = {"dtype": "string"} if self._comes.kind == "O" else {}
-        return {**super().config(), **text}
+        return {**super().config(), "shape": [*shown(self.shape)], **text}
+
+    def build(self, *input_shapes: Shape) -> Any:
+        """What comes out is what comes in."""
+        within = (-1, *input_shapes[0])
+        self.accept(within)
+        if self.output_shape is None:
+            self.input_shape = self.output_shape = self.shape
+        return input_shapes[0]
 
     @property
     def input_dtype(self) -> DType:
@@ -83,7 +88,7 @@ class Input(Stands, Layer):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError unless samples have the shape that was said."""
         steps = modes.past is not None and shape[2:] == self.shape[1:]  # any number of them
-        if shape[1:] != self.shape and not steps:
+        if not (fits(shape[1:], self.shape) or steps):
             raise self.misfit(f"(n, {', '.join(map(str, self.shape))})", shape)
 
     def call(self, x: Tensor) -> Tensor:

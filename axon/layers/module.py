@@ -15,11 +15,22 @@ from axon.backend import Array, DType, Shape
 from axon.config import Configurable
 from axon.core import Tensor, TensorLike
 from axon.layers.state import Loaded, load_state, state_of
-from axon.layers.symbolic import Attached, Stands, Symbolic, Tree, called, defers, mapped, probing
+from axon.layers.symbolic import (
+    Attached,
+    Stands,
+    Symbolic,
+    Tree,
+    called,
+    defers,
+    leaves,
+    mapped,
+    probing,
+)
 from axon.locks import Lock, change, hold, locks_of
 from axon.modes import Mode, TrainingMode, modes
 from axon.names import suggestion
 from axon.parameter import Buffer, Parameter
+from axon.random import place
 
 T = TypeVar("T")
 
@@ -40,7 +51,7 @@ class Module(Configurable, ABC):
         | {
             "_last",
             "_shapes",
-            "_narrower",
+            *("_narrower", "_at_sizes"),
             "_trainer",
             "_predictor",
             *("_calls", "_symbolic"),
@@ -103,6 +114,28 @@ class Module(Configurable, ABC):
         Returns:
             The shape of the output, without the batch axis.
         """
+
+    def keeping(self) -> Callable[[], None]:
+        """Take note of how this module and those inside it are; what it gives undoes changes."""
+        before = [(module, dict(vars(module))) for module in self.modules()]
+        drawn = place("init", "shuffle")
+
+        def back() -> None:
+            for module, attributes in before:
+                vars(module).clear()
+                vars(module).update(attributes)
+            drawn()
+
+        return back
+
+    def open_for(self, inputs: Tree, options: Tree) -> Callable[[], None]:
+        """Build for symbolic inputs that leave sizes open; what it gives undoes that."""
+        back = self.keeping()
+        if self.raw is None:
+            given = [v for v in leaves(inputs or options) if isinstance(v, Symbolic | np.ndarray)]
+            specs = (v.spec.shape if isinstance(v, Symbolic) else np.shape(v) for v in given)
+            self.build(*(shape[1:] for shape in specs))
+        return back
 
     @abstractmethod
     def backward(self, dL_dout: Any, input_gradient: bool = True) -> Any:
@@ -399,10 +432,11 @@ def shape_after(
     Where there may be several results, it is a tuple, list or dict of shapes if there are.
     """
     for shape in input_shapes:
-        if None in shape:
+        if any(n is None for n in shape):
             raise ValueError(
                 f"build: expected the shape of one sample, without None for their number, such as "
-                f"{tuple(n for n in shape if n is not None)}, got {shape}."
+                f"{tuple(n for n in shape if n is not None)}, got {shape}. Where a size of a "
+                "sample is open, say so by an Input: build(Input((None, 8)))."
             )
     pairs = zip(input_shapes, dtypes, strict=True)
     with probing(), np.errstate(all="ignore"):

@@ -7,6 +7,7 @@ symbolic value, and takes note of the call; so do operators, methods of Tensors 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ import numpy as np
 from axon import ops
 from axon.backend import Array, DType, Shape
 from axon.core import Primitive, Tensor
-from axon.modes import Mode, TrainingMode, no_grad, users_line
+from axon.layers.open_sizes import OPEN, is_open, joined, needs_size, shown, sized, tried
+from axon.modes import Mode, TrainingMode, modes, no_grad, users_line
 from axon.operators import PRIMITIVES, Operators, Standing
 
 Tree = Any  # values, or lists, tuples and dicts of them
@@ -39,11 +41,18 @@ class ValueSpec(NamedTuple):
     mask: Shape | None = None  # of its mask, if it has one
     raw: bool = False  # it comes in, or was prepared of what does: layers may prepare it
 
-    def zeros(self) -> Tensor:
-        """A Tensor that stands for it."""
-        made = Tensor(np.zeros(self.shape, self.dtype))
-        made.mask = None if self.mask is None else Tensor(np.ones(self.mask, bool))
+    def zeros(self, size: int = OPEN) -> Tensor:
+        """A Tensor that stands for it, with a size in place of those that are open."""
+        made = Tensor(np.zeros(sized(self.shape, size), self.dtype))
+        mask = None if self.mask is None else sized(self.mask, size)
+        made.mask = None if mask is None else Tensor(np.ones(mask, bool))
         return made
+
+    def joined(self, other: "ValueSpec") -> "ValueSpec":
+        """What is known of both."""
+        masks = None in (self.mask, other.mask)
+        mask = None if masks else joined(self.mask, other.mask)
+        return self._replace(shape=joined(self.shape, other.shape), mask=mask)
 
     @classmethod
     def of(cls, made: Tensor) -> "ValueSpec":
@@ -138,7 +147,7 @@ class Symbolic(Operators):
     def shape(self) -> Tree:
         """The size along each axis; None along that of the samples."""
         shape = self.spec.shape
-        return (None, *shape[1:]) if shape[:1] == (1,) else shape
+        return shown((None, *shape[1:]) if shape[:1] == (1,) else shape)
 
     @property
     def ndim(self) -> int:
@@ -224,31 +233,50 @@ def called(target: Tree, inputs: tuple[Tree, ...], options: dict[str, Tree]) -> 
         ValueError, TypeError: what the layer says of inputs that do not fit.
     """
     inputs, options = mapped((inputs, options), object, _constant)
+    shapes = [v.spec.shape[1:] for v in leaves((inputs, options), Symbolic)]
+    at = partial(_specs_at, target, inputs, options)
+    if not is_open(shapes):
+        specs = at(OPEN)
+    else:
+        named = isinstance(target, NamedFunction)
+        back = (lambda: None) if named else target.open_for(inputs, options)
+        specs = tried(at, back, needs_size(shapes), _joined_specs)
+    if getattr(target, "prepares", False):
+        specs = specs._replace(raw=True)
+    call = GraphCall(target, inputs, options, specs)
+    remember(call)
+    return call.results
+
+
+def _specs_at(target: Tree, inputs: tuple[Tree, ...], options: dict[str, Tree], size: int) -> Tree:
+    """What is known of what comes out, where sizes that are open are this one."""
     if getattr(target, "raw", None) is None:
-        given = mapped((inputs, options), Symbolic, lambda value, _: _sample(target, value))
+        given = mapped((inputs, options), Symbolic, lambda value, _: _sample(target, value, size))
     else:
         given = (Tensor(prepared_sample(target, inputs)),), options
     with probing(), np.errstate(all="ignore"):
         made = target(*given[0], **given[1])
     _demand_tensors(target, made, inputs)
     specs = mapped(made, Tensor, lambda tensor, _: ValueSpec.of(tensor))
-    if getattr(target, "prepares", False):
-        specs = specs._replace(raw=True)
-    if isinstance(target, NamedFunction):
+    if isinstance(target, NamedFunction) and not modes.opening:
         _tell_of_masks(target.name, given, specs)
-    call = GraphCall(target, inputs, options, specs)
-    remember(call)
-    return call.results
+    return specs
 
 
-def _sample(target: Tree, value: Symbolic) -> Tensor:
+def _joined_specs(made: Tree, other: Tree) -> Tree:
+    """What is known of what comes out at two sizes: where they differ, it is open."""
+    others = leaves(other, ValueSpec)
+    return mapped(made, ValueSpec, lambda spec, _: spec.joined(next(others)))
+
+
+def _sample(target: Tree, value: Symbolic, size: int) -> Tensor:
     """A sample of zeros for a symbolic value."""
     if value.dtype.kind == "O":
         raise TypeError(
             f"{target.name!r} was called with {value!r}, which stands for text. Call a layer that "
             "turns it into numbers first, such as TextVectorization, StringLookup or Hashing."
         )
-    return value.spec.zeros()
+    return value.spec.zeros(size)
 
 
 def prepared_sample(target: Tree, inputs: tuple[Tree, ...]) -> Array:

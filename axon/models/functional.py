@@ -8,6 +8,7 @@ from axon.core import Tensor
 from axon.layers.input import Input
 from axon.layers.masks import as_mask, lay
 from axon.layers.module import Module
+from axon.layers.open_sizes import is_open
 from axon.layers.symbolic import (
     GraphCall,
     Symbolic,
@@ -145,9 +146,12 @@ class Functional(Model):
         return _unique([self._steps_of_graph[ref.step].target.name for ref in refs])
 
     def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Tree:
+        """Whether they fit; the graph says what comes out, unless sizes that are open do."""
         pairs = zip(self._steps_of_graph, input_shapes, self._chains, strict=False)
         for step, shape in ((step, shape) for step, shape, chain in pairs if not chain):
             step.target.accept((-1, *shape))
+        if is_open(self._shapes) and not is_open(input_shapes):
+            return super()._shape_after(input_shapes)
         return self._shapes[1] if self._shapes else ()
 
     def changed(self) -> None:

@@ -226,7 +226,7 @@ def input_stream(model: Network, x: Iterable[Data], steps: int | None) -> Stream
     def checked(item: Data) -> ArrayFeed:
         data = checked_inputs(model, forms.without_targets(model, item))
         hold(model._all_locks(), demand_fitting, model, data)
-        return array_feed(model, data, rows_at_a_time(model))
+        return array_feed(model, data, rows_at_a_time(model, data))
 
     return StreamFeed(
         x, checked, None if steps is None else integer("predict", "steps", steps), "predict"
@@ -324,7 +324,7 @@ class Reader:
             given, kept = given._replace(arrays=first), given._replace(arrays=last)
         given = with_class_weight(self.trainer, given, self.class_weight)
         order = self.trainer.order(len(given.arrays[0])) if self.shuffle else None
-        size = self.batch_size or rows_at_a_time(self.model)
+        size = self.batch_size or rows_at_a_time(self.model, given.arrays[: given.width])
         return array_feed(self.model, given, size, order=order, steps=self.steps), kept
 
     def _stream(self, x: Data, sample_weight: Data, share: float) -> StreamFeed:
@@ -353,8 +353,10 @@ class Reader:
     ) -> AnyFeed | None:
         """What to validate on: the samples held out, or data given for it."""
         if given is None:
-            rows = size or rows_at_a_time(self.model)
-            return array_feed(self.model, kept, rows, steps=steps) if kept else None
+            if kept is None:
+                return None
+            rows = size or rows_at_a_time(self.model, kept.arrays[: kept.width])
+            return array_feed(self.model, kept, rows, steps=steps)
         data = isinstance(given, tuple) or (isinstance(given, list) and _is_data(given))
         if (data and len(given) not in (2, 3)) or forms.readable(given) is None:
             raise TypeError(

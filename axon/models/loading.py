@@ -180,7 +180,8 @@ def rebuild(description: Description, custom: ByName) -> Any:
     model = remake(description, custom)
     shape = description["input_shape"]
     several = bool(shape) and isinstance(shape[0], list | tuple)
-    shapes = [*map(tuple, shape if several else [shape])]
+    told = [*map(tuple, shape if several else [shape])]
+    shapes = [layers.Input(one) if None in one else one for one in told]
     for count in (len(shapes), *description.get("input_counts", ())):  # fewer build other layers
         model.build(*shapes[:count])
     model.metadata = dict(description.get("metadata", {}))

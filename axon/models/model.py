@@ -83,7 +83,7 @@ class Model(Network):
     def changed(self) -> None:
         """Layers were added or replaced: shapes are found, and programs recorded, anew."""
         super().changed()
-        self._shapes, self._narrower = None, {}
+        self._shapes, self._narrower, self._at_sizes = None, {}, {}
         for step in self._steps():
             if step.programs:
                 hold(self._all_locks(), step.forget)
@@ -376,7 +376,7 @@ class Model(Network):
         if few and not callbacks and batch_size is steps is None:
             return hold(self._all_locks(), on_batch.predict_few, self._predictor, data, wanted)
         hold(self._all_locks(), inputs.demand_fitting, self, data)
-        feed = inputs.array_feed(self, data, batch_size or rows_at_a_time(self), steps=steps)
+        feed = inputs.array_feed(self, data, batch_size or rows_at_a_time(self, data), steps=steps)
         everyone = Callbacks(check(callbacks), self, {"steps": len(feed)})
         return self._predictor.run(feed, everyone)
 

@@ -8,9 +8,13 @@ import numpy as np
 
 from axon.backend import FLOAT, DType, Shape
 from axon.core import Tensor
+from axon.layers.input import Input
 from axon.layers.module import Module, shape_after
+from axon.layers.open_sizes import fits, is_open, needs_size, sized, tried
 from axon.modes import Mode
 from axon.program.changing import Changing
+
+KEPT = 64  # of how many sizes, where some are open, the shape of the output is remembered
 
 
 class Takes(NamedTuple):
@@ -66,6 +70,7 @@ class Network(Module):
 
     _follows: ClassVar[bool] = False
     _narrower: Mapping[int, Any] = {}  # of one that was pickled before there was any
+    _at_sizes: Mapping[tuple[Shape, ...], Any] = {}  # sizes that were left open -> output
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -142,15 +147,17 @@ class Network(Module):
     def build(self, *input_shapes: Shape) -> Any:
         """Build the layers for inputs of these shapes, by passing zeros through ``forward``.
 
-        Of inputs that may be left out it is built for as many as it was ever given.
+        Of inputs that may be left out it is built for as many as it was ever given. An ``Input``
+        in place of a shape may leave sizes open: ``model.build(Input((None, 8)))``.
 
         Raises:
             ValueError: it takes another number of inputs.
         """
+        input_shapes = declared(input_shapes)
         if self._shapes is not None and self._shapes[0] == input_shapes:
             return self._shapes[1]
         if self.built_for(input_shapes):
-            return self._narrower[len(input_shapes)]
+            return self._known_for(input_shapes)
         self._demand_count(len(input_shapes))
         output = self._shape_after(input_shapes)
         self._remember(input_shapes, output)
@@ -161,7 +168,21 @@ class Network(Module):
         if self._shapes is None:
             return False
         known, count = self._shapes[0], len(input_shapes)
-        return known == input_shapes or (count in self._narrower and known[:count] == input_shapes)
+        same = all(map(fits, input_shapes, known))
+        return same and (count == len(known) or count in self._narrower)
+
+    def _known_for(self, input_shapes: tuple[Shape, ...]) -> Any:
+        """The shape of the output for inputs it was built for: open sizes are known now."""
+        assert self._shapes is not None
+        known, output = self._shapes
+        output = output if len(known) == len(input_shapes) else self._narrower[len(input_shapes)]
+        if not is_open(output):
+            return output
+        if input_shapes not in self._at_sizes:
+            found = self._shape_after(input_shapes)
+            others = list(self._at_sizes.items())[-KEPT:]
+            self._at_sizes = {**dict(others), input_shapes: found}
+        return self._at_sizes[input_shapes]
 
     def _remember(self, input_shapes: tuple[Shape, ...], output: Any) -> None:
         """The most inputs count; of others that begin alike only how many, and what comes out."""
@@ -180,6 +201,15 @@ class Network(Module):
             raise ValueError(f"model {self.name!r} takes {takes}, got {count}.")
 
     def _shape_after(self, input_shapes: tuple[Shape, ...]) -> Any:
+        if not is_open(input_shapes):
+            return self._shape_of(input_shapes)
+
+        def at(size: int) -> Any:
+            return self._shape_of(tuple(sized(shape, size) for shape in input_shapes))
+
+        return tried(at, self.keeping(), needs_size(input_shapes))
+
+    def _shape_of(self, input_shapes: tuple[Shape, ...]) -> Any:
         dtypes = [self.input_dtype] * len(input_shapes)
         as_it_is = type(self).prepared is Module.prepared
         with Mode("unprepared", self.name if as_it_is else ""):
@@ -227,6 +257,11 @@ class Network(Module):
         """What programs call the parameters and buffers."""
         named = {**self.named_parameters(), **self.named_buffers()}
         return {id(tensor): path for path, tensor in named.items()}
+
+
+def declared(input_shapes: tuple[Any, ...]) -> tuple[Shape, ...]:
+    """The shapes of inputs, of which some may be said by an Input: it may leave sizes open."""
+    return tuple(s.shape if isinstance(s, Input) else s for s in input_shapes)
 
 
 def several(shape: Any) -> bool:

@@ -11,6 +11,7 @@ from axon.callbacks import Callback, Callbacks, check
 from axon.core import Tensor
 from axon.layers.masks import lay
 from axon.layers.module import numbers_in
+from axon.layers.open_sizes import growth, is_open
 from axon.locks import hold
 from axon.models.feeds import ArrayFeed, StreamFeed
 from axon.models.forms import inputs_of
@@ -25,8 +26,12 @@ FEW, MANY = 32, 1024  # samples at a time where nothing is learned: large enough
 MAX_NUMBERS = 2**21  # and few enough that the largest result of a layer stays below so many numbers
 
 
-def rows_at_a_time(model: Network) -> int:
+def rows_at_a_time(model: Network, data: Sequence[Array] = ()) -> int:
     """How many samples a model predicts at a time, unless told otherwise.
+
+    Args:
+        model: which.
+        data: its inputs, if they are known: where sizes are open, they tell how much there is.
 
     >>> from axon.layers import Conv2D, Dense
     >>> from axon.models import Sequential
@@ -42,6 +47,9 @@ def rows_at_a_time(model: Network) -> int:
         return int(model.only_batch)
     shapes = (getattr(module, "output_shape", None) for module in model.modules())
     largest = max((numbers_in(shape) for shape in shapes if shape), default=1)
+    if data and is_open(model.input_shape):
+        known = model.input_shape if model.width > 1 else (model.input_shape,)
+        largest = int(largest * growth(known, [array.shape[1:] for array in data]))
     return int(min(max(MAX_NUMBERS // max(largest, 1), FEW), MANY))
 
 
@@ -57,7 +65,7 @@ def mask_behind(model: Network, x: Any, mask: Any = None) -> Any:
     if any(isinstance(t, Tensor) for t in given):
         return _mask(model, given, mask)
     arrays = [as_array(t, model.input_dtype) for t in given]
-    size, found = rows_at_a_time(model), []
+    size, found = rows_at_a_time(model, arrays), []
     for start in range(0, len(arrays[0]), size):
         cut = slice(start, start + size)
         part = _mask(model, [a[cut] for a in arrays], None if mask is None else mask[cut])

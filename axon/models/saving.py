@@ -16,6 +16,7 @@ from axon.backend import Array
 from axon.files import formats
 from axon.files.archive import flattened, pack
 from axon.files.atomic import check_writable
+from axon.layers.open_sizes import shown
 from axon.layers.state import frozen_in
 from axon.locks import hold
 from axon.models.heads import Head
@@ -75,7 +76,7 @@ def describe(model: Any) -> dict[str, Any]:
     """What a model is, but for its arrays and what ``compile`` was given."""
     return {
         **{"format": FORMAT, "axon": __version__, "names": "marked", **model.describe()},
-        **{"input_shape": model.input_shape, "metadata": model.metadata},
+        **{"input_shape": shown(model.input_shape), "metadata": model.metadata},
         **({"input_counts": counts} if (counts := sorted(model._narrower)) else {}),
         "frozen": frozen_in(model),
     }

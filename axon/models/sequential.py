@@ -11,10 +11,11 @@ from axon.layers.base import Layer
 from axon.layers.input import Input
 from axon.layers.masks import as_mask, lay
 from axon.layers.module import Module
+from axon.layers.open_sizes import fits, is_open
 from axon.layers.symbolic import Symbolic, forget
 from axon.models.inputs import all_or_nothing
 from axon.models.model import Model
-from axon.models.network import Takes
+from axon.models.network import Takes, declared
 from axon.modes import Mode
 
 SINGLE = Takes(("x",), 1)
@@ -134,6 +135,13 @@ class Sequential(Model):
         """Build every layer for inputs of this shape (without the batch axis)."""
         if not self._stack:
             raise RuntimeError(f"model {self.name!r} has no layers. Add one: model.add(Dense(10)).")
+        input_shapes = declared(input_shapes)
+        known = self.input_shape
+        told = is_open(known) and not is_open(input_shapes)
+        if known is not None and told and fits(input_shapes[0], known):
+            if self._shapes is None:
+                self.build(known)
+            return self._known_for(input_shapes)
         self._shapes, shapes = None, input_shapes
         for layer in self._computing():
             shapes = (layer.build(*shapes),)

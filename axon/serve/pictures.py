@@ -7,6 +7,7 @@ import numpy as np
 from axon import layers
 from axon.backend import Array
 from axon.datasets.image_folder import read_image
+from axon.layers.open_sizes import is_open
 from axon.models import Model
 
 
@@ -43,6 +44,8 @@ class Pictures(NamedTuple):
                 side = round((shape[0] / channels) ** 0.5)
                 if side * side * channels == shape[0]:
                     return side, side, channels
+        if is_open(shape):
+            raise ValueError(f"the model takes samples of any size, {shape}: images of which one?")
         if len(shape) == 2:
             return (*shape, 1)
         if len(shape) == 3 and shape[2] in (1, 3, 4):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from axon.backend import Array, DType
+from axon.layers.open_sizes import is_open
 from axon.models import Model
 from axon.serve.bodies import CellsByName, Given, Unnamed, Upload, demand_rows
 from axon.serve.meaning import Meaning
@@ -199,7 +200,8 @@ class ServedNetwork(Served):
 
     def __init__(self, network: Model) -> None:
         shape: Any = network.input_shape
-        if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) for n in shape):
+        fixed = isinstance(shape, tuple) and all(isinstance(n, int | np.integer) for n in shape)
+        if not fixed or is_open(shape):
             raise ValueError(
                 f"model {network.name!r} cannot be served: expected one input of a fixed shape, "
                 f"got {shape}. Build it first: model.build(shape)."

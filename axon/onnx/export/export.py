@@ -12,6 +12,7 @@ import numpy as np
 from axon.backend import DType, Shape, as_array
 from axon.checks import integer
 from axon.files.atomic import atomic, check_writable
+from axon.layers.open_sizes import Open
 from axon.layers.reader import SequenceReader
 from axon.locks import hold
 from axon.models import Model
@@ -71,7 +72,8 @@ def export(
         dynamic_axes: which axes, beside the batch, may have any size, by the name of the input:
             {"x": {1: "height", 2: "width"}}, or {"x": [1, 2]}; the batch is axis 0. Axes of one
             name have one size. The model must take other sizes itself: convolutions and recurrent
-            layers do, a Flatten before a Dense does not.
+            layers do, a Flatten before a Dense does not. Those that an Input leaves open are free
+            in any case.
 
     Returns:
         The onnx.ModelProto.
@@ -228,6 +230,9 @@ def free_axes(model: Model, told: Mapping[str, Any]) -> FreeAxes:
             hint = suggestion(name, list(names)) or f" Inputs: {', '.join(names)}."
             raise ValueError(f"export: dynamic_axes: there is no input {name!r}.{hint}")
     free = [_named_axes(n, s, told.get(n, {})) for n, s in zip(names, shapes, strict=True)]
+    for name, shape, axes in zip(names, shapes, free, strict=True):
+        still = {i: f"{name}_axis_{i}" for i, n in enumerate(shape, 1) if isinstance(n, Open)}
+        axes.update((i, called) for i, called in still.items() if i not in axes)
     sizes: dict[str, int] = {}
     for axes, shape in zip(free, shapes, strict=True):
         for axis, name in axes.items():
