@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 import axon
 from axon import Tensor
+from axon.onnx.run.operators.lists import LISTS
+from axon.onnx.run.operators.noise import DRAWING
 from axon.onnx.run.operators.table import OPERATORS
 
 onnx = pytest.importorskip("onnx")
@@ -23,7 +25,7 @@ from axon.onnx.load.read import parse  # noqa: E402
 from tests.onnx.node_files import FILES  # noqa: E402
 
 RNG = np.random.default_rng(3)
-ML = "ai.onnx.ml"
+ML, MS = "ai.onnx.ml", "com.microsoft."
 some = settings(
     max_examples=20,
     deadline=None,
@@ -214,6 +216,7 @@ SMOOTH = [  # those with a gradient
     One("LayerNormalization", floats(4), floats(4)),
     One("LayerNormalization", floats(3, 4), floats(3, 4), axis=1, epsilon=1e-3),
     One("LayerNormalization", floats(4), shape=(4,)),
+    One("SimplifiedLayerNormalization", floats(4), epsilon=1e-3),
     One("InstanceNormalization", floats(4), floats(4), **IMAGES),
     One("GroupNormalization", floats(4), floats(4), num_groups=2, opset=21, **IMAGES),
     One("MeanVarianceNormalization", **IMAGES),
@@ -342,9 +345,12 @@ def test_an_operator_has_the_right_gradients(one: One) -> None:
 
 ELSEWHERE = {  # tried in tests/onnx/test_load_hostile.py, inside larger networks, or below
     *("Loop", "If", "Scan", "Shape", "Size", "ConstantOfShape", "Range", "NonZero", "EyeLike"),
-    *("RNN", "LSTM", "GRU", "RMSNormalization", "Swish"),
+    *("RNN", "GRU", "RMSNormalization", "Swish"),
     *("com.microsoft.QLinearConcat", "com.microsoft.TransposeMatMul"),
     "com.microsoft.DynamicQuantizeLSTM",
+    *LISTS,
+    *DRAWING,
+    *(f"{d}{op}" for d in ("", MS) for op in ("LinearAttention", "CausalConvWithState")),
 }
 
 

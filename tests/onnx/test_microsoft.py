@@ -12,6 +12,8 @@ ort = pytest.importorskip("onnxruntime")
 from onnx import helper, numpy_helper  # noqa: E402
 
 import axon.onnx  # noqa: E402
+from axon.onnx.load.load import made  # noqa: E402
+from axon.onnx.load.read import parse  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -29,7 +31,13 @@ def f(number: float) -> Any:
 
 
 B, S = np.uint8(120), np.int8(3)
+S8 = np.uint8(9)
 LAST = np.array([2, 2], "i4")
+HEADS = {"num_heads": 4, "kv_num_heads": 2}
+GROUPED = [floats(2, 3, 32), floats(2, 3, 16), floats(2, 3, 16), None, None, LAST, np.int32(3)]
+BLOCKS = np.random.default_rng(1).permutation(np.arange(40) // 16).astype("i4")
+TRUTH = np.array([[True, False, True]])
+METRICS = ("euclidean", "sqeuclidean")
 
 
 class Case(NamedTuple):
@@ -39,7 +47,8 @@ class Case(NamedTuple):
     inputs: list[Any]
     attributes: dict[str, Any] = {}  # noqa: RUF012
     outputs: int = 1
-    flowing: int = 1  # how many inputs are no constants
+    flowing: int = 1  # how many inputs are no constants,
+    behind: int = 0  # after so many that are
 
 
 CASES = [
@@ -170,13 +179,102 @@ CASES = [
     ),
     Case("QuantizeLinear", [floats(2, 5), f(0.1), B]),
     Case("DequantizeLinear", [small(2, 5), f(0.1), B]),
+    *(
+        Case("GroupQueryAttention", [*GROUPED, *more], {**HEADS, **told}, outputs=3, flowing=3)
+        for more, told in (
+            ([None] * 4 + [floats(4)], {}),  # a sink
+            ([], {"smooth_softmax": 1}),
+            ([], {"causal": 0}),
+            ([], {"softcap": 0.7}),
+            ([None] * 3 + [floats(1, 4, 3, 3)], {}),  # a bias
+        )
+    ),
+    *(
+        Case(
+            "GroupQueryAttention",
+            [
+                *(floats(2, 1, 32), floats(2, 1, 16), floats(2, 1, 16), past, past),
+                *(np.array([5, 3], "i4"), np.int32(6), *[None] * 5, scale, scale),
+            ],
+            {**HEADS, "kv_cache_bit_width": bits, "k_quant_type": way, "v_quant_type": way},
+            outputs=3,
+            flowing=5,
+        )
+        for bits, past, coarse in (
+            (8, small(2, 2, 5, 8, low=-99, high=99, dtype="i1"), 0.05),
+            (4, small(2, 2, 5, 4, high=255), 0.4),
+        )
+        for way, scale in (
+            ("PER_TENSOR", np.array([coarse], "f4")),
+            ("PER_CHANNEL", (coarse * (1 + RNG.random((1, 2, 1, 8)))).astype("f4")),
+        )
+    ),
+    Case(
+        "MatMulNBits",
+        [floats(2, 3, 40), small(5, 3, 8, high=255), floats(15), None, BLOCKS],
+        {"K": 40, "N": 5, "bits": 4, "block_size": 16},
+    ),
+    *(
+        Case(
+            "MatMulBnb4",
+            [floats(2, 64), small(6 * 32, high=255), np.abs(floats(24))],
+            {"K": 64, "N": 6, "block_size": 16, "quant_type": table},
+        )
+        for table in (0, 1)
+    ),
+    *(
+        Case(
+            "GatherBlockQuantized",
+            [small(7, 4 * bits, high=255), np.array([[0, 3], [6, 2]]), floats(7, 2), *zeros],
+            {"bits": bits, "block_size": 16},
+            behind=1,
+        )
+        for bits, zeros in ((2, []), (4, [small(7, 1, high=255)]), (8, [small(7, 2, high=255)]))
+    ),
+    *(
+        Case(
+            "QAttention",
+            [
+                *(small(2, 4, 8), small(8, 24, low=-99, high=99, dtype="i1"), floats(24)),
+                *(f(0.02), f(0.01), mask, B, np.int8(0)),
+            ],
+            {"num_heads": 2, **told},
+        )
+        for mask, told in ((None, {}), (np.array([4, 2], "i4"), {"unidirectional": 1}))
+    ),
+    *(
+        Case(
+            "QLinearAveragePool",
+            [small(2, 6, 6, 3), f(0.1), B, f(0.05), np.uint8(90)],
+            {"kernel_shape": [2, 3], "pads": [1, 1, 0, 1], "channels_last": last, **told},
+        )
+        for last, told in ((0, {"strides": [2, 1]}), (1, {"count_include_pad": 1}))
+    ),
+    Case("NhwcMaxPool", [small(2, 6, 6, 3)], {"kernel_shape": [2, 3], "pads": [1, 1, 0, 1]}),
+    Case(
+        "QLinearConv",
+        [
+            *(small(2, 3, 6, 6), f(0.1), B, small(4, 3, 2, 2), f(0.02), B, f(0.4), B),
+            small(4, low=-99, high=99, dtype="i4"),
+        ],
+        {"pads": [1, 0, 1, 0]},
+    ),
+    Case(
+        "QLinearWhere",
+        [TRUTH, small(2, 3), f(0.1), S8, small(2, 3), f(0.2), B, f(0.3), np.uint8(30)],
+    ),
+    *(Case("ExpandDims", [floats(2, 3), np.int32(axis)]) for axis in (1, -1)),
+    *(Case("CDist", [floats(4, 3), floats(5, 3)], {"metric": m}, flowing=2) for m in METRICS),
+    Case("Trilu", [floats(3, 4), np.array(1)], {"upper": 0}),
+    Case("GatherND", [floats(3, 4), np.array([[0, 1], [2, 2]])]),
 ]
 CONCATENATED = [f(0.3), B, small(2, 3), f(0.1), B, small(2, 2), f(0.2), B]  # scales come first
 
 
 def run(case: Case, path: Path) -> tuple[list[Any], Any]:
     """What ONNX Runtime and AXON make of a case."""
-    flowing = [i for i, x in enumerate(case.inputs) if x is not None and np.ndim(x)][: case.flowing]
+    arrays = [i for i, x in enumerate(case.inputs) if x is not None and np.ndim(x)]
+    flowing = arrays[case.behind : case.behind + case.flowing]
     infos, constants, names = [], [], []
     for i, x in enumerate(case.inputs):
         names.append("" if x is None else f"x{i}")
@@ -197,14 +295,14 @@ def run(case: Case, path: Path) -> tuple[list[Any], Any]:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     want = ort.InferenceSession(str(path), options).run(None, given)
-    made = axon.onnx.load(path, outputs).forward(*given.values())
-    return want, made if isinstance(made, tuple) else (made,)
+    results = axon.onnx.load(path, outputs).forward(*given.values())
+    return want, results if isinstance(results, tuple) else (results,)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.op)
 def test_an_operator_is_what_onnxruntime_computes(case: Case, tmp_path: Path) -> None:
-    want, made = run(case, tmp_path / "net.onnx")
-    for y, wanted in zip(made, want, strict=True):
+    want, results = run(case, tmp_path / "net.onnx")
+    for y, wanted in zip(results, want, strict=True):
         assert (y.shape, y.dtype) == (wanted.shape, wanted.dtype)
         if y.dtype.kind == "f":
             np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-5)
@@ -212,10 +310,54 @@ def test_an_operator_is_what_onnxruntime_computes(case: Case, tmp_path: Path) ->
             assert np.abs(y.astype(int) - wanted.astype(int)).max() <= 1
 
 
+def network(op: str, inputs: list[Any], **told: Any) -> Any:
+    """A network of one node, whose first input flows; the others are constants."""
+    names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
+    node = helper.make_node(op, names, ["y"], domain="com.microsoft", **told)
+    x = helper.make_tensor_value_info("x0", onnx.TensorProto.FLOAT, inputs[0].shape)
+    y = helper.make_empty_tensor_value_info("y")
+    pairs = [pair for pair in zip(inputs, names, strict=True) if pair[0] is not None][1:]
+    constants = [numpy_helper.from_array(np.asarray(a), n) for a, n in pairs]
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    graph = helper.make_graph([node], "g", [x], [y], constants)
+    proto = helper.make_model(graph, opset_imports=imports, ir_version=8)
+    return made(parse(proto.SerializeToString(), None), None, "net")
+
+
+def test_blocks_in_another_order_have_the_scales_that_they_name() -> None:
+    """ONNX Runtime reads other zeros in that case, and so is no oracle."""
+    x, scales = floats(2, 40), floats(5, 3)
+    for bits in (2, 4, 8):
+        w = small(5, 3, 2 * bits, high=255)
+        zeros = floats(5, 3)
+        told = {"K": 40, "N": 5, "bits": bits, "block_size": 16}
+        y = network("MatMulNBits", [x, w, scales.ravel(), zeros, BLOCKS], **told).forward(x)
+        numbers = np.unpackbits(w.reshape(5, -1), axis=1, bitorder="little").reshape(5, -1, bits)
+        numbers = (numbers * 2 ** np.arange(bits)).sum(-1)[:, :40]
+        matrix = (numbers - zeros[:, BLOCKS]) * scales[:, BLOCKS]
+        np.testing.assert_allclose(y, x @ matrix.T, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match=r"g_idx of shape \(40,\) does not name 3 blocks"):
+        network("MatMulNBits", [x, w, scales.ravel(), None, BLOCKS + 1], **told)
+
+
+def test_queries_and_keys_may_be_divided_by_their_lengths() -> None:
+    """ONNX Runtime does so on other processors: it is what a normalization before would do."""
+    q, k, v = GROUPED[:3]
+    weights = [floats(8), floats(8)]
+    told = {**HEADS, "qk_norm_epsilon": 0.1, "k_norm_epsilon": 0.2}
+    inside = network("GroupQueryAttention", [*GROUPED, *[None] * 7, *weights], **told).forward(q)
+    heads = [x.reshape(2, 3, -1, 8) for x in (q, k)]
+    pairs = zip(heads, weights, (0.1, 0.2), strict=True)
+    normal = [x / np.sqrt((x**2).mean(-1, keepdims=True) + e) * w for x, w, e in pairs]
+    before = [x.reshape(2, 3, -1).astype("f4") for x in normal]
+    outside = network("GroupQueryAttention", [*before, v, *GROUPED[3:]], **HEADS)
+    np.testing.assert_allclose(inside, outside.forward(before[0]), rtol=1e-4, atol=1e-5)
+
+
 def test_quantized_parts_are_put_together(tmp_path: Path) -> None:
     case = Case("QLinearConcat", CONCATENATED, {"axis": 1})
-    (want,), (made,) = run(case, tmp_path / "net.onnx")
-    assert np.abs(made.astype(int) - want.astype(int)).max() <= 1
+    (want,), (result,) = run(case, tmp_path / "net.onnx")
+    assert np.abs(result.astype(int) - want.astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
@@ -254,8 +396,8 @@ def test_an_lstm_of_bytes(direction: str, columns: bool, tmp_path: Path) -> None
     options = ort.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     want = ort.InferenceSession(str(path), options).run(None, {"x": x})
-    made = axon.onnx.load(path).predict(x)
-    for y, wanted in zip(made, want, strict=True):
+    results = axon.onnx.load(path).predict(x)
+    for y, wanted in zip(results, want, strict=True):
         np.testing.assert_allclose(y, wanted, rtol=1e-3, atol=1e-4)
 
 
@@ -274,5 +416,5 @@ def test_the_scale_of_bytes_is_that_of_onnxruntime_to_the_last_bit(tmp_path: Pat
     session, net = ort.InferenceSession(str(path)), axon.onnx.load(path)
     for seed in range(20):
         x = np.random.default_rng(seed).normal(size=50).astype("f4")
-        for made, wanted in zip(net.forward(x), session.run(None, {"x": x}), strict=True):
-            np.testing.assert_array_equal(made, wanted)
+        for result, wanted in zip(net.forward(x), session.run(None, {"x": x}), strict=True):
+            np.testing.assert_array_equal(result, wanted)

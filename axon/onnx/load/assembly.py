@@ -15,6 +15,8 @@ from axon.onnx.load.versions import NodeRewriter
 from axon.onnx.load.weights import Roles
 from axon.onnx.run.layers import layer_of
 from axon.onnx.run.operators.budget import Budget
+from axon.onnx.run.operators.lists import LISTS
+from axon.onnx.run.operators.noise import DRAWING
 from axon.onnx.run.operators.operand import Operand
 from axon.onnx.run.operators.windows import kernel_order
 
@@ -66,7 +68,8 @@ class Assembly:
 
     def _rewritten(self, nodes: list[Node], prefix: str) -> list[Node]:
         """Nodes rewritten; graphs inside them, too, under names of their own."""
-        rewriter = NodeRewriter(self.file.opset)
+        read = {name for node in every(nodes) for name in node.reads()} | {*self.outputs}
+        rewriter = NodeRewriter(self.file.opset, read)
         for node in nodes:
             for key, graph in node.graphs.items():
                 inside = self._inside(graph, f"{prefix}{node.name or node.outputs[0]}/{key}/")
@@ -135,7 +138,8 @@ class Assembly:
 
     def _became_known(self, node: Node, known: dict[str, Operand]) -> bool:
         """Whether the results of a node are constants, which then are among the known values."""
-        if node.graphs or any(name not in known for name in node.reads()):
+        open_ = node.graphs or node.op_type in (*LISTS, *DRAWING)
+        if open_ or any(name not in known for name in node.reads()):
             return False
         named = node.op_type, node.inputs, node.outputs, node.attributes, node.name or "folded"
         results = layer_of(Node(*named), 0).step(known, (None, None))

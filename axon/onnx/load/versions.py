@@ -4,7 +4,7 @@ The attributes that a node may have follow from the signature of its operator; t
 in what files differ from that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 import numpy as np
@@ -22,13 +22,15 @@ RESULTS = {  # operators of which more than the first result can be used, and ho
     **{"LSTM": 3, "GRU": 2, "RNN": 2, "LinearClassifier": 2},
     **dict.fromkeys(("Split", "Loop", "If", "Scan"), 2**16),
     **{"TopK": 2, "Unique": 4, "DynamicQuantizeLinear": 3},
-    **{"LayerNormalization": 3, "Dropout": 2, "RMSNormalization": 2, "MaxPool": 2},
+    **{"LayerNormalization": 3, "Dropout": 2, "BatchNormalization": 3, "MaxPool": 2},
     **dict.fromkeys(
         (f"{MICROSOFT}.{name}Normalization" for name in ("SkipLayer", "SkipSimplifiedLayer")), 4
     ),
     **{f"{MICROSOFT}.EmbedLayerNormalization": 3, f"{MICROSOFT}.Attention": 2},
     **{f"{MICROSOFT}.{name}Attention": 3 for name in ("MultiHead", "GroupQuery")},
-    "Attention": 4,
+    f"{MICROSOFT}.QAttention": 2,
+    **{"Attention": 4, "LinearAttention": 2, "CausalConvWithState": 2},
+    **{f"{MICROSOFT}.LinearAttention": 2, f"{MICROSOFT}.CausalConvWithState": 2},
 }
 Types = dict[str, Any]
 LABELS: Types = {"classlabels_strings": list[str]}
@@ -58,8 +60,10 @@ OTHERWISE_IN_FILES: dict[str, Types] = {  # attributes that AXON writes in anoth
     "Slice": {"steps": None},
     "Pad": {"axes": None},
     "Resize": {"scales": None, "sizes": None},
+    "Scan": {"by_sample": None, "directions": list[int]},
 }
-AS_STANDARD = ("GridSample", "Pad")  # of Microsoft's, those that are as the standard's
+# of Microsoft's, those that are as the standard's
+AS_STANDARD = ("GatherND", "GridSample", "Pad", "Range", "Trilu")
 CLASSIC_OPERATORS = {
     *("ZipMap", "LinearRegressor", "LinearClassifier", "Normalizer", "Scaler", "Binarizer"),
     *("ArrayFeatureExtractor", "Imputer"),
@@ -95,10 +99,9 @@ def objection(node: Node, read: set[str]) -> str:
     op = node.op_type
     if why := objection_to_attributes(node.attributes, attribute_types(op)):
         return why
-    if any(name in read for name in node.outputs[RESULTS.get(op, 1) :]):
+    plain = op == "BatchNormalization" and not node.attributes.get("training_mode")
+    if any(name in read for name in node.outputs[1 if plain else RESULTS.get(op, 1) :]):
         return "only its first result can be used"
-    if op == "LSTM" and any(node.inputs[7:]):
-        return "peepholes (input P)"
     if op in ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool"):
         axes = len(node.attributes.get("kernel_shape") or ())
         return f"windows of {axes} axes" if axes > 3 else ""
@@ -112,6 +115,7 @@ class NodeRewriter:
 
     Args:
         opset: the version of the operators.
+        read: the names that somebody reads.
 
     Attributes:
         nodes: what came of them.
@@ -119,8 +123,8 @@ class NodeRewriter:
         lent: those among them that are weights, such as the coefficients of a LinearClassifier.
     """
 
-    def __init__(self, opset: int) -> None:
-        self.opset = opset
+    def __init__(self, opset: int, read: Collection[str] = ()) -> None:
+        self.opset, self.read = opset, read
         self.nodes: list[Node] = []
         self.arrays: dict[str, Array] = {}
         self.lent: set[str] = set()
@@ -192,8 +196,8 @@ def _typed(_: NodeRewriter, node: Node) -> list[Node]:
     return [node]
 
 
-def _trained(_: NodeRewriter, node: Node) -> list[Node]:
-    """Whether it trains is for AXON to say; what only training makes nobody reads."""
+def _trained(rewriter: NodeRewriter, node: Node) -> list[Node]:
+    """Whether it trains is for AXON to say, unless somebody reads what only training makes."""
     more: list[Node] = []
     if node.op_type == "Dropout":
         node.inputs = node.inputs[:2]
@@ -202,6 +206,8 @@ def _trained(_: NodeRewriter, node: Node) -> list[Node]:
             ones = {"value": 1.0, "dtype": "bool"}
             more.append(Node("Shape", node.inputs[:1], [size]))
             more.append(Node("ConstantOfShape", [size], node.outputs[1:2], ones))
+    elif any(name in rewriter.read for name in node.outputs[1:]):
+        return [node]
     node.outputs = node.outputs[:1]
     node.attributes.pop("training_mode", None)
     return [node, *more]
@@ -211,6 +217,18 @@ def _transform(rewriter: NodeRewriter, node: Node) -> list[Node]:
     """The first version counted axes otherwise."""
     if rewriter.opset < 20:
         node.attributes.setdefault("axis", 1)
+    return [node]
+
+
+def _scan(rewriter: NodeRewriter, node: Node) -> list[Node]:
+    """The first version scanned each sample by itself."""
+    if rewriter.opset > 8:
+        return [node]
+    if node.inputs[0]:
+        raise OnnxFileError(f"{node.where}: sequences of several lengths are not supported.")
+    told = node.attributes.pop("directions", None)
+    node.attributes |= {"by_sample": 1, **({"scan_input_directions": told} if told else {})}
+    node.inputs = node.inputs[1:]
     return [node]
 
 
@@ -301,6 +319,7 @@ REWRITES: dict[str, Callable[[NodeRewriter, Node], list[Node]]] = {
     "EyeLike": _typed,
     "Dropout": _trained,
     "BatchNormalization": _trained,
+    "Scan": _scan,
     "ZipMap": _identity,
     "LinearRegressor": _linear,
     "LinearClassifier": _classifier,

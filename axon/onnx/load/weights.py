@@ -12,7 +12,7 @@ STRONG: dict[str, tuple[int, ...]] = {  # inputs that are weights wherever they 
     "ConvTranspose": (1, 2),
     "Gemm": (1, 2),
     "MatMul": (0, 1),
-    "LSTM": (1, 2, 3),
+    "LSTM": (1, 2, 3, 7),
     "GRU": (1, 2, 3),
     "RNN": (1, 2, 3),
     "BatchNormalization": (1, 2),

@@ -19,6 +19,8 @@ from axon.modes import Mode, no_grad
 from axon.names import printable
 from axon.onnx.ir import Graph, Node, ValueInfo
 from axon.onnx.run.operators.budget import TooMuchError, allowed, spend
+from axon.onnx.run.operators.lists import LISTS
+from axon.onnx.run.operators.noise import DRAWING
 from axon.onnx.run.operators.operand import Data, Operand, as_tensor, axis_from_front
 from axon.onnx.run.operators.table import OPERATORS, Context, Operator
 from axon.parameter import Buffer
@@ -45,6 +47,7 @@ class NodeLayer(Module):
     """
 
     operator: Operator
+    draws = False  # whether it gives other numbers each time
 
     def __init__(self, node: Node) -> None:
         super().__init__(node.name)
@@ -130,11 +133,15 @@ class NodeLayer(Module):
     def _results(self, env: Env, batch: Batch) -> list[Operand]:
         operator = self.operator
         everything = [env[name] if name else None for name in self.node.inputs]
+        if any(v is not None and v.parts is not None for v in everything):
+            if self.op == "Identity":
+                return [v for v in everything if v is not None]
+            raise ValueError("it takes tensors, not lists of them.")
         told = {**operator.defaults, **self.node.attributes}
         given, told = operator.separated(everything, told)
         if operator.lazy:
             return [operator.look(given, told)]
-        known = all(v is None or v.known for v in everything)
+        known = not self.draws and all(v is None or v.known for v in everything)
         outputs = len(self.node.outputs)
         context = Context(*batch, self.used, outputs, self.training, known, self.key)
         inputs, told, order = operator.layout(given, told)
@@ -142,10 +149,10 @@ class NodeLayer(Module):
             self.seen_known = True
             with Mode("recorder", None), no_grad():
                 made = operator.run(inputs, told, context)
-            results = [_array(Operand(v, order)) for v in map(_read, made)]
+            results = [_array(_lying(v, order)) for v in map(_read, made)]
         else:
             made = self(*inputs, told=told, context=context)
-            results = [Operand(v, order) for v in map(_read, made)]
+            results = [_lying(v, order) for v in map(_read, made)]
         spend("results", sum(operand.data.size for operand in results))
         return results
 
@@ -167,6 +174,11 @@ def _read(data: Data | None) -> Data:
     return NOTHING if data is None else data
 
 
+def _lying(data: Data, order: Shape | None) -> Operand:
+    """A result; such as have fewer axes than the first, as statistics of channels, lie as read."""
+    return Operand(data, order if order is not None and len(order) == data.ndim else None)
+
+
 def _array(operand: Operand) -> Operand:
     """Known numbers as they are read."""
     data = operand.natural()
@@ -185,6 +197,26 @@ class DropoutLayer(NodeLayer):
     def key(self) -> Buffer:
         """Where its random numbers are."""
         return self.seed_state
+
+
+class ListLayer(NodeLayer):
+    """An operator on lists of tensors."""
+
+    def _results(self, env: Env, batch: Batch) -> list[Operand]:
+        given = [env[name] if name else None for name in self.node.inputs]
+        told = {**self.operator.defaults, **self.node.attributes}
+        return [self.operator.compute(*given, **{k: told[k] for k in self.operator.attributes})]
+
+
+class DrawingLayer(DropoutLayer):
+    """Draws random numbers at every run, even where all that it is given is known before."""
+
+    draws = True
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        if "seed" in node.attributes:
+            self.seed_state.data[0] = np.float32(node.attributes["seed"]).view(np.uint32)
 
 
 # ------------------------------------------------------------------------------------ graphs inside
@@ -264,6 +296,8 @@ class IfLayer(ControlLayer):
             sides = [self.bodies[k].run(env, [], batch) for k in ("then_branch", "else_branch")]
         except ValueError:
             return []
+        if any(v.parts is not None for side in sides for v in side):
+            return []
         pairs = [[as_tensor(v.natural()) for v in pair] for pair in zip(*sides, strict=True)]
         if any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in pairs):
             return []
@@ -308,8 +342,16 @@ class ScanLayer(LoopLayer):
 
     def _results(self, env: Env, batch: Batch) -> list[Operand]:
         """The last states, then what all steps gave, along a new axis."""
+        given = [env[name] for name in self.node.inputs]
+        if not self.node.attributes.get("by_sample"):
+            return self._scanned(env, given, batch)
+        parts = [slices(v, 0, 0) for v in given]
+        rows = [self._scanned(env, list(one), batch) for one in zip(*parts, strict=True)]
+        return [stacked(list(one)) for one in zip(*rows, strict=True)]
+
+    def _scanned(self, env: Env, given: list[Operand], batch: Batch) -> list[Operand]:
         body, a = self.bodies["body"], self.node.attributes
-        given, count = [env[name] for name in self.node.inputs], int(a["num_scan_inputs"])
+        count = int(a["num_scan_inputs"])
         held, read = given[: len(given) - count], given[len(given) - count :]
         axes, back = (a.get(f"scan_input_{k}") or [0] * count for k in ("axes", "directions"))
         steps = [slices(v, axis, turned) for v, axis, turned in zip(read, axes, back, strict=True)]
@@ -362,6 +404,8 @@ LAYERS: dict[str, type[NodeLayer]] = {
     "If": IfLayer,
     "Loop": LoopLayer,
     "Scan": ScanLayer,
+    **dict.fromkeys(LISTS, ListLayer),
+    **dict.fromkeys(DRAWING, DrawingLayer),
 }
 
 

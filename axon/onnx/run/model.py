@@ -374,7 +374,7 @@ class GraphModel(Model):
         """
         made_for = self.graph.get("batch")
         for name, sizes in self.graph.get("declared", {}).items():
-            if name not in env:
+            if name not in env or env[name].parts is not None:
                 continue
             made, rows = env[name].shape, env[self.entries[0].name].shape[:1]
             if name in self.outputs and not self.by_samples and made[:1] != rows:
@@ -436,6 +436,9 @@ class GraphModel(Model):
 
     def results(self, env: Mapping[str, Operand]) -> list[Tensor]:
         """What the model gives, among all operands."""
+        lists = [name for name in self.outputs if env[name].parts is not None]
+        if lists:
+            raise ValueError(f"the output {lists[0]!r} is a list: choose another, outputs=...")
         return [self._result(name, env[name].natural()) for name in self.outputs]
 
     def _result(self, name: str, data: Data) -> Tensor:

@@ -4,7 +4,7 @@ Queries, keys and values are (n, heads, time, width); keys of before stand in fr
 """
 
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from axon.core import Tensor
 from axon.onnx.run.operators.budget import allowed, spend
 from axon.onnx.run.operators.matrices import product
 from axon.onnx.run.operators.operand import as_tensor
+from axon.onnx.run.operators.quantized import integer_product
 from axon.onnx.run.operators.table import of_microsoft as _of
 from axon.onnx.run.operators.table import operator
 
@@ -21,13 +22,13 @@ MaybeTensor = Tensor | None
 MINUS = -np.inf
 
 
-def _heads(x: Tensor, heads: int) -> Tensor:
+def heads_of(x: Tensor, heads: int) -> Tensor:
     """(n, time, heads * width) -> (n, heads, time, width)."""
     n, time, width = x.shape
     return x.reshape(n, time, heads, width // heads).transpose(0, 2, 1, 3)
 
 
-def _joined(y: Tensor) -> Tensor:
+def joined(y: Tensor) -> Tensor:
     """(n, heads, time, width) -> (n, time, heads * width)."""
     y = y.transpose(0, 2, 1, 3)
     return y.reshape(*y.shape[:2], y.shape[2] * y.shape[3])
@@ -38,7 +39,7 @@ def _behind(past: MaybeTensor, x: Tensor) -> Tensor:
     return x if past is None else ops.concatenate([past, x], axis=2)
 
 
-def _shared(x: Tensor, heads: int) -> Tensor:
+def shared(x: Tensor, heads: int) -> Tensor:
     """Each head of keys or values for several heads of queries."""
     own = x.shape[1]
     if own == heads:
@@ -79,13 +80,13 @@ def attention(
     """
     flat = q.ndim == 3
     if flat:
-        q, k, v = _heads(q, q_num_heads), _heads(k, kv_num_heads), _heads(v, kv_num_heads)
+        q, k, v = heads_of(q, q_num_heads), heads_of(k, kv_num_heads), heads_of(v, kv_num_heads)
     k, v = _behind(past_key, k), _behind(past_value, v)
     heads, queries, keys = q.shape[1], q.shape[2], k.shape[2]
     allowed((q.shape[0], heads, queries, keys))
     spend("work", q.size * keys)
     root = (scale or q.shape[-1] ** -0.5) ** 0.5
-    scores = ops.matmul(q * root, _shared(k, heads).transpose(0, 1, 3, 2) * root)
+    scores = ops.matmul(q * root, shared(k, heads).transpose(0, 1, 3, 2) * root)
     if softcap > 0:
         scores = activations.tanh(scores * (1 / softcap)) * softcap
     before = 0 if past_key is None else past_key.shape[2]
@@ -93,10 +94,10 @@ def attention(
     right = 0 if is_causal else right_window_size
     bias = _bias(mask, scores, _seen(queries, keys, offset, (left_window_size, right), nonpad))
     total = scores if bias is None else scores + bias
-    shares = _softmax(total, bias)
-    y = ops.matmul(shares, _shared(v, heads))
+    shares = shares_of(total, bias)
+    y = ops.matmul(shares, shared(v, heads))
     shown = {2: total, 3: shares}.get(qk_matmul_output_mode, scores)
-    return [_joined(y) if flat else y, k, v, shown]
+    return [joined(y) if flat else y, k, v, shown]
 
 
 def _seen(
@@ -142,18 +143,19 @@ def _bias(mask: MaybeTensor, scores: Tensor, seen: Array | Tensor | None) -> May
             away = wide if mask.dtype.kind == "b" else wide + MINUS
             bias = mask = ops.concatenate([mask, away], axis=-1)
         if mask.dtype.kind == "b":
-            bias = _where(mask, scores)
+            bias = where_seen(mask, scores)
     if seen is None:
         return bias
-    made = _where(as_tensor(seen), scores)
+    made = where_seen(as_tensor(seen), scores)
     return made if bias is None else bias + made
 
 
-def _where(seen: Tensor, scores: Tensor) -> Tensor:
+def where_seen(seen: Tensor, scores: Tensor) -> Tensor:
+    """0 for keys that are seen, minus infinity for others, in the type of the scores."""
     return ops.where(seen, 0.0, MINUS).astype(scores.dtype)
 
 
-def _softmax(total: Tensor, bias: MaybeTensor) -> Tensor:
+def shares_of(total: Tensor, bias: MaybeTensor) -> Tensor:
     """Softmax along the last axis; a query that sees no key has shares of 0."""
     if bias is None:
         return activations.softmax(total)
@@ -201,7 +203,37 @@ def _attended(
         queries, keys = scores.shape[-2:]
         later = Tensor(~np.tri(queries, keys, keys - queries, dtype=bool))
         scores = scores + later.astype(scores.dtype) * fill
-    return _joined(ops.matmul(activations.softmax(scores), v))
+    return joined(ops.matmul(activations.softmax(scores), v))
+
+
+class PackedOptions(NamedTuple):
+    """The attributes of attention whose queries, keys and values come out of one product."""
+
+    num_heads: int = 0
+    unidirectional: int = 0
+    mask_filter_value: float = -10000.0
+    scale: float = 0.0
+    qkv_hidden_sizes: list[int] | None = None
+    do_rotary: Literal[0] = 0
+    past_present_share_buffer: Literal[0] = 0
+    rotary_embedding_dim: Literal[0] = 0
+
+
+def _packed(
+    made: Tensor,
+    mask: MaybeTensor,
+    past: MaybeTensor,
+    bias: MaybeTensor,
+    options: PackedOptions,
+) -> list[Tensor | None]:
+    third, heads = made.shape[-1] // 3, options.num_heads
+    sizes = options.qkv_hidden_sizes or [third] * 3
+    ends = np.cumsum([0, *sizes]).tolist()
+    q, k, v = (heads_of(made[..., a:b], heads) for a, b in pairwise(ends))
+    if past is not None:
+        k, v = _behind(past[0], k), _behind(past[1], v)
+    told = options.unidirectional, options.scale, options.mask_filter_value
+    return [_attended(q, k, v, mask, bias, *told), ops.stack([k, v])]
 
 
 @operator(*_of("Attention"))
@@ -214,26 +246,31 @@ def packed_attention(
     bias: Tensor | None = None,
     /,
     *,
-    num_heads: int,
-    unidirectional: int = 0,
-    mask_filter_value: float = -10000.0,
-    scale: float = 0.0,
-    qkv_hidden_sizes: list[int] | None = None,
-    do_rotary: Literal[0] = 0,
-    past_present_share_buffer: Literal[0] = 0,
-    rotary_embedding_dim: Literal[0] = 0,
+    options: PackedOptions,
 ) -> list[Tensor | None]:
     """Queries, keys and values by one product, then attention; and keys and values for later."""
     made = product(x, w)
-    made = made if b is None else made + b
-    third = made.shape[-1] // 3
-    sizes = qkv_hidden_sizes or [third] * 3
-    ends = np.cumsum([0, *sizes]).tolist()
-    q, k, v = (_heads(made[..., a:b], num_heads) for a, b in pairwise(ends))
-    if past is not None:
-        k, v = _behind(past[0], k), _behind(past[1], v)
-    y = _attended(q, k, v, mask, bias, unidirectional, scale, mask_filter_value)
-    return [y, ops.stack([k, v])]
+    return _packed(made if b is None else made + b, mask, past, bias, options)
+
+
+@operator(*_of("QAttention"))
+def quantized_attention(
+    x: Array | Tensor,
+    w: Array | Tensor,
+    b: Tensor | None,
+    x_scale: Tensor,
+    w_scale: Tensor,
+    mask: Tensor | None = None,
+    x_zero: Array | Tensor | None = None,
+    w_zero: Array | Tensor | None = None,
+    past: Tensor | None = None,
+    /,
+    *,
+    options: PackedOptions,
+) -> list[Tensor | None]:
+    """The same, of bytes and their scales."""
+    made = integer_product(x, x_zero, w, w_zero).astype(np.float32) * (x_scale * w_scale)
+    return _packed(made if b is None else made + b, mask, past, None, options)
 
 
 @operator(*_of("MultiHeadAttention"))
@@ -260,142 +297,8 @@ def multi_head_attention(
     if b is not None:
         q, v = q + b[:width], v + b[2 * width :] if v.ndim == 3 else v
         k = k + b[width : 2 * width] if k.ndim == 3 else k
-    query = _heads(q, num_heads)
-    key, value = (_heads(x, num_heads) if x.ndim == 3 else x for x in (k, v))
+    query = heads_of(q, num_heads)
+    key, value = (heads_of(x, num_heads) if x.ndim == 3 else x for x in (k, v))
     key, value = _behind(past_key, key), _behind(past_value, value)
     y = _attended(query, key, value, mask, bias, unidirectional, scale, mask_filter_value)
     return [y, key, value]
-
-
-# ------------------------------------------------------------------------------------ grouped
-
-
-@operator(*_of("GroupQueryAttention"))
-def group_query_attention(
-    q: Tensor,
-    k: Tensor | None = None,
-    v: Tensor | None = None,
-    past_key: Tensor | None = None,
-    past_value: Tensor | None = None,
-    last: Tensor | None = None,
-    total: int = 0,
-    /,
-    cos: Tensor | None = None,
-    sin: Tensor | None = None,
-    places: Tensor | None = None,
-    bias: Tensor | None = None,
-    *,
-    causal: Literal[1] = 1,
-    do_rotary: int = 0,
-    k_quant_type: Literal["NONE"] = "NONE",
-    kv_cache_bit_width: Literal[0] = 0,
-    kv_num_heads: int,
-    local_window_size: int = -1,
-    num_heads: int,
-    qk_output: Literal[0] = 0,
-    rotary_interleaved: int = 0,
-    scale: float = 0.0,
-    sliding_window_cache: Literal[0] = 0,
-    smooth_softmax: Literal[0, -1] = 0,
-    softcap: float = 0.0,
-    v_quant_type: Literal["NONE"] = "NONE",
-) -> list[Tensor | None]:
-    """Causal attention whose keys and values have fewer heads, and stand behind those of before.
-
-    Args (n samples, t new steps):
-        q: (n, t, heads * width); or with keys and values behind them, if ``k`` is left out.
-        last: (n,), the place of each sample's last step.
-        total: how many steps there are, with those of before.
-        cos, sin: (places, width / 2), by which queries and keys are turned.
-        places: (n, t), those of the new steps.
-    """
-    if last is None:
-        raise ValueError("the places of the last steps are missing.")
-    if k is None or v is None:
-        width = q.shape[-1] // (num_heads + 2 * kv_num_heads)
-        ends = np.cumsum([0, num_heads * width, kv_num_heads * width, kv_num_heads * width])
-        q, k, v = (q[..., a:b] for a, b in pairwise(ends.tolist()))
-    queries, keys, values = _heads(q, num_heads), _heads(k, kv_num_heads), _heads(v, kv_num_heads)
-    n, _, new, _ = queries.shape
-    if new == total:
-        before = Tensor(np.zeros((n, 1), np.int64))
-    else:
-        before = last.reshape(n, 1).astype(np.int64) + (1 - new)
-    if do_rotary:
-        if cos is None or sin is None:
-            raise ValueError("do_rotary needs the tables of cosines and sines.")
-        at = before + np.arange(new) if places is None else places
-        tables = ops.take(cos, at)[:, None], ops.take(sin, at)[:, None]
-        queries, keys = (_turned(x, *tables, rotary_interleaved) for x in (queries, keys))
-    keys, values = (
-        _placed(past, x, before, total) for past, x in ((past_key, keys), (past_value, values))
-    )
-    apart = before.reshape(n, 1, 1, 1) + np.arange(new)[:, None] - np.arange(keys.shape[2])
-    seen = ops.greater_equal(apart, Tensor(np.array(0)))
-    if local_window_size >= 0:
-        seen = ops.logical_and(seen, ops.less(apart, Tensor(np.array(local_window_size))))
-    scores = ops.matmul(queries, _shared(keys, num_heads).transpose(0, 1, 3, 2))
-    scores = scores * (scale or queries.shape[-1] ** -0.5)
-    if softcap > 0:
-        scores = activations.tanh(scores * (1 / softcap)) * softcap
-    added = _where(seen, scores)
-    if bias is not None:
-        added = added + bias[..., : added.shape[-1]]
-    shares = _softmax(scores + added, added)
-    return [_joined(ops.matmul(shares, _shared(values, num_heads))), keys, values]
-
-
-def _placed(past: MaybeTensor, x: Tensor, before: Tensor, total: int) -> Tensor:
-    """New steps of each sample behind as many as it had before, in memory for all that may come.
-
-    What lies behind the last is 0.
-    """
-    if past is None or past.shape[2] == 0:
-        return x
-    n, heads, new, width = x.shape
-    places, full = past.shape[2], max(past.shape[2], total)
-    place = Tensor(np.arange(full)[None]) - before  # (n, full), from the first new step
-    real = ops.less(place, Tensor(np.array(new)))
-    fresh = ops.logical_and(ops.greater_equal(place, Tensor(np.array(0))), real)
-    old = Tensor(np.minimum(np.arange(full), places - 1)[None])
-    chosen = ops.where(fresh, place + places, old).reshape(n, 1, full, 1)
-    wide = ops.broadcast_to(chosen, shape=allowed((n, heads, full, width)))
-    made = ops.take_along_axis(ops.concatenate([past, x], axis=2), wide, 2)
-    return ops.where(real.reshape(n, 1, full, 1), made, 0.0)  # as ONNX Runtime has it
-
-
-def _turned(x: Tensor, cos: Tensor, sin: Tensor, interleaved: int) -> Tensor:
-    """Pairs of numbers turned by the angle of their place: halves, or neighbours."""
-    width = 2 * cos.shape[-1]
-    turned, rest = x[..., :width], x[..., width:]
-    halves = (slice(0, None, 2), slice(1, None, 2)) if interleaved else ()
-    a, b = (turned[..., h] for h in halves or (slice(0, width // 2), slice(width // 2, None)))
-    c, d = a * cos - b * sin, b * cos + a * sin
-    if interleaved:
-        made = ops.stack([c, d], axis=-1).reshape(turned.shape)
-    else:
-        made = ops.concatenate([c, d], axis=-1)
-    return ops.concatenate([made, rest], axis=-1) if rest.shape[-1] else made
-
-
-@operator(*_of("RotaryEmbedding"))
-def rotary_embedding(
-    x: Tensor,
-    places: Tensor,
-    cos: Tensor,
-    sin: Tensor,
-    /,
-    *,
-    interleaved: int = 0,
-    is_packed_batching: Literal[0] = 0,
-    num_heads: int = 0,
-    rotary_embedding_dim: int = 0,
-    scale: float = 1.0,
-) -> Tensor:
-    """Each head of (n, time, heads * width) or (n, heads, time, width) turned by its place."""
-    n, time = (x.shape[0], x.shape[1] if x.ndim == 3 else x.shape[2])
-    heads = x if x.ndim == 4 else _heads(x, num_heads or x.shape[2] // (2 * cos.shape[1]))
-    at = places.reshape(-1, 1) + np.arange(time) if places.size == 1 else places
-    at = ops.broadcast_to(at, shape=(n, time)) if at.shape != (n, time) else at
-    made = _turned(heads, ops.take(cos, at)[:, None], ops.take(sin, at)[:, None], interleaved)
-    return _joined(made) if x.ndim == 3 else made

@@ -25,6 +25,7 @@ def loop(*xs: Tensor, body: Graph) -> NoReturn:
 def scan(
     *xs: Tensor,
     body: Graph,
+    by_sample: int = 0,
     num_scan_inputs: int,
     scan_input_axes: Ints = None,
     scan_input_directions: Ints = None,

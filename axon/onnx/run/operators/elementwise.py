@@ -12,6 +12,7 @@ import numpy as np
 
 from axon import activations, ops
 from axon.core import Tensor
+from axon.onnx.run.operators.noise import ONE_MORE
 from axon.onnx.run.operators.operand import (
     Attributes,
     Laid,
@@ -276,9 +277,6 @@ def softmax(x: Tensor, /, *, axis: int = -1, flat: int = 0) -> Tensor:
 def log_softmax(x: Tensor, /, *, axis: int = -1, flat: int = 0) -> Tensor:
     """The logarithm of softmax."""
     return _over_axis(activations.log_softmax, x, axis, flat)
-
-
-ONE_MORE = Tensor(np.array([0, 1], np.uint32))
 
 
 @operator("Dropout")

@@ -8,13 +8,22 @@ from typing import Literal
 import numpy as np
 
 from axon import activations, ops
-from axon.backend import Array, Shape
+from axon.backend import Array
 from axon.core import Tensor
 from axon.onnx.run.operators.budget import allowed
 from axon.onnx.run.operators.elementwise import FUSED, gelu, swish
 from axon.onnx.run.operators.matrices import gemm, product
 from axon.onnx.run.operators.matrices import matrices as as_stored
-from axon.onnx.run.operators.operand import as_tensor, axis_from_front, elementwise
+from axon.onnx.run.operators.operand import (
+    Attributes,
+    Laid,
+    Operands,
+    as_read,
+    as_tensor,
+    axis_from_front,
+    channels_last,
+    elementwise,
+)
 from axon.onnx.run.operators.quantized import (
     dynamic,
     integer_product,
@@ -22,9 +31,16 @@ from axon.onnx.run.operators.quantized import (
     stored,
 )
 from axon.onnx.run.operators.reductions import standard_rows
+from axon.onnx.run.operators.table import Context, operator
 from axon.onnx.run.operators.table import of_microsoft as _of
-from axon.onnx.run.operators.table import operator
-from axon.onnx.run.operators.windows import Ints, Spacing, conv, with_kernel
+from axon.onnx.run.operators.windows import (
+    Ints,
+    Spacing,
+    average_pool,
+    conv,
+    max_pool,
+    with_kernel,
+)
 
 Number = Array | Tensor
 MaybeTensor = Tensor | None
@@ -386,54 +402,80 @@ def dynamic_quantize_matmul(
     return matmul_integer_to_float(numbers, b, scale, b_scale, zero, b_zero, bias)
 
 
-# ------------------------------------------------------------------------------------ few bits
+def _images(given: Operands, attributes: Attributes) -> Laid:
+    """Images whose channels are last already, or are moved there."""
+    return (as_read if attributes["channels_last"] else channels_last)(given, attributes)
 
 
-@operator(*_of("MatMulNBits"))
-def matmul_bits(
-    x: Tensor,
-    w: Array,
-    scales: Array,
-    zeros: Array | None = None,
-    order: Array | None = None,
-    bias: Tensor | None = None,
+@operator(*_of("QLinearAveragePool"), layout=_images)
+def qlinear_average_pool(
+    x: Array | Tensor,
+    x_scale: Array | Tensor,
+    x_zero: Array | Tensor | None,
+    y_scale: Array | Tensor,
+    y_zero: Array | Tensor | None = None,
     /,
     *,
-    K: int,
-    N: int,
-    accuracy_level: int = 0,
-    bits: Literal[2, 4, 8] = 4,
-    block_size: int,
-    weight_prepacked: Literal[0] = 0,
+    ceil_mode: int = 0,
+    channels_last: int = 0,
+    count_include_pad: int = 0,
+    kernel_shape: list[int],
+    spacing: Spacing,
 ) -> Tensor:
-    """x W' + bias, of weights (N, K) in few bits, with a scale for each block of a row.
-
-    The numbers of a byte begin with its lowest bits. ``accuracy_level`` says what else might be
-    rounded, and nothing is.
-    """
-    if order is not None and not np.array_equal(order, np.arange(K) // block_size):
-        raise ValueError("blocks in another order (g_idx) are not supported.")
-    blocks = -(-K // block_size)
-    numbers = _unpacked(w, bits, (N, blocks * block_size)).reshape(N, blocks, block_size)
-    if zeros is None:
-        middle = np.full((N, blocks), 2 ** (bits - 1), np.float32)
-    elif zeros.dtype == np.uint8:
-        middle = _unpacked(zeros, bits, (N, blocks)).astype(np.float32)
-    else:
-        middle = zeros.reshape(N, blocks).astype(np.float32)
-    real_numbers = (numbers - middle[..., None]) * scales.reshape(N, blocks, 1)
-    matrix = real_numbers.reshape(N, -1)[:, :K].astype(x.dtype)
-    y = product(x, Tensor(np.ascontiguousarray(matrix.T)))
-    return y if bias is None else y + bias
+    """The mean of each window of what x stands for, stored again."""
+    told = {"kernel_shape": kernel_shape, "ceil_mode": ceil_mode, "spacing": spacing}
+    made = average_pool(real(x, x_scale, x_zero), count_include_pad=count_include_pad, **told)
+    return stored(made, y_scale, y_zero)
 
 
-def _unpacked(packed: Array, bits: int, shape: Shape) -> Array:
-    """Numbers of a few bits, of which each byte holds several; each row begins with a byte."""
-    allowed(shape)
-    rows = packed.reshape(shape[0], -1)
-    parts = [(rows >> shift) & (2**bits - 1) for shift in range(0, 8, bits)]
-    flat = np.stack(parts, -1).reshape(shape[0], -1)
-    if flat.shape[1] < shape[1]:
-        raise ValueError(f"{packed.shape} bytes do not hold {shape} numbers of {bits} bits.")
-    made: Array = flat[:, : shape[1]]
-    return made
+@operator(*_of("NhwcMaxPool"))
+def last_max_pool(
+    x: Tensor,
+    /,
+    *,
+    ceil_mode: int = 0,
+    kernel_shape: list[int],
+    spacing: Spacing,
+    context: Context,
+) -> list[Tensor | None]:
+    """The largest in each window, of images with channels last."""
+    told = {"ceil_mode": ceil_mode, "spacing": spacing, "context": context}
+    return max_pool(x, kernel_shape=kernel_shape, **told)
+
+
+@operator(*_of("QLinearWhere"))
+def qlinear_where(
+    condition: Tensor,
+    a: Array | Tensor,
+    a_scale: Array | Tensor,
+    a_zero: Array | Tensor | None,
+    b: Array | Tensor,
+    b_scale: Array | Tensor,
+    b_zero: Array | Tensor | None,
+    y_scale: Array | Tensor,
+    y_zero: Array | Tensor | None = None,
+    /,
+) -> Tensor:
+    """One of what a and b stand for, stored again."""
+    made = ops.where(condition, real(a, a_scale, a_zero), real(b, b_scale, b_zero))
+    return stored(made, y_scale, y_zero)
+
+
+# ------------------------------------------------------------------------------------ arrays
+
+
+@operator(*_of("ExpandDims"))
+def expand_dims(x: Tensor, axis: int, /) -> Tensor:
+    """An axis of size 1 more."""
+    place = axis_from_front(axis, x.ndim + 1)
+    return x.reshape(*x.shape[:place], 1, *x.shape[place:])
+
+
+@operator(*_of("CDist"))
+def distances(
+    a: Tensor, b: Tensor, /, *, metric: Literal["euclidean", "sqeuclidean"] = "sqeuclidean"
+) -> Tensor:
+    """How far each row of a (m, width) is from each of b (n, width), or the square of it."""
+    allowed((a.shape[0], b.shape[0], a.shape[1]))
+    apart = ops.square(a[:, None] - b[None]).sum(2)
+    return apart if metric == "sqeuclidean" else ops.sqrt(apart)

@@ -33,6 +33,7 @@ class Operand(NamedTuple):
     Attributes:
         data: a Tensor; or an array, which is known before the network runs: a size, an axis.
         order: where the axes lie, or None if they lie as they are read.
+        parts: the operands in a list, which is no tensor itself; None of a tensor.
 
     >>> images = Operand(Tensor(np.zeros((2, 5, 5, 3))), (0, 3, 1, 2))
     >>> images.shape, images.permuted((0, 2, 3, 1)).order
@@ -41,6 +42,7 @@ class Operand(NamedTuple):
 
     data: Data
     order: Shape | None = None
+    parts: "tuple[Operand, ...] | None" = None
 
     @property
     def known(self) -> bool:

@@ -4,6 +4,7 @@ Weights that are known are made floats while the network is recorded.
 """
 
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -225,7 +226,7 @@ def conv_integer(
     return ops.rint(made).astype(np.int32)
 
 
-@operator("QLinearConv", layout=partial(_with_kernel, place=3))
+@operator("QLinearConv", "com.microsoft.QLinearConv", layout=partial(_with_kernel, place=3))
 def qlinear_conv(
     x: Array | Tensor,
     x_scale: Array | Tensor,
@@ -238,6 +239,7 @@ def qlinear_conv(
     b: Array | Tensor | None = None,
     /,
     *,
+    channels_last: Literal[0] = 0,
     group: int = 1,
     kernel_shape: Ints = None,
     spacing: Spacing,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from axon.onnx.run.operators.budget import STEP, spend
 from axon.onnx.run.operators.elementwise import hard_sigmoid
 from axon.onnx.run.operators.operand import Data, as_tensor
 from axon.onnx.run.operators.table import Context, operator
-from axon.ops.cells import CELLS, Cell, gru_before
+from axon.ops.cells import CELLS, Cell, gru_before, parts
 from axon.ops.recurrent import unrolled
 
 Function = Callable[[Tensor], Tensor]
@@ -30,11 +30,10 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "hardsigmoid": hard_sigmoid,
     "scaledtanh": lambda x, alpha=1.0, beta=1.0: activations.tanh(x * beta) * alpha,
     "affine": lambda x, alpha=1.0, beta=0.0: x * alpha + beta,
+    "thresholdedrelu": lambda x, alpha=1.0: ops.where(x > alpha, x, 0.0),
 }
-TAKES: dict[str, tuple[str, ...]] = {
-    "alpha": ("leakyrelu", "elu", "hardsigmoid", "scaledtanh", "affine")
-}
-TAKES["beta"] = TAKES["alpha"][2:]
+BOTH = ("hardsigmoid", "scaledtanh", "affine")
+TAKES = {"alpha": ("leakyrelu", "elu", "thresholdedrelu", *BOTH), "beta": BOTH}
 NEEDS = {"scaledtanh": ("alpha", "beta"), "affine": ("alpha",)}  # the standard names no usual ones
 
 
@@ -69,7 +68,7 @@ class RecurrenceOptions(NamedTuple):
     activation_alpha: list[float] | None = None
     activation_beta: list[float] | None = None
     activations: list[str] | None = None
-    clip: Literal[0] = 0
+    clip: float = 0.0  # what enters an activation is kept between -clip and clip, if it is set
     direction: Literal["forward", "reverse", "bidirectional"] = "forward"
     hidden_size: int | None = None
     layout: int = 0  # 1: samples come first
@@ -102,10 +101,31 @@ def functions(recurrence: Recurrence, options: RecurrenceOptions) -> list[list[F
         for key in NEEDS.get(low, ()):
             if key not in numbers:
                 raise ValueError(f"activation {name!r} without its activation_{key} is not known.")
-        found.append(partial(FUNCTIONS[low], **numbers) if numbers else FUNCTIONS[low])
+        function = partial(FUNCTIONS[low], **numbers) if numbers else FUNCTIONS[low]
+        clipped = options.clip > 0 and len(found) % count < 2  # not what an LSTM makes of c
+        found.append(partial(_clipped, function, options.clip) if clipped else function)
     if len(found) != count * directions:
         raise ValueError(f"activations {names} are not {count} for each direction.")
     return [found[i : i + count] for i in range(0, len(found), count)]
+
+
+def _clipped(function: Function, limit: float, x: Tensor) -> Tensor:
+    return function(x.clip(-limit, limit))
+
+
+class Gates(NamedTuple):
+    """How the gates of an LSTM differ from the usual ones.
+
+    Attributes:
+        peepholes: (directions, 3 * units), by which the gates i, o and k see c.
+        coupled: whether k is 1 - i, and has no numbers of its own.
+    """
+
+    peepholes: Tensor | None = None
+    coupled: bool = False
+
+
+USUAL = Gates()
 
 
 def recurrent(
@@ -116,6 +136,7 @@ def recurrent(
     weights: tuple[Tensor, Tensor, Tensor | None],
     lengths: Data | None,
     first: list[Data | None],
+    gates: Gates = USUAL,
 ) -> list[Tensor | None]:
     """Y (time, directions, n, units), Y_h and Y_c (directions, n, units), those that are used.
 
@@ -128,6 +149,7 @@ def recurrent(
             perhaps a bias (directions, 2 * gates * units).
         lengths: (n,), how many steps are real.
         first: h, and c of an LSTM, at the start (directions, n, units).
+        gates: those of an LSTM.
     """
     w, r, bias = weights
     if options.layout:
@@ -144,7 +166,8 @@ def recurrent(
         mask = real[:, ::-1] if back and real is not None else real
         sequence = x[::-1] if back else x
         of_one = w[d], r[d], None if bias is None else bias[d]
-        made.append(_direction(recurrence, options, chosen, sequence, mask, of_one, start))
+        cell = _cell(recurrence, chosen, _of_direction(gates, d, r.shape[2]))
+        made.append(_direction(recurrence, options, cell, sequence, mask, of_one, start))
     numbers = range(1 + len(first))
     return [result_of(recurrence, options, made, real, i) if i in used else None for i in numbers]
 
@@ -152,7 +175,7 @@ def recurrent(
 def _direction(
     recurrence: Recurrence,
     options: RecurrenceOptions,
-    chosen: list[Function],
+    run: Callable[..., Tensor],
     x: Tensor,
     mask: Tensor | None,
     weights: tuple[Tensor, Tensor, Tensor | None],
@@ -172,19 +195,62 @@ def _direction(
     begin = start[0] if len(start) == 1 else ops.concatenate(start)
     p = ops.recurrent_input(x.reshape(time * n, features), w, b, r, *below, begin)
     mask = Tensor(np.zeros((n, 0), bool)) if mask is None else mask
-    return _cell(recurrence, chosen)(p, mask, cell=recurrence.name, time=time)
+    return run(p, mask, cell=recurrence.name, time=time)
 
 
-def _cell(recurrence: Recurrence, chosen: list[Function]) -> Callable[..., Tensor]:
-    """The compiled recurrence for the usual activations, else one of single operations."""
+def _of_direction(gates: Gates, d: int, units: int) -> Gates:
+    """The gates of one direction, whose peepholes are (3 * units,)."""
+    if gates.peepholes is None:
+        return gates
+    if gates.peepholes.shape[1:] != (3 * units,):
+        raise ValueError(f"peepholes {gates.peepholes.shape} do not fit {units} units.")
+    return gates._replace(peepholes=gates.peepholes[d])
+
+
+def _cell(recurrence: Recurrence, chosen: list[Function], gates: Gates) -> Callable[..., Tensor]:
+    """The compiled recurrence for the usual gates and activations, else single operations."""
     usual = [FUNCTIONS[name.lower()] for name in recurrence.usual]
-    if chosen == usual and not recurrence.before:
+    plain = gates.peepholes is None and not gates.coupled
+    if chosen == usual and not recurrence.before and plain:
         return ops.recurrence
-    if recurrence is LSTM and chosen[1] is not chosen[2]:
-        raise ValueError("an LSTM whose two state activations differ is not supported.")
     textbook: Callable[..., object] = gru_before if recurrence.before else recurrence.cell.textbook
-    given = {"f": chosen[0]} if recurrence is RNN else {"f": chosen[1], "s": chosen[0]}
+    given: dict[str, Any] = {"f": chosen[-1]}
+    if recurrence is LSTM:
+        textbook, given = _lstm_step, {"chosen": chosen, "gates": gates}
+    elif recurrence is not RNN:
+        given["s"] = chosen[0]
     return partial(unrolled, textbook=partial(textbook, **given))
+
+
+def _lstm_step(
+    z: Tensor,
+    r: Tensor,
+    b: Tensor | None,
+    h: Tensor,
+    c: Tensor,
+    *,
+    chosen: list[Function],
+    gates: Gates,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """An LSTM with any activations; i and k may see c, and o the c of after the step.
+
+    Columns: input gate i, forget gate k (keep), candidate g, output gate o.
+    """
+    (s, f, last), units = chosen, h.shape[1]
+    i, k, g, o = parts(z + h @ r, 4)
+    p_i = p_o = p_k = None
+    if gates.peepholes is not None:
+        p_i, p_o, p_k = (gates.peepholes[n * units : (n + 1) * units] for n in range(3))
+    i = s(_seeing(i, c, p_i))
+    k = 1.0 - i if gates.coupled else s(_seeing(k, c, p_k))
+    g = f(g)
+    c_new = k * c + i * g
+    o = s(_seeing(o, c_new, p_o))
+    return [i, k, g, o], [o * last(c_new), c_new]
+
+
+def _seeing(gate: Tensor, c: Tensor, peephole: Tensor | None) -> Tensor:
+    return gate if peephole is None else gate + c * peephole
 
 
 def _biases(
@@ -282,14 +348,13 @@ def lstm(
     p: Tensor | None = None,
     /,
     *,
-    input_forget: Literal[0] = 0,
+    input_forget: int = 0,
     options: RecurrenceOptions,
     context: Context,
 ) -> list[Tensor | None]:
-    """c' = k c + i g and h' = o f(c'), of the gates i, k, g, o; without peepholes ``p``."""
-    if p is not None:
-        raise ValueError("peepholes (input P) are not supported.")
-    return recurrent(LSTM, options, context.used, x, (w, r, b), lengths, [h, c])
+    """c' = k c + i g and h' = o f(c'), of the gates i, k, g, o, which peepholes ``p`` let see c."""
+    gates, weights = Gates(p, bool(input_forget)), (w, r, b)
+    return recurrent(LSTM, options, context.used, x, weights, lengths, [h, c], gates)
 
 
 @operator("GRU")

@@ -167,12 +167,17 @@ def batch_normalization(
     spatial: Literal[1] = 1,
     training_mode: int = 0,
     context: Context,
-) -> Tensor:
+) -> list[Tensor | None]:
     """By the statistics of the batch while training, which the running ones follow; else by those.
 
-    moving = momentum moving + (1 - momentum) batch. Whether it trains is for AXON to say, not for
-    ``training_mode``.
+    moving = momentum moving + (1 - momentum) batch. Whether it trains is for AXON to say, unless
+    the file reads what they become: then ``training_mode`` is 1, and those are further results.
     """
+    if training_mode:
+        found = ops.channel_moments(x)
+        pairs = ((mean, found[0]), (variance, found[1]))
+        after = [old * momentum + batch * (1 - momentum) for old, batch in pairs]
+        return [_affine(x, found[0], scale / ops.sqrt(found[1] + epsilon), bias), *after]
     if context.training and isinstance(mean, Buffer):
         if x.size == x.shape[-1]:
             raise ValueError(
@@ -183,7 +188,7 @@ def batch_normalization(
         for moving, batch in ((mean, found[0]), (variance, found[1])):
             ops.assign(moving, moving * momentum + batch.detach() * (1 - momentum))
         mean, variance = found[0], found[1]
-    return _affine(x, mean, scale / ops.sqrt(variance + epsilon), bias)
+    return [_affine(x, mean, scale / ops.sqrt(variance + epsilon), bias)]
 
 
 def standard_rows(x: Tensor, epsilon: float, centered: bool = True) -> Tensor:
@@ -218,7 +223,7 @@ def layer_normalization(
     return [y, mean, 1.0 / ops.sqrt(variance + epsilon)]
 
 
-@operator("RMSNormalization")
+@operator("RMSNormalization", "SimplifiedLayerNormalization")  # the second is ONNX Runtime's
 def rms_normalization(
     x: Tensor,
     scale: Tensor,

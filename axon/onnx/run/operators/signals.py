@@ -1,5 +1,6 @@
 """Fourier transforms, as products with matrices of cosines and sines; and windows for them."""
 
+from collections.abc import Sequence
 from math import pi
 from typing import Literal
 
@@ -130,3 +131,29 @@ def mel_weights(
         if right > middle:
             made[middle:right, i] = (right - np.arange(middle, right)) / (right - middle)
     return made.astype(np.float32)
+
+
+# ------------------------------------------------------------------------------------ windows
+
+WINDOWS = {  # sums of cosines of 0, 1, 2 periods
+    "HannWindow": (0.5, -0.5),
+    "HammingWindow": (25 / 46, -21 / 46),
+    "BlackmanWindow": (0.42, -0.5, 0.08),
+}
+WINDOW_TYPES = {1: "float32", 10: "float32", 11: "float64"}
+
+
+def _enter_window(name: str, parts: Sequence[float]) -> None:
+    @operator(name)
+    def window(size: int, /, *, output_datatype: int = 1, periodic: int = 1) -> Tensor:
+        """A sum of cosines over ``size`` places, the period of which is that or one less."""
+        if output_datatype not in WINDOW_TYPES:
+            raise ValueError(f"output_datatype={output_datatype} is not supported.")
+        allowed((size,))
+        angles = 2 * pi * np.arange(size) / max(size - (not periodic), 1)
+        made = sum(part * np.cos(k * angles) for k, part in enumerate(parts))
+        return Tensor(np.asarray(made, WINDOW_TYPES[output_datatype]))
+
+
+for _name, _parts in WINDOWS.items():
+    _enter_window(_name, _parts)
