@@ -9,5 +9,5 @@ asinh acosh atanh lppool maxpool averagepool convtranspose conv
 attention resize deformconv einsum
 softmax_cross_entropy_loss rotaryembedding swiglu center_crop_pad affinegrid
 linear_attention causal_conv_with_state lstm hannwindow hammingwindow blackmanwindow
-splittosequence scan batchnorm
+scan batch_normalization
 """.split()

@@ -344,7 +344,7 @@ def test_an_operator_has_the_right_gradients(one: One) -> None:
 
 
 ELSEWHERE = {  # tried in tests/onnx/test_load_hostile.py, inside larger networks, or below
-    *("Loop", "If", "Scan", "Shape", "Size", "ConstantOfShape", "Range", "NonZero", "EyeLike"),
+    *("Loop", "If", "Shape", "Size", "ConstantOfShape", "Range", "NonZero", "EyeLike"),
     *("RNN", "GRU", "RMSNormalization", "Swish"),
     *("com.microsoft.QLinearConcat", "com.microsoft.TransposeMatMul"),
     "com.microsoft.DynamicQuantizeLSTM",
