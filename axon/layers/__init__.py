@@ -162,6 +162,7 @@ if TYPE_CHECKING:
         AlphaDropout,
         ChannelShuffle,
         EinsumDense,
+        FeatureAlphaDropout,
         Fold,
         Identity,
         Lambda,
@@ -175,6 +176,13 @@ if TYPE_CHECKING:
     from axon.layers.steps import Permute, RepeatVector, TimeDistributed
     from axon.layers.text import TextVectorization
     from axon.layers.transposed import Conv2DTranspose
+    from axon.layers.unpooling import (
+        FractionalMaxPooling2D,
+        FractionalMaxPooling3D,
+        MaxUnpooling1D,
+        MaxUnpooling2D,
+        MaxUnpooling3D,
+    )
     from axon.layers.volumes import (
         Conv1DTranspose,
         Conv3D,
@@ -220,7 +228,8 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "norms": ("InstanceNormalization", "LocalResponseNormalization", "UnitNormalization"),
     "simple": (
         *("ActivityRegularization", "AlphaDropout", "ChannelShuffle", "EinsumDense", "Fold"),
-        *("Identity", "Lambda", "PixelShuffle", "PixelUnshuffle", "SpatialDropout3D", "Unfold"),
+        *("FeatureAlphaDropout", "Identity", "Lambda", "PixelShuffle", "PixelUnshuffle"),
+        *("SpatialDropout3D", "Unfold"),
     ),
     "volumes": (
         *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
@@ -235,6 +244,10 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
     "steps": ("Permute", "RepeatVector", "TimeDistributed"),
     "separable": ("DepthwiseConv2D", "SeparableConv2D"),
     "transposed": ("Conv2DTranspose",),
+    "unpooling": (
+        *("FractionalMaxPooling2D", "FractionalMaxPooling3D"),
+        *("MaxUnpooling1D", "MaxUnpooling2D", "MaxUnpooling3D"),
+    ),
     "conv_lstm": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     "bends": (
         *("RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective", "RandomShear"),

@@ -21,6 +21,7 @@ from axon.layers.windows import (
     lifted,
     padding_given,
     padding_of,
+    spans_of,
 )
 from axon.names import resolve
 from axon.ops.convolution import conv2d
@@ -77,8 +78,7 @@ class Convolution(Layer):
     @property
     def spans(self) -> Shape:
         """How many pixels a window covers along each axis."""
-        sizes = zip(self.kernel_size, self.dilation_rate, strict=True)
-        return tuple((k - 1) * d + 1 for k, d in sizes)
+        return spans_of(self.kernel_size, self.dilation_rate)
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Only the channels have to stay as they were: images may have any size."""

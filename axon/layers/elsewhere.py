@@ -12,7 +12,9 @@ _SIZED = {  # with the number of axes in place of #
     "Dropout#d": "SpatialDropout#D",
     "InstanceNorm#d": "InstanceNormalization",
     "LPPool#d": "LPPooling#D",
+    "FractionalMaxPool#d": "FractionalMaxPooling#D",
     "MaxPool#d": "MaxPooling#D",
+    "MaxUnpool#d": "MaxUnpooling#D",
     "ReflectionPad#d": "Padding#D(padding, mode='reflect')",
     "ReplicationPad#d": "Padding#D(padding, mode='edge')",
     "ZeroPad#d": "ZeroPadding#D",
@@ -26,7 +28,6 @@ _ACTIVATIONS = {
 PYTORCH = {
     **{k.replace("#", n): v.replace("#", n) for k, v in _SIZED.items() for n in "123"},
     **{name: f"Activation({function!r})" for name, function in _ACTIVATIONS.items()},
-    "FeatureAlphaDropout": "AlphaDropout",
     "GroupNorm": "GroupNormalization",
     "LayerNorm": "LayerNormalization",
     "LocalResponseNorm": "LocalResponseNormalization",

@@ -14,7 +14,7 @@ from axon.backend import Shape
 from axon.checks import finite, fraction, integer, is_number
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer
+from axon.layers.base import Layer, LayerResult
 from axon.layers.options import LayerOptions
 from axon.layers.windows import Windowed
 from axon.modes import count_up
@@ -51,14 +51,14 @@ class Noise(Layer):
         self.seed_state = Buffer(np.array([int(chosen) % WORDS, 0], np.uint32))
 
     @abstractmethod
-    def disturb(self, x: Tensor) -> Tensor:
+    def disturb(self, x: Tensor) -> LayerResult:
         """Compute the layer as it acts while training."""
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor) -> LayerResult:
         """Disturb x while training; pass it on otherwise."""
         return self.disturb(x) if self.training else self.undisturbed(x)
 
-    def undisturbed(self, x: Tensor) -> Tensor:
+    def undisturbed(self, x: Tensor) -> LayerResult:
         """What comes out otherwise: x."""
         return x
 

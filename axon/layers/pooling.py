@@ -13,6 +13,7 @@ from axon.backend import Array, Shape
 from axon.checks import Integers, boolean, demand, integers
 from axon.core import Tensor
 from axon.layers import masks
+from axon.layers.base import LayerResult, of_each
 from axon.layers.options import LayerOptions
 from axon.layers.windows import (
     AXES,
@@ -23,6 +24,7 @@ from axon.layers.windows import (
     lifted,
     padding_given,
     padding_of,
+    spans_of,
 )
 from axon.ops import add, maximum, where
 from axon.ops.pad import pad
@@ -36,6 +38,7 @@ class Pooling(Windowed):
 
     on_mask = masks.REFUSED
     pool: ClassVar[Callable[..., Any]]
+    dilation: Shape | None = None  # of one that was pickled before there was any
 
     def __init__(
         self,
@@ -44,20 +47,27 @@ class Pooling(Windowed):
         padding: PaddingLike = "valid",
         *,
         ceil_mode: bool = False,
+        dilation: Integers = 1,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
+        self.dilation = integers(owner, "dilation", dilation, self.axes)
         self.pool_size = integers(owner, "pool_size", pool_size, self.axes)
         apart = self.pool_size if strides is None else strides
         self.strides = integers(owner, "strides", apart, self.axes)
         self.padding = padding_given(owner, padding, ["valid", "same"], self.axes)
         self.ceil_mode = boolean(owner, "ceil_mode", ceil_mode)
         if not isinstance(self.padding, str):
-            pairs = zip(self.padding, self.pool_size, strict=True)
+            pairs = zip(self.padding, self.spans, strict=True)
             fits = all(2 * max(ends) <= size for ends, size in pairs)
             expected = f"at most half of pool_size={self.pool_size}"
             demand(fits, owner, "padding", expected, padding, " Windows would see nothing else.")
+
+    @property
+    def spans(self) -> Shape:
+        """How many pixels a window covers along each axis."""
+        return spans_of(self.pool_size, self.dilation or (1,) * self.axes)
 
     def _current(self, name: str, given: object) -> object:
         """How far apart windows lie follows from how large they are, unless it was said."""
@@ -68,27 +78,32 @@ class Pooling(Windowed):
         """Images may have any size that the windows fit into, and any number of channels."""
         super().accept(shape)
         beyond = (n - 1 if self.ceil_mode else 0 for n in self.strides)  # where windows may end
-        spans = tuple(max(size - n, 1) for size, n in zip(self.pool_size, beyond, strict=True))
+        spans = tuple(max(size - n, 1) for size, n in zip(self.spans, beyond, strict=True))
         demand_fitting(self, shape, spans, "pool_size", self.padding)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor) -> LayerResult:
         """Pool; a series is an image of height 1."""
         N, *sizes, C = x.shape
-        image, size, strides = lifted(tuple(sizes)), lifted(self.pool_size), lifted(self.strides)
-        padding = padding_of(self.padding, image, size, strides)
+        image, spans, strides = lifted(tuple(sizes)), lifted(self.spans), lifted(self.strides)
+        padding = padding_of(self.padding, image, spans, strides)
         if self.ceil_mode and self.padding != "same":
-            padding = tuple(map(_begun, image, padding, size, strides))
-        y = self.pooled(x.reshape(N, *image, C), size, strides, padding)
-        return y.reshape(N, *y.shape[len(image) + 1 - self.axes : -1], C)
+            padding = tuple(map(_begun, image, padding, spans, strides))
+        y = self.pooled(x.reshape(N, *image, C), lifted(self.pool_size), strides, padding)
+        start = len(image) + 1 - self.axes
+        return of_each(y, lambda one: one.reshape(N, *one.shape[start:-1], C))
 
-    def pooled(self, x: Tensor, size: Shape, strides: Shape, padding: Ends) -> Tensor:
+    def pooled(self, x: Tensor, size: Shape, strides: Shape, padding: Ends) -> LayerResult:
         """Pool images, or volumes."""
+        return self.of_windows(x, pool_size=size, strides=strides, padding=padding)
+
+    def of_windows(self, x: Tensor, **windows: Any) -> Tensor:
+        """What is made of each window."""
         pool: Callable[..., Tensor] = type(self).pool
         if self.axes == 3:
             from axon.ops.volumes import pool3d
 
             pool = partial(pool3d, pool)
-        return pool(x, pool_size=size, strides=strides, padding=padding)
+        return pool(x, **windows)
 
 
 def _begun(n: int, ends: Pair, size: int, stride: int) -> Pair:
@@ -132,14 +147,47 @@ class MaxPooling(Pooling):
 
     on_mask = masks.REFUSED
     pool = max_pool2d
+    return_indices = False  # of one that was pickled before it could say where
 
-    def call(self, x: Tensor) -> Tensor:
+    def __init__(
+        self,
+        pool_size: Integers = 2,
+        strides: Integers | None = None,
+        padding: PaddingLike = "valid",
+        *,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+        dilation: Integers = 1,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(
+            pool_size, strides, padding, ceil_mode=ceil_mode, dilation=dilation, **options
+        )
+        self.return_indices = boolean(type(self).__name__, "return_indices", return_indices)
+
+    def call(self, x: Tensor) -> LayerResult:
         """Pool; a relu and a bias just before it are applied to what remains."""
+        if self.return_indices:  # relu makes numbers equal, of which the first counts
+            return super().call(x)
         source, later = lifted_apart(x)
         y = super().call(source)
+        assert isinstance(y, Tensor)
         for function in later:
             y = function(y)
         return y
+
+    def pooled(self, x: Tensor, size: Shape, strides: Shape, padding: Ends) -> LayerResult:
+        """Pool images, or volumes; and say where the largest stand, if that is wanted."""
+        gaps: dict[str, Any] = {}
+        if self.spans != self.pool_size:
+            assert self.dilation is not None
+            gaps = {"dilation": lifted(self.dilation)}
+        windows = {"pool_size": size, "strides": strides, "padding": padding, **gaps}
+        if not self.return_indices:
+            return self.of_windows(x, **windows)
+        from axon.ops.unpooling import largest2d, largest3d
+
+        return (largest3d if self.axes == 3 else largest2d)(x, **windows)
 
 
 class MaxPooling2D(MaxPooling):
@@ -152,6 +200,9 @@ class MaxPooling2D(MaxPooling):
             images divided by the strides, rounded up, and windows may reach over the edges; or, as
             in PyTorch, by how much they may: one number, one for each axis, or (before, after).
         ceil_mode: a window that begins on the image counts, though it ends beyond it.
+        return_indices: return (numbers, places): where in its image each stands, counted row by
+            row, channel by channel, which is what MaxUnpooling2D takes.
+        dilation: how far the pixels that a window looks at lie apart.
         options: name, dtype.
 
     Shapes: (n, height, width, channels) -> (n, new height, new width, channels).
@@ -173,15 +224,17 @@ class _OverTime(Pooling):
     on_mask = masks.USED
     axes = 1
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> LayerResult:
         """Pool what is real."""
         if mask is None or self.padding == "valid":  # of which only whole windows are real
             return super().call(x)
         y = self._of_real(x, masks.demand_steps(self.name, mask, x))
+        if isinstance(y, tuple):
+            return masks.without_padding(y[0], self._real_windows(mask)), *y[1:]
         return masks.without_padding(y, self._real_windows(mask))
 
     @abstractmethod
-    def _of_real(self, x: Tensor, real: Tensor) -> Tensor: ...
+    def _of_real(self, x: Tensor, real: Tensor) -> LayerResult: ...
 
     def compute_mask(self, x: Tensor | Array, mask: masks.Mask = None) -> masks.Mask:
         """Which windows are real."""
@@ -189,7 +242,8 @@ class _OverTime(Pooling):
 
     def _real_windows(self, mask: Tensor | Array) -> Tensor:
         name = masks.demand_name(self.name, None if self.ceil_mode else self.padding)
-        return masks.of_windows(mask, name, self.pool_size[0], self.strides[0])
+        (apart,) = self.dilation or (1,)
+        return masks.of_windows(mask, name, self.pool_size[0], self.strides[0], apart)
 
 
 class MaxPooling1D(_OverTime, MaxPooling):
@@ -205,7 +259,7 @@ class MaxPooling1D(_OverTime, MaxPooling):
     array([4., 3.], dtype=float32)
     """
 
-    def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
+    def _of_real(self, x: Tensor, real: Tensor) -> LayerResult:
         lowest = float(np.finfo(x.dtype).min)
         return super().call(masks.without_padding(x, real, lowest))
 
@@ -239,7 +293,7 @@ class AveragePooling(Pooling):
             x = pad(x, padding=((0, 0), *meant, (0, 0)))
             beyond = (after - some for (_, after), (_, some) in zip(padding, meant, strict=True))
             padding = tuple((0, rest) for rest in beyond)
-        return super().pooled(x, size, strides, padding)
+        return self.of_windows(x, pool_size=size, strides=strides, padding=padding)
 
 
 class AveragePooling2D(AveragePooling):
@@ -273,7 +327,9 @@ class AveragePooling1D(_OverTime, AveragePooling):
 
     def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
         share = super().call(real.astype(x.dtype)[..., None])  # of a window, that is real
-        return super().call(masks.without_padding(x, real)) / where(share > 0.0, share, 1.0)
+        mean = super().call(masks.without_padding(x, real))
+        assert isinstance(share, Tensor) and isinstance(mean, Tensor)
+        return mean / where(share > 0.0, share, 1.0)
 
 
 class GlobalPooling(Windowed):

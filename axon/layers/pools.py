@@ -238,7 +238,8 @@ class _LPPooling(Pooling):
     def pooled(self, x: Tensor, size: Shape, strides: Shape, padding: Ends) -> Tensor:
         """The mean of powers, times how many there are, and its root."""
         p = self.norm_type
-        means = super().pooled(power(x, p), size, strides, padding)
+        windows = {"pool_size": size, "strides": strides, "padding": padding}
+        means = self.of_windows(power(x, p), **windows)
         total = means * float(np.prod(size))
         some = where(total != 0.0, absolute(total), 1.0)  # the root of 0 has no slope
         return power(some, 1 / p) * sign(total)

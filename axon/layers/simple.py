@@ -524,3 +524,29 @@ class AlphaDropout(Dropout):
         kept = dropout_mask(self.key(), threshold.astype(np.int64), one, shape=shape)
         y = x * kept + (1.0 - kept) * LOWEST
         return y * slope.astype(x.dtype) + offset.astype(x.dtype)
+
+
+class FeatureAlphaDropout(AlphaDropout):
+    """AlphaDropout of whole channels: (n, ..., channels), the last axis.
+
+    Args:
+        rate: share that is left out, at least 0 and less than 1; or a schedule, as for Dropout.
+        seed: a whole number, for the same numbers each time.
+        options: name, dtype, trainable.
+
+    >>> FeatureAlphaDropout(0.5, seed=1)(np.zeros((1, 2, 3)), training=True).round(3)
+    array([[[-0.779,  0.779,  0.779],
+            [-0.779,  0.779,  0.779]]], dtype=float32)
+    """
+
+    on_mask = masks.EACH
+    has_format = True
+
+    def __init__(
+        self, rate: Any, *, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
+        super().__init__(rate, seed=seed, **options)
+
+    def mask_shape(self, shape: Shape) -> Shape:
+        """One number for each sample and channel."""
+        return (shape[0], *(1,) * (len(shape) - 2), *shape[1:][-1:])

@@ -81,6 +81,15 @@ def padding_of(name: str | Ends, shape: Shape, spans: Shape, strides: Shape) -> 
     return tuple(same(*axis) for axis in zip(shape, spans, strides, strict=True))
 
 
+def spans_of(sizes: Shape, dilation: Shape) -> Shape:
+    """How many pixels windows cover, from the first tap to the last.
+
+    >>> spans_of((3, 2), (1, 4))
+    (3, 5)
+    """
+    return tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
+
+
 def demand_axes(layer: Layer, shape: Shape, axes: int) -> None:
     """Raise ValueError unless these are images (or series), with channels."""
     if len(shape) == axes + 2:

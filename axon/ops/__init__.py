@@ -88,6 +88,7 @@ if TYPE_CHECKING:  # the same names, for who checks types
     from axon.ops.sliding import *  # noqa: F403
     from axon.ops.special import *  # noqa: F403
     from axon.ops.spectra import *  # noqa: F403
+    from axon.ops.unpooling import *  # noqa: F403
 
 
 LATER = {  # chapter -> its public names
@@ -127,6 +128,7 @@ LATER = {  # chapter -> its public names
         depth_to_space depthwise_conv fold max_pool separable_conv space_to_depth unfold""",
     "special": """angle conj i0 imag real view""",
     "spectra": """cdist erfinv extract_sequences fft fft2 ifft2 irfft istft rfft stft""",
+    "unpooling": "max_unpool",
 }
 ALIASES = {  # other names that NumPy, Keras or PyTorch have for the same
     "abs": "absolute",

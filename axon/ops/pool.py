@@ -14,6 +14,7 @@ from axon.backend import Array, DType, Shape
 from axon.bounds import same
 from axon.core import Tensor, primitive
 from axon.ops.windows import (
+    ONE,
     UNPADDED,
     Meeting,
     Padding,
@@ -31,23 +32,24 @@ TRUTH = np.dtype(np.bool_)
 Specs = list[tuple[Shape, DType]]
 
 
-def windows_of(pool_size: Pair, strides: Pair, padding: Padding = UNPADDED) -> Windows:
-    """The windows; each must have at least one tap on the images.
+def windows_of(
+    pool_size: Pair, strides: Pair, padding: Padding = UNPADDED, dilation: Pair = ONE
+) -> Windows:
+    """The windows; each must reach the images.
 
     Raises:
         ValueError: one may lie in the padding altogether.
     """
-    for size, reach in zip(pool_size, padding, strict=True):
-        if max(reach) >= size:
+    windows = Windows(pool_size, strides, padding, dilation)
+    for span, reach in zip(windows.spans(), padding, strict=True):
+        if max(reach) >= span:
             raise ValueError(f"Padding {reach} must be smaller than the window of {pool_size}.")
-    return Windows(pool_size, strides, padding)
+    return windows
 
 
-def pool2d_shape(
-    x: Array, *, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
-) -> tuple[Shape, DType]:
+def pool2d_shape(x: Array, **meta: Any) -> tuple[Shape, DType]:
     """Shape and type of pooled images: (N, OH, OW, C)."""
-    return answers(images(x), windows_of(pool_size, strides, padding)), x.dtype
+    return answers(images(x), windows_of(**meta)), x.dtype
 
 
 def answers(shape: Shape, windows: Windows) -> Shape:
@@ -97,13 +99,14 @@ def _walk(
 
 def _disjoint(windows: Windows) -> bool:
     """Whether no two windows overlap."""
-    return all(s >= k for s, k in zip(windows.strides, windows.size, strict=True))
+    return all(s >= k for s, k in zip(windows.strides, windows.spans(), strict=True))
 
 
 def _covering(windows: Windows, shape: Shape) -> bool:
     """Whether every pixel is seen, and by one window only."""
     covered = tuple(n * k for n, k in zip(windows.counts(shape), windows.size, strict=True))
-    return windows.strides == windows.size and covered == shape[1:3] and not windows.padded
+    side_by_side = windows.strides == windows.size == windows.spans()
+    return side_by_side and covered == shape[1:3] and not windows.padded
 
 
 def _fold(combine: Any, start: float, out: Array, x: Array, windows: Windows, xp: Any) -> Any:
@@ -126,7 +129,14 @@ def _fold(combine: Any, start: float, out: Array, x: Array, windows: Windows, xp
 
 @primitive(result=pool2d_shape, floats=True, rows=each_row(2), flops=1, bounds=same)
 def max_pool2d(
-    out: Array, x: Array, *, xp: Any, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
+    out: Array,
+    x: Array,
+    *,
+    xp: Any,
+    pool_size: Pair,
+    strides: Pair,
+    padding: Padding = UNPADDED,
+    dilation: Pair = ONE,
 ) -> None:
     """The largest number that each window sees; the first of equal ones receives the gradient.
 
@@ -135,7 +145,7 @@ def max_pool2d(
     array([[ 5.,  7.],
            [13., 15.]])
     """
-    windows = windows_of(pool_size, strides, padding)
+    windows = windows_of(pool_size, strides, padding, dilation)
     with Unbuffered(xp):
         for _ in _fold(xp.maximum, -inf, out, x, windows, xp):
             pass

@@ -103,9 +103,17 @@ def conv3d_input(
 
 
 def pool3d(
-    pool: Callable[..., Tensor], x: Tensor, *, pool_size: Triple, strides: Triple, padding: Around
+    pool: Callable[..., Tensor],
+    x: Tensor,
+    *,
+    pool_size: Triple,
+    strides: Triple,
+    padding: Around,
+    **dilation: Triple,
 ) -> Tensor:
     """Pool volumes (N, D, H, W, C), by what pools images: first each slice, then along the depth.
+
+    ``dilation=`` says how far taps lie apart, if that is not 1.
 
     >>> from axon.ops.pool import max_pool2d
     >>> x = Tensor([float(i) for i in range(8)]).reshape(1, 2, 2, 2, 1)
@@ -115,8 +123,10 @@ def pool3d(
     """
     N, D, H, W, C = _volume(x)
     flat: dict[str, Any] = {"pool_size": pool_size[1:], "strides": strides[1:]}
+    flat |= {name: apart[1:] for name, apart in dilation.items()}
     y = pool(x.reshape(N * D, H, W, C), padding=padding[1:], **flat)
     OH, OW = y.shape[1:3]
     deep = {"pool_size": (pool_size[0], 1), "strides": (strides[0], 1)}
+    deep |= {name: (apart[0], 1) for name, apart in dilation.items()}
     y = pool(y.reshape(N, D, OH * OW, C), padding=(padding[0], (0, 0)), **deep)
     return y.reshape(N, y.shape[1], OH, OW, C)

@@ -244,7 +244,9 @@ TORCH_LAYERS = "\n".join(
         _pairs("AdaptiveMaxPool#d", "layers.AdaptiveMaxPooling#D"),
         _pairs("AvgPool#d", "layers.AveragePooling#D"),
         _pairs("MaxPool#d", "layers.MaxPooling#D"),
+        _pairs("FractionalMaxPool#d", "layers.FractionalMaxPooling#D", (2, 3)),
         _pairs("LPPool#d", "layers.LPPooling#D"),
+        _pairs("MaxUnpool#d", "layers.MaxUnpooling#D"),
         _pairs("Conv#d LazyConv#d", "layers.Conv#D"),
         _pairs("ConvTranspose#d LazyConvTranspose#d", "layers.Conv#DTranspose"),
         _pairs("BatchNorm#d LazyBatchNorm#d", "layers.BatchNormalization"),
@@ -258,7 +260,6 @@ TORCH_LAYERS = "\n".join(
         Module: layers.Module
         CrossMapLRN2d LocalResponseNorm: layers.LocalResponseNormalization
         DataParallel: models.Model.fit
-        FeatureAlphaDropout: layers.AlphaDropout
         GroupNorm: layers.GroupNormalization
         LayerNorm: layers.LayerNormalization
         RMSNorm: layers.RMSNormalization
@@ -302,8 +303,6 @@ TORCH = (
         TORCH_LAYERS + TORCH_LOSSES,
         """
         AdaptiveLogSoftmaxWithLoss: a softmax over very many classes, in clusters
-        FractionalMaxPool2d FractionalMaxPool3d: windows drawn by chance
-        MaxUnpool1d MaxUnpool2d MaxUnpool3d: pooling does not give the places of its maxima
         TransformerDecoder TransformerDecoderLayer: a Model of MultiHeadAttention
         """,
         _module,

@@ -362,6 +362,16 @@ SAMPLES = {
         ),
         (2, 3, 1),
     ),
+    "MaxPooling2D, apart": (
+        lambda **s: layers.MaxPooling2D((2, 1), 1, (1, 0), dilation=(2, 1), **s),
+        (3, 2, 1),
+    ),
+    "FeatureAlphaDropout": (lambda **s: layers.FeatureAlphaDropout(0.5, **s), (2, 4)),
+    "FractionalMaxPooling2D": (lambda **s: layers.FractionalMaxPooling2D(2, 2, **s), (3, 4, 1)),
+    "FractionalMaxPooling3D": (
+        lambda **s: layers.FractionalMaxPooling3D((1, 2, 1), None, (0.9, 0.5, 0.9), **s),
+        (2, 3, 2, 1),
+    ),
     # sounds
     "STFTSpectrogram": (lambda **s: layers.STFTSpectrogram("psd", 4, 2, **s), (6, 2)),
     "MelSpectrogram": (
@@ -374,6 +384,7 @@ ON_SEVERAL = {  # layers of several inputs; see GRAPHS
     *(layers.Maximum, layers.Minimum, layers.Concatenate, layers.Dot),
     *(layers.Attention, layers.AdditiveAttention),
     *(layers.Bilinear, layers.CosineSimilarity, layers.PairwiseDistance),
+    *(layers.MaxUnpooling1D, layers.MaxUnpooling2D, layers.MaxUnpooling3D),
 }
 # The samples above are floats; see TEXTS.
 ON_INTEGERS = {layers.Embedding, layers.PackedEmbedding}
@@ -473,7 +484,20 @@ def attending(shape=(3,)):
     return Model(row, Dense(2)(Flatten()(layers.Concatenate()(seen))))
 
 
+def unpooled(shape=(3,)):
+    """What is pooled, and put back to where it was, along one to three axes."""
+    row = Input(shape)
+    x, found = Dense(16, "tanh")(row), []
+    for axes, (size, window) in enumerate((((8, 2), 3), ((4, 2, 2), 2), ((2, 4, 2, 1), 2)), 1):
+        pool = getattr(layers, f"MaxPooling{axes}D")
+        back = getattr(layers, f"MaxUnpooling{axes}D")
+        y, places = pool(window, 2, return_indices=True)(layers.Reshape(size)(x))
+        found.append(Flatten()(back(window, 2)([y * 2.0, places])))
+    return Model(row, Dense(2)(layers.Concatenate()(found)))
+
+
 GRAPHS = {
+    "pooled and put back": unpooled,
     "every layer of several inputs": merged,
     "shared, nested, operators": shared,
     "states and attention": attending,

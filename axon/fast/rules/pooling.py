@@ -9,7 +9,7 @@ from axon.fast.kernels import pooling
 from axon.fast.rules.calls import At, Call, Site, Work, flat, lowers
 from axon.fast.rules.convolution import each
 from axon.ops.pool import windows_of
-from axon.ops.windows import UNPADDED, Windows
+from axon.ops.windows import ONE, UNPADDED, Windows
 from axon.program.trace import Instruction
 
 FIXED = 100.0  # nanoseconds
@@ -20,9 +20,10 @@ def _windows(meta: dict[str, Any]) -> Windows:
     return windows_of(meta["pool_size"], meta["strides"], meta.get("padding", UNPADDED))
 
 
-def _suits(site: Site, x: Tensor, y: Tensor) -> bool:
+def _suits(site: Site, x: Tensor, y: Tensor, meta: dict[str, Any]) -> bool:
+    """Whether the compiled kernels can do it: they know of no gaps between taps."""
     batch = (site.batched(x) and x.shape[0] == site.batch) or site.wide
-    return batch and flat(x) and y.size > 0
+    return batch and flat(x) and y.size > 0 and meta.get("dilation", ONE) == ONE
 
 
 def _work(
@@ -41,7 +42,7 @@ def _work(
 def max_pool2d(site: Site, instruction: Instruction) -> Work | None:
     """Images."""
     (x,), y = instruction.inputs, instruction.out
-    if not _suits(site, x, y) or not flat(y):
+    if not _suits(site, x, y, instruction.meta) or not flat(y):
         return None
     places = {"x": each(x), "y": each(y), "index": None, "found": None}
     return _work(site, "largest", x, y, _windows(instruction.meta), **places)
@@ -51,7 +52,7 @@ def max_pool2d(site: Site, instruction: Instruction) -> Work | None:
 def max_pool2d_argmax(site: Site, instruction: Instruction) -> Work | None:
     """Images, and the largest numbers, which are found again faster than read."""
     (x, y), index = instruction.inputs, instruction.out
-    if not _suits(site, x, index) or index.dtype != np.uint8:
+    if not _suits(site, x, index, instruction.meta) or index.dtype != np.uint8:
         return None
     places = {"x": each(x), "y": None, "index": each(index), "found": each(y)}
     return _work(site, "largest", x, y, _windows(instruction.meta), **places)
@@ -62,7 +63,7 @@ def max_pool2d_gradient(site: Site, instruction: Instruction) -> Work | None:
     """The gradient of the result, and which taps it belongs to."""
     (g, index), out = instruction.inputs, instruction.out
     right = index.dtype == np.uint8 and index.data.flags.c_contiguous and flat(out)
-    if not _suits(site, g, out) or not right:
+    if not _suits(site, g, out, instruction.meta) or not right:
         return None
     windows = _windows(instruction.meta)
     places = {"dx": each(out), "g": each(g), "index": each(index)}
@@ -73,7 +74,7 @@ def max_pool2d_gradient(site: Site, instruction: Instruction) -> Work | None:
 def average_pool2d(site: Site, instruction: Instruction) -> Work | None:
     """Images."""
     (x,), y = instruction.inputs, instruction.out
-    if not _suits(site, x, y) or not flat(y):
+    if not _suits(site, x, y, instruction.meta) or not flat(y):
         return None
     return _work(site, "mean", x, y, _windows(instruction.meta), x=each(x), y=each(y))
 
@@ -82,7 +83,7 @@ def average_pool2d(site: Site, instruction: Instruction) -> Work | None:
 def average_pool2d_gradient(site: Site, instruction: Instruction) -> Work | None:
     """The gradient of the result."""
     (g,), out = instruction.inputs, instruction.out
-    if not _suits(site, g, out) or not flat(out):
+    if not _suits(site, g, out, instruction.meta) or not flat(out):
         return None
     windows = _windows(instruction.meta)
     places = {"dx": each(out), "g": each(g)}

@@ -104,6 +104,8 @@ class Simplifier:
                 if node.op_type == "Scan":
                     _drop_pieces(node, wanted)
                 else:
+                    if node.op_type == "MaxPool":  # whose first output may not be left out
+                        wanted.add(node.outputs[0])
                     if node.op_type != "TopK":  # neither of whose outputs may be left out
                         node.outputs = _trimmed([n if n in wanted else "" for n in node.outputs])
         self.graph.nodes = kept[::-1]

@@ -21,7 +21,7 @@ def _inside(windows: Windows, shape: Shape) -> Array | None:
         return None
     axes = []
     for axis, count in enumerate(windows.counts(shape)):
-        taps = np.arange(windows.size[axis])[:, None]
+        taps = np.arange(windows.size[axis])[:, None] * windows.dilation[axis]
         places = np.arange(count) * windows.strides[axis] + taps - windows.padding[axis][0]
         axes.append((places >= 0) & (places < shape[1 + axis]))
     down, across = axes
@@ -120,7 +120,8 @@ def _shared(x: Traced, windows: Windows, shape: Shape) -> Traced:
 
 def _alone(windows: Windows) -> bool:
     """Whether no two windows overlap."""
-    return all(s >= k for s, k in zip(windows.strides, windows.size, strict=True))
+    apart = all(s >= k for s, k in zip(windows.strides, windows.size, strict=True))
+    return apart and windows.spans() == windows.size
 
 
 def _stretched(x: Traced) -> Traced:

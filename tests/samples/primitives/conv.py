@@ -58,11 +58,19 @@ def _conv_weight(x: Any, g: Any, shape: Any, **meta: Any) -> Any:
     return _against(lambda w: _conv(x, w, **meta), shape, g)
 
 
-def _windows(x: Any, pool_size: Any, strides: Any, padding: Pads = NONE, value: float = 0) -> Any:
+def _windows(
+    x: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: Pads = NONE,
+    value: float = 0,
+    dilation: Any = (1, 1),
+) -> Any:
     """(N, OH, OW, C, taps): what each window sees."""
     x = _around(x * 1.0 if value else x, padding, value)
-    views = np.lib.stride_tricks.sliding_window_view(x, pool_size, axis=(1, 2))
-    views = views[:, :: strides[0], :: strides[1]]
+    spans = [(k - 1) * d + 1 for k, d in zip(pool_size, dilation, strict=True)]
+    views = np.lib.stride_tricks.sliding_window_view(x, spans, axis=(1, 2))
+    views = views[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
     return views.reshape(*views.shape[:4], pool_size[0] * pool_size[1])
 
 
@@ -150,7 +158,16 @@ def _pooled() -> list[tuple[Any, Any, Any, dict[str, Any]]]:
     return found
 
 
+def _with_gaps() -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    """Images, the largest, which they are, a gradient; of taps that lie apart. No chance in it."""
+    meta = {"pool_size": (2, 2), "strides": (2, 1), "padding": ((0, 1), (0, 1)), "dilation": (3, 2)}
+    x = np.random.default_rng(3).permutation(40).reshape(2, 5, 4, 1) / 4.0 - 1.1
+    y = _max(x, **meta)
+    return x, y, _argmax(x, y, **meta), np.cos(np.arange(y.size)).reshape(y.shape), meta
+
+
 _BOTH, _POOLED = _outputs(), _pooled()
+_X, _Y, _INDEX, _G, _GAPS = _with_gaps()
 _LARGE_X, _LARGE_W = normal(*_LARGE_IMAGES), normal(*_LARGE_KERNEL)
 _LARGE_G = normal(8, 32, 32, 8)
 _LARGE_Y = _max(_LARGE_X, **_LARGE_POOL)
@@ -185,22 +202,27 @@ SAMPLES: dict[str, Case] = {
         ((_LARGE_X, _LARGE_G), {**_SAME, "shape": _LARGE_KERNEL}),
     ),
     "max_pool2d": Case(
-        _max, [((x,), meta) for x, _, _, meta in _POOLED], ((_LARGE_X,), _LARGE_POOL)
+        _max,
+        [*(((x,), meta) for x, _, _, meta in _POOLED), ((_X,), _GAPS)],
+        ((_LARGE_X,), _LARGE_POOL),
     ),
     "max_pool2d_argmax": Case(
         _argmax,
-        [((x, y), meta) for x, y, _, meta in _POOLED],
+        [*(((x, y), meta) for x, y, _, meta in _POOLED), ((_X, _Y), _GAPS)],
         ((_LARGE_X, _LARGE_Y), _LARGE_POOL),
         nan_shows=[],
     ),
     "max_pool2d_gradient": Case(
         _max_gradient,
-        [((normal(*y.shape), i), {**meta, "shape": x.shape}) for x, y, i, meta in _POOLED],
+        [
+            *(((normal(*y.shape), i), {**meta, "shape": x.shape}) for x, y, i, meta in _POOLED),
+            ((_G, _INDEX), {**_GAPS, "shape": _X.shape}),
+        ],
         ((_LARGE_Y, _LARGE_INDEX), {**_LARGE_POOL, "shape": _LARGE_IMAGES}),
     ),
     "max_pool2d_pick": Case(
         _pick,
-        [((x, i), meta) for x, _, i, meta in _POOLED],
+        [*(((x, i), meta) for x, _, i, meta in _POOLED), ((_X, _INDEX), _GAPS)],
         ((_LARGE_X, _LARGE_INDEX), _LARGE_POOL),
         nan_shows=[],
     ),

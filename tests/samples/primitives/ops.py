@@ -34,6 +34,26 @@ def _take_gradient(g: Any, indices: Any, shape: tuple[int, ...]) -> Any:
     return np.einsum("ir,i...->r...", one_hot.astype(g.dtype), rows)
 
 
+def _spread(*shape: int) -> Any:
+    """Numbers without chance: the others of this file are drawn one after another."""
+    return np.cos(np.arange(prod(shape)) * 2.0).reshape(shape)
+
+
+_PLACES = [
+    (np.array([[[0, 3], [4, 0], [2, 1]], [[1, 1], [0, 2], [4, 0]]]), 5),
+    (np.array([[[1], [0]]], np.uint8), 3),
+    (np.zeros((0, 2, 1), int), 3),
+    (np.zeros((1, 0, 2), int), 2),
+]
+
+
+def _put(x: Any, places: Any, size: int) -> Any:
+    out = np.zeros((len(x), size, x.shape[2]), x.dtype)
+    for index, value in np.ndenumerate(x):
+        out[index[0], places[index], index[2]] = value
+    return out
+
+
 def _slice_gradient(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     where = np.asarray(np.arange(prod(shape)).reshape(shape)[index])
     out = np.zeros(prod(shape), g.dtype)
@@ -162,6 +182,15 @@ SAMPLES: dict[str, Case] = {
         _take_gradient,
         [((normal(*i.shape, *x.shape[1:]), i), {"shape": x.shape}) for x, i in _ROWS],
         ((normal(300, 512), below(256, 300)), {"shape": LARGE}),
+    ),
+    "put": Case(
+        _put,
+        [((_spread(*places.shape), places), {"size": size}) for places, size in _PLACES],
+        (
+            (_spread(8, 64, 256), np.arange(63, -1, -1)[:, None] + np.zeros((8, 1, 256), int)),
+            {"size": 64},
+        ),
+        nan_shows=[0],
     ),
     "slice": Case(
         lambda x, index: x[index],

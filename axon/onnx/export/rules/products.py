@@ -245,14 +245,57 @@ def pooling(op: str, **fixed: Any) -> Rule:
     """Pooling of images or series; taps in the padding do not count."""
 
     def rule(
-        graph: Writer, x: Value, pool_size: Pair, strides: Pair, padding: Padding = UNPADDED
+        graph: Writer,
+        x: Value,
+        pool_size: Pair,
+        strides: Pair,
+        padding: Padding = UNPADDED,
+        dilation: Pair = ONE,
     ) -> Value:
         flat = is_series(x, pool_size[0], padding)
-        where = geometry(pool_size, strides, padding, flat, _seen_by(graph, x))
+        where = geometry(pool_size, strides, padding, flat, _seen_by(graph, x, dilation))
+        if dilation != ONE:
+            where["dilations"] = _along(dilation, flat)
         sizes = _first(graph.result.shape, flat)
         return last(graph.op(op, first(x, flat), **where, **fixed, shape=sizes), flat)
 
     return rule
+
+
+def max_pool2d_argmax(
+    graph: Writer,
+    x: Value,
+    y: Value,
+    pool_size: Pair,
+    strides: Pair,
+    padding: Padding = UNPADDED,
+    dilation: Pair = ONE,
+) -> Value:
+    """Which tap of a window sees the largest number: from its place among all numbers."""
+    (_, *counts, _), dtype = graph.result
+    H, W = x.shape[1:3]
+    if not isinstance(H, int) or not isinstance(W, int):
+        raise NotImplementedError("places on images of a free size are not the same in ONNX.")
+    flat = is_series(x, pool_size[0], padding)
+    told = geometry(pool_size, strides, padding, flat, _seen_by(graph, x, dilation))
+    told |= {} if dilation == ONE else {"dilations": _along(dilation, flat)}
+    results = [(_first(y.shape, flat), None), (_first(y.shape, flat), INT64)]
+    place = last(graph.ops("MaxPool", first(x, flat), **told, results=results)[1], flat)
+    place = graph.elementwise("Mod", place, graph.constant(H * W, INT64))
+    tap: Value | None = None
+    for axis, size in ((0, H), (1, W)):
+        along = graph.elementwise("Div", place, graph.constant([W, 1][axis], INT64))
+        along = graph.elementwise("Mod", along, graph.constant(size, INT64))
+        corner = (
+            np.arange(values_of(counts[axis], graph.trials)[0]) * strides[axis] - padding[axis][0]
+        )
+        corner = corner.reshape((1, -1, 1, 1) if axis == 0 else (1, 1, -1, 1))
+        steps = graph.elementwise("Sub", along, graph.constant(corner, INT64))
+        steps = graph.elementwise("Div", steps, graph.constant(dilation[axis], INT64))
+        rows = tap and graph.elementwise("Mul", tap, graph.constant(pool_size[1], INT64))
+        tap = graph.elementwise("Add", rows, steps) if rows else steps
+    assert tap is not None
+    return graph.cast(tap, dtype)
 
 
 RULES: dict[str, Rule] = {
@@ -261,5 +304,6 @@ RULES: dict[str, Rule] = {
     "conv2d": conv2d,
     "conv2d_input": conv2d_input,
     "max_pool2d": pooling("MaxPool"),
+    "max_pool2d_argmax": max_pool2d_argmax,
     "average_pool2d": pooling("AveragePool", count_include_pad=0),
 }

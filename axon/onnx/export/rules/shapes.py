@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import DType
 from axon.onnx.export.rules.elementwise import INT64
-from axon.onnx.export.rules.sizes import BatchSize, Size, Sizes, is_batch, scaled, total
+from axon.onnx.export.rules.sizes import BatchSize, Size, Sizes, count, is_batch, scaled, total
 from axon.onnx.export.rules.values import Value
 from axon.onnx.export.rules.writer import FIRST, LAST, AxisIndex, Deferred, Rule, Writer
 from axon.onnx.ir import inverse
@@ -277,7 +277,36 @@ def resized(graph: Writer, x: Value, times: Sequence[Any], mode: str = "nearest"
     return y.transposed((0, *(a + 1 for a in axes), 1))
 
 
+# ------------------------------------------------------------------------------------ put, added
+
+
+def put(graph: Writer, x: Value, places: Value, size: Size) -> Value:
+    """Zeros, with numbers at places along the second axis."""
+    return _scattered(graph, x, places, axis=1, reduction=None)
+
+
+def take_gradient(graph: Writer, g: Value, indices: Value, shape: Sizes) -> Value:
+    """Rows added up where they belong."""
+    many = count(indices.shape) if indices.ndim != 1 else indices.shape[0]
+    if many is None:
+        raise NotImplementedError("rows of several free sizes are added up.")
+    rows = g.reshaped((many, *g.shape[indices.ndim :]))
+    places = indices.reshaped((many, *(1,) * (rows.ndim - 1)))
+    return _scattered(graph, rows, broadcast_to(graph, places, rows.shape), 0, "add")
+
+
+def _scattered(graph: Writer, x: Value, places: Value, axis: int, reduction: str | None) -> Value:
+    (shape, dtype), at = graph.result, graph.cast(places, INT64)
+    nothing = graph.op("Expand", graph.constant(0, dtype), graph.sizes(shape), shape=shape)
+    return graph.op(
+        *("ScatterElements", nothing, at, graph.cast(x, dtype)),
+        axis=axis, reduction=reduction, shape=shape, dtype=dtype,
+    )  # fmt: skip
+
+
 RULES: dict[str, Rule] = {
+    "put": put,
+    "take_gradient": take_gradient,
     "reshape": reshape,
     "transpose": transpose,
     "broadcast_to": broadcast_to,

@@ -287,7 +287,14 @@ class Writer:
         if key not in self.same:
             known = [v for v in values if v is not None]
             self.same[key] = self._node(op, names, results, given, domain, known)
-        return self.same[key]
+        made = self.same[key]
+        for shape, dtype in results[len(made) :]:  # read by another rule, which wants more of it
+            (node,) = (n for n in self.nodes if made[0].name in n.outputs)
+            assert shape is not None
+            made.append(Value(shape, np.dtype(dtype), self.unique(f"{node.name}_{len(made)}")))
+            node.outputs.append(str(made[-1].name))
+            self.shapes[node.outputs[-1]] = shape
+        return made
 
     def _node(
         self,
