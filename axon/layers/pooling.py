@@ -328,7 +328,8 @@ class AveragePooling1D(_OverTime, AveragePooling):
     def _of_real(self, x: Tensor, real: Tensor) -> Tensor:
         share = super().call(real.astype(x.dtype)[..., None])  # of a window, that is real
         mean = super().call(masks.without_padding(x, real))
-        assert isinstance(share, Tensor) and isinstance(mean, Tensor)
+        assert isinstance(share, Tensor)
+        assert isinstance(mean, Tensor)
         return mean / where(share > 0.0, share, 1.0)
 
 
