@@ -7,6 +7,7 @@ import pytest
 
 from axon import Tensor, activations, grad, ops
 from axon.activations import ACTIVATIONS, ALIASES, COMBINED
+from tests.samples.loops import looped
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -114,8 +115,8 @@ def test_every_activation_is_compared():
 
 
 @every_pair
-@pytest.mark.parametrize("shape", [(16, 4), (1, 5), (7,), (2, 3, 4), (0, 3), (1,)])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@looped("shape", [(16, 4), (1, 5), (7,), (2, 3, 4), (0, 3), (1,)])
+@looped("dtype", ["float32", "float64"])
 def test_values_and_gradients(ours, theirs, shape, dtype):
     rng = np.random.default_rng(0)
     x, g = (3 * rng.normal(size=shape)).astype(dtype), rng.normal(size=shape).astype(dtype)
@@ -138,8 +139,8 @@ def test_a_single_number(ours, theirs):
 
 
 @elementwise
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@looped("sign", [1, -1])
+@looped("dtype", ["float32", "float64"])
 def test_huge_values(ours, theirs, sign, dtype):
     """Against PyTorch in float64, whose first two are finite there; no warning, no NaN."""
     x = (sign * HUGE).astype(dtype)

@@ -9,6 +9,7 @@ import pytest
 
 from axon.core import Primitive
 from axon.operators import PRIMITIVES
+from tests.samples.loops import looped
 from tests.samples.primitives import SAMPLES
 
 for chapter in ("ops", "activations", "layers", "losses", "metrics", "optimizers", "ranks"):
@@ -17,7 +18,12 @@ for chapter in ("ops", "activations", "layers", "losses", "metrics", "optimizers
 
 OURS = {name: p for name, p in PRIMITIVES.items() if p.__module__.startswith("axon.")}
 NAMES = [name for name in OURS if name in SAMPLES]
-EACH = [pytest.param(n, i, id=f"{n}-{i}") for n in NAMES for i in range(len(SAMPLES[n].samples))]
+
+
+def every_sample(names: list[str]) -> Any:
+    """Decorate a test of a name and the number of a sample: a test for each name."""
+    samples = looped("number", lambda name, **_: range(len(SAMPLES[name].samples)))
+    return lambda test: pytest.mark.parametrize("name", names)(samples(test))
 
 
 def sample(name: str, number: int, dtype: Any = np.float64) -> tuple[list[np.ndarray], dict]:

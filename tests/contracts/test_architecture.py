@@ -14,6 +14,7 @@ import pytest
 
 import axon
 from tests.contracts import budgets, house
+from tests.samples.loops import looped
 
 ROOT = Path(axon.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py"))
@@ -56,7 +57,7 @@ ABOVE = "models"  # axon/__init__.py hands out what is there up to this room
 # What `import axon` may load that `import numpy` has not loaded already.
 ADDED = {"_bisect", "bisect", "threading", "zlib"}
 
-each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+each_file = looped("path", FILES)
 
 
 # ------------------------------------------------------------------------------------ imports

@@ -18,16 +18,22 @@ from axon.losses.cross_entropy import (
 from axon.program import Step
 from axon.testing import check_gradient
 from tests.contracts.memory import peak_of
-from tests.contracts.primitives import EACH, NAMES, OURS, assert_same_bits, cast, outcome, sample
+from tests.contracts.primitives import (
+    NAMES,
+    OURS,
+    assert_same_bits,
+    cast,
+    every_sample,
+    outcome,
+    sample,
+)
 from tests.samples.primitives import SAMPLES
 
 every_primitive = pytest.mark.parametrize("name", NAMES)
-every_sample = pytest.mark.parametrize(("name", "number"), EACH)
 
 
-def of_kind(kind: str) -> pytest.MarkDecorator:
-    chosen = [each for each in EACH if OURS[each.values[0]].kind == kind]
-    return pytest.mark.parametrize(("name", "number"), chosen)
+def of_kind(kind: str) -> Any:
+    return every_sample([name for name in NAMES if OURS[name].kind == kind])
 
 
 # What NumPy may allocate while a kernel runs: the buffers in which a ufunc converts or repeats
@@ -126,7 +132,7 @@ def test_declaration(name: str) -> None:
 # ------------------------------------------------------------------------------------ values
 
 
-@every_sample
+@every_sample(NAMES)
 def test_value_and_its_precision(name: str, number: int) -> None:
     arrays, meta = sample(name, number)
     wanted = expected(name, arrays, meta)
@@ -137,7 +143,7 @@ def test_value_and_its_precision(name: str, number: int) -> None:
             assert g.dtype == (meta.get("dtype", dtype) if w.dtype.kind == "f" else w.dtype)
 
 
-@every_sample
+@every_sample(NAMES)
 def test_gradients_of_first_and_second_order(name: str, number: int) -> None:
     arrays, meta = sample(name, number)
     if OURS[name].kind == "writes" or all(a.dtype.kind != "f" for a in arrays):
@@ -146,7 +152,7 @@ def test_gradients_of_first_and_second_order(name: str, number: int) -> None:
         check_gradient(lambda *x: OURS[name](*x, **meta), *arrays)
 
 
-@every_sample
+@every_sample(NAMES)
 def test_gradients_have_the_shape_and_type_of_their_inputs(name: str, number: int) -> None:
     arrays, meta = sample(name, number, np.float32)
     tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
@@ -157,7 +163,7 @@ def test_gradients_have_the_shape_and_type_of_their_inputs(name: str, number: in
             assert (g.shape, g.dtype) == (t.shape, t.dtype)
 
 
-@every_sample
+@every_sample(NAMES)
 def test_numpy_in_numpy_out_tensor_in_tensor_out(name: str, number: int) -> None:
     arrays, meta = sample(name, number)
     copies = [a.copy() for a in arrays]
@@ -196,7 +202,7 @@ def cast_all(arrays: list[np.ndarray], dtype: Any) -> list[np.ndarray]:
     return [x.astype(dtype) for x in arrays]
 
 
-@every_sample
+@every_sample(NAMES)
 def test_inputs_may_lie_in_memory_in_any_order(name: str, number: int) -> None:
     arrays, meta = sample(name, number)
     for way in range(3 if SAMPLES[name].strided else 0):
@@ -204,7 +210,7 @@ def test_inputs_may_lie_in_memory_in_any_order(name: str, number: int) -> None:
         assert_close(got, outcome(OURS[name], arrays, meta), rtol=1e-12)
 
 
-@every_sample
+@every_sample(NAMES)
 def test_nan_shows(name: str, number: int) -> None:
     arrays, meta = sample(name, number)
     floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f" and a.size]
@@ -219,7 +225,7 @@ def test_nan_shows(name: str, number: int) -> None:
 # ------------------------------------------------------------------------------------ promises
 
 
-@every_sample
+@every_sample(NAMES)
 def test_fills_and_views_leave_their_inputs_alone(name: str, number: int) -> None:
     arrays, meta = sample(name, number)
     before = [a.tobytes() for a in arrays]
@@ -301,7 +307,7 @@ def test_kernels_keep_no_array(name: str) -> None:
 # ------------------------------------------------------------------------------------ replay
 
 
-@every_sample
+@every_sample(NAMES)
 def test_replay_gives_the_same_bits_as_eager(name: str, number: int) -> None:
     p = OURS[name]
     for dtype in (np.float32, np.float64):
@@ -514,7 +520,7 @@ def grad_of(a: Tensor, w: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------ memory shared
 
 
-@every_sample
+@every_sample(NAMES)
 def test_results_may_be_written_over_the_inputs_that_say_so(name: str, number: int) -> None:
     """``over`` promises that a result in the memory of such an input comes out the same."""
     p = OURS[name]

@@ -30,6 +30,7 @@ from axon import (
 )
 from axon.optimizers import schedules
 from axon.parameter import Parameter
+from tests.samples.loops import looped
 
 ROOMS = {
     "layers": layers,
@@ -364,8 +365,9 @@ def parameters(found):
     return {p.name: p for p in given if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
 
-@pytest.mark.parametrize(("room", "name", "theirs"), NAMES)
-def test_an_argument_by_place_is_that_of_keras_or_by_name_alone(keras, room, name, theirs):
+@looped("names", NAMES)
+def test_an_argument_by_place_is_that_of_keras_or_by_name_alone(keras, names):
+    room, name, theirs = names
     wanted = keras.signatures[f"{room}.{theirs}"]
     if wanted is None or f"{room}.{name}" in POSITIONAL:
         return
@@ -375,8 +377,9 @@ def test_an_argument_by_place_is_that_of_keras_or_by_name_alone(keras, room, nam
     assert by_place[: len(wanted)] == wanted[: len(by_place)]
 
 
-@pytest.mark.parametrize(("room", "name", "theirs"), NAMES)
-def test_a_default_is_that_of_keras(keras, room, name, theirs):
+@looped("names", NAMES)
+def test_a_default_is_that_of_keras(keras, names):
+    room, name, theirs = names
     wanted = {p: value for p, _, value in keras.signatures[f"{room}.{theirs}"] or ()}
     for p in parameters(getattr(ROOMS[room], name)).values():
         if p.name == "name" or p.name not in wanted or f"{room}.{name}.{p.name}" in DEFAULTS:
@@ -392,14 +395,14 @@ def test_the_exceptions_are_needed(keras):
     assert {key.rsplit(".", 1)[0] for key in DEFAULTS} <= known
 
 
-@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("loss")])
+@looped("label", [label for label in CASES if label.startswith("loss")])
 def test_a_loss_is_that_of_keras(keras, label):
     _, name, options, y, p, w = CASES[label]
     found = getattr(losses, name)(**options)(y, p.astype(np.float32), w)
     assert found == pytest.approx(keras.answers[label], rel=2e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("metric")])
+@looped("label", [label for label in CASES if label.startswith("metric")])
 def test_a_metric_is_that_of_keras(keras, label):
     _, name, options, batches = CASES[label]
     metric = getattr(metrics, name)(**options)
@@ -408,7 +411,7 @@ def test_a_metric_is_that_of_keras(keras, label):
     assert metric.result() == pytest.approx(keras.answers[label], rel=2e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("layer")])
+@looped("label", [label for label in CASES if label.startswith("layer")])
 def test_an_augmented_image_is_that_of_keras(keras, label):
     _, name, given, options, x = CASES[label]
     made = getattr(layers, name)(*given, **options)(x.astype(np.float32), training=True)
@@ -451,7 +454,7 @@ def test_several_outputs_learn_as_in_keras(keras):
             assert np.allclose(found, wanted, atol=1e-5), label
 
 
-@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("stop")])
+@looped("label", [label for label in CASES if label.startswith("stop")])
 def test_training_is_stopped_where_keras_stops(keras, label):
     _, options, values = CASES[label]
     callback = callbacks.EarlyStopping("loss", mode="min", **options)
@@ -465,7 +468,7 @@ def test_training_is_stopped_where_keras_stops(keras, label):
     assert callback.stopped_epoch == keras.answers[label]
 
 
-@pytest.mark.parametrize("label", [label for label in CASES if label.startswith("steps")])
+@looped("label", [label for label in CASES if label.startswith("steps")])
 def test_steps_are_those_of_keras(keras, label):
     _, name, options, values, gradients = CASES[label]
     weights = [Parameter(v.astype(np.float32), f"w{i}") for i, v in enumerate(values)]

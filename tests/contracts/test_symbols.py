@@ -18,7 +18,8 @@ from axon.activations import gelu, sigmoid
 from axon.core import Primitive, primitive
 from axon.operators import PRIMITIVES
 from axon.symbols import ValueAskedFor, evaluate, formula_of, symbol
-from tests.contracts.primitives import EACH, NAMES, OURS, assert_same_bits, outcome, sample
+from tests.contracts.primitives import NAMES, OURS, assert_same_bits, every_sample, outcome, sample
+from tests.samples.loops import looped
 
 # Primitives whose kernels ask for values, with the reason.
 NOT_DERIVED = {
@@ -30,12 +31,11 @@ NOT_DERIVED = {
     "add_mean": "one number a step, added up in float64, which is quicker in Python",
 }
 DERIVED = [name for name in NAMES if name not in NOT_DERIVED]
-SAMPLED = [each for each in EACH if each.values[0] not in NOT_DERIVED]
 
 ROOT = Path(axon.__file__).parent
 
 
-@pytest.mark.parametrize(("name", "number"), SAMPLED)
+@every_sample(DERIVED)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_formula_gives_the_bits_of_the_kernel(name: str, number: int, dtype: Any) -> None:
     arrays, meta = sample(name, number, dtype)
@@ -84,7 +84,7 @@ def named_of_xp(tree: ast.AST) -> set[str]:
     )
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@looped("name", KERNELS)
 def test_kernels_compute_by_xp_and_ask_it_nothing(name: str) -> None:
     for node in ast.walk(KERNELS[name]):
         if isinstance(node, ast.Attribute):

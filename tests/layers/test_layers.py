@@ -21,6 +21,7 @@ from axon.models.loading import remake
 from axon.parameter import Parameter
 from axon.program import Step
 from tests.samples.layers import CELLS, ON_INTEGERS, ON_SEVERAL, POLICIES, PREPARING, SAMPLES, made
+from tests.samples.loops import looped
 
 every_layer = pytest.mark.parametrize(("make", "shape"), SAMPLES.values(), ids=SAMPLES)
 
@@ -53,7 +54,7 @@ def test_every_layer_has_a_sample():
 
 
 @every_layer
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@looped("dtype", ["float32", "float64"])
 def test_numpy_in_numpy_out_and_tensor_in_tensor_out(make, shape, dtype):
     layer, x = made(make, shape, dtype=dtype), data(shape, dtype=dtype)
     array, tensor = layer.forward(x), layer.forward(Tensor(x))
@@ -75,7 +76,7 @@ def test_a_sample_alone_is_what_it_is_in_a_batch(make, shape):
 
 
 @every_layer
-@pytest.mark.parametrize("kind", ["float64", "float32", "float16", "uint8", "int64", "bool", ">f4"])
+@looped("kind", ["float64", "float32", "float16", "uint8", "int64", "bool", ">f4"])
 def test_inputs_of_all_types_are_cast_and_never_modified(make, shape, kind):
     layer, x = made(make, shape), np.abs(data(shape) * 3).astype(kind)
     x.flags.writeable = False
@@ -202,7 +203,7 @@ def test_a_gradient_of_the_wrong_shape_is_named(make, shape):
 
 
 @every_layer
-@pytest.mark.parametrize("dtype", ["int32", "bool", "complex64"])
+@looped("dtype", ["int32", "bool", "complex64"])
 def test_a_layer_computes_in_floats(make, shape, dtype):
     if make is SAMPLES["Input"][0]:
         return  # says what comes in, which may be whole numbers

@@ -44,6 +44,7 @@ from axon.losses import (
 from axon.models import Sequential
 from axon.program import Step
 from tests.losses.differences import central_differences
+from tests.samples.loops import looped
 from tests.samples.losses import APART, OF_NUMBERS
 
 rng = np.random.default_rng(0)
@@ -333,7 +334,7 @@ def test_whole_weights_and_tensors_of_weights(loss, y, p, textbook):
 
 
 @every_loss
-@pytest.mark.parametrize("shape", [(3,), (5,), (4, 1), (1,), ()])
+@looped("shape", [(3,), (5,), (4, 1), (1,), ()])
 def test_weights_of_the_wrong_shape_are_refused(loss, y, p, textbook, shape):
     for w in (np.ones(shape), Tensor(np.ones(shape))):
         with pytest.raises(ValueError, match=f"{loss.name}: sample_weight must have shape"):
