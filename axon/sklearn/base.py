@@ -79,7 +79,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
     # -------------------------------------------------------------------- what leaves declare
 
     @abstractmethod
-    def _encoded(self, y: Any, anew: bool, classes: Array | None) -> Array:
+    def _encoded(self, y: Any, anew: bool, classes: Any) -> Array:
         """Targets as numbers; takes note of the classes, or demands that they are known."""
 
     @abstractmethod
@@ -147,7 +147,7 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         anew: bool,
-        classes: Array | None = None,
+        classes: Any = None,
     ) -> Self:
         """One pass over some rows; what was learned so far is kept."""
         if settings.all_at_once(self):

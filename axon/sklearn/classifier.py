@@ -28,13 +28,24 @@ from axon.metrics import Metric
 from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
 from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
+from axon.sklearn.several import (
+    Classes,
+    ColumnsCrossEntropy,
+    columns_of,
+    decoded,
+    encoded,
+    listed,
+)
 from axon.sklearn.unit import TargetUnit
 
 
 class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
     """A neural network that tells classes apart, with MLPClassifier's parameters and more.
 
-    y holds classes of any kind, (n,), or 0 and 1 for each of several labels, (n, labels).
+    y holds classes of any kind, (n,); 0 and 1 for each of several labels, (n, labels); or several
+    classes, (n, columns), one of its own set in each column. Then ``classes_`` and what
+    ``predict_proba`` gives are lists, one array for each column, as of a RandomForestClassifier;
+    ``score`` is the share of rows whose classes are all right, and ``n_outputs_`` counts columns.
 
     Names and defaults are MLPClassifier's, but for ``early_stopping``; X is numbers of about the
     size of 1. For a table as it comes, with words, gaps and dates, and for better probabilities
@@ -102,6 +113,9 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
     ((1, 3), True)
     """
 
+    _several = False  # labels of 0 and 1
+    _columns: Classes | None = None  # of y, if it has a class in each; older pickles have none
+
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
@@ -151,8 +165,9 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
         Args:
             X: rows (n, features), dense or sparse.
-            y: their classes (n,), or 0 and 1 for each label (n, labels).
-            classes: all classes that will ever come; needed in the first call.
+            y: their classes (n,) or (n, columns), or 0 and 1 for each label (n, labels).
+            classes: all classes that will ever come; needed in the first call. A list of arrays
+                where y has a class in each column.
             sample_weight: (n,) how much each row counts.
 
         Returns:
@@ -163,13 +178,13 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         """
         anew = not self.__sklearn_is_fitted__()
         known = self.classes_ if not anew else None
-        given = known if classes is None else np.unique(np.asarray(classes))
+        given = known if classes is None else listed(classes) or np.unique(np.asarray(classes))
         if given is None:
             raise ValueError(
                 "AxonClassifier: classes must be passed on the first call to partial_fit: these "
                 "rows may not show all of them. Pass classes=np.unique(y) of all y."
             )
-        if known is not None and not np.array_equal(known, given):
+        if known is not None and not _alike(known, given):
             raise ValueError(
                 "AxonClassifier: classes is not the same as on the last call to partial_fit: "
                 f"before {known}, now {given}. Leave it out, or begin anew with fit."
@@ -184,9 +199,12 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     # -------------------------------------------------------------------- targets
 
-    def _encoded(self, y: Any, anew: bool, classes: Array | None) -> Array:
-        """The number of each row's class (n,); or 0 and 1 for each label (n, labels)."""
+    def _encoded(self, y: Any, anew: bool, classes: Any) -> Array:
+        """The number of each row's class (n,) or (n, columns); or 0 and 1 (n, labels)."""
         target_type = type_of_target(y, input_name="y")
+        known = None if anew else self._columns
+        if known is not None or isinstance(classes, list) or target_type == SEVERAL:
+            return self._encoded_columns(y, anew, known or classes)
         if target_type not in ("binary", "multiclass", "multilabel-indicator"):
             raise ValueError(_unfit(target_type))
         several = target_type == "multilabel-indicator"
@@ -194,9 +212,28 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         found = np.arange(codes.shape[1]) if several else np.unique(codes)
         if anew:
             self.classes_ = found if classes is None or several else classes
-            self._several = several
+            self._several, self._columns = several, None
         self._demand_known(found, several, warm=not anew and classes is None)
         return codes if several else np.searchsorted(self.classes_, codes)
+
+    def _encoded_columns(self, y: Any, anew: bool, classes: Classes | None) -> Array:
+        """The number of the class in each column (n, columns)."""
+        if not anew and self._columns is None:
+            raise ValueError(
+                f"AxonClassifier: y held one set of classes, now it has shape {y.shape}, with a "
+                "class in each column. Begin anew: warm_start=False and fit."
+            )
+        y = np.asarray(y)
+        known = [np.unique(column) for column in y.T] if classes is None else classes
+        codes = encoded(y, known)
+        self._several, self._columns = False, known
+        self.classes_ = known
+        return codes
+
+    def _make(self, codes: Array, weights: Array | None, anew: bool) -> None:
+        super()._make(codes, weights, anew)
+        if self._columns is not None:
+            self.n_outputs_ = len(self._columns)
 
     def _demand_known(self, found: Array, several: bool, warm: bool) -> None:
         if several != self._several:
@@ -222,6 +259,8 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
 
     def _shape(self, codes: Array) -> tuple[int, str]:
         """One output for each label, or each class; one for two classes."""
+        if self._columns is not None:
+            return sum(map(len, self._columns)), "linear"
         classes = len(self.classes_)
         width = 1 if classes <= 2 and not self._several else classes
         last = "sigmoid" if self._several or width == 1 else "softmax"
@@ -229,7 +268,14 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         return width, "linear" if logits else last
 
     def _loss(self, width: int) -> tuple[Loss, float]:
-        """Cross-entropy, summed over labels; or any other loss as it is."""
+        """Cross-entropy, summed over labels or columns; or any other loss as it is."""
+        if self._columns is not None:
+            if self.loss != "log_loss":
+                raise ValueError(
+                    f"AxonClassifier: loss={self.loss!r}: where y has a class in each column, only "
+                    "'log_loss' is known. Take it, or MultiOutputClassifier(AxonClassifier(...))."
+                )
+            return ColumnsCrossEntropy([len(c) for c in self._columns]), 1.0
         if self.loss == "log_loss" and width > 1 and not self._several:
             return CategoricalCrossEntropy(), 1.0
         if self.loss == "log_loss":
@@ -250,6 +296,8 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
     def _targets(self, codes: Array) -> Array:
         """Whole numbers for a loss that takes them, otherwise 0 and 1 for each output."""
         width = self._width
+        if self._columns is not None:
+            return codes
         if self._several:
             return codes.astype(np.float32)
         if width == 1:
@@ -262,6 +310,8 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         """The weight of each row's class; "balanced" gives all classes the same total."""
         if self.class_weight is None:
             return None
+        if self._columns is not None:
+            return compute_sample_weight(self.class_weight, decoded(codes, self._columns))
         if self._several:
             return compute_sample_weight(self.class_weight, codes)
         if self.class_weight != "balanced":
@@ -290,19 +340,38 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
     # -------------------------------------------------------------------- predictions
 
     def _told(self, X: MatrixLike) -> tuple[Array, str, list[str]]:
+        if self._columns is not None:
+            raise ValueError(
+                "AxonClassifier: a report is about one set of classes, but y has a class in each "
+                "column. Leave X and y out; what else there is to tell stays."
+            )
         names = [str(c) for c in self.classes_.tolist()]
         return self.predict_proba(X), "labels" if self._several else "classes", names
 
     def predict(self, X: MatrixLike) -> Array:
-        """The most probable class of each row (n,); or 0 and 1 for each label (n, labels)."""
-        p = self.predict_proba(X)
+        """The most probable class of each row (n,), or column; or 0 and 1 (n, labels)."""
+        p: Any = self.predict_proba(X)
+        if self._columns is not None:
+            return decoded(np.stack([one.argmax(axis=1) for one in p], axis=1), self._columns)
         if self._several:
             return (p > 0.5).astype(np.int64)
         return self.classes_[p.argmax(axis=1)]
 
-    def predict_proba(self, X: MatrixLike) -> Array:
-        """The probability of each class (n, classes), in the order of ``classes_``, or label."""
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """The share of rows that are right, of several labels or classes all of them."""
+        if not isinstance(self._columns, list):
+            return float(super().score(X, y, sample_weight))
+        right = (np.asarray(y) == self.predict(X)).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
+
+    def predict_proba(self, X: MatrixLike) -> Any:
+        """The probability of each class (n, classes), in the order of ``classes_``, or label.
+
+        Where y has a class in each column, a list of such, one for each.
+        """
         p = self._outputs(X)
+        if self._columns is not None:
+            return [activations.softmax(part) for part in columns_of(p, self._columns)]
         if self._from_logits:
             alone = self._several or p.shape[1] == 1
             p = activations.sigmoid(p) if alone else activations.softmax(p)
@@ -310,19 +379,23 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
             return p
         return self._pair(1 - p, p, 1.0)
 
-    def decision_function(self, X: MatrixLike) -> Array:
+    def decision_function(self, X: MatrixLike) -> Any:
         """The logits: (n,) for two classes, of the second one; (n, classes) or (n, labels).
 
         They rank rows whose probabilities are so near 0 or 1 that they are rounded to it.
         """
         z = self._logits(X)
+        if self._columns is not None:
+            return columns_of(z, self._columns)
         if self._several or len(self.classes_) > 2:
             return z
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
-    def predict_log_proba(self, X: MatrixLike) -> Array:
+    def predict_log_proba(self, X: MatrixLike) -> Any:
         """The logarithm of ``predict_proba``, from the logits: it is finite."""
         z = self._logits(X)
+        if self._columns is not None:
+            return [activations.log_softmax(part) for part in columns_of(z, self._columns)]
         if self._several or z.shape[1] == 1:
             yes, no = (-np.logaddexp(0, s * z) for s in (-1, 1))
             return yes if self._several else self._pair(no, yes, 0.0)
@@ -344,7 +417,15 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         return tags
 
 
+SEVERAL = "multiclass-multioutput"  # what scikit-learn calls a class in each column
 BY_NUMBER = CategoricalCrossEntropy, CategoricalFocalCrossEntropy  # they take labels (n,)
+
+
+def _alike(known: Any, given: Any) -> bool:
+    """Whether these are the same classes, perhaps of each of several columns."""
+    if isinstance(known, list) and isinstance(given, list) and len(known) == len(given):
+        return all(map(np.array_equal, known, given))
+    return not isinstance(known, list) and bool(np.array_equal(known, given))
 
 
 def _unfit(target_type: str) -> str:
@@ -355,6 +436,5 @@ def _unfit(target_type: str) -> str:
         )
     return (
         f"AxonClassifier: Unknown label type: {target_type}. Expected y of shape (n,), one class "
-        "for each row, or (n, labels) of 0 and 1. Several classes of more than two each can be "
-        "learned with sklearn.multioutput.MultiOutputClassifier."
+        "for each row; (n, labels) of 0 and 1; or (n, columns) with a class in each column."
     )

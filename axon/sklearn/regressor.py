@@ -145,7 +145,7 @@ class AxonRegressor(RegressorMixin, AxonEstimator):  # type: ignore[misc]
         """
         return self._partial_fit(X, y, sample_weight, not self.__sklearn_is_fitted__(), None)
 
-    def _encoded(self, y: Any, anew: bool, classes: Array | None) -> Array:
+    def _encoded(self, y: Any, anew: bool, classes: Any) -> Array:
         """Numbers (n, outputs)."""
         codes = np.asarray(y).reshape(len(y), -1)
         if anew:

@@ -580,8 +580,6 @@ def test_wrong_parameters(options: Any, message: str) -> None:
 def test_wrong_targets() -> None:
     with pytest.raises(ValueError, match=r"Unknown label type: continuous.*AxonRegressor"):
         few().fit(X, NUMBERS[:, 0])
-    with pytest.raises(ValueError, match=r"multiclass-multioutput.*MultiOutputClassifier"):
-        few().fit(X, np.arange(120).reshape(60, 2) % 5)
     with pytest.raises(ValueError, match=r"(?i)weights.* zero|zero.*weight|non-zero"):
         few().fit(X, TWO, np.zeros(60))
     with pytest.raises(ValueError, match="Negative"):
