@@ -7,7 +7,7 @@ from axon.cli.tables import ColumnNames, Seconds, asked, is_table
 from axon.names import printable
 
 
-@click.command(short_help="Compare models on a table, over the same folds.")
+@click.command(short_help="Compare AXON with other libraries on a table.")
 @click.argument("data", type=click.Path())
 @click.option("--target", help="The column to predict.")
 @click.option(
@@ -20,10 +20,18 @@ from axon.names import printable
 @click.option("--contestants", type=ColumnNames(), help='Only these: "AXON good,LightGBM".')
 @click.option("--drop", type=ColumnNames(), help="Columns to leave out: id,name.")
 @click.option("--categorical", type=ColumnNames(), help="Columns of categories.")
-@click.option("--numeric", type=ColumnNames(), help="Columns of numbers; words are gaps.")
-@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Parts of it.")
-@click.option("--time-limit", type=Seconds(), help="Nobody starts after 60s, 10min, 1h.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
+@click.option("--numeric", type=ColumnNames(), help="Columns of numbers; words count as missing.")
+@click.option(
+    "--folds", type=click.IntRange(2), default=5, show_default=True, help="Number of folds."
+)
+@click.option("--time-limit", type=Seconds(), help="Start no learner after 60s, 10min, 1h.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of all random numbers.",
+)
 def compare(
     data: str,
     target: str | None,
@@ -34,9 +42,9 @@ def compare(
     seed: int,
     **columns: list[str] | None,
 ) -> None:
-    """Set AXON beside other learners on the table DATA, whoever wins.
+    """Compare AXON with other libraries on the table DATA, whoever wins.
 
-    All of them learn the same rows and are judged on the others, fold by fold, with their defaults:
+    All are trained on the same rows and scored on the others, fold by fold, with their defaults:
     scikit-learn's linear model, random forest and gradient boosting, LightGBM, XGBoost and CatBoost
     where they are installed, and a constant answer.
     """

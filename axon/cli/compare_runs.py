@@ -7,11 +7,13 @@ from axon.files.atomic import check_writable
 from axon.names import printable
 
 
-@click.command("compare-runs", short_help="Set runs side by side: results, curves, settings.")
+@click.command("compare-runs", short_help="Compare runs: results, curves, settings.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
-@click.option("--html", type=click.Path(), help="Also write a page with curves, such as runs.html.")
+@click.option(
+    "--html", type=click.Path(), help="Also write an HTML page with curves, such as runs.html."
+)
 def compare_runs(runs: tuple[str, ...], html: str | None) -> None:
-    """Set RUNS side by side: what they scored, and which of their settings differ.
+    """Compare RUNS: their scores, and the settings in which they differ.
 
     Each is what a run left behind: a report (`axon train --report run.html`), the folder of a
     backup (`--backup DIR`), a History as JSON or CSV (`history.to_json`, `CSVLogger`), or a saved

@@ -50,7 +50,7 @@ print(json.dumps(found))
 RANKS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "SLURM_NTASKS")  # what launchers tell
 
 
-@click.command(short_help="Show what there is to compute with.")
+@click.command(short_help="List the devices that can compute.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def devices(as_json: bool) -> None:
     """Show what there is to compute with: kernels, devices, ranks; and what would be used.

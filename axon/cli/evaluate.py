@@ -39,10 +39,10 @@ CONFUSED = 5  # pairs of classes that are listed without one
 def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json: bool) -> None:
     """Test MODEL on DATA, from which it learns nothing: loss, metrics, and a table of classes.
 
-    DATA is what `train` takes. Of mnist and its like it is the test set; of an NPZ file x_test and
-    y_test, or x and y; of a CSV file or a folder of images all of it, with the columns and classes
-    that the model was trained on, or with --held-out the fifth that was not trained on. Of a model
-    that learned a table as it comes, --held-out judges each row by networks that did not see it.
+    DATA is what `train` takes: of mnist and its like, the test set; of an NPZ file, x_test
+    and y_test, or x and y; of a CSV file or a folder of images, all of it, with the columns and
+    classes that the model was trained on. --held-out uses only the fifth that was not trained on;
+    for a model trained on a raw table, it scores each row by networks that did not see it.
     """
     if is_estimator(model):
         _evaluate_estimator(model, data, target, held_out, as_json)

@@ -18,14 +18,22 @@ from axon.serve.tables import given
 ROWS = 20  # that are explained, where nobody says how many
 
 
-@click.command(short_help="Say why rows of a table are predicted as they are.")
+@click.command(short_help="Explain the predictions for rows of a table.")
 @click.argument("model", type=ModelFile())
 @click.argument("rows", type=click.Path())
 @click.option(
-    "--top", type=click.IntRange(1), default=5, show_default=True, help="Columns of each row."
+    "--top",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Number of columns shown per row.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1), default=ROWS, show_default=True, help="Rows, from the first."
+    "--limit",
+    type=click.IntRange(1),
+    default=ROWS,
+    show_default=True,
+    help="Number of rows, from the first.",
 )
 @click.option(
     "--format",
@@ -40,9 +48,8 @@ def explain(model: str, rows: str, top: int, limit: int, form: str, output: Path
     """Say what each column adds to the prediction of each row of ROWS.
 
     MODEL is a file that `axon train TABLE --save` wrote; ROWS is a table as `axon predict` takes
-    it, with or without the target. What is added is measured from the mean prediction, on average
-    over the orders in which the row's values can take the place of others (Shapley values): all of
-    it together is the prediction.
+    it, with or without the target. Contributions are Shapley values: they start from the mean
+    prediction, and together they add up to the prediction of the row.
     """
     if output:
         check_writable(output)

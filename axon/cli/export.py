@@ -46,7 +46,7 @@ def export(model: str, onnx: Path | None, weights: Path | None) -> None:
             _say(path)
 
 
-@click.command(short_help="Read one format and write another.")
+@click.command(short_help="Convert between file formats.")
 @click.argument(
     "source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )

@@ -27,7 +27,7 @@ PACKAGES = ("numpy", "click", "rich", "pooch", "pillow", "matplotlib", "numba", 
             "onnx", "h5py", "scikit-learn", "tensorboardX")  # fmt: skip
 
 
-@click.command(short_help="Show versions, or what a file is.")
+@click.command(short_help="Show versions, or describe a file.")
 @click.argument("file", required=False, type=click.Path(exists=True))
 def info(file: str | None) -> None:
     """Show what FILE is; without one: versions, BLAS, kernels, devices, and where data lie.

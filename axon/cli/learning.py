@@ -36,40 +36,40 @@ OPTIONS = (
     click.option(
         "--test",
         type=click.Path(path_type=Path),
-        help="A file or folder to test on, once, at the end: then all of DATA is learned from.",
+        help="Test on this file or folder, once, at the end; all of DATA is then for training.",
     ),
     click.option(
         "--validation",
         type=click.FloatRange(0, 1, max_open=True),
-        help="Share of the training rows that is not learned from, but says which epoch is best.  "
+        help="Share of the training rows kept apart, to choose the best epoch.  "
         f"[default: {SHARE}; of fewer than {FEWEST} rows: 0]",
     ),
     click.option(
         "--patience",
         type=click.IntRange(1),
         default=PATIENCE,
-        help="End after so many epochs without a better one.",
+        help="Stop after so many epochs without improvement.",
     ),
     click.option(
         "--dropout",
         type=click.FloatRange(0, 1, max_open=True),
-        help="Share of the neurons left out by chance in each step.  [default: 0; cnn, photo: 0.3]",
+        help="Share of neurons left out at random in each step.  [default: 0; cnn, photo: 0.3]",
     ),
     click.option(
         "--weight-decay",
         type=click.FloatRange(0),
-        help="What each step takes away of the weights, times the rate: 1e-4.",
+        help="How much weights shrink per step, times the learning rate: 1e-4.",
     ),
     click.option(
         "--schedule",
         type=click.Choice(SCHEDULES),
         default="constant",
-        help="How the learning rate falls until the last epoch.",
+        help="How the learning rate changes until the last epoch.",
     ),
     click.option(
         "--augment",
         type=SomeOf(list(AUGMENTATIONS)),
-        help="For images: change each one a little in each epoch, by chance.",
+        help="For images: change each one slightly, at random, in each epoch.",
     ),
     click.option(
         "--class-weight",

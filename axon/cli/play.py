@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from axon.play import Lesson, PlayServer
 
 
-@click.command(short_help="See a small network learn, in the browser.")
+@click.command(short_help="Watch a small network learn, in the browser.")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.option("--x", "across", metavar="COLUMN", help="Column of FILE that goes across.")
 @click.option("--y", "up", metavar="COLUMN", help="Column of FILE that goes up.")

@@ -28,7 +28,11 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
 @click.argument("model", type=ModelFile())
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--top", type=click.IntRange(1), default=1, show_default=True, help="Guesses for each sample."
+    "--top",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of guesses for each sample.",
 )
 @click.option("--probabilities", is_flag=True, help="Add a column for each class.")
 @click.option("--invert", is_flag=True, help="Images: swap black and white first.")
@@ -56,15 +60,15 @@ def predict(
     """Predict with MODEL, a file that `train --save` wrote, for each sample of INPUT.
 
     INPUT is a CSV file with the columns the model was trained on, in any order (- reads it from
-    standard input); of a model that learned a table as it comes also TSV or Parquet, with text,
-    gaps and dates. Or it is an NPY file with an array of samples, an NPZ file with one called x or
-    x_test, an image, or a folder of images. There may be several. Prints CSV: sample or file,
-    prediction and its probability; or, of a model that predicts numbers, these.
+    standard input); for a model that was trained on a raw table also TSV or Parquet, with text,
+    missing values and dates. Or it is an NPY file with an array of samples, an NPZ file with an
+    array called x or x_test, an image, or a folder of images. There may be several. The output is
+    CSV: sample or file, prediction and its probability; or the predicted numbers.
 
-    Images are resized to what the model takes, turned to gray or colour as it needs, and their
-    values brought to the range of the data it was trained on: black to white is what `train` saw,
-    or 0 to what a first layer Rescaling takes to 1, or else 0 to 1. A network that learned
-    white on black is blind to black on white: --invert.
+    Images are resized to what the model takes, converted to grey or colour as it needs, and scaled
+    to the range of values it was trained on: that of the data `train` saw, or from 0 to what a
+    first layer Rescaling turns into 1, or else from 0 to 1. A network that learned white on black
+    cannot read black on white: use --invert.
     """
     form = _form(asked, output)
     if output:

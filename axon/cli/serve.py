@@ -9,15 +9,22 @@ from axon.cli.tables import Seconds
 from axon.names import need
 
 
-@click.command(short_help="Answer predictions over HTTP.", context_settings={"show_default": True})
+@click.command(short_help="Serve predictions over HTTP.", context_settings={"show_default": True})
 @click.argument("model", type=ModelFile())
-@click.option("--host", default="127.0.0.1", help="Where it listens; 0.0.0.0 is all the network.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0: any that is free.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes that answer.")
-@click.option("--max-bytes", type=ByteSize(), default="10MB", help="Of the body of a request.")
-@click.option("--max-rows", type=Count(), default="10_000", help="Rows in a request.")
-@click.option("--timeout", type=Seconds(), default="30s", help="For a body, and for an answer.")
-@click.option("--quiet", is_flag=True, help="Print no line for each request.")
+@click.option("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 for all networks.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    help="Port to listen on; 0 for any free one.",
+)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Number of processes.")
+@click.option("--max-bytes", type=ByteSize(), default="10MB", help="Largest request body.")
+@click.option("--max-rows", type=Count(), default="10_000", help="Most rows in a request.")
+@click.option(
+    "--timeout", type=Seconds(), default="30s", help="For a body to arrive, and for the answer."
+)
+@click.option("--quiet", is_flag=True, help="Do not log each request.")
 def serve(
     model: str,
     host: str,
@@ -28,13 +35,13 @@ def serve(
     timeout: float,
     quiet: bool,
 ) -> None:
-    """Answer predictions of MODEL over HTTP, until Ctrl-C or SIGTERM.
+    """Serve predictions of MODEL over HTTP, until Ctrl-C or SIGTERM.
 
-    POST /predict takes JSON or CSV, and images where the model does, and answers in kind; /docs is
-    a page to try it on, /openapi.json describes it to programs, /model says which columns it wants,
-    /health and /ready are for whoever watches it. SIGHUP reads the model's file again.
+    POST /predict takes JSON or CSV, and images if the model does, and answers in the same format.
+    /docs is a page to try it out on, /openapi.json describes it to programs, /model lists the
+    columns it expects, /health and /ready are for monitoring. SIGHUP reloads the model's file.
 
-    It asks nobody who they are: before it listens to a network, put a proxy in front of it.
+    There is no authentication: put a reverse proxy in front before you expose it to a network.
     """
     need("starlette.applications", "axon serve needs", "serve")
     need("uvicorn", "axon serve needs", "serve")

@@ -99,11 +99,13 @@ A_FILE = click.Path(path_type=Path)
 )
 @click.argument("data", default="mnist", shell_complete=complete_data)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data. [5; small data: 30]")
-@click.option("--batch-size", type=click.IntRange(1), help="Samples a step. [128; small data: 32]")
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Samples per step. [128; small data: 32]"
+)
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="Size of a step.  [default: the optimizer's own]",
+    help="Step size of the optimizer.  [default: the optimizer's own]",
 )
 @click.option(
     "--optimizer",
@@ -118,11 +120,11 @@ A_FILE = click.Path(path_type=Path)
     "--model",
     "kind",
     type=click.Choice(["mlp", "cnn", "photo"]),
-    help="Dense layers; two convolutions; or as many as images are large.  "
+    help="Dense layers; two convolutions; or a deeper network for photos.  "
     "[default: mlp; photo for a folder of images]",
 )
 @learning_options
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of all chance.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of all random numbers.")
 @click.option(
     "--target",
     multiple=True,
@@ -137,9 +139,13 @@ A_FILE = click.Path(path_type=Path)
 )
 @click.option("--drop", type=ColumnNames(), help="For a table: columns to leave out: id,name.")
 @click.option("--categorical", type=ColumnNames(), help="For a table: columns of categories.")
-@click.option("--numeric", type=ColumnNames(), help="For a table: numbers; words are gaps.")
-@click.option("--gaps", type=ColumnNames(), help="For a table: words that are gaps: NA,-999.")
-@click.option("--encoding", help="For a table: how letters are written: latin-1, cp1251.")
+@click.option(
+    "--numeric", type=ColumnNames(), help="For a table: columns of numbers; words count as missing."
+)
+@click.option(
+    "--gaps", type=ColumnNames(), help="For a table: words that mean a missing value: NA,-999."
+)
+@click.option("--encoding", help="For a table: its encoding: latin-1, cp1251.")
 @click.option(
     "--quantiles",
     type=Shares(),
@@ -153,24 +159,24 @@ A_FILE = click.Path(path_type=Path)
 @click.option(
     "--time-limit",
     type=Seconds(),
-    help="For a table: begin no other epoch after 60s, 10min, 1h. The bits depend on it.",
+    help="For a table: start no epoch after 60s, 10min, 1h; results depend on the speed.",
 )
 @click.option("--metric", type=click.Choice(METRICS), help="For a table: what is reported first.")
 @click.option(
     "--folds",
     type=click.IntRange(2),
-    help="For a table: parts of the rows, each judged by networks that did not see it.",
+    help="For a table: number of folds, each scored by networks that did not see it.",
 )
 @click.option("--classes", type=config.Names(), help="For a CSV file: all its labels: yes,no.")
 @click.option("--image-size", type=ImageSize(), help="For a folder of images: 64, or 64x48.")
 @click.option(
     "--kernels",
     type=click.Choice(CHOICES),
-    help="What computes.  [default: AXON_KERNELS, else auto]",
+    help="Kernels to compute with.  [default: AXON_KERNELS, else auto]",
 )
 @click.option("--device", help="For --kernels jax: cpu, gpu or tpu; gpu:0 is one of several.")
 @click.option(
-    "--precision", type=click.Choice(PRECISIONS), help="For --kernels jax: of products of numbers."
+    "--precision", type=click.Choice(PRECISIONS), help="For --kernels jax: precision of products."
 )
 @click.option(
     "--shards",
@@ -180,8 +186,8 @@ A_FILE = click.Path(path_type=Path)
 )
 @click.option("--save", type=A_FILE, help="Write the model, such as net.axon.")
 @click.option("--plot", is_flag=True, help="Write curves and mistakes as PNG, beside the model.")
-@click.option("--report", type=A_FILE, help="Write all about the run, such as run.html.")
-@click.option("--backup", type=A_FILE, help="A folder from which `axon resume` can go on.")
+@click.option("--report", type=A_FILE, help="Write a report of the run, such as run.html.")
+@click.option("--backup", type=A_FILE, help="Keep a backup in this folder, for `axon resume`.")
 @click.option(
     "--backup-every",
     default="epoch",
@@ -199,20 +205,20 @@ A_FILE = click.Path(path_type=Path)
     type=A_FILE,
     is_flag=False,
     flag_value=Path("-"),
-    help="Write all options as a TOML file, then train; without a name print them, and do not.",
+    help="Write all options to a TOML file, then train; without a name, only print them.",
 )
 @click.pass_context
 def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> None:
     """Train a network on DATA and report how well it does on data that it has not seen.
 
-    DATA is mnist (the default), fashion_mnist, digits, breast_cancer; a table (CSV, TSV, Parquet)
-    as it comes, with text, gaps and dates, and a column to predict (--target); an NPZ file with x
-    and y, or x_train, y_train, x_test and y_test; or a folder with one folder of images for each
-    class. A fifth of a file or folder is kept for testing. Nothing is learned from the test set.
+    DATA is mnist (the default), fashion_mnist, digits or breast_cancer; a raw table (CSV, TSV,
+    Parquet) with text, missing values and dates, and a column to predict (--target); an NPZ file
+    with x and y, or x_train, y_train, x_test and y_test; or a folder with one subfolder of images
+    for each class. A fifth of a file or folder is kept for testing; nothing is learned from it.
 
-    Several small networks learn a table, each without some of the rows, by which it is judged.
-    With options that describe a network (--hidden, --epochs ...) that network learns a CSV file of
-    numbers instead.
+    A raw table is learned by several small networks, each of which leaves out some of the rows, to
+    be scored on them. With options that describe a network (--hidden, --epochs ...) that one
+    network learns a CSV file of numbers instead.
 
     `--dump-config run.toml` and later `--config run.toml` repeat a run exactly, bit for bit.
     """
@@ -325,10 +331,10 @@ def _watched(run: TrainingRun) -> None:
         raise ended from stop
 
 
-@click.command(short_help="Go on with a run that was interrupted.")
+@click.command(short_help="Continue a run that was interrupted.")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def resume(directory: Path) -> None:
-    """Go on with the run whose backup is in DIRECTORY.
+    """Continue the run whose backup is in DIRECTORY.
 
     Whatever ended `axon train --backup DIRECTORY`, Ctrl-C, a crash or a power cut: the network ends
     with the same bits as if nothing had happened. All options are those of the run; its files

@@ -25,11 +25,11 @@ SHARED = (  # options of ``train`` that mean the same here
 )
 
 
-@click.command(
-    short_help="Search for settings that learn best.", context_settings={"show_default": True}
+@click.command(short_help="Search for the best settings.", context_settings={"show_default": True})
+@click.option(
+    "--trials", type=Count(), default="50", help="Number of trials, all machines together."
 )
-@click.option("--trials", type=Count(), default="50", help="Trials in the study, all together.")
-@click.option("--time-limit", type=Seconds(), help="Begin no other trial after 60s, 10min, 1h.")
+@click.option("--time-limit", type=Seconds(), help="Start no trial after 60s, 10min, 1h.")
 @click.option(
     "--storage",
     help="Where trials are kept: a file, or a database such as sqlite:///x.db.  "
@@ -41,7 +41,9 @@ SHARED = (  # options of ``train`` that mean the same here
     default="best.toml",
     help="Where the best settings are written.",
 )
-@click.option("--prune/--no-prune", default=True, help="End trials that are worse than others.")
+@click.option(
+    "--prune/--no-prune", default=True, help="End trials early that are worse than others."
+)
 @click.pass_context
 def tune(
     ctx: click.Context,

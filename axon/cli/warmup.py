@@ -16,7 +16,7 @@ from axon.serve.loading import is_estimator, open_model
 ROWS = (1, 32)  # of the predictions that are made: some kernels are for several rows
 
 
-@click.command(short_help="Compile kernels now, so that nobody waits later.")
+@click.command(short_help="Compile kernels ahead of time.")
 @click.argument("model", type=ModelFile(), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def warmup(model: str | None, as_json: bool) -> None:
