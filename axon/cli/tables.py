@@ -14,15 +14,17 @@ from axon.backend import Array
 from axon.callbacks.backup import UNITS
 from axon.cli import verdict
 from axon.cli.ahead import compile_for
-from axon.cli.data import SHEETS, fingerprint, is_table
+from axon.cli.data import fingerprint, is_table
 from axon.cli.output import command_line, console, note, plural, print_pairs
 from axon.files.atomic import check_writable
 from axon.models.saving import other_format
-from axon.names import install, printable, readable
+from axon.names import printable, readable
 from axon.ranks import world
 
 if TYPE_CHECKING:
-    from axon.tabular import Columns, Table, TabularClassifier, TabularRegressor
+    from axon.tabular import Columns, Table
+    from axon.tabular.class_learner import ClassLearner
+    from axon.tabular.number_learner import NumberLearner
     from axon.tabular.tasks import Question
 
 ONLY_TABLES = (
@@ -103,7 +105,6 @@ def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
 
     Raises:
         UsageError: options of both ways are given, or of tables for what is none.
-        ImportError: it must be, and scikit-learn is missing.
     """
     tables = [f"--{n.replace('_', '-')}" for n in ONLY_TABLES if n in given]
     spelled = {"kind": "model"}
@@ -118,21 +119,6 @@ def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
     if networks or not is_table(data) or world().size > 1:
         return False
     compile_for(data)
-    return _can_be(bool(tables) or Path(data).suffix.lower() not in SHEETS)
-
-
-def _can_be(must: bool) -> bool:
-    """Whether scikit-learn is there, without which tables as they come cannot be learned."""
-    try:
-        import axon.tabular  # noqa: F401 - it needs scikit-learn
-    except ImportError:
-        if must:
-            raise
-        note(
-            "scikit-learn is missing, so text, gaps and dates cannot be learned from: training a "
-            f"plain network. For them: {install('tabular')}."
-        )
-        return False
     return True
 
 
@@ -203,14 +189,15 @@ class TableRun:
 
     def _learned(
         self, found: "Question", told: Mapping[str, Sequence[str]]
-    ) -> "TabularClassifier | TabularRegressor":
-        from axon.tabular import TabularClassifier, TabularRegressor
+    ) -> "ClassLearner | NumberLearner":
+        from axon.tabular.class_learner import ClassLearner
+        from axon.tabular.number_learner import NumberLearner
 
         s = self.settings
         limit = s["time_limit"]
         if limit is not None:  # what reading took counts, too
             limit = max(limit - (time.monotonic() - self.began), 1e-3)
-        make = TabularRegressor if found.task == "regression" else TabularClassifier
+        make = NumberLearner if found.task == "regression" else ClassLearner
         given: Any = {"folds": s["folds"], "time_limit": limit, "verbose": "auto", **told}
         given |= self._told()
         if s["class_weight"] == "balanced":

@@ -7,6 +7,7 @@ import click
 import numpy as np
 
 from axon.backend import Array
+from axon.metrics.scores import class_scores, ranking
 from axon.names import readable
 
 
@@ -56,18 +57,18 @@ def _log_loss(y: Array, p: Array) -> float:
 
 
 def _f1(y: Array, p: Array) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(y, _chosen(p), average="macro", zero_division=0))
+    """The mean over classes that occur, or are said to."""
+    guess, k = _chosen(p), p.shape[1]
+    hits, called, actual = (np.bincount(c, minlength=k) for c in (y[y == guess], guess, y))
+    found = [s.f1 for s in class_scores(hits, called, actual) if s.f1 is not None]
+    return float(np.mean(found))
 
 
 def _auc(y: Array, p: Array) -> float:
     """The mean over classes of one against all others; 0.5 by chance."""
-    from sklearn.metrics import roc_auc_score
-
-    there = [c for c in range(p.shape[1]) if 0 < (y == c).sum() < len(y)]
-    there = there[-1:] if p.shape[1] == 2 else there
-    return float(np.mean([roc_auc_score(y == c, p[:, c]) for c in there])) if there else np.nan
+    columns = [1] if p.shape[1] == 2 else range(p.shape[1])
+    found = [r.area for c in columns if (r := ranking(y == c, p[:, c]))]
+    return float(np.mean(found)) if found else np.nan
 
 
 def _r2(y: Array, p: Array) -> float:

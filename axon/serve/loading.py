@@ -11,9 +11,10 @@ from axon.files.formats import ZIP
 from axon.models import Model
 
 if TYPE_CHECKING:
-    from axon.tabular import TabularClassifier, TabularRegressor
+    from axon.tabular.class_learner import ClassLearner
+    from axon.tabular.number_learner import NumberLearner
 
-    Estimator = TabularClassifier | TabularRegressor
+    Estimator = ClassLearner | NumberLearner
 
 
 def open_any(path: "str | os.PathLike[str]") -> "Model | Estimator":
@@ -34,10 +35,11 @@ def is_estimator(path: str) -> bool:
 
 
 def open_estimator(path: str) -> "Estimator":
-    """Load a table estimator."""
-    from axon.tabular import load
+    """Load a table estimator, without scikit-learn, which takes two seconds to import."""
+    from axon.tabular.loading import loaded
+    from axon.tabular.restoring import LEARNERS
 
-    return load(path)
+    return loaded(path, LEARNERS)
 
 
 def open_model(path: str) -> Model:

@@ -7,7 +7,6 @@ from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from axon.backend import Array
 from axon.names import suggestion
@@ -284,6 +283,8 @@ def _folds(y: Array, classes: int, folds: int, seed: int) -> Iterator[tuple[Arra
             f"{OWNER}: folds is a whole number from 2 to the number of rows, {len(y)}; got "
             f"{folds!r}."
         )
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     even = classes and y.ndim == 1 and np.bincount(y).min() >= folds
     splitter = (StratifiedKFold if even else KFold)(folds, shuffle=True, random_state=seed)
     return iter(splitter.split(y, y if even else None))

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from axon.backend import Array
 from axon.files.atomic import atomic, check_writable
 from axon.onnx.extra import need_onnx
 from axon.tabular.column import FIRST, GAP, UNSEEN, WORDS, Column
 from axon.tabular.encoding import CLIP, FURTHEST, Encoder
-from axon.tabular.fitted import Fitted
+from axon.tabular.fitted import Fitted, demand_fitted
 from axon.tabular.network import Ensemble
 from axon.tabular.objectives import Classes, Quantiles, YesOrNo
 
@@ -64,7 +63,7 @@ def to_onnx(model: Estimator, path: "str | os.PathLike[str] | None" = None) -> P
     ['size', 'kind']
     """
     need_onnx()
-    check_is_fitted(model, "fitted_")
+    demand_fitted(model)
     if path is not None:
         check_writable(path)
     made = _Exporter(model).proto()
@@ -86,7 +85,7 @@ def feeds(model: Estimator, X: Any) -> dict[str, Array]:
     >>> feeds(model, {"kind": ["b", None, "new"]})["kind"].ravel()
     array(['b', '', '(new)'], dtype=object)
     """
-    check_is_fitted(model, "fitted_")
+    demand_fitted(model)
     columns = model.columns_
     values = columns.values(columns.read(X))
     numbers = iter(values.numbers.T)
@@ -143,7 +142,7 @@ class _Exporter:
         from axon.version import __version__
 
         self._outputs(self._answers())
-        name = type(self.model).__name__
+        name = self.model._owner
         graph = helper.make_graph(
             self.nodes, name, self._entering(), self.outputs, [*self.constants.values()]
         )

@@ -64,6 +64,18 @@ class Fitted(NamedTuple):
         return made
 
 
+def demand_fitted(model: object) -> None:
+    """Demand that an estimator has learned.
+
+    Raises:
+        NotFittedError: it has not.
+    """
+    if "fitted_" not in vars(model):
+        from sklearn.utils.validation import check_is_fitted  # whose error it is
+
+        check_is_fitted(model, "fitted_")
+
+
 def outputs(net: Ensemble, columns: list[Array]) -> Array:
     """What each member says of rows: (n, members, outputs), by NumPy's kernels.
 

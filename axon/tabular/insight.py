@@ -2,11 +2,10 @@
 
 import os
 from abc import abstractmethod
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from axon.backend import Array
 from axon.files.atomic import atomic, check_writable
@@ -15,7 +14,7 @@ from axon.tabular.columns import Columns, Values
 from axon.tabular.effects import PartialDependence, demand_column, dependence
 from axon.tabular.evidence import Evidence, Held, Scores, gather, scores, wanted
 from axon.tabular.explaining import Explanation, Reasons
-from axon.tabular.fitted import Fitted
+from axon.tabular.fitted import Fitted, demand_fitted
 from axon.tabular.importances import METHODS, gradient, permutation
 from axon.tabular.intervals import Calibration, calibration
 from axon.tabular.objectives import Classes
@@ -26,14 +25,21 @@ if TYPE_CHECKING:
     from axon.tabular.reporting import Subject
 
 
-class Insight(BaseEstimator):  # type: ignore[misc]
+class Insight:
     """What both estimators tell of themselves, once they have learned."""
 
     columns_: Columns
     fitted_: Fitted
+    target_name_: str | None
+    metadata_: dict[str, Any]
     _evidence: Evidence
 
     # -------------------------------------------------------------------- what an estimator says
+
+    @property
+    @abstractmethod
+    def _owner(self) -> str:
+        """What users know it as: in messages and files."""
 
     @property
     @abstractmethod
@@ -58,9 +64,14 @@ class Insight(BaseEstimator):  # type: ignore[misc]
     def _coded(self, y: Array) -> Array:
         """Targets in numbers, as they were learned: places of classes, labels, or amounts."""
 
+    def settings(self) -> dict[str, Any]:
+        """What it was told when it was made, by the name of the argument."""
+        told = list(signature(type(self).__init__).parameters)[1:]
+        return {name: vars(self)[name] for name in sorted(told)}
+
     def _read(self, X: Any) -> Table:
         """A table as it comes, such as those it learned from."""
-        check_is_fitted(self, "fitted_")
+        demand_fitted(self)
         return self._fitting(self.columns_.read(X))
 
     def _gather(
@@ -94,7 +105,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         Of classes and labels "log-loss" and "accuracy", of numbers "RMSE" and "R2", of quantiles
         "pinball loss"; each row is predicted by members that never saw it.
         """
-        check_is_fitted(self, "fitted_")
+        demand_fitted(self)
         return self._evidence.scores
 
     def explain(self, X: Any, background: Any = None, random_state: int = 0) -> Explanation:
@@ -130,7 +141,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         compared = self._evidence.background
         if background is not None:
             compared = self.columns_.values(self._read(background))
-        _demand_rows(type(self).__name__, values, compared)
+        _demand_rows(self._owner, values, compared)
         answers = self.fitted_.answers(values)
         rng = np.random.default_rng(random_state)
         reasons = Reasons(self.fitted_, self.columns_, compared, rng)
@@ -154,7 +165,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         In the table's order; 0 for columns that were left out, and below 0 where shuffling did no
         harm. See ``importances``.
         """
-        check_is_fitted(self, "fitted_")
+        demand_fitted(self)
         if self._evidence.importances is None:
             found = permutation(self.fitted_, self.columns_, self._held())
             self._evidence.importances = found
@@ -184,7 +195,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         >>> model.importances("gradient").argmax(), model.feature_importances_.argmax()
         (np.int64(0), np.int64(0))
         """
-        check_is_fitted(self, "fitted_")
+        demand_fitted(self)
         if method not in METHODS:
             hint = suggestion(str(method), list(METHODS))
             raise ValueError(f"importances: method is one of {METHODS}, got {method!r}.{hint}")
@@ -221,7 +232,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         >>> found.values.tolist(), found.predictions.shape
         (['a', 'b'], (2,))
         """
-        check_is_fitted(self, "fitted_")
+        demand_fitted(self)
         chosen = demand_column(self.columns_, column)
         if not isinstance(points, int | np.integer) or points < 2:
             raise ValueError(f"partial_dependence: points is a number from 2 on, got {points!r}.")
@@ -267,7 +278,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
             OSError: the file cannot be written; found out before anything is computed.
             ValueError: X comes without y, or they do not fit.
         """
-        check_is_fitted(self, "fitted_")
+        demand_fitted(self)
         from axon.tabular import reporting  # with what it draws: loaded when a report is written
 
         check_writable(path)
@@ -286,7 +297,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         )
         if X is not None or y is not None:
             if X is None:
-                raise ValueError(f"{type(self).__name__}: y comes without X. Give its rows, too.")
+                raise ValueError(f"{self._owner}: y comes without X. Give its rows, too.")
             held = self._as_held(X, y)
             found = scores(
                 *(self.fitted_.objective, held.y, held.answers, held.counts), self._units[0]
@@ -304,7 +315,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
             if roles[i] not in ("left out", "text")
         ]
         return Subject(
-            *(type(self).__name__, self.fitted_, self.columns_, self.get_params(), found, rows),
+            *(self._owner, self.fitted_, self.columns_, self.settings(), found, rows),
             *(held, self._outputs, *self._units),
             by if by.any() else None,
             known.calibration,
@@ -319,7 +330,7 @@ class Insight(BaseEstimator):  # type: ignore[misc]
         """Rows in numbers."""
         table = self._read(X)
         values = self.columns_.values(table)
-        _demand_rows(type(self).__name__, values)
+        _demand_rows(self._owner, values)
         return values
 
     def _held(self) -> Held:
@@ -330,14 +341,13 @@ class Insight(BaseEstimator):  # type: ignore[misc]
             if held is not None:
                 why = "all members saw all rows"
             raise ValueError(
-                f"{type(self).__name__}: there are no held-out rows: {why}. Give rows and targets: "
-                "X, y."
+                f"{self._owner}: there are no held-out rows: {why}. Give rows and targets: X, y."
             )
         return held
 
     def _as_held(self, X: Any, y: Any) -> Held:
         """Other rows with their targets, which all members may predict."""
-        owner, objective = type(self).__name__, self.fitted_.objective
+        owner, objective = self._owner, self.fitted_.objective
         if y is None:
             raise ValueError(f"{owner}: X comes without y. Give the targets of its rows, too.")
         table, targets = parted(owner, self._read(X), y)

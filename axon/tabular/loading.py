@@ -1,22 +1,27 @@
 """Reading the file of a table estimator: damage is found, and no code is run."""
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from axon.files import formats
 from axon.files.archive import Archive, opened
 from axon.files.atomic import DamagedFile
 from axon.models.loading import OTHERS, ModelFileError
 from axon.tabular.cells import plain_column
+from axon.tabular.class_learner import ClassLearner
 from axon.tabular.column import ROLES
-from axon.tabular.estimators import TabularClassifier, TabularEstimator, TabularRegressor
+from axon.tabular.learner import TableLearner
+from axon.tabular.restoring import L, restored
 from axon.tabular.saving import FORMAT, MEMBER
-from axon.tabular.state import from_state
 from axon.tabular.table import Table
 from axon.version import __version__
 
+if TYPE_CHECKING:
+    from axon.tabular.estimators import TabularClassifier, TabularRegressor
 
-def load(path: "str | os.PathLike[str]") -> TabularClassifier | TabularRegressor:
+
+def load(path: "str | os.PathLike[str]") -> "TabularClassifier | TabularRegressor":
     """Read an estimator that ``save`` wrote; it predicts the same bits.
 
     Args:
@@ -27,6 +32,7 @@ def load(path: "str | os.PathLike[str]") -> TabularClassifier | TabularRegressor
         ModelFileError: it is damaged, or holds something else; the message says what.
 
     >>> import tempfile
+    >>> from axon.tabular import TabularRegressor
     >>> rows = [{"size": i / 10, "kind": "ab"[i % 2]} for i in range(60)]
     >>> model = TabularRegressor("fast", random_state=0).fit(rows, [i / 20 for i in range(60)])
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -35,9 +41,25 @@ def load(path: "str | os.PathLike[str]") -> TabularClassifier | TabularRegressor
     >>> bool((again.predict(rows) == model.predict(rows)).all())
     True
     """
+    from axon.tabular.estimators import ESTIMATORS  # and scikit-learn with them
+
+    return loaded(path, ESTIMATORS)
+
+
+def loaded(path: "str | os.PathLike[str]", learners: Mapping[str, type[L]]) -> L:
+    """Read what ``save`` wrote as one of these classes of learners.
+
+    Args:
+        path: the file.
+        learners: by the name of the estimator, such as ``restoring.LEARNERS``, which need no
+            scikit-learn.
+
+    Raises:
+        OSError, ModelFileError: as ``load``.
+    """
     try:
         with opened(path) as archive:
-            return _estimator(str(path), _state(archive))
+            return _estimator(str(path), _state(archive), learners)
     except ModelFileError:
         raise
     except DamagedFile as error:
@@ -64,10 +86,10 @@ def _state(archive: Archive) -> dict[str, Any]:
     return state
 
 
-def _estimator(where: str, state: dict[str, Any]) -> TabularClassifier | TabularRegressor:
+def _estimator(where: str, state: dict[str, Any], learners: Mapping[str, type[L]]) -> L:
     """Make it, and try it on a row of gaps: parts that do not fit each other are found now."""
     try:
-        model: TabularClassifier | TabularRegressor = from_state(state, state["arrays"])
+        model = restored(state, state["arrays"], learners)
         _demand_known(model)
         model.predict(_gaps(model))
         return model
@@ -79,19 +101,19 @@ def _estimator(where: str, state: dict[str, Any]) -> TabularClassifier | Tabular
         ) from error
 
 
-def _demand_known(model: TabularEstimator) -> None:
+def _demand_known(model: TableLearner) -> None:
     if not model.columns_.used:
         raise ValueError("it learned from no column")
     roles = {c.role for c in model.columns_.columns} - set(ROLES)
     if roles:
         raise ValueError(f"a column is {sorted(roles)[0]!r}, which is none of {', '.join(ROLES)}")
-    if isinstance(model, TabularClassifier):
+    if isinstance(model, ClassLearner):
         outputs = model.fitted_.net.outputs
         if len(model.classes_) != outputs:
             raise ValueError(f"{len(model.classes_)} classes for {outputs} outputs")
 
 
-def _gaps(model: TabularEstimator) -> Table:
+def _gaps(model: TableLearner) -> Table:
     """A row of nothing but gaps."""
     names = [c.name for c in model.columns_.columns]
     columns = [plain_column([None], name) for name in names]

@@ -6,12 +6,11 @@ table.safetensors     what was learned
 
 import os
 
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
-
 from axon.files.archive import flattened, pack
 from axon.files.atomic import check_writable
 from axon.models.saving import other_format
+from axon.tabular.fitted import demand_fitted
+from axon.tabular.insight import Insight
 from axon.tabular.state import to_state
 from axon.version import __version__
 
@@ -19,7 +18,7 @@ FORMAT = 1
 MEMBER = "table"  # of the zip
 
 
-def save(model: BaseEstimator, path: "str | os.PathLike[str]") -> None:
+def save(model: Insight, path: "str | os.PathLike[str]") -> None:
     """Write a fitted estimator to one file, by convention ``*.axon``, whole or not at all.
 
     Columns and how they are read, classes, the network, out-of-fold predictions and ``metadata_``
@@ -36,7 +35,7 @@ def save(model: BaseEstimator, path: "str | os.PathLike[str]") -> None:
         ValueError: the name ends like that of another format.
         OSError: the file cannot be written; a file that was there is kept.
     """
-    check_is_fitted(model, "fitted_")
+    demand_fitted(model)
     if other_format(path):
         raise ValueError(
             f"save writes AXON's own format, and {path} would be another one by its name. Call it "

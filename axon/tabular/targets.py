@@ -6,7 +6,6 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import DataConversionWarning
 
 from axon.backend import Array
 from axon.tabular import reading
@@ -50,6 +49,8 @@ def _flat(y: Array) -> Array:
     """Targets, those of one column as (n,)."""
     if y.ndim != 2 or y.shape[1] != 1:
         return y
+    from sklearn.exceptions import DataConversionWarning  # it takes long to import
+
     warn(
         "A column-vector y was passed when a 1d array was expected. Change the shape of y to "
         "(n_samples,), for example using ravel().",

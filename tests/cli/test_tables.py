@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -246,14 +247,33 @@ def test_all_options_are_of_one_way_or_of_both():
     assert {p.name for p in train.params} == {*ONLY_TABLES, *ONLY_NETWORKS, *both}
 
 
-def test_without_scikit_learn_numbers_are_learned_by_a_network(tmp_path, monkeypatch):
-    houses(tmp_path / "h.csv")
-    monkeypatch.setitem(sys.modules, "axon.tabular", None)
-    monkeypatch.delattr(axon, "tabular", raising=False)
-    report, said = run("train", "h.csv", "--target", "price", "--save", "net.axon", cwd=tmp_path)
-    assert "Test error" in report
-    assert "pip install scikit-learn (the extra 'tabular')" in " ".join(said.split())
-    assert axon.load_model(tmp_path / "net.axon").input_shape == (3,)
+ALL = """
+import sys
+from axon.cli import cli
+
+def run(*words):
+    cli(list(words), standalone_mode=False)
+
+run("train", "h.csv", "--target", "price", "--effort", "fast", "--save", "n.axon", "--report", "r")
+run("train", "h.csv", "--target", "where", "--effort", "fast", "--save", "c.axon")
+run("train", "h.csv", "--target", "price", "--effort", "fast", "--quantiles", "0.1,0.9")
+for name in ("n.axon", "c.axon"):
+    run("info", name)
+    run("predict", name, "h.csv", "--output", "p.csv")
+    run("evaluate", name, "h.csv")
+    run("explain", name, "h.csv", "--limit", "2")
+print("LOADED", *sorted({"sklearn", "scipy", "pandas", "polars", "numba"} & {*sys.modules}))
+"""
+
+
+def test_commands_need_neither_scikit_learn_nor_pandas(tmp_path):
+    """They take two seconds to import, and are no part of what a command does."""
+    rows = [f"{i},{i % 7 / 3},{'ab'[i % 2]},{100 + 3 * i}" for i in range(120)]
+    (tmp_path / "h.csv").write_text("size,age,where,price\n" + "\n".join(rows) + "\n")
+    done = subprocess.run(
+        [sys.executable, "-c", ALL], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED"
 
 
 # ------------------------------------------------------------------------------------ bad input
