@@ -90,12 +90,15 @@ class Several(Method):
         return super().__get__(tensor, owner)  # type: ignore[return-value]
 
 
+ASKING = {"dtype", "ndim", "shape"}  # what a symbolic value can be asked for at once
+
+
 def deferring(function: Any) -> Any:
     """A function of axon.ops that also takes symbolic values: then it is a step of their graph.
 
-    Primitives, and what is no function, are returned as they are.
+    Primitives, what is no function, and what asks for a shape are returned as they are.
     """
-    if not isinstance(function, FunctionType):
+    if not isinstance(function, FunctionType) or function.__name__ in ASKING:
         return function
 
     @wraps(function)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from inspect import signature
+from inspect import signature, unwrap
 from itertools import takewhile
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from axon import activations, initializers
 from axon.backend import FLOAT, Array, DType, Shape, as_array
 from axon.checks import integer, one_of
 from axon.core import Tensor, grad
-from axon.layers import masks
+from axon.layers import masks, own
 from axon.layers.module import ANY, Module, shape_after
 from axon.layers.open_sizes import Open, fits, is_open, joined, needs_size, sized, tried
 from axon.layers.options import RULES, Rule, TypeName, rules_for
@@ -138,7 +138,7 @@ class Neuron:
 LONG = np.dtype(np.float64)
 
 
-class Layer(Module):
+class Layer(own.AddsWeights, Module):
     """A layer: subclasses write ``call(x)`` on Tensors and, if they have parameters, ``create``.
 
     The base keeps the rule "NumPy in, NumPy out; Tensor in, Tensor out", creates the parameters
@@ -160,6 +160,7 @@ class Layer(Module):
     has_format: ClassVar[bool] = False  # whether ``data_format`` is an argument
     on_mask: ClassVar[str] = masks.FOLLOWED  # what becomes of a mask: see masks.py
     takes_lists: ClassVar[bool] = False  # ``call`` takes any number of inputs: also lists of them
+    gathers: ClassVar[bool] = False  # one's own ``call`` takes one input, or several as one list
     _channels_axis: int = -1  # these two of one that was pickled before it could have others
     activity_regularizer: Callable[[Tensor], Tensor] | None = None
     mask_axes: ClassVar[int] = 2  # a mask of fewer, (n,), says which samples are real: it passes
@@ -211,8 +212,13 @@ class Layer(Module):
         """What writes its own ``call`` says anew what becomes of masks; else they are followed."""
         super().__init_subclass__(**options)
         if "call" in cls.__dict__:
-            code = getattr(cls.__dict__["call"], "__code__", None)
+            written = unwrap(cls.__dict__["call"])
+            code = getattr(written, "__code__", None)
             cls.takes_lists = code is not None and bool(code.co_flags & VARIADIC)
+            ours = code is None or cls.__module__.startswith("axon.")
+            cls.gathers = not (ours or cls.takes_lists) and own.inputs_of(written) == 1
+        if "build" in cls.__dict__ and not cls.__module__.startswith("axon."):
+            cls.create, cls.build = own.made_in(cls.__dict__["build"], Layer.build)  # type: ignore
         anew = "call" in cls.__dict__ and "on_mask" not in cls.__dict__
         if anew and cls.on_mask != masks.FOLLOWED:
             cls.on_mask = masks.FOLLOWED
@@ -278,13 +284,15 @@ class Layer(Module):
 
         Of several outputs it is a tuple of shapes.
         """
+        if self._creating:  # super().build(...) in a build of one's own
+            return None
         self._demand_one_each(input_shapes, tuple)
         within = [self._within((ANY, *shape)) for shape in input_shapes]
         if is_open(input_shapes):
             return self._build_open(input_shapes, within)
         self.accept(*within)
         if self.output_shape is None:
-            self.create(*(shape[1:] for shape in within))
+            self.create(*self._gathered([shape[1:] for shape in within]))
         elif self.input_shape != input_shapes[0] and fits(input_shapes[0], self.input_shape or ()):
             return self._shape_after(input_shapes)  # of sizes that are open: here they are known
         if self.output_shape is None or self.input_shape != input_shapes[0]:
@@ -304,7 +312,8 @@ class Layer(Module):
         def at(size: int) -> Any:
             self.accept(*(sized(shape, size) for shape in within))
             if self.output_shape is None:
-                self.create(*(sized(shape[1:], Open(size)) for shape in within))
+                made = [sized(shape[1:], Open(size)) for shape in within]
+                self.create(*self._gathered(made))
             self.output_shape = self._shape_after([sized(s, size) for s in input_shapes])
             self.input_shape = sized(input_shapes[0], size)
             return self.output_shape
@@ -328,13 +337,14 @@ class Layer(Module):
 
         Args:
             inputs: (n, ...) arrays or Tensors; other number types are cast to the layer's.
-                Where a layer takes any number of them, they may lie in lists, too.
+                Where a layer takes any number of them, they may lie in lists, too; a ``call``
+                of one's own that has a single parameter gets such a list as it is.
             options: keyword arguments of the layer's ``call``; and ``mask``, truth values
                 (n, time) that say which steps of the input are real, if its own mask does not.
         """
         if not inputs:
             inputs = self._given_by_name(options)
-        if self.takes_lists:
+        if self.takes_lists or (self.gathers and own.is_batches(inputs)):
             inputs = one_by_one(inputs)
         elif several := [x for x in inputs if type(x) is tuple]:
             self._demand_one_each(several, Tensor)
@@ -360,7 +370,7 @@ class Layer(Module):
     def _given_by_name(self, options: dict[str, Any]) -> tuple[Any, ...]:
         """Inputs that were given as keyword arguments, taken out of them."""
         named = [n for n, p in signature(self.call).parameters.items() if p.kind != p.KEYWORD_ONLY]
-        names = [n for n in named if n != "mask"]
+        names = [n for n in named if n not in ("mask", "training")]
         if "inputs" in options:  # as Keras calls the first
             names = ["inputs"]
         given = tuple(options.pop(n) for n in takewhile(options.__contains__, names))
@@ -449,13 +459,17 @@ class Layer(Module):
             return shape
         return (*shape[:axis], *shape[axis:][1:], shape[axis])
 
+    def _gathered(self, given: Sequence[Any]) -> Sequence[Any]:
+        """Several inputs or shapes as one list, where that is what a method takes."""
+        return [list(given)] if self.gathers and len(given) > 1 else given
+
     def _computed(self, *inputs: Tensor, **options: Any) -> LayerResult:
         """What ``call`` computes, of channels that come last; its cost is taken note of."""
         if self._channels_axis == -1:
-            y: LayerResult = self.call(*inputs, **options)
+            y: LayerResult = self.call(*self._gathered(inputs), **options)
         else:
             last = [channels_moved(x, self._channels_axis, -1) for x in inputs]
-            y = self.call(*last, **options)
+            y = self.call(*self._gathered(last), **options)
             y = of_each(y, lambda one: channels_moved(one, -1, self._channels_axis))
         if self.activity_regularizer is not None and modes.costs is not None:
             of_each(y, self._take_note)

@@ -14,6 +14,7 @@ import numpy as np
 from axon.backend import Array, DType, Shape
 from axon.config import Configurable
 from axon.core import Tensor, TensorLike
+from axon.layers.own import told
 from axon.layers.state import Loaded, load_state, state_of
 from axon.layers.symbolic import (
     Attached,
@@ -75,11 +76,8 @@ class Module(Configurable, ABC):
             arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
             if cls.takes_mask != ("mask" in arguments):
                 cls.takes_mask = not cls.takes_mask
-            if "training" in arguments:
-                raise TypeError(
-                    f"{cls.__name__}.{name}: leave the argument 'training' out, it would never be "
-                    "given. Ask self.training, which is true while training."
-                )
+            if "training" in arguments:  # as Keras has it
+                setattr(cls, name, told(cls.__dict__[name]))
 
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
     passes_on: ClassVar[bool] = False  # whether float64 goes through as it is

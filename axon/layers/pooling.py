@@ -29,7 +29,7 @@ from axon.layers.windows import (
 from axon.ops import add, maximum, where
 from axon.ops.pad import pad
 from axon.ops.pool import average_pool2d, max_pool2d
-from axon.ops.shape import reshape_
+from axon.ops.views import reshape_
 from axon.ops.windows import Pair
 
 

@@ -226,7 +226,8 @@ def classes_of(
     if len(output_shape) < 2:
         raise ValueError(
             f"{name}: expected a score for each class, predictions of shape (n, ..., classes), got "
-            f"{output_shape}. For a single output there is BinaryCrossEntropy, or Hinge."
+            f"{output_shape}. For a single output there is BinaryCrossEntropy, or Hinge; a loss is "
+            "called as loss(y_true, y_pred)."
         )
     if given.ndim + 1 == len(output_shape) and given.shape == output_shape[:-1]:
         return _labels(name, given, output_shape[-1], ignored)

@@ -55,7 +55,7 @@ def taken_by(forward: Callable[..., Any]) -> Takes:
     needed = [p.name for p in places if p.default is p.empty]
     more: list[str] = []
     for p in places[len(needed) :]:
-        if p.default is not None or p.name == "mask":
+        if p.default is not None or p.name in ("mask", "training"):
             break
         more.append(p.name)
     return Takes((*needed, *more), len(needed))

@@ -65,8 +65,8 @@ from axon.ops.pool import (
 from axon.ops.random import dropout_mask, keep_mask, normal, uniform
 from axon.ops.recurrent import recurrence, recurrence_backward, recurrent_input
 from axon.ops.reduce import argmax, broadcast_to, max, sum, sum_to
-from axon.ops.shape import reshape, transpose
 from axon.ops.standardize import row_scale, standardize, standardize_gradient
+from axon.ops.views import reshape, transpose
 from axon.ops.warp import affine_maps, corner_maps, warp, warp_adjoint
 
 if TYPE_CHECKING:  # the same names, for who checks types
@@ -97,8 +97,8 @@ LATER = {  # chapter -> its public names
         rsqrt saturate_cast sinc true_divide trunc""",
     "control": """associative_scan cond fori_loop jvp map scan switch vectorize vectorized_map
         while_loop""",
-    "counting": """bitwise_not convert_to_numpy convert_to_tensor get_item histogram is_tensor ndim
-        nonzero select size stop_gradient unique unravel_index""",
+    "counting": """bitwise_not convert_to_numpy convert_to_tensor dtype get_item histogram
+        is_tensor ndim nonzero select shape size stop_gradient unique unravel_index""",
     "creation": """arange array bartlett blackman empty empty_like eye full full_like
         geomspace hamming hanning identity kaiser linspace logspace ones ones_like tri zeros
         zeros_like""",

@@ -148,7 +148,27 @@ def ndim(x: TensorLike) -> int:
     >>> ndim([[1, 2]])
     2
     """
-    return x.ndim if isinstance(x, Tensor) else np.ndim(as_array(x))
+    return len(shape(x))
+
+
+def shape(x: TensorLike) -> Shape:
+    """The size along each axis; of a symbolic value, None along that of the samples.
+
+    >>> shape([[1, 2]])
+    (1, 2)
+    """
+    x = getattr(x, "symbolic", x)  # of an Input
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(as_array(x))
+
+
+def dtype(x: TensorLike) -> np.dtype[Any]:
+    """The type of the elements.
+
+    >>> dtype(np.ones(2, np.float32))
+    dtype('float32')
+    """
+    x = getattr(x, "symbolic", x)
+    return x.dtype if hasattr(x, "dtype") else as_array(x).dtype
 
 
 def size(x: TensorLike) -> int:

@@ -24,8 +24,6 @@ NOT_HERE = {
     **dict.fromkeys(("polar", "view_as_complex", "view_as_real", "eig"), COMPLEX),
     **dict.fromkeys(("gcd", "lcm", "nextafter"), "whole numbers and bits that no layer asks for"),
     "lu_factor": "solve, det and inv do it inside",
-    "shape": "tensor.shape; axon.ops.shape is a module",
-    "dtype": "tensor.dtype",
     "custom_gradient": "@axon.primitive, with .gradient(...)",
     "ctc_loss": "axon.losses has CTC",
     "ctc_decode": "sequences whose lengths depend on the values",

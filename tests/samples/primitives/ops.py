@@ -206,7 +206,7 @@ SAMPLES: dict[str, Case] = {
         ],
         ((normal(128, 512),), {"shape": LARGE, "index": np.s_[::2]}),
     ),
-    # axon/ops/shape.py
+    # axon/ops/views.py
     "reshape": Case(
         lambda x, shape: np.array(list(x.flat)).reshape(shape),
         [
