@@ -12,12 +12,12 @@ from axon import activations, initializers
 from axon.backend import FLOAT, Array, DType, Shape, as_array
 from axon.checks import integer, one_of
 from axon.core import Tensor, grad
-from axon.layers import masks, own
+from axon.layers import masks
 from axon.layers.module import ANY, Module, shape_after
 from axon.layers.open_sizes import Open, fits, is_open, joined, needs_size, sized, tried
 from axon.layers.options import RULES, Rule, TypeName, rules_for
 from axon.modes import GradMode, Mode, modes
-from axon.parameter import Parameter
+from axon.parameter import Buffer, Parameter
 
 VARIADIC = 0x04  # the flag of a function that takes *inputs
 LayerResult = Tensor | tuple[Any, ...]  # what a layer computes: one Tensor, or several
@@ -138,7 +138,7 @@ class Neuron:
 LONG = np.dtype(np.float64)
 
 
-class Layer(own.AddsWeights, Module):
+class Layer(Module):
     """A layer: subclasses write ``call(x)`` on Tensors and, if they have parameters, ``create``.
 
     The base keeps the rule "NumPy in, NumPy out; Tensor in, Tensor out", creates the parameters
@@ -161,6 +161,7 @@ class Layer(own.AddsWeights, Module):
     on_mask: ClassVar[str] = masks.FOLLOWED  # what becomes of a mask: see masks.py
     takes_lists: ClassVar[bool] = False  # ``call`` takes any number of inputs: also lists of them
     gathers: ClassVar[bool] = False  # one's own ``call`` takes one input, or several as one list
+    _creating = False  # while a ``build`` of one's own makes the parameters
     _channels_axis: int = -1  # these two of one that was pickled before it could have others
     activity_regularizer: Callable[[Tensor], Tensor] | None = None
     mask_axes: ClassVar[int] = 2  # a mask of fewer, (n,), says which samples are real: it passes
@@ -216,9 +217,11 @@ class Layer(own.AddsWeights, Module):
             code = getattr(written, "__code__", None)
             cls.takes_lists = code is not None and bool(code.co_flags & VARIADIC)
             ours = code is None or cls.__module__.startswith("axon.")
-            cls.gathers = not (ours or cls.takes_lists) and own.inputs_of(written) == 1
+            cls.gathers = not (ours or cls.takes_lists) and _inputs_of(written) == 1
         if "build" in cls.__dict__ and not cls.__module__.startswith("axon."):
-            cls.create, cls.build = own.made_in(cls.__dict__["build"], Layer.build)  # type: ignore
+            from axon.layers.own import made_in
+
+            cls.create, cls.build = made_in(cls.__dict__["build"], Layer.build)  # type: ignore
         anew = "call" in cls.__dict__ and "on_mask" not in cls.__dict__
         if anew and cls.on_mask != masks.FOLLOWED:
             cls.on_mask = masks.FOLLOWED
@@ -251,6 +254,44 @@ class Layer(own.AddsWeights, Module):
         made.regularizer = self._rules.get(f"{KERNEL.get(name, name)}_regularizer")
         made.constraint = self._rules.get(f"{KERNEL.get(name, name)}_constraint")
         return made
+
+    def add_weight(
+        self,
+        shape: Shape = (),
+        initializer: initializers.InitializerLike = "glorot_uniform",
+        dtype: TypeName = None,
+        trainable: bool = True,
+        *,
+        regularizer: Rule = None,
+        constraint: Rule = None,
+        name: str = "weight",
+    ) -> Parameter | Buffer:
+        """Make a parameter; or, if it is not trainable, a Buffer, which is kept but not learned.
+
+        It is called after the attribute it is put into. ``parameter`` is the shorter way.
+
+        Args:
+            shape: its shape; () for one number.
+            initializer: what gives its values, or a name.
+            dtype: that of the layer unless told otherwise.
+            trainable: whether it is learned.
+            regularizer: what its size costs, or a name.
+            constraint: what is applied to it after each update, or a name.
+            name: what its initializer is asked for.
+
+        >>> from axon.layers import Layer
+        >>> class Scale(Layer):
+        ...     def build(self, input_shape):  # (None, features), as Keras has it
+        ...         self.scale = self.add_weight((input_shape[-1],), "ones")
+        ...     def call(self, inputs):
+        ...         return inputs * self.scale
+        >>> Scale()([[2.0, 3.0]])
+        array([[2., 3.]], dtype=float32)
+        """
+        from axon.layers.own import weight
+
+        rules = {"kernel_regularizer": regularizer, "kernel_constraint": constraint}
+        return weight(self, shape, initializer, dtype, trainable, rules, name)
 
     @property
     def input_dtype(self) -> DType:
@@ -344,7 +385,7 @@ class Layer(own.AddsWeights, Module):
         """
         if not inputs:
             inputs = self._given_by_name(options)
-        if self.takes_lists or (self.gathers and own.is_batches(inputs)):
+        if self.takes_lists or (self.gathers and _is_batches(inputs)):
             inputs = one_by_one(inputs)
         elif several := [x for x in inputs if type(x) is tuple]:
             self._demand_one_each(several, Tensor)
@@ -583,6 +624,20 @@ def one_by_one(given: Sequence[Any]) -> tuple[Any, ...]:
     for x in given:
         flat += one_by_one(x) if _holds_arrays(x) else [x]
     return tuple(flat)
+
+
+def _inputs_of(call: Any) -> int:
+    """How many inputs a ``call`` needs: parameters by place, but self and those with defaults."""
+    code, defaults = call.__code__, len(call.__defaults__ or ())
+    needed = code.co_varnames[1 : code.co_argcount - defaults]
+    return len([name for name in needed if name not in ("mask", "training")])
+
+
+def _is_batches(inputs: Sequence[Any]) -> bool:
+    """Whether one list of Tensors was given, or of arrays that are not single samples."""
+    given = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], list | tuple) else ()
+    batches = [isinstance(x, Tensor) or (isinstance(x, np.ndarray) and x.ndim > 1) for x in given]
+    return len(batches) > 1 and all(batches)
 
 
 def _holds_arrays(x: object) -> bool:

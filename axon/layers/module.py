@@ -14,7 +14,6 @@ import numpy as np
 from axon.backend import Array, DType, Shape
 from axon.config import Configurable
 from axon.core import Tensor, TensorLike
-from axon.layers.own import told
 from axon.layers.state import Loaded, load_state, state_of
 from axon.layers.symbolic import (
     Attached,
@@ -77,6 +76,8 @@ class Module(Configurable, ABC):
             if cls.takes_mask != ("mask" in arguments):
                 cls.takes_mask = not cls.takes_mask
             if "training" in arguments:  # as Keras has it
+                from axon.layers.own import told
+
                 setattr(cls, name, told(cls.__dict__[name]))
 
     exact: ClassVar[bool] = False  # whether inputs must come in float64, whatever is computed in
