@@ -158,7 +158,8 @@ def shape(x: TensorLike) -> Shape:
     (1, 2)
     """
     x = getattr(x, "symbolic", x)  # of an Input
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(as_array(x))
+    known: Shape | None = getattr(x, "shape", None)
+    return np.shape(as_array(x)) if known is None else tuple(known)
 
 
 def dtype(x: TensorLike) -> np.dtype[Any]:
@@ -167,8 +168,8 @@ def dtype(x: TensorLike) -> np.dtype[Any]:
     >>> dtype(np.ones(2, np.float32))
     dtype('float32')
     """
-    x = getattr(x, "symbolic", x)
-    return x.dtype if hasattr(x, "dtype") else as_array(x).dtype
+    known: np.dtype[Any] | None = getattr(getattr(x, "symbolic", x), "dtype", None)
+    return as_array(x).dtype if known is None else known
 
 
 def size(x: TensorLike) -> int:
