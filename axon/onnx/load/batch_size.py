@@ -96,15 +96,18 @@ def is_general(model: GraphModel, made_for: int, shapes: tuple[Shape, ...]) -> b
     with model.budget(shapes, count + made_for + 2):
         try:
             together = _outputs(model, x)
-            apart = [_outputs(model, [v[i : i + 1] for v in x]) for i in (0, count - 1)]
-            as_written = _literally(model, [v[:made_for] for v in x])
-            env = model.tried([v[:made_for] for v in x])
+            written = [v[:made_for] for v in x]
+            env = model.tried(written)
+            found = _arrays(model, env)
+            first = found if made_for == 1 else _outputs(model, [v[:1] for v in x])
+            apart = [first, _outputs(model, [v[-1:] for v in x])]
+            literal = _literally(model, written) if model.open_squeezes() else found
         except ValueError:
             return False
     model.demand_declared(env, made_for)
     ends = [y[[0, -1]] if len(y) == count else y for y in together]
     pairs = [
-        *zip(_arrays(model, env), as_written, strict=True),
+        *zip(found, literal, strict=True),
         *zip(ends, (np.concatenate(ys) for ys in zip(*apart, strict=True)), strict=True),
     ]
     return all(_alike(a, b) for a, b in pairs)

@@ -1,6 +1,7 @@
 """GraphModel: a model whose forward runs a list of nodes, as a file describes them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -166,12 +167,12 @@ class GraphModel(Model):
             f"{name}/seed_state": key for name, key in keys if isinstance(key, tensor_type)
         }
 
-    @property
+    @cached_property
     def takes(self) -> Takes:
         """What the file calls the inputs."""
         return Takes(tuple(entry.name for entry in self.entries), len(self.entries))
 
-    @property
+    @cached_property
     def input_dtype(self) -> DType:
         """What the data are converted to: integers if an input holds such."""
         dtypes = [_dtype(entry.dtype) for entry in self.entries]
