@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import axon
-from axon.layers import Conv2D, Dense, Flatten, MaxPooling2D
+from axon.layers import Conv2D, ConvLSTM1D, Dense, Flatten, MaxPooling2D
 from axon.models import Sequential
 
 onnx = pytest.importorskip("onnx")
@@ -83,3 +83,15 @@ def test_what_cannot_be_quantized_is_said(trained: Any) -> None:
     pools.build((4, 4, 1))
     with pytest.raises(ValueError, match="nothing to quantize"):
         axon.onnx.export(pools, quantize="dynamic")
+
+
+@pytest.mark.parametrize("how", ["dynamic", "static"])
+def test_single_numbers_stay_single_numbers(how: str) -> None:
+    """Steps of a sequence are taken by a place, which must not become a list of one."""
+    model = Sequential([ConvLSTM1D(3, 2, padding="same"), Flatten(), Dense(2)])
+    model.build((3, 4, 2))
+    x = np.random.default_rng(0).normal(size=(40, 3, 4, 2)).astype("f4")
+    rows = {"calibration": x} if how == "static" else {}
+    got = run(axon.onnx.export(model, quantize=how, **rows), x)
+    want = model.predict(x)
+    assert np.abs(got - want).max() < 0.05 * np.abs(want).max()

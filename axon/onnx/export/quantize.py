@@ -76,7 +76,7 @@ class Quantizer:
         del self.graph.initializer[:]
         del self.graph.value_info[:]
         self.graph.initializer.extend(
-            numpy_helper.from_array(np.ascontiguousarray(array), name)
+            numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
             for name, array in kept.items()
             if name in read
         )
