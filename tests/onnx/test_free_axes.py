@@ -13,11 +13,13 @@ from axon.layers import (
     Conv1D,
     Conv2D,
     Conv2DTranspose,
+    Conv3D,
     Dense,
     Embedding,
     Flatten,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
     GroupNormalization,
     MaxPooling1D,
     MaxPooling2D,
@@ -137,6 +139,15 @@ def test_two_lengths_and_what_is_computed_from_them():
     rng = np.random.default_rng(0)
     for n, one, other in ((2, 5, 6), (1, 9, 3), (3, 4, 12)):
         agrees(model, session, *(rng.normal(size=(n, t, 3)).astype("f4") for t in (one, other)))
+
+
+def test_volumes_of_any_size():
+    """Three free axes: none of them must seem to follow another."""
+    model = Sequential([Conv3D(3, 2, padding="same"), GlobalAveragePooling3D(), Dense(2)])
+    session = running(model, [(4, 5, 6, 2)], {"x": {1: "depth", 2: "height", 3: "width"}})
+    assert session.get_inputs()[0].shape[1:4] == ["depth", "height", "width"]
+    for shape in ((5, 4, 3, 2), (4, 5, 6, 2)):
+        agrees(model, session, np.random.default_rng(0).normal(size=(2, *shape)).astype("f4"))
 
 
 def test_one_name_is_one_size():

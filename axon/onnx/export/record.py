@@ -5,7 +5,8 @@ differs between the three programs has to be the batch, and is written down as s
 axes are free, too, it is run on more samples, of other sizes each time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -116,10 +117,21 @@ def _trials(model: Model, free: FreeAxes, step: int, smaller: bool) -> dict[str,
         for axis, name in axes.items()
     }
     sizes: dict[str, Sequence[int]] = {}
-    for seed, name in enumerate(names):
-        away = np.random.default_rng(seed).permutation(_further(built[name], step)).tolist()
-        sizes[name] = [max(built[name] + (-n if smaller else n), 2) for n in (*away, 0)]
+    for name, order in zip(names, _orders(5), strict=False):
+        further = _further(built[name], step)
+        away = [further[i] for i in order] + [0]
+        sizes[name] = [max(built[name] + (-n if smaller else n), 2) for n in away]
     return sizes
+
+
+def _orders(count: int) -> Iterator[tuple[int, ...]]:
+    """Orders of so many, none of them twice: what two names have alike would be taken for one."""
+    used = set()
+    for seed in itertools.count():
+        order = tuple(np.random.default_rng(seed).permutation(count).tolist())
+        if order not in used:
+            used.add(order)
+            yield order
 
 
 def _further(size: int, step: int) -> list[int]:
