@@ -80,6 +80,14 @@ FILES = {
             node("Mul", ["x", "f"], ["y"]),
         ]
     ),
+    "in order": file(
+        [
+            node("SequenceConstruct", ["x"], ["q"]),
+            node("Neg", ["x"], ["z"]),
+            node("SequenceInsert", ["q", "z"], ["r"]),
+            node("ConcatFromSequence", ["r"], ["y"], axis=1),
+        ]
+    ),
     "gathered by a loop": file(
         [
             node("SequenceEmpty", [], ["e"]),

@@ -240,11 +240,23 @@ SMOOTH = [  # those with a gradient
     One("MaxPool", kernel_shape=[2, 2], strides=[2, 2], **IMAGES),
     One("MaxPool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2], ceil_mode=1, **IMAGES),
     One("MaxPool", kernel_shape=[2, 2], dilations=[2, 3], **IMAGES),
+    One("MaxPool", kernel_shape=[2, 2], dilations=[2, 3], pads=[2, 1, 2, 3], **IMAGES),
     One("MaxPool", kernel_shape=[3], strides=[2], **SERIES),
     One("AveragePool", kernel_shape=[2, 2], strides=[2, 2], **IMAGES),
     One("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1, **IMAGES),
     One("AveragePool", kernel_shape=[3, 3], pads=[1, 0, 1, 1], strides=[2, 2], **IMAGES),
     One("AveragePool", kernel_shape=[4], auto_pad="SAME_UPPER", strides=[3], **SERIES),
+    *(
+        One(
+            "AveragePool",
+            kernel_shape=[2, 2],
+            dilations=[2, 3],
+            pads=[2, 1, 2, 3],
+            count_include_pad=padding,
+            **IMAGES,
+        )
+        for padding in (0, 1)
+    ),
     One("GlobalAveragePool", **IMAGES),
     One("GlobalMaxPool", **SERIES),
     One("Transpose", perm=[0, 2, 1]),

@@ -36,6 +36,7 @@ LAST = np.array([2, 2], "i4")
 HEADS = {"num_heads": 4, "kv_num_heads": 2}
 GROUPED = [floats(2, 3, 32), floats(2, 3, 16), floats(2, 3, 16), None, None, LAST, np.int32(3)]
 BLOCKS = np.random.default_rng(1).permutation(np.arange(40) // 16).astype("i4")
+SEEN = np.array([[[1, 1, 0, 1], [1, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]]] * 2, "i4")
 TRUTH = np.array([[True, False, True]])
 METRICS = ("euclidean", "sqeuclidean")
 
@@ -208,6 +209,38 @@ CASES = [
             ("PER_TENSOR", np.array([coarse], "f4")),
             ("PER_CHANNEL", (coarse * (1 + RNG.random((1, 2, 1, 8)))).astype("f4")),
         )
+    ),
+    Case(
+        "GroupQueryAttention",
+        [
+            *(floats(2, 1, 64), None, None, floats(2, 1, 4, 16), floats(2, 1, 4, 16)),
+            *(np.array([4, 4], "i4"), np.int32(5), floats(9, 8), floats(9, 8)),
+            np.array([[7], [2]]),  # places that are not those in the cache
+        ],
+        {"num_heads": 2, "kv_num_heads": 1, "do_rotary": 1},
+        outputs=3,
+        flowing=3,
+    ),
+    Case(
+        "Attention",
+        [floats(2, 4, 8), floats(8, 24), floats(24), None, floats(2, 2, 2, 3, 4)],
+        {"num_heads": 2, "unidirectional": 1},
+        outputs=2,
+    ),
+    Case(
+        "Attention",
+        [floats(2, 4, 8), floats(8, 16), floats(16)],
+        {"num_heads": 2, "qkv_hidden_sizes": [4, 4, 8]},
+    ),
+    *(
+        Case("Attention", [floats(2, 4, 8), floats(8, 24), floats(24), mask], {"num_heads": 2})
+        for mask in (SEEN[:, 0], SEEN)
+    ),
+    Case(
+        "MultiHeadAttention",
+        [floats(2, 4, 8), floats(2, 3, 8), floats(2, 3, 8), None, None, floats(1, 2, 4, 3)],
+        {"num_heads": 2},
+        flowing=3,
     ),
     Case(
         "MatMulNBits",
