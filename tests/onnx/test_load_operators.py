@@ -240,7 +240,7 @@ SMOOTH = [  # those with a gradient
     One("MaxPool", kernel_shape=[2, 2], strides=[2, 2], **IMAGES),
     One("MaxPool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2], ceil_mode=1, **IMAGES),
     One("MaxPool", kernel_shape=[2, 2], dilations=[2, 3], **IMAGES),
-    One("MaxPool", kernel_shape=[2, 2], dilations=[2, 3], pads=[2, 1, 2, 3], **IMAGES),
+    One("MaxPool", kernel_shape=[2, 2], dilations=[2, 3], pads=[1, 1, 1, 1], **IMAGES),
     One("MaxPool", kernel_shape=[3], strides=[2], **SERIES),
     One("AveragePool", kernel_shape=[2, 2], strides=[2, 2], **IMAGES),
     One("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1, **IMAGES),
@@ -251,7 +251,7 @@ SMOOTH = [  # those with a gradient
             "AveragePool",
             kernel_shape=[2, 2],
             dilations=[2, 3],
-            pads=[2, 1, 2, 3],
+            pads=[1, 1, 1, 1],
             count_include_pad=padding,
             **IMAGES,
         )

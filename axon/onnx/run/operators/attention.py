@@ -233,7 +233,8 @@ def _packed(
     if past is not None:
         k, v = _behind(past[0], k), _behind(past[1], v)
     told = options.unidirectional, options.scale, options.mask_filter_value
-    return [_attended(q, k, v, mask, bias, *told), ops.stack([k, v])]
+    later = ops.stack([k, v]) if k.shape == v.shape else None
+    return [_attended(q, k, v, mask, bias, *told), later]
 
 
 @operator(*_of("Attention"))
