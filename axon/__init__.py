@@ -24,12 +24,16 @@ if TYPE_CHECKING:
         regularizers,
     )
     from axon.inspect.roofline import roofline
+    from axon.layers.base import Layer
+    from axon.layers.input import Input
     from axon.models.loading import load as load_model
     from axon.models.model import Model
     from axon.models.sequential import Sequential
     from axon.program.lowerings import get_kernels, set_kernels
 
 __all__ = [
+    "Input",
+    "Layer",
     "Model",
     "RecordingError",
     "Sequential",
@@ -87,6 +91,8 @@ LATER = (
     "testing",
 )
 HOMES = {
+    "Input": "layers.input",
+    "Layer": "layers.base",
     "Model": "models.model",
     "Sequential": "models.sequential",
     "get_kernels": "program.lowerings",
@@ -105,8 +111,27 @@ def __getattr__(name: str) -> Any:
         return globals().setdefault(name, getattr(import_module(f"axon.{HOMES[name]}"), name))
     if name in MOVED:
         return moved(f"axon.{name}", stacklevel=3)
-    raise AttributeError(f"module 'axon' has no attribute {name!r}")
+    from axon.names import missing  # only an error pays for it
+
+    raise missing("axon", name, dict.fromkeys([*__all__, *LATER]), _ELSEWHERE)
+
+
+_ELSEWHERE = {  # what Keras, PyTorch and JAX call it
+    **{"nn": "axon.layers and axon.losses", "optim": "axon.optimizers", "jit": "model.compile"},
+    **{"tensor": "axon.Tensor", "array": "axon.Tensor", "from_numpy": "axon.Tensor"},
+    **{"manual_seed": "axon.set_random_seed", "load": "axon.load_model", "save": "model.save"},
+    **{"Variable": "axon.parameter.Parameter", "Parameter": "axon.parameter.Parameter"},
+    "GradientTape": "loss.backward(), or axon.grad(function)",
+    "saving": "model.save and axon.load_model",
+    "utils": "axon.datasets for data; losses take labels as they are, or axon.ops.one_hot",
+    "preprocessing": "axon.layers, and axon.datasets.pad_sequences",
+    "data": "axon.datasets; fit takes arrays, generators and PyTorch's DataLoader",
+    **dict.fromkeys(("cuda", "device", "mps", "distribution"), 'axon.set_kernels("jax")'),
+}
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *LATER})
+    return sorted({*__all__, *LATER, *_DUNDER})
+
+
+_DUNDER = [name for name in globals() if name.startswith("__")]

@@ -666,6 +666,8 @@ def test_layers_by_name_and_place():
     ("module", "name", "hint"),
     [
         (axon.layers, "Conv2d", "Use Conv2D"),
+        (axon, "optim", "Use axon.optimizers"),
+        (axon, "Sequental", "Did you mean 'Sequential'"),
         (axon.layers, "InputLayer", r"Use Input\(shape\)"),
         (axon.layers, "Linear", "Use Dense"),
         (axon.losses, "BinaryCrossentropy", "Did you mean 'BinaryCrossEntropy'"),
