@@ -3,11 +3,13 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 
 import click
 
+from axon.cli.examples import with_examples
 from axon.cli.output import wrapped
 from axon.cli.ranks import TAKE_PART, together
 from axon.names import printable
@@ -15,6 +17,36 @@ from axon.names import printable
 EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError, RuntimeError, ArithmeticError)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 AROUND = "axon.cli.around"  # where a context keeps what is done around its command
+
+
+class CommandsLater(MutableMapping[str, click.Command]):
+    """Commands by name, each loaded when it is asked for.
+
+    Args:
+        homes: the file of each, by its name, which its function has, too.
+    """
+
+    def __init__(self, homes: Mapping[str, str]) -> None:
+        self.homes = homes
+        self.loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.loaded:
+            home = import_module(f"axon.cli.{self.homes[name]}")
+            self.loaded[name] = with_examples(vars(home)[name.replace("-", "_")])
+        return self.loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.homes, **self.loaded})
+
+    def __len__(self) -> int:
+        return len({**self.homes, **self.loaded})
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self.loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"the command {name!r} stays")
 
 
 class Commands(click.Group):

@@ -7,11 +7,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from axon.cli import COMMANDS, cli
+from axon.cli import cli
 from axon.cli.examples import EXAMPLES
 from axon.cli.numbers import ByteSize, Count
 
-NAMES = sorted(str(command.name) for command in COMMANDS)
+NAMES = sorted(cli.commands)
 LINES = [line for lines in EXAMPLES.values() for line in lines]
 
 
