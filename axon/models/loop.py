@@ -73,6 +73,7 @@ class Fit:
         self.epoch, self.batch = epochs.start, 0
         self._steps = [trainer.train, trainer.test, predicting]
         self._steps += sharded.steps if sharded else []
+        self._steps += [trainer.trying] if trainer.trying else []
         self._resumed: State | None = None  # what has still to be put back
         self._sums = Sums.of(trainer, sharded)
         self._began = self._updates()

@@ -96,9 +96,9 @@ class Sharded:
         trainer = self.trainer
         for head in trainer.heads:
             demand_additive(head.loss)
-        if trainer.optimizer.looks_twice:
+        if trainer.optimizer.looks_twice or trainer.optimizer.searches:
             raise ValueError(
-                f"fit(shards=...): {type(trainer.optimizer).__name__} needs gradients at two "
+                f"fit(shards=...): {type(trainer.optimizer).__name__} needs gradients at several "
                 "places in each step. Leave shards out."
             )
         metrics: list[Metric] = trainer.metrics if trainer.heads else []

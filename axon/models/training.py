@@ -146,6 +146,7 @@ class Trainer:
         common = (eager, True, self._changes, self._versions, self.locks)
         self.train = Step("train", self._train, [], self._labels, *common)
         self.test = Step("evaluate", self._test, [], self._labels, *common)
+        self.trying = Step("try", self._try, [], self._labels, *common) if self._searches else None
         self.names: tuple[str, ...] | None = None  # of the outputs, if there are several
         self.heads: list[Head] = []  # known when the outputs are
         self.metrics: list[Metric] = []
@@ -172,7 +173,7 @@ class Trainer:
             self.loss = Losses(costs, {head.name: head.weight for head in heads})
         self._locks = (), ()
         self.looked.clear()
-        for step in (self.train, self.test):
+        for step in self.steps:
             step.forget()
 
     @property
@@ -184,7 +185,8 @@ class Trainer:
     def reduction(self, reduction: Reduction | None) -> None:
         if reduction is not self._reduction:
             self._reduction = reduction
-            change(self.locks(), self.train.forget)
+            for step in self.steps:
+                change(self.locks(), step.forget)
 
     def locks(self) -> tuple[Lock, ...]:
         """The locks that a step needs: of each layer, the optimizer and each metric."""
@@ -199,6 +201,7 @@ class Trainer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         usual = {"_reduction": None, "sharded": None, "changing": list[Changing](), "width": 1}
+        vars(self)["trying"] = None
         vars(self).update({**usual, **pickled(state)})
         if "heads" not in state:  # pickled before a model could have several outputs
             self.names, self.wanted = None, OutputsWanted(self.loss, None, self.metrics)
@@ -249,6 +252,10 @@ class Trainer:
     def _look_again(self, *columns: Tensor) -> None:
         """Gradients where the optimizer has gone to look; nothing is measured there."""
         self.optimizer.first_step()  # type: ignore[attr-defined]
+        self._gradients(*columns)
+
+    def _gradients(self, *columns: Tensor) -> Tensor:
+        """The loss, and its gradients; nothing is measured."""
         with GradMode(True), TrainingMode(True), Mode("costs", []), Mode("checked", True):
             y_pred = self.model.flat(self.model.forward(*columns[: self.width]))
             seen = self._seen(y_pred, columns[self.width :])
@@ -257,6 +264,37 @@ class Trainer:
         with Mode("phase", "backward"):
             loss.backward()
             self.reduce()
+        return loss
+
+    def _try(self, *columns: Tensor) -> list[Tensor]:
+        """The loss where the optimizer tries weights, which keeps the gradients."""
+        self.optimizer.zero_grad()
+        loss = self._gradients(*columns)
+        with Mode("phase", "update"), no_grad():
+            self.optimizer.keep_slopes()
+        return [loss]
+
+    @property
+    def _searches(self) -> bool:
+        return self.optimizer.searches
+
+    def _search(self, inputs: list[Array], loss: float) -> None:
+        """Let the optimizer try weights on a batch until it has better ones."""
+        step, variant = self.trying, self.variant(self.train)
+        assert step is not None
+        step.names = self.train.names
+        step.expect(self.train.ahead)
+        arrays = step.inputs(*((array.shape, array.dtype) for array in inputs))
+
+        def look() -> float:
+            for array, given in zip(arrays, inputs, strict=True):
+                np.copyto(array, given)
+            return float(step.run(arrays, variant)[0])
+
+        self.train.flush()
+        self.optimizer.search(look, loss)
+        with no_grad():
+            self.constrain()
 
     def reduce(self) -> None:
         """Let the reduction, if there is one, change the gradients: neighbours as one Tensor."""
@@ -470,7 +508,7 @@ class Trainer:
     def busy(self, step: Step) -> bool:
         """Whether Python has something to do between two runs of a step."""
         learns = step is self.train
-        waits = learns and bool(self.optimizer.phase)
+        waits = learns and bool(self.optimizer.phase or self.optimizer.searches)
         return waits or self.search is not None or bool(self.unrecorded)
 
     def coming(self, step: Step) -> Coming | None:
@@ -490,6 +528,9 @@ class Trainer:
     def after(self, step: Step, inputs: list[Array], outputs: list[Array]) -> None:
         """Do what is not recorded, when a step has run: count, hand on, and look at the loss."""
         if step is self.train:
+            if self.optimizer.searches:
+                outputs = [array.copy() for array in outputs]
+                self._search(inputs, float(outputs[0]))
             self.optimizer.advance()
             self.follow()
         loss, *kept = outputs
@@ -555,7 +596,8 @@ class Trainer:
     @property
     def steps(self) -> list[Step]:
         """The steps, those of the latest fit first."""
-        return [*(self.sharded.steps if self.sharded else ()), self.train, self.test]
+        own = [self.train, *([self.trying] if self.trying else []), self.test]
+        return [*(self.sharded.steps if self.sharded else ()), *own]
 
     @property
     def programs(self) -> list[Program]:

@@ -13,7 +13,7 @@ from axon.checks import number, positive, texts
 from axon.config import Configurable
 from axon.core import Primitive, Tensor
 from axon.layers.module import Module
-from axon.modes import modes, no_grad
+from axon.modes import GradMode, modes, no_grad
 from axon.ops import add_in_place
 from axon.optimizers import schedules
 from axon.optimizers.group import Group, runs
@@ -74,6 +74,7 @@ class Optimizer(Stateful, Configurable, ABC):
     stands_alone: ClassVar[bool] = False  # no other may stand around it: see ``around.py``
     looks_twice: ClassVar[bool] = False  # each step needs gradients at two places
     full_batches: ClassVar[bool] = False  # each step should see all samples
+    searches: bool = False  # it tries weights before it takes them: ``search``
     by_name: ClassVar[Callable[[Any], "Optimizer"]]  # ``get``, which stands above this file
 
     weight_decay: Rate | None
@@ -288,15 +289,55 @@ class Optimizer(Stateful, Configurable, ABC):
 
     # -------------------------------------------------------------------- steps
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Update every parameter that has a gradient.
 
+        Args:
+            closure: forgets all gradients, computes the loss, pulls it back, and returns it: called
+                first, or several times by an optimizer that searches for a better place.
+
+        Returns:
+            What the closure returned first.
+
         Raises:
-            RuntimeError: the optimizer does not know its parameters yet.
+            RuntimeError: the optimizer does not know its parameters yet, or needs a closure.
         """
+        if closure is None and self.searches:
+            raise RuntimeError(
+                f"{type(self).__name__}.step: a line search computes the loss several times. Give "
+                "it a function that does: step(closure), which calls zero_grad() and backward(), "
+                "and returns the loss."
+            )
+        loss = None if closure is None else self._seen(closure)
         self.apply()
         if modes.recorder is None:  # whoever records a step advances after each of its replays
+            if closure is not None and loss is not None and self.searches:
+                self.search(lambda: self._tried(closure), loss.item())
             self.advance()
+        return loss
+
+    def _seen(self, closure: Callable[[], Tensor]) -> Tensor:
+        with GradMode(True):
+            return closure()
+
+    def _tried(self, closure: Callable[[], Tensor]) -> float:
+        """The loss where weights are tried; its gradients are kept."""
+        loss = self._seen(closure).item()
+        with no_grad():
+            self.keep_slopes()
+        return loss
+
+    def keep_slopes(self) -> None:
+        """Take note of the gradients where weights are tried, if this one ``searches``."""
+
+    def search(self, look: Callable[[], float], loss: float) -> None:
+        """Find better weights, from gradients that ``apply`` has kept, if this one ``searches``.
+
+        Args:
+            look: computes the loss with the weights as they are, and lets slopes be kept.
+            loss: what it was before.
+        """
+        del look, loss
 
     @property
     def phase(self) -> tuple[str, ...]:

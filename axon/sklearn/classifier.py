@@ -29,7 +29,7 @@ from axon.optimizers import Optimizer
 from axon.sklearn.base import AxonEstimator
 from axon.sklearn.settings import Function, MatrixLike, RandomState, Rate
 from axon.sklearn.several import (
-    Classes,
+    ColumnClasses,
     ColumnsCrossEntropy,
     columns_of,
     decoded,
@@ -114,7 +114,9 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
     """
 
     _several = False  # labels of 0 and 1
-    _columns: Classes | None = None  # of y, if it has a class in each; older pickles have none
+    _columns: ColumnClasses | None = (
+        None  # of y, if it has a class in each; older pickles have none
+    )
 
     def __init__(
         self,
@@ -216,7 +218,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         self._demand_known(found, several, warm=not anew and classes is None)
         return codes if several else np.searchsorted(self.classes_, codes)
 
-    def _encoded_columns(self, y: Any, anew: bool, classes: Classes | None) -> Array:
+    def _encoded_columns(self, y: Any, anew: bool, classes: ColumnClasses | None) -> Array:
         """The number of the class in each column (n, columns)."""
         if not anew and self._columns is None:
             raise ValueError(
@@ -290,7 +292,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         return inner, 1.0
 
     def _unit(self, codes: Array, weights: Array | None) -> TargetUnit | None:
-        """Classes are no amounts."""
+        """ColumnClasses are no amounts."""
         return None
 
     def _targets(self, codes: Array) -> Array:
@@ -362,7 +364,8 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         if not isinstance(self._columns, list):
             return float(super().score(X, y, sample_weight))
         right = (np.asarray(y) == self.predict(X)).all(axis=1)
-        return float(np.average(right, weights=sample_weight))
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        return float(np.average(right, weights=weights))
 
     def predict_proba(self, X: MatrixLike) -> Any:
         """The probability of each class (n, classes), in the order of ``classes_``, or label.

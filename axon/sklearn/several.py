@@ -11,10 +11,10 @@ from axon.backend import Array, ArrayLike, Shape
 from axon.core import Tensor
 from axon.losses import CategoricalCrossEntropy, Loss
 
-Classes = list[Array]  # of each column, in order
+ColumnClasses = list[Array]  # of each column, in order
 
 
-def columns_of(made: Array, classes: Classes) -> list[Array]:
+def columns_of(made: Array, classes: ColumnClasses) -> list[Array]:
     """The part of what the network makes (n, all classes) that belongs to each column of y.
 
     >>> [part.shape for part in columns_of(np.zeros((5, 5)), [np.arange(2), np.arange(3)])]
@@ -23,7 +23,7 @@ def columns_of(made: Array, classes: Classes) -> list[Array]:
     return np.split(made, np.cumsum([len(c) for c in classes])[:-1], axis=1)
 
 
-def encoded(y: Array, classes: Classes) -> Array:
+def encoded(y: Array, classes: ColumnClasses) -> Array:
     """The number of each row's class (n, columns).
 
     Raises:
@@ -48,12 +48,12 @@ def encoded(y: Array, classes: Classes) -> Array:
     return np.stack([np.searchsorted(known, column) for column, known in pairs], axis=1)
 
 
-def decoded(codes: Array, classes: Classes) -> Array:
+def decoded(codes: Array, classes: ColumnClasses) -> Array:
     """The classes (n, columns) of such numbers."""
     return np.stack([known[c] for known, c in zip(classes, codes.T, strict=True)], axis=1)
 
 
-def listed(classes: object) -> Classes | None:
+def listed(classes: object) -> ColumnClasses | None:
     """The classes of each column, if this is a list of them, as ``partial_fit`` is given.
 
     >>> listed([0, 1]), listed([[1, 0], ["b"]])
