@@ -18,15 +18,21 @@ from axon.convert.rules import (
     at_role,
     ordered,
     shape_of,
+    type_name,
     within,
 )
-from axon.layers.module import Module, snake_case
+from axon.layers.cells import Gates
+from axon.layers.heads import Heads
+from axon.layers.module import Module
 
 NAMES_IN_ORDER = (  # how Keras 2 calls what Keras 3 numbers
     *("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings", "gamma"),
     *("scale", "bias", "beta", "moving_mean", "moving_variance", "mean", "variance", "count"),
 )
-CHILD = re.compile(r"(.*?)(?:^|/)((?:(?:forward_layer|backward_layer)/)?cell|\w+_dense|layer)")
+CHILD = re.compile(
+    r"(.*?)(?:^|/)((?:(?:forward_layer|backward_layer)/)?cell|layer"
+    r"|_?(?:query|key|value|output)_dense)"
+)
 OLD_CHILDREN = {
     **{part: f"{part}_dense" for part in ("query", "key", "value")},
     "attention_output": "output_dense",
@@ -59,6 +65,9 @@ def groups(arrays: Mapping[str, Array]) -> list[ArrayGroup]:
             continue
         path, role = _place(name) if numbered else _old_place(name)
         found.setdefault(path, {})[role] = array
+    for path, roles in found.items():  # of TimeDistributed, which has no arrays beside
+        if all(role.startswith("layer/") for role in roles):
+            found[path] = {role.removeprefix("layer/"): array for role, array in roles.items()}
     return ordered(
         ArrayGroup(path, *_key(path, numbered), roles if numbered else _renumbered(roles))
         for path, roles in sorted(found.items())
@@ -72,7 +81,7 @@ def _place(name: str) -> tuple[str, str]:
     inner = CHILD.fullmatch(path)
     if inner is None:
         return path, number
-    return inner[1], number if inner[2] == "layer" else f"{inner[2]}/{number}"  # TimeDistributed
+    return inner[1], f"{inner[2]}/{number}"
 
 
 def _key(path: str, numbered: bool) -> tuple[tuple[str, ...], str | None]:
@@ -139,34 +148,61 @@ def recurrent(layer: Module, path: str = "", child: str = "cell") -> Rules:
 def bidirectional(layer: layers.Bidirectional) -> Rules:
     """A layer for each direction."""
     names = "forward_layer", "backward_layer"
-    both = [recurrent(getattr(layer, name), name, f"{name}/cell") for name in names]
-    return both[0] | both[1]
+    rules: Rules = {}
+    for name in names:
+        way = getattr(layer, name)
+        if isinstance(way, layers.RNN):
+            if isinstance(way.cell, Gates):  # of several one above the other nothing is known
+                rules |= recurrent(way.cell, f"{name}/cell", f"{name}/cell")
+        else:
+            rules |= recurrent(way, name, f"{name}/cell")
+    return rules
 
 
-def attention(layer: layers.MultiHeadAttention) -> Rules:
+def attention(layer: Heads) -> Rules:
     """Four projections, which keep heads and sizes of a head as axes of their own."""
-    heads = layer.num_heads
     rules: Rules = {}
     for name in ("query", "key", "value"):
+        heads = layer.heads if name == "query" else layer.shared_heads
         features, size = shape_of(layer, f"{name}_weights")
         rules |= _projection(layer, name, (features, heads, size // heads), (heads, size // heads))
+    heads = layer.heads
     values, width = shape_of(layer, "output_weights")
     return rules | _projection(layer, "output", (heads, values // heads, width), (width,))
 
 
-def _projection(layer: layers.MultiHeadAttention, name: str, weights: Shape, bias: Shape) -> Rules:
+def _projection(layer: Heads, name: str, weights: Shape, bias: Shape) -> Rules:
     shapes = {f"{name}_weights": weights, f"{name}_bias": bias}
-    return {
-        parameter: LayerRule(
-            (Need(f"{name}_dense/{i}", shape),), partial(_reshaped, shape_of(layer, parameter))
-        )
-        for i, (parameter, shape) in enumerate(shapes.items())
-        if i == 0 or layer.use_bias
-    }
+    hidden = "_" if isinstance(layer, layers.GroupQueryAttention) else ""
+    rules: Rules = {}
+    for i, (parameter, shape) in enumerate(shapes.items()):
+        if i == 0 or layer.use_bias:
+            need = Need(f"{hidden}{name}_dense/{i}", shape)
+            make = partial(_reshaped, shape_of(layer, parameter))
+            rules[parameter] = LayerRule((need,), make)
+    return rules
 
 
 def _reshaped(shape: Shape, array: Array) -> Array:
     return array.reshape(shape)
+
+
+def spectral(layer: layers.SpectralNormalization) -> Rules:
+    """Keras keeps W / sigma in the place of W, twice, and u; v is such that sigma is 1."""
+    inner = layer.layer
+    recipe = next((RECIPES[t] for t in type(inner).__mro__ if t in RECIPES), None)
+    rules = {} if recipe is None else within(recipe(inner), "layer", "layer/{}")
+    kernel, u = Need("0", shape_of(inner, layer._kernel[0])), Need("1", shape_of(layer, "vector_u"))
+    rules["vector_u"] = LayerRule((u,))
+    rules["vector_v"] = LayerRule((kernel, u), _already_divided)
+    return rules
+
+
+def _already_divided(kernel: Array, u: Array) -> Array:
+    """v with v W u = 1."""
+    row = u @ kernel.reshape(-1, u.shape[-1]).T
+    size = float((row * row).sum())
+    return row / size if size else row
 
 
 def normalization(layer: layers.Normalization) -> Rules:
@@ -182,17 +218,26 @@ def normalization(layer: layers.Normalization) -> Rules:
 WEIGHTED, SCALED = numbered("weights", "bias"), numbered("gamma", "beta")
 CELL = numbered("weights", "recurrent_weights", "bias")
 RECIPES: Recipes = {
-    **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D), WEIGHTED),
-    **dict.fromkeys((layers.Conv2DTranspose, layers.DepthwiseConv2D), WEIGHTED),
-    layers.SeparableConv2D: numbered("depthwise_weights", "pointwise_weights", "bias"),
+    **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D), WEIGHTED),
+    **dict.fromkeys(
+        (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose), WEIGHTED
+    ),
+    **dict.fromkeys((layers.DepthwiseConv1D, layers.DepthwiseConv2D), WEIGHTED),
+    **dict.fromkeys(
+        (layers.SeparableConv1D, layers.SeparableConv2D),
+        numbered("depthwise_weights", "pointwise_weights", "bias"),
+    ),
+    layers.SpectralNormalization: spectral,
+    layers.ReversibleEmbedding: numbered("embeddings", "reverse_embeddings"),
     layers.BatchNormalization: numbered("gamma", "beta", "moving_mean", "moving_variance"),
     **dict.fromkeys((layers.LayerNormalization, layers.GroupNormalization), SCALED),
     layers.RMSNormalization: SCALED,
     **dict.fromkeys((layers.Embedding, layers.PositionalEmbedding), numbered("embeddings")),
     **dict.fromkeys((layers.SimpleRNN, layers.LSTM, layers.GRU), recurrent),
+    **dict.fromkeys((layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D), recurrent),
     **dict.fromkeys((layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell), CELL),
     layers.Bidirectional: bidirectional,
-    layers.MultiHeadAttention: attention,
+    **dict.fromkeys((layers.MultiHeadAttention, layers.GroupQueryAttention), attention),
     layers.Normalization: normalization,
 }
-LAYER_TYPES = {snake_case(layer_type.__name__) for layer_type in RECIPES}
+LAYER_TYPES = {type_name(layer_type) for layer_type in RECIPES}

@@ -18,8 +18,7 @@ from itertools import chain, pairwise, takewhile, zip_longest
 from typing import Any, NamedTuple, TypeVar
 
 from axon.backend import Shape
-from axon.convert.rules import ArrayGroup, Part, ordered
-from axon.layers.module import snake_case
+from axon.convert.rules import ArrayGroup, Part, ordered, type_name
 from axon.names import printable, suggestion
 
 T = TypeVar("T")
@@ -39,7 +38,7 @@ class ForeignWeightsError(ValueError):
 
 def fits(group: ArrayGroup, part: Part) -> bool:
     """Whether a group has the arrays that a part needs, and no others."""
-    if group.layer_type not in (None, snake_case(type(part.target.layer).__name__)):
+    if group.layer_type not in (None, type_name(type(part.target.layer))):
         return False
     return part.wants.items() <= group.shapes.items() <= part.takes.items()
 

@@ -220,6 +220,17 @@ def _as_they_are(needs: Mapping[str, Need]) -> Rules:
     return {name: LayerRule((need,)) for name, need in needs.items()}
 
 
+def type_name(layer_type: type) -> str:
+    """What Keras calls layers of a class that are given no name.
+
+    >>> from axon.layers import Conv2D, GroupQueryAttention
+    >>> type_name(Conv2D), type_name(GroupQueryAttention)
+    ('conv2d', 'grouped_query_attention')
+    """
+    name = snake_case(layer_type.__name__)
+    return "grouped_query_attention" if name == "group_query_attention" else name
+
+
 Child = tuple[str, Module, tuple[str, ...], tuple[bool, ...]]  # path, module, key, chosen
 
 
@@ -244,7 +255,7 @@ def _children_by_type(module: ModelLike | Module) -> list[Child]:
     for name, child, key, chosen in _children(module):
         where, listed, _ = name.rpartition("/")
         if listed or not _is_attribute(module, name):
-            called = snake_case(type(child).__name__)
+            called = type_name(type(child))
             number = count[where, called] = count.get((where, called), -1) + 1
             key = (*key[:-1], f"{called}_{number}" if number else called)
         found.append((name, child, key, chosen))

@@ -6,7 +6,7 @@ gates of a GRU in another order. It adds two biases in each recurrent step where
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -30,6 +30,7 @@ from axon.layers.heads import Heads
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
 from axon.layers.recurrent import Recurrent
+from axon.layers.separable import Separable
 from axon.names import printable
 
 ROLES = {
@@ -64,7 +65,7 @@ def groups(
     fc: bias (2,), weight (2, 3)
     """
     found: dict[str, dict[str, Array]] = {}
-    for name, array in arrays.items():
+    for name, array in _parametrized(arrays):
         path, role = _place(name)
         if role != "num_batches_tracked":
             found.setdefault(path, {})[role] = _alone(array) if path == name else array
@@ -86,6 +87,9 @@ def groups(
 
 def _place(name: str) -> tuple[str, str]:
     """Of ``lstm.weight_ih_l1_reverse``: the layer ``lstm.l1`` and the role in it."""
+    path, marked, rest = f".{name}".partition(f".{PARAMETRIZED}.")
+    if marked:
+        return path.lstrip("."), f"{PARAMETRIZED}.{rest}"
     path, _, last = name.rpartition(".")
     recurrent = RECURRENT.fullmatch(last)
     if recurrent:
@@ -94,6 +98,20 @@ def _place(name: str) -> tuple[str, str]:
     if last in ROLES or last == "num_batches_tracked":
         return path, last
     return name, "weight"
+
+
+OLD = {  # names of parametrized weights, before PyTorch 1.12, beside what stands with them
+    "weight_g": {"weight_g": "original0", "weight_v": "original1"},
+    "weight_orig": {"weight_orig": "original", "weight_u": "0._u", "weight_v": "0._v"},
+}
+
+
+def _parametrized(arrays: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+    """Arrays by their names, the old ones of parametrized weights as PyTorch calls them now."""
+    for name, array in arrays.items():
+        path, dot, last = name.rpartition(".")
+        sign = next((s for s in OLD if last in OLD[s] and f"{path}{dot}{s}" in arrays), None)
+        yield (f"{path}{dot}{PARAMETRIZED}.{OLD[sign][last]}" if sign else name), array
 
 
 def _alone(array: Array) -> Array:
@@ -150,12 +168,12 @@ def weighted(layer: Module) -> Rules:
 
 def by_channel(layer: Module, name: str) -> Rules:
     """A kernel of a convolution with as many groups as channels."""
-    KH, KW, C, m = shape = shape_of(layer, name)
+    *sizes, C, m = shape = shape_of(layer, name)
 
     def lie_as_ours(array: Array) -> Array:
         return turned(array).reshape(shape)  # (C m, 1, KH, KW) -> (KH, KW, C, m)
 
-    return {name: LayerRule((Need("weight", (C * m, 1, KH, KW)),), lie_as_ours)}
+    return {name: LayerRule((Need("weight", (C * m, 1, *sizes)),), lie_as_ours)}
 
 
 def depthwise(layer: Module) -> Rules:
@@ -163,10 +181,10 @@ def depthwise(layer: Module) -> Rules:
     return by_channel(layer, "weights") | at_role(layer, BIAS)
 
 
-def separable(layer: layers.SeparableConv2D) -> Rules:
+def separable(layer: Separable) -> Rules:
     """Two convolutions; a bias of the first, which has no place here, goes through the second."""
-    *_, inputs, filters = shape_of(layer, "pointwise_weights")
-    second = Need("weight", (filters, inputs, 1, 1), part=1)
+    *ones, inputs, filters = shape_of(layer, "pointwise_weights")
+    second = Need("weight", (filters, inputs, *ones), part=1)
     rules = by_channel(layer, "depthwise_weights")
     rules["pointwise_weights"] = LayerRule((second,), turned)
     if layer.bias is not None:
@@ -177,7 +195,7 @@ def separable(layer: layers.SeparableConv2D) -> Rules:
 
 def bias_of_both(bias: Array, first: Array | None, weights: Array) -> Array:
     """W (x + b) + c = W x + (W b + c)."""
-    return bias if first is None else bias + weights[:, :, 0, 0] @ first
+    return bias if first is None else bias + weights.reshape(weights.shape[:2]) @ first
 
 
 def recurrent(layer: Gates, suffix: str = "") -> Rules:
@@ -227,6 +245,8 @@ def bidirectional(layer: layers.Bidirectional) -> Rules:
     rules: Rules = {}
     for name in ("forward_layer", "backward_layer"):
         way = getattr(layer, name)
+        if not isinstance(way, Recurrent):
+            return {}  # PyTorch has none
         rules |= within(recurrent(way, "_reverse" if way.go_backwards else ""), name)
     return rules
 
@@ -235,10 +255,11 @@ def attention(layer: Heads) -> Rules:
     """Query, key and value one above the other, or three matrices if their sizes differ."""
     names = "query", "key", "value"
     shapes = [shape_of(layer, f"{name}_weights")[::-1] for name in names]
-    height = sum(shape[0] for shape in shapes)
+    ends = np.cumsum([0, *(shape[0] for shape in shapes)]).tolist()
+    height = ends[-1]
     rules: Rules = {}
     for i, (name, (size, inputs)) in enumerate(zip(names, shapes, strict=True)):
-        third = partial(third_of, slice(i * size, (i + 1) * size))
+        third = partial(third_of, slice(*ends[i : i + 2]))
         together = LayerRule((Need("in_proj_weight", (height, inputs)),), third)
         alone = LayerRule((Need(f"{name[0]}_proj_weight", (size, inputs)),), turned)
         rules[f"{name}_weights"] = together if len(set(shapes)) == 1 else alone
@@ -265,10 +286,92 @@ def transformer_block(layer: layers.TransformerBlock) -> Rules:
     }
 
 
+def one_for_each_channel(layer: layers.PReLU) -> Rules:
+    """A row of slopes, which may have axes of size 1 before it here."""
+    shape = shape_of(layer, "alpha")
+    alone = all(n == 1 for n in shape[:-1])
+    return {"alpha": LayerRule((Need("weight", shape[-1:] if alone else shape),), shaped(shape))}
+
+
+def shaped(shape: Shape) -> Callable[[Array], Array]:
+    """What gives arrays this shape."""
+    return lambda array: array.reshape(shape)
+
+
+def bilinear(layer: Module) -> Rules:
+    """The outputs first."""
+    first, second, outputs = shape_of(layer, "weights")
+    need = Need("weight", (outputs, first, second))
+    return {"weights": LayerRule((need,), outputs_last), **at_role(layer, BIAS)}
+
+
+def outputs_last(array: Array) -> Array:
+    """(out, ...) -> (..., out)."""
+    return np.moveaxis(array, 0, -1)
+
+
+PARAMETRIZED = "parametrizations.weight"  # where PyTorch keeps what a weight is made of
+
+
+def reweighted(layer: layers.Wrapper, original: str) -> Rules:
+    """The rules of the layer inside, whose weight is called otherwise; its name is that of both."""
+    inner = layer.layer
+    recipe = next((RECIPES[t] for t in type(inner).__mro__ if t in RECIPES), None)
+    rules = {} if recipe is None else recipe(inner)
+    return within(
+        {
+            name: rule._replace(
+                needs=tuple(
+                    need._replace(role=f"{PARAMETRIZED}.{original}")
+                    if need.role == "weight"
+                    else need
+                    for need in rule.needs
+                )
+            )
+            for name, rule in rules.items()
+        },
+        "layer",
+    )
+
+
+def spectral(layer: layers.SpectralNormalization) -> Rules:
+    """W, and the two vectors: PyTorch's u is a row of W as it lies there, (out, in ...)."""
+    rules = reweighted(layer, "original")
+    for ours, theirs in (("vector_u", "_u"), ("vector_v", "_v")):
+        shape = shape_of(layer, ours)
+        make = shaped(shape)
+        if ours == "vector_v":
+            make = in_our_order(shape_of(layer.layer, layer._kernel[0])[:-1])
+        rules[ours] = LayerRule((Need(f"{PARAMETRIZED}.0.{theirs}", shape[1:]),), make)
+    return rules
+
+
+def in_our_order(sizes: Shape) -> Callable[[Array], Array]:
+    """Of numbers that stand in the order (in, KH, KW), a row in that of (KH, KW, in)."""
+    *places, inputs = sizes
+    return lambda row: np.moveaxis(row.reshape(inputs, *places), 0, -1).reshape(1, -1)
+
+
+def lengths_and_directions(layer: layers.WeightNormalization) -> Rules:
+    """One length for each output, (out, 1, ...), and V."""
+    rules, kernel = reweighted(layer, "original1"), layer._kernel[1]
+    outputs = shape_of(layer, "g")
+    shape = (*outputs, *(1,) * (kernel.ndim - 1)) if layer.axis is not None else ()
+    rules["g"] = LayerRule((Need(f"{PARAMETRIZED}.original0", shape),), shaped(outputs))
+    return rules
+
+
 RECIPES: Recipes = {
-    **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv2DTranspose), weighted),
-    layers.DepthwiseConv2D: depthwise,
-    layers.SeparableConv2D: separable,
+    **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D), weighted),
+    **dict.fromkeys(
+        (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose), weighted
+    ),
+    **dict.fromkeys((layers.DepthwiseConv1D, layers.DepthwiseConv2D), depthwise),
+    **dict.fromkeys((layers.SeparableConv1D, layers.SeparableConv2D), separable),
+    layers.PReLU: one_for_each_channel,
+    layers.Bilinear: bilinear,
+    layers.SpectralNormalization: spectral,
+    layers.WeightNormalization: lengths_and_directions,
     layers.BatchNormalization: as_here(
         gamma="weight", beta="bias", moving_mean="running_mean", moving_variance="running_var"
     ),
@@ -278,7 +381,7 @@ RECIPES: Recipes = {
     **dict.fromkeys((layers.SimpleRNN, layers.LSTM, layers.GRU), recurrent),
     **dict.fromkeys((layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell), recurrent),
     layers.Bidirectional: bidirectional,
-    layers.MultiHeadAttention: attention,
+    **dict.fromkeys((layers.MultiHeadAttention, layers.GroupQueryAttention), attention),
     layers.TransformerBlock: transformer_block,
 }
 
@@ -290,7 +393,7 @@ def reordered(layer: Module) -> str | None:
         return "gates from r, z, n to z, r, n"
     if isinstance(way, layers.LSTM | layers.SimpleRNN):
         return "two biases added up"
-    if isinstance(layer, layers.MultiHeadAttention | layers.TransformerBlock):
+    if isinstance(layer, Heads | layers.TransformerBlock):
         return "queries, keys and values taken apart"
     return None
 

@@ -22,7 +22,8 @@ from axon.convert.match import (
 )
 from axon.convert.rules import ArrayGroup, LayerRule, Part, Target, targets_of
 from axon.core import Tensor
-from axon.layers.attention import MultiHeadAttention, TransformerBlock
+from axon.layers.attention import TransformerBlock
+from axon.layers.heads import Heads
 from axon.layers.model_like import ModelLike
 from axon.layers.preprocessing import Normalization
 from axon.layers.state import Loaded
@@ -240,7 +241,7 @@ class Translation:
             return keras.groups(arrays)
         types = {type(target.layer) for target in self.targets}
         blocks = any(issubclass(t, TransformerBlock) for t in types)
-        attention = blocks or any(issubclass(t, MultiHeadAttention) for t in types)
+        attention = blocks or any(issubclass(t, Heads) for t in types)
         return torch.groups(arrays, blocks, attention)
 
     def _pairs(self, parts: list[Part], given: Mapping[str, Entry], strict: bool) -> Pairs:
