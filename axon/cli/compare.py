@@ -1,15 +1,26 @@
 """``axon compare``."""
 
+from typing import Any
+
 import click
 
+from axon.cli.options import ColumnNames, Seconds, Shares, one_or_several
 from axon.cli.output import note
-from axon.cli.tables import ColumnNames, Seconds, asked, is_table
+from axon.cli.several import asked_of_several
+from axon.cli.tables import asked, is_table
 from axon.names import printable
+
+CLASSES = "classification"
 
 
 @click.command(short_help="Compare AXON with other libraries on a table.")
 @click.argument("data", type=click.Path())
-@click.option("--target", help="The column to predict.")
+@click.option(
+    "--target",
+    multiple=True,
+    callback=one_or_several,
+    help="The column to predict; several times: all of them.",
+)
 @click.option(
     "--task",
     type=click.Choice(["auto", "classification", "regression"]),
@@ -21,6 +32,9 @@ from axon.names import printable
 @click.option("--drop", type=ColumnNames(), help="Columns to leave out: id,name.")
 @click.option("--categorical", type=ColumnNames(), help="Columns of categories.")
 @click.option("--numeric", type=ColumnNames(), help="Columns of numbers; words count as missing.")
+@click.option("--gaps", type=ColumnNames(), help="Words that mean missing: NA,-999.")
+@click.option("--encoding", help="Encoding of the file: latin-1, cp1251.")
+@click.option("--quantiles", type=Shares(), help="Quantiles of numbers: 0.1,0.5,0.9.")
 @click.option(
     "--folds", type=click.IntRange(2), default=5, show_default=True, help="Number of folds."
 )
@@ -34,9 +48,12 @@ from axon.names import printable
 )
 def compare(
     data: str,
-    target: str | None,
+    target: str | tuple[str, ...] | None,
     task: str,
     contestants: list[str] | None,
+    gaps: list[str] | None,
+    encoding: str | None,
+    quantiles: list[float] | None,
     folds: int,
     time_limit: float | None,
     seed: int,
@@ -52,17 +69,34 @@ def compare(
         raise click.UsageError(f"{data}: expected a table: a CSV, TSV or Parquet file.")
     from axon.tabular import leaderboard
 
-    found = asked(data, target, task)
-    if target is None:
-        note(f"No --target is given: {found.target!r} is predicted.")
+    table, y, task = _asked(data, target, task, (gaps, encoding))
+    if quantiles and (isinstance(target, tuple) or task != "regression"):
+        raise click.UsageError("--quantiles are of one --target of numbers.")
     board = leaderboard(
-        *(found.table, found.y),
+        *(table, y),
         folds=folds,
-        task=found.task,
+        task=task,
         contestants=contestants,
         time_limit=time_limit,
         random_state=seed,
         said=note,
+        quantiles=quantiles,
         **{name: names or () for name, names in columns.items()},
     )
     click.echo(printable(str(board), keep="\n"))
+
+
+def _asked(
+    data: str,
+    target: str | tuple[str, ...] | None,
+    task: str,
+    told: tuple[list[str] | None, str | None],
+) -> tuple[Any, Any, str]:
+    """Rows, their targets, and what is asked of them."""
+    if isinstance(target, tuple):
+        found = asked_of_several(data, target, task, *told)
+        return found.table, found.y, "regression" if found.task == "regression" else CLASSES
+    one = asked(data, target, task, *told)
+    if target is None:
+        note(f"No --target is given: {one.target!r} is predicted.")
+    return one.table, one.y, one.task

@@ -12,10 +12,23 @@ TABLES = ("made_with", "result")  # beside the options: what to compare with, ho
 UNSAVED = ("config", "dump_config", "help")
 
 
-class SizesOption(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+class FromFiles(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+    """What an option takes that is no plain text or number in a file.
+
+    Attributes:
+        types: Python's types of a value in a file.
+        expected: what these are called, with an example.
+    """
+
+    types: tuple[type, ...] = (list, str)
+    expected: str
+
+
+class SizesOption(FromFiles):
     """``128,64``, or a list of whole numbers; an empty text means no hidden layers."""
 
     name = "sizes"
+    expected = 'a list such as [128, 64], or "128,64"'
 
     def convert(
         self, value: str | list[Any], param: click.Parameter | None, ctx: click.Context | None
@@ -31,10 +44,11 @@ class SizesOption(click.ParamType):  # type: ignore[type-arg]  # older ones take
         return sizes
 
 
-class Names(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+class Names(FromFiles):
     """``yes,no``, with double quotes around a name that holds a comma; or a list of texts."""
 
     name = "names"
+    expected = 'a list such as ["yes", "no"], or "yes,no"'
 
     def convert(
         self, value: str | list[Any], param: click.Parameter | None, ctx: click.Context | None
@@ -48,10 +62,11 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # older ones take none
         return [name.strip() for name in names]
 
 
-class SomeOf(click.ParamType):  # type: ignore[type-arg]  # older ones take none
+class SomeOf(FromFiles):
     """Some of a few names: ``shift,zoom``; or a list of them."""
 
     name = "names"
+    expected = 'a list such as ["flip", "zoom"], or "flip,zoom"'
 
     def __init__(self, known: Sequence[str]) -> None:
         self.known = list(known)
@@ -106,13 +121,21 @@ def read(path: Path, command: click.Command) -> tuple[dict[str, Any], dict[str, 
     known = keys(command)
     spelled = _spelled(path, values, known)
     options = {str(known[k].name): _checked(path, k, v, known[k]) for k, v in spelled.items()}
-    options |= {k: [options[k]] for k in options.keys() & _repeated(command)}
+    options |= {k: _as_list(options[k]) for k in options.keys() & _repeated(command)}
     return options, tables
 
 
 def _repeated(command: click.Command) -> set[str]:
-    """Options that may be given several times: a file gives one."""
-    return {str(p.name) for p in command.params if getattr(p, "multiple", False)}
+    """Options that may be given several times."""
+    return {str(p.name) for p in command.params if _several(p)}
+
+
+def _several(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and parameter.multiple
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _spelled(
@@ -133,7 +156,8 @@ def _checked(path: Path, key: str, value: Any, parameter: click.Parameter) -> An
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise ValueError(f"{path}: {key}: expected {expected}, got {toml(value)}.")
     try:
-        parameter.type.convert(value, parameter, None)
+        for one in value if _several(parameter) and isinstance(value, list) else [value]:
+            parameter.type.convert(one, parameter, None)
     except click.BadParameter as error:
         raise ValueError(f"{path}: {key}: {error.message}") from None
     return value
@@ -144,12 +168,10 @@ def _types(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
     option_type = parameter.type
     if getattr(parameter, "is_flag", False):
         return (bool,), "true or false"
-    if isinstance(option_type, SizesOption):
-        return (list, str), 'a list such as [128, 64], or "128,64"'
-    if isinstance(option_type, Names):
-        return (list, str), 'a list such as ["yes", "no"], or "yes,no"'
-    if isinstance(option_type, SomeOf):
-        return (list, str), 'a list such as ["flip", "zoom"], or "flip,zoom"'
+    if isinstance(option_type, FromFiles):
+        return option_type.types, option_type.expected
+    if _several(parameter):
+        return (list, str), 'a text in quotes, or a list such as ["a", "b"]'
     if isinstance(option_type, click.types.FloatParamType):
         return (int, float), "a number"
     if isinstance(option_type, click.types.IntParamType):

@@ -10,11 +10,13 @@ import numpy as np
 from axon.backend import Array
 from axon.cli.data import is_table
 from axon.cli.inputs import ARRAYS, FileSamples, StandardInput, read_array
-from axon.cli.output import note
+from axon.cli.output import note, plural
 from axon.serve.tables import given
 
 if TYPE_CHECKING:
     from axon.tabular import Table
+
+ASKED = "as was asked for"  # why a column was left out: the user said so
 
 
 def demand_rows(path: str) -> None:
@@ -72,9 +74,21 @@ def predicted(
 
 
 def _usual_id(model: Any, table: "Table") -> str | None:
-    """The column that numbered the rows to learn from, if these have it, too."""
-    ids = [c.name for c in model.columns_.columns if c.is_id and not c.gaps]
-    return next((name for name in ids if name in table.names), None)
+    """The column that numbered the rows to learn from, if these have it, too.
+
+    So does one that the user left out, if it is called like an id and no value stands twice in it.
+    """
+    from axon.tabular.finding import ID_NAME
+
+    left_out = [c for c in model.columns_.columns if c.role == "left out" and c.name in table.names]
+    found = [c.name for c in left_out if c.is_id and not c.gaps]
+    asked = [c.name for c in left_out if c.why == ASKED and ID_NAME.search(c.name)]
+    different = (name for name in asked if _all_differ(table.column(name)))
+    return next(iter(found), None) or next(different, None)
+
+
+def _all_differ(cells: Array) -> bool:
+    return len(set(cells.tolist()) - {None}) == len(cells)
 
 
 def _ids(table: "Table", column: str, path: str) -> list[str]:
@@ -92,47 +106,95 @@ def _ids(table: "Table", column: str, path: str) -> list[str]:
     ]
 
 
-def asked_of(model: Any, path: str, target: str | None) -> tuple["Table", Array]:
-    """Rows of a file whose target is known: places of classes (n,), or amounts (n, 1)."""
-    from axon.tabular.tasks import question
+def asked_of(
+    model: Any, path: str, target: str | tuple[str, ...] | None = None
+) -> tuple["Table", Array]:
+    """Rows of a file whose targets are known, and these, as ``beside`` sets answers beside them.
 
-    _demand_one_target(model)
+    Args:
+        model: the estimator.
+        path: of the file.
+        target: the column that is predicted, or several; None: as the model knows.
+
+    Returns:
+        The rows; and places of classes (n,), or amounts (n,), or several targets (n, targets).
+    """
     table = rows_in(model, path)
-    name = target or model.target_name_
-    if name is None:
-        raise click.UsageError("the model does not say which column is its target: --target NAME.")
-    classes = getattr(model, "classes_", None)
-    task = "regression" if classes is None else "classification"
+    names = _targets(model, target)
     try:
-        found = question(table, name, task, strict=False)
+        found = _several(model, table, names) if len(names) > 1 else _one(model, table, names[0])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if gone := len(found.known) - len(found.y):
-        note(f"{gone:,} of {len(found.known):,} rows have no {name!r}: they are left out.")
-    if classes is None:
-        return found.table, found.y[:, None]
-    return found.table, _places(path, name, found.y, [str(c) for c in classes.tolist()])
+    rest, y, known = found
+    if gone := len(known) - len(y):
+        lack = f"have no {names[0]!r}" if len(names) < 2 else "lack one of the targets"
+        note(f"{gone:,} of {len(known):,} rows {lack}: they are left out.")
+    return rest, y
 
 
-def _places(path: str, name: str, words: Array, known: list[str]) -> Array:
+Known = tuple["Table", Array, Array]  # rows, targets, and where in the file these are known
+
+
+def _targets(model: Any, target: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The columns that are predicted."""
+    told = model.target_name_ or tuple(model.metadata_.get("targets", ()))
+    names = target or told
+    names = (names,) if isinstance(names, str) else tuple(names)
+    count = outputs_of(model)
+    if not names:
+        ways = " ".join(["--target NAME"] * min(count, 3)) + " ..." * (count > 3)
+        raise click.UsageError(f"the model does not say which column is its target: {ways}.")
+    if len(names) != count:
+        known = f": {', '.join(model.metadata_['targets'])}" if "targets" in model.metadata_ else ""
+        raise click.UsageError(
+            f"the model predicts {plural(count, 'target')}{known}; --target names {len(names)}."
+        )
+    return names
+
+
+def outputs_of(model: Any) -> int:
+    """How many targets a model predicts."""
+    several = isinstance(getattr(model, "classes_", None), list) or (
+        "classes_" not in vars(model) and model.quantiles is None
+    )
+    return int(model.fitted_.net.outputs) if several else 1
+
+
+def _one(model: Any, table: "Table", name: str) -> Known:
+    from axon.tabular.tasks import question
+
+    classes = getattr(model, "classes_", None)
+    task = "regression" if classes is None else "classification"
+    found = question(table, name, task, strict=False)
+    y = found.y if classes is None else _places(name, found.y, [str(c) for c in classes.tolist()])
+    return found.table, y, found.known
+
+
+def _several(model: Any, table: "Table", names: tuple[str, ...]) -> Known:
+    from axon.tabular.several import several
+
+    labels = "classes_" in vars(model)
+    values = model.metadata_.get("values", [["0", "1"]] * len(names)) if labels else []
+    found = several(table, names, "classification" if labels else "regression", values)
+    return found.table, found.y, found.known
+
+
+def beside(y: Array, found: Array, model: Any) -> Array:
+    """Answers (n, outputs), of a single number (n,), as targets of it are."""
+    single = "classes_" not in vars(model) and model.quantiles is None and y.ndim == 1
+    return found[:, 0] if single else found
+
+
+def _places(name: str, words: Array, known: list[str]) -> Array:
     """The number of each row's class."""
     places = {word: i for i, word in enumerate(known)}
     strange = [w for w in dict.fromkeys(words.tolist()) if w not in places]
     if strange:
         raise ValueError(
-            f"{path}: {name!r} holds {strange[0]!r}, which is no class of the model: "
+            f"{name!r} holds {strange[0]!r}, which is no class of the model: "
             f"{', '.join(known[:20])}."
         )
     return np.array([places[w] for w in words.tolist()], np.int64)
-
-
-def _demand_one_target(model: Any) -> None:
-    several = isinstance(getattr(model, "classes_", None), list)
-    if several or getattr(model, "quantiles", None) is not None or model.fitted_.net.outputs < 1:
-        raise click.UsageError(
-            "evaluate judges one target of classes or numbers; this model has several labels, or "
-            "quantiles. In Python: model.score(x, y)."
-        )
 
 
 def demand_learned(model: Any, path: str) -> None:

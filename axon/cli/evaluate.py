@@ -9,10 +9,12 @@ import numpy as np
 
 from axon import datasets
 from axon.backend import Array
-from axon.cli import estimators, verdict
+from axon.cli import judged, verdict
 from axon.cli.data import BUILT_IN, TABLES, Wanted, fingerprint, load
 from axon.cli.inputs import demand_rows
+from axon.cli.judged import Figures
 from axon.cli.models import ModelFile
+from axon.cli.options import demand_one_target, one_or_several
 from axon.cli.output import console, json_line, note, plural, print_pairs, print_table
 from axon.cli.train import complete_data
 from axon.datasets.npz import load_test
@@ -24,7 +26,6 @@ from axon.serve.meaning import Meaning
 from axon.serve.pictures import Pictures
 from axon.serve.tables import meaning_of
 
-Figures = dict[str, Any]  # what is said of the results, by name
 MATRIX = 30  # classes, at most, in a confusion matrix
 COUNTED = ("accuracy", "mae", "rmse", "r2_score")  # metrics that are counted here in any case
 CONFUSED = 5  # pairs of classes that are listed without one
@@ -33,10 +34,17 @@ CONFUSED = 5  # pairs of classes that are listed without one
 @click.command(short_help="Test a model: loss, metrics, each class.")
 @click.argument("model", type=ModelFile())
 @click.argument("data", shell_complete=complete_data)
-@click.option("--target", help="For a CSV file: the column to predict.  [default: as in training]")
+@click.option(
+    "--target",
+    multiple=True,
+    callback=one_or_several,
+    help="For a table: the column to predict; several times: all.  [default: as in training]",
+)
 @click.option("--held-out", is_flag=True, help="Only what `train` kept of a file for testing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json: bool) -> None:
+def evaluate(
+    model: str, data: str, target: str | tuple[str, ...] | None, held_out: bool, as_json: bool
+) -> None:
     """Test MODEL on DATA, from which it learns nothing: loss, metrics, and a table of classes.
 
     DATA is what `train` takes: of mnist and its like, the test set; of an NPZ file, x_test
@@ -47,8 +55,9 @@ def evaluate(model: str, data: str, target: str | None, held_out: bool, as_json:
     if is_estimator(model):
         _evaluate_estimator(model, data, target, held_out, as_json)
         return
+    demand_one_target({"target": target})
     network = open_model(model)
-    x, y = _data(network, data, target, held_out)
+    x, y = _data(network, data, target if isinstance(target, str) else None, held_out)
     if held_out or data in BUILT_IN:
         pass
     elif fingerprint(data) and fingerprint(data) == network.metadata.get("sha256"):
@@ -64,30 +73,31 @@ def _say(
     if as_json:
         click.echo(json_line({"model": model, "data": data, "samples": samples, **results}))
         return
-    _print(results, meaning, data, samples)
+    said = f"{data}: {plural(samples, 'sample')}"
+    if "targets" in results:
+        judged.print_targets(results, said)
+    elif "rows_below" in results:
+        judged.print_quantiles(results, said)
+    else:
+        _print(results, meaning, said)
 
 
 def _evaluate_estimator(
-    model: str, data: str, target: str | None, held_out: bool, as_json: bool
+    model: str, data: str, target: str | tuple[str, ...] | None, held_out: bool, as_json: bool
 ) -> None:
     """Judge the answers of a table estimator, or those that it gave out of fold."""
-    estimators.demand_rows(data)
-    estimator = open_estimator(model)
-    table, y = estimators.asked_of(estimator, data, target)
-    learned = fingerprint(data) and fingerprint(data) == estimator.metadata_.get("sha256")
-    if held_out:
-        estimators.demand_learned(estimator, data)
-        answers = estimator.out_of_fold_.reshape(len(y), -1)
-        seen = ~np.isnan(answers).any(axis=1)
-        answers, y = answers[seen], y[seen]
-    else:
-        answers = estimators.answers(estimator, table, data)
-    if learned and not held_out:
-        note(f"The model learned from {data}: --held-out judges answers of networks that had not.")
+    estimator: Any = open_estimator(model)
+    y, answers = judged.answered(estimator, data, target, held_out)
     meaning = meaning_of(estimator)
-    results = _classes(meaning, answers, y) if meaning.classes else _numbers(answers, y)
-    if meaning.classes:
+    if y.ndim > 1:
+        results = judged.of_targets(meaning, y, answers, "classes_" in vars(estimator))
+    elif meaning.classes:
+        results = _classes(meaning, answers, y)
         results["log_loss"] = verdict.CLASSES["log_loss"].measure(y, answers)
+    elif estimator.quantiles is not None:
+        results = judged.of_quantiles(estimator, y, answers)
+    else:
+        results = _numbers(answers, y[:, None])
     _say(model, data, results, meaning, len(y), as_json)
 
 
@@ -181,12 +191,12 @@ def _classes(meaning: Meaning, outputs: Array, y: Array) -> Figures:
 # ------------------------------------------------------------------------------------ printing
 
 
-def _print(results: Figures, meaning: Meaning, data: str, samples: int) -> None:
+def _print(results: Figures, meaning: Meaning, said: str) -> None:
     classes, matrix = results.pop("classes", None), results.pop("confusion_matrix", None)
     accuracy = results.pop("accuracy", None)
     rows = [("Accuracy", f"{accuracy:.2%}")] if accuracy is not None else []
     rows += [(_title(name), readable(value)) for name, value in results.items()]
-    print_pairs([*rows, ("Data", f"{data}: {plural(samples, 'sample')}")], ["bold green"])
+    print_pairs([*rows, ("Data", said)], ["bold green"])
     if classes:
         head = ["class", "precision", "recall", "f1", "samples"]
         print_table(head, [[name, *map(_cell, row.values())] for name, row in classes.items()])

@@ -19,7 +19,8 @@ EXAMPLES: dict[str, list[str]] = {
     "tune": [
         "axon tune digits --trials 100 --save net.axon",
         "axon tune data.csv --target price --time-limit 30min",
-        "axon tune data.csv --hidden 64,64 --storage sqlite:///study.db",
+        "axon tune data.csv --target price --effort fast --storage sqlite:///study.db",
+        "axon tune data.csv --hidden 64,64 --epochs 20",
     ],
     "resume": ["axon resume runs/one"],
     "evaluate": [
@@ -28,6 +29,7 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "predict": [
         "axon predict net.axon new.csv --id customer --output guesses.csv",
+        "axon predict net.axon test.csv --submission --output submission.csv",
         "axon predict net.axon photos --top 3 --format jsonl",
         "axon predict net.axon - < new.csv",
     ],
@@ -37,7 +39,10 @@ EXAMPLES: dict[str, list[str]] = {
         "axon serve net.axon --max-bytes 2MB --max-rows 1_000 --timeout 5s",
     ],
     "explain": ["axon explain net.axon new.csv --top 3"],
-    "compare": ["axon compare data.csv --target price --folds 5"],
+    "compare": [
+        "axon compare data.csv --target price --folds 5",
+        "axon compare data.csv --target price --quantiles 0.1,0.5,0.9",
+    ],
     "compare-runs": [
         "axon compare-runs a.html b.html",
         "axon compare-runs runs/one runs/two --html both.html",

@@ -239,7 +239,7 @@ def _estimator_facts(state: Description) -> list[tuple[str, str]]:
     given = {k: v for k, v in state["settings"].items() if v not in (None, [], 0)}
     network, losses = state["network"], state["losses"]
     several = map(str, state["metadata"].get("targets", ()))
-    told = ("target", "targets", "outputs")
+    told = ("target", "targets", "outputs", "values")
     sizes = "-".join(map(str, [network["inputs"], *network["widths"], network["outputs"]]))
     return [
         ("Format", f"{state['format']}, written by AXON {state['axon']}"),

@@ -14,7 +14,7 @@ import axon
 from axon import datasets
 from axon.cli.models import ModelFile
 from axon.cli.output import plural, print_pairs, print_table
-from axon.cli.tables import print_columns
+from axon.cli.overview import print_columns
 from axon.datasets.fetch import cache_folder
 from axon.names import printable
 from axon.serve.loading import is_estimator, open_model

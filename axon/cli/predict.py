@@ -1,8 +1,8 @@
 """``axon predict``."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -40,6 +40,11 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".npy": "npy"}
 @click.option(
     "--id", "id_column", help="For tables: the column that names a row, instead of its number."
 )
+@click.option(
+    "--submission",
+    is_flag=True,
+    help="For tables: the id and the prediction alone, under the target's name, as Kaggle wants.",
+)
 @click.option("--format", "asked", type=click.Choice(["csv", "jsonl"]), help="What to print.")
 @click.option(
     "--output",
@@ -54,6 +59,7 @@ def predict(
     invert: bool,
     white: float | None,
     id_column: str | None,
+    submission: bool,
     asked: str | None,
     output: Path | None,
 ) -> None:
@@ -71,6 +77,8 @@ def predict(
     cannot read black on white: use --invert.
     """
     form = _form(asked, output)
+    if submission and (probabilities or top > 1 or form == "npy"):
+        raise click.UsageError("--submission has one prediction for each row, and nothing else.")
     if output:
         check_writable(output)
     if is_estimator(model):
@@ -86,8 +94,37 @@ def predict(
         return _write_array(found, output)
     meaning = meaning_of(estimator) if is_estimator(model) else Meaning.of(network, note)
     guesses = min(top, len(meaning.classes)) if meaning.classes else 1
-    lines = _lines(found, files, meaning, (guesses, probabilities), form)
+    shown = Shown(guesses, probabilities)
+    if submission:
+        notes = vars(estimator) if is_estimator(model) else {"metadata_": network.metadata}
+        shown = shown._replace(alone=_targets(notes, meaning))
+    lines = _lines(found, files, meaning, shown, form)
     _write(lines, output)
+
+
+class Shown(NamedTuple):
+    """What is printed of a sample.
+
+    Attributes:
+        top: guesses.
+        probabilities: of all classes.
+        alone: the prediction is all there is, under these names.
+    """
+
+    top: int
+    probabilities: bool
+    alone: list[str] = []  # noqa: RUF012  - nobody changes it
+
+
+def _targets(notes: Mapping[str, Any], meaning: Meaning) -> list[str]:
+    """What is predicted, by the names of columns."""
+    about = notes["metadata_"]
+    named = [str(n) for n in about.get("targets") or [notes.get("target_name_")] if n]
+    named = named or [str(n) for n in [about.get("target")] if n]
+    outputs = 1 if meaning.classes else len(meaning.columns)
+    return (
+        named if len(named) == outputs else ["prediction"] if meaning.classes else meaning.columns
+    )
 
 
 def _form(asked: str | None, output: Path | None) -> str:
@@ -141,7 +178,7 @@ def _lines(
     found: Iterable[tuple[FileSamples, Array]],
     files: list[str],
     meaning: Meaning,
-    shown: tuple[int, bool],
+    shown: Shown,
     form: str,
 ) -> Iterator[str]:
     """What is printed, line by line."""
@@ -150,16 +187,16 @@ def _lines(
     for part, outputs in found:
         if not places:  # not before something could be read
             places = ["file"] if images else [part.called] if alone else ["file", part.called]
-            yield from [_csv([*places, *_columns(meaning, *shown)])] if form == "csv" else []
+            yield from [_csv([*places, *_columns(meaning, shown)])] if form == "csv" else []
         values = meaning.probabilities(outputs) if meaning.classes else outputs
         names = part.rows if part.ids is None else part.ids
         for file, number, row in zip(part.files, names, values, strict=True):
             told = [file] if images else [number] if alone else [file, number]
             place = dict(zip(places, told, strict=True))
             if form == "csv":
-                yield _csv([*place.values(), *_cells(row, meaning, *shown)])
+                yield _csv([*place.values(), *_cells(row, meaning, shown)])
             else:
-                yield json_line({**place, **_object(row, meaning, *shown)})
+                yield json_line({**place, **_object(row, meaning, shown)})
 
 
 def _csv(cells: Sequence[object]) -> str:
@@ -171,12 +208,17 @@ def _csv(cells: Sequence[object]) -> str:
     return line.getvalue()
 
 
-def _columns(meaning: Meaning, top: int, probabilities: bool) -> list[str]:
+def _columns(meaning: Meaning, shown: Shown) -> list[str]:
+    if shown.alone:
+        return shown.alone
     if not meaning.classes:
         return meaning.columns
-    numbers = ["", *(f"_{i}" for i in range(2, top + 1))]
+    numbers = ["", *(f"_{i}" for i in range(2, shown.top + 1))]
     guesses = [f"{name}{number}" for number in numbers for name in ("prediction", "probability")]
-    return [*guesses, *(f"probability of {name}" for name in meaning.classes if probabilities)]
+    return [
+        *guesses,
+        *(f"probability of {name}" for name in meaning.classes if shown.probabilities),
+    ]
 
 
 def _best(row: Array, top: int) -> list[int]:
@@ -184,22 +226,28 @@ def _best(row: Array, top: int) -> list[int]:
     return np.argsort(-row, kind="stable")[:top].tolist()
 
 
-def _cells(row: Array, meaning: Meaning, top: int, probabilities: bool) -> list[str]:
+def _cells(row: Array, meaning: Meaning, shown: Shown) -> list[str]:
     if not meaning.classes:
         return [f"{value:.7g}" if abs(value) < 1e7 else f"{value:.0f}" for value in row]
-    guesses = [cell for i in _best(row, top) for cell in (meaning.classes[i], f"{row[i]:.4f}")]
-    return [*guesses, *(f"{p:.4f}" for p in row if probabilities)]
+    if shown.alone:
+        return [meaning.classes[_best(row, 1)[0]]]
+    guesses = [
+        cell for i in _best(row, shown.top) for cell in (meaning.classes[i], f"{row[i]:.4f}")
+    ]
+    return [*guesses, *(f"{p:.4f}" for p in row if shown.probabilities)]
 
 
-def _object(row: Array, meaning: Meaning, top: int, probabilities: bool) -> dict[str, Any]:
+def _object(row: Array, meaning: Meaning, shown: Shown) -> dict[str, Any]:
     """One line of JSON."""
     if not meaning.classes:
-        return dict(zip(meaning.columns, row.tolist(), strict=True))
-    best = [(meaning.classes[i], float(row[i])) for i in _best(row, top)]
+        return dict(zip(shown.alone or meaning.columns, row.tolist(), strict=True))
+    best = [(meaning.classes[i], float(row[i])) for i in _best(row, shown.top)]
+    if shown.alone:
+        return {shown.alone[0]: best[0][0]}
     line: dict[str, Any] = {"prediction": best[0][0], "probability": best[0][1]}
-    if top > 1:
+    if shown.top > 1:
         line["top"] = [{"prediction": name, "probability": p} for name, p in best]
-    if probabilities:
+    if shown.probabilities:
         line["probabilities"] = dict(zip(meaning.classes, row.tolist(), strict=True))
     return line
 

@@ -130,37 +130,17 @@ class TrainingRun:
         note(f"{world().size} processes learn together: each batch in {SHARDS} shards (--shards).")
         return SHARDS
 
-    def made_with(self) -> dict[str, str]:
-        """What the bits depend on besides the settings."""
-        about = {
-            "axon": axon.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            "kernels": in_full(),  # "auto" is "numpy" where Numba is missing
-        }
-        sha256 = fingerprint(self.task.data)
-        return {**about, "sha256": sha256} if sha256 else about
-
     def compare(self, before: Mapping[str, object], strict: bool = False) -> None:
         """Say what is not as it was when the settings were written; ``strict``: or stop."""
-        now = self.made_with()
-        for key in ("axon", "numpy", "machine", "kernels"):
-            if key in before and before[key] != now[key]:
-                note(f"{key} was {before[key]} and is {now[key]}: the bits may differ.")
-        if "sha256" in before and before["sha256"] != now.get("sha256"):
-            changed = f"{self.task.data} has changed since the run began"
-            if strict:
-                raise ValueError(f"{changed}: with other data it cannot go on.")
-            note(f"{changed.replace('began', 'whose settings these are')}: this one will differ.")
+        tell_changes(self.task.data, before, strict)
 
     def text(self, folder: str = "", result: Mapping[str, float] | None = None) -> str:
         """The settings as TOML."""
         plain = {k: str(v) if isinstance(v, Path) else v for k, v in self.settings.items()}
         if plain["image_size"]:
             plain["image_size"] = "x".join(map(str, plain["image_size"]))
-        made_with = self.made_with() | ({"folder": folder} if folder else {})
-        tables = {"made_with": made_with, **({"result": result} if result else {})}
+        about = made_with(self.task.data) | ({"folder": folder} if folder else {})
+        tables = {"made_with": about, **({"result": result} if result else {})}
         return config.text(self.command, plain, tables)
 
     # -------------------------------------------------------------------- training
@@ -349,6 +329,32 @@ class TrainingRun:
             return []
         early = ", stopped early" if done < self.settings["epochs"] else ""
         return [("Best epoch", f"{self.best + 1} of {done}{early}")]
+
+
+def made_with(data: str) -> dict[str, str]:
+    """What the bits of a run on these data depend on besides its settings."""
+    about = {
+        "axon": axon.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "kernels": in_full(),  # "auto" is "numpy" where Numba is missing
+    }
+    sha256 = fingerprint(data)
+    return {**about, "sha256": sha256} if sha256 else about
+
+
+def tell_changes(data: str, before: Mapping[str, object], strict: bool = False) -> None:
+    """Say what is not as it was when the settings of a run were written; ``strict``: or stop."""
+    now = made_with(data)
+    for key in ("axon", "numpy", "machine", "kernels"):
+        if key in before and before[key] != now[key]:
+            note(f"{key} was {before[key]} and is {now[key]}: the bits may differ.")
+    if "sha256" in before and before["sha256"] != now.get("sha256"):
+        changed = f"{data} has changed since the run began"
+        if strict:
+            raise ValueError(f"{changed}: with other data it cannot go on.")
+        note(f"{changed.replace('began', 'whose settings these are')}: this one will differ.")
 
 
 def _looks(task: Task) -> dict[str, object]:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -15,10 +15,33 @@ from axon.names import need
 RATES, DECAYS, DROPOUTS, WIDTHS, DEPTH = (1e-4, 3e-2), (1e-6, 0.3), (0.0, 0.5), (8, 512), 4
 BATCHES = (16, 32, 64, 128, 256)
 SEARCHED = ("hidden", "learning_rate", "weight_decay", "dropout", "batch_size", "schedule")
+OF_TABLES = (
+    "hidden",
+    "learning_rate",
+    "weight_decay",
+    "dropout",
+    "batch_size",
+    "bins",
+    "bin_scale",
+)
+TABLE_RATES, TABLE_DECAYS, TABLE_DROPOUTS = (0.01, 0.4), (0.0, 2.0), (0.0, 0.5)
+TABLE_WIDTHS, TABLE_DEPTH, BIN_SCALES = (16, 256), 3, (0.05, 1.0)
+TABLE_BATCHES, BINS = (32, 64, 128, 256, 512), (0, 8, 16, 24, 48)
 FIRST, WARM = 5, 2  # trials, and epochs, before one may be ended as worse than others
 BEGINNING = timedelta(minutes=1)  # in which a trial says who works on it
 GROWS = 4  # least batches in an epoch
 Found = dict[str, Any]  # settings, by the names of options
+
+
+class EndedTrial(Protocol):
+    """A trial that Optuna has taken note of."""
+
+    number: int
+    value: float
+    params: dict[str, Any]
+    state: Any
+    duration: timedelta | None
+    intermediate_values: dict[int, float]
 
 
 def optuna() -> Any:
@@ -59,6 +82,32 @@ def suggested(trial: Any, names: set[str], rows: int) -> Found:
         made["batch_size"] = trial.suggest_categorical("batch_size", batches(rows))
     if "schedule" in names:
         made["schedule"] = trial.suggest_categorical("schedule", list(SCHEDULES))
+    return made
+
+
+def suggested_of_table(trial: Any, names: set[str]) -> Found:
+    """Settings for a trial of networks that learn a table as it comes.
+
+    Args:
+        trial: Optuna's, which chooses.
+        names: of the options that are searched.
+    """
+    made: Found = {}
+    if "hidden" in names:
+        depth = trial.suggest_int("depth", 1, TABLE_DEPTH)
+        made["hidden"] = [trial.suggest_int("width", *TABLE_WIDTHS, log=True)] * depth
+    if "learning_rate" in names:
+        made["learning_rate"] = trial.suggest_float("learning_rate", *TABLE_RATES, log=True)
+    if "weight_decay" in names:
+        made["weight_decay"] = trial.suggest_float("weight_decay", *TABLE_DECAYS, step=0.1)
+    if "dropout" in names:
+        made["dropout"] = trial.suggest_float("dropout", *TABLE_DROPOUTS, step=0.05)
+    if "batch_size" in names:
+        made["batch_size"] = trial.suggest_categorical("batch_size", list(TABLE_BATCHES))
+    if "bins" in names:
+        made["bins"] = trial.suggest_categorical("bins", list(BINS))
+    if "bin_scale" in names and made.get("bins") != 0:
+        made["bin_scale"] = trial.suggest_float("bin_scale", *BIN_SCALES, log=True)
     return made
 
 
@@ -109,7 +158,6 @@ def opened(storage: str, seed: int, said: Callable[[str], None]) -> Any:
         raise click.UsageError(f"--storage {storage}: cannot be used: {error}") from None
     if known:
         said(f"Going on with the study in {storage}: {len(known)} trials are known.")
-        study.sampler.reseed_rng()  # what was tried is not tried again
     release_dead(study)
     return study
 
@@ -133,6 +181,7 @@ def demand_same(study: Any, about: Mapping[str, Any], storage: str) -> None:
     if before is None:
         study.set_user_attr("about", dict(about))
         return
+    study.sampler.reseed_rng()  # another process tries what the seed says
     other = [name for name in about if before.get(name) != about[name]]
     if other:
         name = other[0]
@@ -171,13 +220,13 @@ def begun(trial: Any) -> None:
     trial.set_user_attr("process", f"{socket.gethostname()}:{os.getpid()}")
 
 
-def finished(study: Any) -> Iterator[Any]:
+def finished(study: Any) -> Iterator[EndedTrial]:
     """Trials that have ended well, or were pruned."""
     states = optuna().trial.TrialState
     yield from study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
 
 
-def best_of(study: Any) -> Any:
+def best_of(study: Any) -> EndedTrial | None:
     """The best trial; None while there is none."""
     complete = [t for t in finished(study) if t.state.name == "COMPLETE"]
     return min(complete, key=lambda t: t.value, default=None)

@@ -4,8 +4,8 @@ import click
 
 from axon.cli.models import ModelFile
 from axon.cli.numbers import ByteSize, Count
+from axon.cli.options import Seconds
 from axon.cli.output import note
-from axon.cli.tables import Seconds
 from axon.names import need
 
 

@@ -11,93 +11,50 @@ import numpy as np
 
 from axon import clock
 from axon.backend import Array
-from axon.callbacks.backup import UNITS
-from axon.cli import verdict
+from axon.cli import config, verdict
 from axon.cli.ahead import compile_for
 from axon.cli.data import fingerprint, is_table
-from axon.cli.output import command_line, console, note, plural, print_pairs
-from axon.files.atomic import check_writable
+from axon.cli.output import command_line, note, plural, print_pairs
+from axon.cli.overview import print_columns
+from axon.cli.run import made_with, tell_changes
+from axon.files.atomic import atomic, check_writable
 from axon.models.saving import other_format
-from axon.names import printable, readable
+from axon.names import readable
 from axon.ranks import world
 
 if TYPE_CHECKING:
     from axon.tabular import Columns, Table
     from axon.tabular.class_learner import ClassLearner
+    from axon.tabular.learner import EpochCallback
     from axon.tabular.number_learner import NumberLearner
     from axon.tabular.tasks import Question
 
 ONLY_TABLES = (
     *("drop", "categorical", "numeric", "gaps", "effort", "time_limit", "metric", "folds"),
-    *("quantiles", "encoding"),
+    *("quantiles", "encoding", "members", "bins", "bin_scale"),
 )
 ONLY_NETWORKS = (
-    *("epochs", "batch_size", "learning_rate", "optimizer", "hidden", "kind", "classes"),
+    *("optimizer", "kind", "classes", "validation", "schedule", "augment"),
     *("image_size", "kernels", "device", "precision", "shards", "plot", "backup", "backup_every"),
-    *("validation", "patience", "dropout", "weight_decay", "schedule", "augment"),
-    *("config", "dump_config"),
 )
+NETWORKS = {  # options of any network -> arguments of table estimators; alone they describe one
+    "hidden": "hidden_layer_sizes",
+    "epochs": "max_iter",
+    "patience": "n_iter_no_change",
+    "batch_size": "batch_size",
+    "learning_rate": "learning_rate_init",
+    "dropout": "dropout",
+    "weight_decay": "weight_decay",
+}
+FILES = ("config", "dump_config")
+COMPARED = ("target", "task", "drop", "categorical", "numeric", "gaps", "encoding", "quantiles")
 SHOWN = 30  # columns that are listed before training
-LONGEST = 60  # characters of a column's values, where no line is broken
-
-
-class ColumnNames(click.ParamType):  # type: ignore[type-arg]  # older ones take none
-    """``id,name``, with double quotes around a name that holds a comma."""
-
-    name = "columns"
-
-    def convert(
-        self, value: str | list[str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[str]:
-        """Return the names."""
-        import csv
-
-        names = next(csv.reader([value]), []) if isinstance(value, str) else value
-        return [name.strip() for name in names if name.strip()]
-
-
-class Seconds(click.ParamType):  # type: ignore[type-arg]  # older ones take none
-    """``90``, ``90s``, ``10min`` or ``1h``."""
-
-    name = "time"
-
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return seconds."""
-        text = str(value).strip().lower()
-        digits = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
-        try:
-            seconds = float(digits) * UNITS[text[len(digits) :].strip() or "s"]
-        except (ValueError, KeyError):
-            seconds = 0
-        if not 0 < seconds < float("inf"):
-            self.fail(f"expected a time such as 60s, 10min or 1h, got {value!r}.", param, ctx)
-        return seconds
-
-
-class Shares(click.ParamType):  # type: ignore[type-arg]  # older ones take none
-    """``0.1,0.5,0.9``: numbers between 0 and 1, in order."""
-
-    name = "shares"
-
-    def convert(
-        self, value: str | Sequence[float], param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[float]:
-        """Return the numbers."""
-        parts = value.split(",") if isinstance(value, str) else value
-        try:
-            shares = [float(part) for part in parts]
-        except ValueError:
-            shares = []
-        if not shares or not all(0 < q < 1 for q in shares) or shares != sorted(set(shares)):
-            expected = "expected numbers between 0 and 1, in order, such as 0.1,0.5,0.9"
-            self.fail(f"{expected}; got {value!r}.", param, ctx)
-        return shares
 
 
 def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
     """Whether a table is learned as it comes, and not by a network that is described.
+
+    With an option of tables, ``--hidden`` and the like are of the networks that learn it.
 
     Args:
         data: what is learned from.
@@ -106,9 +63,8 @@ def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
     Raises:
         UsageError: options of both ways are given, or of tables for what is none.
     """
-    tables = [f"--{n.replace('_', '-')}" for n in ONLY_TABLES if n in given]
-    spelled = {"kind": "model"}
-    networks = [f"--{spelled.get(n, n).replace('_', '-')}" for n in ONLY_NETWORKS if n in given]
+    tables, networks = _spelled(ONLY_TABLES, given), _spelled(ONLY_NETWORKS, given)
+    either = [name for name in (*NETWORKS, *FILES) if name in given]
     if tables and not is_table(data):
         raise click.UsageError(f"{tables[0]} is for tables: a CSV, TSV or Parquet file.")
     if tables and networks:
@@ -116,10 +72,16 @@ def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
             f"{tables[0]} is for tables as they come, {networks[0]} for a network that you "
             "describe, and that reads numbers alone: give one of them."
         )
-    if networks or not is_table(data) or world().size > 1:
+    if networks or not is_table(data) or world().size > 1 or (either and not tables):
         return False
     compile_for(data)
     return True
+
+
+def _spelled(names: Sequence[str], given: Collection[str]) -> list[str]:
+    """Those of the options that were given, as users write them."""
+    spelled = {"kind": "model"}
+    return [f"--{spelled.get(n, n).replace('_', '-')}" for n in names if n in given]
 
 
 class TableRun:
@@ -127,16 +89,19 @@ class TableRun:
 
     Args:
         settings: the value of each option, by the name of its parameter.
+        command: ``train``, whose options the settings are.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = settings
+    def __init__(self, settings: Mapping[str, Any], command: click.Command) -> None:
+        self.settings, self.command = settings, command
         self.began, self.computing = time.monotonic(), clock.seconds()
         self.written: list[Path] = []
 
     def check(self) -> None:
         """Find out before training what cannot be written."""
         save, report = self.settings["save"], self.settings["report"]
+        if self.settings["hidden"] == []:
+            raise click.UsageError("--hidden: of a table, at least one hidden layer: 64,64.")
         if save and other_format(save):
             raise click.UsageError(
                 f"--save writes AXON's own format, and {save} would be another one by its name. "
@@ -149,29 +114,66 @@ class TableRun:
             with open(self.settings["test"], "rb"):
                 pass
 
-    def run(self) -> None:
-        """Read, say what was found, train, write, and report."""
+    def drawings(self) -> list[Path]:
+        """Pictures that the run makes: none."""
+        return []
+
+    def run(self, before: Mapping[str, object] | None = None, dump: Path | None = None) -> None:
+        """Read, say what was found, train, write, and report.
+
+        Args:
+            before: what a file says the run before was made with.
+            dump: where the settings are written; "-" prints them, and that is all.
+        """
         self.check()
-        s = self.settings
-        found = self._asked()
-        told = {name: s[name] or [] for name in ("drop", "categorical", "numeric")}
-        columns = _columns(s["data"], found.table, told)
-        self._say_found(found, columns)
-        model = self._learned(found, told)
-        y, answers = self._judged(model, found)
-        self.verdicts = self._verdicts(found, y, answers)
-        model.metadata_ = self._notes(found)
+        found = self.asked()
+        if dump == Path("-"):
+            click.echo(self.text(found), nl=False)
+            return
+        tell_changes(str(self.settings["data"]), before or {})
+        self.say_found(found)
+        if dump is not None:
+            self.write_settings(found, dump)
+        self.finish(found)
+
+    def finish(self, found: "Question") -> None:
+        """Train, write, and report."""
+        model = self.learned(found)
+        model.metadata_ = self.notes(found)
+        y, answers = self.judged(model, found)
+        self.verdicts = self.verdicts_of(found, y, answers)
+        model.metadata_["scores"] = {v.title: v.pair[1] for v in self.verdicts}
         self._write(model, found)
         self._report(model, found, y)
 
-    def _asked(self) -> "Question":
+    def columns_told(self) -> dict[str, list[str]]:
+        """What is said of columns."""
+        return {name: self.settings[name] or [] for name in ("drop", "categorical", "numeric")}
+
+    def text(self, found: "Question") -> str:
+        """The settings as TOML, settled: a file of them repeats the run."""
+        s = {k: str(v) if isinstance(v, Path) else v for k, v in self.settings.items()}
+        task = "regression" if found.task == "regression" else "classification"
+        s |= {"task": task, "effort": s["effort"] or "good", "target": s["target"] or found.target}
+        return config.text(self.command, s, {"made_with": made_with(s["data"])})
+
+    def write_settings(self, found: "Question", path: Path) -> None:
+        """Write the settings."""
+        with atomic(path) as stream:
+            stream.write(self.text(found).encode())
+        self.written.append(path)
+
+    def asked(self) -> "Question":
         """The table, and what is asked of it."""
-        s = self.settings
-        found = asked(s["data"], s["target"], s["task"], s["gaps"], s["encoding"])
-        verdict.demand_metric(s["metric"], found.task)
+        found = self._question()
+        verdict.demand_metric(self.settings["metric"], found.task)
         return found
 
-    def _verdicts(self, found: "Question", y: Array, answers: Array) -> list[verdict.Verdict]:
+    def _question(self) -> "Question":
+        s = self.settings
+        return asked(s["data"], s["target"], s["task"], s["gaps"], s["encoding"])
+
+    def verdicts_of(self, found: "Question", y: Array, answers: Array) -> list[verdict.Verdict]:
         """How good the answers are."""
         return verdict.verdicts(found.task, y, answers, self.settings["metric"])
 
@@ -187,9 +189,19 @@ class TableRun:
         """The answer that looks at no column, in words."""
         return verdict.baseline_name(found.task, y, getattr(model, "classes_", ()))
 
-    def _learned(
-        self, found: "Question", told: Mapping[str, Sequence[str]]
+    def learned(
+        self,
+        found: "Question",
+        callback: "EpochCallback | None" = None,
+        verbose: int | str = "auto",
     ) -> "ClassLearner | NumberLearner":
+        """An estimator that has learned, as the settings have it.
+
+        Args:
+            found: the rows and their targets.
+            callback: of ``fit``.
+            verbose: what is shown of the epochs.
+        """
         from axon.tabular.class_learner import ClassLearner
         from axon.tabular.number_learner import NumberLearner
 
@@ -198,13 +210,13 @@ class TableRun:
         if limit is not None:  # what reading took counts, too
             limit = max(limit - (time.monotonic() - self.began), 1e-3)
         make = NumberLearner if found.task == "regression" else ClassLearner
-        given: Any = {"folds": s["folds"], "time_limit": limit, "verbose": "auto", **told}
-        given |= self._told()
+        given: Any = {"folds": s["folds"], "time_limit": limit, "verbose": verbose}
+        given |= self.columns_told() | self._told() | of_networks(s)
         if s["class_weight"] == "balanced":
             _demand_classes(found.task)
             given["class_weight"] = "balanced"
         model = make(s["effort"] or "good", s["seed"], **given)
-        model.fit(found.table, found.y)
+        model.fit(found.table, found.y, callback=callback)
         self._name(model, found)
         model.time_limit, model.verbose = s["time_limit"], 0
         return model
@@ -217,21 +229,26 @@ class TableRun:
         """Lines of the report that only some runs have."""
         return []
 
-    def _judged(self, model: Any, found: "Question") -> tuple[Array, Array]:
+    def judged(self, model: Any, found: "Question") -> tuple[Array, Array]:
         """Targets and answers of rows not learned from: of a file of their own, if there is one."""
         test = self.settings["test"]
         if test is None:
-            return judged(model, found)
-        from axon.cli.estimators import answers, asked_of
+            return out_of_fold(model, found)
+        from axon.cli.estimators import answers, asked_of, beside
 
-        table, y = asked_of(model, str(test), found.target)
-        given = answers(model, table, str(test))
-        return (y, given) if found.task == "classification" else (y[:, 0], given[:, 0])
+        table, y = asked_of(model, str(test))
+        return y, beside(y, answers(model, table, str(test)), model)
 
     # -------------------------------------------------------------------- what is said
 
-    def _say_found(self, found: "Question", columns: "Columns") -> None:
+    def _named(self, found: "Question") -> str:
+        """What a row must have to be learned from."""
+        return f"a {found.target!r}"
+
+    def say_found(self, found: "Question") -> None:
+        """Show the table: its target, its columns, and what is odd about them."""
         s = self.settings
+        columns = _columns(s["data"], found.table, self.columns_told())
         rows, width = plural(len(found.known), "row"), len(columns.columns) + 1
         print_pairs(
             [("Table", f"{s['data']}: {rows}, {width} columns"), ("Target", self._target(found))]
@@ -239,14 +256,14 @@ class TableRun:
         if s["target"] is None:
             note(f"No --target is given: {found.target!r} is predicted.")
         if gone := int((~found.known).sum()):
-            note(f"{plural(gone, 'row')} without a {found.target!r} cannot be learned from.")
+            note(f"{plural(gone, 'row')} without {self._named(found)} cannot be learned from.")
         print_columns(columns.to_config()["columns"], SHOWN)
         click.echo("")
         for sentence in columns.said:
             if " is left out: " not in sentence:  # the overview says so
                 note(sentence)
 
-    def _notes(self, found: "Question") -> dict[str, Any]:
+    def notes(self, found: "Question") -> dict[str, Any]:
         """What travels with the model."""
         data = self.settings["data"]
         return {
@@ -256,7 +273,6 @@ class TableRun:
             "rows": found.table.rows,
             "seed": self.settings["seed"],
             "sha256": fingerprint(data),
-            "scores": {v.title: v.pair[1] for v in self.verdicts},
         }
 
     def _write(self, model: Any, found: "Question") -> None:
@@ -284,10 +300,15 @@ class TableRun:
             *self._next(found),
         ]
         print_pairs(rows, ["bold green"])
-        if not self.verdicts[0].better:
+        if untold := self._untold(found):
             note(
-                f"That is no better than the baseline: these columns hardly tell {found.target!r}."
+                "That is no better than the baseline: these columns hardly tell "
+                f"{' and '.join(map(repr, untold))}."
             )
+
+    def _untold(self, found: "Question") -> list[str]:
+        """Targets of which the first metric says that a constant answer is as good."""
+        return [] if self.verdicts[0].better else [found.target]
 
     def _said_of_rows(self, count: int) -> str:
         if self.settings["test"] is None:
@@ -307,29 +328,57 @@ class TableRun:
     def _next(self, found: "Question") -> list[tuple[str, str]]:
         """Commands that can follow."""
         s = self.settings
-        data, several = s["data"], s["target"] if isinstance(s["target"], tuple) else ()
-        options = [part for name in several or (found.target,) for part in ("--target", name)]
-        options += ["--quantiles", ",".join(map(str, s["quantiles"]))] if s["quantiles"] else []
-        options += ["--encoding", s["encoding"]] if s["encoding"] else []
-        options += ["--task", s["task"]] if s["task"] != "auto" else []
+        data = str(s["data"])
         if not s["save"]:
-            return [
-                ("Keep it", command_line("axon", "train", data, *options, "--save", "net.axon"))
-            ]
-        save = str(s["save"])
-        compared = (
-            []
-            if several or s["quantiles"] or s["encoding"]
-            else [("", command_line("axon", "compare", data, *options))]
-        )
+            again = ["axon", "train", data, *self._options(s)]
+            return [("Keep it", command_line(*again, "--save", "net.axon"))]
+        save, compared = str(s["save"]), {k: v for k, v in s.items() if k in COMPARED}
+        compared["target"] = s["target"] or found.target
         return [
             ("Next", command_line("axon", "predict", save, "NEW.csv")),
             ("", command_line("axon", "explain", save, data)),
-            *compared,
+            ("", command_line("axon", "compare", data, *self._options(compared))),
         ]
+
+    def _options(self, settings: Mapping[str, Any]) -> list[str]:
+        """Options as the user would write them, but for those that are as usual."""
+        usual = {p.name: p.default for p in self.command.params} | dict.fromkeys(
+            ("target", *NETWORKS)
+        )
+        said = {k: v for k, v in settings.items() if k != "data" and v not in (None, [], ())}
+        given = [(k, v) for k, v in said.items() if v != usual[k]]
+        words = []
+        for name, value in given:
+            for one in value if name == "target" and isinstance(value, tuple) else [value]:
+                words += [f"--{name.replace('_', '-')}", _as_word(one)]
+        return words
 
 
 # ------------------------------------------------------------------------------------ parts
+
+
+def of_tables(settings: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """The settings of a run on a table: what is of networks that are described is not among them.
+
+    Args:
+        settings: the value of each option of ``train``.
+        given: options that the user gave.
+    """
+    none = {name: None for name in NETWORKS if name not in given}
+    return {k: v for k, v in {**settings, **none}.items() if k not in ONLY_NETWORKS}
+
+
+def _as_word(value: object) -> str:
+    """The value of an option as a word of a command."""
+    if not isinstance(value, list):
+        return str(value)
+    return ",".join(f'"{one}"' if "," in str(one) else str(one) for one in value)
+
+
+def of_networks(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options say of the networks, as arguments of the estimators."""
+    own = {name: name for name in ("members", "bins", "bin_scale")}
+    return {argument: settings[option] for option, argument in (NETWORKS | own).items()}
 
 
 def asked(
@@ -350,6 +399,7 @@ def parted(
     gaps: Sequence[str] | None,
     encoding: str | None,
     part: Callable[["Table"], "Question"],
+    named: str | None = None,
 ) -> "Question":
     """Read a table, and part it from its target with ``part``; errors name the file."""
     from axon.tabular import read
@@ -362,7 +412,8 @@ def parted(
         found = part(table)
         if not found.table.names:
             raise ValueError(
-                f"{found.target!r} is the only column: there is nothing to learn from."
+                f"there is no column besides {named or repr(found.target)}: nothing is left to "
+                "learn from."
             )
         return found
     except ValueError as error:
@@ -401,14 +452,19 @@ def _demand_classes(task: str) -> None:
         raise click.UsageError("--class-weight is for classes, and numbers are predicted here.")
 
 
-def judged(model: Any, found: "Question") -> tuple[Array, Array]:
+def out_of_fold(model: Any, found: "Question") -> tuple[Array, Array]:
     """Targets and answers of the rows that some networks had not seen."""
     p = model.out_of_fold_
     seen = ~np.isnan(p.reshape(len(p), -1)).any(axis=1)
-    y = found.y
-    if found.task == "classification":
-        y = np.searchsorted(model.classes_, y)
-    return y[seen], p[seen]
+    return in_numbers(model, found)[seen], p[seen]
+
+
+def in_numbers(model: Any, found: "Question") -> Array:
+    """Targets in numbers: of classes their places."""
+    if found.task != "classification":
+        return found.y
+    places: Array = np.searchsorted(model.classes_, found.y)
+    return places
 
 
 def _target(found: "Question") -> str:
@@ -422,49 +478,6 @@ def _target(found: "Question") -> str:
     shares = [f"{names[i]} {counts[i] / len(y):.1%}" for i in order[:5].tolist()]
     more = f", and {len(names) - 5} more" if len(names) > 5 else ""
     return f"{found.target}, one of {len(names)} classes: {', '.join(shares)}{more}"
-
-
-def print_columns(columns: Sequence[Mapping[str, Any]], most: int | None = None) -> None:
-    """Print a line for each column: its name, what it is, gaps, different values, examples.
-
-    Args:
-        columns: as ``Columns.to_config`` describes them.
-        most: lines, at most.
-    """
-    width = console().width - 1
-    rows = [("column", "kind", "gaps", "different", "values")]
-    rows += [
-        (c["name"], c["role"], f"{c['gaps']:,}", f"{c['distinct']:,}", values_of(c))
-        for c in columns[:most]
-    ]
-    shown = [tuple(map(printable, row)) for row in rows]
-    first = max(8, min(max(len(row[0]) for row in shown), width // 3))
-    second, third, fourth = (max(len(row[i]) for row in shown) for i in (1, 2, 3))
-    click.echo("")
-    for name, role, gaps, different, values in shown:
-        head = (
-            f"{cut(name, first):{first}}  {role:{second}}  {gaps:>{third}}  {different:>{fourth}}"
-        )
-        space = min(LONGEST, width - len(head) - 2)
-        click.echo(f"{head}  {cut(values, space)}".rstrip() if space > 8 else cut(head, width))
-    if most is not None and len(columns) > most:
-        click.echo(f"... and {len(columns) - most} more")
-
-
-def values_of(column: Mapping[str, Any]) -> str:
-    """Why a column was left out, its span, or some of its values."""
-    values = column["values"]
-    listed = ", ".join(values[:6]) + ", ..." * (len(values) > 6)
-    return str(column["why"] or column["span"] or listed)
-
-
-def cut(text: str, width: int) -> str:
-    """A text with an ellipsis where it is too long.
-
-    >>> cut("passenger", 6), cut("name", 6)
-    ('passe…', 'name')
-    """
-    return text if len(text) <= width else f"{text[: max(width - 1, 1)]}…"
 
 
 def given_options(ctx: click.Context) -> set[str]:

@@ -1,7 +1,7 @@
 """``axon train`` and ``axon resume``."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,18 @@ from axon import optimizers
 from axon.cli import config
 from axon.cli.data import BUILT_IN, TASKS
 from axon.cli.learning import learning_options
+from axon.cli.options import ColumnNames, Seconds, Shares, demand_one_target, one_or_several
 from axon.cli.output import note, print_pairs
 from axon.cli.run import SETTINGS, Settings, TrainingRun
 from axon.cli.several import run_of
 from axon.cli.tables import (
     ONLY_TABLES,
-    ColumnNames,
-    Seconds,
-    Shares,
+    TableRun,
     given_options,
+    of_tables,
     taken_as_it_comes,
 )
-from axon.cli.verdict import METRICS
+from axon.cli.verdict import CLASSES, METRICS, NUMBERS, PINBALL
 from axon.files.atomic import atomic, check_writable
 from axon.modes import modes
 from axon.names import readable
@@ -72,23 +72,9 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
     if path is not None:
         ctx.default_map, tables = config.read(path, ctx.command)
         ctx.meta[MADE_WITH] = tables["made_with"]
-        if tables["made_with"]:
+        if tables["made_with"] and not {*ONLY_TABLES} & {*ctx.default_map}:
             ctx.default_map = {**LEFT_OUT, **ctx.default_map}
     return path
-
-
-def one_or_several(
-    ctx: click.Context, param: click.Parameter, names: Sequence[str]
-) -> str | tuple[str, ...] | None:
-    """The name of a target, if there is one; several as a tuple."""
-    return tuple(names) if len(names) > 1 else names[0] if names else None
-
-
-def _demand_one_target(settings: Mapping[str, Any]) -> None:
-    if isinstance(settings["target"], tuple):
-        raise click.UsageError(
-            "several --target are for tables as they come, not for a network that you describe."
-        )
 
 
 A_FILE = click.Path(path_type=Path)
@@ -161,7 +147,22 @@ A_FILE = click.Path(path_type=Path)
     type=Seconds(),
     help="For a table: start no epoch after 60s, 10min, 1h; results depend on the speed.",
 )
-@click.option("--metric", type=click.Choice(METRICS), help="For a table: what is reported first.")
+@click.option("--members", type=click.IntRange(1), help="For a table: networks side by side.")
+@click.option(
+    "--bins", type=click.IntRange(0), help="For a table: pieces of each number's span; 0: none."
+)
+@click.option(
+    "--bin-scale",
+    type=click.FloatRange(0, min_open=True),
+    help="For a table: size of these inputs at first; less is smoother.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(METRICS),
+    metavar="NAME",
+    help=f"For a table: what is reported first: {', '.join(CLASSES)}; of numbers "
+    f"{', '.join(NUMBERS)}; of quantiles {PINBALL}.",
+)
 @click.option(
     "--folds",
     type=click.IntRange(2),
@@ -218,17 +219,28 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
 
     A raw table is learned by several small networks, each of which leaves out some of the rows, to
     be scored on them. With options that describe a network (--hidden, --epochs ...) that one
-    network learns a CSV file of numbers instead.
+    network learns a CSV file of numbers instead. Beside an option for tables, such as --effort
+    good, these options are about the networks that learn the table.
 
     `--dump-config run.toml` and later `--config run.toml` repeat a run exactly, bit for bit.
     """
     settings.pop("config")
-    if taken_as_it_comes(settings["data"], given_options(ctx)):
-        run_of(settings).run()
+    given = given_options(ctx)
+    if taken_as_it_comes(settings["data"], given):
+        _learn_table(ctx, of_tables(settings, given), dump_config)
     else:
-        _demand_one_target(settings)
+        demand_one_target(settings)
         others = {k: v for k, v in settings.items() if k not in ONLY_TABLES}
         _train_network(ctx, others, dump_config)
+
+
+def _learn_table(ctx: click.Context, settings: Settings, dump_config: Path | None) -> None:
+    """Learn a table as it comes."""
+    run = run_of(settings, ctx.command)
+    _check_dump(dump_config)
+    if dump_config != Path("-"):
+        _spare(ctx, run)
+    run.run(ctx.meta.get(MADE_WITH, {}), dump_config)
 
 
 def _train_network(ctx: click.Context, settings: Settings, dump_config: Path | None) -> None:
@@ -282,7 +294,7 @@ def _write(run: TrainingRun, path: Path) -> None:
     run.written.append(path)
 
 
-def _spare(ctx: click.Context, run: TrainingRun) -> None:
+def _spare(ctx: click.Context, run: TrainingRun | TableRun) -> None:
     """Refuse to write over what the run before made, if this is another one."""
     if not ctx.meta.get(MADE_WITH):
         return  # no run was before, or somebody wrote the file by hand

@@ -89,19 +89,22 @@ NUMBERS: dict[str, Yardstick] = {
     "mae": Yardstick("Mean error", lambda y, p: float(np.abs(y - p).mean()), False),
     "r2": Yardstick("R²", _r2),
 }
-METRICS = (*CLASSES, *NUMBERS)
+PINBALL, MEDIAN = "pinball", 0.5
+METRICS = (*CLASSES, *NUMBERS, PINBALL)
 UNEVEN = 0.75  # rows of one class, from which on accuracy alone says little
 USUAL = {"classification": ("accuracy", "log_loss", "auc"), "regression": tuple(NUMBERS)}
 
 
-def demand_metric(metric: str | None, task: str) -> None:
-    """Refuse a metric of the other task."""
-    known = CLASSES if task == "classification" else NUMBERS
+def demand_metric(metric: str | None, task: str, quantiles: Sequence[float] = ()) -> None:
+    """Refuse a metric of another task."""
+    known = list(NUMBERS if task == "regression" else CLASSES)
+    what = "numbers" if task == "regression" else "classes"
+    if quantiles:
+        known, what = [PINBALL, *(["mae"] if MEDIAN in quantiles else [])], "quantiles"
     if metric is not None and metric not in known:
-        what = "classes" if task == "classification" else "numbers"
         raise click.UsageError(
-            f"--metric {metric} does not judge {what}, which are predicted here. Those that do: "
-            f"{', '.join(known)}."
+            f"--metric {metric} does not judge {what}, which are predicted here. "
+            f"{'Those that do' if len(known) > 1 else 'The one that does'}: {', '.join(known)}."
         )
 
 
@@ -127,43 +130,62 @@ def verdicts(task: str, y: Array, answers: Array, metric: str | None = None) -> 
     return made
 
 
-def of_targets(names: Sequence[str], task: str, y: Array, answers: Array) -> list[Verdict]:
-    """What two metrics say of each of several targets.
+def of_targets(
+    names: Sequence[str], task: str, y: Array, answers: Array, metric: str | None = None
+) -> list[list[Verdict]]:
+    """What two metrics, and the chosen one, say of each of several targets.
 
     Args:
         names: of the targets.
         task: "labels" or "regression".
         y: (n, targets) labels of 0 and 1, or amounts.
         answers: (n, targets) probabilities of 1, or amounts.
+        metric: the name of one that comes first.
     """
+    known = NUMBERS if task == "regression" else CLASSES
+    first = [known[metric].title] if metric else []
+    titles = [*first, *(known[m].title for m in ("rmse", "r2", "accuracy", "auc") if m in known)]
     made = []
     for i, name in enumerate(names):
         own, p = y[:, i], answers[:, i]
-        if task == "regression":
-            found, known = verdicts(task, own, p), NUMBERS
-        else:
-            found, known = verdicts("classification", own, np.stack([1 - p, p], axis=1)), CLASSES
-        titles = [known[m].title for m in ("rmse", "r2", "accuracy", "auc") if m in known]
-        made += [v._replace(title=f"{v.title}, {name}") for v in found if v.title in titles]
+        if task == "labels":
+            p = np.stack([1 - p, p], axis=1)
+        of = "regression" if task == "regression" else "classification"
+        found = [v for v in verdicts(of, own, p, metric) if v.title in titles]
+        made.append([v._replace(title=f"{v.title}, {name}") for v in found])
     return made
 
 
-def of_quantiles(quantiles: Sequence[float], y: Array, answers: Array) -> list[Verdict]:
+def of_quantiles(
+    quantiles: Sequence[float], y: Array, answers: Array, metric: str | None = None
+) -> list[Verdict]:
     """What the pinball loss says, on average over quantiles; see Koenker and Bassett (1978).
 
     Args:
         quantiles: which are predicted.
         y: amounts (n,).
         answers: (n, quantiles).
+        metric: "mae", the mean error of the median, comes first then.
     """
-    q = np.asarray(quantiles)
+    value = pinball(quantiles, y, answers)
+    baseline = pinball(quantiles, y, np.quantile(y, quantiles)[None])
+    made = [Verdict("Pinball loss", value, baseline, readable, value < baseline)]
+    if metric == "mae":
+        median = answers[:, list(quantiles).index(MEDIAN)]
+        error, constant = (float(np.abs(y - p).mean()) for p in (median, np.median(y)))
+        told = "Mean error of the median", error, constant, readable, error < constant
+        made.insert(0, Verdict(*told))
+    return made
 
-    def loss(p: Array) -> float:
-        error = y[:, None] - p
-        return float(np.maximum(error * q, error * (q - 1)).mean())
 
-    value, baseline = loss(answers), loss(np.quantile(y, q)[None])
-    return [Verdict("Pinball loss", value, baseline, readable, value < baseline)]
+def pinball(quantiles: Sequence[float], y: Array, answers: Array) -> float:
+    """The pinball loss of quantiles (n, quantiles) of amounts (n,): q above, 1 - q below.
+
+    >>> pinball([0.5], np.array([1.0, 3.0]), np.array([[2.0], [2.0]]))
+    0.5
+    """
+    q, error = np.asarray(quantiles), y[:, None] - answers
+    return float(np.maximum(error * q, error * (q - 1)).mean())
 
 
 def constant(task: str, y: Array, answers: Array) -> Array:

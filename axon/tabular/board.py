@@ -12,9 +12,9 @@ from axon.backend import Array
 from axon.names import suggestion
 from axon.tabular.contestants import CONTESTANTS, Trial
 from axon.tabular.evidence import scores, wanted
-from axon.tabular.objectives import Amounts, Classes, Goal, YesOrNo
+from axon.tabular.objectives import Amounts, Classes, Goal, Quantiles, YesOrNo
 from axon.tabular.table import Table, read
-from axon.tabular.targets import amounts, demand_targets, parted
+from axon.tabular.targets import amounts, demand_quantiles, demand_targets, parted
 from axon.tabular.tasks import question
 
 OWNER = "leaderboard"
@@ -27,9 +27,9 @@ class Leaderboard:
     """Who did how well: best first.
 
     Attributes:
-        rows: for each contestant a dict: "contestant"; two scores, means over the folds, such as
-            "log-loss" and "accuracy"; "deviation" of the first one over the folds; "seconds" of a
-            fold, to learn and to predict; "folds".
+        rows: for each contestant a dict: "contestant"; scores, means over the folds, such as
+            "log-loss" and "accuracy", of quantiles one; "deviation" of the first one over the
+            folds; "seconds" of a fold, to learn and to predict; "folds".
         said: who failed, who was left out, and why.
         title: of what table and folds this is.
 
@@ -47,14 +47,15 @@ class Leaderboard:
     def __str__(self) -> str:
         if not self.rows:
             return "\n".join([self.title, *self.said])
-        first, second = list(self.rows[0])[1:3]
-        heads = ["contestant", first, "+-", second, "seconds"]
+        names = list(self.rows[0])
+        first, *more = names[1 : names.index("deviation")]
+        heads = ["contestant", first, "+-", *more, "seconds"]
         lines = [
             [
                 str(row["contestant"]),
                 f"{row[first]:.4g}",
                 f"{row['deviation']:.2g}",
-                f"{row[second]:.4g}",
+                *(f"{row[name]:.4g}" for name in more),
                 f"{row['seconds']:.2f}",
             ]
             for row in self.rows
@@ -109,6 +110,7 @@ def leaderboard(
     time_limit: float | None = None,
     random_state: int = 0,
     said: Callable[[str], None] | None = None,
+    quantiles: Sequence[float] | None = None,
     **told: Sequence[str],
 ) -> Leaderboard:
     """Set AXON's efforts beside other estimators on the same folds, all with their defaults.
@@ -127,6 +129,8 @@ def leaderboard(
             all have done, or, if that is none, those who have done the first one.
         random_state: of the folds, and of the contestants.
         said: is given a line for each contestant and fold, as they end.
+        quantiles: of one target of numbers, to be predicted instead of its mean; those who predict
+            none are left out.
         told: what is known of columns, as for the estimators: categorical, numeric, dates, text,
             drop.
 
@@ -139,13 +143,19 @@ def leaderboard(
     >>> [row["contestant"] for row in board.rows]
     ['linear', 'constant']
     """
-    table, targets, task = _asked(read(x), y, task)
+    wants = () if quantiles is None else tuple(map(float, quantiles))
+    table, targets, task = _asked(read(x), y, task if quantiles is None else "regression")
     goal, codes, classes = _goal(task, targets)
-    names = _names(contestants)
+    if quantiles is not None:
+        demand_quantiles(wants, codes.reshape(len(codes), -1), OWNER)
+        goal = Quantiles(wants)
+    names = _names(contestants, bool(wants))
     race = Race(names, goal, time_limit, said or (lambda line: None))
+    if contestants is None:
+        race.said += [f"{n} predicts no quantiles." for n in _names(None) if n not in names]
     for number, (learn, test) in enumerate(_folds(codes, classes, folds, random_state)):
         parts = (table.taken(learn), codes[learn], table.taken(test), codes[test])
-        if not race.run(Trial(*parts, classes, random_state, dict(told)), number, folds):
+        if not race.run(Trial(*parts, classes, random_state, dict(told), wants), number, folds):
             break
     return race.board(table)
 
@@ -256,10 +266,10 @@ def _goal(task: str, y: Array) -> tuple[Goal, Array, int]:
     return Classes(), codes.astype(np.int64), len(names)
 
 
-def _names(contestants: Sequence[str] | None) -> list[str]:
+def _names(contestants: Sequence[str] | None, quantiles: bool = False) -> list[str]:
     """Who takes part."""
     if contestants is None:
-        return [name for name, c in CONTESTANTS.items() if c.there]
+        return [n for n, c in CONTESTANTS.items() if c.there and (c.quantiles or not quantiles)]
     names = [contestants] if isinstance(contestants, str) else list(dict.fromkeys(contestants))
     for name in names:
         if name not in CONTESTANTS:
@@ -268,6 +278,8 @@ def _names(contestants: Sequence[str] | None) -> list[str]:
                 f"{OWNER}: there is no contestant {name!r}.{hint} There are: "
                 f"{', '.join(CONTESTANTS)}."
             )
+        if quantiles and not CONTESTANTS[name].quantiles:
+            raise ValueError(f"{OWNER}: {name} predicts no quantiles. Leave it out.")
         if not CONTESTANTS[name].there:
             needs = CONTESTANTS[name].needs
             raise ImportError(

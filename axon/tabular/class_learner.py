@@ -7,7 +7,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.tabular.fitted import demand_fitted
-from axon.tabular.learner import TableLearner
+from axon.tabular.learner import COMMON, TableLearner
 from axon.tabular.objectives import Classes, Goal, YesOrNo
 from axon.tabular.targets import class_factors, demand_classes
 
@@ -31,10 +31,19 @@ class ClassLearner(TableLearner):
         folds: int | None = None,
         time_limit: float | None = None,
         verbose: int | str = 0,
+        members: int | None = None,
+        hidden_layer_sizes: int | Sequence[int] | None = None,
+        bins: int | None = None,
+        bin_scale: float | None = None,
+        learning_rate_init: float | None = None,
+        weight_decay: float | None = None,
+        dropout: float | None = None,
+        batch_size: int | None = None,
+        max_iter: int | None = None,
+        n_iter_no_change: int | None = None,
     ) -> None:
-        columns: Any = {"categorical": categorical, "numeric": numeric, "dates": dates}
-        super().__init__(effort, random_state, text=text, drop=drop, **columns)
-        self.folds, self.time_limit, self.verbose = folds, time_limit, verbose
+        given = locals()
+        super().__init__(**{name: given[name] for name in COMMON})
         self.class_weight = class_weight
 
     @property

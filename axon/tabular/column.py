@@ -150,7 +150,7 @@ def _example(column: Column) -> str:
         return ", True and False"
     if len(style) < 2 or (tuple(style[:2]) == tuple(USUAL) and not "".join(style[2:3])):
         return ""
-    return f" such as '1{style[1]}234{style[0]}5{''.join(style[2:3])[:1]}'"
+    return f" such as '1{style[1][:1]}234{style[0]}5{''.join(style[2:3])[:1]}'"
 
 
 def moments_in(column: Column, values: AnyColumn) -> Array:

@@ -5,6 +5,7 @@ columns were found in the rows to learn from; each takes these in the way its ma
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
@@ -35,6 +36,8 @@ class Trial:
         classes: how many there are; 0 where the targets are numbers.
         seed: of chance.
         told: what users say of columns, such as ``categorical``.
+        quantiles: of the numbers, to be predicted instead of their mean.
+        quantile: the one that is predicted now.
     """
 
     x: Any
@@ -44,6 +47,14 @@ class Trial:
     classes: int
     seed: int = 0
     told: dict[str, Any] = field(default_factory=dict)
+    quantiles: tuple[float, ...] = ()
+    quantile: float | None = None
+
+    def of(self, quantile: float) -> "Trial":
+        """The same for one quantile; what was read of the tables is not read again."""
+        made = copy(self)
+        made.quantile = quantile
+        return made
 
     @cached_property
     def values(self) -> tuple[Values, Values]:
@@ -55,7 +66,7 @@ class Trial:
 
 Attempt = Callable[
     [Trial], Array
-]  # probabilities (n, classes) or (n, labels); or numbers as y has them
+]  # probabilities (n, classes) or (n, labels); numbers as y has them, or (n, quantiles)
 Single = Callable[[Trial, Array], Array]  # the same for targets (n,), all classes among them
 
 
@@ -65,10 +76,12 @@ class Contestant(NamedTuple):
     Attributes:
         needs: the module that must be installed.
         run: learns and predicts.
+        quantiles: whether it can predict these.
     """
 
     needs: str
     run: Attempt
+    quantiles: bool = True
 
     @property
     def there(self) -> bool:
@@ -83,6 +96,10 @@ def every(single: Single) -> Attempt:
     """A contestant for any targets, of one for a single target whose classes are 0, 1, 2..."""
 
     def run(split: Trial) -> Array:
+        split.values  # noqa: B018  - read once for all targets
+        if split.quantiles:
+            found = [single(split.of(q), split.y) for q in split.quantiles]
+            return np.sort(np.stack(found, axis=1), axis=1)
         if split.y.ndim == 1:
             return _scattered(single, split, split.y)
         parts = [_scattered(single, split, y) for y in split.y.T]
@@ -108,6 +125,11 @@ def answer(split: Trial, y: Array, model: Any, x: Any, x_test: Any, **options: A
     return np.asarray(found, np.float64)
 
 
+def _told(split: Trial, **loss: Any) -> dict[str, Any]:
+    """What another library is told to learn a quantile by; nothing where it learns none."""
+    return {} if split.quantile is None else loss
+
+
 def marked(split: Trial) -> tuple[Array, Array, list[int]]:
     """Both tables as float64 with NaN for gaps and unknown values; which columns are categories."""
     first, second = (
@@ -121,8 +143,9 @@ def axon(effort: str) -> Attempt:
     """One of AXON's efforts, which reads the table itself."""
 
     def run(split: Trial) -> Array:
+        asked: Any = {"quantiles": split.quantiles} if split.quantiles else {}
         made = (TabularClassifier if split.classes else TabularRegressor)(
-            effort, random_state=split.seed, **split.told
+            effort, random_state=split.seed, **asked, **split.told
         )
         found = answer(split, split.y, made, split.x, split.x_test)
         if not split.classes or split.y.ndim > 1:
@@ -135,18 +158,20 @@ def axon(effort: str) -> Attempt:
 
 
 def constant(split: Trial, y: Array) -> Array:
-    """The same answer for all rows: how frequent classes are, or the mean."""
+    """The same answer for all rows: how frequent classes are, the mean, or a quantile."""
     rows = len(split.values[1].numbers)
+    if split.quantile is not None:
+        return np.full(rows, np.quantile(y, split.quantile))
     if not split.classes:
         return np.full(rows, y.mean())
     return np.tile(np.bincount(y) / len(y), (rows, 1))
 
 
 def linear(split: Trial, y: Array) -> Array:
-    """Logistic regression, or ridge regression: scaled numbers, a column for each category."""
+    """Logistic, ridge or quantile regression: scaled numbers, a column for each category."""
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -158,6 +183,8 @@ def linear(split: Trial, y: Array) -> Array:
         (OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=COMMON), categories),
     )
     last = LogisticRegression(max_iter=1000) if split.classes else Ridge()
+    if split.quantile is not None:
+        last = QuantileRegressor(quantile=split.quantile, alpha=0.0)
     return answer(split, y, make_pipeline(encoder, last), x, x_test)
 
 
@@ -182,9 +209,9 @@ def hist_gradient_boosting(split: Trial, y: Array) -> Array:
         if split.classes
         else ensemble.HistGradientBoostingRegressor
     )
-    return answer(
-        split, y, made(random_state=split.seed, categorical_features=few or None), x, x_test
-    )
+    told = {"random_state": split.seed, "categorical_features": few or None}
+    loss = _told(split, loss="quantile", quantile=split.quantile)
+    return answer(split, y, made(**told, **loss), x, x_test)
 
 
 def lightgbm(split: Trial, y: Array) -> Array:
@@ -193,7 +220,8 @@ def lightgbm(split: Trial, y: Array) -> Array:
 
     x, x_test, categories = marked(split)
     made = lightgbm.LGBMClassifier if split.classes else lightgbm.LGBMRegressor
-    model = made(n_jobs=get_threads(), verbose=-1, random_state=split.seed)
+    loss = _told(split, objective="quantile", alpha=split.quantile)
+    model = made(n_jobs=get_threads(), verbose=-1, random_state=split.seed, **loss)
     return answer(split, y, model, x, x_test, categorical_feature=categories)
 
 
@@ -205,6 +233,7 @@ def xgboost(split: Trial, y: Array) -> Array:
     types = ["q"] * (x.shape[1] - len(categories)) + ["c"] * len(categories)
     made = xgboost.XGBClassifier if split.classes else xgboost.XGBRegressor
     told = {"n_jobs": get_threads(), "random_state": split.seed}
+    told |= _told(split, objective="reg:quantileerror", quantile_alpha=split.quantile)
     model = made(enable_categorical=True, feature_types=types, **told)
     return answer(split, y, model, x, x_test)
 
@@ -220,6 +249,7 @@ def catboost(split: Trial, y: Array) -> Array:
     categories = list(range(split.values[0].numbers.shape[1], x.shape[1]))
     made = catboost.CatBoostClassifier if split.classes else catboost.CatBoostRegressor
     told = {"thread_count": get_threads(), "random_seed": split.seed}
+    told |= _told(split, loss_function=f"Quantile:alpha={split.quantile}")
     model = made(verbose=0, allow_writing_files=False, **told)
     return answer(split, y, model, x, x_test, cat_features=categories)
 
@@ -229,7 +259,7 @@ CONTESTANTS = {
     "AXON good": Contestant("axon", axon("good")),
     "AXON best": Contestant("axon", axon("best")),
     "linear": Contestant("sklearn", every(linear)),
-    "RandomForest": Contestant("sklearn", every(random_forest)),
+    "RandomForest": Contestant("sklearn", every(random_forest), quantiles=False),
     "HistGradientBoosting": Contestant("sklearn", every(hist_gradient_boosting)),
     "LightGBM": Contestant("lightgbm", every(lightgbm)),
     "XGBoost": Contestant("xgboost", every(xgboost)),

@@ -51,6 +51,20 @@ class TabularClassifier(ClassifierMixin, TabularEstimator, ClassLearner):  # typ
             predictions of all rows; None: what the effort has.
         time_limit: seconds, after which no other epoch begins; the bits depend on the machine then.
         verbose: 0 nothing; 1 a bar in a terminal; 2 a line for each epoch.
+        members: networks that learn side by side. From here on None is what suits the table, by
+            its rows and its target.
+        hidden_layer_sizes: neurons of each hidden layer of a network, such as (64, 64).
+        bins: into how many pieces the span of a number is cut (piecewise linear encoding), beside
+            the scaled number itself; 0: none.
+        bin_scale: how large these inputs are at first, beside 1 for the others; the less, the
+            smoother is what is learned.
+        learning_rate_init: how far the weights of a neuron with one input move in a step; those of
+            one with n inputs move 1 / sqrt(n) of it.
+        weight_decay: what each step takes away of the weights, times their rate.
+        dropout: share of the neurons left out by chance in each step.
+        batch_size: rows in a step.
+        max_iter: epochs, at most; the learning rate comes to 0 in the last one.
+        n_iter_no_change: epochs without a better one, after which it ends.
 
     Attributes:
         classes_: in order; of several labels, a list of [0, 1] for each.
@@ -75,7 +89,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator, NumberLearner):  # type
 
     Args:
         effort, random_state, categorical, numeric, dates, text, drop: as for TabularClassifier.
-        folds, time_limit, verbose: likewise.
+        folds, time_limit, verbose, members, hidden_layer_sizes, bins, bin_scale: likewise.
+        learning_rate_init, weight_decay, dropout, batch_size, max_iter, n_iter_no_change: likewise.
         quantiles: of the target, such as (0.1, 0.5, 0.9), to be predicted instead of its mean.
 
     >>> rows = [{"size": i / 10, "kind": "ab"[i % 2]} for i in range(60)]

@@ -113,7 +113,9 @@ class Explanation:
         cells = [(self.columns[j], shown(self.cells[j][i]), self._parts[i, j]) for j in order[:top]]
         rest = order[top:]
         if rest:
-            cells.append((f"{len(rest)} others", "", self._parts[i, rest].sum(axis=0)))
+            cells.append(
+                (f"{len(rest)} other{'s' * (len(rest) > 1)}", "", self._parts[i, rest].sum(axis=0))
+            )
         wide, high = (max(len(c[k]) for c in cells) if cells else 0 for k in (0, 1))
         for name, value, parts in cells:
             signed = "  ".join(f"{parts[o]:<+10.3g}" for o in chosen)

@@ -2,8 +2,9 @@
 
 import os
 from abc import abstractmethod
-from inspect import signature
+from inspect import currentframe, signature
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 import numpy as np
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from axon.tabular.reporting import Subject
 
 
+PACKAGE = "axon.tabular"
+
+
 class Insight:
     """What both estimators tell of themselves, once they have learned."""
 
@@ -33,6 +37,7 @@ class Insight:
     target_name_: str | None
     metadata_: dict[str, Any]
     _evidence: Evidence
+    _warned: set[str]  # what odd rows were like
 
     # -------------------------------------------------------------------- what an estimator says
 
@@ -137,10 +142,10 @@ class Insight:
         True
         """
         table = self._read(X)
-        values = self.columns_.values(table)
+        values = self._in_numbers(table)
         compared = self._evidence.background
         if background is not None:
-            compared = self.columns_.values(self._read(background))
+            compared = self._in_numbers(self._read(background))
         _demand_rows(self._owner, values, compared)
         answers = self.fitted_.answers(values)
         rng = np.random.default_rng(random_state)
@@ -326,10 +331,28 @@ class Insight:
 
     # -------------------------------------------------------------------- rows
 
+    def _in_numbers(self, table: Table) -> Values:
+        """A table in numbers; what is odd about its rows is warned of, once for each oddity.
+
+        Values that were never seen, columns that are ignored: what ``axon predict`` tells.
+        """
+        said = list(table.said)
+        targets = {self.target_name_, *self.metadata_.get("targets", ())}
+        values = self.columns_.values(table.without(*targets - self._names()), said)
+        warned = self.__dict__.setdefault("_warned", set())  # old pickles have none
+        for sentence in said:
+            about = sentence.partition(":")[0]  # other values of the same column are no news
+            if sentence not in self.columns_.said and about not in warned:
+                warned.add(about)
+                warn(f"{self._owner}: {sentence}", stacklevel=_beyond())
+        return values
+
+    def _names(self) -> set[str | None]:
+        return {c.name for c in self.columns_.columns}
+
     def _values(self, X: Any) -> Values:
         """Rows in numbers."""
-        table = self._read(X)
-        values = self.columns_.values(table)
+        values = self._in_numbers(self._read(X))
         _demand_rows(self._owner, values)
         return values
 
@@ -352,7 +375,7 @@ class Insight:
             raise ValueError(f"{owner}: X comes without y. Give the targets of its rows, too.")
         table, targets = parted(owner, self._read(X), y)
         demand_targets(owner, table, targets)
-        values, ones = self.columns_.values(table), np.ones(table.rows)
+        values, ones = self._in_numbers(table), np.ones(table.rows)
         members, outputs = self.fitted_.net.members, self.fitted_.net.outputs
         wants = wanted(objective, self._coded(targets), outputs, *self._units)
         hidden = np.ones((table.rows, members), np.float32)
@@ -376,6 +399,14 @@ class Insight:
             if not self.fitted_.objective.probabilities:
                 self._calibrated()
         return self._evidence
+
+
+def _beyond() -> int:
+    """The ``stacklevel`` of a warning, that shows the line of the user's code that called."""
+    level, frame = 1, currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level - 1
 
 
 def _demand_rows(owner: str, *tables: Values) -> None:

@@ -5,7 +5,7 @@ Commands use learners as they are; ``estimators.py`` makes scikit-learn's estima
 
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 from warnings import warn
 
@@ -21,9 +21,12 @@ from axon.tabular.objectives import Goal
 from axon.tabular.saving import save
 from axon.tabular.table import Table, read
 from axon.tabular.targets import FEW, arranged, demand_targets, never_seen, parted, weights_of
+from axon.tabular.tuning import TUNED, tuned
 from axon.tabular.watching import EpochWatch
 
 TOLD = ("categorical", "numeric", "dates", "text", "drop")  # what users say of columns
+COMMON = ("effort", "random_state", *TOLD, "folds", "time_limit", "verbose", *TUNED)
+EpochCallback = Callable[[int, float], bool | None]  # of an epoch and its loss; True ends it
 
 
 class TableLearner(Insight):
@@ -42,11 +45,26 @@ class TableLearner(Insight):
         folds: int | None = None,
         time_limit: float | None = None,
         verbose: int | str = 0,
+        members: int | None = None,
+        hidden_layer_sizes: int | Sequence[int] | None = None,
+        bins: int | None = None,
+        bin_scale: float | None = None,
+        learning_rate_init: float | None = None,
+        weight_decay: float | None = None,
+        dropout: float | None = None,
+        batch_size: int | None = None,
+        max_iter: int | None = None,
+        n_iter_no_change: int | None = None,
     ) -> None:
         self.effort, self.random_state = effort, random_state
         self.categorical, self.numeric, self.dates = categorical, numeric, dates
         self.text, self.drop = text, drop
         self.folds, self.time_limit, self.verbose = folds, time_limit, verbose
+        self.members, self.hidden_layer_sizes = members, hidden_layer_sizes
+        self.bins, self.bin_scale = bins, bin_scale
+        self.learning_rate_init, self.weight_decay = learning_rate_init, weight_decay
+        self.dropout, self.batch_size = dropout, batch_size
+        self.max_iter, self.n_iter_no_change = max_iter, n_iter_no_change
 
     @abstractmethod
     def _codes(self, y: Array) -> Array:
@@ -64,13 +82,23 @@ class TableLearner(Insight):
         """How much each row counts for what it is."""
         return np.ones(len(codes))
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        callback: EpochCallback | None = None,
+    ) -> Self:
         """Learn to predict y from a table.
 
         Args:
             X: a frame of pandas or polars, a path, a list of dicts, an array: what ``read`` takes.
             y: a target for each row; or the name of a column of X.
             sample_weight: (n,) how much each row counts.
+            callback: is called after each epoch, with its number from 0 on and the loss of held-out
+                rows; True ends the training, whose best epoch so far counts. What it raises, such
+                as ``optuna.TrialPruned``, leaves ``fit``.
 
         Raises:
             ValueError: rows and targets do not fit, or nothing can be learned from them.
@@ -82,10 +110,17 @@ class TableLearner(Insight):
         weights = weights_of(owner, sample_weight, len(y))
         counted = np.flatnonzero(weights)  # rows that weigh nothing are as good as none
         self.__dict__.pop("fitted_", None)  # not fitted any more, until it is again
-        self._learn(table, counted, self._codes(y[counted]), weights[counted])
+        self._learn(table, counted, self._codes(y[counted]), weights[counted], callback)
         return self
 
-    def _learn(self, table: Table, counted: Array, codes: Array, weights: Array) -> None:
+    def _learn(
+        self,
+        table: Table,
+        counted: Array,
+        codes: Array,
+        weights: Array,
+        callback: EpochCallback | None = None,
+    ) -> None:
         """Learn the targets of those rows that count."""
         all_count = len(counted) == table.rows
         rows = table if all_count else table.taken(counted)
@@ -94,26 +129,29 @@ class TableLearner(Insight):
         counts = weights * self._factors(codes, weights)
         order, weights = arranged(values, codes, weights)
         few = len(order) <= FEW
-        fitted, held = self._trained(
-            values.taken(order) if few else values, codes[order] if few else codes, weights
-        )
+        given = values.taken(order) if few else values, codes[order] if few else codes
+        fitted, held = self._trained(*given, weights, callback)
         if few or not all_count:
             held = never_seen(held, counted[order], table.rows)
             values = columns.values(table)
         self._apart = out_of_fold(fitted, values, held)
         self.take_names(table.names, table.named)
-        self.columns_, self.fitted_ = columns, fitted
+        self.columns_, self.fitted_, self._warned = columns, fitted, set()
         self._gather(rows, learned, codes, counts, held[counted], self._apart[counted])
 
-    def _trained(self, values: Values, codes: Array, weights: Array) -> tuple[Fitted, Array]:
+    def _trained(
+        self, values: Values, codes: Array, weights: Array, callback: EpochCallback | None = None
+    ) -> tuple[Fitted, Array]:
         """What was learned of these targets, and which member never saw which row."""
         targets, parts, objective = self._targets(codes)
         counts = weights * self._factors(codes, weights)
         classes = objective.outputs(targets) if objective.probabilities else 0
         _demand_limits(self._owner, self.folds, self.time_limit, len(codes))
-        choices = choose(self.effort, len(codes), classes).with_folds(self.folds)
+        told = {name: getattr(self, name) for name in TUNED}
+        chosen = tuned(self._owner, choose(self.effort, len(codes), classes), told)
+        choices = chosen.with_folds(self.folds)
         rng = _generator(self.random_state)
-        watch = EpochWatch(choices.plan.epochs, self.time_limit, self.verbose)
+        watch = EpochWatch(choices.plan.epochs, self.time_limit, self.verbose, callback)
         try:
             return learn(values, targets, parts, objective, choices, rng, counts, watch)
         finally:
@@ -176,7 +214,7 @@ class TableLearner(Insight):
     def _answers(self, X: Any) -> Array:
         """What the members say together of rows."""
         demand_fitted(self)
-        values = X if isinstance(X, Values) else self.columns_.values(self._read(X))
+        values = X if isinstance(X, Values) else self._in_numbers(self._read(X))
         return self.fitted_.answers(values)
 
     def _fitting(self, table: Table) -> Table:

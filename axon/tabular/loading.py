@@ -91,7 +91,7 @@ def _estimator(where: str, state: dict[str, Any], learners: Mapping[str, type[L]
     try:
         model = restored(state, state["arrays"], learners)
         _demand_known(model)
-        model.predict(_gaps(model))
+        model.predict(model.columns_.values(_gaps(model)))
         return model
     except Exception as error:  # whatever parts may say of what a file demands
         said = f"{error}" if isinstance(error, ValueError) else f"{error!r}"

@@ -15,7 +15,13 @@ import numpy as np
 from axon.backend import Array
 
 GAPS = frozenset(("", "na", "n/a", "nan", "none", "null", "?", "nil", "#n/a", "nat", "<na>"))
-CURRENCIES = "$€£¥₹₩₽₺₪₫₴₦₱฿"
+CURRENCIES = "$€£¥₹₩₽₺₪₫₴₦₱฿₣"
+CODES = {  # of currencies that have a sign of their own
+    **{"US$": "$", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs.": "₹"},
+    **{"KRW": "₩", "RUB": "₽", "TRY": "₺", "ILS": "₪", "VND": "₫", "UAH": "₴", "NGN": "₦"},
+    **{"PHP": "₱", "THB": "฿", "CHF": "₣"},
+}
+LAKHS = ",,"  # groups of two digits before the last three: 12,34,567
 MOMENT = np.dtype("datetime64[s]")
 NAT = np.datetime64("NaT", "s")
 
@@ -25,7 +31,8 @@ class NumberStyle(NamedTuple):
 
     Attributes:
         decimal: what stands before the fraction.
-        thousands: what stands between groups of three digits, or nothing.
+        thousands: what stands between groups of three digits, or nothing; ``LAKHS`` for commas as
+            in India.
     """
 
     decimal: str
@@ -48,6 +55,8 @@ class NumberStyle(NamedTuple):
 def _pattern(style: NumberStyle) -> re.Pattern[str]:
     decimal, group = re.escape(style.decimal), re.escape(style.thousands)
     integer = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)" if group else r"\d+"
+    if style.thousands == LAKHS:
+        integer = r"(?:[1-9]\d?(?:,\d\d)*,\d{3}|\d+)"
     number = rf"(?:{integer}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?"
     money = f"[{CURRENCIES}]"
     signed = rf"(?:(?:[+-] ?)?(?:{money} ?)?{number}|{money} ?[+-]{number})(?: ?(?:{money}|%))?"
@@ -62,6 +71,7 @@ STYLES = (  # the first that fits all cells is taken
     NumberStyle(",", " "),
     NumberStyle(".", " "),
     NumberStyle(".", "'"),
+    NumberStyle(".", LAKHS),
 )
 # What is written in several ways: blanks that keep words together, minus, an apostrophe.
 _USUAL = {0xA0: " ", 0x202F: " ", 0x2009: " ", 0x2212: "-", 0x2019: "'"}
@@ -106,9 +116,23 @@ def number_style(words: Iterable[str], comma: bool = False) -> NumberStyle | Non
 
 def _shapes(words: Sequence[str]) -> list[str]:
     """Words with 1 for each digit but 0, and one kind of blank and minus; what spans lines, too."""
-    joined = "\n".join(words).translate(_SHAPE)
+    joined = with_signs("\n".join(words)).translate(_SHAPE)
     found = joined.split("\n")
-    return found if len(found) == len(words) else [w.translate(_SHAPE) for w in words]
+    return found if len(found) == len(words) else [with_signs(w).translate(_SHAPE) for w in words]
+
+
+def with_signs(text: str) -> str:
+    """The text with a currency's sign in the place of its code, where no letter stands beside it.
+
+    >>> with_signs("USD 5"), with_signs("5 EUR"), with_signs("EURO")
+    ('$ 5', '5 €', 'EURO')
+    """
+    if not any(code in text for code in CODES):
+        return text
+    return _CODE.sub(lambda found: CODES[found[0]], text)
+
+
+_CODE = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(map(re.escape, CODES))})(?![A-Za-z])")
 
 
 def numbers(words: Sequence[str], style: NumberStyle) -> Array:
@@ -128,7 +152,7 @@ def _read_numbers(words: Sequence[str], style: NumberStyle) -> Array:
     gone: dict[int, str | None] = dict.fromkeys(map(ord, CURRENCIES + "%() " + style.thousands))
     gone.update({k: None if v in (" ", style.thousands) else v for k, v in _USUAL.items()})
     gone[ord(style.decimal)] = "."
-    joined = "\n".join(words)
+    joined = with_signs("\n".join(words))
     found = np.array(list(map(float, joined.translate(gone).split("\n"))))
     if "%" in joined:
         found /= np.where(["%" in word for word in words], 100.0, 1.0)
@@ -143,7 +167,7 @@ def marks_of(words: Iterable[str]) -> str:
     >>> marks_of(["$5", "7 %"])
     '$%'
     """
-    found = set("".join(words))
+    found = set(with_signs("\n".join(words)))
     return "".join(sign for sign in CURRENCIES + "%" if sign in found)
 
 

@@ -65,7 +65,8 @@ def restored(
     model.fitted_ = _fitted(config, arrays, getattr(model, "quantiles", None))
     model.target_name_, model.metadata_ = config["target"], dict(config["metadata"])
     told = from_parts(config["evidence"], _within("evidence/", arrays), model.columns_)
-    parts = {"_evidence": told, **_targets(config, arrays, model.fitted_.net.outputs)}
+    targets = _targets(config, arrays, model.fitted_.net.outputs)
+    parts = {"_evidence": told, "_warned": set(), **targets}
     for name, value in parts.items():
         setattr(model, name, value)
     return model

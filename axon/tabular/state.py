@@ -8,6 +8,7 @@ import numpy as np
 from axon.backend import Array
 from axon.tabular.evidence import to_parts
 from axon.tabular.insight import Insight
+from axon.tabular.tuning import TUNED
 
 NETWORK = (
     "inputs",
@@ -62,7 +63,7 @@ def _config(model: Insight) -> dict[str, Any]:
     fitted = model.fitted_
     return {
         "estimator": model._owner,
-        "settings": {k: _plain(v) for k, v in model.settings().items()},
+        "settings": {k: _plain(v) for k, v in model.settings().items() if _is_said(k, v)},
         "named": "feature_names_in_" in vars(model),
         "columns": model.columns_.to_config(),
         "target": model.target_name_,
@@ -81,10 +82,17 @@ def _listed(classes: Array) -> list[Any]:
     return listed
 
 
+def _is_said(name: str, value: object) -> bool:
+    """Whether a setting is written: files without these are as they were before there were any."""
+    return name not in TUNED or value is not None
+
+
 def _plain(value: Any) -> Any:
     """A setting as JSON can hold it; a state of random numbers is none."""
     if isinstance(value, np.random.RandomState):
         return None
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
-        return list(value)
+        return [_plain(one) for one in value]
     return value

@@ -130,7 +130,7 @@ def demand_classes(owner: str, y: Array) -> None:
         )
 
 
-def demand_quantiles(quantiles: Sequence[float], y: Array) -> None:
+def demand_quantiles(quantiles: Sequence[float], y: Array, owner: str = "TabularRegressor") -> None:
     """Demand quantiles in order, of one target.
 
     Raises:
@@ -139,7 +139,7 @@ def demand_quantiles(quantiles: Sequence[float], y: Array) -> None:
     fits = len(quantiles) > 0 and all(0 < q < 1 for q in quantiles)
     if not fits or list(quantiles) != sorted(quantiles) or y.shape[1] > 1:
         raise ValueError(
-            "TabularRegressor: quantiles are numbers between 0 and 1, in order, of one target; got "
+            f"{owner}: quantiles are numbers between 0 and 1, in order, of one target; got "
             f"{quantiles!r} for {y.shape[1]} targets."
         )
 

@@ -1,6 +1,7 @@
 """While an ensemble learns: what is shown of it, and when its time is over."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from axon.callbacks.live_chart import LiveChart
@@ -15,6 +16,7 @@ class EpochWatch:
         time_limit: seconds from now on, after which no other epoch begins; None: no limit.
         verbose: 0 nothing; 2 a line for each epoch; 1 and "auto" a bar, or lines where there is
             neither a terminal nor a notebook; "notebook", and "auto" in a notebook, curves.
+        callback: is told, too; what it says counts like time that is over.
 
     >>> watch = EpochWatch(10, time_limit=1e-9)
     >>> watch(0, 0.5)
@@ -22,8 +24,13 @@ class EpochWatch:
     """
 
     def __init__(
-        self, epochs: int, time_limit: float | None = None, verbose: int | str = 0
+        self,
+        epochs: int,
+        time_limit: float | None = None,
+        verbose: int | str = 0,
+        callback: Callable[[int, float], bool | None] | None = None,
     ) -> None:
+        self.callback = callback
         self.end = None if time_limit is None else time.monotonic() + time_limit
         self.shown: Any = next(iter(printer(verbose)), None)
         if self.shown is not None:
@@ -40,9 +47,11 @@ class EpochWatch:
         self.shown.on_epoch_begin(0)
 
     def __call__(self, epoch: int, loss: float) -> bool:
-        """Whether time is over after this epoch."""
+        """Whether time is over after this epoch, or the callback says that it is enough."""
         if self.shown is not None:
             self._show(epoch, {"val_loss": loss})
+        if self.callback is not None and self.callback(epoch, loss):
+            return True
         return self.end is not None and time.monotonic() >= self.end
 
     def _show(self, epoch: int, logs: dict[str, float]) -> None:

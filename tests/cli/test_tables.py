@@ -13,7 +13,7 @@ pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
 
 import axon
 from axon import tabular
-from axon.cli.tables import ONLY_NETWORKS, ONLY_TABLES, is_table
+from axon.cli.tables import FILES, NETWORKS, ONLY_NETWORKS, ONLY_TABLES, is_table
 from axon.cli.train import train
 from axon.cli.verdict import verdicts
 from tests.cli.commands import fails, houses, run
@@ -79,7 +79,8 @@ def test_the_file_predicts_raw_rows(home, tmp_path):
     assert [row[1] for row in rows] == ["did survive", "did not"]
     assert "Columns that it did not learn from are ignored: Colour." in said
     model = tabular.load(folder / "net.axon")
-    p = model.predict_proba(tmp_path / "new.csv")
+    with pytest.warns(UserWarning, match="are ignored: Colour"):
+        p = model.predict_proba(tmp_path / "new.csv")
     assert [row[3:] for row in rows] == [[f"{v:.4f}" for v in line] for line in p]
     again = run(
         "predict", folder / "net.axon", "-", cwd=tmp_path, stdin=(tmp_path / "new.csv").read_bytes()
@@ -236,14 +237,15 @@ def test_options_of_networks_train_networks(tmp_path):
     run("train", "h.csv", "--epochs", 1, "--dump-config", "run.toml", cwd=tmp_path)
     assert "effort" not in (tmp_path / "run.toml").read_text()
     assert "Test error" in run("train", "--config", "run.toml", cwd=tmp_path)[0]
-    message = fails("train", "h.csv", "--effort", "fast", "--hidden", "4", cwd=tmp_path, code=2)
-    assert "--effort is for tables as they come, --hidden for a network" in message
+    message = fails("train", "h.csv", "--effort", "fast", "--model", "mlp", cwd=tmp_path, code=2)
+    assert "--effort is for tables as they come, --model for a network" in message
     message = fails("train", "digits", "--folds", 3, cwd=tmp_path, code=2)
     assert "--folds is for tables: a CSV, TSV or Parquet file." in message
 
 
 def test_all_options_are_of_one_way_or_of_both():
     both = {"data", "target", "task", "seed", "save", "report", "test", "class_weight"}
+    both |= {*NETWORKS, *FILES}
     assert {p.name for p in train.params} == {*ONLY_TABLES, *ONLY_NETWORKS, *both}
 
 
@@ -296,7 +298,11 @@ BAD = {
         "holds 30 different values in 30 rows, such as 'w0': these are no classes.",
     ),
     "all gaps": ("a,y\n1,\n2,", ("--target", "y"), "no row has a value there"),
-    "one column": ("y\nu\nv\nu", (), "'y' is the only column: there is nothing to learn from."),
+    "one column": (
+        "y\nu\nv\nu",
+        (),
+        "there is no column besides 'y': nothing is left to learn from.",
+    ),
     "one row": ("a,y\n1,0.5", (), "there is only 1 row with a target; at least 2 are needed."),
     "a stray word": (
         "a,y\n" + "\n".join(f"{'x' if i == 25 else i / 7},{i % 2}" for i in range(40)),

@@ -143,7 +143,7 @@ def trials_in_state(folder):
 
 def test_what_cannot_be_searched(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "1,u\n2,v\n" * 20)
-    message = fails("tune", "t.csv", cwd=tmp_path, code=2)
+    message = fails("tune", "t.csv", "--epochs", 2, cwd=tmp_path, code=2)
     assert "32 rows are too few to tell settings apart" in message
     (tmp_path / "x.tune").write_text("no journal")
     message = fails("tune", *QUICK, "--storage", "x.tune", cwd=tmp_path, code=2)

@@ -1,6 +1,7 @@
 """TabularClassifier and TabularRegressor: what they learn, and what they refuse."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -121,7 +122,8 @@ def test_many_values_are_embedded():
     model = TabularRegressor("good", random_state=0).fit(table, worth[code])
     assert model.fitted_.net.sizes == (72,)
     assert model.score(table, worth[code]) > 0.95
-    assert np.isfinite(model.predict({"town": ["t1", "nowhere", None]})).all()
+    with pytest.warns(UserWarning, match="never seen: 'nowhere'"):
+        assert np.isfinite(model.predict({"town": ["t1", "nowhere", "t2"]})).all()
 
 
 REFUSED = {
@@ -159,3 +161,28 @@ def test_who_has_not_learned_says_so(kind: type) -> None:
 
     with pytest.raises(NotFittedError, match=r"Call 'fit'"):
         kind().predict([[1.0]])
+
+
+# ------------------------------------------------------------------------------------ odd rows
+
+
+def test_what_is_odd_about_new_rows_is_a_warning_once():
+    rows = [{"size": i / 9, "kind": "ab"[i % 2], "y": i} for i in range(40)]
+    model = TabularRegressor("fast", 0, hidden_layer_sizes=4, max_iter=1).fit(rows, "y")
+    odd = [{"kind": "c", "size": 1, "colour": "red"}]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.predict(odd)
+        model.predict([{**odd[0], "kind": "d"}])
+        model.explain(odd)
+        model.predict(rows)  # the target is no odd column
+    said = [str(w.message) for w in caught]
+    assert said == [
+        "TabularRegressor: Columns that it did not learn from are ignored: colour.",
+        "TabularRegressor: Column 'kind' holds values that were never seen: 'c'.",
+    ]
+    assert {w.filename for w in caught} == {__file__}
+    with pytest.warns(UserWarning, match="Column 'kind' has gaps, where none were before"):
+        model.predict([{"kind": None, "size": 1}])
+    with pytest.warns(UserWarning, match="never seen: 'c'"):  # a new fit tells it again
+        pickle.loads(pickle.dumps(model.fit(rows, "y"))).predict([{"kind": "c", "size": 1}])

@@ -20,6 +20,9 @@ from axon.tabular import (
 )
 from axon.tabular.table import Table
 
+# What is odd about new rows is warned of: test_estimators.py looks at that.
+pytestmark = pytest.mark.filterwarnings("ignore:Tabular:UserWarning")
+
 
 def mixed_table(n: int, seed: int = 0) -> Table:
     """A table of every sort of column, with gaps, one constant and one copied column."""

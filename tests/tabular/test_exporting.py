@@ -15,6 +15,9 @@ from sklearn.exceptions import NotFittedError
 
 from axon.tabular import TabularClassifier, TabularRegressor
 
+# What is odd about new rows is warned of: test_estimators.py looks at that.
+pytestmark = pytest.mark.filterwarnings("ignore:Tabular:UserWarning")
+
 
 def ran(model, rows, proto=None):
     session = runtime.InferenceSession((proto or model.to_onnx()).SerializeToString())

@@ -22,6 +22,9 @@ from axon.files import archive, safetensors
 from axon.models.loading import ModelFileError
 from axon.tabular import TabularClassifier, TabularRegressor
 
+# What is odd about new rows is warned of: test_estimators.py looks at that.
+pytestmark = pytest.mark.filterwarnings("ignore:Tabular:UserWarning")
+
 RNG = np.random.default_rng(0)
 TABLE = {
     "size": RNG.standard_normal(90),

@@ -11,6 +11,9 @@ from axon.tabular import TabularClassifier, TabularRegressor, from_state, read, 
 from axon.tabular.intervals import quantile
 from axon.tabular.table import Table
 
+# What is odd about new rows is warned of: test_estimators.py looks at that.
+pytestmark = pytest.mark.filterwarnings("ignore:Tabular:UserWarning")
+
 RANDOM = np.random.default_rng(0)
 
 

@@ -19,9 +19,20 @@ from axon.tabular.words import objects, plain_numbers
 STYLES = list(reading.STYLES)
 
 
+def in_lakhs(digits: str) -> str:
+    """Digits with commas as in India: 12,34,567."""
+    head, last = digits[:-3], digits[-3:]
+    pairs = [head[max(end - 2, 0) : end] for end in range(len(head), 0, -2)][::-1]
+    return ",".join([*pairs, last])
+
+
 def written(number: float, places: int, style: reading.NumberStyle, grouped: bool) -> str:
     """A number in a style."""
     text = f"{number:,.{places}f}" if grouped and style.thousands else f"{number:.{places}f}"
+    if grouped and style.thousands == reading.LAKHS:
+        sign, (integer, point, rest) = "-" * (text[0] == "-"), text.lstrip("-").partition(".")
+        digits = integer.replace(",", "")
+        return sign + in_lakhs(digits) + point + rest
     signs = {",": style.thousands, ".": style.decimal}
     return "".join(signs.get(sign, sign) for sign in text)
 
@@ -257,3 +268,20 @@ def test_targets_that_nothing_can_be_learned_of() -> None:
     with pytest.raises(ValueError, match="no class returns"):
         demand_classes("C", np.array([f"name {i}" for i in range(30)], object))
     demand_classes("C", np.array([f"name {i // 2}" for i in range(30)], object))
+
+
+def test_codes_of_currencies_are_signs() -> None:
+    for words, expected, marks in (
+        (["USD 5", "US$1,234.50", "$7"], [5, 1234.5, 7], "$"),
+        (["5 EUR", "7,50 EUR"], [5, 7.5], "€"),
+        (["Rs. 5,00,000", "Rs. 12"], [500_000, 12], "₹"),
+        (["CHF -3.5"], [-3.5], "₣"),
+    ):
+        style = reading.number_style(words)
+        assert style is not None
+        assert reading.numbers(words, style).tolist() == expected
+        assert reading.marks_of(words) == marks
+    for words in (["EURO 5"], ["USD"], ["1,23,4567"], ["1,234,567", "12,34,567"]):
+        assert reading.number_style(words) is None
+    columns = Columns.find(read({"x": ["USD 5", "EUR 7"]}))
+    assert "In 'x' stand several signs, $ and €: numbers alone count." in columns.said
