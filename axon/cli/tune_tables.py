@@ -164,7 +164,7 @@ class TableTuning(Tuning):
 
     def _answered(self, run: TableRun) -> tuple[Array, Array]:
         """Targets of the test, and answers of what has learned the rows of the trials."""
-        model = run.learned(self.learned, verbose=0)
+        model: Any = run.learned(self.learned, verbose=0)
         model.metadata_ = run.notes(self.found)
         test = self.kept_back
         if test is None:
