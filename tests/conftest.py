@@ -5,6 +5,7 @@ Buffers that NumPy takes for a thread would blur what is said of memory. Threads
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -44,3 +45,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="slow: run it with --slow"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After a run of everything, which files took longest: ``--durations`` has single tests."""
+    spent: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                spent[report.nodeid.partition("::")[0]] += report.duration
+    if spent.total() > 300:
+        terminalreporter.section("files that took longest")
+        for name, seconds in spent.most_common(30):
+            terminalreporter.write_line(f"{seconds:6.1f} s  {name}")
