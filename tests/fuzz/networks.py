@@ -17,6 +17,7 @@ import axon
 from axon import constraints, layers, losses, metrics, ops, optimizers, regularizers
 from axon.models import Model, Sequential
 from tests.fuzz import data
+from tests.fuzz.rare import WRAPPERS, Rare
 from tests.samples.losses import OF_NUMBERS
 
 Spec = dict[str, Any]
@@ -97,7 +98,7 @@ def made(described: Configurable) -> Any:
 
 
 def _setting(key: str, value: Any) -> Any:
-    if key in ("layer", "backward_layer"):
+    if key in ("layer", "backward_layer", "cell"):
         return made(value)
     if key.endswith("_regularizer") and value:
         return getattr(regularizers, value[0])(*value[1:])
@@ -112,7 +113,7 @@ ACTIVATIONS = [*axon.activations.ACTIVATIONS]
 SMOOTH = ["tanh", "sigmoid", "relu", "gelu", "linear", "softplus"]
 
 
-class Layers:
+class Layers(Rare):
     """Draws layers for samples of some shape."""
 
     def __init__(self, draw: Random, dtype: str, wide: bool = False) -> None:
@@ -121,7 +122,8 @@ class Layers:
     def next(self, shape: tuple[int, ...], depth: int = 0) -> tuple[Configurable, tuple[int, ...]]:
         """A layer that takes samples of this shape, and what shape they have then."""
         for _ in range(50):
-            name = self.draw.choice(self._names(shape, depth))
+            rare = not self.wide and self.draw.random() < 0.25
+            name = self.draw.choice(self.rare_names(shape) if rare else self._names(shape, depth))
             described = self._described(name, shape, depth)
             if described is None:
                 continue
@@ -158,8 +160,10 @@ class Layers:
         if name in ("Sequential", "branches", "twice"):
             return self._nested(name, shape, depth)
         make = getattr(self, f"_{name.lower()}", None)
-        settings: Spec = make(shape) if make else {}
-        if name == "Bidirectional":
+        settings = make(shape) if make else {}
+        if settings is None:  # it takes no samples of this shape
+            return None
+        if name in WRAPPERS:
             return [name, settings]
         if self.draw.random() < 0.08 and name not in ("Input", "Bidirectional"):
             settings["trainable"] = False
@@ -280,7 +284,9 @@ class Layers:
     def _pool(self, shape: Any) -> Spec:
         draw = self.draw
         size, strides = draw.choice([1, 2, 2, 3]), draw.choice([None, None, 1, 2, 3])
-        return {"pool_size": size, "strides": strides, "padding": draw.choice(["valid", "same"])}
+        padding = draw.choice(["valid", "same", 1 if size > 1 else 0])
+        settings = {"pool_size": size, "strides": strides, "padding": padding}
+        return {**settings, "ceil_mode": draw.random() < 0.2}
 
     _maxpooling1d = _maxpooling2d = _averagepooling1d = _averagepooling2d = _pool
 
