@@ -96,7 +96,7 @@ def test_two_outputs_are_learned_together():
 
 def test_a_network_that_was_cut_helps_another_one():
     transferred, alone = load("transfer.py").main(epochs=5)
-    assert transferred >= alone + 0.03
+    assert transferred >= alone + 0.05
 
 
 def test_an_autoencoder_draws_digits(capsys):
