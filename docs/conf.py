@@ -25,6 +25,8 @@ extensions = [
     "reference",  # writes docs/api
     "gallery",  # writes docs/gallery/*.rst
 ]
+if os.environ.get("AXON_DOCS_SOURCE") != "no":  # a third of the time, and half of the bytes
+    extensions.append("sphinx.ext.viewcode")  # the source of each name, as a page
 exclude_patterns = ["_build", "_site", "_static"]
 html_theme = "furo"
 html_title = f"AXON {__version__}"
@@ -46,6 +48,12 @@ pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4  # as GitHub makes them: the same links work in both places
+
+nitpicky = True  # a name in a text that leads nowhere is a warning
+nitpick_ignore_regex = [
+    ("py:class", "[a-z]+"),  # what stands in brackets behind an attribute is a shape
+    ("py:exc", "ModelFileError|NotFittedError"),
+]
 
 trim_doctest_flags = True
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

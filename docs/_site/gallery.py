@@ -8,64 +8,15 @@ import ast
 import posixpath
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from listed import CHAPTERS, EXAMPLES, Example
 from reference import escape, keep
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "gallery"
 
-
-class Example(NamedTuple):
-    """A program in examples/, its title, and how well it does."""
-
-    path: str
-    title: str
-    result: str = ""
-
-    @property
-    def page(self) -> str:
-        """The name of its page."""
-        return self.path.removesuffix(".py").replace("/", "-")
-
-
-CHAPTERS = {
-    "Begin": [
-        Example("breast_cancer_classification/one_neuron.py", "One neuron, by hand", "97.4 %"),
-        Example("breast_cancer_classification/sequential.py", "One neuron, Sequential", "98.2 %"),
-        Example("by_hand/backprop.py", "Backpropagation by hand"),
-        Example("regression/tumour_size.py", "Regression", "R² 0.93"),
-    ],
-    "Images": [
-        Example("mnist/sgd.py", "MNIST with SGD", "97.7 %"),
-        Example("mnist/adam.py", "MNIST with Adam", "97.9 %"),
-        Example("mnist/cnn.py", "MNIST by convolution", "99.5 %"),
-        Example("mnist/one_epoch.py", "One epoch of MNIST", "99.2 %"),
-        Example("mnist/rows.py", "MNIST row by row", "99.0 %"),
-        Example("mnist/patches.py", "Attention over patches", "98.2 %"),
-        Example("branching/residual.py", "A residual network", "99.2 %"),
-        Example("branching/two_inputs.py", "Two inputs", "96.1 %"),
-        Example("unet.py", "A U-Net"),
-        Example("transfer.py", "Transfer"),
-        Example("multi_output.py", "Several outputs"),
-    ],
-    "Images of its own": [
-        Example("mnist/autoencoder.py", "An autoencoder", "mse 0.007"),
-        Example("vae.py", "A variational autoencoder"),
-    ],
-    "Text": [
-        Example("text/classification.py", "Texts of a CSV file", "91 %"),
-        Example("text/characters.py", "A language model"),
-        Example("gpt.py", "A small GPT"),
-        Example("seq2seq.py", "A translator with attention", "99.8 %"),
-    ],
-    "Further": [
-        Example("gradient_penalty.py", "A gradient penalty"),
-        Example("machines/ranks.py", "Several processes", "96.4 %"),
-    ],
-}
-EXAMPLES = [example for examples in CHAPTERS.values() for example in examples]
 
 # Pages that show a file of the repository, and what stands for README there.
 COPIES = {
@@ -106,15 +57,21 @@ def cards(folder: Path) -> str:
 
 def card(folder: Path, example: Example) -> str:
     """Write the picture of an example, its title, and how well it does."""
-    picture = folder / "pictures" / f"{example.page}.webp"
-    image = (
-        f":img-top: pictures/{picture.name}\n:img-alt: {example.title}\n"
-        if picture.exists()
-        else ""
+    head = f":::{{grid-item-card}} {example.title}\n:link: {example.page}\n:link-type: doc\n"
+    shown = "\n".join(
+        f"```{{image}} {path}\n:alt: {alt}\n:class: {look}\n:loading: lazy\n```"
+        for path, alt, look in pictures(folder, example)
     )
-    head = f":::{{grid-item-card}} {example.title}\n:link: {example.page}\n:link-type: doc\n{image}"
     said = about(example)[0].partition(":")[0].rstrip(".") + "."
-    return f"{head}\n{said} {example.result}\n:::"
+    return f"{head}\n{shown}\n\n{said} {example.result}\n:::"
+
+
+def pictures(folder: Path, example: Example) -> list[tuple[str, str, str]]:
+    """The pictures of an example: path, what it shows, and when it is to be seen."""
+    return [
+        (f"pictures/{example.page}{ending}.webp", example.shows, look)
+        for ending, look in (("", "only-light"), ("-dark", "only-dark"))
+    ]
 
 
 def about(example: Example) -> tuple[str, str]:
@@ -127,11 +84,9 @@ def about(example: Example) -> tuple[str, str]:
 def page(folder: Path, example: Example) -> str:
     """Write what an example says of itself, and the example."""
     first, more = about(example)
-    picture = folder / "pictures" / f"{example.page}.webp"
-    shown = (
-        f".. image:: pictures/{picture.name}\n   :alt: {example.title}\n"
-        if picture.exists()
-        else ""
+    shown = "\n".join(
+        f".. image:: {path}\n   :alt: {alt}\n   :class: {look}\n"
+        for path, alt, look in pictures(folder, example)
     )
     said = "\n\n".join(
         f"::\n\n{block}" if block.startswith("    ") else escape(block)

@@ -98,7 +98,7 @@ def page(package: str, title: str) -> str:
             parts.append(heading(headline(chapter, package), "-"))
             parts.append(f"``{source(chapter)}``\n")
         parts.append(overview(package, names))
-        parts += [entry(name, getattr(module, name)) for name in names]
+        parts += [entry(package, name, getattr(module, name)) for name in names]
     return "\n".join(parts) + "\n"
 
 
@@ -142,11 +142,21 @@ def public(module: ModuleType) -> list[str]:
 
 
 @cache
-def shown() -> set[type]:
-    """All classes that have an entry."""
-    modules = [importlib.import_module(name) for name in PAGES]
-    found = {getattr(module, name) for module in modules for name in public(module)}
-    return {value for value in found if isinstance(value, type)}
+def homes() -> dict[int, str]:
+    """Where each public thing is told of, by its id: its full name on that page.
+
+    What has several names is told of in the package that it comes from, under its own name; the
+    other entries lead there.
+    """
+    found: dict[int, list[tuple[bool, int, bool, str]]] = {}
+    for package in PAGES:
+        module = importlib.import_module(package)
+        for name in public(module):
+            value = getattr(module, name)
+            near = f"{home(value, package)}.".startswith(f"{package}.")
+            own = getattr(value, "__name__", name) == name
+            found.setdefault(id(value), []).append((near, len(package), own, f"{package}.{name}"))
+    return {key: max(names, key=lambda n: n[:3])[3] for key, names in found.items()}
 
 
 def documented(value: object) -> bool:
@@ -162,8 +172,11 @@ def home(value: Any, package: str) -> str:
 # ------------------------------------------------------------------------------------ entries
 
 
-def entry(name: str, value: Any) -> str:
-    """Write what there is to know about a public name."""
+def entry(package: str, name: str, value: Any) -> str:
+    """Write what there is to know about a public name, or where that stands."""
+    kind = "class" if isinstance(value, type) else "function"
+    if (place := homes()[id(value)]) != f"{package}.{name}":
+        return directive(kind, f"{name}{signature(value)}", f"The same as :py:obj:`{place}`.\n")
     if isinstance(value, type):
         return class_entry(name, value)
     if not isinstance(value, Primitive) and not inspect.isroutine(value):
@@ -173,8 +186,9 @@ def entry(name: str, value: Any) -> str:
 
 def class_entry(name: str, cls: type) -> str:
     """Write a class, and what it does that its bases do not tell already."""
-    bases = [base.__name__ for base in cls.__bases__ if base in shown()]
-    kin = f"A {', '.join(f':py:obj:`{base}`' for base in bases)}.\n\n" if bases else ""
+    bases = [b for b in cls.__bases__ if id(b) in homes()]
+    links = (f":py:obj:`{base.__name__} <{homes()[id(base)]}>`" for base in bases)
+    kin = f"A {', '.join(links)}.\n\n" if bases else ""
     body = doc(cls, "class") + "\n" + kin + "\n".join(members(cls))
     return directive("class", f"{name}{signature(cls)}", body)
 
@@ -275,7 +289,15 @@ LITERAL = re.compile(r"(``.+?``|\*\*[^*\s][^*]*\*\*)", re.S)
 def doc(value: Any, what: str) -> str:
     """The docstring as reStructuredText."""
     lines = prose(inspect.getdoc(value)).splitlines()
-    return "\n".join(GoogleDocstring(lines, NAPOLEON, what=what).lines()) + "\n"
+    return "\n".join(Docstring(lines, NAPOLEON, what=what).lines()) + "\n"
+
+
+class Docstring(GoogleDocstring):
+    """A docstring whose results have no types: a colon there is a colon."""
+
+    def _consume_returns_section(self, preprocess_types: bool = False) -> list[Any]:
+        del preprocess_types
+        return [("", "", self._dedent(self._consume_to_next_section()))]
 
 
 def prose(text: str | None) -> str:

@@ -1,26 +1,51 @@
 """The examples do what they say, with small settings."""
 
-import importlib.util
 import os
+import sys
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
 MNIST = Path(os.environ.get("AXON_DATA_DIR", "")) / "mnist"
 needs_mnist = pytest.mark.skipif(
     "AXON_DATA_DIR" not in os.environ or not MNIST.is_dir(), reason="no copy of MNIST here"
 )
+pytest.importorskip("matplotlib", reason="needs the extra plot: matplotlib is not installed")
+sys.path.append(str(ROOT / "docs" / "_site"))  # where what draws the gallery lies
+gallery_pictures = pytest.importorskip("gallery_pictures", reason="needs the extra images")
 
 
 def load(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("example", EXAMPLES / path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """An example whose ``main`` also draws its picture, from what it has trained."""
+    module = gallery_pictures.loaded(path)
+    main = module.main
+
+    @wraps(main)
+    def drawing(*args, **options):
+        with gallery_pictures.watching(main) as at:
+            returned = main(*args, **options)
+        made = gallery_pictures.drawn(path, at, "-dark", fine=20)
+        assert made.width > made.height > 50
+        assert len(set(made.convert("L").tobytes())) > 2, "an empty picture"
+        return returned
+
+    module.main = drawing
     return module
+
+
+def test_every_example_is_in_the_gallery_with_small_pictures():
+    """For light pages and for dark ones."""
+    examples = {str(p.relative_to(ROOT / "examples")) for p in ROOT.glob("examples/**/*.py")}
+    listed = gallery_pictures.EXAMPLES
+    assert {e.path for e in listed} == examples == set(gallery_pictures.PICTURES)
+    wanted = {f"{e.page}{s}.webp" for e in listed for s in gallery_pictures.SCHEMES}
+    sizes = {path.name: path.stat().st_size for path in gallery_pictures.OUT.glob("*")}
+    assert set(sizes) == wanted
+    assert max(sizes.values()) < 40_000
+    assert sum(sizes.values()) < 800_000
 
 
 def test_one_neuron_reaches_94_percent(capsys):

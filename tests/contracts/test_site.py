@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -33,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*command, "-d", str(out / "trees"), str(ROOT / "docs"), str(out / "html")],
         capture_output=True,
         text=True,
-        env={**os.environ, "AXON_DOCS_VERSIONS": "/versions.json"},
+        env={**os.environ, "AXON_DOCS_VERSIONS": "/versions.json", "AXON_DOCS_SOURCE": "no"},
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,6 +53,51 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     missing = sorted(public() - found)
     assert not missing
     assert len(public()) > 700
+
+
+def test_links_lead_somewhere_and_pictures_are_told(site: Path) -> None:
+    """In all pages: other pages, places in them, pictures and what they show, files."""
+    texts = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    ids = {path: set(re.findall(r'\bid="([^"]+)"', text)) for path, text in texts.items()}
+    wrong = set()
+    for path, text in texts.items():
+        for link in set(re.findall(r'\b(?:href|src|srcset)="([^"]+)"', text)):
+            if "://" in link or link.startswith(("data:", "mailto:")):
+                continue
+            to, _, place = unescape(link).partition("#")
+            there = (path.parent / unquote(to.partition("?")[0])).resolve() if to else path
+            if not there.exists() or (place and there in ids and unquote(place) not in ids[there]):
+                wrong.add(f"{path.relative_to(site)}: {link}")
+        untold = [
+            tag for tag in re.findall(r"<img [^>]*>", text) if not re.search('alt="[^"]', tag)
+        ]
+        wrong |= {f"{path.relative_to(site)}: {tag}" for tag in untold}
+    assert not wrong, sorted(wrong)[:20]
+    assert len(texts) > 120
+
+
+def test_pages_are_light(site: Path) -> None:
+    """The largest page, and all that comes with the first one."""
+    assert max(path.stat().st_size for path in site.rglob("*.html")) < 800_000
+    first = (site / "index.html").read_text(encoding="utf-8")
+    parts = {part.partition("?")[0] for part in re.findall(r'(?:src|srcset)="([^"]+)"', first)}
+    parts |= {m.partition("?")[0] for m in re.findall(r'stylesheet"[^>]* href="([^"]+)"', first)}
+    parts = {part for part in parts if "://" not in part and not part.startswith(("data:", "/"))}
+    assert len(first) + sum((site / part).stat().st_size for part in parts) < 1_200_000
+
+
+@pytest.mark.slow
+def test_names_lead_to_their_source(tmp_path: Path) -> None:
+    """With the pages of the source, as the site is built: most names have a link to theirs."""
+    pytest.importorskip("furo", reason="needs the extra docs")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    trees = ["-d", str(tmp_path / "trees"), str(ROOT / "docs"), str(tmp_path / "html")]
+    subprocess.run([*command, *trees], check=True)
+    page = (tmp_path / "html" / "api" / "axon.layers.html").read_text(encoding="utf-8")
+    links = re.findall(r'href="\.\./(_modules/[^"#]+)#([^"]+)"', page)
+    assert ("_modules/axon/layers/dense.html", "Dense") in links
+    assert len(links) > 200
+    assert all((tmp_path / "html" / path).exists() for path, _ in links)
 
 
 def public() -> set[str]:
@@ -72,7 +120,23 @@ def names(package: str) -> list[str]:
 
 # ------------------------------------------------------------------------------------ in a browser
 
-LOOKED_AT = ("index.html", "guides/losses.html", "api/axon.losses.html", "gallery/index.html")
+LOOKED_AT = (
+    *("index.html", "guides/index.html", "guides/losses.html", "guides/tables.html"),
+    *("api/axon.losses.html", "gallery/index.html", "gallery/seq2seq.html"),
+    *("coming-from/keras.html", "start/csv.html", "benchmarks/index.html"),
+)
+SEARCHED = {  # what is looked for, and what has to be among the first answers
+    "EarlyStopping": "axon.callbacks.EarlyStopping",
+    "Dense": "axon.layers.Dense",
+    "early stopping": "Early stopping",
+    "csv": "Your CSV in three lines",
+}
+SEEN = """() => {
+  const e = document.activeElement, box = e.getBoundingClientRect(), look = getComputedStyle(e);
+  const ring = look.outlineStyle !== "none" || look.boxShadow !== "none";
+  const within = box.width > 0 && box.right > 0 && box.left < innerWidth;
+  return [ring && within && e.checkVisibility(), e.outerHTML.slice(0, 90)];
+}"""
 CONTRAST = """() => {
   const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
@@ -113,13 +177,50 @@ def test_pages_are_right_in_a_browser(site: Path) -> None:
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, name
                 assert page.evaluate(CONTRAST) == [], f"{name}, {scheme}"
             assert page.locator("select.versions option").count() == 2
-            page.keyboard.press("Tab")
-            assert "Skip to content" in page.evaluate("document.activeElement.textContent")
-            page.goto(f"{address}/search.html?q=EarlyStopping")
-            page.get_by_text("axon.callbacks.EarlyStopping").first.wait_for()
-            assert wrong == []
+            walk(page)
+            for words, wanted in SEARCHED.items():
+                page.goto(f"{address}/search.html?q={quote(words)}")
+                found = page.locator("ul.search li")
+                found.filter(has_text=wanted).first.wait_for()
+                first = found.all_inner_texts()[:8]
+                assert any(wanted in said for said in first), f"{words}: {first}"
+            assert wrong == [], wrong
             page.close()
         browser.close()
+
+
+def test_the_first_page_moves_unless_nobody_wants_it_to(site: Path) -> None:
+    """A network learns: at three moments its picture is another one each time."""
+    driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    chromium = shutil.which("chromium") or pytest.skip("needs Chromium")
+    with serving(site) as address, driver.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for motion, wanted in (("no-preference", 3), ("reduce", 1)):
+            page = browser.new_page(reduced_motion=motion)
+            page.goto(address)
+            moments = set()
+            for _ in range(3):
+                moments.add(page.locator(".hero img").screenshot())
+                page.wait_for_timeout(400)
+            assert len(moments) == wanted, motion
+            page.close()
+        browser.close()
+
+
+def walk(page: Any) -> None:
+    """Go through a page by keyboard: over the menus into the text, and see where one is."""
+    page.keyboard.press("Tab")
+    assert "Skip to content" in page.evaluate("document.activeElement.textContent")
+    for _ in range(12):
+        shown, element = page.evaluate(SEEN)
+        assert shown, f"nobody sees that this has the focus: {element}"
+        page.keyboard.press("Tab")
+    page.reload()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    inside = "document.activeElement.closest('article, .content') !== null"
+    assert page.evaluate(inside), "Skip to content leads elsewhere"
 
 
 def errors_of(page: Any, address: str) -> list[str]:
