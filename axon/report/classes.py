@@ -140,9 +140,9 @@ def _told(shown: dict[str, Ranking], names: Sequence[str], count: int) -> str:
     first = next(iter(shown.values()))
     if len(names) == 2:
         return (
-            f"Of the class {names[1]!r}. The area below the ROC curve, {first.area:.3f}, is the "
-            f"chance that a row of the class is given a larger probability than another one; "
-            f"average precision is {first.precision:.3f}, of a random order {first.share:.3f}."
+            f"For the class {names[1]!r}. The area under the ROC curve, {first.area:.3f}, is the "
+            f"chance that a row of the class gets a higher probability than another row. "
+            f"Average precision is {first.precision:.3f}; a random order has {first.share:.3f}."
         )
     of = f"The {len(shown)} classes that are told apart worst" if count > WORST else "Each class"
     return f"{of} against all others, with the area below its curve."
@@ -179,9 +179,9 @@ def calibration(said: Array, true: Array, what: str, prefix: str = "") -> Sectio
     # so far may be off by chance, nine times in ten, if probabilities are right
     chance = sum(1.64 * (a * (1 - a) / n) ** 0.5 * n for a, _, n in found) / sum(sizes)
     note = (
-        f"Of {what}, in {len(found)} groups of about {sizes[0]:,} rows: on the dashed line, what "
-        f"is called so likely is so as often. On average it is off by {off:.1%}; up to "
-        f"{chance:.1%} may be chance."
+        f"Of {what}, in {len(found)} groups of about {sizes[0]:,} rows. On the dashed line, events "
+        f"happen as often as predicted. The average gap is {off:.1%}; up to {chance:.1%} may be "
+        "chance."
     )
     return section(f"{prefix}Calibration", charts(_reliability(x, y)), note=note)
 
@@ -265,9 +265,9 @@ def threshold(positive: Array, p: Array, name: str, prefix: str = "") -> Section
     counted = Thresholds.of(positive, p)
     best = int(counted.f1.argmax())
     note = (
-        f"A row is called {name!r} from a probability of 0.5 on. A lower threshold finds more of "
-        f"them, with more false alarms. F1 is best at {counted.at[best]:.2f}; choose it on other "
-        "rows than those it is reported on."
+        f"A row counts as {name!r} from a probability of 0.5 on. A lower threshold finds more of "
+        f"them, with more false alarms. F1 is best at {counted.at[best]:.2f}; choose a threshold "
+        "on other rows than those it is reported on."
     )
     drawn = charts(_trade_off(counted, best, name))
     listed = _thresholds(counted, best, name)

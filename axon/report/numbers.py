@@ -30,19 +30,19 @@ def of_numbers(
     kept = range(min(y.shape[1], OUTPUTS))
     some = f" Of {y.shape[1]} outputs the first {OUTPUTS}." if y.shape[1] > OUTPUTS else ""
     pairs = [_pairs(y[:, k], p[:, k], names[k], y.shape[1] > 1) for k in kept]
-    note = f"On the dashed line, predictions are right.{some}"
+    note = f"Points on the dashed line are predicted exactly.{some}"
     yield section(f"{prefix}True and predicted values", charts(*pairs), note=note)
     left = [_residuals(y[:, k], p[:, k], names[k], y.shape[1] > 1) for k in kept]
     yield section(
         f"{prefix}Residuals",
         charts(*(chart for both in left for chart in both)),
-        note=f"Predicted minus true: even on both sides of 0, if nothing is left to learn.{some}",
+        note=f"Predicted minus true: symmetric around 0 if nothing is left to learn.{some}",
     )
 
 
 ERRORS = (
-    "R²: the share of the spread that is predicted, 1 at best; 0 is what the mean of all rows "
-    "scores. RMSE weighs large errors more than the mean error does."
+    "R² is the share of the variance that is explained: 1 at best, 0 for predicting the mean. RMSE "
+    "weighs large errors more than the mean error does."
 )
 
 

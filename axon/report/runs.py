@@ -298,7 +298,7 @@ class RunComparison:
         differ = [[k.replace("_", " "), *values] for k, values in self.differing.items()]
         same = {k.replace("_", " "): v for k, v in self.same.items()}
         charts = self._charts()
-        note = "The best of each row is bold, where it is known whether more or less is better."
+        note = "The best of each row is bold, if it is known whether higher or lower is better."
         made = [
             html.section("Results", self._tables(), note=note),
             html.section("Curves", html.charts(*charts)) if charts else None,

@@ -49,7 +49,7 @@ def headline(
     elif any(name.startswith("val_") for name in values):
         said = "Measured on validation data at the end of training."
     else:
-        said = "Measured on the training data themselves, in the last epoch."
+        said = "Measured on the training data, in the last epoch."
     return html.figures(shown, said if values else "Nothing was measured.", beside)
 
 

@@ -48,7 +48,7 @@ export class ProgramView {
     map.hidden = !value;
     if (!value) {
       $("valuename").textContent = "Value";
-      $("valuetext").textContent = "Press Instruction: one line is run, and what it leaves is seen here.";
+      $("valuetext").textContent = "Press Instruction to run one line and see its result here.";
       $("numbers").textContent = "";
       return;
     }
