@@ -5,10 +5,9 @@ once for light pages and once for dark ones. Needs the extras `plot` and `images
 examples a copy of MNIST. The tests of the examples draw, too, from what they have trained.
 """
 
-import importlib.util
+import ast
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from tempfile import gettempdir
@@ -381,31 +380,39 @@ FEWER: dict[str, Names] = {
 # ------------------------------------------------------------------------------------ to draw
 
 
-def loaded(path: str) -> ModuleType:
-    """An example as a module."""
-    spec = importlib.util.spec_from_file_location("example", ROOT / "examples" / path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+class Keeping(ast.NodeTransformer):
+    """Lets a function keep the names that it has when it returns."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Only ``main`` is changed, and not what is defined within it."""
+        if node.name == "main":
+            node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        """``return x`` becomes ``return kept_names(locals(), x)``."""
+        call = ast.parse("kept_names(locals(), None)", mode="eval").body
+        assert isinstance(call, ast.Call)
+        call.args[1] = node.value or call.args[1]
+        return ast.fix_missing_locations(ast.copy_location(ast.Return(call), node))
 
 
-@contextmanager
-def watching(main: Callable[..., object]) -> Iterator[Names]:
-    """The names of an example; what its ``main`` has when it returns comes to them."""
-    found = dict(main.__globals__)
+def loaded(path: str) -> tuple[ModuleType, Names]:
+    """An example as a module, and its names; when ``main`` returns its own come to them."""
+    file = ROOT / "examples" / path
+    tree = Keeping().visit(ast.parse(file.read_text(encoding="utf-8")))
+    module = ModuleType("example")
+    module.__file__ = str(file)
+    names: Names = {}
 
-    def watch(frame: Any, event: str, _: object) -> None:
-        if event == "return" and frame.f_code is main.__code__:
-            found.update(frame.f_locals)
+    def kept_names(found: Names, result: object) -> object:
+        names.update(vars(module), **found)
+        return result
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        yield found
-    finally:
-        sys.setprofile(before)
+    vars(module)["kept_names"] = kept_names
+    sys.modules["example"] = module  # classes of its own are looked up there
+    exec(compile(tree, str(file), "exec"), vars(module))
+    return module, names
 
 
 def drawn(path: str, at: Names, scheme: str, fine: int = FINE) -> Image.Image:
@@ -425,9 +432,8 @@ def drawn(path: str, at: Names, scheme: str, fine: int = FINE) -> Image.Image:
 
 def draw(example: Example) -> None:
     """Run an example, and keep its pictures."""
-    module = loaded(example.path)
-    with watching(module.main) as at:
-        module.main(**FEWER.get(example.path, {}))
+    module, at = loaded(example.path)
+    module.main(**FEWER.get(example.path, {}))
     for scheme in SCHEMES:
         made = drawn(example.path, at, scheme)
         made.save(OUT / f"{example.page}{scheme}.webp", quality=65, alpha_quality=70, method=6)

@@ -20,13 +20,12 @@ gallery_pictures = pytest.importorskip("gallery_pictures", reason="needs the ext
 
 def load(path: str) -> ModuleType:
     """An example whose ``main`` also draws its picture, from what it has trained."""
-    module = gallery_pictures.loaded(path)
+    module, at = gallery_pictures.loaded(path)
     main = module.main
 
     @wraps(main)
     def drawing(*args, **options):
-        with gallery_pictures.watching(main) as at:
-            returned = main(*args, **options)
+        returned = main(*args, **options)
         made = gallery_pictures.drawn(path, at, "-dark", fine=20)
         assert made.width > made.height > 50
         assert len(set(made.convert("L").tobytes())) > 2, "an empty picture"
