@@ -51,7 +51,7 @@ COMPARED = ("target", "task", "drop", "categorical", "numeric", "gaps", "encodin
 SHOWN = 30  # columns that are listed before training
 
 
-def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
+def taken_as_it_comes(data: str, given: Collection[str], effort: str | None = None) -> bool:
     """Whether a table is learned as it comes, and not by a network that is described.
 
     With an option of tables, ``--hidden`` and the like are of the networks that learn it.
@@ -59,6 +59,7 @@ def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
     Args:
         data: what is learned from.
         given: options that the user gave, by the name of their parameter.
+        effort: how much is going to be computed.
 
     Raises:
         UsageError: options of both ways are given, or of tables for what is none.
@@ -74,7 +75,7 @@ def taken_as_it_comes(data: str, given: Collection[str]) -> bool:
         )
     if networks or not is_table(data) or world().size > 1 or (either and not tables):
         return False
-    compile_for(data)
+    compile_for(data, effort)
     return True
 
 

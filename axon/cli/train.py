@@ -226,7 +226,7 @@ def train(ctx: click.Context, /, dump_config: Path | None, **settings: Any) -> N
     """
     settings.pop("config")
     given = given_options(ctx)
-    if taken_as_it_comes(settings["data"], given):
+    if taken_as_it_comes(settings["data"], given, settings["effort"]):
         _learn_table(ctx, of_tables(settings, given), dump_config)
     else:
         demand_one_target(settings)

@@ -59,6 +59,7 @@ def test_large_tables_alone_begin_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with Kernels("auto"):
         ahead.compile_for(str(small))
         ahead.compile_for(str(tmp_path / "none.csv"))
+        ahead.compile_for(str(large), "fast")
         assert not begun
         ahead.compile_for(str(large))
         ahead.compile_for(str(packed))
