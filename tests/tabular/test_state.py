@@ -1,6 +1,8 @@
 """A fitted estimator goes through JSON and arrays, and predicts the same bits."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -51,3 +53,26 @@ def test_an_array_of_another_shape_is_refused():
     arrays["network/scale"] = arrays["network/scale"][1:]
     with pytest.raises(ValueError, match=r"'scale' has shape .*, expected"):
         from_state(config, arrays)
+
+
+WITHOUT = """
+import sys
+sys.modules["sklearn"] = None
+import axon.tabular
+axon.tabular.read({"size": [1, 2]}), axon.tabular.Columns, axon.tabular.Ensemble
+for ask in (lambda: axon.tabular.TabularRegressor, lambda: axon.tabular.leaderboard):
+    try:
+        ask()
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_estimators_alone_need_scikit_learn():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
+    assert not done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert "TabularClassifier and TabularRegressor need scikit-learn" in line
+        assert "pip install scikit-learn (the extra 'tabular')" in line
