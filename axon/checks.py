@@ -11,6 +11,7 @@ from typing import TypeGuard
 
 import numpy as np
 
+LONGEST = 200  # characters of a value in a message
 Integers = int | Sequence[int]  # one for all axes, or one for each
 
 
@@ -32,7 +33,15 @@ def demand(
     ValueError: Huber: delta must be smaller than 3, got 5. Outliers hide beyond it.
     """
     if not fits:
-        raise ValueError(f"{owner}: {name} must be {expected}, got {value!r}.{hint}")
+        raise ValueError(f"{owner}: {name} must be {expected}, got {_told(value)}.{hint}")
+
+
+def _told(value: object) -> str:
+    """What arrived; of what is long, such as a list of weights, the beginning."""
+    text = repr(value)
+    if len(text) <= LONGEST:
+        return text
+    return f"{' '.join(text[:LONGEST].split())}... ({type(value).__name__})"
 
 
 def is_integer(value: object) -> TypeGuard[int]:

@@ -151,6 +151,8 @@ class Optimizer(Stateful, Configurable, ABC):
             )
         else:
             hint = " Common values lie between 0.0001 and 0.1."
+            if isinstance(value, list | Iterator) and any(isinstance(p, Tensor) for p in value):
+                hint = f" Parameters come later: {owner}(0.01), then .build(model.parameters())."
             self._rate.data[...] = positive(owner, "learning_rate", value, hint)
 
     def __setattr__(self, name: str, value: object) -> None:

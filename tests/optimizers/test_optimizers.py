@@ -443,6 +443,14 @@ def test_every_name_finds_its_optimizer(name):
     assert optimizers.get(given) is given
 
 
+def test_parameters_in_place_of_the_learning_rate():
+    weights = Dense(50, 50).parameters()
+    words = r"learning_rate must be .*\(list\)\. Parameters come later: Adam\(0.01\), then .build"
+    with pytest.raises(ValueError, match=words) as caught:
+        Adam(weights, 0.01)
+    assert len(str(caught.value)) < 400  # of weights only the beginning
+
+
 @pytest.mark.parametrize("make", [SGD, Adam])
 @pytest.mark.parametrize("rate", [0, -0.1, float("nan"), float("inf"), "0.1", None, True, [0.1]])
 def test_a_learning_rate_that_is_not_positive(make, rate):
