@@ -84,5 +84,7 @@ def overlaid(name: str, runs: Mapping[str, Series], places: Sequence[int]) -> st
     ]
     about = f"{name} over the epochs of {len(runs)} runs: {', '.join(map(_ending, drawn))}"
     few = max((len(line.x) for line in drawn), default=0) <= FEW
-    axes = {"x_name": "epoch", "head": "epoch"}
-    return lines(drawn, about, name, **axes, say_x=_integer, points=few, legend=True)
+    along = "epoch"
+    return lines(
+        *(drawn, about, name), x_name=along, head=along, say_x=_integer, points=few, legend=True
+    )

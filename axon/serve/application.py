@@ -92,14 +92,15 @@ class Service:
         asked = _asked(request, self.limits.max_rows)
         raw = await _body(request, self.limits)
         of_type = request.headers.get("content-type", "")
-        rows, notes = await self._computed(of_type, raw, asked)
+        sent = bodies.Sent(of_type, request.headers.get("content-encoding", ""), raw)
+        rows, notes = await self._computed(sent, asked)
         request.scope["axon.rows"] = len(rows)
         if _wants_csv(request, of_type):
             return Response(as_csv(rows), media_type=bodies.CSV)
         return Response(as_json(rows, notes), media_type=bodies.JSON)
 
     async def _computed(
-        self, of_type: str, raw: bytes, asked: Wishes
+        self, sent: bodies.Sent, asked: Wishes
     ) -> tuple[list[dict[str, Any]], list[str]]:
         """Read and predict beside the loop, one request after another."""
         if self.waiting >= WAITING:
@@ -107,7 +108,7 @@ class Service:
         self.waiting += 1
         loop, limit = asyncio.get_running_loop(), self.limits.timeout
         try:
-            work = loop.run_in_executor(self.pool, self._answered, of_type, raw, asked)
+            work = loop.run_in_executor(self.pool, self._answered, sent, asked)
             return await asyncio.wait_for(work, limit)
         except TimeoutError:
             raise Refused(
@@ -118,11 +119,9 @@ class Service:
         finally:
             self.waiting -= 1
 
-    def _answered(
-        self, of_type: str, raw: bytes, asked: Wishes
-    ) -> tuple[list[dict[str, Any]], list[str]]:
-        model = self.served
-        answers = model.answer(bodies.read(of_type, raw, asked.max_rows), asked)
+    def _answered(self, sent: bodies.Sent, asked: Wishes) -> tuple[list[dict[str, Any]], list[str]]:
+        model, raw = self.served, sent.unpacked(self.limits.max_bytes)
+        answers = model.answer(bodies.read(sent.media_type, raw, asked.max_rows), asked)
         return objects(answers, model.meaning), answers.notes
 
 
@@ -152,7 +151,7 @@ async def _body(request: Request, limits: Limits) -> bytes:
     try:
         if said.isdecimal() and int(said) > limits.max_bytes:
             await _swallowed(request.stream())
-            raise _too_large(limits)
+            raise bodies.too_large(limits.max_bytes)
         async with asyncio.timeout(limits.timeout):
             return await _gathered(request, limits)
     except TimeoutError:
@@ -169,7 +168,7 @@ async def _gathered(request: Request, limits: Limits) -> bytes:
         if size > limits.max_bytes:
             parts.clear()
             await _swallowed(stream)
-            raise _too_large(limits)
+            raise bodies.too_large(limits.max_bytes)
         parts.append(part)
     return b"".join(parts)
 
@@ -182,15 +181,6 @@ async def _swallowed(stream: AsyncIterator[bytes]) -> None:
                 pass
     except TimeoutError:
         return
-
-
-def _too_large(limits: Limits) -> Refused:
-    return Refused(
-        *(413, "too large"),
-        f"The body is larger than {limits.max_bytes:,} bytes. Send it in parts, or start the "
-        "server with a larger --max-bytes.",
-        {"max_bytes": limits.max_bytes},
-    )
 
 
 def _wants_csv(request: Request, of_type: str) -> bool:
@@ -210,6 +200,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     done = error.status in (408, 413)  # what is left of the body is not read
     headers = {"Connection": "close"} if done else {}
     headers |= {"Retry-After": "1"} if error.status == 503 else {}
+    headers |= {"Accept-Encoding": "gzip"} if error.error == "unknown encoding" else {}
     return JSONResponse(error.content(), error.status, headers)
 
 

@@ -1,15 +1,20 @@
-"""Bodies of requests: JSON in one of a few shapes, CSV, or an image; with limits."""
+"""Bodies of requests: JSON in one of a few shapes, CSV, images, forms; packed or not; limited."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
+from axon.names import printable
+from axon.serve import forms
 from axon.serve.refused import Refused
 
 JSON, CSV = "application/json", "text/csv"
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff")
-TYPES = (JSON, CSV, *IMAGES)
+TYPES = (JSON, CSV, *IMAGES, forms.FORM)
+PACKED = ("gzip", "x-gzip")  # Content-Encodings
 WRONG_JSON = "broken JSON"
 SHAPES = (
     'expected [{"column": value, ...}, ...] (rows), {"column": [value, ...], ...} (columns), one '
@@ -37,7 +42,63 @@ class Upload(BytesIO):
     name = "the body"
 
 
-Given = CellsByName | Unnamed | Upload
+Given = CellsByName | Unnamed | list[Upload]
+
+
+class Sent(NamedTuple):
+    """A body as it came.
+
+    Attributes:
+        media_type: what the client says it is: the Content-Type.
+        packing: how it is packed: the Content-Encoding, or nothing.
+        raw: its bytes.
+    """
+
+    media_type: str
+    packing: str
+    raw: bytes
+
+    def unpacked(self, max_bytes: int) -> bytes:
+        """Its bytes as they were before they were packed.
+
+        Raises:
+            Refused: it is packed in an unknown way (415), is larger than it may be (413), or broken
+                (400).
+
+        >>> import gzip
+        >>> Sent("application/json", "gzip", gzip.compress(b"{}")).unpacked(10)
+        b'{}'
+        """
+        packing = self.packing.strip().lower()
+        if packing in ("", "identity"):
+            return self.raw
+        if packing not in PACKED:
+            said = f"Content-Encoding {self.packing!r} is not known; expected gzip, or none."
+            raise Refused(415, "unknown encoding", said)
+        return _gunzipped(self.raw, max_bytes)
+
+
+def _gunzipped(raw: bytes, max_bytes: int) -> bytes:
+    """What gzip packed; no more is unpacked than it may be."""
+    try:
+        with gzip.open(BytesIO(raw)) as stream:
+            made = stream.read(max_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        said = f"The body is not what gzip packs: {error}"
+        raise Refused(400, "broken gzip", f"{said.rstrip('.')}.") from None
+    if len(made) > max_bytes:
+        raise too_large(max_bytes, " when it is unpacked")
+    return made
+
+
+def too_large(max_bytes: int, when: str = "") -> Refused:
+    """What is said of a body that is too large."""
+    return Refused(
+        *(413, "too large"),
+        f"The body is larger than {max_bytes:,} bytes{when}. Send it in parts, or start the server "
+        "with a larger --max-bytes.",
+        {"max_bytes": max_bytes},
+    )
 
 
 def read(content_type: str, raw: bytes, max_rows: int) -> Given:
@@ -58,15 +119,56 @@ def read(content_type: str, raw: bytes, max_rows: int) -> Given:
     media_type = content_type.partition(";")[0].strip().lower() or JSON
     if media_type == JSON or media_type.endswith("+json"):
         return _limited(_shaped(_parsed(raw)), max_rows)
+    if media_type == forms.FORM:
+        return _of_form(forms.parts(content_type, raw, max_rows), max_rows)
     if media_type in TYPES:
         if not raw.strip():
             raise Refused(400, "empty body", f"The body is empty; expected {media_type}.")
-        return Upload(raw)
+        return [Upload(raw)]
     raise Refused(
         *(415, "unknown type"),
         f"Content-Type {content_type!r} is not known; expected {', '.join(TYPES)}. With curl: "
         '-H "Content-Type: application/json".',
     )
+
+
+def _of_form(parts: Sequence[forms.Part], max_rows: int) -> CellsByName | list[Upload]:
+    """The files of a form; or, where there are none, its fields: one row."""
+    files = [
+        part for part in parts if part.filename is not None and (part.filename or part.content)
+    ]
+    fields = [part for part in parts if part.filename is None]
+    if files and fields:
+        said = f"The form has files and the field {fields[0].name!r}: send one or the other."
+        raise Refused(422, "wrong form", said)
+    if not files and not fields:
+        raise Refused(422, "no rows", "The form holds neither a file nor a field.")
+    if not files:
+        return _fields(fields)
+    demand_rows(len(files), max_rows)
+    return [_upload(part) for part in files]
+
+
+def _upload(part: forms.Part) -> Upload:
+    if not part.content.strip():
+        said = f"The file {part.filename!r} of the form is empty."
+        raise Refused(400, "empty file", said)
+    made = Upload(part.content)
+    made.name = printable(part.filename or "the file")
+    return made
+
+
+def _fields(fields: Sequence[forms.Part]) -> CellsByName:
+    cells: dict[str, list[Scalar]] = {}
+    for field in fields:
+        if field.name in cells:
+            raise Refused(422, "wrong form", f"The form has the field {field.name!r} twice.")
+        try:
+            cells[field.name] = [field.content.decode()]
+        except UnicodeDecodeError:
+            said = f"The field {field.name!r} of the form is no text in UTF-8."
+            raise Refused(400, "broken form", said) from None
+    return CellsByName(cells, 1)
 
 
 def _parsed(raw: bytes) -> Any:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from axon.serve.bodies import CSV, IMAGES, JSON
+from axon.serve.forms import FORM
 from axon.serve.served import Served
 from axon.version import __version__
 
@@ -90,9 +91,11 @@ def _predict(served: Served) -> dict[str, Any]:
     }
     if served.columns:
         content[CSV] = {"schema": {"type": "string"}}
+    binary = {"type": "string", "format": "binary"}
     if served.images:
-        binary = {"schema": {"type": "string", "format": "binary"}}
-        content |= dict.fromkeys(IMAGES, binary)
+        content |= {image: {"schema": binary} for image in IMAGES}
+    file = {"type": "array", "items": binary} if served.images else binary
+    content[FORM] = {"schema": {"type": "object", "properties": {"file": file}}}
     return {
         "summary": "Predictions, one for each row.",
         "parameters": [

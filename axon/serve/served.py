@@ -182,8 +182,16 @@ class ServedTable(Served):
         elif isinstance(found, Unnamed):
             table = columns.read(np.asarray(found.x))
         else:
-            table = columns.read(found)
+            table = columns.read(_only(found))
         return table
+
+
+def _only(files: Sequence[Upload]) -> Upload:
+    """The one table that was sent."""
+    if len(files) > 1:
+        said = f"The form has {len(files)} files; expected one table."
+        raise Refused(422, "wrong form", said)
+    return files[0]
 
 
 def _plainly(error: Exception) -> str:
@@ -236,8 +244,8 @@ class ServedNetwork(Served):
     def _samples(self, found: Given, asked: Wishes) -> Array:
         if isinstance(found, Unnamed):
             return _array(found.x, self.shape or (), self.network.input_dtype)
-        if isinstance(found, Upload):
-            return self._file(found, asked)
+        if isinstance(found, list):
+            return self._files(found, asked)
         if not self.names:
             raise Refused(
                 *(422, "no names"),
@@ -250,11 +258,15 @@ class ServedNetwork(Served):
         columns = [_numbers(name, found.cells[name]) for name in self.names]
         return np.stack(columns, axis=1).reshape(found.rows, *(self.shape or ()))
 
-    def _file(self, found: Upload, asked: Wishes) -> Array:
-        """An image, or a CSV file."""
-        raw = found.getbuffer()
-        if self.pictures is not None and not self.names and not _is_text(bytes(raw[:64])):
-            return _picture(self.pictures, found)
+    def _files(self, files: Sequence[Upload], asked: Wishes) -> Array:
+        """Images, or a CSV file."""
+        starts = [bytes(file.getbuffer()[:64]) for file in files]
+        if self.pictures is not None and not self.names and not any(map(_is_text, starts)):
+            return np.concatenate([_picture(self.pictures, file) for file in files])
+        return self._sheet(_only(files), asked)
+
+    def _sheet(self, found: Upload, asked: Wishes) -> Array:
+        """The rows of a CSV file."""
         from axon.datasets.sheet import Sheet
 
         try:
@@ -293,7 +305,8 @@ def _picture(pictures: Any, found: Upload) -> Array:
     try:
         sample: Array = pictures.read(found)[None]
     except ValueError as error:
-        raise Refused(400, "broken image", _plainly(error)) from None
+        which = f"{found.name}: " if found.name != Upload.name else ""
+        raise Refused(400, "broken image", f"{which}{_plainly(error)}") from None
     return sample
 
 

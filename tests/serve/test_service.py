@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import gzip
 import io
 import json
 import os
@@ -391,3 +392,112 @@ def test_an_address_in_use_and_sizes_that_are_none(tmp_path):
     assert "expected a size such as 500kB, 10MB or 2GB, got 'much'" in message
     (tmp_path / "m.axon").write_text("nothing")
     assert "m.axon" in fails("serve", "m.axon", cwd=tmp_path)
+
+
+# ------------------------------------------------------------------------------------ forms, gzip
+
+
+def form(*parts, boundary="x", end="--"):
+    r"""A form as curl writes it; parts are (headers, content)."""
+    pieces = [f"--{boundary}\r\n{head}\r\n\r\n".encode() + body for head, body in parts]
+    return b"\r\n".join([*pieces, f"--{boundary}{end}\r\n".encode()])
+
+
+def field(name, content, more=""):
+    return f'Content-Disposition: form-data; name="{name}"{more}', content
+
+
+CSV = b"size,kind,born\r\n1.5,a,2024-01-05\r\n\r\n"
+OF_FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def test_a_form_with_a_file_or_with_a_field_for_each_column(client, estimators):
+    row = {"size": 1.5, "kind": "a", "born": "2024-01-05"}
+    wanted = estimators[0].predict_proba([row]).max()
+    files = {"file": ("rows ü.csv", CSV, "application/octet-stream")}
+    quoted = field("file", CSV, '; filename="rows.csv"\r\nContent-Type: text/csv')
+    fields = {name: (None, str(value)) for name, value in row.items()}
+    for body in (
+        {"files": files},
+        {"content": form(quoted), "headers": OF_FORM},
+        {"content": b"\r\n" + form(quoted) + b"epilogue", "headers": OF_FORM},
+        {"files": fields},
+    ):
+        answer = client.post("/predict", **body)
+        assert answer.status_code == 200, answer.text
+        assert [p["probability"] for p in answer.json()["predictions"]] == [wanted]
+    text = client.post("/predict", files=files, headers={"Accept": "text/csv"}).text
+    assert text.startswith("prediction,probability")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (form(field("file", b" \n", '; filename="a.csv"')), 400, "'a.csv' of the form is empty"),
+        (form(field("file", CSV, '; filename="a.csv"'), end=""), 400, "cut off"),
+        (form(field("size", b"1"), field("f", CSV, '; filename="a"')), 422, "one or the other"),
+        (form(field("size", b"1"), field("size", b"1")), 422, "has the field 'size' twice"),
+        (form(field("size", b"\xff")), 400, "no text in UTF-8"),
+        (form(field("file", b"", '; filename=""')), 422, "neither a file nor a field"),
+        (form(), 422, "neither a file nor a field"),
+        (form(*[field("file", CSV, '; filename="a"')] * 2), 422, "2 files; expected one table"),
+        (form(*[field("a", b"1")] * 102), 413, "more than 100 parts"),
+        (form(("Content-Type: text/csv", CSV)), 400, "Part 1 of the form has no name"),
+        (form(field("a", b"x", "\r\nContent-Transfer-Encoding: base64")), 400, "is encoded"),
+        (b"--x\r\nContent-Disposition: form-data", 400, "cut off"),
+        (b"--x\r\n" + b"a" * 9000 + b"--x--", 400, "cut off"),
+        (b"something", 400, "does not begin with its boundary, 'x'"),
+    ],
+)
+def test_forms_that_are_broken_or_mean_nothing(client, body, status, said):
+    answer = client.post("/predict", content=body, headers=OF_FORM)
+    assert answer.status_code == status, answer.text
+    assert said in answer.json()["message"]
+
+
+def test_a_form_needs_a_boundary(client):
+    for of_type in ("multipart/form-data", f"multipart/form-data; boundary={'x' * 71}"):
+        answer = client.post("/predict", content=form(), headers={"Content-Type": of_type})
+        assert answer.status_code == 400
+        assert "names no boundary of 1 to 70 letters" in answer.json()["message"]
+
+
+def test_several_images_in_a_form():
+    image = pytest.importorskip("PIL.Image", reason="needs Pillow, the extra 'images'")
+    model = axon.Sequential([layers.Flatten(), layers.Dense(3, "softmax")])
+    model.build((8, 8))
+    rng, files, pixels = np.random.default_rng(0), [], []
+    for i in range(3):
+        pixels.append(rng.integers(0, 256, (8, 8), np.uint8))
+        stream = io.BytesIO()
+        image.fromarray(pixels[-1]).save(stream, "PNG")
+        files.append(("file", (f"{i}.png", stream.getvalue(), "image/png")))
+    client = Client(serve.app(model))
+    found = client.post("/predict", files=files).json()["predictions"]
+    wanted = model.predict(np.stack(pixels).astype("f4") / 255)
+    np.testing.assert_allclose([list(p["probabilities"].values()) for p in found], wanted)
+    files.append(("file", ("broken.png", files[0][1][1][:30], "image/png")))
+    answer = client.post("/predict", files=files)
+    assert answer.status_code == 400
+    assert "broken.png" in answer.json()["message"]
+
+
+def test_a_body_that_gzip_packed(client, estimators):
+    wanted = client.post("/predict", json=ROWS[:3]).json()
+    packed = gzip.compress(json.dumps(ROWS[:1]).encode()[:-1] + b",")
+    packed += gzip.compress(json.dumps(ROWS[1:3]).encode()[1:])  # two members
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = client.post("/predict", content=packed, headers=headers)
+    assert answer.json() == wanted
+    for body, status, said in (
+        (gzip.compress(b"[" + b"1," * 50_000), 413, "larger than 20,000 bytes when it is unpacked"),
+        (packed[:-9], 400, "not what gzip packs"),
+        (packed[:-4] + b"abcd", 400, "not what gzip packs"),
+        (b"{}", 400, "not what gzip packs"),
+        (b"", 400, "no JSON"),
+    ):
+        answer = client.post("/predict", content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        assert said in answer.json()["message"]
+    answer = client.post("/predict", content=b"x", headers={**headers, "Content-Encoding": "br"})
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "gzip")
