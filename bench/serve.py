@@ -1,15 +1,17 @@
 """A service under load: 200 requests a second for a minute, malformed ones among them.
 
-    python -m bench.serve [--seconds 60] [--rate 200] [--workers 1]
+    python -m bench.serve [--seconds 60] [--rate 200] [--workers 1] [--kill 20] [--reload 40]
 
 A table estimator is served by ``axon serve`` in processes of its own. Requests begin at fixed
 times, whether others are answered or not. Each must be answered as it deserves: good ones with the
 prediction that the model makes here, bad ones with the status that names what is wrong. Printed:
-what was sent, what came back, how long it took, and the server's memory.
+what was sent, what came back, how long it took, and the memory of each process, every ten seconds.
+``--kill 20`` kills a worker after 20 seconds (SIGKILL), ``--reload 40`` sends SIGHUP after 40.
 """
 
 import argparse
 import asyncio
+import gzip
 import json
 import os
 import random
@@ -40,23 +42,38 @@ def whole(body: bytes, of_type: str = "application/json") -> bytes:
     return head(len(body), of_type) + body
 
 
+def form(name: str, content: bytes) -> bytes:
+    said = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    return whole(said.encode() + content + b"\r\n--x--\r\n", "multipart/form-data; boundary=x")
+
+
+def packed(body: bytes) -> bytes:
+    return whole(body, "application/json\r\nContent-Encoding: gzip")
+
+
 def many(rows: int) -> bytes:
     return json.dumps({"rows": [ROW] * rows}).encode()
 
 
+TABLE = b"size,kind,born\n1.5,a,2024-01-05\n"
 # Name -> (what is sent, the status that it deserves, how often of 100).
 REQUESTS = {
-    "good, a row": (whole(GOOD), 200, 55),
+    "good, a row": (whole(GOOD), 200, 45),
     "good, 50 rows": (whole(many(50)), 200, 10),
-    "good, CSV": (whole(b"size,kind,born\n1.5,a,2024-01-05\n", "text/csv"), 200, 10),
+    "good, CSV": (whole(TABLE, "text/csv"), 200, 8),
+    "good, form": (form("rows.csv", TABLE), 200, 6),
+    "good, gzip": (packed(gzip.compress(GOOD)), 200, 6),
     "good, half-closed": (whole(GOOD), 200, 5),
     "broken JSON": (whole(b'{"size": 1.5, "kind"'), 400, 4),
     "NaN": (whole(GOOD.replace(b"1.5", b"NaN")), 400, 3),
     "wrong columns": (whole(b'{"size": 1, "colour": "red"}'), 422, 4),
     "wrong values": (whole(GOOD.replace(b"1.5", b'"big"')), 422, 3),
+    "broken form": (form("rows.csv", TABLE).replace(b"x--", b"xyz"), 400, 1),
+    "bomb": (packed(gzip.compress(bytes(100 * LIMIT))), 413, 1),
+    "deep": (whole(b"[" * 40_000), 400, 1),
     "too large": (whole(b"[" + b"1," * LIMIT + b"1]"), 413, 1),
     "too slow": (head(5_000) + GOOD, 408, 1),
-    "bytes": (bytes(range(256)) + b"\r\n\r\n", 400, 2),
+    "bytes": (bytes(range(256)) + b"\r\n\r\n", 400, 1),
     "leaves early": (head(5_000) + GOOD, 0, 1),
     "unknown type": (whole(GOOD, "text/html"), 415, 1),
 }
@@ -84,13 +101,15 @@ async def ask(port: int, name: str, sent: bytes) -> tuple[int, bytes]:
     return int(first.split()[1]) if first else -1, body
 
 
-async def load(port: int, rate: int, seconds: float, server: int, wanted: float) -> dict:
+async def load(port: int, given: argparse.Namespace, server: int, wanted: float) -> dict:
     """Send requests at a rate; what became of each."""
+    rate, seconds = given.rate, given.seconds
     rng = random.Random(0)
     names = rng.choices(
         list(REQUESTS), [often for *_, often in REQUESTS.values()], k=int(rate * seconds)
     )
     counts, wrong, times, memory = Counter(), Counter(), [], []
+    acts = {given.kill: kill_worker, given.reload: reload}
 
     async def one(name: str) -> None:
         sent, status, _ = REQUESTS[name]
@@ -98,36 +117,51 @@ async def load(port: int, rate: int, seconds: float, server: int, wanted: float)
         found, body = await ask(port, name, sent)
         counts[name] += 1
         if found != status:
-            wrong[f"{name}: {found}"] += 1
+            wrong[f"{name}: {found} at {began - start:.0f} s"] += 1
         elif status == 200:
             times.append(time.perf_counter() - began)
             if f"{wanted:.12f}"[:10] not in body.decode():
                 wrong[f"{name}: another prediction"] += 1
 
-    began, waiting = time.perf_counter(), set()
+    start, waiting = time.perf_counter(), set()
     for i, name in enumerate(names):
-        await asyncio.sleep(max(0.0, began + i / rate - time.perf_counter()))
+        await asyncio.sleep(max(0.0, start + i / rate - time.perf_counter()))
+        if i % rate == 0 and (act := acts.get(i // rate)):
+            print(f"{i // rate} s:", act(server))
         task = asyncio.create_task(one(name))
         waiting.add(task)
         task.add_done_callback(waiting.discard)
-        if i % (rate * 5) == rate:
+        if i % (rate * 10) == rate:
             memory.append(resident(server))
-    late = time.perf_counter() - began - seconds
+    late = time.perf_counter() - start - seconds
     await asyncio.gather(*waiting)
     memory.append(resident(server))
     return {"counts": counts, "wrong": wrong, "times": times, "memory": memory, "late": late}
 
 
-def resident(pid: int) -> float:
-    """Megabytes of a process and those that it started."""
-    total = 0.0
+def kill_worker(server: int) -> str:
+    """Kill the last worker."""
+    worker = children(server)[-1]
+    os.kill(worker, signal.SIGKILL)
+    return f"worker {worker} is killed"
+
+
+def reload(server: int) -> str:
+    """Let the model be read again."""
+    os.kill(server, signal.SIGHUP)
+    return "SIGHUP"
+
+
+def resident(pid: int) -> str:
+    """Megabytes of a process and of each that it started."""
+    found = []
     for each in (pid, *children(pid)):
         try:
             lines = Path(f"/proc/{each}/status").read_text().splitlines()
         except OSError:
             continue
-        total += next((int(x.split()[1]) / 1024 for x in lines if x.startswith("VmRSS")), 0.0)
-    return total
+        found.append(sum(int(x.split()[1]) for x in lines if x.startswith("VmRSS")) / 1024)
+    return "+".join(f"{megabytes:.0f}" for megabytes in found)
 
 
 def children(pid: int) -> list[int]:
@@ -156,6 +190,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--kill", type=int, help="Kill a worker after so many seconds.")
+    parser.add_argument("--reload", type=int, help="Send SIGHUP after so many seconds.")
     parser.add_argument("--model", type=Path, help="Keep the model there; use it if it is there.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +209,7 @@ def main() -> None:
         try:
             port = int(server.stderr.readline().split("127.0.0.1:")[1].split()[0])
             wait(port)
-            found = asyncio.run(load(port, given.rate, given.seconds, server.pid, wanted))
+            found = asyncio.run(load(port, given, server.pid, wanted))
             alive = server.poll() is None
         finally:
             server.send_signal(signal.SIGTERM)
@@ -198,7 +234,7 @@ def report(found: dict, given: argparse.Namespace, alive: bool, code: int) -> No
     print("answered otherwise:", dict(found["wrong"]) or "none")
     p50, p99, most = np.percentile(times, [50, 99, 100])
     print(f"good ones: {len(times):,}; {p50:.1f} ms (median), {p99:.1f} ms (99 %), {most:.0f} most")
-    print("memory, MB:", " ".join(f"{m:.0f}" for m in found["memory"]))
+    print("memory, MB, of each process:", "  ".join(found["memory"]))
     print(f"sent {found['late']:.2f} s late; server alive at the end: {alive}; ended with {code}")
     if found["wrong"] or not alive or code:
         sys.exit(1)
