@@ -14,7 +14,9 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from email.message import Message
 from hmac import compare_digest
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -40,6 +42,12 @@ TYPES = {
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+REFUSAL = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>AXON play</title>'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<link rel="stylesheet" href="/static/style.css"><link rel="icon" href="data:,">'
+    "<header><h1>AXON play</h1></header><main><section><p>{}</p></section></main></html>"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -139,6 +147,11 @@ class PlayHandler(BaseHTTPRequestHandler):
     server_version, sys_version = "axon", ""
     timeout = PATIENCE
 
+    def setup(self) -> None:
+        """Begin without headers: what has none that can be read is answered, too."""
+        super().setup()
+        self.headers = Message()
+
     def do_GET(self) -> None:
         """The page, its files, and what can be chosen."""
         with self._words():
@@ -188,7 +201,8 @@ class PlayHandler(BaseHTTPRequestHandler):
         if not compare_digest(token.encode(), self.server.token.encode()):
             raise Declined(
                 HTTPStatus.FORBIDDEN,
-                "the token is missing or wrong. Open the address that `axon play` printed.",
+                "this address is not that of the `axon play` that runs now: it was started anew, "
+                "or the token is cut off. Open the address that it printed.",
             )
 
     def _body(self) -> dict[str, Json]:
@@ -226,8 +240,11 @@ class PlayHandler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: HTTPStatus, words: str) -> None:
         self.close_connection = True  # what was not read would be taken for the next request
+        body, of_type = json.dumps({"error": words}).encode(), "application/json"
+        if "text/html" in self.headers.get("Accept", ""):  # somebody reads it
+            body, of_type = REFUSAL.format(escape(words)).encode(), TYPES[".html"]
         with suppress(OSError):
-            self._answer(status, json.dumps({"error": words}).encode(), "application/json")
+            self._answer(status, body, of_type)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What ``http.server`` itself refuses."""

@@ -181,6 +181,10 @@ def test_only_the_page_itself_may_ask(server: PlayServer) -> None:
             assert asked[0] == status
     assert ask(server, "GET", "/")[0] == 403  # in the address, and nowhere else
     assert ask(server, "GET", f"/?token={server.token}")[0] == 200
+    status, body, answer = ask(server, "GET", "/?token=<b>", None, Accept="text/html,*/*")
+    assert (status, answer.headers["Content-Type"]) == (403, "text/html; charset=utf-8")
+    assert b"it was started anew" in body
+    assert b"&lt;b&gt;" in ask(server, "GET", "/<b>", None, Accept="text/html")[1]
     assert until(lambda: not len(server.sessions))  # those of the tests before
     assert server.server_address[0] == "127.0.0.1"
 
