@@ -68,6 +68,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; errors end it with a line, Ctrl-C with code 130."""
         _demand_streams()
+        given = list(ctx.args)
         try:
             with _short_warnings(), ExitStack() as ctx.meta[AROUND]:
                 return super().invoke(ctx)
@@ -78,7 +79,7 @@ class Commands(click.Group):
         except (click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except click.ClickException as error:
-            error.message = said(error.message)  # type: ignore[misc]
+            error.message = said(error.message + _path_meant(error, given))  # type: ignore[misc]
             raise
         except Exception as error:
             if "AXON_DEBUG" in os.environ:
@@ -111,6 +112,14 @@ def explained(error: Exception) -> str:
         return str(error)
     what = f"{type(error).__name__}: {error}"
     return f"this should not have happened: {what}. AXON_DEBUG=1 shows where it comes from."
+
+
+def _path_meant(error: click.ClickException, given: list[str]) -> str:
+    """What helps where a file's name was taken for an option."""
+    if not isinstance(error, click.NoSuchOption):
+        return ""
+    meant = [a for a in given if a.startswith(error.option_name) and os.path.exists(a)]
+    return f" If you mean the file {meant[0]}, write ./{meant[0]}" if meant else ""
 
 
 def _demand_streams() -> None:

@@ -84,6 +84,15 @@ def command_line(*words: str) -> str:
     return join(words)
 
 
+def as_argument(path: str) -> str:
+    """A path that no command takes for an option.
+
+    >>> as_argument("-x.csv"), as_argument("x.csv")
+    ('./-x.csv', 'x.csv')
+    """
+    return f"./{path}" if path.startswith("-") else path
+
+
 def note(text: str) -> None:
     """Say something beside the results, on the standard error stream."""
     from rich.text import Text

@@ -14,7 +14,7 @@ from axon.backend import Array
 from axon.cli import config, verdict
 from axon.cli.ahead import compile_for
 from axon.cli.data import fingerprint, is_table
-from axon.cli.output import command_line, note, plural, print_pairs
+from axon.cli.output import as_argument, command_line, note, plural, print_pairs
 from axon.cli.overview import print_columns
 from axon.cli.run import made_with, tell_changes
 from axon.files.atomic import atomic, check_writable
@@ -329,11 +329,11 @@ class TableRun:
     def _next(self, found: "Question") -> list[tuple[str, str]]:
         """Commands that can follow."""
         s = self.settings
-        data = str(s["data"])
+        data = as_argument(str(s["data"]))
         if not s["save"]:
             again = ["axon", "train", data, *self._options(s)]
             return [("Keep it", command_line(*again, "--save", "net.axon"))]
-        save, compared = str(s["save"]), {k: v for k, v in s.items() if k in COMPARED}
+        save, compared = as_argument(str(s["save"])), {k: v for k, v in s.items() if k in COMPARED}
         compared["target"] = s["target"] or found.target
         return [
             ("Next", command_line("axon", "predict", save, "NEW.csv")),

@@ -200,3 +200,12 @@ def test_numbers_that_are_too_large_are_named(tmp_path, cell, message):
     rows = [cell.format(i=i, c=i % 2) for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
     assert re.search(message, fails("train", "t.csv", "--epochs", 1, cwd=tmp_path))
+
+
+def test_a_file_that_is_called_like_an_option(tmp_path):
+    (tmp_path / "-x.csv").write_text("a,y\n1,2\n")
+    message = fails("train", "-x.csv", cwd=tmp_path, code=2)
+    assert "No such option '-x'" in message.replace("-x.", "-x") or "No such option: -x" in message
+    assert "If you mean the file -x.csv, write ./-x.csv" in message
+    message = fails("train", "-z.csv", cwd=tmp_path, code=2)
+    assert "write ./" not in message
