@@ -137,6 +137,9 @@ class SeveralTargets(TableRun):
         self.untold = [name for name, (first, *_) in pairs if not first.better]
         return [v for one in each for v in one]
 
+    def _targets(self, found: "Question") -> list[str]:
+        return self.targets.columns
+
     def _named(self, found: "Question") -> str:
         return " and ".join(f"a {name!r}" for name in self.targets.columns)
 

@@ -242,6 +242,10 @@ class TableRun:
 
     # -------------------------------------------------------------------- what is said
 
+    def _targets(self, found: "Question") -> list[str]:
+        """The columns that are predicted."""
+        return [found.target]
+
     def _named(self, found: "Question") -> str:
         """What a row must have to be learned from."""
         return f"a {found.target!r}"
@@ -249,7 +253,7 @@ class TableRun:
     def say_found(self, found: "Question") -> None:
         """Show the table: its target, its columns, and what is odd about them."""
         s = self.settings
-        columns = _columns(s["data"], found.table, self.columns_told())
+        columns = _columns(s["data"], found.table, self.columns_told(), self._targets(found))
         rows, width = plural(len(found.known), "row"), len(columns.columns) + 1
         print_pairs(
             [("Table", f"{s['data']}: {rows}, {width} columns"), ("Target", self._target(found))]
@@ -421,12 +425,16 @@ def parted(
         raise ValueError(f"{data}: {error}") from None
 
 
-def _columns(data: str, table: "Table", told: Mapping[str, Sequence[str]]) -> "Columns":
+def _columns(
+    data: str, table: "Table", told: Mapping[str, Sequence[str]], targets: Sequence[str]
+) -> "Columns":
     from axon.tabular import Columns
     from axon.tabular.tasks import demand_column
 
     for option, names in told.items():
         for name in names:
+            if name in targets:
+                raise click.UsageError(f"--{option}: {name!r} is what is predicted (--target).")
             try:
                 demand_column(table.names, name)
             except ValueError as error:

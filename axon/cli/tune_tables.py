@@ -1,6 +1,7 @@
 """``axon tune`` of tables as they come: trials, a test by rows that none of them saw, the best."""
 
 import math
+import time
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from axon import clock
 from axon.backend import Array
 from axon.cli import searching
 from axon.cli.data import fingerprint, split
@@ -144,6 +146,7 @@ class TableTuning(Tuning):
         self._test(run)
         run.written.append(self.best)
         note(f"Training with the settings of trial {best.number + 1}, the best, on all rows:")
+        run.began, run.computing = time.monotonic(), clock.seconds()
         run.finish(self.found)
 
     def _test(self, run: TableRun) -> None:
@@ -161,6 +164,10 @@ class TableTuning(Tuning):
             ],
             ["bold green"],
         )
+        usually, best = found[0][0], found[1][0]
+        up = (best.value > best.baseline) == best.better  # more of it is better
+        if best.value == usually.value or (best.value > usually.value) != up:
+            note("On these rows that is no better than what `axon train` does as usual.")
 
     def _answered(self, run: TableRun) -> tuple[Array, Array]:
         """Targets of the test, and answers of what has learned the rows of the trials."""

@@ -210,7 +210,9 @@ def of_parquet(given: Path | IO[bytes]) -> FrameParts:
     try:
         return _of_arrow(parquet.read_table(given))
     except (ArrowException, OSError) as error:
-        raise ValueError(f"table: {str(given)!r} cannot be read as Parquet: {error}.") from error
+        raise ValueError(
+            f"table: {str(given)!r} cannot be read as Parquet: {str(error).rstrip('.')}."
+        ) from error
 
 
 def _of_arrow(table: Any) -> FrameParts:

@@ -13,6 +13,7 @@ from axon.tabular.cells import is_gap, plain_text
 from axon.tabular.column import FEW_ROWS
 from axon.tabular.columns import Values
 from axon.tabular.table import Table
+from axon.tabular.tasks import LARGEST, demand_column
 
 FEW = 64  # up to so many rows their order is no matter, and a weight of 2 is the row twice
 
@@ -34,8 +35,10 @@ def parted(owner: str, table: Table, y: Any) -> tuple[Table, Array]:
             "row, or the name of a column."
         )
     if isinstance(y, str):
-        if y not in table.names:
-            raise ValueError(f"y: there is no column {y!r}. There are: {table.names}.")
+        try:
+            demand_column(table.names, y)
+        except ValueError as error:
+            raise ValueError(f"y: {error}") from None
         table, y = table.without(y), table.column(y)
     if not table.names:
         raise ValueError(
@@ -94,7 +97,7 @@ def amounts(owner: str, y: Array) -> Array:
     try:
         if y.dtype.kind in "cmM":
             raise TypeError("no real number")
-        return y.astype(np.float64)
+        plain = y.astype(np.float64)
     except (TypeError, ValueError) as error:
         words = [plain_text(value) for value in y.ravel().tolist()]
         style = None if y.dtype.kind in "cmM" else reading.number_style(dict.fromkeys(words))
@@ -105,9 +108,21 @@ def amounts(owner: str, y: Array) -> Array:
                 f"{owner}: y must hold numbers, got {words[int(strange.argmax())]!r} in row "
                 f"{row + 1}. Mend it, or leave the row out; classes are for TabularClassifier."
             ) from error
+    else:
+        return _demand_squares(owner, plain)
     found = reading.numbers(words, style)
     warn(f"{owner}: of y, {words[0]!r} is read as {float(found[0])!r}.", stacklevel=4)
-    return found.reshape(y.shape)
+    return _demand_squares(owner, found.reshape(y.shape))
+
+
+def _demand_squares(owner: str, found: Array) -> Array:
+    """Refuse targets whose squares are infinite, or nearly."""
+    if (np.abs(found) >= LARGEST).any():
+        raise ValueError(
+            f"{owner}: y holds numbers as large as {np.abs(found).max():.2g}, which cannot be "
+            "predicted. Divide them by a power of ten, or leave these rows out."
+        )
+    return found
 
 
 def demand_classes(owner: str, y: Array) -> None:
@@ -118,8 +133,8 @@ def demand_classes(owner: str, y: Array) -> None:
     """
     if y.dtype.kind in "OU" and len(y) >= FEW_ROWS and len(set(y.tolist())) == len(y):
         raise ValueError(
-            f"{owner}: each of the {len(y)} rows has another y, such as {y[0]!r}: no class "
-            "returns, so that none can be learned. Is it the right column?"
+            f"{owner}: each of the {len(y)} rows has another y, such as {y.tolist()[0]!r}: no "
+            "class returns, so that none can be learned. Is it the right column?"
         )
     if y.dtype.kind == "f" and (y % 1).any():
         example = y[y % 1 != 0][0]

@@ -179,8 +179,19 @@ def _demand_different(name: str, words: list[str], task: str, gaps: int) -> None
             "At least two are needed."
         )
     if task == "classification" and len(words) >= FEW and different > 0.9 * len(words):
+        _demand_no_stray_word(name, words)
         raise ValueError(
             f"target {name!r} holds {different} different values in {len(words)} rows, such as "
             f"{words[0]!r}: these are no classes. Choose another target; numbers are predicted "
             "by the task regression."
+        )
+
+
+def _demand_no_stray_word(name: str, words: list[str]) -> None:
+    """Name the word that makes classes of a target that was meant as numbers."""
+    good = ~np.isnan(reading.numbers(words, reading.best_style(words)))
+    if 0.9 < good.mean() < 1:
+        raise ValueError(
+            f"target {name!r} holds numbers, but {words[int(good.argmin())]!r} in one of "
+            f"{len(words)} rows. Mend it; or empty the cell, and that row is not learned from."
         )

@@ -13,7 +13,8 @@ pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'tabular'")
 from axon.tabular import reading
 from axon.tabular.columns import Columns
 from axon.tabular.table import read
-from axon.tabular.targets import amounts, demand_classes
+from axon.tabular.targets import amounts, demand_classes, parted
+from axon.tabular.tasks import question
 from axon.tabular.words import objects, plain_numbers
 
 STYLES = list(reading.STYLES)
@@ -285,3 +286,15 @@ def test_codes_of_currencies_are_signs() -> None:
         assert reading.number_style(words) is None
     columns = Columns.find(read({"x": ["USD 5", "EUR 7"]}))
     assert "In 'x' stand several signs, $ and €: numbers alone count." in columns.said
+
+
+def test_targets_that_cannot_be_numbers_are_named() -> None:
+    table: dict[str, list[object]] = {"x": [*range(40)], "y": [*map(str, np.arange(39) / 7), "inf"]}
+    with pytest.raises(ValueError, match="target 'y' holds numbers, but 'inf' in one of 40 rows"):
+        question(read(table), "y")
+    with pytest.raises(ValueError, match="y holds numbers as large as 1e\\+200"):
+        amounts("TabularRegressor", np.array([1.0, 1e200]))
+    with pytest.raises(ValueError, match=r"there is no column 'Y'\. Did you mean 'y'"):
+        parted("TabularRegressor", read(table), "Y")
+    with pytest.raises(ValueError, match="such as 'w0'"):
+        demand_classes("TabularClassifier", np.array([f"w{i}" for i in range(40)]))
