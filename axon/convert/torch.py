@@ -40,6 +40,7 @@ ROLES = {
 }
 RECURRENT = re.compile(r"((?:weight|bias)_(?:ih|hh|hr))_l(\d+)(_reverse)?")
 ENCODER = ("self_attn", "linear1", "linear2", "norm1", "norm2")  # inside a TransformerEncoderLayer
+DECODER = (*ENCODER, "multihead_attn", "norm3")  # inside a TransformerDecoderLayer
 HERE, THERE = 1e-3, 1e-5  # the epsilon of normalizations by default: AXON's and Keras's; PyTorch's
 
 # ------------------------------------------------------------------------------------ the file
@@ -130,10 +131,11 @@ def _fold_attention(found: dict[str, dict[str, Array]]) -> None:
 def _fold_encoders(found: dict[str, dict[str, Array]]) -> None:
     marked = [path.removesuffix("self_attn") for path in found if path.endswith("self_attn")]
     for stem in marked:
-        if all(f"{stem}{part}" in found for part in ENCODER):
+        parts = DECODER if all(f"{stem}{part}" in found for part in DECODER) else ENCODER
+        if all(f"{stem}{part}" in found for part in parts):
             found[stem.rstrip(".")] = {
                 f"{part}.{role}": array
-                for part in ENCODER
+                for part in parts
                 for role, array in found.pop(f"{stem}{part}").items()
             }
 
@@ -286,6 +288,17 @@ def transformer_block(layer: layers.TransformerBlock) -> Rules:
     }
 
 
+def decoder_block(layer: layers.TransformerDecoderBlock) -> Rules:
+    """A TransformerDecoderLayer, whose last normalization is the network's."""
+    rules = {n: r for n, r in transformer_block(layer).items() if not n.startswith("network_norm")}
+    return {
+        **rules,
+        **within(attention(layer.cross_attention), "cross_attention", "multihead_attn.{}"),
+        **within(SCALED(layer.cross_norm), "cross_norm", "norm2.{}"),
+        **within(SCALED(layer.network_norm), "network_norm", "norm3.{}"),
+    }
+
+
 def one_for_each_channel(layer: layers.PReLU) -> Rules:
     """A row of slopes, which may have axes of size 1 before it here."""
     shape = shape_of(layer, "alpha")
@@ -383,6 +396,7 @@ RECIPES: Recipes = {
     layers.Bidirectional: bidirectional,
     **dict.fromkeys((layers.MultiHeadAttention, layers.GroupQueryAttention), attention),
     layers.TransformerBlock: transformer_block,
+    layers.TransformerDecoderBlock: decoder_block,
 }
 
 

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     )
     from axon.layers.categories import CategoryEncoding, Discretization, HashedCrossing, Hashing
     from axon.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+    from axon.layers.clusters import AdaptiveLogSoftmax
     from axon.layers.colors import (
         AutoContrast,
         RandomBrightness,
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
         Solarization,
     )
     from axon.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+    from axon.layers.decoder import TransformerDecoderBlock
     from axon.layers.edges import (
         Cropping1D,
         Cropping2D,
@@ -172,6 +174,7 @@ if TYPE_CHECKING:
         Unfold,
     )
     from axon.layers.sizes import CenterCrop, Resizing
+    from axon.layers.specs import InputSpec
     from axon.layers.spectrograms import MelSpectrogram, STFTSpectrogram
     from axon.layers.steps import Permute, RepeatVector, TimeDistributed
     from axon.layers.text import TextVectorization
@@ -203,6 +206,9 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("Softmax", "Softshrink", "Threshold"),
     ),
     "categories": ("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"),
+    "clusters": ("AdaptiveLogSoftmax",),
+    "decoder": ("TransformerDecoderBlock",),
+    "specs": ("InputSpec",),
     "lookup": ("IntegerLookup", "StringLookup"),
     "merge": (
         *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),

@@ -14,7 +14,9 @@ from axon.layers.embedding import Embedding
 from axon.layers.options import LayerOptions, TypeName
 from axon.ops.compare import where
 from axon.ops.elementwise import maximum
+from axon.ops.gathering import segment_max, segment_sum
 from axon.ops.index import lookup
+from axon.ops.ordering import searchsorted
 from axon.parameter import Parameter
 
 MODES = ("mean", "sum", "max")
@@ -33,7 +35,8 @@ class EmbeddingBag(Embedding):
 
     With a mask (n, ids) only real ids count. A bag of none is 0. Called as ``layer(ids,
     per_sample_weights=w)`` a sum counts each vector as often as w (n, ids) says. Parameter:
-    ``embeddings`` (input_dim, output_dim).
+    ``embeddings`` (input_dim, output_dim). Bags of different lengths in a row go with where each
+    begins, as in PyTorch: ``layer(ids, offsets=[0, 2])``.
 
     >>> layer = EmbeddingBag(3, 1, "sum", padding_idx=0, embeddings_initializer="ones")
     >>> layer([[1, 2, 0], [1, 0, 0]]).ravel()
@@ -57,10 +60,20 @@ class EmbeddingBag(Embedding):
         self.padding_idx = padding_idx
 
     def accept(self, shape: Shape, *more: Shape) -> None:
-        """A bag of ids for each sample."""
+        """A bag of ids for each sample; or all ids in a row, with ``offsets``."""
         super().accept(shape)
-        if len(shape) != 2:
-            raise self.misfit("(n, ids)", shape)
+        if len(shape) not in (1, 2):
+            raise self.misfit("(n, ids), or (ids,) with offsets=", shape)
+
+    def build(self, *input_shapes: Shape) -> Shape:
+        """Create the vectors; how many bags there are in a row of ids, only offsets tell."""
+        if input_shapes != ((),):
+            made: Shape = super().build(*input_shapes)
+            return made
+        if self.output_shape is None:
+            self.create(())
+            self.input_shape, self.output_shape = (), (self.output_dim,)
+        return (self.output_dim,)
 
     def call(
         self,
@@ -68,24 +81,83 @@ class EmbeddingBag(Embedding):
         mask: Tensor | None = None,
         *,
         per_sample_weights: TensorLike | None = None,
+        offsets: TensorLike | None = None,
+        include_last_offset: bool = False,
     ) -> Tensor:
-        """Look the ids up, and join the vectors of each bag."""
+        """Look the ids up, and join the vectors of each bag.
+
+        Args:
+            x: ids (n, ids); or of all bags in a row, (ids,).
+            mask: which ids are real.
+            per_sample_weights: how often each vector counts in a sum, of the shape of x.
+            offsets: where each bag begins in the row, rising from 0: (n,). Two that are equal make
+                an empty bag.
+            include_last_offset: whether the last offset is where the last bag ends.
+        """
         assert self.embeddings is not None
+        if x.ndim == 1 or offsets is not None:
+            if mask is not None:
+                raise ValueError(f"layer {self.name!r}: bags in a row take no mask.")
+            return self._in_a_row(x, offsets, include_last_offset, per_sample_weights)
         seen, real = lookup(self.embeddings, x), self._real(x, mask)
         if per_sample_weights is not None:
-            if self.mode != "sum":
-                raise ValueError(
-                    f"layer {self.name!r}: per_sample_weights are for mode='sum', got {self.mode!r}"
-                )
-            given = per_sample_weights
-            weights = given if isinstance(given, Tensor) else Tensor(as_array(given, self.dtype))
-            seen = seen * weights.reshape(*x.shape, 1)
+            seen = seen * self._weights(per_sample_weights).reshape(*x.shape, 1)
         if self.mode == "max":
             return self._largest(seen, real)
         total = (seen if real is None else seen * real).sum(1)
         if self.mode == "sum":
             return total
         return total / (max(x.shape[1], 1) if real is None else maximum(real.sum(1), 1.0))
+
+    def _in_a_row(
+        self, x: Tensor, offsets: TensorLike | None, ended: bool, weights: TensorLike | None
+    ) -> Tensor:
+        """Join the vectors of bags of any length."""
+        starts = None if offsets is None else self._starts(x, offsets, ended)
+        if starts is None or x.ndim != 1:
+            raise ValueError(
+                f"layer {self.name!r}: ids in a row (ids,) go with offsets=, where each bag begins"
+                f"; bags of one length are (n, ids) without. Got ids of shape {x.shape} and "
+                f"offsets={offsets!r:.60}."
+            )
+        assert self.embeddings is not None
+        number = len(starts)
+        places = Tensor(np.arange(len(x)))
+        bag = searchsorted(starts, places, side="right") - 1
+        if self.padding_idx is not None:
+            bag = where(x == self.padding_idx, -1, bag)
+        seen = lookup(self.embeddings, x)
+        if weights is not None:
+            seen = seen * self._weights(weights).reshape(len(x), 1)
+        ones = Tensor(np.ones((len(x), 1), self.dtype))
+        count = segment_sum(ones, bag, number)
+        if self.mode == "max":
+            return where(count > 0.0, segment_max(seen, bag, number), 0.0)
+        total = segment_sum(seen, bag, number)
+        return total if self.mode == "sum" else total / maximum(count, 1.0)
+
+    def _starts(self, x: Tensor, offsets: TensorLike, ended: bool) -> Tensor:
+        """Where bags begin: rising numbers from 0 to as many as there are ids."""
+        given = offsets if isinstance(offsets, Tensor) else Tensor(np.asarray(offsets))
+        values = given.data
+        fits = values.ndim == 1 and values.dtype.kind in "iu" and len(values) > ended
+        if fits:
+            rising = values[0] == 0 and (np.diff(values) >= 0).all() and values[-1] <= len(x)
+            fits = bool(rising) and (not ended or values[-1] == len(x))
+        if not fits:
+            raise ValueError(
+                f"layer {self.name!r}: offsets must be whole numbers that rise from 0 to at most "
+                f"{len(x)}, how many ids there are (and to it with include_last_offset), got "
+                f"{values!r:.80}."
+            )
+        return given[:-1] if ended else given
+
+    def _weights(self, given: TensorLike) -> Tensor:
+        if self.mode != "sum":
+            raise ValueError(
+                f"layer {self.name!r}: per_sample_weights are for mode='sum', got {self.mode!r}"
+            )
+        return given if isinstance(given, Tensor) else Tensor(as_array(given, self.dtype))
 
     def _real(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
         """1 where an id counts, else 0, (n, ids, 1); None if all do."""

@@ -164,6 +164,7 @@ class Layer(Module):
     _creating = False  # while a ``build`` of one's own makes the parameters
     _channels_axis: int = -1  # these two of one that was pickled before it could have others
     activity_regularizer: Callable[[Tensor], Tensor] | None = None
+    input_spec: Any = None  # an InputSpec of a layer of one's own, or a list of them
     mask_axes: ClassVar[int] = 2  # a mask of fewer, (n,), says which samples are real: it passes
     refused: ClassVar[dict[str, str]] = {
         "forward": "a layer writes call(self, x); forward is the same for all of them."
@@ -306,11 +307,27 @@ class Layer(Module):
 
     def accept(self, shape: Shape, *more: Shape) -> None:
         """Raise ValueError if inputs of this shape, batch axis included, do not fit."""
-        del more
+        if self.input_spec is not None:
+            self._demand_as_told((shape, *more))
+            return
         known = self.input_shape
         opening = modes.opening and len(shape) == len(known or ()) + 1
         if known is not None and not (opening or fits(shape[1:], known)):
             raise self.misfit(f"(n, {', '.join(map(str, known))})", shape)
+
+    def _demand_as_told(self, shapes: Sequence[Shape]) -> None:
+        """Raise ValueError unless inputs are what ``input_spec`` says."""
+        several = isinstance(self.input_spec, list | tuple)
+        specs: Any = self.input_spec if several else [self.input_spec] * len(shapes)
+        for spec, shape in zip(specs, shapes, strict=False):
+            wanted = spec.misfit(shape)
+            if wanted is not None:
+                called = f" of {spec.name!r}" if spec.name else ""
+                got = str(shape).replace(f"({ANY},", "(n,")
+                raise ValueError(
+                    f"layer {self.name!r} ({self!r}): expected inputs{called} {wanted}, got shape "
+                    f"{got}."
+                )
 
     def misfit(self, expected: str, shape: Shape, hint: str = "") -> ValueError:
         """Make the error that names the layer, what it expected and what arrived."""

@@ -28,6 +28,7 @@ _ACTIVATIONS = {
 PYTORCH = {
     **{k.replace("#", n): v.replace("#", n) for k, v in _SIZED.items() for n in "123"},
     **{name: f"Activation({function!r})" for name, function in _ACTIVATIONS.items()},
+    "AdaptiveLogSoftmaxWithLoss": "AdaptiveLogSoftmax, with the loss 'nll'",
     "GroupNorm": "GroupNormalization",
     "LayerNorm": "LayerNormalization",
     "LocalResponseNorm": "LocalResponseNormalization",
@@ -38,6 +39,7 @@ PYTORCH = {
     "Sequential": "axon.models.Sequential",
     "Softmax2d": "Softmax",
     "SyncBatchNorm": "BatchNormalization",
+    "TransformerDecoderLayer": "TransformerDecoderBlock",
     "TransformerEncoderLayer": "TransformerBlock",
     "Unflatten": "Reshape",
     "Upsample": "UpSampling2D",

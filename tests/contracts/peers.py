@@ -111,7 +111,6 @@ KERAS = (
         SeparableConvolution1D: layers.SeparableConv1D
         SeparableConvolution2D: layers.SeparableConv2D
         InputLayer: layers.Input
-        InputSpec: layers.Layer.accept
         """,
         """
         FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper: others' layers; weights can be loaded
@@ -269,7 +268,9 @@ TORCH_LAYERS = "\n".join(
         RNN RNNBase: layers.SimpleRNN
         RNNCell RNNCellBase: layers.SimpleRNNCell
         Sequential: models.Sequential
+        AdaptiveLogSoftmaxWithLoss: layers.AdaptiveLogSoftmax
         Transformer TransformerEncoder TransformerEncoderLayer: layers.TransformerBlock
+        TransformerDecoder TransformerDecoderLayer: layers.TransformerDecoderBlock
         Unflatten: layers.Reshape
         Upsample UpsamplingBilinear2d UpsamplingNearest2d: layers.UpSampling2D
         """,
@@ -302,8 +303,6 @@ TORCH = (
         ("layers", "losses"),
         TORCH_LAYERS + TORCH_LOSSES,
         """
-        AdaptiveLogSoftmaxWithLoss: a softmax over very many classes, in clusters
-        TransformerDecoder TransformerDecoderLayer: a Model of MultiHeadAttention
         """,
         _module,
     ),

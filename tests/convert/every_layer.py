@@ -250,6 +250,12 @@ SAME: dict[str, Pair] = {
         None,
         lambda nn: nn.TransformerEncoderLayer(4, 2, 6, batch_first=True, norm_first=True),
     ),
+    "AdaptiveLogSoftmax": Pair(
+        lambda: A.AdaptiveLogSoftmax(7, [2, 4], 2.0),
+        ROWS,
+        None,
+        lambda nn: Scores(nn, nn.AdaptiveLogSoftmaxWithLoss(4, 7, [2, 4], 2.0)),
+    ),
     "Pipeline": Pair(
         lambda: A.Pipeline([A.Dense(3), A.Dense(2)]),
         ROWS,
@@ -273,6 +279,20 @@ def First(nn: Any, layer: Any, last: bool = False, threefold: bool = False) -> A
             return y[:, -1] if last else y
 
     return Taken()
+
+
+def Scores(nn: Any, layer: Any) -> Any:
+    """All logarithms of probabilities."""
+
+    class Scoring(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = layer
+
+        def forward(self, x: Any) -> Any:
+            return self.inner.log_prob(x)
+
+    return Scoring()
 
 
 NOT_TO_KERAS = {"SpectralNormalization", "SpectralNormalization, of images"}  # it keeps W / sigma

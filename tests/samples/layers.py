@@ -372,6 +372,7 @@ SAMPLES = {
         lambda **s: layers.FractionalMaxPooling3D((1, 2, 1), None, (0.9, 0.5, 0.9), **s),
         (2, 3, 2, 1),
     ),
+    "AdaptiveLogSoftmax": (lambda **s: layers.AdaptiveLogSoftmax(7, [2, 4], 2.0, **s), (6,)),
     # sounds
     "STFTSpectrogram": (lambda **s: layers.STFTSpectrogram("psd", 4, 2, **s), (6, 2)),
     "MelSpectrogram": (
@@ -384,6 +385,7 @@ ON_SEVERAL = {  # layers of several inputs; see GRAPHS
     *(layers.Maximum, layers.Minimum, layers.Concatenate, layers.Dot),
     *(layers.Attention, layers.AdditiveAttention),
     *(layers.Bilinear, layers.CosineSimilarity, layers.PairwiseDistance),
+    layers.TransformerDecoderBlock,
     *(layers.MaxUnpooling1D, layers.MaxUnpooling2D, layers.MaxUnpooling3D),
 }
 # The samples above are floats; see TEXTS.
@@ -481,6 +483,7 @@ def attending(shape=(3,)):
     y = LSTM(3, return_sequences=True)(x, initial_state=[h, c])
     seen = [layers.Attention(True, "concat")([y, said]), layers.AdditiveAttention()([y, said, x])]
     seen.append(layers.Attention()([y, said], use_causal_mask=True))
+    seen.append(layers.TransformerDecoderBlock(1, 4, activation="tanh")([y, said]))
     return Model(row, Dense(2)(Flatten()(layers.Concatenate()(seen))))
 
 
