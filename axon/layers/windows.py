@@ -8,6 +8,7 @@ from axon.checks import demand, integer, is_integer
 from axon.layers.base import Layer
 from axon.names import resolve
 from axon.ops.windows import Pair, same
+from axon.ops.windows import spans_of as spans_of
 
 AXES = {
     1: "(n, time, channels)",
@@ -79,15 +80,6 @@ def padding_of(name: str | Ends, shape: Shape, spans: Shape, strides: Shape) -> 
     if name == "causal":
         return tuple((span - 1, 0) for span in spans)
     return tuple(same(*axis) for axis in zip(shape, spans, strides, strict=True))
-
-
-def spans_of(sizes: Shape, dilation: Shape) -> Shape:
-    """How many pixels windows cover, from the first tap to the last.
-
-    >>> spans_of((3, 2), (1, 4))
-    (3, 5)
-    """
-    return tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
 
 
 def demand_axes(layer: Layer, shape: Shape, axes: int) -> None:

@@ -16,7 +16,7 @@ from axon.ops.layout import along, moveaxis
 from axon.ops.pad import pad_
 from axon.ops.pool import average_pool2d, max_pool2d
 from axon.ops.volumes import conv3d, conv3d_input, pool3d
-from axon.ops.windows import Pair, same
+from axon.ops.windows import Pair, same, spans_of
 
 Sizes = int | Sequence[int]
 
@@ -52,10 +52,6 @@ def _around(function: str, padding: str, sizes: Shape, spans: Shape, strides: Sh
     return tuple(same(*sizes) if padding == "same" else (0, 0) for sizes in each)
 
 
-def _spans(kernel: Shape, dilation: Shape) -> Shape:
-    return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
-
-
 def _demand_axes(function: str, inputs: Tensor, axes: int) -> None:
     if not 1 <= axes <= 3 or inputs.ndim != axes + 2:
         raise ValueError(
@@ -77,7 +73,7 @@ def convolved(
     axes = w.ndim - 2
     _demand_axes(function, x, axes)
     apart, dilation = _each("strides", strides, axes), _each("dilation_rate", dilation_rate, axes)
-    ends = _around(function, padding, x.shape[1:-1], _spans(w.shape[:-2], dilation), apart)
+    ends = _around(function, padding, x.shape[1:-1], spans_of(w.shape[:-2], dilation), apart)
     if axes == 3:
         return conv3d(x, w, strides=apart, padding=ends, dilation=dilation, groups=groups)
     if axes == 2:
@@ -186,7 +182,7 @@ def conv_transpose(
     apart, dilation = _each("strides", strides, axes), _each("dilation_rate", dilation_rate, axes)
     _around("conv_transpose", padding, x.shape[1:-1], apart, apart)
     more = output_padding if isinstance(output_padding, tuple | list) else (output_padding,) * axes
-    each = zip(x.shape[1:-1], _spans(kernel.shape[:-2], dilation), apart, more, strict=True)
+    each = zip(x.shape[1:-1], spans_of(kernel.shape[:-2], dilation), apart, more, strict=True)
     sizes, ends = zip(*(_painted(padding, *numbers) for numbers in each), strict=True)
     return _back(_paint(x, kernel, sizes, apart, ends, dilation), data_format)
 
@@ -309,7 +305,7 @@ def _taps(
     """Where each tap of the windows meets padded images; how many windows, how much padding."""
     K, D, S = (_each("unfold", v, 2) for v in (kernel, dilation, stride))
     P = tuple(padding) if isinstance(padding, tuple | list) else (padding, padding)
-    spans = _spans(K, D)
+    spans = spans_of(K, D)
     counts = tuple((n + 2 * p - k) // s + 1 for n, p, k, s in zip(size, P, spans, S, strict=True))
     if min(counts) < 1:
         raise ValueError(f"unfold: windows of {spans} are larger than images of {tuple(size)}.")

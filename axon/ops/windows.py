@@ -45,8 +45,8 @@ class Windows(NamedTuple):
 
     def spans(self) -> Pair:
         """How many pixels a window covers, from its first tap to its last."""
-        (KH, KW), (DH, DW) = self.size, self.dilation
-        return (KH - 1) * DH + 1, (KW - 1) * DW + 1
+        down, across = spans_of(self.size, self.dilation)
+        return down, across
 
     def padded_size(self, shape: Shape) -> Pair:
         """Height and width of the padded images (N, H, W, C)."""
@@ -116,6 +116,15 @@ def _meetings(windows: Windows, H: int, W: int, first: int, last: int) -> tuple[
         if here_h.start < here_h.stop and here_w.start < here_w.stop:
             found.append(Meeting((kh, kw), (every, here_h, here_w), (every, there_h, there_w)))
     return tuple(found)
+
+
+def spans_of(sizes: Shape, dilation: Shape) -> Shape:
+    """How many pixels windows cover, from the first tap to the last.
+
+    >>> spans_of((3, 2), (1, 4))
+    (3, 5)
+    """
+    return tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
 
 
 def same(size: int, window: int, stride: int) -> Pair:

@@ -369,7 +369,7 @@ SAMPLES = {
     "FeatureAlphaDropout": (lambda **s: layers.FeatureAlphaDropout(0.5, **s), (2, 4)),
     "FractionalMaxPooling2D": (lambda **s: layers.FractionalMaxPooling2D(2, 2, **s), (3, 4, 1)),
     "FractionalMaxPooling3D": (
-        lambda **s: layers.FractionalMaxPooling3D((1, 2, 1), None, (0.9, 0.5, 0.9), **s),
+        lambda **s: layers.FractionalMaxPooling3D((1, 2, 1), (2, 2, 2), **s),
         (2, 3, 2, 1),
     ),
     "AdaptiveLogSoftmax": (lambda **s: layers.AdaptiveLogSoftmax(7, [2, 4], 2.0, **s), (6,)),
