@@ -58,7 +58,8 @@ def windows(codes: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 def gpt(vocabulary: int, length: int, width: int, blocks: int, rotary: bool) -> Sequential:
     """Embeddings, blocks of attention, and a score for each token that may come next."""
-    places = [] if rotary else [PositionalEmbedding(length)]
+    near = "random_uniform"  # as small as those of tokens, which they would drown at first
+    places = [] if rotary else [PositionalEmbedding(length, embeddings_initializer=near)]
     block = {"dropout": 0.1, "activation": "gelu", "causal": True, "rotary": rotary}
     return Sequential(
         [
