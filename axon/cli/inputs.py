@@ -145,7 +145,7 @@ def _table(path: str, source: Any, network: Model) -> Array:
     return datasets.read_features(source, columns).reshape(-1, *shape)
 
 
-def demand_rows(shape: Any) -> None:
+def demand_rows(shape: object) -> None:
     """Raise UsageError if a row of a table cannot say how long a sample is."""
     if is_open(shape):
         raise click.UsageError(

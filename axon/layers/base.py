@@ -418,7 +418,7 @@ class Layer(Module):
             self._leave_open(given[0].shape[1:], made)
         return made
 
-    def _leave_open(self, shape: Shape, made: Any) -> None:
+    def _leave_open(self, shape: Shape, made: LayerResult) -> None:
         """Take note of which sizes are others now, where a model was tried with another one."""
         known = self.input_shape or ()
         if len(shape) == len(known):

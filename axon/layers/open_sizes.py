@@ -5,7 +5,7 @@ A layer that meets an open size is tried with two: what comes out differently is
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from axon.backend import Shape
 from axon.modes import Mode
@@ -41,15 +41,16 @@ class Open(int):
 OPEN = Open(TRIED[0][0])
 
 
-def is_open(shape: Any) -> bool:
+def is_open(shape: object) -> bool:
     """Whether a shape, or one of several, leaves a size open.
 
     >>> is_open((OPEN, 8)), is_open({"a": (3,)}), is_open(None)
     (True, False, False)
     """
-    inside = shape.values() if isinstance(shape, dict) else shape
-    if isinstance(shape, tuple | list | dict):
-        return any(map(is_open, inside))
+    if isinstance(shape, dict):
+        return any(map(is_open, shape.values()))
+    if isinstance(shape, tuple | list):
+        return any(map(is_open, shape))
     return isinstance(shape, Open)
 
 
@@ -74,30 +75,30 @@ def sized(shape: Shape, size: int) -> Shape:
     return tuple(size if isinstance(n, Open) else n for n in shape)
 
 
-def shown(shape: Any) -> Any:
+def shown(shape: T) -> T:
     """A shape, or several, as JSON and users have them: None where it is open.
 
     >>> shown(((OPEN, 8), (3,)))
     ((None, 8), (3,))
     """
     if isinstance(shape, dict):
-        return {name: shown(inner) for name, inner in shape.items()}
+        return {name: shown(inner) for name, inner in shape.items()}  # type: ignore[return-value]
     if isinstance(shape, tuple | list):
         return type(shape)(map(shown, shape))
-    return None if isinstance(shape, Open) else shape
+    return None if isinstance(shape, Open) else shape  # type: ignore[return-value]
 
 
-def joined(a: Any, b: Any) -> Any:
+def joined(a: T, b: T) -> T:
     """Two shapes, or several of each, as one that is open where they differ.
 
     >>> joined((32, 8), (48, 8)), joined({"y": (3,)}, {"y": (3,)})
     ((None, 8), {'y': (3,)})
     """
     if isinstance(a, dict):
-        return {name: joined(a[name], b[name]) for name in a}
+        return {name: joined(a[name], b[name]) for name in a}  # type: ignore
     if isinstance(a, tuple | list):
-        return type(a)(joined(*pair) for pair in zip(a, b, strict=True))
-    return a if a == b else OPEN
+        return type(a)(joined(*pair) for pair in zip(a, b, strict=True))  # type: ignore
+    return a if a == b else OPEN  # type: ignore[return-value]
 
 
 def growth(known: Sequence[Shape], shapes: Sequence[Shape]) -> float:

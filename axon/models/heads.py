@@ -17,7 +17,9 @@ from axon.losses import Loss
 from axon.losses.base import demand_one
 from axon.metrics import Mean, Metric
 from axon.models.data import Data
+from axon.modes import Mode
 from axon.names import suggestion
+from axon.ops.compare import both
 
 OutputNames = Sequence[str]
 Given = Any  # what the user says of all outputs, or of each by name or place
@@ -255,3 +257,37 @@ def classes_by_head(given: Data, names: OutputNames, heads: Sequence[Head]) -> l
         )
     found = by_output("class_weight", given, names)
     return [found[head.number] for head in heads]
+
+
+class Seen(NamedTuple):
+    """What a head sees of a batch: targets, predictions, and perhaps weights."""
+
+    head: Head
+    y: Tensor
+    y_pred: Tensor
+    w: tuple[Tensor, ...]
+
+
+def number_of(one: Seen, real: Tensor | None) -> int | Tensor:
+    """Of how many the loss of a head is the mean."""
+    return len(one.y) if real is None else real.astype(np.float64).sum()
+
+
+def show(metric: Metric, *columns: Tensor) -> None:
+    """Hand a batch to another metric of this kind, to see whether it can be measured."""
+    from copy import deepcopy  # few metrics need it
+
+    try:
+        other = deepcopy(metric)
+    except TypeError:  # it keeps something that has no copy
+        return
+    with Mode("recorder", None):
+        other.update(*(column.data for column in columns))
+
+
+def weighing(real: Tensor, w: Tensor | None = None) -> Tensor:
+    """What metrics are given as weights: 0 for what does not count, else those of the samples."""
+    weight = real.astype(np.float64 if w is None else w.dtype)
+    joined: Tensor = weight if w is None else both(weight, w)  # type: ignore[assignment]
+    alone = joined.ndim == 2 and joined.shape[1] == 1  # one step is as good as none
+    return joined.reshape(len(joined)) if alone else joined

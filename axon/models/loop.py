@@ -23,7 +23,6 @@ from axon.locks import Lock, hold
 from axon.metrics import Metric
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
 from axon.models.first_batch import first_look
-from axon.models.identity import identity
 from axon.models.network import Network
 from axon.models.training import AnySums, Shards, Trainer
 from axon.optimizers import Optimizer
@@ -212,6 +211,8 @@ class Fit:
     @cached_property
     def identity(self) -> dict[str, str]:
         """What must be the same for a state to fit, each in words that people can compare."""
+        from axon.models.identity import identity  # asked for where runs are resumed or compared
+
         found = identity(self.trainer, self.feed, self.validation, self.validation_freq)
         return {**found, "shards": str(self.sharded.count)} if self.sharded else found
 

@@ -259,7 +259,7 @@ class Network(Module):
         return {id(tensor): path for path, tensor in named.items()}
 
 
-def declared(input_shapes: tuple[Any, ...]) -> tuple[Shape, ...]:
+def declared(input_shapes: tuple[Shape | Input, ...]) -> tuple[Shape, ...]:
     """The shapes of inputs, of which some may be said by an Input: it may leave sizes open."""
     return tuple(s.shape if isinstance(s, Input) else s for s in input_shapes)
 

@@ -14,11 +14,11 @@ from axon.core import Tensor
 from axon.locks import Lock, change, locks_of
 from axon.losses import Loss
 from axon.metrics import Mean, Metric
+from axon.models.before_training import demand_large, demand_learning, warn_of_small
 from axon.models.feeds import AnyFeed, ArrayFeed, Batch
-from axon.models.heads import Head, Losses, OutputsWanted
+from axon.models.heads import Head, Losses, OutputsWanted, Seen, number_of, show, weighing
 from axon.models.network import Network, changing_in, kept_by
 from axon.modes import GradMode, Mode, TrainingMode, modes, no_grad
-from axon.ops.compare import both
 from axon.optimizers import Optimizer
 from axon.optimizers.group import runs
 from axon.program import Feed, Program, Step
@@ -338,7 +338,7 @@ class Trainer:
         with Mode("checked", True):
             real = [one.head.loss.real(one.y, one.y_pred) for one in seen]
             loss = self._sum(seen, losses)
-            numbers = [_number(*pair) for pair in zip(seen, real, strict=True)]
+            numbers = [number_of(*pair) for pair in zip(seen, real, strict=True)]
             number = numbers[0] if self.names is None else len(columns[0])
             self.mean_loss.add_mean(loss, number)
             for one, cost, count in zip(seen, losses, numbers, strict=True):
@@ -349,7 +349,7 @@ class Trainer:
                 kept += self._watched(outside, one, mask)
         return Scored(loss, number, kept if outside else [], any(m is not None for m in real))
 
-    def _sum(self, seen: "Sequence[Seen]", losses: Sequence[Tensor]) -> Tensor:
+    def _sum(self, seen: Sequence[Seen], losses: Sequence[Tensor]) -> Tensor:
         """The loss of the model: that of all outputs, and what regularizers add."""
         first, *others = (one.head.cost(c) for one, c in zip(seen, losses, strict=True))
         loss = sum(others, start=first)
@@ -360,14 +360,14 @@ class Trainer:
             loss = loss + cost
         return loss
 
-    def _seen(self, made: Sequence[Tensor], columns: Sequence[Tensor]) -> "list[Seen]":
+    def _seen(self, made: Sequence[Tensor], columns: Sequence[Tensor]) -> list[Seen]:
         """What each head sees of a batch."""
         count = len(self.heads)
         weights = [columns[i : i + 1] for i in range(count, 2 * count)]
         pairs = zip(self.heads, columns, weights, strict=False)
         return [Seen(head, y, made[head.number], tuple(w)) for head, y, w in pairs]
 
-    def _watched(self, outside: Sequence[Metric], one: "Seen", real: Tensor | None) -> list[Tensor]:
+    def _watched(self, outside: Sequence[Metric], one: Seen, real: Tensor | None) -> list[Tensor]:
         """Show it to the metrics; what those outside the program will want."""
         seen, weights = one.y_pred.detach(), one.w if real is None else (weighing(real, *one.w),)
         seen.mask = None  # the weights tell it
@@ -375,7 +375,7 @@ class Trainer:
             if metric not in outside:
                 metric.update(one.y, seen, *weights)
             elif self.looking:
-                _show(metric, one.y, seen, *weights)
+                show(metric, one.y, seen, *weights)
         if self.names is None:
             return [seen] if real is None else [seen, *weights]
         if not any(metric in outside for metric in one.head.metrics):
@@ -395,30 +395,14 @@ class Trainer:
             ValueError: there is nothing that training could change, or a batch is too small.
         """
         if isinstance(feed, ArrayFeed):
-            self._demand_large(feed, shards)
-            self._warn_of_small(feed)
+            demand_large(self.model, feed, shards)
+            warn_of_small(self.optimizer, feed)
         width = len(feed.entry) if isinstance(feed, ArrayFeed) else self.model.width
         change(self.locks(), self._prepare, width)
 
-    def _warn_of_small(self, feed: ArrayFeed) -> None:
-        """Say that an optimizer for whole data sets will see parts of one."""
-        if self.optimizer.full_batches and feed.batch_size < feed.size:
-            from warnings import warn
-
-            warn(
-                f"{type(self.optimizer).__name__} learns the bend of one function from step to "
-                f"step, but batches of {feed.batch_size} of {feed.size} samples are others each "
-                f"time, and the loss may grow. Use batch_size={feed.size}, or another optimizer.",
-                UserWarning,
-                stacklevel=2,
-            )
-
     def _prepare(self, width: int) -> None:
+        demand_learning(self.model)
         parameters = self.model.parameters()
-        if not any(p.requires_grad for p in parameters):
-            why = "all its layers are frozen" if parameters else "its layers have no parameters"
-            fix = "Set layer.trainable = True" if parameters else "Add one, such as Dense(10)"
-            raise ValueError(f"model {self.model.name!r} has nothing to train: {why}. {fix}.")
         self.optimizer.build(parameters, self.model.named_parameters())
         self.optimizer.demand_named()
         self.changing = changing_in(self.model.modules())
@@ -436,23 +420,6 @@ class Trainer:
         """Get ready for batches of a feed: inputs that may be left out are there, or are not."""
         if self.width != len(feed.entry):
             self._name_columns(len(feed.entry))
-
-    def _demand_large(self, feed: ArrayFeed, shards: int) -> None:
-        """Say before the first step, and not in the last one, that a batch is too small."""
-        least = self.model.least_batch
-        if max(feed.smallest // shards, 1) < least:
-            layer = next(
-                m for m in self.model.modules() if not list(m.children()) and m.least_batch == least
-            )
-            cut = f", cut into {shards} shards, leaves one that" if shards > 1 else ","
-            raise ValueError(
-                f"layer {layer.name!r} ({layer!r}): the last batch of an epoch, {feed.size} "
-                f"samples in batches of {feed.batch_size}{cut} is a single sample, hence a single "
-                "value for each channel, which minus its mean is always 0. Use larger batches, "
-                f"or another batch_size that leaves no rest of {'1' if shards < 2 else 'so few'}; "
-                f"{'or fewer shards; ' if shards > 1 else ''}or LayerNormalization; or freeze "
-                "the layer with trainable=False."
-            )
 
     def _changes(self) -> list[Tensor]:
         """What a step may change: its state, and tensors that parts of the user's own may keep."""
@@ -603,40 +570,6 @@ class Trainer:
     def programs(self) -> list[Program]:
         """Every program recorded so far."""
         return [program for step in self.steps for program in step.programs.values()]
-
-
-class Seen(NamedTuple):
-    """What a head sees of a batch: targets, predictions, and perhaps weights."""
-
-    head: Head
-    y: Tensor
-    y_pred: Tensor
-    w: tuple[Tensor, ...]
-
-
-def _number(one: Seen, real: Tensor | None) -> int | Tensor:
-    """Of how many the loss of a head is the mean."""
-    return len(one.y) if real is None else real.astype(np.float64).sum()
-
-
-def _show(metric: Metric, *columns: Tensor) -> None:
-    """Hand a batch to another metric of this kind, to see whether it can be measured."""
-    from copy import deepcopy  # few metrics need it
-
-    try:
-        other = deepcopy(metric)
-    except TypeError:  # it keeps something that has no copy
-        return
-    with Mode("recorder", None):
-        other.update(*(column.data for column in columns))
-
-
-def weighing(real: Tensor, w: Tensor | None = None) -> Tensor:
-    """What metrics are given as weights: 0 for what does not count, else those of the samples."""
-    weight = real.astype(np.float64 if w is None else w.dtype)
-    joined: Tensor = weight if w is None else both(weight, w)  # type: ignore[assignment]
-    alone = joined.ndim == 2 and joined.shape[1] == 1  # one step is as good as none
-    return joined.reshape(len(joined)) if alone else joined
 
 
 def shaped(results: Logs, return_dict: bool) -> Any:

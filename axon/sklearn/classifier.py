@@ -114,9 +114,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
     """
 
     _several = False  # labels of 0 and 1
-    _columns: ColumnClasses | None = (
-        None  # of y, if it has a class in each; older pickles have none
-    )
+    _columns: ColumnClasses | None = None  # of y with a class in each; older pickles have none
 
     def __init__(
         self,
@@ -292,7 +290,7 @@ class AxonClassifier(ClassifierMixin, AxonEstimator):  # type: ignore[misc]
         return inner, 1.0
 
     def _unit(self, codes: Array, weights: Array | None) -> TargetUnit | None:
-        """ColumnClasses are no amounts."""
+        """Classes are no amounts."""
         return None
 
     def _targets(self, codes: Array) -> Array:
