@@ -1,4 +1,4 @@
-# A server of one model. What it adds to Python's own image: 68 MB of packages, 19 MB packed.
+# A server of one model. What it adds to Python's own image: 74 MB of packages, 20 MB packed.
 #
 #   docker build -t axon-serve .
 #   docker run --rm -p 8000:8000 -v "$PWD/net.axon:/net.axon:ro" axon-serve

@@ -252,7 +252,8 @@ def need(module: str, owner: str, extra: str) -> Any:
     """Return a module of a package that an extra installs, such as ``onnx``.
 
     Raises:
-        ImportError: it is missing; the message says what needs it, and what to install.
+        ImportError: it is missing, and the message says what needs it, and what to install; or it
+            is there and cannot be imported, and the message says why.
 
     >>> need("json.decoder", "Doctests need", "onnx").__name__
     'json.decoder'
@@ -261,8 +262,13 @@ def need(module: str, owner: str, extra: str) -> Any:
 
     try:
         return import_module(module)
-    except ImportError:
+    except ImportError as error:
         package = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] != package:
+            raise ImportError(
+                f"{owner} {package}, which is installed and cannot be imported: {error}. "
+                f"Its parts may be missing: {install(extra)}."
+            ) from error
         raise ImportError(
             f"{owner} {package}, which is not installed. Run: {install(extra)}"
         ) from None

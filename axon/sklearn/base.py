@@ -398,7 +398,8 @@ class AxonEstimator(BaseEstimator, Parameters, metaclass=ABCMeta):  # type: igno
         defaults = {n: p.default for n, p in signature(type(self)).parameters.items()}
         given = {k: v for k, v in self.get_params(deep=False).items() if v != defaults[k]}
         judged = None if X is None else self._judged(X, y)
-        text = reporting.page(type(self).__name__, self.model_, given, judged, title)
+        network: Any = self.model_  # of one output, and so of one loss
+        text = reporting.page(type(self).__name__, network, given, judged, title)
         with atomic(path) as stream:
             stream.write(text.encode())
 

@@ -9,12 +9,11 @@ from scipy.sparse import issparse
 from axon.backend import Array
 from axon.html.parts import facts
 from axon.losses import BinaryCrossEntropy, CategoricalCrossEntropy, Loss, MeanSquaredError
-from axon.models import Model
 from axon.names import readable
 from axon.report import page as html
 from axon.report import sections
 from axon.report.page import Section
-from axon.report.results import Results
+from axon.report.results import ReportedModel, Results
 
 
 class Judged(NamedTuple):
@@ -37,7 +36,7 @@ class Judged(NamedTuple):
     names: list[str]
     x: Array
     features: list[str]
-    labels: Array | None
+    labels: list[object] | None
     score: float
 
 
@@ -49,7 +48,11 @@ LOSSES: dict[str, type[Loss]] = {  # by which results are told apart
 
 
 def page(
-    name: str, model: Model, settings: Mapping[str, Any], judged: Judged | None, title: str | None
+    name: str,
+    model: ReportedModel,
+    settings: Mapping[str, Any],
+    judged: Judged | None,
+    title: str | None,
 ) -> str:
     """The page.
 
@@ -79,7 +82,7 @@ def _scores(judged: Judged | None) -> dict[str, float]:
     return {"R2" if judged.task == "numbers" else "accuracy": judged.score}
 
 
-def _head(model: Model, judged: Judged | None) -> tuple[dict[str, str], str]:
+def _head(model: ReportedModel, judged: Judged | None) -> tuple[dict[str, str], str]:
     """The numbers that count, and what they are measured on."""
     found = _scores(judged)
     shown = {k: readable(v) if k == "R2" else f"{v:.2%}" for k, v in found.items()}
@@ -98,12 +101,12 @@ def _results(judged: Judged) -> list[Section | None]:
     return list(sections.results(found, judged.x, judged.features, judged.labels))
 
 
-def labels_of(X: Any) -> Array | None:
+def labels_of(X: Any) -> list[object] | None:
     """What the rows of a frame of pandas are called: its index; None for all else."""
     from sys import modules
 
     pandas = modules.get("pandas")
-    return np.asarray(X.index) if pandas and isinstance(X, pandas.DataFrame) else None
+    return list(X.index) if pandas and isinstance(X, pandas.DataFrame) else None
 
 
 def numbers_of(x: Any) -> Array:

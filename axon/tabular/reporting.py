@@ -90,7 +90,7 @@ def page(subject: Subject, title: str | None) -> str:
 
 def _chosen(subject: Subject) -> dict[str, object]:
     """Settings that say something."""
-    silent = (None, (), [])
+    silent: tuple[object, ...] = (None, (), [])
     return {k: v for k, v in subject.settings.items() if v not in silent and k != "verbose"}
 
 

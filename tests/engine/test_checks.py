@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from axon import checks
-from axon.names import choose, itself
+from axon.names import choose, itself, need
 
 NO_NUMBERS = [True, np.bool_(True), "1", None, [1], 1j, np.nan, np.inf, -np.inf]
 
@@ -98,3 +98,14 @@ def test_anything_else_is_no_choice(given):
 def test_a_class_of_another_family_is_no_function():
     with pytest.raises(TypeError, match="shape: expected"):
         chosen(int, function=itself)
+
+
+def test_a_package_that_is_there_and_broken_is_not_called_missing(tmp_path, monkeypatch):
+    (tmp_path / "broken_one.py").write_text("import nosuchpart")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ImportError, match=r"nosuchthing, which is not installed\. Run: pip install"
+    ):
+        need("nosuchthing.part", "This needs", "serve")
+    with pytest.raises(ImportError, match=r"cannot be imported: No module named 'nosuchpart'\."):
+        need("broken_one", "This needs", "serve")
