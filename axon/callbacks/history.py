@@ -275,9 +275,9 @@ def _numbers(values: list[Any]) -> Array | None:
     return made if made.ndim == 1 else None
 
 
-def _row(array: Any, kinds: str) -> list[Any]:
-    """The numbers of an array (n,), if they are of these kinds."""
-    if array.ndim != 1 or array.dtype.kind not in kinds:
+def _row(array: Any, types: str) -> list[Any]:
+    """The numbers of an array (n,), if they are of these types."""
+    if array.ndim != 1 or array.dtype.kind not in types:
         raise TypeError(f"expected numbers in a row, got {array.dtype} of shape {array.shape}")
     return list(array.tolist())
 

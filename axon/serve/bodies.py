@@ -132,7 +132,7 @@ def read(content_type: str, raw: bytes, max_rows: int) -> Given:
     )
 
 
-def _of_form(parts: Sequence[forms.Part], max_rows: int) -> CellsByName | list[Upload]:
+def _of_form(parts: Sequence[forms.FormPart], max_rows: int) -> CellsByName | list[Upload]:
     """The files of a form; or, where there are none, its fields: one row."""
     files = [
         part for part in parts if part.filename is not None and (part.filename or part.content)
@@ -149,7 +149,7 @@ def _of_form(parts: Sequence[forms.Part], max_rows: int) -> CellsByName | list[U
     return [_upload(part) for part in files]
 
 
-def _upload(part: forms.Part) -> Upload:
+def _upload(part: forms.FormPart) -> Upload:
     if not part.content.strip():
         said = f"The file {part.filename!r} of the form is empty."
         raise Refused(400, "empty file", said)
@@ -158,7 +158,7 @@ def _upload(part: forms.Part) -> Upload:
     return made
 
 
-def _fields(fields: Sequence[forms.Part]) -> CellsByName:
+def _fields(fields: Sequence[forms.FormPart]) -> CellsByName:
     cells: dict[str, list[Scalar]] = {}
     for field in fields:
         if field.name in cells:

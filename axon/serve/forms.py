@@ -11,7 +11,7 @@ HEADERS = 8192  # bytes before the content of a part
 WRONG = (400, "broken form")
 
 
-class Part(NamedTuple):
+class FormPart(NamedTuple):
     """A part of a form.
 
     Attributes:
@@ -25,7 +25,7 @@ class Part(NamedTuple):
     content: bytes
 
 
-def parts(content_type: str, raw: bytes, most: int) -> list[Part]:
+def parts(content_type: str, raw: bytes, most: int) -> list[FormPart]:
     r"""The parts of a form.
 
     Args:
@@ -38,7 +38,7 @@ def parts(content_type: str, raw: bytes, most: int) -> list[Part]:
 
     >>> body = b'--x\r\nContent-Disposition: form-data; name="size"\r\n\r\n1.5\r\n--x--\r\n'
     >>> parts("multipart/form-data; boundary=x", body, 10)
-    [Part(name='size', filename=None, content=b'1.5')]
+    [FormPart(name='size', filename=None, content=b'1.5')]
     """
     said = Message()
     said["Content-Type"] = content_type
@@ -57,7 +57,7 @@ def parts(content_type: str, raw: bytes, most: int) -> list[Part]:
     return [_part(piece, number + 1) for number, piece in enumerate(pieces[: ends[0]])]
 
 
-def _part(piece: bytes, number: int) -> Part:
+def _part(piece: bytes, number: int) -> FormPart:
     head, blank, content = piece.partition(b"\r\n\r\n")
     if not blank or len(head) > HEADERS:
         raise Refused(*WRONG, f"Part {number} of the form has no end of its headers.")
@@ -67,7 +67,7 @@ def _part(piece: bytes, number: int) -> Part:
         raise Refused(*WRONG, f"Part {number} of the form has no name.")
     if told.get("Content-Transfer-Encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
         raise Refused(*WRONG, f"Part {number} of the form is encoded: send it as it is.")
-    return Part(_utf8(name), _filename(told), content)
+    return FormPart(_utf8(name), _filename(told), content)
 
 
 def _filename(told: Message) -> str | None:
