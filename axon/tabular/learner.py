@@ -162,6 +162,12 @@ class TableLearner(Insight):
         told = [str(name) for name in vars(self).get("metadata_", {}).get("outputs", ())]
         return told if len(told) == len(usual) else usual
 
+    @property
+    def n_iter_(self) -> int:
+        """How many epochs were learned."""
+        demand_fitted(self)
+        return len(self.fitted_.losses)
+
     def take_names(self, names: list[str], named: bool) -> None:
         """Take note of the columns that it learns from, by name if they had names."""
         self.n_features_in_ = len(names)

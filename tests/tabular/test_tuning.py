@@ -113,6 +113,7 @@ def test_a_callback_is_told_of_epochs_and_ends_them():
 
     model = TabularRegressor("fast", 0, hidden_layer_sizes=4).fit(X, Y, callback=three)
     assert [loss for _, loss in told] == model.fitted_.losses
+    assert model.n_iter_ == 3
     assert [epoch for epoch, _ in told] == [0, 1, 2]
 
     class Enough(Exception):
