@@ -220,7 +220,7 @@ class Heads(Layer):
         n, heads, time, _ = q.shape
         scores = self._together(q) @ k.transpose(0, 1, 3, 2)
         if heads != self.shared_heads:
-            scores = scores.reshape(n, heads, time, -1)
+            scores = scores.reshape(n, heads, time, k.shape[2])
         return shares_of(scores, allowed)
 
     def _mixed(self, shares: Tensor, v: Tensor) -> Tensor:
@@ -228,15 +228,16 @@ class Heads(Layer):
         n, heads, time, _ = shares.shape
         y = self._together(self.dropping(shares) if self.dropout else shares) @ v
         if heads != self.shared_heads:
-            y = y.reshape(n, heads, time, -1)
-        rows: Tensor = y.transpose(0, 2, 1, 3).reshape(n, time, -1)
+            y = y.reshape(n, heads, time, v.shape[3])
+        rows: Tensor = y.transpose(0, 2, 1, 3).reshape(n, time, heads * v.shape[3])
         return rows
 
     def _together(self, x: Tensor) -> Tensor:
         """Heads that ask the same one behind another: (n, heads, q, ...) -> (n, shared, m, ...)."""
         if self.heads == self.shared_heads:
             return x
-        return x.reshape(len(x), self.shared_heads, -1, x.shape[-1])
+        many = self.heads // self.shared_heads * x.shape[2]
+        return x.reshape(len(x), self.shared_heads, many, x.shape[3])
 
     def _linear(self, name: str, x: Tensor, scale: float = 1.0) -> Tensor:
         """(x W + b) scale."""
@@ -251,7 +252,7 @@ class Heads(Layer):
     def _heads(self, name: str, x: Tensor, count: int, scale: float = 1.0) -> Tensor:
         """Project and cut into heads: (n, time, features) -> (n, heads, time, size), a view."""
         y = self._linear(name, x, scale)
-        return y.reshape(*y.shape[:2], count, -1).transpose(0, 2, 1, 3)
+        return y.reshape(*y.shape[:2], count, y.shape[2] // count).transpose(0, 2, 1, 3)
 
     def _masks(
         self,

@@ -143,3 +143,16 @@ def test_what_inputs_of_ones_own_layer_must_be():
         layers.InputSpec(ndim=2, axes={2: 3})
     with pytest.raises((TypeError, ValueError), match="ndim"):
         layers.InputSpec(ndim="two")
+
+
+def test_no_samples_at_all():
+    for n, layer in (
+        (1, layers.MultiHeadAttention(2)),
+        (1, layers.GroupQueryAttention(2, 4, 2)),
+        (2, layers.TransformerDecoderBlock(2, 6)),
+    ):
+        x = np.ones((0, 3, 4))
+        assert layer([x, x] if n == 2 else x).shape == (0, 3, 4)
+    assert layers.MaxPooling2D(return_indices=True)(np.ones((0, 4, 4, 2)))[1].shape == (0, 2, 2, 2)
+    assert layers.AdaptiveLogSoftmax(9, [3])(np.ones((0, 4))).shape == (0, 9)
+    assert layers.EmbeddingBag(3, 2)(np.zeros(0, int), offsets=[0, 0]).shape == (2, 2)
