@@ -22,6 +22,7 @@ from tests.samples.losses import OF_NUMBERS
 
 Spec = dict[str, Any]
 Configurable = list[Any]  # [name, arguments]
+RARE_FROM = 1000  # seeds from here on draw rarer layers, too; those before what they always drew
 MOST = 1500  # numbers in a sample on its way
 CLOSE = 2e-5  # how near outputs of the same weights are, of the largest
 ROUNDING = 30.0  # how often the effect of the smallest changes of weights may be exceeded
@@ -116,13 +117,13 @@ SMOOTH = ["tanh", "sigmoid", "relu", "gelu", "linear", "softplus"]
 class Layers(Rare):
     """Draws layers for samples of some shape."""
 
-    def __init__(self, draw: Random, dtype: str, wide: bool = False) -> None:
-        self.draw, self.dtype, self.wide = draw, dtype, wide
+    def __init__(self, draw: Random, dtype: str, wide: bool = False, rare: bool = True) -> None:
+        self.draw, self.dtype, self.wide, self.rare = draw, dtype, wide, rare and not wide
 
     def next(self, shape: tuple[int, ...], depth: int = 0) -> tuple[Configurable, tuple[int, ...]]:
         """A layer that takes samples of this shape, and what shape they have then."""
         for _ in range(50):
-            rare = not self.wide and self.draw.random() < 0.25
+            rare = self.rare and self.draw.random() < 0.25
             name = self.draw.choice(self.rare_names(shape) if rare else self._names(shape, depth))
             described = self._described(name, shape, depth)
             if described is None:
@@ -284,9 +285,11 @@ class Layers(Rare):
     def _pool(self, shape: Any) -> Spec:
         draw = self.draw
         size, strides = draw.choice([1, 2, 2, 3]), draw.choice([None, None, 1, 2, 3])
+        settings = {"pool_size": size, "strides": strides}
+        if not self.rare:
+            return {**settings, "padding": draw.choice(["valid", "same"])}
         padding = draw.choice(["valid", "same", 1 if size > 1 else 0])
-        settings = {"pool_size": size, "strides": strides, "padding": padding}
-        return {**settings, "ceil_mode": draw.random() < 0.2}
+        return {**settings, "padding": padding, "ceil_mode": draw.random() < 0.2}
 
     _maxpooling1d = _maxpooling2d = _averagepooling1d = _averagepooling2d = _pool
 
@@ -477,7 +480,7 @@ def drawn(seed: int) -> Spec:
     if wide:
         spec |= {"dtype": "float32", "n": draw.choice([2, 3, 5, 9])}
         width = "float32"
-    parts = Layers(draw, width, wide)
+    parts = Layers(draw, width, wide, rare=seed >= RARE_FROM)
     shape = tuple(draw.choice(WIDE if wide else SHAPES))
     listed: list[Configurable] = []
     spec["words"] = not wide and draw.random() < 0.15
