@@ -12,7 +12,6 @@ _SIZED = {  # with the number of axes in place of #
     "Dropout#d": "SpatialDropout#D",
     "InstanceNorm#d": "InstanceNormalization",
     "LPPool#d": "LPPooling#D",
-    "FractionalMaxPool#d": "FractionalMaxPooling#D",
     "MaxPool#d": "MaxPooling#D",
     "MaxUnpool#d": "MaxUnpooling#D",
     "ReflectionPad#d": "Padding#D(padding, mode='reflect')",
@@ -27,6 +26,7 @@ _ACTIVATIONS = {
 }
 PYTORCH = {
     **{k.replace("#", n): v.replace("#", n) for k, v in _SIZED.items() for n in "123"},
+    **{f"FractionalMaxPool{n}d": f"FractionalMaxPooling{n}D" for n in "23"},
     **{name: f"Activation({function!r})" for name, function in _ACTIVATIONS.items()},
     "AdaptiveLogSoftmaxWithLoss": "AdaptiveLogSoftmax, with the loss 'nll'",
     "GroupNorm": "GroupNormalization",

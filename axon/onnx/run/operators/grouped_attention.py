@@ -20,7 +20,7 @@ MaybeTensor = Tensor | None
 Stored = Literal["NONE", "PER_TENSOR", "PER_CHANNEL"]
 
 
-class Cache(NamedTuple):
+class PackedCache(NamedTuple):
     """How keys or values of before lie: as numbers, or in a few bits with a scale.
 
     Attributes:
@@ -53,13 +53,15 @@ class Cache(NamedTuple):
         return bytes_[..., 0::2] + ops.left_shift(bytes_[..., 1::2], np.uint8(4))
 
 
-def _cache(kind: str, bits: int, scale: MaybeTensor, heads: int) -> Cache:
-    if kind == "NONE":
-        return Cache(0)
+def _cache(packing: str, bits: int, scale: MaybeTensor, heads: int) -> PackedCache:
+    if packing == "NONE":
+        return PackedCache(0)
     if scale is None or bits not in (4, 8):
-        raise ValueError(f"a cache {kind} needs a scale, and 4 or 8 bits, got {bits}.")
-    wide = kind == "PER_CHANNEL"
-    return Cache(bits, scale.reshape(heads, 1, scale.size // heads) if wide else scale.reshape(()))
+        raise ValueError(f"a cache {packing} needs a scale, and 4 or 8 bits, got {bits}.")
+    wide = packing == "PER_CHANNEL"
+    return PackedCache(
+        bits, scale.reshape(heads, 1, scale.size // heads) if wide else scale.reshape(())
+    )
 
 
 class NormalOptions(NamedTuple):

@@ -14,7 +14,7 @@ from axon.onnx.run.operators.table import of_microsoft as _of
 from axon.onnx.run.operators.table import operator
 from axon.onnx.run.operators.windows import Spacing, conv
 
-Activation = Literal["none", "silu", "swish"]
+Smooth = Literal["none", "silu", "swish"]
 Rule = Literal["linear", "gated", "delta", "gated_delta"]
 
 
@@ -83,7 +83,7 @@ def causal_conv(
     past: Tensor | None = None,
     /,
     *,
-    activation: Activation = "none",
+    activation: Smooth = "none",
 ) -> list[Tensor | None]:
     """Each channel of (n, channels, time) by a kernel of its own over steps of now and before.
 
@@ -100,7 +100,7 @@ def spaced_causal_conv(
     past: Tensor | None = None,
     /,
     *,
-    activation: Activation = "none",
+    activation: Smooth = "none",
     channels_last: Literal[0] = 0,
     dilation: int = 1,
     ndim: Literal[1] = 1,

@@ -113,7 +113,7 @@ def _clipped(function: Function, limit: float, x: Tensor) -> Tensor:
     return function(x.clip(-limit, limit))
 
 
-class Gates(NamedTuple):
+class GateRules(NamedTuple):
     """How the gates of an LSTM differ from the usual ones.
 
     Attributes:
@@ -125,7 +125,7 @@ class Gates(NamedTuple):
     coupled: bool = False
 
 
-USUAL = Gates()
+USUAL = GateRules()
 
 
 def recurrent(
@@ -136,7 +136,7 @@ def recurrent(
     weights: tuple[Tensor, Tensor, Tensor | None],
     lengths: Data | None,
     first: list[Data | None],
-    gates: Gates = USUAL,
+    gates: GateRules = USUAL,
 ) -> list[Tensor | None]:
     """Y (time, directions, n, units), Y_h and Y_c (directions, n, units), those that are used.
 
@@ -198,7 +198,7 @@ def _direction(
     return run(p, mask, cell=recurrence.name, time=time)
 
 
-def _of_direction(gates: Gates, d: int, units: int) -> Gates:
+def _of_direction(gates: GateRules, d: int, units: int) -> GateRules:
     """The gates of one direction, whose peepholes are (3 * units,)."""
     if gates.peepholes is None:
         return gates
@@ -207,7 +207,9 @@ def _of_direction(gates: Gates, d: int, units: int) -> Gates:
     return gates._replace(peepholes=gates.peepholes[d])
 
 
-def _cell(recurrence: Recurrence, chosen: list[Function], gates: Gates) -> Callable[..., Tensor]:
+def _cell(
+    recurrence: Recurrence, chosen: list[Function], gates: GateRules
+) -> Callable[..., Tensor]:
     """The compiled recurrence for the usual gates and activations, else single operations."""
     usual = [FUNCTIONS[name.lower()] for name in recurrence.usual]
     plain = gates.peepholes is None and not gates.coupled
@@ -230,7 +232,7 @@ def _lstm_step(
     c: Tensor,
     *,
     chosen: list[Function],
-    gates: Gates,
+    gates: GateRules,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """An LSTM with any activations; i and k may see c, and o the c of after the step.
 
@@ -353,7 +355,7 @@ def lstm(
     context: Context,
 ) -> list[Tensor | None]:
     """c' = k c + i g and h' = o f(c'), of the gates i, k, g, o, which peepholes ``p`` let see c."""
-    gates, weights = Gates(p, bool(input_forget)), (w, r, b)
+    gates, weights = GateRules(p, bool(input_forget)), (w, r, b)
     return recurrent(LSTM, options, context.used, x, weights, lengths, [h, c], gates)
 
 
