@@ -15,6 +15,7 @@ from axon.serve.tables import given
 
 if TYPE_CHECKING:
     from axon.tabular import Table
+    from axon.tabular.learner import TableLearner
 
 ASKED = "as was asked for"  # why a column was left out: the user said so
 
@@ -31,7 +32,7 @@ def demand_rows(path: str) -> None:
     )
 
 
-def rows_in(model: Any, path: str) -> "Table":
+def rows_in(model: "TableLearner", path: str) -> "Table":
     """The rows of a file, read as those that the model learned from; without the target."""
     if path != "-" and Path(path).suffix.lower() in ARRAYS:
         x = read_array(path)
@@ -61,7 +62,7 @@ def answers(model: Any, table: "Table", path: str) -> Array:
 
 
 def predicted(
-    model: Any, files: Sequence[str], id_column: str | None = None
+    model: "TableLearner", files: Sequence[str], id_column: str | None = None
 ) -> Iterator[tuple[FileSamples, Array]]:
     """Each file's rows with what the model says of them."""
     for path in files:
@@ -73,7 +74,7 @@ def predicted(
         yield FileSamples(np.empty((table.rows, 0)), *where), found
 
 
-def _usual_id(model: Any, table: "Table") -> str | None:
+def _usual_id(model: "TableLearner", table: "Table") -> str | None:
     """The column that numbered the rows to learn from, if these have it, too.
 
     So does one that the user left out, if it is called like an id and no value stands twice in it.
@@ -107,7 +108,7 @@ def _ids(table: "Table", column: str, path: str) -> list[str]:
 
 
 def asked_of(
-    model: Any, path: str, target: str | tuple[str, ...] | None = None
+    model: "TableLearner", path: str, target: str | tuple[str, ...] | None = None
 ) -> tuple["Table", Array]:
     """Rows of a file whose targets are known, and these, as ``beside`` sets answers beside them.
 
@@ -135,7 +136,7 @@ def asked_of(
 Known = tuple["Table", Array, Array]  # rows, targets, and where in the file these are known
 
 
-def _targets(model: Any, target: str | tuple[str, ...] | None) -> tuple[str, ...]:
+def _targets(model: "TableLearner", target: str | tuple[str, ...] | None) -> tuple[str, ...]:
     """The columns that are predicted."""
     told = model.target_name_ or tuple(model.metadata_.get("targets", ()))
     names = target or told
@@ -160,7 +161,7 @@ def outputs_of(model: Any) -> int:
     return int(model.fitted_.net.outputs) if several else 1
 
 
-def _one(model: Any, table: "Table", name: str) -> Known:
+def _one(model: "TableLearner", table: "Table", name: str) -> Known:
     from axon.tabular.tasks import question
 
     classes = getattr(model, "classes_", None)
@@ -170,7 +171,7 @@ def _one(model: Any, table: "Table", name: str) -> Known:
     return found.table, y, found.known
 
 
-def _several(model: Any, table: "Table", names: tuple[str, ...]) -> Known:
+def _several(model: "TableLearner", table: "Table", names: tuple[str, ...]) -> Known:
     from axon.tabular.several import several
 
     labels = "classes_" in vars(model)
@@ -197,7 +198,7 @@ def _places(name: str, words: Array, known: list[str]) -> Array:
     return np.array([places[w] for w in words.tolist()], np.int64)
 
 
-def demand_learned(model: Any, path: str) -> None:
+def demand_learned(model: "TableLearner", path: str) -> None:
     """Demand that a file is the one the model learned from, for out-of-fold answers."""
     from axon.cli.data import fingerprint
 

@@ -3,7 +3,7 @@
 Figures are kept by name, for JSON, and printed for people.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from axon.cli.output import note, print_pairs, print_table
 from axon.metrics import scores
 from axon.names import readable
 from axon.serve.meaning import Meaning
+
+if TYPE_CHECKING:
+    pass
 
 Figures = dict[str, Any]  # what is said of the results, by name
 

@@ -1,7 +1,6 @@
 """What options of tables take: names of columns, times, shares."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 
@@ -74,7 +73,7 @@ def one_or_several(
     return tuple(names) if len(names) > 1 else names[0] if names else None
 
 
-def demand_one_target(settings: Mapping[str, Any]) -> None:
+def demand_one_target(settings: Mapping[str, object]) -> None:
     """Refuse several targets where a network learns, or is judged."""
     if isinstance(settings["target"], tuple):
         raise click.UsageError(

@@ -25,7 +25,7 @@ from axon.ranks import world
 if TYPE_CHECKING:
     from axon.tabular import Columns, Table
     from axon.tabular.class_learner import ClassLearner
-    from axon.tabular.learner import EpochCallback
+    from axon.tabular.learner import EpochCallback, TableLearner
     from axon.tabular.number_learner import NumberLearner
     from axon.tabular.tasks import Question
 
@@ -186,7 +186,7 @@ class TableRun:
         """What is predicted, in words."""
         return _target(found)
 
-    def _baseline(self, found: "Question", y: Array, model: Any) -> str:
+    def _baseline(self, found: "Question", y: Array, model: "TableLearner") -> str:
         """The answer that looks at no column, in words."""
         return verdict.baseline_name(found.task, y, getattr(model, "classes_", ()))
 
@@ -222,7 +222,7 @@ class TableRun:
         model.time_limit, model.verbose = s["time_limit"], 0
         return model
 
-    def _name(self, model: Any, found: "Question") -> None:
+    def _name(self, model: "TableLearner", found: "Question") -> None:
         """Let the model know its target."""
         model.target_name_ = found.target
 
@@ -230,7 +230,7 @@ class TableRun:
         """Lines of the report that only some runs have."""
         return []
 
-    def judged(self, model: Any, found: "Question") -> tuple[Array, Array]:
+    def judged(self, model: "TableLearner", found: "Question") -> tuple[Array, Array]:
         """Targets and answers of rows not learned from: of a file of their own, if there is one."""
         test = self.settings["test"]
         if test is None:
@@ -280,7 +280,7 @@ class TableRun:
             "sha256": fingerprint(data),
         }
 
-    def _write(self, model: Any, found: "Question") -> None:
+    def _write(self, model: "TableLearner", found: "Question") -> None:
         s = self.settings
         if s["save"]:
             model.save(s["save"])
@@ -289,7 +289,7 @@ class TableRun:
             model.report(s["report"], title=f"{s['data']}: {found.target}")
             self.written.append(s["report"])
 
-    def _report(self, model: Any, found: "Question", y: Array) -> None:
+    def _report(self, model: "TableLearner", found: "Question", y: Array) -> None:
         """The closing report: how well, beside what, on what, and what to do next."""
         used, epochs = len(model.columns_.used), plural(len(model.fitted_.losses), "epoch")
         spent = self._spent()

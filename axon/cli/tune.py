@@ -121,7 +121,7 @@ class NetworkTuning(Tuning):
     def _run(self, found: Mapping[str, Any]) -> TrainingRun:
         return TrainingRun(train, {**self.wanted, **found}, fall_back=False)
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """As in ``Tuning``."""
         s = self.run.settings
         kept = ("target", "task", "kind", "epochs", "validation", "seed", "class_weight", "augment")
@@ -129,7 +129,7 @@ class NetworkTuning(Tuning):
         sha256 = fingerprint(self.run.task.data)
         return about | {"data": sha256 or self.run.task.data, "searched": sorted(self.names)}
 
-    def usual(self) -> dict[str, Any]:
+    def usual(self) -> dict[str, object]:
         """As in ``Tuning``."""
         s = self.run.settings
         usual = {"learning_rate": s["learning_rate"], "dropout": s["dropout"] or 0.0}

@@ -82,7 +82,7 @@ class TableTuning(Tuning):
 
     # -------------------------------------------------------------------- trials
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """As in ``Tuning``."""
         s = self.run.settings
         told = {name: s[name] for name in (*COMMON, *self.given)}
@@ -91,7 +91,7 @@ class TableTuning(Tuning):
         about = {"learner": "a table as it comes", "data": fingerprint(s["data"]), "test": tested}
         return {**about, **plain, "searched": sorted(self.names)}
 
-    def usual(self) -> dict[str, Any]:
+    def usual(self) -> dict[str, object]:
         """As in ``Tuning``."""
         from axon.tabular.choices import choose
 

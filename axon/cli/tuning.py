@@ -31,11 +31,11 @@ class Tuning(ABC):
         self.best, self.prune = best, prune
 
     @abstractmethod
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """What trials have in common, as JSON has it."""
 
     @abstractmethod
-    def usual(self) -> dict[str, Any]:
+    def usual(self) -> dict[str, object]:
         """What ``train`` takes where nobody says otherwise: it is tried first."""
 
     @abstractmethod

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from inspect import signature, unwrap
 from itertools import takewhile
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -643,14 +644,14 @@ def one_by_one(given: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(flat)
 
 
-def _inputs_of(call: Any) -> int:
+def _inputs_of(call: FunctionType) -> int:
     """How many inputs a ``call`` needs: parameters by place, but self and those with defaults."""
     code, defaults = call.__code__, len(call.__defaults__ or ())
     needed = code.co_varnames[1 : code.co_argcount - defaults]
     return len([name for name in needed if name not in ("mask", "training")])
 
 
-def _is_batches(inputs: Sequence[Any]) -> bool:
+def _is_batches(inputs: Sequence[object]) -> bool:
     """Whether one list of Tensors was given, or of arrays that are not single samples."""
     given = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], list | tuple) else ()
     batches = [isinstance(x, Tensor) or (isinstance(x, np.ndarray) and x.ndim > 1) for x in given]

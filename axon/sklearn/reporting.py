@@ -101,7 +101,7 @@ def _results(judged: Judged) -> list[Section | None]:
     return list(sections.results(found, judged.x, judged.features, judged.labels))
 
 
-def labels_of(X: Any) -> list[object] | None:
+def labels_of(X: object) -> list[object] | None:
     """What the rows of a frame of pandas are called: its index; None for all else."""
     from sys import modules
 

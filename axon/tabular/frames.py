@@ -41,7 +41,7 @@ def taken_apart(data: Any) -> FrameParts | None:
     return None
 
 
-def labels_of(frame: Any) -> Array | None:
+def labels_of(frame: object) -> Array | None:
     """What a frame calls its rows (rows,): pandas's index; None where it has no names for them."""
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(frame, pandas.DataFrame):

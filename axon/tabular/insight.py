@@ -69,7 +69,7 @@ class Insight:
     def _coded(self, y: Array) -> Array:
         """Targets in numbers, as they were learned: places of classes, labels, or amounts."""
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """What it was told when it was made, by the name of the argument."""
         told = list(signature(type(self).__init__).parameters)[1:]
         return {name: vars(self)[name] for name in sorted(told)}

@@ -53,7 +53,7 @@ OF_COURSE = {
 OF_CHOICES = {"hidden_layer_sizes": "widths", "bins": "bins", "bin_scale": "bin_scale"}
 
 
-def tuned(owner: str, choices: Choices, given: Mapping[str, Any]) -> Choices:
+def tuned(owner: str, choices: Choices, given: Mapping[str, object]) -> Choices:
     """The choices, but for what was said.
 
     Args:
