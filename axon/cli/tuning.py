@@ -1,14 +1,15 @@
 """A search for settings: trials one after the other, in a study that others may share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import click
 
 from axon.cli import searching
 from axon.cli.output import console, note
-from axon.cli.overview import cut
 from axon.names import printable, readable
 
 
@@ -86,9 +87,9 @@ class Tuning(ABC):
             text = f"loss {readable(trial.value)}"
         top = "" if best is None else f"best {readable(best.value)}"
         spent = trial.duration.total_seconds() if trial.duration else 0.0
-        line = f"Trial {len(done)}/{self.trials}  {text:22}  {top:11} {spent:6.1f} s  "
-        shown = "  ".join(f"{k}={_short(v)}" for k, v in trial.params.items())
-        click.echo(cut(printable(line + shown), console().width - 1))
+        line = f"Trial {len(done)}/{self.trials}  {text:22}  {top:11} {spent:6.1f} s"
+        shown = [f"{name}={_short(value)}" for name, value in trial.params.items()]
+        click.echo("\n".join(fitted(line, shown, console().width - 1)))
         if len(done) >= self.trials:
             study.stop()
 
@@ -102,6 +103,15 @@ class Tuning(ABC):
             )
         self.write(best)
         self.finish(best)
+
+
+def fitted(line: str, shown: Sequence[str], width: int) -> list[str]:
+    """A line and settings behind it, or below it where the terminal is too narrow."""
+    line, rest = printable(line), printable("  ".join(shown))
+    if len(line) + 2 + len(rest) <= width:
+        return [f"{line}  {rest}"]
+    lines = wrap(rest, width, initial_indent="    ", subsequent_indent="    ")
+    return [*([line] if len(line) <= width else wrap(" ".join(line.split()), width)), *lines]
 
 
 def _short(value: object) -> str:

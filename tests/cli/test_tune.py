@@ -16,6 +16,7 @@ import optuna
 import axon
 from axon.cli import searching
 from axon.cli.searching import SEARCHED, suggested
+from axon.cli.tuning import fitted
 from tests.cli.commands import fails, in_a_process, run, started
 
 QUICK = ("digits", "--epochs", 1)
@@ -166,3 +167,13 @@ def test_a_space_is_what_is_said():
     assert all(1e-4 <= rate <= 3e-2 for rate in seen["learning_rate"])
     assert set(seen["batch_size"]) == {16, 32, 64, 128, 256}
     assert set(suggested(study.ask(), {"dropout"}, 9)) == {"dropout"}
+
+
+def test_settings_of_a_trial_are_never_cut():
+    shown = ["depth=2", "width=115", "learning_rate=0.0123", "weight_decay=1.5"]
+    line = "Trial 12/50  loss 0.2792             best 0.2792    0.7 s"
+    assert fitted(line, shown, 9_999) == [f"{line}  {'  '.join(shown)}"]
+    assert fitted(line, shown, 79) == [line, f"    {'  '.join(shown)}"]
+    narrow = fitted(line, shown, 39)
+    assert max(map(len, narrow)) <= 39
+    assert [s for s in " ".join(narrow).split() if "=" in s] == shown
