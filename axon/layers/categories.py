@@ -67,12 +67,14 @@ class HashedCrossing(Preparation):
         output_mode: "int" or "one_hot".
         options: name, dtype (of vectors).
 
-    It is called with the two features, arrays of words or whole numbers of one shape, before they
-    go into a model.
+    It is called with the two features, arrays of words or whole numbers of one shape, one by one
+    or in a list; or with two Inputs, which no other layer reads.
 
     >>> HashedCrossing(5)(["red", "blue"], [1, 1]).shape
     (2,)
     """
+
+    columns = 2
 
     def __init__(
         self, num_bins: int, output_mode: str = "int", **options: Unpack[LayerOptions]
@@ -83,7 +85,9 @@ class HashedCrossing(Preparation):
 
     def prepare(self, x: object, *more: object) -> Array:
         """The ids of pairs, or vectors of them."""
-        columns = [cells("HashedCrossing", column) for column in (x, *more)]
+        given = [*x] if isinstance(x, list | tuple) and len(x) == 2 and not more else []
+        together = bool(given) and not any(isinstance(column, str | bytes) for column in given)
+        columns = [cells("HashedCrossing", c) for c in (given if together else (x, *more))]
         shapes = [column.shape for column in columns]
         if len(columns) != 2 or shapes[0] != shapes[1]:
             raise ValueError(

@@ -30,6 +30,7 @@ class Preparation(Layer):
     prepares = True
     on_mask = masks.EACH
     output_mode: str = "int"
+    columns = 1  # how many raw inputs are turned into numbers together
 
     @property
     def raw(self) -> object:
@@ -52,8 +53,8 @@ class Preparation(Layer):
     def accept(self, shape: Shape, *more: Shape) -> None:
         """What is prepared fits."""
 
-    def call(self, x: Tensor) -> Tensor:
-        """Pass on what is prepared."""
+    def call(self, x: Tensor, *more: Tensor) -> Tensor:
+        """Pass on what is prepared; of several inputs, it lies in the place of each."""
         if modes.unprepared:
             raise TypeError(
                 f"layer {self.name!r}: it prepares raw values where data come in, and cannot in "

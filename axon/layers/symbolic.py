@@ -280,18 +280,20 @@ def _sample(target: Tree, value: Symbolic, size: int) -> Tensor:
 
 
 def prepared_sample(target: Tree, inputs: tuple[Tree, ...]) -> Array:
-    """What a layer that turns raw values into numbers makes of an example at an Input.
+    """What a layer that turns raw values into numbers makes of an example at its Inputs.
 
     Raises:
         ValueError: it is called with anything else; or how much it makes depends on the data.
     """
-    given = list(leaves(inputs, Symbolic))
-    if len(given) != 1 or not given[0].spec.raw:
+    given, count = list(leaves(inputs, Symbolic)), getattr(target, "columns", 1)
+    if len(given) != count or not all(value.spec.raw for value in given):
         raise ValueError(
-            f"{target.name!r} turns one Input, as it comes in, into numbers; it cannot stand "
-            f"behind other layers. It was called with {given}."
+            f"{target.name!r} turns {'one Input' if count == 1 else f'{count} Inputs'}, as data "
+            f"come in, into numbers; it cannot stand behind other layers. It was called with "
+            f"{given}."
         )
-    made: Array = target.prepared((np.full(given[0].spec.shape, target.raw),))[0]
+    examples = tuple(np.full(value.spec.shape, target.raw) for value in given)
+    made: Array = target.prepared(examples)[0]
     if not made.size:
         raise ValueError(
             f"{target.name!r} makes rows as long as the longest text that is given, but a graph "

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from axon.backend import DType, Shape, as_array
 from axon.core import Tensor
 from axon.layers.input import Input
@@ -15,7 +17,6 @@ from axon.layers.symbolic import (
     Tree,
     leaves,
     mapped,
-    prepared_sample,
     remember,
     symbolic,
 )
@@ -77,9 +78,17 @@ class Functional(Model):
         self._entries = tuple(_entry_names(inputs, self._steps_of_graph))
         self._by_name = isinstance(inputs, Mapping)
         self._chains = _chains(self._steps_of_graph, len(entries), self._results)
-        pairs = zip(entries, self._chains, strict=True)
-        self._shapes = tuple(_shape_of_rows(*pair) for pair in pairs), _shapes_of(results)
+        self._shapes = self._shapes_of_rows(), _shapes_of(results)
         vars(self)["_symbolic"] = entries, results
+
+    def _shapes_of_rows(self) -> tuple[Shape, ...]:
+        """The shapes of one sample of what comes in, prepared."""
+        pairs = list(zip(self._steps_of_graph, self._chains, strict=False))
+        rows = [
+            np.full(step.specs.shape, chain[0].target.raw) if chain else step.specs
+            for step, chain in pairs
+        ]
+        return tuple(made.shape[1:] for made in self.prepared(tuple(rows)))
 
     def _name(self, modules: list[Module], keys: Sequence[str] | None) -> None:
         """Give each layer a key of its own, by which its parameters are found."""
@@ -192,12 +201,15 @@ class Functional(Model):
 
     def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Raw values, such as texts, as the numbers that the first other layers read."""
-        found = []
-        for x, chain in zip(inputs, self._chains, strict=False):
-            for step in () if isinstance(x, Tensor) else chain:
-                (x,) = step.target.prepared((x,))
-            found.append(x)
-        return tuple(found)
+        steps, chains = self._steps_of_graph, self._chains
+        preparing = {id(step) for chain in chains for step in chain}
+        made = {id(step): x for step, x in zip(steps, inputs, strict=False)}
+        for step in (step for step in steps if id(step) in preparing):
+            given = [made[id(steps[ref.step])] for ref in leaves(step.inputs, Ref)]
+            ready = any(isinstance(x, Tensor) for x in given)
+            made[id(step)] = given[0] if ready else step.target.prepared(tuple(given))[0]
+        ends = ((step, *chain)[-1] for step, chain in zip(steps, chains, strict=False))
+        return tuple(made[id(step)] for step in ends)
 
     def _spread(self, inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
         if len(inputs) == 1 and isinstance(inputs[0], Mapping | list | tuple):
@@ -423,16 +435,6 @@ def _steps(entries: Sequence[Symbolic], calls: Sequence[GraphCall]) -> list[Grap
         specs = mapped(call.results, Symbolic, lambda value, _: value.spec)
         made.append(GraphStep(call.target, inputs, options, specs))
     return made
-
-
-def _shape_of_rows(entry: Symbolic, chain: Sequence[GraphStep]) -> Shape:
-    """The shape of one sample of what comes in, prepared."""
-    if not chain:
-        return entry.spec.shape[1:]
-    made = prepared_sample(chain[0].target, (entry,))
-    for step in chain[1:]:
-        (made,) = step.target.prepared((made,))
-    return made.shape[1:]
 
 
 def _chains(steps: Sequence[GraphStep], count: int, results: Tree) -> list[list[GraphStep]]:

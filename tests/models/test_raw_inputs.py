@@ -9,10 +9,13 @@ import pytest
 import axon
 from axon import Model
 from axon.layers import (
+    CategoryEncoding,
     Concatenate,
     Dense,
     Embedding,
+    Flatten,
     GlobalAveragePooling1D,
+    HashedCrossing,
     Hashing,
     Input,
     IntegerLookup,
@@ -82,6 +85,47 @@ def test_one_input_of_a_graph_may_be_texts():
     assert np.array_equal(Model(text, chain(text)).predict(TEXTS), chain.predict(TEXTS))
 
 
+@pytest.mark.parametrize("mode", ["int", "one_hot"])
+def test_two_inputs_of_a_graph_are_crossed(mode, tmp_path):
+    sizes = np.arange(12).reshape(12, 1) % 5
+    color, size = Input((1,), "string"), Input((1,), "int64")
+    cross = HashedCrossing(7, mode)
+    for made in (cross(color, size), cross([color, size]), cross((color, size))):
+        model = Model([size, color], made)
+        assert np.array_equal(model.predict([sizes, COLORS]), cross(COLORS, sizes))
+        assert np.array_equal(model.forward(sizes, COLORS), cross([COLORS, sizes]))
+    assert len(np.unique(cross(COLORS, sizes), axis=0)) > 2
+    numbers, ids = Input((2,), name="n"), cross(color, size)
+    read = Flatten()(Embedding(7, 3)(ids)) if mode == "int" else ids
+    model = Model([size, numbers, color], Dense(1)(Concatenate()([read, numbers])))
+    behind = model.forward(*map(axon.Tensor, (cross(COLORS, sizes), NUMBERS, cross(COLORS, sizes))))
+    assert np.array_equal(model.predict([sizes, NUMBERS, COLORS]), behind.data)
+    model.compile("mse", "adam")
+    model.fit([sizes, NUMBERS, COLORS], Y, epochs=2, verbose=0)
+    model.save(tmp_path / "model.axon")
+    learned = model.predict([sizes, NUMBERS, COLORS])
+    for other in (axon.load_model(tmp_path / "model.axon"), copy.deepcopy(model)):
+        assert np.array_equal(other.predict([sizes, NUMBERS, COLORS]), learned)
+
+
+def test_what_is_crossed_may_be_prepared_before_and_behind():
+    sizes = np.arange(12).reshape(12, 1) % 5
+    color, size = Input((1,), "string"), Input((1,), "int64")
+    before, cross, after = Hashing(3), HashedCrossing(7), IntegerLookup(vocabulary=[1, 2, 3])
+    model = Model([size, color], after(cross(size, before(color))))
+    expected = after(cross(sizes, before(COLORS)))
+    assert len(np.unique(expected)) > 1
+    assert np.array_equal(model.predict([sizes, COLORS]), expected)
+
+
+def test_ids_and_their_weights_are_two_inputs():
+    ids, weights = Input((3,), "int64"), Input((3,))
+    layer = CategoryEncoding(4, "count")
+    model = Model([ids, weights], layer(ids, count_weights=weights))
+    given = np.array([[0, 1, 1], [3, 3, 3]]), np.array([[0.5, 1, 2], [1, 1, 4]], "f4")
+    assert model.predict([*given]).tolist() == [[0.5, 3, 0, 0], [0, 0, 0, 6]]
+
+
 def test_texts_behind_an_input_of_a_sequential(tmp_path):
     layer = words()
     model = Sequential(
@@ -108,6 +152,12 @@ WRONG = {
         lambda x: words(output_sequence_length=None)(x),
         ValueError,
         "output_sequence_length=",
+    ),
+    "crossed_alone": (lambda x: HashedCrossing(3)(x), ValueError, "turns 2 Inputs, as data"),
+    "crossed_inside": (
+        lambda x: HashedCrossing(3)(x, Dense(2)(Input((3,)))),
+        ValueError,
+        "cannot stand behind.*'dense'",
     ),
     "no_vocabulary": (lambda x: StringLookup()(x), RuntimeError, "adapt"),
     "inside_a_graph": (
