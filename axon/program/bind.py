@@ -71,7 +71,7 @@ class Bound:
         if cut is None or plan.runs[number] < 0:
             return False
         primitive, _, _, meta, *_ = plan.instructions[number]
-        if chain is not None:
+        if chain is not None and chain.run == plan.runs[number]:
             places = chain.places(cut, primitive.eagerly is not None)
             if places:
                 work = Pieces(primitive, arrays, meta, cut, places, plan.sums(number))
@@ -82,14 +82,14 @@ class Bound:
             return False
         self._close()
         work = Pieces(primitive, arrays, meta, cut, ends(cut.rows, cut.pieces), plan.sums(number))
-        self._chain = Chain(self)
+        self._chain = Chain(self, plan.runs[number])
         self._enter(self._chain, work)
         return True
 
     def _enter(self, chain: "Chain", work: Pieces) -> None:
         chain.add(work)
         self.workspace_bytes = max(self.workspace_bytes, work.workspace_bytes())
-        alone = Chain(self)
+        alone = Chain(self, chain.run)
         alone.add(work)
         self.lines.append(alone)
 
@@ -100,10 +100,14 @@ class Bound:
 
 
 class Chain:
-    """One instruction after another, in pieces: each piece goes through all of them."""
+    """One instruction after another, in pieces: each piece goes through all of them.
 
-    def __init__(self, bound: Bound) -> None:
-        self.bound = bound
+    All belong to one run of the plan: where summands lie, which are added up at the end of the
+    chain, nothing else lies until the run ends.
+    """
+
+    def __init__(self, bound: Bound, run: int) -> None:
+        self.bound, self.run = bound, run
         self.works: list[Pieces] = []
         self._lanes: dict[int, list[BoundCall]] = {}
         self._read: list[Spans] = []

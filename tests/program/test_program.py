@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from axon import Tensor, grad, no_grad, ops
+from axon import Sequential, Tensor, grad, no_grad, ops, pieces, set_random_seed
 from axon.activations import relu, sigmoid, softmax, tanh
-from axon.layers import Dense
+from axon.layers import Conv2DTranspose, Dense, Flatten
 from axon.losses import CategoricalCrossEntropy
 from axon.modes import modes
 from axon.optimizers import SGD, Adam
@@ -1004,3 +1004,26 @@ def test_constants_are_printed_by_value_or_by_shape() -> None:
     text = str(step.latest)
     assert "where(const(2,), x0, 0.25)" in text
     assert "multiply(x0, const(2, 1))" in text
+
+
+def test_summands_stay_until_the_chain_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels of one size, whose gradients are sums over pieces, in more than one run of a plan."""
+    monkeypatch.setattr(pieces, "WORTH", 1.0)  # all that can be cut is cut
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(16, 8, 7, 3)).astype("f4"), random.integers(0, 5, 16)
+    changes = []
+    for eager in (True, False):
+        set_random_seed(0)
+        model = Sequential(
+            [
+                Conv2DTranspose(5, 2, padding="same", activation="sigmoid"),
+                Conv2DTranspose(2, 3, padding="same", dilation_rate=2, activation="gelu"),
+                *(Flatten(), Dense(5, activation="softmax")),
+            ]
+        )
+        model.compile("categorical_cross_entropy", SGD(0.01), eager=eager)
+        for _ in range(4):  # the third is replayed
+            model.train_on_batch(x, y)
+        changes.append(model.get_weights())
+    for one, other in zip(*changes, strict=True):
+        np.testing.assert_array_equal(one, other)
