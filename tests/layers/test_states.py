@@ -151,23 +151,66 @@ def test_a_symbolic_call_leaves_no_states_behind():
 # ------------------------------------------------------------------------------------ several
 
 
+def as_ours(make, of_torch, name):
+    """A parameter of PyTorch's, or its gradient: gates in our order; rows of W are columns."""
+    order = {SimpleRNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2]}[make]
+    x = of_torch[name].detach().numpy()
+    return x.reshape(len(order), -1, *x.shape[1:])[order].reshape(x.shape).T
+
+
+def of_pytorch(make, of_torch, i=0):
+    """W, R, b of layer i."""
+    parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    w, r, *both = (as_ours(make, of_torch, f"{part}_l{i}") for part in parts)
+    return w, r, np.stack(both) if make is GRU else sum(both)
+
+
+def theirs(make):
+    torch = pytest.importorskip("torch")
+    return {SimpleRNN: torch.nn.RNN, LSTM: torch.nn.LSTM, GRU: torch.nn.GRU}[make]
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_gradients_at_the_last_states_are_those_of_pytorch(make):
+    torch, units = pytest.importorskip("torch"), 18  # more than a vector of a compiled kernel
+    read, tell = (theirs(make)(3, units, batch_first=True) for _ in range(2))
+    x, begun = layers.Input((6, 3)), layers.Input((2, 3))
+    reader, teller = make(units, return_state=True), make(units)
+    y, *states = reader(x)
+    model = Model([x, begun], layers.Concatenate()([teller(begun, initial_state=states), y]))
+    model.compile("mse", optimizers.SGD(1.0))  # so that a step is the gradient
+    ours = [w for layer in (reader, teller) for w in (layer.weights, layer.recurrent_weights)]
+    ours += [reader.bias, teller.bias]
+
+    def of_both(found):
+        (w, r, b), (v, s, c) = (of_pytorch(make, dict(f)) for f in found)
+        return [w, r, v, s, b, c]
+
+    before = of_both(other.named_parameters() for other in (read, tell))
+    for place, value in zip(ours, before, strict=True):
+        place.assign(value)
+    target = rng.normal(size=(4, 2 * units)).astype("f4")
+    y, ends = read(torch.tensor(X))
+    made = torch.cat([tell(torch.tensor(X[:, :2]), ends)[0][:, -1], y[:, -1]], 1)
+    ((made - torch.tensor(target)) ** 2).mean().backward()
+    model.train_on_batch([X, X[:, :2]], target)
+    slopes = of_both(((n, p.grad) for n, p in other.named_parameters()) for other in (read, tell))
+    for a, b, slope in zip(ours, before, slopes, strict=True):
+        slope = slope if make is GRU or slope.ndim == 2 else slope / 2  # they have two biases
+        np.testing.assert_allclose(b - a.data, slope, rtol=1e-3, atol=2e-6)
+
+
 @pytest.mark.parametrize("make", KINDS)
 def test_several_layers_are_those_of_pytorch(make):
     torch = pytest.importorskip("torch")
-    theirs = {SimpleRNN: torch.nn.RNN, LSTM: torch.nn.LSTM, GRU: torch.nn.GRU}[make]
-    order = {SimpleRNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2]}[make]
-    other = theirs(3, 5, num_layers=3, batch_first=True)
+    other = theirs(make)(3, 5, num_layers=3, batch_first=True)
     layer = make(5, num_layers=3, return_sequences=True, return_state=True)
     layer(X)
     for i, cell in enumerate([layer, *layer.above]):
-        named = dict(other.named_parameters())
-        rows = [named[f"{part}_l{i}"].detach().numpy() for part in ("weight_ih", "weight_hh")]
-        biases = [named[f"{part}_l{i}"].detach().numpy() for part in ("bias_ih", "bias_hh")]
-        turned = [w.reshape(len(order), 5, -1)[order].reshape(len(order) * 5, -1) for w in rows]
-        both = [b.reshape(len(order), 5)[order].reshape(-1) for b in biases]
-        cell.weights.assign(turned[0].T)
-        cell.recurrent_weights.assign(turned[1].T)
-        cell.bias.assign(np.stack(both) if make is GRU else sum(both))
+        w, r, b = of_pytorch(make, dict(other.named_parameters()), i)
+        cell.weights.assign(w)
+        cell.recurrent_weights.assign(r)
+        cell.bias.assign(b)
     count = 2 if make is LSTM else 1
     starts = rng.normal(size=(count, 3, 4, 5)).astype("f4")
     given = tuple(torch.tensor(s) for s in starts)

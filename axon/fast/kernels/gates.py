@@ -164,3 +164,53 @@ def _simple_back(like: Any, at: int, arguments: Any) -> None:
 def simple_back(dz: int, dh: int, h: int, units: int) -> None:
     """dz = dh (1 - h'^2)."""
     by_vectors(_simple_back, units, (dz, dh, h))
+
+
+# ------------------------------------------------------------------------------------ what is read
+
+
+@njit(inline="always")
+def _add(like: Any, to: int, d: Any) -> None:
+    store(to, load(to, like) + d)
+
+
+@njit(inline="always")
+def _lstm_more(like: Any, at: int, arguments: Any) -> None:
+    dz, g, y, apart, line = arguments
+    dz, g, y = dz + at, g + at, y + at
+    i, k = load(y, like), load(y + apart, like)
+    c, o = load(y + 2 * apart, like), load(y + 3 * apart, like)
+    store(dz, multiply_add(load(g, like), i - i * i, load(dz, like)))
+    dk, dc, do = dz + line, dz + 2 * line, dz + 3 * line
+    store(dk, multiply_add(load(g + apart, like), k - k * k, load(dk, like)))
+    store(dc, multiply_add(load(g + 2 * apart, like), fill(ONE, like) - c * c, load(dc, like)))
+    store(do, multiply_add(load(g + 3 * apart, like), o - o * o, load(do, like)))
+
+
+@njit(inline="always")
+def lstm_more(dz: int, g: int, y: int, apart: int, units: int) -> None:
+    """Add to dz what reaches the gates from elsewhere, g."""
+    by_vectors(_lstm_more, units, (dz, g, y, apart, 4 * units))
+
+
+@njit(inline="always")
+def _gru_more(like: Any, at: int, arguments: Any) -> None:
+    dz, dm, g, y, apart, line = arguments
+    dz, dm, g, y = dz + at, dm + at, g + at, y + at
+    u, v, new = load(y, like), load(y + apart, like), load(y + 2 * apart, like)
+    du = load(g, like) * (u - u * u)
+    dg = load(g + 2 * apart, like) * (fill(ONE, like) - new * new)
+    reset = multiply_add(dg, load(y + 3 * apart, like), load(g + apart, like))
+    dv, inner = reset * (v - v * v), multiply_add(dg, v, load(g + 3 * apart, like))
+    _add(like, dz, du)
+    _add(like, dz + line, dv)
+    _add(like, dz + 2 * line, dg)
+    _add(like, dm, du)
+    _add(like, dm + line, dv)
+    _add(like, dm + 2 * line, inner)
+
+
+@njit(inline="always")
+def gru_more(dz: int, dm: int, g: int, y: int, apart: int, units: int) -> None:
+    """Add to dz and dm what reaches the gates, and the product with h, from elsewhere, g."""
+    by_vectors(_gru_more, units, (dz, dm, g, y, apart, 4 * units))

@@ -9,8 +9,10 @@ from axon.fast.kernels.arguments import Address
 from axon.fast.kernels.declare import kernel
 from axon.fast.kernels.gates import (
     gru_back,
+    gru_more,
     gru_step,
     lstm_back,
+    lstm_more,
     lstm_step,
     simple_back,
     simple_step,
@@ -117,12 +119,12 @@ def recurrence(rows: int, row: int, recurrence: RecurrenceSizes, workspace: Addr
 
 @kernel
 def recurrence_back(
-    rows: int, first: bool, row: int, recurrence: RecurrenceSizes,
+    rows: int, first: bool, row: int, whole: int, recurrence: RecurrenceSizes,
     dp: Address, g: Address, part: Address, workspace: Address,
 ) -> None:  # fmt: skip
     """All steps of the samples of a piece, backwards; sums over samples and steps go to a part.
 
-    g is the gradient of h alone.
+    g is the gradient of h alone; if it is ``whole``, that of gates, h and c, which lie like them.
     """
     n, time, u, blas, cell, p, mask, mask_width, y = recurrence
     gates = 4 if cell == LSTM else 3 if cell == GRU else 1
@@ -135,12 +137,17 @@ def recurrence_back(
     through, past = workspace + 16 * line, workspace + 24 * line
     hs = workspace + 32 * line  # h and the gradient of its product with R, of some steps
     ms = hs + STEPS * BLOCK * line
+    gh, gc = g, g
+    if whole != 0:
+        gh, gc = g + saved * apart, g + (saved + 1) * apart
     if first:
         fill(part, (u + 1) * wide)
     for start in range(row, row + rows, BLOCK):
         count = min(BLOCK, row + rows - start)
-        move(dh, g + time * later + start * line, count * u)
+        move(dh, gh + time * later + start * line, count * u)
         fill(dc, count * u)
+        if whole != 0 and cell == LSTM:
+            move(dc, gc + time * later + start * line, count * u)
         for back in range(time):
             t = time - 1 - back
             base = dp + (t * n + start) * width
@@ -155,8 +162,12 @@ def recurrence_back(
                     fill(dm, wide)
                 elif cell == LSTM:
                     lstm_back(dz, dh + i * line, dc + i * line, at, apart, later, u)
+                    if whole != 0:
+                        lstm_more(dz, g + t * later + s * line, at, apart, u)
                 elif cell == GRU:
                     gru_back(dz, dm, dh + i * line, past + i * line, at, apart, u)
+                    if whole != 0:
+                        gru_more(dz, dm, g + t * later + s * line, at, apart, u)
                 else:
                     simple_back(dz, dh + i * line, at + later, u)
             if cell != GRU:
@@ -175,7 +186,9 @@ def recurrence_back(
                     if cell == GRU:
                         add_to(dh + i * line, past + i * line, u)
                         add_to(part + u * width, product + i * width, wide)
-                add_to(dh + i * line, g + t * later + s * line, u)
+                add_to(dh + i * line, gh + t * later + s * line, u)
+                if whole != 0 and cell == LSTM:
+                    add_to(dc + i * line, gc + t * later + s * line, u)
         for i in range(count):
             place = initial + (start + i) * width
             fill(place, wide)

@@ -88,7 +88,7 @@ def recurrence_backward(site: Site, instruction: Instruction) -> Work | None:
     """The same backwards; what sums over samples is added up in the end."""
     dp, g, y, p, mask = instruction.inputs
     cell, time = instruction.meta["cell"], instruction.meta["time"]
-    if g.ndim != 3 or not _suits(site, p, mask, cell, time, dp, g, y):
+    if not _suits(site, p, mask, cell, time, dp, g, y):
         return None
     n, units = _sizes(p, cell, time)
     width = p.shape[1]
@@ -100,7 +100,8 @@ def recurrence_backward(site: Site, instruction: Instruction) -> Work | None:
         "part": At(part, by_piece=part.by_piece),
         "workspace": At(workspace, by_piece=workspace.by_piece),
     }
-    call = Call("recurrence_back", **_laid(p, mask, y, cell, time), **places)
+    laid = _laid(p, mask, y, cell, time)
+    call = Call("recurrence_back", **laid, **places, whole=int(g.ndim == 4))
     count = (units + CELLS[cell].biased) * width
 
     def after(pieces: int) -> Work:
