@@ -56,7 +56,10 @@ EXAMPLES: dict[str, list[str]] = {
     "summary": ["axon summary net.axon"],
     "devices": ["axon devices"],
     "warmup": ["axon warmup", "axon warmup net.axon"],
-    "play": ["axon play"],
+    "play": [
+        "axon play",
+        "axon play flowers.csv --x petal_length --y petal_width --target species",
+    ],
     "completion": [
         "axon completion bash",
         "axon completion zsh",

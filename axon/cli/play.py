@@ -38,11 +38,7 @@ def play(
 
     FILE is a table of your own (.csv, .tsv, .parquet): two columns of numbers make the plane, the
     first two if you do not say which, and a third one is learned.
-
-    \b
-    axon play
-    axon play flowers.csv --x petal_length --y petal_width --target species
-    """  # noqa: D301 - click reads \b
+    """
     if file is None and any((across, up, target)):
         raise click.UsageError("--x, --y and --target name columns of a FILE, and there is none.")
     table = None if file is None else _table(file, across, up, target, task)

@@ -16,6 +16,7 @@ import numpy as np
 
 from axon.backend import Array
 from axon.blas import one_blas_thread
+from axon.names import readable
 from axon.tabular.column_sums import BLOCK, ColumnSums
 from axon.tabular.columns import Columns, Values
 from axon.tabular.fitted import Fitted
@@ -106,11 +107,14 @@ class Explanation:
         named = len(self.outputs) > 1
         yield f"row {i + 1}: " + "; ".join(
             (f"{self.outputs[o]} " if named else "")
-            + f"{p[o]:.4g}, on average {self._bases[o]:.4g}"
+            + f"{readable(p[o])}, on average {readable(self._bases[o])}"
             for o in chosen
         )
         order = self._order(i, chosen)
-        cells = [(self.columns[j], shown(self.cells[j][i]), self._parts[i, j]) for j in order[:top]]
+        cells = [
+            (self.columns[j], shown(self.cells[j][i]) or "(empty)", self._parts[i, j])
+            for j in order[:top]
+        ]
         rest = order[top:]
         if rest:
             cells.append(
@@ -118,8 +122,12 @@ class Explanation:
             )
         wide, high = (max(len(c[k]) for c in cells) if cells else 0 for k in (0, 1))
         for name, value, parts in cells:
-            signed = "  ".join(f"{parts[o]:<+10.3g}" for o in chosen)
+            signed = "  ".join(f"{_signed(parts[o]):10}" for o in chosen)
             yield f"  {name:{wide}}  {value:{high}}  {signed}".rstrip()
+
+
+def _signed(value: float) -> str:
+    return ("+" if value >= 0 else "") + readable(value, 3)
 
 
 def shown(value: object) -> str:
