@@ -18,6 +18,7 @@ from axon.cli.options import demand_one_target, one_or_several
 from axon.cli.output import console, json_line, note, plural, print_pairs, print_table
 from axon.cli.train import complete_data
 from axon.datasets.npz import load_test
+from axon.files.atomic import check_writable
 from axon.metrics import scores
 from axon.models import Model
 from axon.names import readable
@@ -42,8 +43,19 @@ CONFUSED = 5  # pairs of classes that are listed without one
 )
 @click.option("--held-out", is_flag=True, help="Only what `train` kept of a file for testing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--report",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write charts and mistakes as a page, such as test.html.",
+)
 def evaluate(
-    model: str, data: str, target: str | tuple[str, ...] | None, held_out: bool, as_json: bool
+    model: str,
+    data: str,
+    target: str | tuple[str, ...] | None,
+    held_out: bool,
+    as_json: bool,
+    page: Path | None,
 ) -> None:
     """Test MODEL on DATA, from which it learns nothing: loss, metrics, and a table of classes.
 
@@ -52,8 +64,10 @@ def evaluate(
     classes that the model was trained on. --held-out uses only the fifth that was not trained on;
     for a model trained on a raw table, it scores each row by networks that did not see it.
     """
+    if page:
+        check_writable(page)
     if is_estimator(model):
-        _evaluate_estimator(model, data, target, held_out, as_json)
+        _evaluate_estimator(model, data, target, held_out, as_json, page)
         return
     demand_one_target({"target": target})
     network = open_model(model)
@@ -61,14 +75,28 @@ def evaluate(
     if held_out or data in BUILT_IN:
         pass
     elif fingerprint(data) and fingerprint(data) == network.metadata.get("sha256"):
+        if page:
+            raise click.UsageError(
+                f"--report: a page tells of rows that are new to the model, and it was trained on "
+                f"four fifths of {data}. Add --held-out for the rest."
+            )
         note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
     meaning = Meaning.of(network, note)
     results = {**_figures(network, meaning, x, y), **_loss(network, x, y)}
-    _say(model, data, results, meaning, len(x), as_json)
+    if page:
+        told: Any = network  # the protocol that reports ask for is narrower than a Model
+        told.report(page, x=x, y=y, class_names=meaning.classes or None, title=f"{model}: {data}")
+    _say(model, data, results, meaning, len(x), as_json, page)
 
 
 def _say(
-    model: str, data: str, results: Figures, meaning: Meaning, samples: int, as_json: bool
+    model: str,
+    data: str,
+    results: Figures,
+    meaning: Meaning,
+    samples: int,
+    as_json: bool,
+    page: Path | None,
 ) -> None:
     if as_json:
         click.echo(json_line({"model": model, "data": data, "samples": samples, **results}))
@@ -80,14 +108,26 @@ def _say(
         judged.print_quantiles(results, said)
     else:
         _print(results, meaning, said)
+    if page:
+        print_pairs([("Written", str(page))])
 
 
 def _evaluate_estimator(
-    model: str, data: str, target: str | tuple[str, ...] | None, held_out: bool, as_json: bool
+    model: str,
+    data: str,
+    target: str | tuple[str, ...] | None,
+    held_out: bool,
+    as_json: bool,
+    page: Path | None,
 ) -> None:
     """Judge the answers of a table estimator, or those that it gave out of fold."""
     estimator: Any = open_estimator(model)
-    y, answers = judged.answered(estimator, data, target, held_out)
+    if page and held_out:
+        raise click.UsageError(
+            "--report: of a model trained on a raw table, pages tell of rows that are new to it. "
+            "For --held-out ones, train with `axon train --report PAGE.html`."
+        )
+    table, y, answers = judged.answered(estimator, data, target, held_out)
     meaning = meaning_of(estimator)
     if y.ndim > 1:
         results = judged.of_targets(meaning, y, answers, "classes_" in vars(estimator))
@@ -98,7 +138,9 @@ def _evaluate_estimator(
         results = judged.of_quantiles(estimator, y, answers)
     else:
         results = _numbers(answers, y[:, None])
-    _say(model, data, results, meaning, len(y), as_json)
+    if page:
+        judged.report(estimator, page, table, y, f"{model}: {data}")
+    _say(model, data, results, meaning, len(y), as_json, page)
 
 
 # ------------------------------------------------------------------------------------ data

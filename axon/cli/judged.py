@@ -3,6 +3,7 @@
 Figures are kept by name, for JSON, and printed for people.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +16,15 @@ from axon.names import readable
 from axon.serve.meaning import Meaning
 
 if TYPE_CHECKING:
-    pass
+    from axon.tabular.table import Table
 
 Figures = dict[str, Any]  # what is said of the results, by name
 
 
 def answered(
     model: Any, data: str, target: str | tuple[str, ...] | None, held_out: bool
-) -> tuple[Array, Array]:
-    """Targets of a file's rows, and what the model answers; or what it answered out of fold."""
+) -> tuple["Table", Array, Array]:
+    """Rows of a file, their targets, and what the model answers, or answered out of fold."""
     from axon.cli.data import fingerprint
 
     estimators.demand_rows(data)
@@ -32,11 +33,17 @@ def answered(
         estimators.demand_learned(model, data)
         answers = model.out_of_fold_.reshape(len(y), -1)
         seen = ~np.isnan(answers).any(axis=1)
-        return y[seen], answers[seen]
+        return table, y[seen], answers[seen]
     answers = estimators.answers(model, table, data)
     if fingerprint(data) and fingerprint(data) == model.metadata_.get("sha256"):
         note(f"The model learned from {data}: --held-out judges answers of networks that had not.")
-    return y, answers
+    return table, y, answers
+
+
+def report(model: Any, page: Path, table: "Table", y: Array, title: str) -> None:
+    """Write a report of what the model makes of rows whose targets are known."""
+    words = y.ndim == 1 and "classes_" in vars(model)
+    model.report(page, table, model.classes_[y] if words else y, title)
 
 
 def of_targets(meaning: Meaning, y: Array, answers: Array, labels: bool) -> Figures:

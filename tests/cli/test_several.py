@@ -19,6 +19,7 @@ from sklearn.metrics import (
 )
 
 from axon import tabular
+from axon.names import readable
 from tests.cli.commands import fails, run
 
 FAST = ("--effort", "fast")
@@ -202,7 +203,10 @@ def test_several_numbers_are_judged_by_another_file(halves):
         assert baseline > shown
         assert shown < figures(reports["numbers"], f"RMS error, {name}")[0]
     assert re.search("Judged on +50 rows of b.csv", reports["numbers"])
-    table = run("evaluate", "numbers.axon", "b.csv", cwd=home)[0]
+    table = run("evaluate", "numbers.axon", "b.csv", "--report", "b.html", cwd=home)[0]
+    page = (home / "b.html").read_text(encoding="utf-8")
+    assert "test data: 50 rows that were given for this report" in page
+    assert readable(np.mean([t["r2"] for t in found["targets"].values()])) in page
     assert re.search(r"^target +mean error +RMS error +R²\npreis +0\.", table, re.MULTILINE)
 
 

@@ -225,8 +225,14 @@ def test_numbers_are_predicted_in_their_own_unit(tmp_path, whole):
     guesses = np.array([float(row.split(",")[1]) for row in rows])
     assert np.corrcoef(guesses, price)[0, 1] > 0.95
     assert abs(guesses.mean() - price.mean()) < 200
-    tested, _ = run("evaluate", "h.axon", "houses.csv", "--held-out", cwd=tmp_path)
+    asked = ("evaluate", "h.axon", "houses.csv", "--held-out", "--report", "h.html")
+    tested, _ = run(*asked, cwd=tmp_path)
     assert f"Mean error     {found[1]}" in tested
+    assert "Written        h.html" in tested
+    assert "rows that the model did not learn from" in (tmp_path / "h.html").read_text()
+    message = fails(*asked[:3], "--report", "no.html", cwd=tmp_path, code=2)
+    assert "Add --held-out" in message
+    assert not (tmp_path / "no.html").exists()
     assert abs(axon.load_model(tmp_path / "h.axon").predict(x)[:, 0] - guesses).max() < 1
 
 
