@@ -123,7 +123,9 @@ def test_evaluate_and_what_was_held_out(home):
         re.search(r"Accuracy +([\d.]+%)", held)[1] == re.search(r"Accuracy +([\d.]+%)", report)[1]
     )
     assert said == ""
-    found = json.loads(run("evaluate", "net.axon", "t.csv", "--json", cwd=folder)[0])
+    told = ("--json", "--report", "t.html")
+    found = json.loads(run("evaluate", "net.axon", "t.csv", *told, cwd=folder)[0])
+    assert f"{found['accuracy']:.1%} of 160 are right" in (folder / "t.html").read_text()
     assert set(found["classes"]) == {"did not", "did survive"}
     passengers(folder / "other.csv", 30)
     message = fails("evaluate", "net.axon", "other.csv", "--held-out", cwd=folder, code=2)
