@@ -151,15 +151,19 @@ def _losses(trainer: Trainer) -> str:
 def _labels(trainer: Trainer, head: Head, data: list[Array], y: Data) -> Array:
     """The targets of one output as numbers, one for each sample."""
     owner = _owner(head)
-    if isinstance(y, list | tuple) and len(y) == 1 < len(data[0]) and np.ndim(y[0]):
-        y = y[0]  # of a single output, in a list as of several
-    labels = losses.numbers(owner, y)
+    labels = losses.numbers(owner, _only(y, len(data[0])))
     if not labels.ndim:
         raise ValueError(f"{owner}: y must hold one target per sample, got {y!r}.")
     demand_finite(f"{owner}: y", labels, computed_in(trainer.model))
     with _of_output(head):
         same_length(x=data[0], y=labels)
     return labels
+
+
+def _only(given: Data, n: int) -> Data:
+    """What is given of n samples for a single output, perhaps in a list as of several."""
+    listed = isinstance(given, list | tuple) and len(given) == 1 < n and np.ndim(given[0])
+    return given[0] if listed else given
 
 
 @contextmanager
@@ -198,7 +202,7 @@ def _with_weights(
     if sample_weight is None:
         return given
     n, dtype = len(given.arrays[0]), computed_in(trainer.model)
-    each = [sample_weight]
+    each = [_only(sample_weight, n)]
     if trainer.names is not None:
         each = weights_by_head(sample_weight, trainer.names, trainer.heads)
     found = []

@@ -24,12 +24,15 @@ def graph():
     return net
 
 
-def test_targets_of_one_output_may_come_in_a_list():
+def test_targets_and_weights_of_one_output_may_come_in_a_list():
     listed, alone = graph(), graph()
-    for net, y in ((listed, [Y]), (alone, Y)):
-        net.fit(X, y, epochs=2, verbose=0, shuffle=False, validation_data=(X, y))
+    for net, y, w in ((listed, [Y], [np.arange(12.0)]), (alone, Y, np.arange(12.0))):
+        options = {"validation_data": (X, y, w), "verbose": 0, "shuffle": False}
+        net.fit(X, y, epochs=2, sample_weight=w, **options)
     assert listed.history.history == alone.history.history
-    assert listed.evaluate(X, [Y], verbose=0) == alone.evaluate(X, Y, verbose=0)
+    found = listed.evaluate(X, [Y], verbose=0, sample_weight=[np.arange(12.0)])
+    assert found == alone.evaluate(X, Y, verbose=0, sample_weight=np.arange(12.0))
+    assert found != alone.evaluate(X, Y, verbose=0)
     with pytest.raises(ValueError, match="x has 12, y has 11"):
         listed.fit(X, [Y[:11]], verbose=0)
 
