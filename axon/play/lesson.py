@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 HALF = 3.0  # the plane goes from -3 to 3 both ways
 FILLED = 0.8  # of it, where points lie
 MOST_ROWS = 2000
+MOST_VALUE = 1e300  # in the plane: the distance of two of them is finite
 MOST_CLASSES = 10
 
 Points = tuple[Array, Array]  # (n, 2) and (n,)
@@ -251,6 +252,11 @@ def of_table(
     x = np.stack([_numbers(found.table, name, found.target) for name in names], axis=1)
     known = np.isfinite(x).all(axis=1)
     x, y = x[known], found.y[known]
+    if (far := abs(x).max(initial=0)) > MOST_VALUE:
+        raise ValueError(
+            f"{names[0]!r} and {names[1]!r} hold numbers as large as {far:g}; the plane takes up "
+            f"to {MOST_VALUE:g}. Divide them, or leave these rows out."
+        )
     if len(x) < 2:
         raise ValueError(
             f"{len(x)} rows have numbers in {names[0]!r} and {names[1]!r} and a value in "

@@ -28,7 +28,7 @@ from urllib.parse import parse_qs, urlsplit
 from axon.play.choices import Chosen, Json, choices
 from axon.play.lesson import Lesson
 from axon.play.pictures import preview
-from axon.play.session import Sessions, TooMany
+from axon.play.session import Session, Sessions, TooMany
 
 HOST = "127.0.0.1"
 MOST_BYTES = 16_384  # of a request
@@ -181,8 +181,7 @@ class PlayHandler(BaseHTTPRequestHandler):
                 session = self.server.sessions.named(given.get("session"))
                 if session is None:
                     raise Declined(HTTPStatus.GONE, "this session is over. Reload the page.")
-                session.order(given)
-                self._answer(HTTPStatus.OK, b"{}", "application/json")
+                self._answer(HTTPStatus.OK, _obeyed(session, given), "application/json")
             else:
                 raise Declined(HTTPStatus.NOT_FOUND, f"there is no {self.path[:100]!r} here.")
 
@@ -282,6 +281,15 @@ class PlayHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """The terminal stays as it is."""
+
+
+def _obeyed(session: Session, given: dict[str, Json]) -> bytes:
+    """What a command is answered; a value that is refused is no fault for a browser's console."""
+    try:
+        session.order(given)
+    except ValueError as error:
+        return json.dumps({"error": str(error)}).encode()
+    return b"{}"
 
 
 @contextmanager

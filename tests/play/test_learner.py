@@ -267,6 +267,9 @@ def test_ones_own_table() -> None:
     ]:
         with pytest.raises(ValueError, match=words):
             of_table(table, *given)
+    huge = {"a": [1e308, 2, -1e308, 1], "b": [3, 1, 1, 2], "kind": list("xyxy")}
+    with pytest.raises(ValueError, match="numbers as large as 1e\\+308; the plane takes"):
+        of_table(read(huge))
 
 
 # ------------------------------------------------------------------------------------ settings

@@ -40,7 +40,9 @@ const say = (words) => { $("status").textContent = words; };
 async function command(name, more = {}) {
   if (!session) return;
   try {
-    await post("/command", { session, do: name, ...more });
+    const answer = await post("/command", { session, do: name, ...more });
+    const { error } = await answer.json();
+    if (error) say(error);
   } catch (error) {
     if (error.status !== 410) say(error.status ? error.message : "The server does not answer. Is axon play still running?");
   }
