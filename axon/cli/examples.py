@@ -24,7 +24,7 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "resume": ["axon resume runs/one"],
     "evaluate": [
-        "axon evaluate net.axon new.csv",
+        "axon evaluate net.axon new.csv --report test.html",
         "axon evaluate net.axon data.csv --held-out --json",
     ],
     "predict": [

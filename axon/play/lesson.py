@@ -279,10 +279,14 @@ def _two(table: "Table", across: str | None, up: str | None) -> tuple[str, str]:
         raise ValueError(f"the plane needs two columns, and both are {across!r}.")
     left: list[str] = []
     if across is None or up is None:
-        roles = {c.name: c.role for c in Columns.find(table).columns}
+        roles = {c.name: c.role for c in Columns.find(table).columns} if table.names else {}
         left = [n for n in table.names if roles[n] == "number" and n not in (across, up)]
     if len(left) < (across is None) + (up is None):
-        raise ValueError("the plane needs two columns of numbers beside the target.")
+        listed = ", ".join(map(repr, left)) or "none"
+        raise ValueError(
+            "the plane needs two columns of numbers beside the target; those that are left: "
+            f"{listed}."
+        )
     first = left.pop(0) if across is None else across
     return first, left.pop(0) if up is None else up
 

@@ -267,6 +267,12 @@ def test_ones_own_table() -> None:
     ]:
         with pytest.raises(ValueError, match=words):
             of_table(table, *given)
+    for few, left in (
+        ({"y": [1, 2, 1]}, "left: none"),
+        ({"a": [1, 2, 4], "y": [1, 2, 1]}, "left: 'a'"),
+    ):
+        with pytest.raises(ValueError, match=left):
+            of_table(read(few), target="y", task="regression")
     huge = {"a": [1e308, 2, -1e308, 1], "b": [3, 1, 1, 2], "kind": list("xyxy")}
     with pytest.raises(ValueError, match="numbers as large as 1e\\+308; the plane takes"):
         of_table(read(huge))
