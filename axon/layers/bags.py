@@ -121,7 +121,6 @@ class EmbeddingBag(Embedding):
                 f"offsets={offsets!r:.60}."
             )
         assert self.embeddings is not None
-        number = len(starts)
         places = Tensor(np.arange(len(x)))
         bag = searchsorted(starts, places, side="right") - 1
         if self.padding_idx is not None:
@@ -129,7 +128,11 @@ class EmbeddingBag(Embedding):
         seen = lookup(self.embeddings, x)
         if weights is not None:
             seen = seen * self._weights(weights).reshape(len(x), 1)
-        ones = Tensor(np.ones((len(x), 1), self.dtype))
+        return self._joined(seen, bag, len(starts))
+
+    def _joined(self, seen: Tensor, bag: Tensor, number: int) -> Tensor:
+        """Sum, mean or maximum of the vectors of each bag; of none, 0."""
+        ones = Tensor(np.ones((len(seen), 1), self.dtype))
         count = segment_sum(ones, bag, number)
         if self.mode == "max":
             return where(count > 0.0, segment_max(seen, bag, number), 0.0)

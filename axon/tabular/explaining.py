@@ -101,15 +101,8 @@ class Explanation:
         size = np.abs(self._parts[i][:, outputs]).sum(axis=1)
         return [j for j in np.argsort(-size, kind="stable").tolist() if size[j] > 0]
 
-    def _row(self, i: int, top: int) -> Iterator[str]:
-        p = self._predicted[i]
-        chosen = [int(p.argmax())] if self.likeliest else list(range(len(p)))
-        named = len(self.outputs) > 1
-        yield f"row {i + 1}: " + "; ".join(
-            (f"{self.outputs[o]} " if named else "")
-            + f"{readable(p[o])}, on average {readable(self._bases[o])}"
-            for o in chosen
-        )
+    def _cells(self, i: int, chosen: list[int], top: int) -> list[tuple[str, str, Array]]:
+        """The columns that contribute most to a row, their cells, and how much; then the others."""
         order = self._order(i, chosen)
         cells = [
             (self.columns[j], shown(self.cells[j][i]) or "(empty)", self._parts[i, j])
@@ -120,6 +113,18 @@ class Explanation:
             cells.append(
                 (f"{len(rest)} other{'s' * (len(rest) > 1)}", "", self._parts[i, rest].sum(axis=0))
             )
+        return cells
+
+    def _row(self, i: int, top: int) -> Iterator[str]:
+        p = self._predicted[i]
+        chosen = [int(p.argmax())] if self.likeliest else list(range(len(p)))
+        named = len(self.outputs) > 1
+        yield f"row {i + 1}: " + "; ".join(
+            (f"{self.outputs[o]} " if named else "")
+            + f"{readable(p[o])}, on average {readable(self._bases[o])}"
+            for o in chosen
+        )
+        cells = self._cells(i, chosen, top)
         wide, high = (max(len(c[k]) for c in cells) if cells else 0 for k in (0, 1))
         for name, value, parts in cells:
             signed = "  ".join(f"{_signed(parts[o]):10}" for o in chosen)

@@ -167,17 +167,9 @@ def _demand_different(name: str, words: list[str], task: str, gaps: int) -> None
     if len(words) < 2:
         raise ValueError("there is only 1 row with a target; at least 2 are needed.")
     different = len(set(words))
-    beside = f"; {gaps} rows more have a gap there" if gaps else ""
-    if different == 1 and task == "regression":
-        raise ValueError(
-            f"target {name!r} is {words[0]} in all {len(words)} rows: there is nothing to learn"
-            f"{beside}."
-        )
     if different == 1:
-        raise ValueError(
-            f"target {name!r} holds one class, {words[0]!r}, in all {len(words)} rows{beside}. "
-            "At least two are needed."
-        )
+        beside = f"; {gaps} rows more have a gap there" if gaps else ""
+        raise ValueError(_all_the_same(name, words, task, beside))
     if task == "classification" and len(words) >= FEW and different > 0.9 * len(words):
         _demand_no_stray_word(name, words)
         raise ValueError(
@@ -185,6 +177,15 @@ def _demand_different(name: str, words: list[str], task: str, gaps: int) -> None
             f"{words[0]!r}: these are no classes. Choose another target; numbers are predicted "
             "by the task regression."
         )
+
+
+def _all_the_same(name: str, words: list[str], task: str, beside: str) -> str:
+    rows = f"in all {len(words)} rows"
+    if task == "regression":
+        return f"target {name!r} is {words[0]} {rows}: there is nothing to learn{beside}."
+    return (
+        f"target {name!r} holds one class, {words[0]!r}, {rows}{beside}. At least two are needed."
+    )
 
 
 def _demand_no_stray_word(name: str, words: list[str]) -> None:
