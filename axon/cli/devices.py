@@ -34,7 +34,7 @@ ASK_MPI = """
 import mpi4py
 mpi4py.rc.initialize = False
 from mpi4py import MPI
-found["library"] = MPI.Get_library_version().strip("\\0").splitlines()[0]
+found["library"] = " ".join(MPI.Get_library_version().strip("\\0").splitlines()[0].split())
 """
 ASK = """
 import json, os, sys, warnings

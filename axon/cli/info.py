@@ -117,7 +117,7 @@ def _blas_threads() -> str:
     except ImportError:
         return "threads unknown (pip install threadpoolctl)"
     threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return f"{threads[0]} threads" if threads else "threads unknown"
+    return plural(threads[0], "thread") if threads else "threads unknown"
 
 
 @click.command(short_help="Show the layers of a model.")

@@ -51,13 +51,15 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    out = console()
+    widths = (max(len(printable(line[i])) for line in (head, *rows)) for i in range(len(head)))
+    gap = 2 if sum(widths) + 2 * len(head) <= out.width else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     for number, name in enumerate(map(printable, head)):
         side: Any = "left" if number < left else "right"
         table.add_column(Text(name), justify=side, overflow="fold", no_wrap=number >= left)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    out = console()
     with out.capture() as printed:
         out.print(
             Text(printable(title), "bold") if title else "",

@@ -49,7 +49,8 @@ def serve(
     from axon.serve.server import Listening, run
 
     def said(address: str) -> None:
-        note(f"Serving {model} on {address} (try {address}/docs). Stop it with Ctrl-C.")
+        near = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        note(f"Serving {model} on {address} (try {near}/docs). Stop it with Ctrl-C.")
 
     limits = Limits(max_bytes, max_rows, timeout)
     run(Listening(model, host, port, workers, limits, quiet), said)

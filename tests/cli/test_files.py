@@ -337,3 +337,18 @@ def test_no_colours_unless_on_a_terminal(home, monkeypatch):
         assert "[bold]" in shown.getvalue()
         plain = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
         assert all(len(line) <= 50 for line in plain.splitlines() if "/x" not in line)
+
+
+def test_tables_move_together_where_the_terminal_is_narrow(monkeypatch, capsys):
+    from rich.console import Console
+
+    from axon.cli import output
+
+    head, row = ["class", "precision", "recall", "f1", "samples"], ["no", "0.84", "0.9", "1", "5"]
+    for width, line in (
+        (43, "class  precision  recall  f1  samples"),
+        (38, "class precision recall f1 samples"),
+    ):
+        monkeypatch.setattr(output, "console", lambda width=width: Console(width=width))
+        output.print_table(head, [row])
+        assert capsys.readouterr().out.splitlines()[1] == line
