@@ -200,10 +200,14 @@ class Functional(Model):
         return next((chain[0].target.raw for chain in chains if chain), None)
 
     def prepared(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Raw values, such as texts, as the numbers that the first other layers read."""
+        """Raw values, such as texts, as the numbers that the first other layers read.
+
+        An Input((1,)) may be given its values without that axis, (n,), as Keras takes them.
+        """
         steps, chains = self._steps_of_graph, self._chains
         preparing = {id(step) for chain in chains for step in chain}
-        made = {id(step): x for step, x in zip(steps, inputs, strict=False)}
+        pairs = zip(steps, inputs, strict=False)
+        made = {id(step): _in_rows(x, step.target.shape) for step, x in pairs}
         for step in (step for step in steps if id(step) in preparing):
             given = [made[id(steps[ref.step])] for ref in leaves(step.inputs, Ref)]
             ready = any(isinstance(x, Tensor) for x in given)
@@ -435,6 +439,18 @@ def _steps(entries: Sequence[Symbolic], calls: Sequence[GraphCall]) -> list[Grap
         specs = mapped(call.results, Symbolic, lambda value, _: value.spec)
         made.append(GraphStep(call.target, inputs, options, specs))
     return made
+
+
+def _in_rows(x: Tree, shape: Shape) -> Tree:
+    """A value for each sample as a row of one, where such are wanted: columns of tables are flat.
+
+    >>> _in_rows(["a", "b"], (1,)).shape
+    (2, 1)
+    """
+    listed = type(x) is list and len(x) > 0 and np.ndim(x[0]) == 0
+    if shape != (1,) or isinstance(x, Tensor) or not (listed or getattr(x, "ndim", 0) == 1):
+        return x
+    return x[:, None] if hasattr(x, "reshape") else np.asarray(x)[:, None]
 
 
 def _chains(steps: Sequence[GraphStep], count: int, results: Tree) -> list[list[GraphStep]]:

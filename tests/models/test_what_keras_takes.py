@@ -8,7 +8,7 @@ import pytest
 import axon
 from axon import Model, Sequential
 from axon.activations import relu as theirs
-from axon.layers import Concatenate, Dense, Input
+from axon.layers import Concatenate, Dense, Embedding, Flatten, Input, StringLookup
 from axon.models.loading import ModelFileError
 
 rng = np.random.default_rng(0)
@@ -35,6 +35,31 @@ def test_targets_and_weights_of_one_output_may_come_in_a_list():
     assert found != alone.evaluate(X, Y, verbose=0)
     with pytest.raises(ValueError, match="x has 12, y has 11"):
         listed.fit(X, [Y[:11]], verbose=0)
+
+
+@pytest.mark.parametrize("form", ["array", "list", "series"])
+def test_columns_of_a_table_are_flat(form):
+    pd = pytest.importorskip("pandas")
+    names, ages = np.array(["a", "b", "a", "c"]), np.array([1.0, 2, 3, 4])
+    turned = {"array": lambda x: x, "list": list, "series": pd.Series}[form]
+    flat = {"name": turned(names), "age": turned(ages)}
+    rows = {"name": names[:, None], "age": ages[:, None]}
+    name, age = Input((1,), "string", name="name"), Input((1,), name="age")
+    ids = StringLookup(vocabulary=["a", "b"])(name)
+    out = Dense(1)(Concatenate()([Flatten()(Embedding(3, 2)(ids)), age]))
+    net = Model({"name": name, "age": age}, [out, ids])
+    net.compile(["mse", None], "sgd")
+    for method in (net.predict, net.forward, net.predict_on_batch):
+        for a, b in zip(method(flat), method(rows), strict=True):
+            assert a.shape == (4, 1)
+            assert np.array_equal(a, b)
+    y = [ages[:, None], None]
+    assert net.evaluate(flat, y, verbose=0) == net.evaluate(rows, y, verbose=0)
+    assert net.fit(flat, y, verbose=0, epochs=2, validation_data=(flat, y)).history
+    alone = Model(age, Dense(2)(age))
+    assert np.array_equal(alone.predict(flat["age"]), alone.predict(rows["age"]))
+    with pytest.raises(ValueError, match=r"expected inputs of shape \(n, 1\)"):
+        alone.predict(np.ones((2, 3)))
 
 
 def test_a_summary_tells_what_each_layer_of_a_graph_reads():
