@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from axon.backend import DType, Shape, as_array
+from axon.containers import has
 from axon.core import Tensor
 from axon.layers.input import Input
 from axon.layers.masks import as_mask, lay
@@ -450,7 +451,7 @@ def _in_rows(x: Tree, shape: Shape) -> Tree:
     listed = type(x) is list and len(x) > 0 and np.ndim(x[0]) == 0
     if shape != (1,) or isinstance(x, Tensor) or not (listed or getattr(x, "ndim", 0) == 1):
         return x
-    return x[:, None] if hasattr(x, "reshape") else np.asarray(x)[:, None]
+    return x[:, None] if has(x, "reshape") else np.asarray(x)[:, None]
 
 
 def _chains(steps: Sequence[GraphStep], count: int, results: Tree) -> list[list[GraphStep]]:

@@ -119,12 +119,12 @@ def recurrence(rows: int, row: int, recurrence: RecurrenceSizes, workspace: Addr
 
 @kernel
 def recurrence_back(
-    rows: int, first: bool, row: int, whole: int, recurrence: RecurrenceSizes,
+    rows: int, first: bool, row: int, full: int, recurrence: RecurrenceSizes,
     dp: Address, g: Address, part: Address, workspace: Address,
 ) -> None:  # fmt: skip
     """All steps of the samples of a piece, backwards; sums over samples and steps go to a part.
 
-    g is the gradient of h alone; if it is ``whole``, that of gates, h and c, which lie like them.
+    g is the gradient of h alone; if it is ``full``, that of gates, h and c, which lie like them.
     """
     n, time, u, blas, cell, p, mask, mask_width, y = recurrence
     gates = 4 if cell == LSTM else 3 if cell == GRU else 1
@@ -138,7 +138,7 @@ def recurrence_back(
     hs = workspace + 32 * line  # h and the gradient of its product with R, of some steps
     ms = hs + STEPS * BLOCK * line
     gh, gc = g, g
-    if whole != 0:
+    if full != 0:
         gh, gc = g + saved * apart, g + (saved + 1) * apart
     if first:
         fill(part, (u + 1) * wide)
@@ -146,7 +146,7 @@ def recurrence_back(
         count = min(BLOCK, row + rows - start)
         move(dh, gh + time * later + start * line, count * u)
         fill(dc, count * u)
-        if whole != 0 and cell == LSTM:
+        if full != 0 and cell == LSTM:
             move(dc, gc + time * later + start * line, count * u)
         for back in range(time):
             t = time - 1 - back
@@ -162,11 +162,11 @@ def recurrence_back(
                     fill(dm, wide)
                 elif cell == LSTM:
                     lstm_back(dz, dh + i * line, dc + i * line, at, apart, later, u)
-                    if whole != 0:
+                    if full != 0:
                         lstm_more(dz, g + t * later + s * line, at, apart, u)
                 elif cell == GRU:
                     gru_back(dz, dm, dh + i * line, past + i * line, at, apart, u)
-                    if whole != 0:
+                    if full != 0:
                         gru_more(dz, dm, g + t * later + s * line, at, apart, u)
                 else:
                     simple_back(dz, dh + i * line, at + later, u)
@@ -187,7 +187,7 @@ def recurrence_back(
                         add_to(dh + i * line, past + i * line, u)
                         add_to(part + u * width, product + i * width, wide)
                 add_to(dh + i * line, gh + t * later + s * line, u)
-                if whole != 0 and cell == LSTM:
+                if full != 0 and cell == LSTM:
                     add_to(dc + i * line, gc + t * later + s * line, u)
         for i in range(count):
             place = initial + (start + i) * width

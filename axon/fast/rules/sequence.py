@@ -101,7 +101,7 @@ def recurrence_backward(site: Site, instruction: Instruction) -> Work | None:
         "workspace": At(workspace, by_piece=workspace.by_piece),
     }
     laid = _laid(p, mask, y, cell, time)
-    call = Call("recurrence_back", **laid, **places, whole=int(g.ndim == 4))
+    call = Call("recurrence_back", **laid, **places, full=int(g.ndim == 4))
     count = (units + CELLS[cell].biased) * width
 
     def after(pieces: int) -> Work:
