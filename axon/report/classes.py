@@ -97,13 +97,15 @@ def ranked(truth: Array, p: Array, names: Sequence[str], prefix: str = "") -> Se
     several = len(names) > 2
     roc, precise = [], []
     for i, (name, r) in enumerate(shown.items()):
-        roc.append(_line(name if several else "", r.area, r.roc, i))
-        precise.append(_line(name if several else "", r.precision, r.recalled, i))
+        roc.append(_line(name if several else "", "found", r.area, r.roc, i))
+        precise.append(_line(name if several else "", "right", r.precision, r.recalled, i))
+    head, beside = "others taken", "share of the others taken for it"
     drawn = charts(
-        _unit(roc, "ROC curve", "share of the others taken for it", "share found", True),
+        _unit(roc, "ROC curve", head, beside, "share found", True),
         _unit(
             precise,
             "Precision and recall",
+            "found",
             "share found (recall)",
             "share right (precision)",
             False,
@@ -112,7 +114,7 @@ def ranked(truth: Array, p: Array, names: Sequence[str], prefix: str = "") -> Se
     return section(f"{prefix}ROC and precision-recall", drawn, note=_told(shown, names, len(found)))
 
 
-def _unit(series: list[ChartLine], title: str, x: str, y: str, diagonal: bool) -> str:
+def _unit(series: list[ChartLine], title: str, head: str, x: str, y: str, diagonal: bool) -> str:
     about = f"{title}: {', '.join(line.name for line in series)}"
     return lines(
         series,
@@ -120,6 +122,7 @@ def _unit(series: list[ChartLine], title: str, x: str, y: str, diagonal: bool) -
         title,
         x_name=x,
         y_name=y,
+        head=head,
         x_range=UNIT,
         y_range=UNIT,
         say_y=_fraction,
@@ -131,9 +134,10 @@ def _fraction(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _line(name: str, area: float, points: tuple[Array, Array], place: int) -> ChartLine:
+def _line(name: str, share: str, area: float, points: tuple[Array, Array], place: int) -> ChartLine:
+    """A curve, called by its class and area if there are several, else by the share it shows."""
     x, y = (v.tolist() for v in points)
-    return ChartLine(f"{name[:18]} {area:.3f}" if name else f"area {area:.3f}", x, y, place)
+    return ChartLine(f"{name[:18]} (area {area:.3f})" if name else share, x, y, place)
 
 
 def _told(shown: dict[str, Ranking], names: Sequence[str], count: int) -> str:

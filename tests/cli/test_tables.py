@@ -125,7 +125,9 @@ def test_evaluate_and_what_was_held_out(home):
     assert said == ""
     told = ("--json", "--report", "t.html")
     found = json.loads(run("evaluate", "net.axon", "t.csv", *told, cwd=folder)[0])
-    assert f"{found['accuracy']:.1%} of 160 are right" in (folder / "t.html").read_text()
+    page = (folder / "t.html").read_text()
+    assert f"{found['accuracy']:.1%} of 160 are right" in page
+    assert re.search(r">others taken 0\S* · found [01]\.\d+<", page)  # under the pointer
     assert set(found["classes"]) == {"did not", "did survive"}
     passengers(folder / "other.csv", 30)
     message = fails("evaluate", "net.axon", "other.csv", "--held-out", cwd=folder, code=2)
