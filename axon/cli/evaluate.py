@@ -30,7 +30,7 @@ from axon.serve.tables import meaning_of
 MATRIX = 30  # classes, at most, in a confusion matrix
 COUNTED = ("accuracy", "mae", "rmse", "r2_score")  # metrics that are counted here in any case
 CONFUSED = 5  # pairs of classes that are listed without one
-Target = str | tuple[str, ...] | None  # a column, or several, or as in training
+Predicted = str | tuple[str, ...] | None  # a column, or several, or as in training
 
 
 @click.command(short_help="Test a model: loss, metrics, each class.")
@@ -51,7 +51,7 @@ Target = str | tuple[str, ...] | None  # a column, or several, or as in training
     help="Write charts and mistakes as a page, such as test.html.",
 )
 def evaluate(
-    model: str, data: str, target: Target, held_out: bool, as_json: bool, page: Path | None
+    model: str, data: str, target: Predicted, held_out: bool, as_json: bool, page: Path | None
 ) -> None:
     """Test MODEL on DATA, from which it learns nothing: loss, metrics, and a table of classes.
 
@@ -109,7 +109,7 @@ def _say(
 
 
 def _evaluate_estimator(
-    model: str, data: str, target: Target, held_out: bool, as_json: bool, page: Path | None
+    model: str, data: str, target: Predicted, held_out: bool, as_json: bool, page: Path | None
 ) -> None:
     """Judge the answers of a table estimator, or those that it gave out of fold."""
     estimator: Any = open_estimator(model)
