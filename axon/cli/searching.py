@@ -155,8 +155,8 @@ def opened(storage: str, seed: int, said: Callable[[str], None]) -> Any:
         )
         known = study.get_trials(deepcopy=False)
     except Exception as error:  # of whatever database, or a file that is no journal
-        said = f"--storage {storage}: cannot be used: {error}. Give it another place."
-        raise click.UsageError(said) from None
+        why = f"--storage {storage}: cannot be used: {error}. Give it another place."
+        raise click.UsageError(why) from None
     if known:
         said(f"Going on with the study in {storage}: {len(known)} trials are known.")
     release_dead(study)

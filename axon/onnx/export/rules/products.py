@@ -274,7 +274,8 @@ def max_pool2d_argmax(
     """Which tap of a window sees the largest number: from its place among all numbers."""
     (_, *counts, _), dtype = graph.result
     H, W = x.shape[1:3]
-    if not isinstance(H, int) or not isinstance(W, int):
+    windows = [n for n in counts if isinstance(n, int)]
+    if not isinstance(H, int) or not isinstance(W, int) or len(windows) < 2:
         raise NotImplementedError("places on images of a free size are not the same in ONNX.")
     flat = is_series(x, pool_size[0], padding)
     told = geometry(pool_size, strides, padding, flat, _seen_by(graph, x, dilation))
@@ -286,9 +287,7 @@ def max_pool2d_argmax(
     for axis, size in ((0, H), (1, W)):
         along = graph.elementwise("Div", place, graph.constant([W, 1][axis], INT64))
         along = graph.elementwise("Mod", along, graph.constant(size, INT64))
-        corner = (
-            np.arange(values_of(counts[axis], graph.trials)[0]) * strides[axis] - padding[axis][0]
-        )
+        corner = np.arange(windows[axis]) * strides[axis] - padding[axis][0]
         corner = corner.reshape((1, -1, 1, 1) if axis == 0 else (1, 1, -1, 1))
         steps = graph.elementwise("Sub", along, graph.constant(corner, INT64))
         steps = graph.elementwise("Div", steps, graph.constant(dilation[axis], INT64))
