@@ -68,21 +68,25 @@ def evaluate(
     demand_one_target({"target": target})
     network = open_model(model)
     x, y = _data(network, data, target if isinstance(target, str) else None, held_out)
-    if held_out or data in BUILT_IN:
-        pass
-    elif fingerprint(data) and fingerprint(data) == network.metadata.get("sha256"):
-        if page:
-            raise click.UsageError(
-                f"--report: a page tells of rows that are new to the model, and it was trained on "
-                f"four fifths of {data}. Add --held-out for the rest."
-            )
-        note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
+    if not held_out and data not in BUILT_IN:
+        _tell_of_rows_that_were_seen(network, data, page)
     meaning = Meaning.of(network, note)
     results = {**_figures(network, meaning, x, y), **_loss(network, x, y)}
     if page:
         told: Any = network  # the protocol that reports ask for is narrower than a Model
         told.report(page, x=x, y=y, class_names=meaning.classes or None, title=f"{model}: {data}")
     _say(model, data, results, meaning, len(x), as_json, page)
+
+
+def _tell_of_rows_that_were_seen(network: Model, data: str, page: Path | None) -> None:
+    if not fingerprint(data) or fingerprint(data) != network.metadata.get("sha256"):
+        return
+    if page:
+        raise click.UsageError(
+            f"--report: a page tells of rows that are new to the model, and it was trained on "
+            f"four fifths of {data}. Add --held-out for the rest."
+        )
+    note(f"The model was trained on four fifths of {data}: --held-out tests it on the rest.")
 
 
 def _say(

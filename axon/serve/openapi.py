@@ -83,7 +83,8 @@ def _about(column: dict[str, Any]) -> str:
     return ": ".join(filter(None, (column["kind"], column["span"] or values)))
 
 
-def _predict(served: Served) -> dict[str, Any]:
+def _bodies(served: Served) -> dict[str, Any]:
+    """What may be sent, by type."""
     row = {"$ref": "#/components/schemas/Row"}
     rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row}}}
     content: dict[str, Any] = {
@@ -96,13 +97,17 @@ def _predict(served: Served) -> dict[str, Any]:
         content |= {image: {"schema": binary} for image in IMAGES}
     file = {"type": "array", "items": binary} if served.images else binary
     content[FORM] = {"schema": {"type": "object", "properties": {"file": file}}}
+    return content
+
+
+def _predict(served: Served) -> dict[str, Any]:
     return {
         "summary": "Predictions, one for each row.",
         "parameters": [
             _query("interval", "number", "0.9 adds intervals that hold so many of the targets."),
             _query("extra", "string", "ignore: columns that the model does not know are ignored."),
         ],
-        "requestBody": {"required": True, "content": content},
+        "requestBody": {"required": True, "content": _bodies(served)},
         "responses": {"200": {"description": "Predictions."}, **_errors()},
     }
 
