@@ -261,3 +261,7 @@ def _generator(random_state: int | np.random.RandomState | None) -> np.random.Ge
     from sklearn.utils import check_random_state
 
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+
+for _name in TUNED:  # of estimators that were pickled before there were these
+    setattr(TableLearner, _name, None)

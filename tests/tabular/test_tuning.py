@@ -126,3 +126,10 @@ def test_a_callback_is_told_of_epochs_and_ends_them():
         model.fit(X, Y, callback=never)
     assert "fitted_" not in vars(model)
     assert model.fit(X, Y, callback=lambda epoch, loss: True).fitted_.best == 0
+
+
+def test_estimators_pickled_before_there_were_these_have_them():
+    older = TabularRegressor(effort="fast")
+    for name in TUNED:
+        del vars(older)[name]
+    assert older.get_params() == TabularRegressor(effort="fast").get_params()
