@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from axon import Sequential, Tensor, grad, no_grad, ops, pieces, set_random_seed
 from axon.activations import relu, sigmoid, softmax, tanh
-from axon.layers import Conv2DTranspose, Dense, Flatten
+from axon.layers import Conv2D, Conv2DTranspose, Dense, Flatten, MaxPooling2D
 from axon.losses import CategoricalCrossEntropy
 from axon.modes import modes
 from axon.optimizers import SGD, Adam
@@ -1023,6 +1023,26 @@ def test_summands_stay_until_the_chain_ends(monkeypatch: pytest.MonkeyPatch) -> 
         )
         model.compile("categorical_cross_entropy", SGD(0.01), eager=eager)
         for _ in range(4):  # the third is replayed
+            model.train_on_batch(x, y)
+        changes.append(model.get_weights())
+    for one, other in zip(*changes, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_large_network_for_images_learns_as_eagerly() -> None:
+    """Nothing is made smaller here: its convolutions are cut into pieces by their own size."""
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(128, 28, 28, 1)).astype("f4"), random.integers(0, 10, 128)
+    changes = []
+    for eager in (True, False):
+        set_random_seed(0)
+        stages = [Conv2D(16, 3, padding="same", activation="relu") for _ in range(2)]
+        more = [Conv2D(16, 3, padding="same", activation="relu") for _ in range(2)]
+        pool = MaxPooling2D(2)
+        ends = Flatten(), Dense(10, activation="softmax")
+        model = Sequential([*stages, pool, *more, *ends])
+        model.compile("categorical_cross_entropy", SGD(0.01), eager=eager)
+        for _ in range(3):  # the third is replayed
             model.train_on_batch(x, y)
         changes.append(model.get_weights())
     for one, other in zip(*changes, strict=True):
