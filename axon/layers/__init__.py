@@ -14,7 +14,7 @@ from axon.layers.augmentation import (
     RandomTranslation,
     RandomZoom,
 )
-from axon.layers.base import Layer, Neuron
+from axon.layers.base import Layer
 from axon.layers.convolution import Conv1D, Conv2D
 from axon.layers.dense import Activation, Dense
 from axon.layers.embedding import Embedding, PositionalEmbedding
@@ -133,6 +133,7 @@ if TYPE_CHECKING:
         subtract,
     )
     from axon.layers.mixing import AugMix, CutMix, RandAugment
+    from axon.layers.neuron import Neuron
     from axon.layers.norms import (
         InstanceNormalization,
         LocalResponseNormalization,
@@ -241,6 +242,7 @@ LATER = {  # file -> the layers in it, which are loaded when one of them is aske
         *("Conv1DTranspose", "Conv3D", "Conv3DTranspose", "DepthwiseConv1D", "SeparableConv1D"),
     ),
     "text": ("TextVectorization",),
+    "neuron": ("Neuron",),
     "attention": ("GroupQueryAttention", "MultiHeadAttention", "TransformerBlock"),
     "cells": ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"),
     "recurrent": ("GRU", "LSTM", "Bidirectional", "SimpleRNN"),

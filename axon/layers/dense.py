@@ -1,15 +1,18 @@
 """Dense: a row of neurons that all read the same inputs; and Activation, their function alone."""
 
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from axon import activations, initializers
 from axon.backend import Shape
 from axon.checks import demand, integer
 from axon.core import Tensor
 from axon.layers import masks
-from axon.layers.base import Layer, Neuron
+from axon.layers.base import Layer
 from axon.layers.options import LayerOptions
 from axon.parameter import Parameter
+
+if TYPE_CHECKING:
+    from axon.layers.neuron import Neuron
 
 
 class Dense(Layer):
@@ -100,13 +103,15 @@ class Dense(Layer):
         return self.activation(z + self.bias if self.use_bias else z)
 
     @property
-    def neurons(self) -> tuple[Neuron, ...]:
+    def neurons(self) -> "tuple[Neuron, ...]":
         """The neurons one by one, each over its column of the same memory."""
         if self.weights is None:
             raise RuntimeError(
                 f"layer {self.name!r} has no neurons yet: its input size is unknown. Give it, "
                 f"Dense(input_size, {self.num_neurons}), or call build((input_size,))."
             )
+        from axon.layers.neuron import Neuron
+
         columns = range(self.num_neurons)
         return tuple(Neuron.over(self.weights, self.bias, i, self.activation) for i in columns)
 

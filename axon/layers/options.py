@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypedDict
 
 from axon.backend import DType
+from axon.checks import one_of
 from axon.core import Tensor
 from axon.names import Choice, suggestion
 
@@ -81,3 +82,29 @@ def rules_for(
             hint = ELSEWHERE.get(word) or suggestion(word, [*takes, *known])
             raise TypeError(f"{owner.__name__}: unexpected argument {word!r}.{hint}")
     return {word: known[word](value) for word, value in options.items() if value is not None}
+
+
+def activity_rule(rule: Rule) -> Callable[[Tensor], Tensor] | None:
+    """Read ``activity_regularizer="l2"``."""
+    if rule is None:
+        return None
+    from axon import regularizers
+
+    found: Callable[[Tensor], Tensor] | None = regularizers.get(rule)
+    return found
+
+
+def demand_format(owner: type, data_format: str | None, known: bool) -> bool:
+    """Whether ``data_format`` says that channels come first.
+
+    Raises:
+        TypeError: this layer has no such argument.
+        ValueError: it is no such format.
+    """
+    if data_format is None:
+        return False
+    if not known:
+        rules_for(owner, {"data_format": data_format})
+    formats = ("channels_first", "channels_last")
+    one_of(owner.__name__, "data_format", data_format, formats)
+    return data_format == "channels_first"

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from axon.backend import Array
-from axon.layers.base import Neuron
 from axon.layers.dense import Dense
 from axon.layers.model_like import ModelLike
 from axon.layers.module import Module
+from axon.layers.neuron import Neuron
 from axon.plot.figure import FAINT, INK, SERIES, Axes, Figure, Look, clipped, names_of, paper
 
 CIRCLES = 12  # neurons of a layer that are drawn; of more, the first and the last ones
